@@ -1,0 +1,128 @@
+// Package attempt carries what one attempt of an RPC knows of itself: its number, whether it is a hedge, which endpoints
+// earlier attempts of the same call reached, and, once it has ended, which endpoint it reached itself.
+//
+// An attempt travels in the context of the call. Package retry makes one for each attempt; tracing reads its number, the
+// picker reads the endpoints to avoid, and the innermost interceptor runs the attempt through [Attempt.Invoke] or
+// [Attempt.NewStream], which is how retry learns whether a failed attempt was ever sent.
+package attempt
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
+)
+
+// Attempt is one attempt of a call. Its facts of birth ([Attempt.Number], [Attempt.Hedge], [Attempt.Tried]) never
+// change and may be read from any goroutine. Its outcome ([Attempt.Endpoint], [Attempt.NeverSent]) is valid once the
+// attempt has ended, on the goroutine that saw it end.
+//
+// A nil *Attempt is the first and only attempt of a call that nobody retries.
+type Attempt struct {
+	number int
+	hedge  bool
+	tried  []string
+
+	runs int
+	peer peer.Peer
+}
+
+// attemptContext holds the attempt inside the context that carries it: one allocation for both.
+type attemptContext struct {
+	context.Context
+	attempt Attempt
+}
+
+type contextKey struct{}
+
+func (c *attemptContext) Value(key any) any {
+	if key == (contextKey{}) {
+		return &c.attempt
+	}
+	return c.Context.Value(key)
+}
+
+// NewContext returns a context for attempt number of a call, counted from 1, and the attempt that it carries. Tried
+// lists the endpoints that earlier attempts reached, as [Attempt.Endpoint] names them; it must not be changed afterwards.
+func NewContext(ctx context.Context, number int, hedge bool, tried []string) (context.Context, *Attempt) {
+	c := &attemptContext{Context: ctx, attempt: Attempt{number: number, hedge: hedge, tried: tried}}
+	return c, &c.attempt
+}
+
+// FromContext returns the attempt that ctx carries, or nil when the call is not made of attempts.
+func FromContext(ctx context.Context) *Attempt {
+	a, _ := ctx.Value(contextKey{}).(*Attempt)
+	return a
+}
+
+// Ensure returns the attempt that ctx carries, or puts a first attempt into a context derived from it.
+func Ensure(ctx context.Context) (context.Context, *Attempt) {
+	if a := FromContext(ctx); a != nil {
+		return ctx, a
+	}
+	return NewContext(ctx, 1, false, nil)
+}
+
+// Number is the number of the attempt within its call, counted from 1.
+func (a *Attempt) Number() int {
+	if a == nil {
+		return 1
+	}
+	return a.number
+}
+
+// Hedge tells whether the attempt was sent while another one of the same call was still out.
+func (a *Attempt) Hedge() bool { return a != nil && a.hedge }
+
+// Tried lists the endpoints that earlier attempts of the call reached. The caller must not change it.
+func (a *Attempt) Tried() []string {
+	if a == nil {
+		return nil
+	}
+	return a.tried
+}
+
+// Endpoint is the address that the attempt reached ("10.0.0.7:8443"), or "" when it reached none or has not ended.
+func (a *Attempt) Endpoint() string {
+	if a == nil || a.peer.Addr == nil {
+		return ""
+	}
+	return a.peer.Addr.String()
+}
+
+// NeverSent tells whether it is proven that no byte of the attempt reached a server, so that even a call that must not
+// be repeated may be tried again. It is proven when the attempt went exactly once through [Attempt.Invoke] or
+// [Attempt.NewStream] and gRPC then named no peer. Everything else may have been sent.
+func (a *Attempt) NeverSent() bool {
+	return a != nil && a.runs == 1 && a.peer.Addr == nil
+}
+
+// Invoke runs a unary attempt on the wire and records which endpoint it reached. Only the innermost interceptor of a
+// channel may call it. On a nil Attempt it only calls invoker.
+func (a *Attempt) Invoke(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	if a == nil {
+		return invoker(ctx, method, req, reply, cc, opts...)
+	}
+	a.runs++
+	return invoker(ctx, method, req, reply, cc, append(opts[:len(opts):len(opts)], grpc.Peer(&a.peer))...)
+}
+
+// NewStream is what [Attempt.Invoke] is, for a stream. The endpoint of a stream is known when the stream has ended.
+func (a *Attempt) NewStream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	if a == nil {
+		return streamer(ctx, desc, cc, method, opts...)
+	}
+	a.runs++
+	return streamer(ctx, desc, cc, method, append(opts[:len(opts):len(opts)], grpc.Peer(&a.peer))...)
+}
+
+// UnaryClientInterceptor runs each attempt on the wire. It belongs innermost in the chain of a channel that has no other
+// Parley interceptor there.
+func UnaryClientInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	return FromContext(ctx).Invoke(ctx, method, req, reply, cc, invoker, opts...)
+}
+
+// StreamClientInterceptor is [UnaryClientInterceptor] for streams.
+func StreamClientInterceptor(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	return FromContext(ctx).NewStream(ctx, desc, cc, method, streamer, opts...)
+}
