@@ -1,0 +1,200 @@
+package protoyaml
+
+import (
+	"fmt"
+
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/parley-rpc/parley/internal/protoyaml/nearest"
+)
+
+// decoder reads a tree of YAML nodes into a message and collects mistakes and places on the way.
+type decoder struct {
+	file     string
+	mistakes mistakes
+	places   Places
+}
+
+func (d *decoder) wrong(at *yaml.Node, p path, format string, args ...any) {
+	d.mistakes.add(fmt.Sprintf("%s:%d:%d", d.file, at.Line, at.Column), p.String(), fmt.Sprintf(format, args...))
+}
+
+func (d *decoder) stated(at *yaml.Node, p path) {
+	d.places.add(p, fmt.Sprintf("%s:%d", d.file, at.Line), at.Line)
+}
+
+func (d *decoder) document(root *yaml.Node, m protoreflect.Message) {
+	if root.ShortTag() == nullTag && root.Value == "" && root.Anchor == "" {
+		return // nothing but comments
+	}
+	d.message(root, m, nil)
+}
+
+// message reads a mapping from field names to values.
+func (d *decoder) message(n *yaml.Node, m protoreflect.Message, p path) {
+	if !d.want(n, yaml.MappingNode, p) {
+		return
+	}
+	fields := m.Descriptor().Fields()
+	d.entries(n, p, func(key, value *yaml.Node) {
+		field := fields.ByName(protoreflect.Name(key.Value))
+		if field == nil {
+			d.unknown(key, fields, p)
+			return
+		}
+		at := p.toField(key.Value)
+		if oneof := field.ContainingOneof(); oneof != nil && !oneof.IsSynthetic() && m.WhichOneof(oneof) != nil {
+			d.wrong(key, at, "it excludes %q, which is stated as well; keep one of them", m.WhichOneof(oneof).Name())
+			return
+		}
+		d.stated(key, at)
+		d.field(value, m, field, at)
+	})
+}
+
+func (d *decoder) unknown(key *yaml.Node, fields protoreflect.FieldDescriptors, p path) {
+	if near := nearest.Of(key.Value, fieldNames(fields)); near != "" {
+		d.wrong(key, p, "unknown key %s; did you mean %q?", show(key.Value), near)
+		return
+	}
+	d.wrong(key, p, "unknown key %s; the keys here are %s", show(key.Value), list(fieldNames(fields)))
+}
+
+// field reads the value of one field.
+func (d *decoder) field(n *yaml.Node, m protoreflect.Message, field protoreflect.FieldDescriptor, p path) {
+	switch {
+	case field.IsMap():
+		d.mapping(n, m.Mutable(field).Map(), field, p)
+	case field.IsList():
+		d.list(n, m.Mutable(field).List(), field, p)
+	default:
+		if value, ok := d.single(n, m.NewField(field), field, p); ok {
+			m.Set(field, value)
+		}
+	}
+}
+
+func (d *decoder) list(n *yaml.Node, values protoreflect.List, field protoreflect.FieldDescriptor, p path) {
+	if !d.want(n, yaml.SequenceNode, p) {
+		return
+	}
+	for i, item := range n.Content {
+		at := p.toIndex(i)
+		d.stated(item, at)
+		var fresh protoreflect.Value
+		if field.Message() != nil {
+			fresh = values.NewElement()
+		}
+		if value, ok := d.single(item, fresh, field, at); ok {
+			values.Append(value)
+		}
+		if d.mistakes.full() {
+			return
+		}
+	}
+}
+
+func (d *decoder) mapping(n *yaml.Node, values protoreflect.Map, field protoreflect.FieldDescriptor, p path) {
+	if !d.want(n, yaml.MappingNode, p) {
+		return
+	}
+	d.entries(n, p, func(key, value *yaml.Node) {
+		at := p.toKey(key.Value)
+		read, problem := parse(field.MapKey(), key.Value)
+		if problem != "" {
+			d.wrong(key, p, "the key %s", problem)
+			return
+		}
+		d.stated(key, at)
+		var fresh protoreflect.Value
+		if field.MapValue().Message() != nil {
+			fresh = values.NewValue()
+		}
+		if value, ok := d.single(value, fresh, field.MapValue(), at); ok {
+			values.Set(read.MapKey(), value)
+		}
+	})
+}
+
+// single reads a message into fresh, or a scalar.
+func (d *decoder) single(n *yaml.Node, fresh protoreflect.Value, field protoreflect.FieldDescriptor, p path) (protoreflect.Value, bool) {
+	if m := field.Message(); m != nil && !isDuration(m) {
+		d.message(n, fresh.Message(), p)
+		return fresh, true
+	}
+	return d.scalar(n, field, p)
+}
+
+func (d *decoder) scalar(n *yaml.Node, field protoreflect.FieldDescriptor, p path) (protoreflect.Value, bool) {
+	if d.refused(n, p) {
+		return protoreflect.Value{}, false
+	}
+	if n.Kind != yaml.ScalarNode || !fits(n.ShortTag(), field) {
+		d.wrong(n, p, "want %s, got %s%s", wanted(field), got(n), hint(n, field))
+		return protoreflect.Value{}, false
+	}
+	value, problem := parse(field, n.Value)
+	if problem != "" {
+		d.wrong(n, p, "%s", problem)
+		return protoreflect.Value{}, false
+	}
+	return value, true
+}
+
+// entries visits the entries of a mapping whose keys are strings, each key once.
+func (d *decoder) entries(n *yaml.Node, p path, visit func(key, value *yaml.Node)) {
+	lines := make(map[string]int, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		switch first, repeated := lines[key.Value]; {
+		case d.mistakes.full():
+			return
+		case key.ShortTag() == mergeTag:
+			d.wrong(key, p, "merge keys are not supported; write the keys out")
+		case d.refused(key, p):
+		case key.Kind != yaml.ScalarNode || key.ShortTag() != stringTag || key.Value == "":
+			d.wrong(key, p, "want a name as key, got %s%s", got(key), quotes(key))
+		case repeated:
+			d.wrong(key, p, "the key %s is stated before, at line %d; keep one of them", show(key.Value), first)
+		default:
+			lines[key.Value] = key.Line
+			visit(key, value)
+		}
+	}
+}
+
+// want tells whether n is a mapping or a list, as wanted, and reports it when not.
+func (d *decoder) want(n *yaml.Node, kind yaml.Kind, p path) bool {
+	if d.refused(n, p) {
+		return false
+	}
+	if len(p) > maxNesting {
+		d.wrong(n, p, "this nests more than %d deep", maxNesting)
+		return false
+	}
+	if n.Kind == kind {
+		return true
+	}
+	what := "a list"
+	if kind == yaml.MappingNode {
+		what = "keys and values"
+	}
+	d.wrong(n, p, "want %s, got %s", what, got(n))
+	return false
+}
+
+// refused reports what makes a file mean something else than it seems to.
+func (d *decoder) refused(n *yaml.Node, p path) bool {
+	switch {
+	case n.Kind == yaml.AliasNode:
+		d.wrong(n, p, "aliases are not supported; write the value out")
+	case n.Anchor != "":
+		d.wrong(n, p, "anchors are not supported; write the value out where it is needed")
+	case n.Style&yaml.TaggedStyle != 0:
+		d.wrong(n, p, "tags are not supported; take %s out", show(n.Tag))
+	default:
+		return false
+	}
+	return true
+}

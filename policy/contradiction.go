@@ -1,0 +1,47 @@
+package policy
+
+// together says what a layer states about a service and about one of its methods that cannot hold together, although
+// each statement can hold alone. Statements of different layers are not compared: where layers meet, the stricter one
+// holds, so that an operator can always shorten a deadline.
+func together(service, method, both terms, subject string) []error {
+	if len(contradictions(service, subject)) > 0 || len(contradictions(method, subject)) > 0 {
+		return nil // reported for the statement itself
+	}
+	return contradictions(both, subject)
+}
+
+// contradictions says what cannot hold together in terms about subject.
+func contradictions(t terms, subject string) []error {
+	var errs []error
+	wrong := func(source Source, field, problem string) {
+		errs = append(errs, &Mistake{Source: source, Subject: subject, Field: field, Problem: problem})
+	}
+	if limit, first := t.retry.MaxBackoff, t.retry.InitialBackoff; limit.Stated() && first.Stated() && limit.Value < first.Value {
+		wrong(limit.Source, "retry.max_backoff", limit.Value.String()+" is shorter than retry.initial_backoff, "+first.Value.String()+
+			" ("+first.Source.String()+"); raise it or lower the other")
+	}
+	if !t.deadline.Stated() {
+		return errs
+	}
+	deadline := "the deadline, " + t.deadline.Value.String() + " (" + t.deadline.Source.String() + ")"
+	if attempt := t.retry.PerAttemptTimeout; attempt.Stated() && attempt.Value > t.deadline.Value {
+		wrong(attempt.Source, "retry.per_attempt_timeout", attempt.Value.String()+" is longer than "+deadline+
+			", so no attempt could follow one that timed out; lower it or leave it out")
+	}
+	if delay := t.hedge.Delay; delay.Stated() && delay.Value >= t.deadline.Value {
+		wrong(delay.Source, "hedge.delay", delay.Value.String()+" is not shorter than "+deadline+
+			", so no hedge could ever start; lower it or leave hedging out")
+	}
+	return errs
+}
+
+// unsatisfiable says what the merged terms of all layers demand that no caller could fulfil.
+func unsatisfiable(t terms, subject string) []error {
+	if t.auth.Access.Value == AccessPeers && len(t.auth.Peers) == 0 {
+		return []error{&Mistake{
+			Source: t.auth.Access.Source, Subject: subject, Field: "auth.access",
+			Problem: "access is peers, but no peers are listed anywhere, so nobody could call; list peers, or say denied",
+		}}
+	}
+	return nil
+}

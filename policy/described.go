@@ -1,0 +1,133 @@
+package policy
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
+)
+
+// described reads the policies that the authors of the linked .proto files state.
+type described struct {
+	files *protoregistry.Files
+}
+
+// service returns the service called name, or nil.
+func (d described) service(name string) protoreflect.ServiceDescriptor {
+	found, err := d.files.FindDescriptorByName(protoreflect.FullName(name))
+	if err != nil {
+		return nil
+	}
+	service, _ := found.(protoreflect.ServiceDescriptor)
+	return service
+}
+
+// method returns a method, or nil. It goes through the service, because "/a/B.C" must not find method C of service a.B.
+func (d described) method(service, method string) protoreflect.MethodDescriptor {
+	s := d.service(service)
+	if s == nil {
+		return nil
+	}
+	return s.Methods().ByName(protoreflect.Name(method))
+}
+
+// names are the full names of the services, sorted.
+func (d described) names() []string {
+	var names []string
+	d.each(func(s protoreflect.ServiceDescriptor) { names = append(names, string(s.FullName())) })
+	slices.Sort(names)
+	return names
+}
+
+func (d described) each(visit func(protoreflect.ServiceDescriptor)) {
+	d.files.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		for i := range file.Services().Len() {
+			visit(file.Services().Get(i))
+		}
+		return true
+	})
+}
+
+func methodsOf(s protoreflect.ServiceDescriptor) []string {
+	names := make([]string, 0, s.Methods().Len())
+	for i := range s.Methods().Len() {
+		names = append(names, string(s.Methods().Get(i).Name()))
+	}
+	return names
+}
+
+// about returns what the .proto says about a method: the option of its service narrowed by its own.
+func (d described) about(m protoreflect.MethodDescriptor) (terms, []error) {
+	service := m.Parent()
+	var own, whole terms
+	var ownMistakes, wholeMistakes []error
+	if p := servicePolicy(service); p != nil {
+		whole, wholeMistakes = read(p, protoSource(service), joinName(string(service.FullName()), wildcard))
+	}
+	if p := methodPolicy(m); p != nil {
+		own, ownMistakes = read(p, protoSource(m), methodName(m))
+	}
+	both, contradicting := narrow(whole, own, methodName(m), m.IsStreamingClient() || m.IsStreamingServer())
+	return both, slices.Concat(wholeMistakes, ownMistakes, contradicting)
+}
+
+// statesAnything tells whether the .proto says anything about a method.
+func (d described) statesAnything(m protoreflect.MethodDescriptor) bool {
+	return servicePolicy(m.Parent()) != nil || methodPolicy(m) != nil || idempotencyOf(m).Stated()
+}
+
+func methodName(m protoreflect.MethodDescriptor) string {
+	return joinName(string(m.Parent().FullName()), string(m.Name()))
+}
+
+func methodPolicy(m protoreflect.Descriptor) *policyv1.Policy {
+	options, _ := m.Options().(*descriptorpb.MethodOptions)
+	if !proto.HasExtension(options, policyv1.E_Method) {
+		return nil
+	}
+	p, _ := proto.GetExtension(options, policyv1.E_Method).(*policyv1.Policy)
+	return p
+}
+
+func servicePolicy(s protoreflect.Descriptor) *policyv1.Policy {
+	options, _ := s.Options().(*descriptorpb.ServiceOptions)
+	if !proto.HasExtension(options, policyv1.E_Service) {
+		return nil
+	}
+	p, _ := proto.GetExtension(options, policyv1.E_Service).(*policyv1.Policy)
+	return p
+}
+
+// idempotencyOf is stated also where the .proto says that the idempotency is unknown.
+func idempotencyOf(m protoreflect.MethodDescriptor) Value[Idempotency] {
+	options, _ := m.Options().(*descriptorpb.MethodOptions)
+	if options == nil || options.IdempotencyLevel == nil {
+		return Value[Idempotency]{}
+	}
+	level := IdempotencyUnknown
+	switch options.GetIdempotencyLevel() {
+	case descriptorpb.MethodOptions_IDEMPOTENT:
+		level = Idempotent
+	case descriptorpb.MethodOptions_NO_SIDE_EFFECTS:
+		level = NoSideEffects
+	case descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN:
+	default:
+	}
+	return Value[Idempotency]{level, protoSource(m)}
+}
+
+// protoSource names the line where d stands, or d itself: generated Go code carries no line numbers.
+func protoSource(d protoreflect.Descriptor) Source {
+	file := d.ParentFile()
+	if at := file.SourceLocations().ByDescriptor(d); len(at.Path) > 0 {
+		return Source{KindProto, file.Path() + ":" + strconv.Itoa(at.StartLine+1)}
+	}
+	name := strings.TrimPrefix(string(d.FullName()), string(file.Package())+".")
+	return Source{KindProto, file.Path() + ": " + strings.Replace(name, ".", "/", 1)}
+}

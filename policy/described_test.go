@@ -1,0 +1,143 @@
+package policy_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
+	"github.com/parley-rpc/parley/policy"
+)
+
+// tableOf describes one service "lib.v1.Books" with a unary method Get.
+func tableOf(t *testing.T, service, method *policyv1.Policy, info *descriptorpb.SourceCodeInfo) *policy.Table {
+	t.Helper()
+	serviceOptions, methodOptions := &descriptorpb.ServiceOptions{}, &descriptorpb.MethodOptions{}
+	if service != nil {
+		proto.SetExtension(serviceOptions, policyv1.E_Service, service)
+	}
+	if method != nil {
+		proto.SetExtension(methodOptions, policyv1.E_Method, method)
+	}
+	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
+		Name: new("lib/v1/books.proto"), Package: new("lib.v1"), Syntax: new("proto3"),
+		MessageType: []*descriptorpb.DescriptorProto{{Name: new("Book")}},
+		Service: []*descriptorpb.ServiceDescriptorProto{{
+			Name: new("Books"), Options: serviceOptions,
+			Method: []*descriptorpb.MethodDescriptorProto{{
+				Name: new("Get"), InputType: new(".lib.v1.Book"), OutputType: new(".lib.v1.Book"), Options: methodOptions,
+			}},
+		}},
+		SourceCodeInfo: info,
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := new(protoregistry.Files)
+	if err := files.RegisterFile(file); err != nil {
+		t.Fatal(err)
+	}
+	return policy.FromFiles(files)
+}
+
+func TestPlaceInTheProto(t *testing.T) {
+	lines := &descriptorpb.SourceCodeInfo{Location: []*descriptorpb.SourceCodeInfo_Location{
+		{Path: []int32{6, 0}, Span: []int32{9, 0, 20, 1}},
+		{Path: []int32{6, 0, 2, 0}, Span: []int32{14, 2, 16, 3}},
+	}}
+	whole, own := auth(&policyv1.Auth{Access: policyv1.Access_ACCESS_AUTHENTICATED.Enum()}), deadline(time.Second)
+	for _, test := range []struct {
+		name             string
+		info             *descriptorpb.SourceCodeInfo
+		access, deadline string
+	}{
+		{"with line numbers", lines, "proto lib/v1/books.proto:10", "proto lib/v1/books.proto:15"},
+		{"without, as in generated Go code", nil, "proto lib/v1/books.proto: Books", "proto lib/v1/books.proto: Books/Get"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := method(t, tableOf(t, whole, own, test.info), "/lib.v1.Books/Get")
+			if got := m.Auth.Access.Source.String(); got != test.access {
+				t.Errorf("access: got %q, want %q", got, test.access)
+			}
+			if got := m.Deadline.Source.String(); got != test.deadline {
+				t.Errorf("deadline: got %q, want %q", got, test.deadline)
+			}
+		})
+	}
+}
+
+func TestMistakeInTheProtoRefusesItsMethods(t *testing.T) {
+	table := tableOf(t, deadline(-1), retry(&policyv1.Retry{MaxAttempts: new(uint32(0))}), nil)
+	want := "lib/v1/books.proto: Books: /lib.v1.Books/*: deadline.max: -1ns is negative; write a time like 250ms, or leave it out\n" +
+		"lib/v1/books.proto: Books/Get: /lib.v1.Books/Get: retry.max_attempts: 0 is out of range; it must be 1 to 10 (1 switches retries off)"
+	if _, err := table.Method("/lib.v1.Books/Get"); err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%v", err, want)
+	}
+	var mistake *policy.Mistake
+	if _, err := deadlines(table).Get("/lib.v1.Books/Get"); !errors.As(err, &mistake) {
+		t.Errorf("got %v, want a Mistake", err)
+	}
+}
+
+func TestServiceAndMethodOfOneProtoContradict(t *testing.T) {
+	table := tableOf(t, deadline(time.Second), retry(&policyv1.Retry{PerAttemptTimeout: durationpb.New(2 * time.Second)}), nil)
+	if _, err := table.Method("/lib.v1.Books/Get"); err == nil || !strings.Contains(err.Error(), "longer than the deadline, 1s (proto lib/v1/books.proto: Books)") {
+		t.Errorf("got %v, want both places of the contradiction", err)
+	}
+}
+
+func TestMethodsListsWhatAnythingIsStatedAbout(t *testing.T) {
+	if got := tableOf(t, nil, nil, nil).Methods(); len(got) != 0 {
+		t.Errorf("got %v, want none", got)
+	}
+	if got := tableOf(t, nil, deadline(time.Second), nil).Methods(); len(got) != 1 || got[0] != "/lib.v1.Books/Get" {
+		t.Errorf("got %v, want the one method", got)
+	}
+	const health = "/grpc.health.v1.Health/Watch"
+	bare, narrowed := strings.Join(policy.FromProto().Methods(), " "), newTable(t, code(policies{"/grpc.health.v1.Health/*": auth(&policyv1.Auth{})}))
+	if strings.Contains(bare, health) {
+		t.Errorf("%s is listed, although nothing is stated about it", health)
+	}
+	if got := strings.Join(narrowed.Methods(), " "); !strings.Contains(got, health) {
+		t.Errorf("got %s, want %s among them", got, health)
+	}
+}
+
+// Only the exact name that gRPC uses finds a method; nothing that merely spells the same descriptor.
+func TestOddNamesAreUndescribed(t *testing.T) {
+	for _, name := range []string{
+		"", "/", "//", "shop.payments.v1.PaymentsService/Charge", charge + "/", "/" + charge, "//Charge",
+		"/shop.payments.v1/PaymentsService.Charge", "/shop.payments.v1.PaymentsService.Charge", "/shop.payments.v1.PaymentsService/*",
+		"/shop.payments.v1.PaymentsService/charge", "/shop.payments.v1.Money/currency", "/.shop.payments.v1.PaymentsService/Charge",
+	} {
+		m, err := policy.FromProto().Method(name)
+		if err != nil || m.Described || m.Name != name || m.Auth.Access.Stated() {
+			t.Errorf("Method(%q) = %v, %v; want the zero policy", name, m, err)
+		}
+	}
+}
+
+func FuzzSplitName(f *testing.F) {
+	for _, seed := range []string{charge, allPayments, "", "/", "//", "/a/", "/a/b/c", "a/b", "/a.b/c.d", "/\x00/\xff"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		service, method, ok := policy.SplitName(name)
+		if ok != (strings.Count(name, "/") == 2 && strings.HasPrefix(name, "/") && service != "" && method != "") {
+			t.Errorf("SplitName(%q) = %q, %q, %v", name, service, method, ok)
+		}
+		if ok && "/"+service+"/"+method != name {
+			t.Errorf("SplitName(%q) = %q, %q", name, service, method)
+		}
+		if m, err := policy.FromProto().Method(name); err != nil || m.Described && !ok {
+			t.Errorf("Method(%q) = %v, %v", name, m, err)
+		}
+	})
+}

@@ -1,0 +1,159 @@
+package policy
+
+import (
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+// Method is the effective policy of one method: what the .proto and every layer state, merged. It is a snapshot; its
+// slices are shared and must not be changed.
+type Method struct {
+	// Name is the full name as gRPC writes it: "/shop.payments.v1.PaymentsService/Charge".
+	Name string
+	// Described tells whether a linked .proto describes the method. One that is not described has no policy at all.
+	Described bool
+	// ClientStreams tells whether the client sends a stream of messages.
+	ClientStreams bool
+	// ServerStreams tells whether the server sends a stream of messages.
+	ServerStreams bool
+	// Idempotency is the author's idempotency_level. It is stated only where the .proto says it, even as unknown.
+	Idempotency Value[Idempotency]
+	// Auth says who may call.
+	Auth Auth
+	// Deadline is the longest a call may take, all attempts and waits included. Not stated: none.
+	Deadline Value[time.Duration]
+	// Retry says how a failed call is tried again.
+	Retry Retry
+	// Hedge says how a slow call is raced against a second attempt.
+	Hedge Hedge
+}
+
+// Streams tells whether either side sends a stream of messages.
+func (m Method) Streams() bool { return m.ClientStreams || m.ServerStreams }
+
+// Auth says who may call a method.
+type Auth struct {
+	// Access is how strictly callers are checked. Not stated: nobody decided, and a server must not start.
+	Access Value[Access]
+	// Peers holds one list for each statement that lists peers. The caller must match one pattern of each list. The
+	// patterns are not interpreted here. With AccessPeers there is at least one list, and no list is empty.
+	Peers []Value[[]string]
+	// Scopes are the scopes that the caller's token must carry, all of them, sorted.
+	Scopes Value[[]string]
+	// Carrier is the weakest carrier over which the caller may have proven itself. Not stated: any.
+	Carrier Value[Carrier]
+}
+
+// Retry says how a failed call is tried again. What is not stated is left to the defaults of the retrier.
+type Retry struct {
+	// MaxAttempts counts the attempts of one call, the first included; 1 switches retries off. It is 1 to 10 if stated.
+	MaxAttempts Value[int]
+	// InitialBackoff bounds the first wait. It is positive if stated.
+	InitialBackoff Value[time.Duration]
+	// MaxBackoff bounds every wait. It is positive if stated, and never below a stated InitialBackoff.
+	MaxBackoff Value[time.Duration]
+	// PerAttemptTimeout bounds every attempt but the last. It is positive if stated. It may exceed the deadline where
+	// one layer states one and another layer the other; the deadline then ends the attempt.
+	PerAttemptTimeout Value[time.Duration]
+	// Codes are the status codes that may be retried, sorted. If stated, they may also be none, where two layers have
+	// no code in common: nothing is retried for its code then.
+	Codes Value[[]codes.Code]
+}
+
+// Hedge says how a slow call is raced against a second attempt.
+type Hedge struct {
+	// MaxHedges counts the additional attempts in flight at once; 0 switches hedging off. It is 0 to 9 if stated.
+	MaxHedges Value[int]
+	// Delay is how long an attempt may be out before the next is sent. It is not negative if stated.
+	Delay Value[time.Duration]
+}
+
+// Idempotency is what the author of a method says about repeating it.
+type Idempotency int
+
+// The levels of idempotency.
+const (
+	// Nothing says that the method may be repeated.
+	IdempotencyUnknown Idempotency = iota
+	// Repeating a call changes nothing further.
+	Idempotent
+	// A call changes nothing at all.
+	NoSideEffects
+)
+
+// String is the level in words.
+func (i Idempotency) String() string {
+	switch i {
+	case IdempotencyUnknown:
+		return "not idempotent"
+	case Idempotent:
+		return "idempotent"
+	case NoSideEffects:
+		return "no side effects"
+	default:
+		return "invalid idempotency"
+	}
+}
+
+// Access is how strictly callers are checked. A larger value is stricter.
+type Access int
+
+// The levels of access.
+const (
+	// Nobody decided who may call.
+	AccessUnspecified Access = iota
+	// Anyone may call, proven or not.
+	AccessAnonymous
+	// Any workload with a proven identity of an accepted trust domain may call.
+	AccessAuthenticated
+	// Only the workloads that are listed as peers may call.
+	AccessPeers
+	// Nobody may call.
+	AccessDenied
+)
+
+// String is the level as a configuration file writes it.
+func (a Access) String() string {
+	switch a {
+	case AccessUnspecified:
+		return "unspecified"
+	case AccessAnonymous:
+		return "anonymous"
+	case AccessAuthenticated:
+		return "authenticated"
+	case AccessPeers:
+		return "peers"
+	case AccessDenied:
+		return "denied"
+	default:
+		return "invalid access"
+	}
+}
+
+// Carrier is the way in which a caller proves its identity. A larger value is stricter.
+type Carrier int
+
+// The carriers.
+const (
+	// Any carrier.
+	CarrierUnspecified Carrier = iota
+	// A bearer token in the metadata of the request.
+	CarrierToken
+	// A connection that is bound to the caller's proof.
+	CarrierConnection
+)
+
+// String is the carrier as a configuration file writes it.
+func (c Carrier) String() string {
+	switch c {
+	case CarrierUnspecified:
+		return "unspecified"
+	case CarrierToken:
+		return "token"
+	case CarrierConnection:
+		return "connection"
+	default:
+		return "invalid carrier"
+	}
+}

@@ -1,0 +1,73 @@
+package policy
+
+// Kind is the kind of place where a value was stated.
+type Kind int
+
+// The kinds of places.
+const (
+	// The value was not stated.
+	KindUnset Kind = iota
+	// The value is the default of the package that uses it.
+	KindDefault
+	// An option of a .proto file states the value.
+	KindProto
+	// The program's code states the value.
+	KindCode
+	// A configuration file states the value.
+	KindFile
+)
+
+// String is the kind as it stands in front of a place: "proto", "code", "file", "default" or "not stated".
+func (k Kind) String() string {
+	switch k {
+	case KindUnset:
+		return "not stated"
+	case KindDefault:
+		return "default"
+	case KindProto:
+		return "proto"
+	case KindCode:
+		return "code"
+	case KindFile:
+		return "file"
+	default:
+		return "unknown"
+	}
+}
+
+// Source says where a value was stated.
+type Source struct {
+	// Kind is the kind of place.
+	Kind Kind
+	// Place is the place itself: "shop/payments/v1/payments.proto: PaymentsService/Charge" (with a line number instead
+	// of the name where the descriptor knows it), "main.go:31" or "orders.yaml:12". A default has none. A value that
+	// several places make up names them all.
+	Place string
+}
+
+// String is the kind and the place: "file orders.yaml:12".
+func (s Source) String() string {
+	if s.Place == "" {
+		return s.Kind.String()
+	}
+	return s.Kind.String() + " " + s.Place
+}
+
+// and is the source of a value that s and other make up together.
+func (s Source) and(other Source) Source {
+	if s == other {
+		return s
+	}
+	return Source{Kind: s.Kind, Place: s.Place + ", " + other.String()}
+}
+
+// Value is a value that knows where it was stated. The zero Value was not stated.
+type Value[T any] struct {
+	// Value is the value itself, and the zero value of T when it was not stated.
+	Value T
+	// Source is where it was stated.
+	Source Source
+}
+
+// Stated tells whether the value was stated anywhere.
+func (v Value[T]) Stated() bool { return v.Source.Kind != KindUnset }

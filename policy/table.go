@@ -1,0 +1,210 @@
+package policy
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/parley-rpc/parley/internal/protoyaml/nearest"
+)
+
+// Table holds the policy of every method: what the linked .proto files state, narrowed by layers. Make one with [New] or
+// [FromProto]. It is safe for concurrent use.
+type Table struct {
+	current atomic.Pointer[generation]
+
+	// Guards the set of views, the first use of a method in any of them, and the change of generation.
+	mu    sync.Mutex
+	views map[view]struct{}
+}
+
+// generation is one set of layers. It does not change. Its pointer tells generations apart.
+type generation struct {
+	described described
+	layers    []Layer
+}
+
+// view is what a Table knows of a View[T].
+type view interface {
+	prepare(next *generation) error
+	adopt()
+	abandon()
+}
+
+// FromProto returns the policies that the linked .proto files state. Descriptors are read when a method is first asked
+// for, from protoregistry.GlobalFiles; what is wrong in them is then reported by [Table.Method] and [View.Get].
+func FromProto() *Table {
+	return newTable(protoregistry.GlobalFiles, nil)
+}
+
+// New returns the policies that the linked .proto files state, narrowed by layers. Its error joins a [Mistake] for each
+// key that no linked .proto describes, each wrong value, and each contradiction within a layer.
+func New(layers ...Layer) (*Table, error) {
+	t := newTable(protoregistry.GlobalFiles, layers)
+	if err := t.current.Load().check(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+func newTable(files *protoregistry.Files, layers []Layer) *Table {
+	t := &Table{views: map[view]struct{}{}}
+	t.current.Store(&generation{described{files}, slices.Clone(layers)})
+	return t
+}
+
+// Method returns the effective policy of the method called name ("/package.Service/Method"). A method that no linked
+// .proto describes has the zero policy, with its name; that is no error. The error joins the [Mistake]s in what is stated
+// about the method; its policy must then not be used.
+func (t *Table) Method(name string) (Method, error) {
+	return t.current.Load().method(name)
+}
+
+// Methods returns the names of the described methods about which anything is stated, sorted.
+func (t *Table) Methods() []string {
+	return t.current.Load().methods()
+}
+
+// Replace puts layers in the place of those that the Table was made with or last given. Every [View] first compiles
+// each method that it has compiled before; then the new policies become visible in the Table and in all Views at once.
+// When anything is wrong, nothing changes, and the error joins every mistake, as that of [New] does, and what the Views
+// refused. A method that a View refused before cannot stop a replacement.
+func (t *Table) Replace(layers ...Layer) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	next := &generation{t.current.Load().described, slices.Clone(layers)}
+	if err := next.check(); err != nil {
+		return err
+	}
+	var errs []error
+	for v := range t.views {
+		errs = append(errs, v.prepare(next))
+	}
+	if err := join(errs); err != nil {
+		for v := range t.views {
+			v.abandon()
+		}
+		return err
+	}
+	t.current.Store(next)
+	for v := range t.views {
+		v.adopt()
+	}
+	return nil
+}
+
+func (g *generation) method(name string) (Method, error) {
+	service, method, ok := splitName(name)
+	if !ok {
+		return Method{Name: name}, nil
+	}
+	descriptor := g.described.method(service, method)
+	if descriptor == nil {
+		return Method{Name: name}, nil
+	}
+	m := Method{
+		Name:          methodName(descriptor),
+		Described:     true,
+		ClientStreams: descriptor.IsStreamingClient(),
+		ServerStreams: descriptor.IsStreamingServer(),
+		Idempotency:   idempotencyOf(descriptor),
+	}
+	effective, errs := g.described.about(descriptor)
+	for _, layer := range g.layers {
+		stated, contradicting := layer.about(service, method, m.Streams())
+		errs = append(errs, contradicting...)
+		effective = merge(effective, stated)
+	}
+	effective = effective.settle()
+	errs = append(errs, unsatisfiable(effective, m.Name)...)
+	m.Auth, m.Deadline, m.Retry, m.Hedge = effective.auth, effective.deadline, effective.retry, effective.hedge
+	return m, join(errs)
+}
+
+func (g *generation) methods() []string {
+	var names []string
+	g.described.each(func(s protoreflect.ServiceDescriptor) {
+		for i := range s.Methods().Len() {
+			m := s.Methods().Get(i)
+			if g.described.statesAnything(m) || g.narrowed(string(s.FullName()), string(m.Name())) {
+				names = append(names, methodName(m))
+			}
+		}
+	})
+	slices.Sort(names)
+	return names
+}
+
+func (g *generation) narrowed(service, method string) bool {
+	for _, layer := range g.layers {
+		if _, ok := layer.statements[joinName(service, method)]; ok {
+			return true
+		}
+		if _, ok := layer.statements[joinName(service, wildcard)]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// check reports every mistake in the layers, and in the .proto files as far as the layers narrow them.
+func (g *generation) check() error {
+	var errs []error
+	for _, layer := range g.layers {
+		for _, key := range layer.keys() {
+			stated := layer.statements[key]
+			errs = append(errs, stated.mistakes...)
+			methods, problem := g.reached(key)
+			if problem != "" {
+				errs = append(errs, &Mistake{Source: stated.source, Subject: key, Problem: problem})
+			}
+			for _, name := range methods {
+				_, err := g.method(name)
+				errs = append(errs, split(err)...)
+			}
+		}
+	}
+	return join(errs)
+}
+
+// reached lists the methods that a key of a layer is about, or says what is wrong with the key.
+func (g *generation) reached(key string) (methods []string, problem string) {
+	service, method, ok := splitName(key)
+	if !ok {
+		return nil, "is no method; write \"/package.Service/Method\", or \"/package.Service/*\" for a whole service"
+	}
+	s := g.described.service(service)
+	if s == nil {
+		problem = "no linked .proto describes the service " + quote(service) + "; import its generated package"
+		if near := nearest.Of(service, g.described.names()); near != "" {
+			problem = "no linked .proto describes the service " + quote(service) + "; did you mean " + quote(joinName(near, method)) + "?"
+		}
+		return nil, problem
+	}
+	known := methodsOf(s)
+	if method == wildcard {
+		for _, name := range known {
+			methods = append(methods, joinName(service, name))
+		}
+		return methods, ""
+	}
+	if !slices.Contains(known, method) {
+		problem = "the service " + quote(service) + " has no method " + quote(method)
+		if near := nearest.Of(method, known); near != "" {
+			problem += "; did you mean " + quote(joinName(service, near)) + "?"
+		}
+		return nil, problem
+	}
+	return []string{key}, ""
+}
+
+// split takes joined errors apart, so that one that shows in several methods is reported once.
+func split(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}

@@ -1,0 +1,128 @@
+package policy
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+// terms is what one statement, or several of them merged, says about a method.
+type terms struct {
+	auth     Auth
+	deadline Value[time.Duration]
+	retry    Retry
+	hedge    Hedge
+}
+
+// merge returns terms that are at least as strict as both a and b. Where both are equally strict, the source of a stays.
+func merge(a, b terms) terms {
+	return terms{
+		auth: Auth{
+			Access:  largest(a.auth.Access, b.auth.Access),
+			Peers:   bothLists(a.auth.Peers, b.auth.Peers),
+			Scopes:  union(a.auth.Scopes, b.auth.Scopes),
+			Carrier: largest(a.auth.Carrier, b.auth.Carrier),
+		},
+		deadline: smallest(a.deadline, b.deadline),
+		retry: Retry{
+			MaxAttempts:       smallest(a.retry.MaxAttempts, b.retry.MaxAttempts),
+			InitialBackoff:    largest(a.retry.InitialBackoff, b.retry.InitialBackoff),
+			MaxBackoff:        largest(a.retry.MaxBackoff, b.retry.MaxBackoff),
+			PerAttemptTimeout: smallest(a.retry.PerAttemptTimeout, b.retry.PerAttemptTimeout),
+			Codes:             intersection(a.retry.Codes, b.retry.Codes),
+		},
+		hedge: Hedge{
+			MaxHedges: smallest(a.hedge.MaxHedges, b.hedge.MaxHedges),
+			Delay:     largest(a.hedge.Delay, b.hedge.Delay),
+		},
+	}
+}
+
+// settle resolves what only the merged terms show. It tightens, and settling twice changes nothing.
+func (t terms) settle() terms {
+	if t.auth.Access.Value == AccessAnonymous && t.auth.Carrier.Stated() {
+		t.auth.Access = Value[Access]{AccessAuthenticated, t.auth.Carrier.Source}
+	}
+	if t.retry.MaxBackoff.Stated() {
+		t.retry.MaxBackoff = largest(t.retry.MaxBackoff, t.retry.InitialBackoff)
+	}
+	return t
+}
+
+func smallest[T cmp.Ordered](a, b Value[T]) Value[T] {
+	if !a.Stated() || b.Stated() && b.Value < a.Value {
+		return b
+	}
+	return a
+}
+
+func largest[T cmp.Ordered](a, b Value[T]) Value[T] {
+	if !a.Stated() || b.Stated() && b.Value > a.Value {
+		return b
+	}
+	return a
+}
+
+// bothLists holds every list of a and b once. Lists are alike when they hold the same patterns in any order.
+func bothLists(a, b []Value[[]string]) []Value[[]string] {
+	lists := slices.Clone(a)
+	for _, list := range b {
+		if !slices.ContainsFunc(lists, func(known Value[[]string]) bool { return sameSet(known.Value, list.Value) }) {
+			lists = append(lists, list)
+		}
+	}
+	return lists
+}
+
+func sameSet(a, b []string) bool {
+	return slices.Equal(sortedSet(a), sortedSet(b))
+}
+
+func sortedSet[T cmp.Ordered](values []T) []T {
+	sorted := slices.Clone(values)
+	slices.Sort(sorted)
+	return slices.Compact(sorted)
+}
+
+// union expects and yields sorted sets.
+func union(a, b Value[[]string]) Value[[]string] {
+	switch {
+	case !a.Stated():
+		return b
+	case !b.Stated():
+		return a
+	}
+	all := sortedSet(slices.Concat(a.Value, b.Value))
+	return made(all, a, b)
+}
+
+// intersection expects and yields sorted sets.
+func intersection(a, b Value[[]codes.Code]) Value[[]codes.Code] {
+	switch {
+	case !a.Stated():
+		return b
+	case !b.Stated():
+		return a
+	}
+	var common []codes.Code
+	for _, code := range a.Value {
+		if slices.Contains(b.Value, code) {
+			common = append(common, code)
+		}
+	}
+	return made(common, a, b)
+}
+
+// made is a set that came of a and b, with the source of the one that alone would have given it.
+func made[T comparable](set []T, a, b Value[[]T]) Value[[]T] {
+	switch {
+	case slices.Equal(set, a.Value):
+		return a
+	case slices.Equal(set, b.Value):
+		return b
+	default:
+		return Value[[]T]{set, a.Source.and(b.Source)}
+	}
+}

@@ -1,0 +1,172 @@
+package policy
+
+import (
+	"errors"
+	"maps"
+	"strings"
+	"sync/atomic"
+)
+
+// ErrClosed is what a closed [View] answers.
+var ErrClosed = errors.New("policy: the View is closed")
+
+// View holds what one interceptor has made of each method's policy. Make one with [NewView]. It is safe for concurrent
+// use.
+type View[T any] struct {
+	table   *Table
+	compile func(Method) (T, error)
+
+	// The generation in use, and while a replacement is under way the one to come. The Table's own pointer decides
+	// between the two, so that all Views change at once.
+	current atomic.Pointer[compiled[T]]
+	next    atomic.Pointer[compiled[T]]
+	closed  atomic.Bool
+}
+
+// compiled is what a View has made of one generation.
+type compiled[T any] struct {
+	generation *generation
+	methods    atomic.Pointer[map[string]result[T]]
+	// Counts the kept methods that no .proto describes. Guarded by the Table.
+	undescribed int
+}
+
+type result[T any] struct {
+	value T
+	err   error
+}
+
+// NewView returns a View of t that compile fills. Compile gets the policy of one method and makes of it what the
+// interceptor needs for each call; its error refuses the method. It must be cheap and quick, and must not use t or any
+// View of t. It may be called again for the same method: after [Table.Replace], and for each call of a method that no
+// linked .proto describes once the View keeps 1024 of them.
+func NewView[T any](t *Table, compile func(Method) (T, error)) *View[T] {
+	v := &View[T]{table: t, compile: compile}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	v.current.Store(newCompiled[T](t.current.Load()))
+	t.views[v] = struct{}{}
+	return v
+}
+
+// Get returns what was made of the policy of a method. The first use of a method compiles it; from then on Get is a
+// look-up that neither locks nor allocates. Its error is what compile or [Table.Method] returned, or [ErrClosed].
+func (v *View[T]) Get(method string) (T, error) {
+	for {
+		c := v.visible()
+		if c == nil {
+			if v.closed.Load() {
+				var none T
+				return none, ErrClosed
+			}
+			continue
+		}
+		if r, ok := (*c.methods.Load())[method]; ok {
+			return r.value, r.err
+		}
+		return v.first(method)
+	}
+}
+
+// visible returns what was made of the Table's generation, or nil when that has just changed.
+func (v *View[T]) visible() *compiled[T] {
+	g := v.table.current.Load()
+	if c := v.current.Load(); c.generation == g {
+		return c
+	}
+	if c := v.next.Load(); c != nil && c.generation == g {
+		return c
+	}
+	return nil
+}
+
+// Resolve compiles methods that will be used, so that their mistakes show at start. Its error joins all of them.
+func (v *View[T]) Resolve(methods ...string) error {
+	var errs []error
+	for _, method := range methods {
+		_, err := v.Get(method)
+		errs = append(errs, split(err)...)
+	}
+	return join(errs)
+}
+
+// Close makes the View leave its Table. It answers [ErrClosed] from then on. Closing twice is harmless.
+func (v *View[T]) Close() {
+	v.table.mu.Lock()
+	defer v.table.mu.Unlock()
+	v.closed.Store(true)
+	delete(v.table.views, v)
+	v.next.Store(nil)
+	v.current.Store(&compiled[T]{})
+}
+
+// first compiles a method and keeps the result, unless the method is one too many that nobody describes.
+func (v *View[T]) first(method string) (T, error) {
+	v.table.mu.Lock()
+	c := v.current.Load()
+	if v.closed.Load() {
+		v.table.mu.Unlock()
+		var none T
+		return none, ErrClosed
+	}
+	known := *c.methods.Load()
+	if r, ok := known[method]; ok {
+		v.table.mu.Unlock()
+		return r.value, r.err
+	}
+	m, err := c.generation.method(method)
+	if !m.Described && (c.undescribed >= maxUndescribedMethods || len(method) > maxUndescribedName) {
+		v.table.mu.Unlock()
+		r := v.make(m, err)
+		return r.value, r.err
+	}
+	defer v.table.mu.Unlock()
+	m.Name = strings.Clone(method)
+	r := v.make(m, err)
+	if !m.Described {
+		c.undescribed++
+	}
+	grown := make(map[string]result[T], len(known)+1)
+	maps.Copy(grown, known)
+	grown[m.Name] = r
+	c.methods.Store(&grown)
+	return r.value, r.err
+}
+
+func (v *View[T]) make(m Method, err error) result[T] {
+	if err != nil {
+		return result[T]{err: err}
+	}
+	value, err := v.compile(m)
+	return result[T]{value, err}
+}
+
+// prepare compiles for next what is compiled now. The Table is locked.
+func (v *View[T]) prepare(next *generation) error {
+	now := v.current.Load()
+	c := newCompiled[T](next)
+	c.undescribed = now.undescribed
+	methods := make(map[string]result[T], len(*now.methods.Load()))
+	var errs []error
+	for name, before := range *now.methods.Load() {
+		m, err := next.method(name)
+		r := v.make(m, err)
+		if r.err != nil && before.err == nil {
+			errs = append(errs, split(r.err)...)
+		}
+		methods[name] = r
+	}
+	c.methods.Store(&methods)
+	v.next.Store(c)
+	return join(errs)
+}
+
+func (v *View[T]) adopt() { v.current.Store(v.next.Load()) }
+
+func (v *View[T]) abandon() { v.next.Store(nil) }
+
+func newCompiled[T any](g *generation) *compiled[T] {
+	c := &compiled[T]{generation: g}
+	c.methods.Store(&map[string]result[T]{})
+	return c
+}
