@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+
+	"github.com/parley-rpc/parley/framework"
+	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
+	"github.com/parley-rpc/parley/interceptors/auth"
+)
+
+// payload makes a request of 100 bytes.
+var payload = strings.Repeat("x", 98)
+
+// stack is a client and a server of one make, ready to be called.
+type stack struct {
+	name   string
+	client paymentsv1.PaymentsServiceClient
+	close  func() error
+}
+
+type handler struct {
+	paymentsv1.UnimplementedPaymentsServiceServer
+}
+
+func (handler) GetQuote(_ context.Context, req *paymentsv1.GetQuoteRequest) (*paymentsv1.GetQuoteResponse, error) {
+	return &paymentsv1.GetQuoteResponse{Replica: req.GetOrderId()}, nil
+}
+
+// openStacks opens every stack; the first is the base that the others are compared with.
+func openStacks(ctx context.Context) ([]*stack, error) {
+	open := []func(context.Context) (*stack, error){
+		openPlain,
+		parley("Parley, everything on, nothing sampled", "OTEL_TRACES_SAMPLER=always_off"),
+		parley("Parley, everything on, every call sampled", "OTEL_TRACES_SAMPLER=always_on"),
+	}
+	var stacks []*stack
+	for _, o := range open {
+		s, err := o(ctx)
+		if err != nil {
+			return stacks, err
+		}
+		stacks = append(stacks, s)
+	}
+	return stacks, nil
+}
+
+func closeStacks(stacks []*stack) {
+	for _, s := range stacks {
+		if err := s.close(); err != nil {
+			slog.Error("closing", "stack", s.name, "error", err)
+		}
+	}
+}
+
+// openPlain is grpc-go with TLS and nothing else.
+func openPlain(ctx context.Context) (*stack, error) {
+	cert, roots, err := certificate()
+	if err != nil {
+		return nil, err
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	server := grpc.NewServer(grpc.Creds(credentials.NewServerTLSFromCert(&cert)))
+	paymentsv1.RegisterPaymentsServiceServer(server, handler{})
+	go func() { _ = server.Serve(l) }()
+	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13})))
+	if err != nil {
+		return nil, err
+	}
+	return &stack{"plain grpc-go with TLS", paymentsv1.NewPaymentsServiceClient(conn), func() error {
+		err := conn.Close()
+		server.Stop()
+		return err
+	}}, nil
+}
+
+// parley is Parley with connection mode, policy, retry, deadline, metrics and tracing.
+func parley(name string, environ ...string) func(context.Context) (*stack, error) {
+	return func(ctx context.Context) (*stack, error) {
+		dir, err := os.MkdirTemp("", "parley-bench-")
+		if err != nil {
+			return nil, err
+		}
+		paymentsID, err1 := identity(dir, "payments")
+		ordersID, err2 := identity(dir, "orders")
+		if err := errors.Join(err1, err2); err != nil {
+			return nil, err
+		}
+		quiet := framework.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil)))
+		server := framework.New("payments", framework.WithIdentity(paymentsID), framework.WithEnviron(environ), quiet)
+		listening := server.Server("127.0.0.1:0")
+		paymentsv1.RegisterPaymentsServiceServer(listening, handler{})
+		ctx, stop := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		go func() { ended <- server.Run(ctx) }()
+		select {
+		case <-server.Ready():
+		case err := <-ended:
+			stop()
+			return nil, err
+		}
+		client := framework.New("orders", framework.WithIdentity(ordersID), framework.WithEnviron(environ), quiet)
+		conn := client.Client("payments", framework.WithTarget(listening.Addr().String()))
+		return &stack{name, paymentsv1.NewPaymentsServiceClient(conn), func() error {
+			err := client.Close()
+			stop()
+			return errors.Join(err, <-ended, ordersID.Close(), paymentsID.Close(), os.RemoveAll(dir))
+		}}, nil
+	}
+}
+
+func identity(dir, name string) (*auth.Identity, error) {
+	id, err := auth.ParseID("spiffe://bench.example/" + name)
+	if err != nil {
+		return nil, err
+	}
+	i := auth.TrustDir(dir, id, auth.WithEnroll())
+	return i, i.Check()
+}
+
+func certificate() (tls.Certificate, *x509.CertPool, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		NotBefore:    time.Now().Add(-time.Minute),
+		NotAfter:     time.Now().Add(time.Hour),
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return tls.Certificate{}, nil, err
+	}
+	parsed, err := x509.ParseCertificate(der)
+	if err != nil {
+		return tls.Certificate{}, nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(parsed)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots, nil
+}

@@ -1,0 +1,88 @@
+package framework
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/parley-rpc/parley/admin"
+	"github.com/parley-rpc/parley/discovery"
+)
+
+// adminHandler is the admin surface of the App.
+func (a *App) adminHandler(r *run) http.Handler {
+	sections := []admin.Section{{
+		Title:   "Servers",
+		Columns: []string{"address", "service", "calls in flight", "state"},
+		Rows:    func() []admin.Row { return r.serverRows() },
+		Empty:   "This program serves nothing.",
+	}, {
+		Title:   "Clients",
+		Columns: []string{"name", "target", "connection", "retry budget"},
+		Rows:    a.clientRows,
+		Empty:   "This program calls nothing.",
+	}}
+	if registry := a.parts.registry; registry != nil {
+		sections = append(sections, admin.Section{
+			Title:   "Endpoints",
+			Columns: []string{"service", "instance", "addresses", "state"},
+			Rows:    func() []admin.Row { return endpointRows(registry) },
+			Empty:   "No service has been looked up in " + registry.String() + " yet.",
+		})
+	}
+	return admin.New(admin.Config{
+		Service:  a.name,
+		Ring:     a.parts.ring,
+		Describe: a.Describe,
+		Sections: sections,
+		LogLevel: a.logLevel,
+		Mounts:   a.mounts,
+	})
+}
+
+func (r *run) serverRows() []admin.Row {
+	state, mark := "ready", admin.Good
+	if !r.app.ready.Load() {
+		state, mark = "not ready", admin.Bad
+	}
+	var rows []admin.Row
+	for _, s := range r.servers {
+		rows = append(rows, admin.Row{State: mark, Cells: []string{
+			s.bound.Addr().String(), s.service, strconv.FormatInt(s.inFlight.total(), 10), state,
+		}})
+	}
+	return rows
+}
+
+func (a *App) clientRows() []admin.Row {
+	a.mu.Lock()
+	clients := a.clients
+	a.mu.Unlock()
+	var rows []admin.Row
+	for _, c := range clients {
+		row := admin.Row{Cells: []string{c.name, c.effectiveTarget(), "not used yet", ""}}
+		if ch := c.open.Load(); ch != nil {
+			row.Cells[2] = ch.conn.GetState().String()
+			row.Cells[3] = fmt.Sprintf("%.1f", ch.retrier.BudgetBalance())
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func endpointRows(registry *discovery.Registry) []admin.Row {
+	var rows []admin.Row
+	for _, service := range registry.Snapshot().Services {
+		for _, in := range service.Listed {
+			row := admin.Row{State: admin.Good, Cells: []string{service.Service, in.ID, fmt.Sprint(in.Addresses), "in use"}}
+			if in.Draining {
+				row.State, row.Cells[3] = admin.Warning, "draining"
+			}
+			rows = append(rows, row)
+		}
+		if err := service.State.Err; err != nil {
+			rows = append(rows, admin.Row{State: admin.Bad, Cells: []string{service.Service, "", "", err.Error()}})
+		}
+	}
+	return rows
+}

@@ -1,0 +1,232 @@
+package framework
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/parley-rpc/parley/admin"
+	"github.com/parley-rpc/parley/discovery/driver"
+	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/waterfall"
+)
+
+// App is one service: its identity, its servers, its clients, its telemetry and its place in discovery. Make one with
+// [New]. An App runs once. Its methods may be called from any goroutine, but servers, clients, background work and
+// readiness checks belong before [App.Run]; clients may also be made later.
+type App struct {
+	name    string
+	options []Option
+
+	configFile      string
+	environ         []string
+	identity        *auth.Identity
+	insecure        bool
+	development     bool
+	logger          *slog.Logger
+	tracerProvider  trace.TracerProvider
+	meterProvider   metric.MeterProvider
+	ring            *waterfall.Ring
+	driver          driver.Driver
+	layers          []policy.Layer
+	surfaceDefaults surfaceAddresses
+	mounts          []admin.Mount
+	logLevel        *slog.LevelVar
+	forServers      []ServerOption
+	forClients      []ClientOption
+
+	mu         sync.Mutex
+	mistakes   []error
+	servers    []*Server
+	clients    []*Client
+	background []task
+	readiness  []check
+	stage      stage
+	stopRun    context.CancelFunc
+	runEnded   chan struct{}
+	ready      atomic.Bool
+	announced  chan struct{} // closed once the App is ready and registered
+
+	setUp     sync.Once
+	parts     parts
+	setUpErr  error
+	release   sync.Once
+	releasing error
+}
+
+type stage int
+
+const (
+	stageBuilt stage = iota
+	stageRunning
+	stageStopped
+)
+
+type task struct {
+	name string
+	run  func(context.Context) error
+}
+
+type check struct {
+	name  string
+	ready func(context.Context) error
+}
+
+var (
+	errOneSided = errors.New("a unary and a stream interceptor are both required; pass one that only calls through where there is nothing to do")
+	errRanTwice = errors.New("framework: Run was called before; an App runs once, make a new one with New")
+	// ErrClosed is what a client's RPC and Run return after the App has stopped.
+	ErrClosed = errors.New("framework: the App has stopped")
+)
+
+// New returns an App named service, which is also its name in the trust domain and in discovery. Mistakes in the name or
+// the options are reported by [App.Check], [App.Run] and the first RPC.
+func New(service string, opts ...Option) *App {
+	a := &App{
+		name:      service,
+		options:   opts,
+		environ:   os.Environ(),
+		logger:    slog.Default(),
+		runEnded:  make(chan struct{}),
+		announced: make(chan struct{}),
+	}
+	for _, o := range opts {
+		if o == nil {
+			a.mistake("New(%q): an option is nil", service)
+			continue
+		}
+		o.applyApp(a)
+	}
+	return a
+}
+
+// Server returns a server that will listen on addr once the App runs. Register services with it before [App.Run].
+//
+// The first server of an App is announced in discovery under the App's name; further ones need [WithServiceName]. The
+// configuration servers.<service name>.listen overrides addr.
+func (a *App) Server(addr string, opts ...ServerOption) *Server {
+	s := &Server{app: a, addr: addr, options: opts}
+	for _, o := range a.forServers {
+		o.applyServer(s)
+	}
+	for _, o := range opts {
+		if o == nil {
+			a.mistake("Server(%q): an option is nil", addr)
+			continue
+		}
+		o.applyServer(s)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stage != stageBuilt {
+		a.mistakes = append(a.mistakes, fmt.Errorf("Server(%q): made after Run; make servers before", addr))
+		return s
+	}
+	if len(a.servers) == 0 && s.service == "" {
+		s.service = a.name
+	}
+	a.servers = append(a.servers, s)
+	return s
+}
+
+// Client returns a client of the service called name, to be given to generated code. It is found in discovery under its
+// name and must prove to be that service of the App's own trust domain; the configuration clients.<name> and the options
+// change both. Several clients of one name share nothing; keep the one that you made.
+//
+// The connection is made by the first RPC. A client made wrongly says so in [App.Check] and in its first RPC.
+func (a *App) Client(name string, opts ...ClientOption) *Client {
+	c := &Client{app: a, name: name, options: opts}
+	for _, o := range a.forClients {
+		o.applyClient(c)
+	}
+	for _, o := range opts {
+		if o == nil {
+			a.mistake("Client(%q): an option is nil", name)
+			continue
+		}
+		o.applyClient(c)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.clients = append(a.clients, c)
+	return c
+}
+
+// Background runs work beside the servers: it starts before they serve, and its context ends after they have stopped.
+// An error that run returns before that stops the App and is returned by [App.Run]; returning nil only ends the work.
+func (a *App) Background(name string, run func(context.Context) error) {
+	if run == nil {
+		a.mistake("Background(%q): the function is nil", name)
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.background = append(a.background, task{name, run})
+}
+
+// ReadyWhen adds a condition for the App to be ready. It is asked every second, with a context of 5 s; an error means not
+// ready. While an App is not ready its health is NOT_SERVING and it is announced as draining, but never deregistered.
+func (a *App) ReadyWhen(name string, ready func(context.Context) error) {
+	if ready == nil {
+		a.mistake("ReadyWhen(%q): the function is nil", name)
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.readiness = append(a.readiness, check{name, ready})
+}
+
+// Ready returns a channel that is closed once the App serves, has been ready, and is known to discovery.
+func (a *App) Ready() <-chan struct{} { return a.announced }
+
+// Check returns every mistake in the App's construction, configuration and identity, joined, or nil. It reads files but
+// binds no address and opens no connection. Mistakes that need the machine, such as a port in use, are Run's.
+func (a *App) Check() error {
+	a.prepare()
+	a.mu.Lock()
+	servers, clients := a.servers, a.clients
+	errs := append(slices.Clone(a.mistakes), a.setUpErr)
+	a.mu.Unlock()
+	for _, s := range servers {
+		errs = append(errs, s.check())
+	}
+	for _, c := range clients {
+		errs = append(errs, c.check())
+	}
+	errs = append(errs, checkServiceNames(servers), a.checkSections(servers), a.checkSurfaces())
+	return errors.Join(errs...)
+}
+
+// mistake collects what is wrong with how the App was built. An option for every client is wrong once, not once a client.
+func (a *App) mistake(format string, args ...any) {
+	err := fmt.Errorf(format, args...)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !slices.ContainsFunc(a.mistakes, func(other error) bool { return other.Error() == err.Error() }) {
+		a.mistakes = append(a.mistakes, err)
+	}
+}
+
+func checkServiceNames(servers []*Server) error {
+	var errs []error
+	seen := map[string]string{}
+	for _, s := range servers {
+		if s.service == "" {
+			continue
+		}
+		if other, ok := seen[s.service]; ok {
+			errs = append(errs, fmt.Errorf("Server(%q): the service name %q belongs to Server(%q); give each its own with WithServiceName", s.addr, s.service, other))
+		}
+		seen[s.service] = s.addr
+	}
+	return errors.Join(errs...)
+}

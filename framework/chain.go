@@ -1,0 +1,224 @@
+package framework
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	"github.com/parley-rpc/parley/attempt"
+	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+// step is one place in a chain: its name, and the interceptors that stand there.
+type step[U, S any] struct {
+	name   string
+	unary  []U
+	stream []S
+}
+
+type (
+	clientStep = step[grpc.UnaryClientInterceptor, grpc.StreamClientInterceptor]
+	serverStep = step[grpc.UnaryServerInterceptor, grpc.StreamServerInterceptor]
+)
+
+func clientAt(name string, unary grpc.UnaryClientInterceptor, stream grpc.StreamClientInterceptor) clientStep {
+	return clientStep{name, []grpc.UnaryClientInterceptor{unary}, []grpc.StreamClientInterceptor{stream}}
+}
+
+func serverAt(name string, unary grpc.UnaryServerInterceptor, stream grpc.StreamServerInterceptor) serverStep {
+	return serverStep{name, []grpc.UnaryServerInterceptor{unary}, []grpc.StreamServerInterceptor{stream}}
+}
+
+// chain is the client's chain, outside in.
+func (c *Client) chain(ch *channel) []clientStep {
+	tracer := c.app.parts.tracer
+	innermost := clientAt("wire record", attempt.UnaryClientInterceptor, attempt.StreamClientInterceptor)
+	if ch.auth != nil {
+		innermost = clientAt("auth", ch.auth.UnaryClientInterceptor, ch.auth.StreamClientInterceptor)
+	}
+	return []clientStep{
+		clientAt("call span", tracer.UnaryCallInterceptor, tracer.StreamCallInterceptor),
+		{"[Call]", c.callUnary, c.callStream},
+		clientAt("deadline, retry", ch.retrier.UnaryClientInterceptor, ch.retrier.StreamClientInterceptor),
+		clientAt("attempt span", tracer.UnaryAttemptInterceptor, tracer.StreamAttemptInterceptor),
+		{"[Attempt]", c.attemptUnary, c.attemptStream},
+		innermost,
+	}
+}
+
+// link ties the steps together once, so that a call costs no closures.
+func (ch *channel) link(steps []clientStep) {
+	ch.unary = func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
+		return cc.Invoke(ctx, method, req, reply, opts...)
+	}
+	ch.stream = func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+		return cc.NewStream(ctx, desc, method, opts...)
+	}
+	for i := len(steps) - 1; i >= 0; i-- {
+		for j := len(steps[i].unary) - 1; j >= 0; j-- {
+			interceptor, next := steps[i].unary[j], ch.unary
+			ch.unary = func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
+				return interceptor(ctx, method, req, reply, cc, next, opts...)
+			}
+		}
+		for j := len(steps[i].stream) - 1; j >= 0; j-- {
+			interceptor, next := steps[i].stream[j], ch.stream
+			ch.stream = func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+				return interceptor(ctx, desc, cc, method, next, opts...)
+			}
+		}
+	}
+}
+
+// chain is the server's chain, outside in.
+func (s *Server) chain() []serverStep {
+	tracer := s.app.parts.tracer
+	recovered := recovery.WithRecoveryHandlerContext(s.app.recovered)
+	steps := []serverStep{
+		serverAt("span", tracer.UnaryServerInterceptor, tracer.StreamServerInterceptor),
+		serverAt("recovery", recovery.UnaryServerInterceptor(recovered), recovery.StreamServerInterceptor(recovered)),
+	}
+	if s.gate != nil {
+		steps = append(steps, serverAt("authenticate, authorize", s.gate.UnaryServerInterceptor, s.gate.StreamServerInterceptor))
+	}
+	return append(steps,
+		serverAt("deadline, hop guard", s.guardUnary, s.guardStream),
+		s.userStep(),
+	)
+}
+
+// userStep is the place of the user's interceptors. They do not see the methods that the App itself registers.
+func (s *Server) userStep() serverStep {
+	step := serverStep{name: "[Handler]"}
+	for i := range s.handlerUnary {
+		unary, stream := s.handlerUnary[i], s.handlerStream[i]
+		step.unary = append(step.unary, func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+			if isInfrastructure(info.FullMethod) {
+				return handler(ctx, req)
+			}
+			return unary(ctx, req, info, handler)
+		})
+		step.stream = append(step.stream, func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+			if isInfrastructure(info.FullMethod) {
+				return handler(srv, ss)
+			}
+			return stream(srv, ss, info, handler)
+		})
+	}
+	return step
+}
+
+// chainOptions are the gRPC server options for the chain and, beneath it, the credentials.
+func (s *Server) chainOptions() []grpc.ServerOption {
+	options := []grpc.ServerOption{grpc.Creds(insecure.NewCredentials())}
+	if s.gate != nil {
+		options = s.gate.TransportOptions()
+	}
+	for _, step := range s.chain() {
+		options = append(options, grpc.ChainUnaryInterceptor(step.unary...), grpc.ChainStreamInterceptor(step.stream...))
+	}
+	return options
+}
+
+// recovered turns a panic of a handler into a status that says nothing, and a log line that says everything.
+func (a *App) recovered(ctx context.Context, p any) error {
+	a.parts.logger.LogAttrs(ctx, slog.LevelError, "a handler panicked",
+		slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
+	return status.Error(codes.Internal, "internal error")
+}
+
+// methodDeadline compiles the deadline of a method; 0 is none.
+func methodDeadline(m policy.Method) (time.Duration, error) {
+	return m.Deadline.Value, nil
+}
+
+// guardUnary counts the call, bounds it by the method's deadline, and keeps what hops below said about themselves from
+// travelling on.
+func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	if isInfrastructure(info.FullMethod) {
+		return handler(ctx, req)
+	}
+	limit, err := s.app.parts.deadlines.Get(info.FullMethod)
+	if err != nil {
+		return nil, status.Error(codes.Internal, "internal error")
+	}
+	ctx, cancel := bounded(ctx, limit)
+	defer cancel()
+	running := s.inFlight.counter(info.FullMethod)
+	s.inFlight.arrived.Add(1)
+	running.Add(1)
+	defer running.Add(-1)
+	reply, err := runUnary(ctx, req, handler)
+	if err != nil {
+		return nil, rpcerr.StripHop(err)
+	}
+	return reply, nil
+}
+
+// guardStream is guardUnary for streams. Streams of the health service end when the drain comes to GOAWAY, since they
+// would hold it up.
+func (s *Server) guardStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	if isInfrastructure(info.FullMethod) {
+		ctx, cancel := context.WithCancel(ss.Context())
+		defer cancel()
+		defer context.AfterFunc(s.goingAway, cancel)()
+		return handler(srv, &streamWithContext{ss, ctx})
+	}
+	limit, err := s.app.parts.deadlines.Get(info.FullMethod)
+	if err != nil {
+		return status.Error(codes.Internal, "internal error")
+	}
+	ctx, cancel := bounded(ss.Context(), limit)
+	defer cancel()
+	if ctx != ss.Context() {
+		ss = &streamWithContext{ss, ctx}
+	}
+	running := s.inFlight.counter(info.FullMethod)
+	s.inFlight.arrived.Add(1)
+	running.Add(1)
+	defer running.Add(-1)
+	return rpcerr.StripHop(runStream(srv, ss, handler))
+}
+
+// runUnary stands in the stack of every unary handler, where the drain report looks for it.
+//
+//go:noinline
+func runUnary(ctx context.Context, req any, handler grpc.UnaryHandler) (any, error) {
+	reply, err := handler(ctx, req)
+	return reply, err
+}
+
+// runStream is runUnary for streams.
+//
+//go:noinline
+func runStream(srv any, ss grpc.ServerStream, handler grpc.StreamHandler) error {
+	err := handler(srv, ss)
+	return err
+}
+
+// bounded returns ctx itself where it ends within limit anyway.
+func bounded(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit <= 0 {
+		return ctx, func() {}
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= limit {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, limit)
+}
+
+type streamWithContext struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s *streamWithContext) Context() context.Context { return s.ctx }

@@ -1,0 +1,184 @@
+package framework
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+
+	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/retry"
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+// Client is the way to one called service. It is a grpc.ClientConnInterface: hand it to the New...Client functions of
+// generated code. It connects when it is first used and is closed by the App.
+type Client struct {
+	app     *App
+	name    string
+	options []ClientOption
+
+	target        string
+	peers         []string
+	dialer        func(context.Context, string) (net.Conn, error)
+	grpcOptions   []grpc.DialOption
+	callUnary     []grpc.UnaryClientInterceptor
+	callStream    []grpc.StreamClientInterceptor
+	attemptUnary  []grpc.UnaryClientInterceptor
+	attemptStream []grpc.StreamClientInterceptor
+
+	open atomic.Pointer[channel]
+
+	mu     sync.Mutex
+	failed error
+	closed bool
+}
+
+// channel is an opened client: the connection and the chain in front of it.
+type channel struct {
+	conn    *grpc.ClientConn
+	retrier *retry.Retrier
+	auth    *auth.Channel
+	unary   grpc.UnaryInvoker
+	stream  grpc.Streamer
+}
+
+var _ grpc.ClientConnInterface = (*Client)(nil)
+
+// Invoke performs a unary RPC. It is called by generated code. Besides the errors of the call it returns the error of
+// [App.Check], with the code FAILED_PRECONDITION, while the App is configured wrongly, and [ErrClosed], with the code
+// CANCELED, once the App has stopped.
+func (c *Client) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	ch, err := c.channel()
+	if err != nil {
+		return err
+	}
+	return ch.unary(ctx, method, args, reply, ch.conn, opts...)
+}
+
+// NewStream opens a stream. It is called by generated code and returns the errors that [Client.Invoke] returns.
+func (c *Client) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	ch, err := c.channel()
+	if err != nil {
+		return nil, err
+	}
+	return ch.stream(ctx, desc, ch.conn, method, opts...)
+}
+
+// channel returns the opened channel, opening it first if nobody has.
+func (c *Client) channel() (*channel, error) {
+	if ch := c.open.Load(); ch != nil {
+		return ch, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch ch := c.open.Load(); {
+	case ch != nil:
+		return ch, nil
+	case c.closed:
+		return nil, rpcerr.New(codes.Canceled, rpcerr.ConfigurationInvalid, "the App has stopped", ErrClosed)
+	case c.failed != nil:
+		return nil, c.failed
+	}
+	if err := c.app.Check(); err != nil {
+		c.failed = rpcerr.New(codes.FailedPrecondition, rpcerr.ConfigurationInvalid, err.Error(), err)
+		return nil, c.failed
+	}
+	ch, err := c.connect()
+	if err != nil {
+		c.failed = rpcerr.New(codes.FailedPrecondition, rpcerr.ConfigurationInvalid, err.Error(), err)
+		return nil, c.failed
+	}
+	c.open.Store(ch)
+	return ch, nil
+}
+
+// close ends the client's waits and its connection. Later RPCs are refused.
+func (c *Client) close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil
+	}
+	c.closed = true
+	ch := c.open.Swap(nil)
+	if ch == nil {
+		return nil
+	}
+	return errors.Join(ch.retrier.Close(), ch.conn.Close())
+}
+
+// isRaw tells a target from a name: a name is what a service may be called in the trust domain.
+func isRaw(name string) bool { return strings.ContainsAny(name, ":/") }
+
+// effectiveTarget is the gRPC target that the client dials.
+func (c *Client) effectiveTarget() string {
+	switch conf := c.config(); {
+	case conf.GetTarget() != "":
+		return conf.GetTarget()
+	case c.target != "":
+		return c.target
+	case isRaw(c.name):
+		return c.name
+	}
+	return discoveryScheme + ":///" + c.name
+}
+
+func (c *Client) inDiscovery() bool {
+	return strings.HasPrefix(c.effectiveTarget(), discoveryScheme+":")
+}
+
+// expected are the identities that the server may prove.
+func (c *Client) expected() ([]auth.Pattern, error) {
+	peers, place := c.peers, "WithPeers"
+	if conf := c.config(); len(conf.GetPeers()) > 0 {
+		peers, place = conf.GetPeers(), "clients."+c.name+".peers"
+	}
+	if len(peers) == 0 {
+		if isRaw(c.name) {
+			return nil, fmt.Errorf("Client(%q): a target says nothing about who may answer; name the expected identities with WithPeers, or call the client by its service name and give the target with WithTarget", c.name)
+		}
+		id, err := c.app.parts.domain.ID(c.name)
+		if err != nil {
+			return nil, fmt.Errorf("Client(%q): %w", c.name, err)
+		}
+		return []auth.Pattern{id}, nil
+	}
+	var errs []error
+	patterns := make([]auth.Pattern, 0, len(peers))
+	for _, peer := range peers {
+		p, err := auth.ParsePattern(peer)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("Client(%q): %s: %w", c.name, place, err))
+			continue
+		}
+		patterns = append(patterns, p)
+	}
+	return patterns, errors.Join(errs...)
+}
+
+func (c *Client) check() error {
+	var errs []error
+	if c.name == "" {
+		errs = append(errs, errors.New(`Client(""): a client needs the name of the service that it calls`))
+	}
+	if c.inDiscovery() && c.app.parts.registry == nil && !c.app.parts.unread {
+		errs = append(errs, fmt.Errorf("Client(%q): there is no discovery to find it in; configure discovery.driver, or its address with clients.%s.target or WithTarget", c.name, c.name))
+	}
+	if !c.app.insecure {
+		if _, err := c.expected(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	errs = append(errs, c.checkBalancing())
+	if c.retryBudgetStated() {
+		errs = append(errs, c.makeRetrier().Check())
+	}
+	return errors.Join(errs...)
+}

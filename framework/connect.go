@@ -1,0 +1,100 @@
+package framework
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/balancer"
+	"google.golang.org/grpc/credentials/insecure"
+	_ "google.golang.org/grpc/health" // client-side health checking of the round_robin policy
+
+	"github.com/parley-rpc/parley/discovery/grpcbalancer"
+	"github.com/parley-rpc/parley/discovery/grpcresolver"
+	"github.com/parley-rpc/parley/interceptors/retry"
+)
+
+// discoveryScheme is the scheme of targets that are looked up in discovery.
+const discoveryScheme = "parley"
+
+// connect makes the connection, which dials when it is first used, and the chain in front of it.
+func (c *Client) connect() (*channel, error) {
+	ch := &channel{retrier: c.makeRetrier()}
+	options := []grpc.DialOption{
+		grpc.WithDisableRetry(),
+		grpc.WithDisableServiceConfig(),
+		grpc.WithDefaultServiceConfig(c.serviceConfig()),
+	}
+	if c.app.parts.identity == nil {
+		options = append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	} else {
+		expected, err := c.expected()
+		if err != nil {
+			return nil, err
+		}
+		ch.auth = c.app.parts.identity.Client(expected...)
+		options = append(options, grpc.WithTransportCredentials(ch.auth.TransportCredentials()))
+	}
+	if c.inDiscovery() {
+		options = append(options, grpcresolver.DialOptions(c.app.parts.registry, discoveryScheme)...)
+	}
+	if c.dialer != nil {
+		options = append(options, grpc.WithContextDialer(c.dialer))
+	}
+	conn, err := grpc.NewClient(c.effectiveTarget(), append(options, c.grpcOptions...)...)
+	if err != nil {
+		return nil, fmt.Errorf("Client(%q): target %q: %w", c.name, c.effectiveTarget(), err)
+	}
+	ch.conn = conn
+	ch.link(c.chain(ch))
+	return ch, nil
+}
+
+func (c *Client) makeRetrier() *retry.Retrier {
+	options := []retry.Option{retry.WithPolicy(c.app.parts.table), retry.WithLogger(c.app.parts.logger.With(slog.String("client", c.name)))}
+	if c.retryBudgetStated() {
+		conf, budget := c.config().GetRetryBudget(), retry.DefaultBudget()
+		if conf.Ratio != nil {
+			budget.Ratio = conf.GetRatio()
+		}
+		if conf.Max != nil {
+			budget.Max = float64(conf.GetMax())
+		}
+		if conf.MinPerSecond != nil {
+			budget.MinPerSecond = conf.GetMinPerSecond()
+		}
+		options = append(options, retry.WithBudget(budget))
+	}
+	return retry.New(options...)
+}
+
+func (c *Client) retryBudgetStated() bool { return c.config().GetRetryBudget() != nil }
+
+func (c *Client) balancing() string {
+	if name := c.config().GetBalancing(); name != "" {
+		return name
+	}
+	return defaultBalancing
+}
+
+func (c *Client) checkBalancing() error {
+	if name := c.balancing(); balancer.Get(name) == nil {
+		return fmt.Errorf("clients.%s.balancing: gRPC knows no policy %q in this program; use round_robin or pick_first, or import the package that registers it", c.name, name)
+	}
+	return nil
+}
+
+// serviceConfig is the gRPC service config of the channel: its balancing policy, with client-side health checks, and
+// round_robin after it, which gRPC falls back to.
+func (c *Client) serviceConfig() string {
+	type object = map[string]any
+	text, err := json.Marshal(object{
+		"loadBalancingConfig": []object{grpcbalancer.Config(c.balancing()), {defaultBalancing: object{}}},
+		"healthCheckConfig":   object{"serviceName": ""},
+	})
+	if err != nil {
+		return "{}" // strings and maps of strings always marshal
+	}
+	return string(text)
+}

@@ -1,0 +1,35 @@
+package framework
+
+import "time"
+
+// Where a value is not configured, these hold.
+const (
+	// The trust domain of an App whose configuration names none.
+	defaultTrustDomain = "local"
+	// The balancing policy of a client whose configuration names none.
+	defaultBalancing = "round_robin"
+	// The largest request that a server reads, in bytes.
+	defaultMaxRequestBytes = 4 << 20
+	// The largest header list that a server reads, in bytes.
+	maxHeaderListBytes = 32 << 10
+	// How long draining is announced before the service deregisters. Nothing is waited for without discovery.
+	defaultAnnounce = time.Second
+	// How long the stop waits, at most, until no new calls arrive.
+	defaultQuiet = 5 * time.Second
+	// No new call within this time means that arrivals have stopped.
+	quietWindow = 200 * time.Millisecond
+	// How long calls in flight may go on after GOAWAY.
+	defaultGrace = 20 * time.Second
+	// How long cut handlers have to return before they are reported as stuck.
+	cutWait = time.Second
+	// How long the last telemetry may take to leave.
+	defaultFlush = 5 * time.Second
+	// How often readiness is asked for.
+	readinessInterval = time.Second
+	// How long one readiness check may take.
+	readinessTimeout = 5 * time.Second
+	// How often the configuration file is looked at.
+	reloadInterval = 2 * time.Second
+	// How many recent calls the live page keeps.
+	ringCalls = 1000
+)

@@ -1,0 +1,107 @@
+package framework
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Describe writes what the App is made of: its options, its identity, its servers with the effective policy of every
+// method and where each value comes from, its clients, its chains. It may be called at any time, also when Check finds
+// mistakes, and shows no secret.
+func (a *App) Describe(w io.Writer) error {
+	a.prepare()
+	a.mu.Lock()
+	servers, clients := a.servers, a.clients
+	a.mu.Unlock()
+
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "service %s\n", a.name)
+	for _, o := range a.options {
+		if o != nil {
+			fmt.Fprintf(&b, "  %s\n", o)
+		}
+	}
+	b.WriteString("identity ")
+	switch {
+	case a.insecure:
+		b.WriteString("none: WithInsecureDev\n")
+	case a.parts.identity == nil:
+		b.WriteString("none\n")
+	default:
+		fmt.Fprintf(&b, "%s\n", a.parts.identity.ID())
+	}
+	if a.parts.file.path != "" {
+		fmt.Fprintf(&b, "configuration %s\n", a.parts.file.path)
+	}
+	addrs := a.surfaceAddresses()
+	for _, s := range []struct{ name, addr string }{{"probes", addrs.probes}, {"metrics", addrs.metrics}, {"admin", addrs.admin}} {
+		if s.addr != "" {
+			fmt.Fprintf(&b, "%s http://%s\n", s.name, s.addr)
+		}
+	}
+	for _, s := range servers {
+		s.describe(&b)
+	}
+	for _, c := range clients {
+		c.describe(&b)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func (s *Server) describe(b *bytes.Buffer) {
+	fmt.Fprintf(b, "\nserver %s", s.listenAddr())
+	if s.service != "" {
+		fmt.Fprintf(b, " as %s", s.service)
+	}
+	b.WriteString("\n")
+	for _, o := range s.options {
+		fmt.Fprintf(b, "  %s\n", o)
+	}
+	if gate, err := s.makeGate(); err == nil {
+		s.gate = gate
+	}
+	fmt.Fprintf(b, "  chain: %s > handler\n", joinSteps(s.chain()))
+	for _, name := range s.methods() {
+		if m, err := s.app.parts.table.Method(name); err == nil {
+			indent(b, m.String())
+		} else {
+			indent(b, name+": "+err.Error())
+		}
+	}
+}
+
+func (c *Client) describe(b *bytes.Buffer) {
+	fmt.Fprintf(b, "\nclient %s\n", c.name)
+	for _, o := range c.options {
+		fmt.Fprintf(b, "  %s\n", o)
+	}
+	fmt.Fprintf(b, "  target: %s\n  balancing: %s\n", c.effectiveTarget(), c.balancing())
+	ch := &channel{retrier: c.makeRetrier()}
+	if c.app.parts.identity != nil {
+		if expected, err := c.expected(); err != nil {
+			fmt.Fprintf(b, "  expects: %v\n", err)
+		} else {
+			fmt.Fprintf(b, "  expects: %v\n", expected)
+			ch.auth = c.app.parts.identity.Client(expected...)
+		}
+	}
+	fmt.Fprintf(b, "  chain: %s > wire\n", joinSteps(c.chain(ch)))
+}
+
+func joinSteps[U, S any](steps []step[U, S]) string {
+	names := make([]string, len(steps))
+	for i, s := range steps {
+		names[i] = s.name
+	}
+	return strings.Join(names, " > ")
+}
+
+func indent(b *bytes.Buffer, text string) {
+	for line := range strings.Lines(strings.TrimRight(text, "\n")) {
+		b.WriteString("  " + line)
+	}
+	b.WriteString("\n")
+}

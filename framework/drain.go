@@ -1,0 +1,208 @@
+package framework
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// DrainReport tells how a stop went.
+type DrainReport struct {
+	// Announced is how long draining was shown before the service deregistered.
+	Announced time.Duration
+	// Quiet is how long it then took until no new calls arrived.
+	Quiet time.Duration
+	// ArrivalsStopped tells whether arrivals stopped within the bound.
+	ArrivalsStopped bool
+	// InFlight is how many calls ran when GOAWAY was sent.
+	InFlight int
+	// Graceful is how long those calls were given, or took.
+	Graceful time.Duration
+	// Cut lists the calls that were still running at the bound and were cut.
+	Cut []MethodCount
+	// Stuck holds the stacks of handlers that went on after they were cut, because they ignore their context.
+	Stuck []string
+}
+
+// MethodCount is a number of calls of one method.
+type MethodCount struct {
+	Method string
+	Calls  int
+}
+
+func (m MethodCount) String() string { return fmt.Sprintf("%s (%d)", m.Method, m.Calls) }
+
+// CutError is returned by [App.Run] when calls were still running at the end of the grace period and had to be cut.
+type CutError struct {
+	Report DrainReport
+}
+
+// Error names the methods whose calls were cut, and shows the stacks of handlers that ignore their context.
+func (e *CutError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "calls still ran %s after GOAWAY and were cut:", e.Report.Graceful.Round(time.Millisecond))
+	for _, m := range e.Report.Cut {
+		b.WriteString(" " + m.String())
+	}
+	if len(e.Report.Stuck) > 0 {
+		fmt.Fprintf(&b, "; %d handlers ignore their context and still run; return when ctx is done:", len(e.Report.Stuck))
+		for _, stack := range e.Report.Stuck {
+			b.WriteString("\n" + stack)
+		}
+	}
+	return b.String()
+}
+
+// stop stops what start started. It is called once, after a good or a failed start.
+func (r *run) stop() error {
+	times := r.app.parts.lifecycle()
+	r.readiness.end()
+	r.app.ready.Store(false)
+
+	var errs []error
+	if len(r.servers) > 0 {
+		r.logger.Info("draining", slog.String("service", r.app.name))
+		report := r.drain(times)
+		r.logReport(report)
+		if len(report.Cut) > 0 {
+			errs = append(errs, &CutError{report})
+		}
+	}
+	for i := len(r.background) - 1; i >= 0; i-- {
+		errs = append(errs, r.background[i].stop(times.grace))
+	}
+	for i := len(r.surfaces) - 1; i >= 0; i-- {
+		errs = append(errs, r.surfaces[i].stop())
+	}
+	errs = append(errs, r.app.stopRest())
+	return errors.Join(errs...)
+}
+
+// drain takes the servers out of service without losing an accepted call, as far as the bounds allow.
+func (r *run) drain(times lifecycleTimes) DrainReport {
+	var report DrainReport
+	for _, s := range r.servers {
+		s.health.Shutdown()
+	}
+	if len(r.registrations) > 0 {
+		r.announce(true)
+		time.Sleep(times.announce)
+		report.Announced = times.announce
+		r.deregister()
+	}
+	started := time.Now()
+	report.ArrivalsStopped = r.waitForQuiet(times.quiet)
+	report.Quiet = time.Since(started)
+
+	for _, s := range r.servers {
+		report.InFlight += int(s.inFlight.total())
+	}
+	started = time.Now()
+	graceful := make(chan struct{})
+	go func() {
+		defer close(graceful)
+		for _, ended := range r.sendGoAway() {
+			<-ended
+		}
+	}()
+	if endsWithin(graceful, times.grace) {
+		report.Graceful = time.Since(started)
+		return report
+	}
+	report.Graceful = times.grace
+	for _, s := range r.servers {
+		report.Cut = append(report.Cut, s.inFlight.byMethod()...)
+		s.grpc.Stop()
+	}
+	if !endsWithin(graceful, cutWait) {
+		report.Stuck = handlerStacks()
+	}
+	return report
+}
+
+func (r *run) deregister() {
+	for _, reg := range r.registrations {
+		ctx, cancel := context.WithTimeout(context.Background(), readinessTimeout)
+		if err := reg.Deregister(ctx); err != nil {
+			r.logger.Warn("deregistration failed; the entry ends with its lease", slog.Any("error", err))
+		}
+		cancel()
+	}
+}
+
+// waitForQuiet waits until no call has arrived for a while, at most for bound. It tells whether arrivals stopped.
+func (r *run) waitForQuiet(bound time.Duration) bool {
+	arrived := func() (n uint64) {
+		for _, s := range r.servers {
+			n += s.inFlight.arrived.Load()
+		}
+		return n
+	}
+	until := time.Now().Add(bound)
+	for last := arrived(); time.Now().Before(until); {
+		time.Sleep(min(quietWindow, time.Until(until)))
+		now := arrived()
+		if now == last {
+			return true
+		}
+		last = now
+	}
+	return false
+}
+
+// sendGoAway makes every server refuse new connections and calls. Connections that are still in their handshake are
+// closed, since nobody waits for an answer on them. The channels are closed when a server's last call has ended.
+func (r *run) sendGoAway() []chan struct{} {
+	ends := make([]chan struct{}, len(r.servers))
+	for i, s := range r.servers {
+		ends[i] = make(chan struct{})
+		s.goAway()
+		if s.gate != nil {
+			s.gate.CloseHandshakes()
+		}
+		go func() {
+			defer close(ends[i])
+			s.grpc.GracefulStop()
+		}()
+	}
+	return ends
+}
+
+func (r *run) logReport(report DrainReport) {
+	level := slog.LevelInfo
+	if len(report.Cut) > 0 {
+		level = slog.LevelError
+	}
+	r.logger.LogAttrs(context.Background(), level, "drained",
+		slog.Duration("announced", report.Announced),
+		slog.Duration("quiet", report.Quiet),
+		slog.Bool("arrivals_stopped", report.ArrivalsStopped),
+		slog.Int("in_flight", report.InFlight),
+		slog.Duration("graceful", report.Graceful),
+		slog.Any("cut", report.Cut),
+		slog.Int("stuck", len(report.Stuck)))
+}
+
+// stop ends background work and waits for it, at most for bound.
+func (t *runningTask) stop(bound time.Duration) error {
+	t.cancel()
+	if !endsWithin(t.ended, bound) {
+		return fmt.Errorf("background work %q still runs %s after its context ended; return when ctx is done", t.name, bound)
+	}
+	return nil
+}
+
+// endsWithin tells whether ended is closed within bound.
+func endsWithin(ended <-chan struct{}, bound time.Duration) bool {
+	timer := time.NewTimer(bound)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-timer.C:
+		return false
+	}
+}

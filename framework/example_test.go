@@ -1,0 +1,102 @@
+package framework_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/parley-rpc/parley/framework"
+	ordersv1 "github.com/parley-rpc/parley/gen/shop/orders/v1"
+	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
+)
+
+type orders struct {
+	ordersv1.UnimplementedOrdersServiceServer
+	payments paymentsv1.PaymentsServiceClient
+}
+
+// A service that is called by others and calls one itself.
+func Example_server() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	app := framework.New("orders", framework.WithConfigFile("orders.yaml"))
+	payments := paymentsv1.NewPaymentsServiceClient(app.Client("payments"))
+	ordersv1.RegisterOrdersServiceServer(app.Server(":8443"), &orders{payments: payments})
+	if err := app.Run(ctx); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// A program that only calls.
+func Example_client() {
+	app := framework.New("checkout", framework.WithConfigFile("checkout.yaml"))
+	defer app.Close()
+	client := ordersv1.NewOrdersServiceClient(app.Client("orders"))
+	reply, err := client.GetOrder(context.Background(), &ordersv1.GetOrderRequest{Id: "42"})
+	log.Println(reply, err)
+}
+
+// Check finds every mistake at once, before anything is started.
+func ExampleApp_Check() {
+	app := framework.New("orders", framework.WithEnviron(nil))
+	app.Client("payments")
+	ordersv1.RegisterOrdersServiceServer(app.Server("8443"), &orders{})
+	fmt.Println(app.Check())
+	// Output:
+	// this App has no identity; set identity.trust_dir (PARLEY_IDENTITY_TRUST_DIR) to the directory with the services' public keys and identity.key_file to the private key, or pass WithIdentity; for a first try on one machine WithInsecureDev runs without
+	// Server("8443"): the address is not host:port: address 8443: missing port in address
+	// Client("payments"): there is no discovery to find it in; configure discovery.driver, or its address with clients.payments.target or WithTarget
+}
+
+// Describe shows what an App is made of.
+func ExampleApp_Describe() {
+	app := framework.New("orders", framework.WithInsecureDev(), framework.WithEnviron(nil))
+	paymentsv1.RegisterPaymentsServiceServer(app.Server("127.0.0.1:8443"), paymentsv1.UnimplementedPaymentsServiceServer{})
+	app.Client("warehouse", framework.WithTarget("dns:///warehouse.internal:8443"))
+	if err := app.Describe(os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// service orders
+	//   WithInsecureDev()
+	//   WithEnviron(0 entries)
+	// identity none: WithInsecureDev
+	//
+	// server 127.0.0.1:8443 as orders
+	//   chain: span > recovery > deadline, hop guard > [Handler] > handler
+	//   /shop.payments.v1.PaymentsService/GetQuote (unary)
+	//     idempotency          no side effects  proto shop/payments/v1/payments.proto: PaymentsService/GetQuote
+	//     access               peers            proto shop/payments/v1/payments.proto: PaymentsService
+	//     peers                orders           proto shop/payments/v1/payments.proto: PaymentsService
+	//     deadline             2s               proto shop/payments/v1/payments.proto: PaymentsService
+	//     max attempts         4                proto shop/payments/v1/payments.proto: PaymentsService/GetQuote
+	//     initial backoff      50ms             proto shop/payments/v1/payments.proto: PaymentsService/GetQuote
+	//     max backoff          400ms            proto shop/payments/v1/payments.proto: PaymentsService/GetQuote
+	//     per-attempt timeout  500ms            proto shop/payments/v1/payments.proto: PaymentsService/GetQuote
+	//   /shop.payments.v1.PaymentsService/Charge (unary)
+	//     idempotency  not idempotent  proto shop/payments/v1/payments.proto: PaymentsService/Charge
+	//     access       peers           proto shop/payments/v1/payments.proto: PaymentsService
+	//     peers        orders          proto shop/payments/v1/payments.proto: PaymentsService
+	//     deadline     2s              proto shop/payments/v1/payments.proto: PaymentsService
+	//   /shop.payments.v1.PaymentsService/Refund (unary)
+	//     idempotency      idempotent  proto shop/payments/v1/payments.proto: PaymentsService/Refund
+	//     access           peers       proto shop/payments/v1/payments.proto: PaymentsService
+	//     peers            orders      proto shop/payments/v1/payments.proto: PaymentsService
+	//     deadline         2s          proto shop/payments/v1/payments.proto: PaymentsService
+	//     max attempts     3           proto shop/payments/v1/payments.proto: PaymentsService/Refund
+	//     initial backoff  1s          proto shop/payments/v1/payments.proto: PaymentsService/Refund
+	//   /shop.payments.v1.PaymentsService/WatchCharge (server stream)
+	//     idempotency  no side effects  proto shop/payments/v1/payments.proto: PaymentsService/WatchCharge
+	//     access       peers            proto shop/payments/v1/payments.proto: PaymentsService
+	//     peers        orders           proto shop/payments/v1/payments.proto: PaymentsService
+	//     deadline     1m0s             proto shop/payments/v1/payments.proto: PaymentsService/WatchCharge
+	//
+	// client warehouse
+	//   WithTarget("dns:///warehouse.internal:8443")
+	//   target: dns:///warehouse.internal:8443
+	//   balancing: round_robin
+	//   chain: call span > [Call] > deadline, retry > attempt span > [Attempt] > wire record > wire
+}

@@ -1,0 +1,113 @@
+package framework
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
+	"github.com/parley-rpc/parley/interceptors/auth"
+)
+
+// makeGate makes the server's side of authentication, once. It is nil without an identity.
+func (s *Server) makeGate() (*auth.Gate, error) {
+	p := &s.app.parts
+	if p.identity == nil {
+		return nil, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gate != nil {
+		return s.gate, nil
+	}
+	options, err := s.carriers()
+	if err != nil {
+		return nil, err
+	}
+	s.gate = p.identity.Server(p.table, options...)
+	return s.gate, nil
+}
+
+// carriers are the options for the carriers that the server accepts besides connection mode.
+func (s *Server) carriers() ([]auth.ServerOption, error) {
+	conf := s.config()
+	cert := conf.GetTls()
+	bearer := false
+	var errs []error
+	for _, carrier := range conf.GetCarriers() {
+		switch carrier {
+		case policyv1.Carrier_CARRIER_TOKEN:
+			bearer = true
+		case policyv1.Carrier_CARRIER_CONNECTION: // always on
+		case policyv1.Carrier_CARRIER_UNSPECIFIED:
+			errs = append(errs, fmt.Errorf("servers.%s.carriers: an entry names no carrier; use token", s.service))
+		}
+	}
+	switch {
+	case bearer && (cert.GetCert() == "" || cert.GetKey() == ""):
+		errs = append(errs, fmt.Errorf("servers.%s.carriers: the carrier token needs a TLS certificate that callers verify; set servers.%s.tls.cert and servers.%s.tls.key", s.service, s.service, s.service))
+	case bearer:
+		files := &certificateFiles{cert: cert.GetCert(), key: cert.GetKey()}
+		if _, err := files.load(); err != nil {
+			errs = append(errs, fmt.Errorf("servers.%s.tls: %w", s.service, err))
+		}
+		if err := errors.Join(errs...); err == nil {
+			return []auth.ServerOption{auth.WithBearer(files.get)}, nil
+		}
+	case cert != nil:
+		errs = append(errs, fmt.Errorf("servers.%s.tls: connection mode makes its own certificate; add token to servers.%s.carriers, or remove the section", s.service, s.service))
+	}
+	return nil, errors.Join(errs...)
+}
+
+// certificateFiles is a TLS certificate that is read again when its files change.
+type certificateFiles struct {
+	cert, key string
+
+	mu      sync.Mutex
+	checked time.Time
+	written [2]time.Time
+	loaded  *tls.Certificate
+}
+
+// get returns the certificate, and the last good one while the files are bad. It looks at the files at most every 2 s.
+func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	f.mu.Lock()
+	recent := f.loaded != nil && time.Since(f.checked) < reloadInterval
+	last := f.loaded
+	f.mu.Unlock()
+	if recent {
+		return last, nil
+	}
+	cert, err := f.load()
+	if err != nil && last != nil {
+		return last, nil
+	}
+	return cert, err
+}
+
+func (f *certificateFiles) load() (*tls.Certificate, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.checked = time.Now()
+	var written [2]time.Time
+	for i, file := range []string{f.cert, f.key} {
+		info, err := os.Stat(file)
+		if err != nil {
+			return nil, err
+		}
+		written[i] = info.ModTime()
+	}
+	if f.loaded != nil && written == f.written {
+		return f.loaded, nil
+	}
+	cert, err := tls.LoadX509KeyPair(f.cert, f.key)
+	if err != nil {
+		return nil, fmt.Errorf("%s, %s: %w", f.cert, f.key, err)
+	}
+	f.loaded, f.written = &cert, written
+	return f.loaded, nil
+}

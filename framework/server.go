@@ -1,0 +1,236 @@
+package framework
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"reflect"
+	"strings"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	reflectionv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
+
+	"github.com/parley-rpc/parley/interceptors/auth"
+)
+
+// Server is one listener with one gRPC server. It is a grpc.ServiceRegistrar: hand it to the Register functions of
+// generated code, before the App runs. Health is registered by the App.
+type Server struct {
+	app     *App
+	addr    string
+	service string
+	options []ServerOption
+
+	listener      net.Listener
+	reflection    bool
+	grpcOptions   []grpc.ServerOption
+	handlerUnary  []grpc.UnaryServerInterceptor
+	handlerStream []grpc.StreamServerInterceptor
+
+	mu       sync.Mutex
+	services []registration
+	sealed   bool
+
+	gate     *auth.Gate
+	grpc     *grpc.Server
+	health   *health.Server
+	bound    net.Listener
+	inFlight *inFlight
+
+	goingAway context.Context // ends when the drain comes to GOAWAY
+	goAway    context.CancelFunc
+}
+
+type registration struct {
+	desc *grpc.ServiceDesc
+	impl any
+}
+
+var _ grpc.ServiceRegistrar = (*Server)(nil)
+
+// RegisterService adds a service. It is called by generated code. A mistake (an implementation that lacks methods, a
+// service registered twice, a registration after Run) is reported by [App.Check].
+func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
+	if desc == nil {
+		s.app.mistake("Server(%q): RegisterService with a nil description", s.addr)
+		return
+	}
+	if impl != nil {
+		wanted := reflect.TypeOf(desc.HandlerType).Elem()
+		if got := reflect.TypeOf(impl); !got.Implements(wanted) {
+			s.app.mistake("Server(%q): %s does not implement %s", s.addr, got, wanted)
+			return
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sealed {
+		s.app.mistake("Server(%q): %s registered after Run; register services before", s.addr, desc.ServiceName)
+		return
+	}
+	for _, r := range s.services {
+		if r.desc.ServiceName == desc.ServiceName {
+			s.app.mistake("Server(%q): %s is registered twice", s.addr, desc.ServiceName)
+			return
+		}
+	}
+	s.services = append(s.services, registration{desc, impl})
+}
+
+// Addr is the address that the server listens on, with the port that it was given, or nil before it is bound.
+func (s *Server) Addr() net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bound == nil {
+		return nil
+	}
+	return s.bound.Addr()
+}
+
+// methods lists the full names of the registered methods, health and reflection included.
+func (s *Server) methods() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var names []string
+	for _, r := range s.services {
+		for _, m := range r.desc.Methods {
+			names = append(names, "/"+r.desc.ServiceName+"/"+m.MethodName)
+		}
+		for _, m := range r.desc.Streams {
+			names = append(names, "/"+r.desc.ServiceName+"/"+m.StreamName)
+		}
+	}
+	return names
+}
+
+// listenAddr is the configured address, or else the one given in code.
+func (s *Server) listenAddr() string {
+	if conf := s.config(); conf.GetListen() != "" {
+		return conf.GetListen()
+	}
+	return s.addr
+}
+
+func (s *Server) check() error {
+	conf := s.config()
+	var errs []error
+	if s.listener == nil {
+		host, _, err := net.SplitHostPort(s.listenAddr())
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("Server(%q): the address is not host:port: %w", s.listenAddr(), err))
+		case s.app.insecure && !isLoopback(host):
+			errs = append(errs, fmt.Errorf("Server(%q): WithInsecureDev serves on loopback addresses only; use 127.0.0.1:port, or give the App an identity", s.listenAddr()))
+		}
+	}
+	if conf.Advertise != nil {
+		if _, _, err := net.SplitHostPort(conf.GetAdvertise()); err != nil {
+			errs = append(errs, fmt.Errorf("servers.%s.advertise: %w", s.service, err))
+		}
+	}
+	if len(s.methods()) == 0 {
+		errs = append(errs, fmt.Errorf("Server(%q): no service is registered; pass the server to a Register function of generated code before Run", s.addr))
+	}
+	gate, err := s.makeGate()
+	errs = append(errs, err)
+	if gate != nil {
+		errs = append(errs, gate.Check(), gate.Resolve(s.allMethods()...))
+	}
+	return errors.Join(errs...)
+}
+
+// allMethods are the registered methods and those that the App will add.
+func (s *Server) allMethods() []string {
+	names := append(s.methods(), methodsOf(&healthv1.Health_ServiceDesc)...)
+	if s.offersReflection() {
+		names = append(names, methodsOf(&reflectionv1.ServerReflection_ServiceDesc)...)
+		names = append(names, methodsOf(&reflectionv1alpha.ServerReflection_ServiceDesc)...)
+	}
+	return names
+}
+
+func (s *Server) offersReflection() bool {
+	if conf := s.config(); conf.Reflection != nil {
+		return conf.GetReflection()
+	}
+	return s.reflection
+}
+
+// build makes the gRPC server with everything registered. It is called once, by Run, after a good check.
+func (s *Server) build() {
+	s.mu.Lock()
+	s.sealed = true
+	s.mu.Unlock()
+
+	s.inFlight = newInFlight(s.allMethods())
+	s.goingAway, s.goAway = context.WithCancel(context.Background())
+	options := append([]grpc.ServerOption{
+		grpc.MaxRecvMsgSize(s.maxRequestBytes()),
+		grpc.MaxHeaderListSize(maxHeaderListBytes),
+	}, s.chainOptions()...)
+	s.grpc = grpc.NewServer(append(options, s.grpcOptions...)...)
+	for _, r := range s.services {
+		s.grpc.RegisterService(r.desc, r.impl)
+	}
+	s.health = health.NewServer()
+	s.setServing(false)
+	if !s.registers(healthv1.Health_ServiceDesc.ServiceName) {
+		healthv1.RegisterHealthServer(s.grpc, s.health)
+	}
+	if s.offersReflection() {
+		reflection.Register(s.grpc)
+	}
+}
+
+func (s *Server) registers(service string) bool {
+	for _, r := range s.services {
+		if r.desc.ServiceName == service {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Server) maxRequestBytes() int {
+	if n := s.config().GetMaxRequestBytes(); n > 0 {
+		return int(n)
+	}
+	return defaultMaxRequestBytes
+}
+
+// setServing sets the health of the server as a whole and of each of its services.
+func (s *Server) setServing(serving bool) {
+	status := healthv1.HealthCheckResponse_NOT_SERVING
+	if serving {
+		status = healthv1.HealthCheckResponse_SERVING
+	}
+	s.health.SetServingStatus("", status)
+	for _, r := range s.services {
+		s.health.SetServingStatus(r.desc.ServiceName, status)
+	}
+}
+
+func methodsOf(desc *grpc.ServiceDesc) []string {
+	names := make([]string, 0, len(desc.Methods)+len(desc.Streams))
+	for _, m := range desc.Methods {
+		names = append(names, "/"+desc.ServiceName+"/"+m.MethodName)
+	}
+	for _, m := range desc.Streams {
+		names = append(names, "/"+desc.ServiceName+"/"+m.StreamName)
+	}
+	return names
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return ip != nil && ip.IsLoopback()
+}

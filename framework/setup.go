@@ -1,0 +1,209 @@
+package framework
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/parley-rpc/parley/discovery"
+	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
+	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/tracing"
+	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/telemetry"
+	"github.com/parley-rpc/parley/waterfall"
+)
+
+// parts is what an App is made of once its options and configuration have been read. Every part is usable, if only as an
+// empty one, even when setting up failed, so that Check can go on and find more.
+type parts struct {
+	config    *configv1.Config
+	unread    bool // the configuration is bad, so nothing can be missing in it
+	file      *configFile
+	logger    *slog.Logger
+	telemetry *telemetry.Telemetry
+	tracer    *tracing.Tracer
+	ring      *waterfall.Ring
+	table     *policy.Table
+	deadlines *policy.View[time.Duration]
+	domain    auth.TrustDomain
+	identity  *auth.Identity
+	registry  *discovery.Registry
+
+	ownsIdentity bool
+	stopReload   context.CancelFunc
+	reload       sync.WaitGroup
+}
+
+// prepare sets the parts up, once.
+func (a *App) prepare() { a.setUp.Do(func() { a.setUpErr = a.assemble() }) }
+
+func (a *App) assemble() error {
+	p := &a.parts
+	var errs []error
+	keep := func(err error) { errs = append(errs, err) }
+
+	p.file = &configFile{path: a.configFile}
+	config, layer, err := p.file.read(a.environ)
+	keep(err)
+	p.config, p.unread = config, err != nil
+
+	p.logger = slog.New(tracing.LogHandler(a.logger.Handler()))
+	keep(a.assembleTelemetry(p))
+
+	p.table, err = policy.New(append(a.codeLayers(), layer)...)
+	keep(err)
+	if p.table == nil {
+		p.table = policy.FromProto()
+	}
+	p.deadlines = policy.NewView(p.table, methodDeadline)
+
+	keep(a.assembleIdentity(p))
+	keep(a.assembleDiscovery(p))
+	if a.configFile != "" {
+		a.startReload(p)
+	}
+	return errors.Join(errs...)
+}
+
+func (a *App) assembleTelemetry(p *parts) error {
+	options := []telemetry.Option{telemetry.WithEnviron(a.environ), telemetry.WithLogger(p.logger)}
+	if p.ring = a.ring; p.ring == nil && a.surfaceAddresses().admin != "" {
+		p.ring = waterfall.NewRing(ringCalls)
+	}
+	if p.ring != nil {
+		options = append(options, telemetry.WithSpanProcessor(p.ring))
+	}
+	if a.development {
+		options = append(options, telemetry.WithKeepUnsampled())
+	}
+	var err error
+	p.telemetry, err = telemetry.New(context.Background(), a.name, options...)
+	tracer := []tracing.Option{}
+	if p.telemetry != nil {
+		tracer = append(tracer,
+			tracing.WithTracerProvider(p.telemetry.TracerProvider()),
+			tracing.WithMeterProvider(p.telemetry.MeterProvider()),
+			tracing.WithPropagator(p.telemetry.Propagator()))
+	}
+	if a.tracerProvider != nil {
+		tracer = append(tracer, tracing.WithTracerProvider(a.tracerProvider))
+	}
+	if a.meterProvider != nil {
+		tracer = append(tracer, tracing.WithMeterProvider(a.meterProvider))
+	}
+	p.tracer = tracing.New(tracer...)
+	return err
+}
+
+// codeLayers are the policies that do not come from the .proto files or the configuration.
+func (a *App) codeLayers() []policy.Layer {
+	return append([]policy.Layer{infrastructurePolicy()}, a.layers...)
+}
+
+// infrastructurePolicy decides who may call the methods that the App itself registers: anyone may ask for health, any
+// proven peer may use reflection.
+func infrastructurePolicy() policy.Layer {
+	decided := auth.HealthPolicy()
+	maps.Copy(decided, auth.ReflectionPolicy())
+	return policy.CodeAt("built in", decided)
+}
+
+func (a *App) assembleIdentity(p *parts) error {
+	conf := p.config.GetIdentity()
+	name := conf.GetTrustDomain()
+	if name == "" {
+		name = defaultTrustDomain
+	}
+	if a.identity != nil {
+		p.identity, p.domain = a.identity, a.identity.ID().TrustDomain()
+		var errs []error
+		if a.insecure {
+			errs = append(errs, errors.New("WithInsecureDev and WithIdentity contradict each other; keep the identity"))
+		}
+		if conf != nil {
+			errs = append(errs, errors.New("WithIdentity and the identity section of the configuration contradict each other; keep one"))
+		}
+		return errors.Join(append(errs, p.identity.Check())...)
+	}
+	var err error
+	if p.domain, err = auth.ParseTrustDomain(name); err != nil {
+		return fmt.Errorf("identity.trust_domain: %w", err)
+	}
+	self, err := p.domain.ID(a.name)
+	if err != nil {
+		return fmt.Errorf("New(%q): the name of a service is also its name in the trust domain: %w", a.name, err)
+	}
+	switch {
+	case a.insecure && conf.GetTrustDir() != "":
+		return errors.New("WithInsecureDev and identity.trust_dir contradict each other; remove WithInsecureDev to use the identity")
+	case a.insecure:
+		return nil
+	case p.unread:
+		return nil
+	case conf.GetTrustDir() == "":
+		return errors.New("this App has no identity; set identity.trust_dir (PARLEY_IDENTITY_TRUST_DIR) to the directory with the services' public keys and identity.key_file to the private key, or pass WithIdentity; for a first try on one machine WithInsecureDev runs without")
+	}
+	options, err := a.identityOptions(conf, p)
+	if err != nil {
+		return err
+	}
+	p.identity, p.ownsIdentity = auth.TrustDir(conf.GetTrustDir(), self, options...), true
+	if err := p.identity.Check(); err != nil {
+		return fmt.Errorf("identity: %w", err)
+	}
+	return nil
+}
+
+func (a *App) identityOptions(conf *configv1.Identity, p *parts) ([]auth.Option, error) {
+	options := []auth.Option{auth.WithLogger(p.logger)}
+	if conf.GetKeyFile() != "" {
+		options = append(options, auth.WithKeyFile(conf.GetKeyFile()))
+	}
+	if conf.GetEnroll() == configv1.Enroll_ENROLL_SELF {
+		options = append(options, auth.WithEnroll())
+	}
+	if conf.MaxConnectionAge != nil {
+		options = append(options, auth.WithMaxConnectionAge(conf.GetMaxConnectionAge().AsDuration()))
+	}
+	var errs []error
+	for _, name := range conf.GetAcceptDomains() {
+		domain, err := auth.ParseTrustDomain(name)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("identity.accept_domains: %w", err))
+			continue
+		}
+		options = append(options, auth.WithAcceptDomains(domain))
+	}
+	return options, errors.Join(errs...)
+}
+
+// dispose ends what assemble started, in reverse, and returns every error.
+func (a *App) dispose(ctx context.Context) error {
+	a.release.Do(func() {
+		p := &a.parts
+		var errs []error
+		if p.stopReload != nil {
+			p.stopReload()
+			p.reload.Wait()
+		}
+		if p.registry != nil {
+			errs = append(errs, p.registry.Close())
+		}
+		if p.ownsIdentity {
+			errs = append(errs, p.identity.Close())
+		}
+		if p.deadlines != nil {
+			p.deadlines.Close()
+		}
+		if p.telemetry != nil {
+			errs = append(errs, p.telemetry.Shutdown(ctx))
+		}
+		a.releasing = errors.Join(errs...)
+	})
+	return a.releasing
+}

@@ -1,0 +1,88 @@
+package framework
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/parley-rpc/parley/admin"
+)
+
+// surfaceAddresses are the addresses of the operator's surfaces; an empty one is switched off.
+type surfaceAddresses struct{ probes, metrics, admin string }
+
+// surface is one of the operator's HTTP listeners.
+type surface struct {
+	name     string
+	listener net.Listener
+	server   *http.Server
+}
+
+func (a *App) surfaceAddresses() surfaceAddresses {
+	addrs, conf := a.surfaceDefaults, a.parts.config.GetSurfaces()
+	if conf != nil && conf.Probes != nil {
+		addrs.probes = conf.GetProbes()
+	}
+	if conf != nil && conf.Metrics != nil {
+		addrs.metrics = conf.GetMetrics()
+	}
+	if conf != nil && conf.Admin != nil {
+		addrs.admin = conf.GetAdmin()
+	}
+	return addrs
+}
+
+func (a *App) checkSurfaces() error {
+	addrs := a.surfaceAddresses()
+	if addrs.admin == "" {
+		return nil
+	}
+	if err := admin.CheckLoopback(addrs.admin); err != nil {
+		return fmt.Errorf("surfaces.admin: %w; it shows much and has no login, so listen on 127.0.0.1 and reach it through a tunnel", err)
+	}
+	return nil
+}
+
+// openSurfaces binds the surfaces that are switched on. On an error it returns those already bound, too.
+func (a *App) openSurfaces(ctx context.Context, r *run) ([]*surface, error) {
+	addrs := a.surfaceAddresses()
+	var surfaces []*surface
+	var errs []error
+	open := func(name, addr string, handler http.Handler) {
+		if addr == "" {
+			return
+		}
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("surfaces.%s: %w; choose another address, or \"\" to switch it off", name, err))
+			return
+		}
+		r.logger.Info("listening", slog.String("surface", name), slog.String("address", l.Addr().String()))
+		surfaces = append(surfaces, &surface{name, l, &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}})
+	}
+	open("probes", addrs.probes, admin.Probes(func() bool { return true }, a.ready.Load))
+	open("metrics", addrs.metrics, admin.Metrics(a.parts.telemetry.MetricsHandler()))
+	open("admin", addrs.admin, a.adminHandler(r))
+	return surfaces, errors.Join(errs...)
+}
+
+func (s *surface) serve(fail func(error)) {
+	go func() {
+		if err := s.server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			fail(fmt.Errorf("surfaces.%s: %w", s.name, err))
+		}
+	}()
+}
+
+func (s *surface) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := s.server.Shutdown(ctx); err != nil {
+		return s.server.Close() // a live page that is being watched does not hold up the stop
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package frameworktest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/parley-rpc/parley/discovery/mem"
+	"github.com/parley-rpc/parley/framework"
+	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/waterfall"
+)
+
+// TrustDomain is the trust domain of every [Network].
+const TrustDomain = "test"
+
+// Network is a set of services that reach each other in memory. Make one with [NewNetwork]. Its methods may be called
+// from the goroutine of the test only.
+type Network struct {
+	t      testing.TB
+	dir    string
+	engine *mem.Engine
+	ring   *waterfall.Ring
+
+	mu        sync.Mutex
+	listeners map[string]*listener
+	count     int
+
+	apps    []*framework.App
+	started bool
+}
+
+// NewNetwork returns an empty network that ends with the test. When the test has failed, the waterfalls of its recent
+// calls are logged.
+func NewNetwork(t testing.TB) *Network {
+	t.Helper()
+	n := &Network{
+		t:         t,
+		dir:       filepath.Join(t.TempDir(), "state"),
+		engine:    mem.New(),
+		ring:      waterfall.NewRing(1000),
+		listeners: map[string]*listener{},
+	}
+	waterfall.LogOnFailure(t, n.ring)
+	return n
+}
+
+// App returns a service with an identity of its own in the network's trust domain, announced and found in the network's
+// discovery. Several Apps of one name are replicas. Apps are closed at the end of the test.
+func (n *Network) App(name string, opts ...framework.Option) *framework.App {
+	n.t.Helper()
+	id := n.Identity(name)
+	base := []framework.Option{
+		framework.WithIdentity(id),
+		framework.WithDiscovery(n.engine.Driver()),
+		framework.WithEnviron(nil),
+		framework.WithDevelopment(),
+		framework.WithWaterfall(n.ring),
+		framework.WithLogger(slog.New(slog.DiscardHandler)),
+		framework.WithDialer(n.Dial),
+	}
+	app := framework.New(name, append(base, opts...)...)
+	n.apps = append(n.apps, app)
+	n.t.Cleanup(func() {
+		if err := app.Close(); err != nil {
+			n.t.Errorf("closing %s: %v", name, err)
+		}
+	})
+	return app
+}
+
+// Identity returns an identity named service, with a new key that the whole network trusts.
+func (n *Network) Identity(service string) *auth.Identity {
+	n.t.Helper()
+	domain, err := auth.ParseTrustDomain(TrustDomain)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	self, err := domain.ID(service)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.count++
+	keyFile := filepath.Join(n.dir, "keys", fmt.Sprintf("%s-%d.jwk", service, n.count))
+	id := auth.TrustDir(n.dir, self, auth.WithKeyFile(keyFile), auth.WithEnroll())
+	if err := id.Check(); err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Cleanup(func() {
+		if err := id.Close(); err != nil {
+			n.t.Errorf("closing the identity of %s: %v", service, err)
+		}
+	})
+	return id
+}
+
+// Server returns a server of app that listens in memory.
+func (n *Network) Server(app *framework.App, opts ...framework.ServerOption) *framework.Server {
+	n.t.Helper()
+	n.count++
+	l := newListener(fmt.Sprintf("server-%d:443", n.count))
+	n.mu.Lock()
+	n.listeners[l.addr] = l
+	n.mu.Unlock()
+	return app.Server(l.addr, append([]framework.ServerOption{framework.WithListener(l)}, opts...)...)
+}
+
+// Start runs every App made so far and returns when all of them are ready and known to discovery. The test fails when one
+// of them refuses to run or stops with an error before the test ends.
+func (n *Network) Start() {
+	n.t.Helper()
+	for _, app := range n.apps {
+		if err := app.Check(); err != nil {
+			n.t.Fatal(err)
+		}
+	}
+	for _, app := range n.apps {
+		n.Run(app)
+	}
+}
+
+// Run runs one App and returns when it is ready. The returned function stops it and returns what Run returned. Where
+// nobody calls it, the App is stopped at the end of the test, which then fails on an error.
+func (n *Network) Run(app *framework.App) (stop func() error) {
+	n.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- app.Run(ctx) }()
+	end := sync.OnceValue(func() error {
+		cancel()
+		return <-ended
+	})
+	select {
+	case <-app.Ready():
+	case err := <-ended:
+		cancel()
+		n.t.Fatalf("Run: %v", err)
+	}
+	taken := false
+	n.t.Cleanup(func() {
+		if err := end(); err != nil && !taken {
+			n.t.Errorf("Run: %v", err)
+		}
+	})
+	return func() error {
+		taken = true
+		return end()
+	}
+}
+
+// Calls returns the recent calls of every App of the network, newest first.
+func (n *Network) Calls() []waterfall.Call { return n.ring.Calls() }
+
+// Dial connects to the server at addr, without any handshake.
+func (n *Network) Dial(ctx context.Context, addr string) (net.Conn, error) {
+	n.mu.Lock()
+	l := n.listeners[addr]
+	n.mu.Unlock()
+	if l == nil {
+		return nil, &net.OpError{Op: "dial", Net: "memory", Err: errors.New("no server at " + addr)}
+	}
+	return l.dial(ctx)
+}
