@@ -8,6 +8,7 @@ package attempt
 
 import (
 	"context"
+	"slices"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/peer"
@@ -23,8 +24,9 @@ type Attempt struct {
 	hedge  bool
 	tried  []string
 
-	runs int
-	peer peer.Peer
+	runs  int // by the outermost interceptor that records the attempt
+	inner int // by those inside of it
+	peer  peer.Peer
 }
 
 // attemptContext holds the attempt inside the context that carries it: one allocation for both.
@@ -92,19 +94,18 @@ func (a *Attempt) Endpoint() string {
 
 // NeverSent tells whether it is proven that no byte of the attempt reached a server, so that even a call that must not
 // be repeated may be tried again. It is proven when the attempt went exactly once through [Attempt.Invoke] or
-// [Attempt.NewStream] and gRPC then named no peer. Everything else may have been sent.
+// [Attempt.NewStream], or once through two of them nested, and gRPC then named no peer. Everything else may have been sent.
 func (a *Attempt) NeverSent() bool {
-	return a != nil && a.runs == 1 && a.peer.Addr == nil
+	return a != nil && a.runs == 1 && a.inner <= 1 && a.peer.Addr == nil
 }
 
-// Invoke runs a unary attempt on the wire and records which endpoint it reached. Only the innermost interceptor of a
-// channel may call it. On a nil Attempt it only calls invoker.
+// Invoke runs a unary attempt on the wire and records which endpoint it reached. It is for the innermost interceptor of a
+// channel; where two packages of Parley each bring one, they nest. On a nil Attempt it only calls invoker.
 func (a *Attempt) Invoke(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	if a == nil {
 		return invoker(ctx, method, req, reply, cc, opts...)
 	}
-	a.runs++
-	return invoker(ctx, method, req, reply, cc, append(opts[:len(opts):len(opts)], grpc.Peer(&a.peer))...)
+	return invoker(ctx, method, req, reply, cc, a.record(opts)...)
 }
 
 // NewStream is what [Attempt.Invoke] is, for a stream. The endpoint of a stream is known when the stream has ended.
@@ -112,8 +113,20 @@ func (a *Attempt) NewStream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc
 	if a == nil {
 		return streamer(ctx, desc, cc, method, opts...)
 	}
+	return streamer(ctx, desc, cc, method, a.record(opts)...)
+}
+
+// record counts a run and adds the option that tells which endpoint it reached. A run inside of another one finds that
+// option and is counted apart: had something between the two repeated the attempt, the inner count shows it.
+func (a *Attempt) record(opts []grpc.CallOption) []grpc.CallOption {
+	for _, o := range opts {
+		if p, ok := o.(grpc.PeerCallOption); ok && p.PeerAddr == &a.peer {
+			a.inner++
+			return opts
+		}
+	}
 	a.runs++
-	return streamer(ctx, desc, cc, method, append(opts[:len(opts):len(opts)], grpc.Peer(&a.peer))...)
+	return append(slices.Clip(opts), grpc.Peer(&a.peer))
 }
 
 // UnaryClientInterceptor runs each attempt on the wire. It belongs innermost in the chain of a channel that has no other

@@ -176,9 +176,7 @@ func (c *Client) check() error {
 			errs = append(errs, err)
 		}
 	}
-	errs = append(errs, c.checkBalancing())
-	if c.retryBudgetStated() {
-		errs = append(errs, c.makeRetrier().Check())
-	}
+	retrier := c.makeRetrier()
+	errs = append(errs, c.checkBalancing(), retrier.Check(), retrier.Close())
 	return errors.Join(errs...)
 }

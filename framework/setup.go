@@ -76,7 +76,7 @@ func (a *App) assembleTelemetry(p *parts) error {
 		p.ring = waterfall.NewRing(ringCalls)
 	}
 	if p.ring != nil {
-		options = append(options, telemetry.WithSpanProcessor(p.ring))
+		options = append(options, telemetry.WithSpanProcessor(openRing{p.ring}))
 	}
 	if a.development {
 		options = append(options, telemetry.WithKeepUnsampled())
@@ -99,6 +99,11 @@ func (a *App) assembleTelemetry(p *parts) error {
 	p.tracer = tracing.New(tracer...)
 	return err
 }
+
+// openRing is a ring that outlives the App: others may share it, and its calls may be read after the end.
+type openRing struct{ *waterfall.Ring }
+
+func (openRing) Shutdown(context.Context) error { return nil }
 
 // codeLayers are the policies that do not come from the .proto files or the configuration.
 func (a *App) codeLayers() []policy.Layer {

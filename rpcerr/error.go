@@ -59,8 +59,7 @@ func ReasonOf(err error) Reason {
 	if err == nil {
 		return ""
 	}
-	var refusal *Error
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*Error](err); ok {
 		return refusal.Reason
 	}
 	st, ok := status.FromError(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -111,12 +112,7 @@ func StripHop(err error) error {
 }
 
 func carriesReason(details []*anypb.Any) bool {
-	for _, detail := range details {
-		if isReason(detail) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(details, isReason)
 }
 
 func isReason(detail *anypb.Any) bool {

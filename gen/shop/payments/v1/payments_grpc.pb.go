@@ -37,7 +37,8 @@ type PaymentsServiceClient interface {
 	GetQuote(ctx context.Context, in *GetQuoteRequest, opts ...grpc.CallOption) (*GetQuoteResponse, error)
 	// Charge takes the money. Nothing says that it may be repeated, so nothing repeats it.
 	Charge(ctx context.Context, in *ChargeRequest, opts ...grpc.CallOption) (*ChargeResponse, error)
-	// Refund gives the money of one charge back. A charge is refunded once, however often this is called.
+	// Refund gives the money of one charge back. A charge is refunded once, however often this is called; the bank wants a
+	// pause between attempts.
 	Refund(ctx context.Context, in *RefundRequest, opts ...grpc.CallOption) (*RefundResponse, error)
 	// WatchCharge streams the states of one charge until it is settled.
 	WatchCharge(ctx context.Context, in *WatchChargeRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchChargeResponse], error)
@@ -110,7 +111,8 @@ type PaymentsServiceServer interface {
 	GetQuote(context.Context, *GetQuoteRequest) (*GetQuoteResponse, error)
 	// Charge takes the money. Nothing says that it may be repeated, so nothing repeats it.
 	Charge(context.Context, *ChargeRequest) (*ChargeResponse, error)
-	// Refund gives the money of one charge back. A charge is refunded once, however often this is called.
+	// Refund gives the money of one charge back. A charge is refunded once, however often this is called; the bank wants a
+	// pause between attempts.
 	Refund(context.Context, *RefundRequest) (*RefundResponse, error)
 	// WatchCharge streams the states of one charge until it is settled.
 	WatchCharge(*WatchChargeRequest, grpc.ServerStreamingServer[WatchChargeResponse]) error

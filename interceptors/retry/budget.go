@@ -1,0 +1,138 @@
+package retry
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sync/atomic"
+	"time"
+)
+
+// Budget limits what retries may cost the called service: a bucket of retries that only successes fill. Failures never
+// add to it, so the more a service fails, the fewer retries it gets.
+type Budget struct {
+	// Ratio is what one successful call adds, in retries: with 0.1 a service that mostly works sees at most a tenth more
+	// calls. It is 0 to 1. A retry costs 1, and gives it back if it succeeds.
+	Ratio float64
+	// Max is what the bucket holds at most, and at first, in retries. It is 1 to 1,000,000.
+	Max float64
+	// MinPerSecond is what trickles in every second without any success, in retries, so that a client with few calls can
+	// find out that a service is back. During an outage every client adds this much load. It is 0 to 1.
+	MinPerSecond float64
+}
+
+// DefaultBudget is the budget of a Retrier for which none is given: Ratio 0.1, Max 10, MinPerSecond 0.1.
+func DefaultBudget() Budget {
+	return Budget{Ratio: defaultBudgetRatio, Max: defaultBudgetMax, MinPerSecond: defaultBudgetMinPerSecond}
+}
+
+func (b Budget) check() error {
+	var errs []error
+	if !(b.Ratio >= 0 && b.Ratio <= 1) {
+		errs = append(errs, fmt.Errorf("retry.WithBudget: Ratio is %v; it must be 0 to 1, the share of calls that may be retries", b.Ratio))
+	}
+	if !(b.Max >= 1 && b.Max <= maxBudgetMax) {
+		errs = append(errs, fmt.Errorf("retry.WithBudget: Max is %v; it must be 1 to 1000000; to switch retries off, set retry.max_attempts to 1", b.Max))
+	}
+	if !(b.MinPerSecond >= 0 && b.MinPerSecond <= maxBudgetMinPerSecond) {
+		errs = append(errs, fmt.Errorf("retry.WithBudget: MinPerSecond is %v; it must be 0 to %v, because in an outage every client adds it to the load of the service", b.MinPerSecond, maxBudgetMinPerSecond))
+	}
+	return errors.Join(errs...)
+}
+
+// Tokens are counted in millionths, so that they fit into one atomic word and add up exactly.
+const token = 1_000_000
+
+// bucket is a Budget in use. It is safe for concurrent use and takes no locks.
+type bucket struct {
+	limit    int64
+	earning  int64
+	interval int64 // nanoseconds in which one millionth of a token trickles in; 0 for no trickle
+	made     time.Time
+
+	tokens   atomic.Int64
+	trickled atomic.Int64 // nanoseconds since made, up to which the trickle is in tokens
+}
+
+// newBucket returns a full bucket. B has been checked.
+func newBucket(b Budget) *bucket {
+	k := &bucket{limit: int64(b.Max * token), earning: int64(math.Round(b.Ratio * token)), made: time.Now()}
+	if interval := float64(time.Second) / (b.MinPerSecond * token); interval < math.MaxInt64 {
+		k.interval = int64(math.Round(interval))
+	}
+	k.tokens.Store(k.limit)
+	return k
+}
+
+// success pays for one success, and gives back what the attempt has cost if it was a retry.
+func (k *bucket) success(retried bool) {
+	n := k.earning
+	if retried {
+		n += token
+	}
+	k.add(n)
+}
+
+// refund gives back a token that was withdrawn for an attempt that was not made.
+func (k *bucket) refund() { k.add(token) }
+
+// withdraw takes one token, if there is one.
+func (k *bucket) withdraw() bool {
+	k.trickle()
+	for {
+		n := k.tokens.Load()
+		if n < token {
+			return false
+		}
+		if k.tokens.CompareAndSwap(n, n-token) {
+			return true
+		}
+	}
+}
+
+// drain takes one token, or what there is of one.
+func (k *bucket) drain() {
+	k.trickle()
+	for {
+		n := k.tokens.Load()
+		if k.tokens.CompareAndSwap(n, max(n-token, 0)) {
+			return
+		}
+	}
+}
+
+// balance is what the bucket holds, in tokens.
+func (k *bucket) balance() float64 {
+	k.trickle()
+	return float64(k.tokens.Load()) / token
+}
+
+func (k *bucket) add(n int64) {
+	for {
+		old := k.tokens.Load()
+		if old == k.limit { // the usual case: no write that other processors would have to see
+			return
+		}
+		if k.tokens.CompareAndSwap(old, min(old+n, k.limit)) {
+			return
+		}
+	}
+}
+
+// trickle adds what has trickled in since the last time. Whoever moves the mark adds it, so nothing counts twice.
+func (k *bucket) trickle() {
+	if k.interval == 0 {
+		return
+	}
+	for {
+		mark := k.trickled.Load()
+		n := (int64(time.Since(k.made)) - mark) / k.interval
+		if n <= 0 {
+			return
+		}
+		if k.trickled.CompareAndSwap(mark, mark+n*k.interval) {
+			k.add(n)
+			return
+		}
+	}
+}

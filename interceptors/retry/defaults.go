@@ -1,0 +1,27 @@
+package retry
+
+import "time"
+
+// Where a policy or an option states nothing, these hold.
+const (
+	// The deadline of a unary call for which neither the caller nor the method states one.
+	defaultDeadline = 10 * time.Second
+	// The attempts of one call, the first included.
+	defaultMaxAttempts = 3
+	// The upper bound of the first wait.
+	defaultInitialBackoff = 50 * time.Millisecond
+	// What no upper bound of a wait exceeds.
+	defaultMaxBackoff = time.Second
+	// What one success adds to the budget, in retries.
+	defaultBudgetRatio = 0.1
+	// What the budget holds at most, and at first, in retries.
+	defaultBudgetMax = 10
+	// What trickles into the budget every second without any success, in retries.
+	defaultBudgetMinPerSecond = 0.1
+	// The most that may trickle into a budget every second; each client of a service adds this much to its load in an outage.
+	maxBudgetMinPerSecond = 1
+	// The most that a budget may hold, in retries.
+	maxBudgetMax = 1e6
+	// What an attempt is assumed to take at least, when the deadline is weighed.
+	minAttempt = 5 * time.Millisecond
+)

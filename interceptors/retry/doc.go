@@ -1,0 +1,60 @@
+// Package retry tries failed gRPC calls again: seldom enough never to make an outage worse, and only where repeating a
+// call repeats nothing that was done.
+//
+//	cc, err := grpc.NewClient(target, append(retry.New().DialOptions(), creds)...)
+//
+// A [Retrier] belongs to one called service. It applies the deadline of each method, decides after each failed attempt
+// whether there is another one, waits, and hands the caller the real status of the last attempt in an [*Error], which
+// also holds the number of attempts, the endpoints they reached, and the one [StopReason].
+//
+// # When a call is tried again
+//
+// After a failed attempt these questions are asked in this order. The first one that is answered with no ends the call:
+//
+//	has the call still a caller, time, and a channel?         canceled, deadline, closing
+//	has it attempts left?                                     attempts_exhausted
+//	can its status be retried?                                not_retryable
+//	may the method be repeated, or did it provably not run?   not_idempotent
+//	does the server not forbid it?                            pushback
+//	is there time for the wait and for a typical attempt?     deadline
+//	is there budget?                                          budget
+//
+// By default UNAVAILABLE can be retried, and RESOURCE_EXHAUSTED if the server says when; a method's policy may name
+// other codes. UNAUTHENTICATED and PERMISSION_DENIED are never retried. The idempotency_level of the .proto decides
+// whether a method may be repeated. Without one, a call is tried again only if no byte of it reached a server, or if the
+// trailer parley-unprocessed says that the handler never ran.
+//
+// The wait is drawn between zero and a bound that doubles ("full jitter"), capped before it is drawn. A server that
+// sends the trailer grpc-retry-pushback-ms (gRFC A6) decides the wait, and a google.rpc.RetryInfo is its lower bound.
+// A wait that would leave no time for an attempt of the usual length does not begin: the caller has the real error at
+// once, rather than DEADLINE_EXCEEDED later.
+//
+// # Deadlines
+//
+// The deadline of a method covers all of its attempts and waits. A unary call for which neither the caller nor the
+// method states a deadline gets ten seconds (see [WithDefaultDeadline]). The per-attempt timeout of a method does not
+// bind the last attempt, which has all the time that is left.
+//
+// # Budget
+//
+// Retries cost tokens that successes earn (see [Budget]). While a service fails altogether, a retrier sends it hardly
+// more than the first attempts. There is one budget for each Retrier, so make one Retrier for each called service and
+// keep it: it outlives connections and address updates.
+//
+// # What it does not do
+//
+// Streams are not retried: they pass through untouched, except that a deadline which the method itself states ends
+// them. Hedging is not done either: a policy may carry a hedge, but no hedges are sent.
+//
+// gRPC's own retry must be off, or the two multiply. [Retrier.DialOptions] switches it off. A channel that was dialled
+// otherwise, and whose service config has a retry policy for the method, is left to gRPC: the Retrier then makes one
+// attempt and says so once (see [WithLogger]). gRPC's transparent retries, of requests that never left the client, stay on.
+//
+// # What others see
+//
+// Attempts after the first carry the metadata grpc-previous-rpc-attempts (gRFC A6). Each attempt carries a value of
+// package attempt in its context. If the caller's span records, it gets the events retry.scheduled, retry.pushback,
+// retry.exhausted and retry.aborted and the attributes parley.attempts, parley.retry.outcome, parley.retry.stop_reason
+// and parley.retry.delay. Header, Trailer and Peer options of the caller show the final attempt, and OnFinish is called
+// once for each call. All other call options, WaitForReady among them, hold for each attempt.
+package retry

@@ -1,0 +1,71 @@
+package retry
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// emit puts an event on the span of ctx, or with no name its attributes on the span itself. All that the retrier shows
+// goes through here. Attributes is asked only if the span records.
+func emit(ctx context.Context, event string, attributes func() []attribute.KeyValue) {
+	span := trace.SpanFromContext(ctx)
+	switch {
+	case !span.IsRecording():
+	case event == "":
+		span.SetAttributes(attributes()...)
+	default:
+		span.AddEvent(event, trace.WithAttributes(attributes()...))
+	}
+}
+
+// showWait shows that there will be another attempt.
+func (c *call) showWait(ctx context.Context, f *failure, delay time.Duration) {
+	emit(ctx, "retry.scheduled", func() []attribute.KeyValue {
+		attributes := []attribute.KeyValue{
+			attribute.Int("next_attempt", c.attempts+1),
+			attribute.Float64("backoff_s", delay.Seconds()),
+			attribute.String("cause", f.cause()),
+			attribute.String("source", f.hint.source()),
+		}
+		if endpoint := c.endpoints[len(c.endpoints)-1]; endpoint != "" {
+			attributes = append(attributes, attribute.String("endpoint", endpoint))
+		}
+		return attributes
+	})
+}
+
+// showPushback shows what the server said. A negative number forbids another attempt.
+func (c *call) showPushback(ctx context.Context, f *failure) {
+	emit(ctx, "retry.pushback", func() []attribute.KeyValue {
+		ms := int64(-1)
+		if !f.hint.pushback.Stop {
+			ms = f.hint.pushback.Wait.Milliseconds()
+		}
+		return []attribute.KeyValue{attribute.Int64("ms", ms)}
+	})
+}
+
+// showEnd shows how the call ended.
+func (c *call) showEnd(ctx context.Context, stop StopReason) {
+	if stop != StopOK {
+		event, reason := stop.event()
+		emit(ctx, event, func() []attribute.KeyValue {
+			attributes := []attribute.KeyValue{attribute.String("reason", reason)}
+			if endpoint := c.endpoints[len(c.endpoints)-1]; endpoint != "" {
+				attributes = append(attributes, attribute.String("endpoint", endpoint))
+			}
+			return attributes
+		})
+	}
+	emit(ctx, "", func() []attribute.KeyValue {
+		return []attribute.KeyValue{
+			attribute.Int("parley.attempts", c.attempts),
+			attribute.String("parley.retry.outcome", stop.outcome(c.attempts)),
+			attribute.String("parley.retry.stop_reason", string(stop)),
+			attribute.Float64("parley.retry.delay", c.waited.Seconds()),
+		}
+	})
+}

@@ -1,0 +1,97 @@
+package retry
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/parley-rpc/parley/attempt"
+	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+// Retrier tries failed calls to one service again. Make one with [New] for each called service, and keep it: the budget
+// and what is known of the service's latency are in it. It is safe for concurrent use.
+type Retrier struct {
+	table    *policy.Table
+	view     *policy.View[*method]
+	deadline policy.Value[time.Duration]
+	random   func() float64
+	logger   *slog.Logger
+	budget   *bucket
+	mistakes error
+
+	latencies   sync.Map // of *latency, by the name of a described method
+	undescribed latency
+
+	native   sync.Once // guards the warning about native retry
+	lifetime context.Context
+	close    context.CancelFunc
+}
+
+// New returns a Retrier. What is wrong with opts is kept for [Retrier.Check]; until then it refuses calls.
+func New(opts ...Option) *Retrier {
+	c := newConfig(opts)
+	r := &Retrier{mistakes: c.mend()}
+	r.table, r.deadline, r.random, r.logger = c.table, c.deadline, c.random, c.logger
+	r.budget = newBucket(c.budget)
+	r.view = policy.NewView(c.table, r.compile)
+	r.lifetime, r.close = context.WithCancel(context.Background())
+	return r
+}
+
+// Check returns everything that is wrong with the options, and with what the policies of described methods say about
+// retries, joined. While an option is wrong, each call fails with FAILED_PRECONDITION and the same text. A method whose
+// policy is wrong is refused alone.
+func (r *Retrier) Check() error {
+	return errors.Join(r.mistakes, r.view.Resolve(r.table.Methods()...))
+}
+
+// Close ends all waits between attempts at once; their calls return what their last attempt returned, with the reason
+// closing. Attempts in flight go on, and have no further attempt. Later calls are refused with CANCELLED. It returns nil.
+func (r *Retrier) Close() error {
+	r.close()
+	r.view.Close()
+	return nil
+}
+
+// BudgetBalance is the number of retries that the budget would pay for now.
+func (r *Retrier) BudgetBalance() float64 { return r.budget.balance() }
+
+// DialOptions make a channel use the Retrier: its interceptors, those of package attempt inside of them, and gRPC's own
+// retry switched off. Interceptors that are given to the channel before them run once for each call, those after them
+// once for each attempt.
+func (r *Retrier) DialOptions() []grpc.DialOption {
+	return []grpc.DialOption{
+		grpc.WithDisableRetry(),
+		grpc.WithChainUnaryInterceptor(r.dialledUnary, attempt.UnaryClientInterceptor),
+		grpc.WithChainStreamInterceptor(r.StreamClientInterceptor, attempt.StreamClientInterceptor),
+	}
+}
+
+// method returns the policy of a method, or why its calls are refused.
+func (r *Retrier) method(name string) (*method, error) {
+	if r.mistakes != nil {
+		return nil, refusal(r.mistakes)
+	}
+	m, err := r.view.Get(name)
+	switch {
+	case err == nil:
+		return m, nil
+	case errors.Is(err, policy.ErrClosed):
+		last := status.New(codes.Canceled, "the Retrier is closed")
+		return nil, &Error{Reason: StopClosing, Last: last.Err(), status: last}
+	default:
+		return nil, refusal(err)
+	}
+}
+
+func refusal(err error) error {
+	return rpcerr.New(codes.FailedPrecondition, rpcerr.ConfigurationInvalid, err.Error(), nil)
+}

@@ -1,0 +1,113 @@
+package retry
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/parley-rpc/parley/policy"
+)
+
+// UnaryClientInterceptor makes the attempts of a unary call, for those who chain interceptors by hand: it belongs outside
+// of everything that should happen once for each attempt. Whether a failed attempt was ever sent is known only if the
+// innermost interceptor is Parley's, that of package auth or of package attempt. gRPC's own retry must be off, see
+// [Retrier.DialOptions].
+//
+// Its errors are [*Error], or [*rpcerr.Error] with the reason CONFIGURATION_INVALID if the Retrier or the policy of the
+// method is configured wrongly.
+func (r *Retrier) UnaryClientInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	return r.unary(ctx, wire{method, req, reply, cc, invoker, false}, opts)
+}
+
+// dialledUnary is UnaryClientInterceptor for a channel that was dialled with DialOptions.
+func (r *Retrier) dialledUnary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	return r.unary(ctx, wire{method, req, reply, cc, invoker, true}, opts)
+}
+
+// wire is where the attempts of a call go.
+type wire struct {
+	method     string
+	req, reply any
+	conn       *grpc.ClientConn
+	invoker    grpc.UnaryInvoker
+	nativeOff  bool // gRPC's own retry is known to be off
+}
+
+// call is one call and its attempts. One goroutine uses it.
+type call struct {
+	wire
+	retrier *Retrier
+	policy  *method
+
+	deadline time.Time
+	limit    *policy.Value[time.Duration] // what set the deadline, nil for the caller
+	over     bool                         // the deadline has passed, or the caller gave up
+
+	attempts  int
+	doublings int // waits since the last pushback
+	waited    time.Duration
+	last      error    // of the last attempt that ended by itself, or of the first
+	endpoints []string // by attempt
+	tried     []string // endpoints, each once
+
+	trailer metadata.MD // of the last attempt
+	options []grpc.CallOption
+	room    [6]grpc.CallOption // for options, so that most calls need no further memory
+}
+
+func (r *Retrier) unary(ctx context.Context, w wire, opts []grpc.CallOption) error {
+	m, err := r.method(w.method)
+	if err != nil {
+		return finish(opts, err)
+	}
+	now := time.Now()
+	c := &call{wire: w, retrier: r, policy: m}
+	c.takeOptions(opts)
+	c.setDeadline(ctx, now)
+	return finish(opts, c.run(ctx, now))
+}
+
+// setDeadline decides when the call must be over. A default does not shorten what the caller states.
+func (c *call) setDeadline(ctx context.Context, now time.Time) {
+	callers, has := ctx.Deadline()
+	own := &c.policy.deadline
+	if !own.Stated() {
+		own = &c.retrier.deadline
+	}
+	c.deadline, c.limit = now.Add(own.Value), own
+	if has && (!c.policy.deadline.Stated() || !c.deadline.Before(callers)) {
+		c.deadline, c.limit = callers, nil
+	}
+}
+
+// run makes attempts until one succeeds or there is a reason to stop.
+func (c *call) run(ctx context.Context, now time.Time) error {
+	for {
+		f := c.try(ctx, now)
+		if f == nil {
+			c.showEnd(ctx, StopOK)
+			return nil
+		}
+		delay, stop := c.judge(ctx, f)
+		if stop == "" {
+			c.showWait(ctx, f, delay)
+			stop = c.wait(ctx, delay)
+		}
+		if stop != "" {
+			c.showEnd(ctx, stop)
+			return c.failed(f, stop)
+		}
+		now = time.Now()
+	}
+}
+
+// failed makes the error of the call.
+func (c *call) failed(f *failure, stop StopReason) error {
+	st := f.status
+	if c.over {
+		st = endStatus(stop, c.attempts, c.limit, c.last)
+	}
+	return &Error{Attempts: c.attempts, Reason: stop, Last: c.last, Endpoints: c.endpoints, status: st}
+}

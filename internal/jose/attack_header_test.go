@@ -1,0 +1,130 @@
+package jose_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"strings"
+	"testing"
+
+	"github.com/parley-rpc/parley/internal/jose"
+)
+
+func TestAttack01NoneAlgorithm(t *testing.T) {
+	f := newForger(t)
+	var attacks []attack
+	for _, alg := range []string{"none", "nOnE", "NONE", "None"} {
+		signed := b64(f.header(`{"alg":"`+alg+`","kid":KID,"typ":"at+jwt"}`)) + "." + b64(`{"sub":"a"}`)
+		attacks = append(attacks,
+			attack{alg + " without a signature", signed + ".", jose.ReasonSegments},
+			attack{alg + " without a third segment", signed, jose.ReasonSegments},
+			attack{alg + " with a signature", f.sign(signed), jose.ReasonAlgorithm})
+	}
+	f.refuses(t, attacks)
+}
+
+func TestAttack02AlgorithmIsNotTheKeys(t *testing.T) {
+	f := newForger(t)
+	attacks := []attack{
+		{"absent", f.token(`{"kid":KID,"typ":"at+jwt"}`, `{}`), jose.ReasonHeader},
+		{"absent, another in its place", f.token(`{"kid":KID,"typ":"at+jwt","x":"EdDSA"}`, `{}`), jose.ReasonHeader},
+		{"a number", f.token(`{"alg":1,"kid":KID,"typ":"at+jwt"}`, `{}`), jose.ReasonHeader},
+		{"null", f.token(`{"alg":null,"kid":KID,"typ":"at+jwt"}`, `{}`), jose.ReasonHeader},
+	}
+	for _, alg := range []string{"none", "HS256", "ES256", "ES384", "RS256", "PS256", "ES256K", "Ed448", "eddsa", "EdDSA ", ""} {
+		attacks = append(attacks, attack{"alg " + alg, f.token(`{"alg":"`+alg+`","kid":KID,"typ":"at+jwt"}`, `{}`), jose.ReasonAlgorithm})
+	}
+	f.refuses(t, attacks)
+}
+
+func TestAttack03PublicKeyAsSharedSecret(t *testing.T) {
+	f := newForger(t)
+	mac := func(secret []byte) string {
+		signed := b64(f.header(`{"alg":"HS256","kid":KID,"typ":"at+jwt"}`)) + "." + b64(`{}`)
+		h := hmac.New(sha256.New, secret)
+		h.Write([]byte(signed))
+		return signed + "." + b64(string(h.Sum(nil)))
+	}
+	jwk, err := f.public.MarshalJWK()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.refuses(t, []attack{
+		{"raw key", mac(f.raw[32:]), jose.ReasonAlgorithm},
+		{"JWK", mac(jwk), jose.ReasonAlgorithm},
+	})
+}
+
+func TestAttack04OtherSchemeOfTheSameFamily(t *testing.T) {
+	f := newForger(t)
+	f.refuses(t, []attack{
+		{"PS256", f.token(`{"alg":"PS256","kid":KID,"typ":"at+jwt"}`, `{}`), jose.ReasonAlgorithm},
+		{"RS256", f.token(`{"alg":"RS256","kid":KID,"typ":"at+jwt"}`, `{}`), jose.ReasonAlgorithm},
+		{"Ed25519ph", f.token(`{"alg":"Ed25519ph","kid":KID,"typ":"at+jwt"}`, `{}`), jose.ReasonAlgorithm},
+	})
+}
+
+func TestAttack07KeyID(t *testing.T) {
+	f := newForger(t)
+	kid := func(literal string) string {
+		return f.token(`{"alg":"EdDSA","kid":`+literal+`,"typ":"at+jwt"}`, `{}`)
+	}
+	f.refuses(t, []attack{
+		{"path", kid(`"../../dev/null"`), jose.ReasonKeyID},
+		{"SQL", kid(`"' OR 1=1--"`), jose.ReasonKeyID},
+		{"empty", kid(`""`), jose.ReasonKeyID},
+		{"129 characters", kid(`"` + strings.Repeat("k", 129) + `"`), jose.ReasonKeyID},
+		{"10 KiB", kid(`"` + strings.Repeat("k", 10240) + `"`), jose.ReasonSize},
+		{"2 KiB", kid(`"` + strings.Repeat("k", 2048) + `"`), jose.ReasonHeader},
+		{"NUL", kid(`"a\u0000"`), jose.ReasonHeader},
+		{"line end", kid(`"a\n"`), jose.ReasonKeyID},
+		{"not ASCII", kid(`"ключ"`), jose.ReasonKeyID},
+		{"number", kid(`7`), jose.ReasonHeader},
+		{"array", kid(`["a"]`), jose.ReasonHeader},
+		{"null", kid(`null`), jose.ReasonHeader},
+		{"prefix of the thumbprint", kid(`"` + f.public.Thumbprint()[:42] + `"`), jose.ReasonKeyID},
+	})
+}
+
+func TestAttack08KeyIDAbsent(t *testing.T) {
+	f := newForger(t)
+	f.refuses(t, []attack{{"absent", f.token(`{"alg":"EdDSA","typ":"at+jwt"}`, `{}`), jose.ReasonHeader}})
+}
+
+func TestAttack10To13ExtraHeaderMembers(t *testing.T) {
+	f := newForger(t)
+	var attacks []attack
+	for _, extra := range []string{
+		`"jku":"https://evil.example/jwks"`, `"x5u":"https://evil.example/chain"`, `"jwk":{"kty":"OKP"}`, `"x5c":["AA"]`, `"x5t":"AA"`,
+		`"crit":["exp"]`, `"crit":[]`, `"crit":["b64"]`, `"b64":false`, `"b64":"x"`, `"b64":true`, `"zip":"DEF"`, `"cty":"JWT"`, `"":""`,
+	} {
+		attacks = append(attacks, attack{extra, f.token(`{"alg":"EdDSA","kid":KID,"typ":"at+jwt",`+extra+`}`, `{}`), jose.ReasonHeader})
+	}
+	nested := f.token(goodHeader, f.token(goodHeader, `{}`))
+	attacks = append(attacks,
+		attack{"crit in place of typ", f.token(`{"alg":"EdDSA","kid":KID,"crit":"typ"}`, `{}`), jose.ReasonHeader},
+		attack{"nested JWS", nested, jose.ReasonClaims})
+	f.refuses(t, attacks)
+}
+
+func TestAttack17DuplicateHeaderMember(t *testing.T) {
+	f := newForger(t)
+	f.refuses(t, []attack{
+		{"alg", f.token(`{"alg":"none","alg":"EdDSA","kid":KID,"typ":"at+jwt"}`, `{}`), jose.ReasonHeader},
+		{"alg for typ", f.token(`{"alg":"none","alg":"EdDSA","kid":KID}`, `{}`), jose.ReasonHeader},
+		{"kid for typ", f.token(`{"alg":"EdDSA","kid":"x","kid":KID}`, `{}`), jose.ReasonHeader},
+		{"escaped", f.token(`{"alg":"EdDSA","kid":KID,"\u006bid":KID}`, `{}`), jose.ReasonHeader},
+		{"other case", f.token(`{"alg":"EdDSA","kid":KID,"KID_":"x","typ":"at+jwt"}`, `{}`), jose.ReasonHeader},
+		{"other case in place", f.token(`{"Alg":"EdDSA","kid":KID,"typ":"at+jwt"}`, `{}`), jose.ReasonHeader},
+		{"Kelvin sign", f.token(`{"alg":"EdDSA","kid":KID,"`+"\u212a"+`id":"x"}`, `{}`), jose.ReasonHeader},
+	})
+}
+
+func TestAttack37WrongType(t *testing.T) {
+	f := newForger(t)
+	var attacks []attack
+	for _, other := range []string{"JWT", "dpop+jwt", "logout+jwt", "wit+jwt", "AT+JWT", "application/at+jwt", "at+jwt ", "", "at+jwtx"} {
+		attacks = append(attacks, attack{other, f.token(`{"alg":"EdDSA","kid":KID,"typ":"`+other+`"}`, `{}`), jose.ReasonType})
+	}
+	attacks = append(attacks, attack{"absent", f.token(`{"alg":"EdDSA","kid":KID}`, `{}`), jose.ReasonHeader})
+	f.refuses(t, attacks)
+}

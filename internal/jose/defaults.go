@@ -1,0 +1,18 @@
+package jose
+
+const (
+	// MaxTokenLength is the longest token that is looked at, in bytes.
+	MaxTokenLength = 8192
+	// MaxKeyLength is the longest JSON Web Key that is looked at, in bytes.
+	MaxKeyLength = 8192
+	// maxHeaderLength is the longest token header that is decoded, in bytes of JSON.
+	maxHeaderLength = 1024
+	// maxKeyIDLength is the longest key ID that a token may name, in bytes.
+	maxKeyIDLength = 128
+	// maxDepth is how deep objects and arrays may be nested, the outermost object counted.
+	maxDepth = 16
+	// maxMembers is how many members one JSON object may have.
+	maxMembers = 64
+	// maxNameLength is the longest claim name that is written, in bytes.
+	maxNameLength = 64
+)

@@ -1,0 +1,94 @@
+package jose
+
+import "slices"
+
+// header is a JOSE header: exactly three members, each a string.
+type header struct {
+	algorithm Algorithm
+	keyID     string
+	typ       string
+}
+
+// headerMembers is how many members a header has. One more is refused before it is compared with anything.
+const headerMembers = 3
+
+func parseHeader(segment string, allowedTyp []string) (header, error) {
+	var raw [maxHeaderLength]byte
+	if len(segment) > len(raw)/3*4 {
+		return header{}, refuse(ReasonHeader, "too long")
+	}
+	text, err := decode(raw[:0], segment)
+	if err != nil {
+		return header{}, refuse(ReasonEncoding, "header")
+	}
+	var buffer [headerMembers]member
+	members, err := scanObject(string(text), headerMembers, buffer[:0])
+	if err != nil {
+		return header{}, &Error{Reason: ReasonHeader, Cause: err}
+	}
+	h, err := headerOf(members)
+	if err != nil {
+		return header{}, err
+	}
+	return h, h.check(allowedTyp)
+}
+
+func headerOf(members []member) (h header, err error) {
+	if len(members) != headerMembers {
+		return header{}, refuse(ReasonHeader, "alg, kid and typ are not all there")
+	}
+	for i := range members {
+		if members[i].kind != kindString {
+			return header{}, refuse(ReasonHeader, "a member is no string")
+		}
+		value := unquote(members[i].value)
+		switch members[i].name {
+		case "alg":
+			h.algorithm = Algorithm(value)
+		case "kid":
+			h.keyID = value
+		case "typ":
+			h.typ = value
+		default:
+			return header{}, refuse(ReasonHeader, "a member other than alg, kid and typ")
+		}
+	}
+	return h, nil
+}
+
+func (h header) check(allowedTyp []string) error {
+	switch {
+	case h.algorithm != EdDSA && h.algorithm != ES256:
+		return refuse(ReasonAlgorithm, "neither EdDSA nor ES256")
+	case !usableKeyID(h.keyID):
+		return refuse(ReasonKeyID, "empty, too long or not printable")
+	case !slices.Contains(allowedTyp, h.typ):
+		return refuse(ReasonType, "not allowed here")
+	default:
+		return nil
+	}
+}
+
+func usableKeyID(id string) bool {
+	if id == "" || len(id) > maxKeyIDLength {
+		return false
+	}
+	for i := range len(id) {
+		if id[i] <= ' ' || id[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func safeType(typ string) bool {
+	if typ == "" || len(typ) > maxNameLength {
+		return false
+	}
+	for i := range len(typ) {
+		if c := typ[i]; !base64url(c) && c != '.' && c != ':' && c != '/' && c != '+' {
+			return false
+		}
+	}
+	return true
+}

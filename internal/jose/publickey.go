@@ -1,0 +1,88 @@
+package jose
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/sha256"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jws"
+)
+
+// PublicKey is a public key that passed every check of [ParsePublicKey]. It has one algorithm and one name, its
+// thumbprint. A PublicKey never changes and may be used from any goroutine.
+type PublicKey struct {
+	algorithm  Algorithm
+	thumbprint string
+	members    string // the required members in the order of RFC 7638
+	verifier   jws.Verifier
+	raw        any // ed25519.PublicKey or *ecdsa.PublicKey, as the verifier wants it
+}
+
+// ParsePublicKey reads a single JSON Web Key (RFC 7517) that is a public Ed25519 or P-256 key. Its alg, kid, use and
+// key_ops may be absent; where they are there, they must agree with the key: kid is the thumbprint, use is sig, key_ops
+// has verify.
+//
+// Every error is an [*Error], with [ReasonSecret] when the text holds secret material, or else with [ReasonKey]: no strict
+// JSON object, another type of key, a wrong length, a point that is not on its curve or of small order.
+func ParsePublicKey(jwk []byte) (*PublicKey, error) {
+	fields, err := readJWK(jwk)
+	if err != nil {
+		return nil, err
+	}
+	if err := fields.checkPublic(); err != nil {
+		return nil, err
+	}
+	return fields.publicKey()
+}
+
+// Algorithm is the one algorithm that the key is good for.
+func (k *PublicKey) Algorithm() Algorithm { return k.algorithm }
+
+// Thumbprint is the key's SHA-256 thumbprint (RFC 7638) in base64url, 43 characters. It is the kid of every token that
+// the key signs.
+func (k *PublicKey) Thumbprint() string { return k.thumbprint }
+
+// MarshalJWK returns the key as a JSON Web Key with alg, kid and use. The error is always nil.
+func (k *PublicKey) MarshalJWK() ([]byte, error) {
+	return []byte(`{"alg":"` + string(k.algorithm) + `","kid":"` + k.thumbprint + `","use":"sig",` + k.members + `}`), nil
+}
+
+// String names the key by its thumbprint.
+func (k *PublicKey) String() string { return string(k.algorithm) + " key " + k.thumbprint }
+
+func newEd25519(raw ed25519.PublicKey) (*PublicKey, error) {
+	members := `"crv":"Ed25519","kty":"OKP","x":"` + encode(raw) + `"`
+	return newPublicKey(EdDSA, raw, members)
+}
+
+func newP256(raw *ecdsa.PublicKey) (*PublicKey, error) {
+	point, err := raw.Bytes() // checks the point
+	if err != nil {
+		return nil, refuse(ReasonKey, "the point is not on P-256")
+	}
+	members := `"crv":"P-256","kty":"EC","x":"` + encode(point[1:33]) + `","y":"` + encode(point[33:]) + `"`
+	return newPublicKey(ES256, raw, members)
+}
+
+func newPublicKey(alg Algorithm, raw any, members string) (*PublicKey, error) {
+	verifier, err := jws.NewVerifier(jwa.SignatureAlgorithm(alg))
+	if err != nil {
+		return nil, &Error{Reason: ReasonKey, Cause: err}
+	}
+	sum := sha256.Sum256([]byte("{" + members + "}"))
+	return &PublicKey{algorithm: alg, thumbprint: encode(sum[:]), members: members, verifier: verifier, raw: raw}, nil
+}
+
+// verify checks a signature. A panic below is a refusal too: jwx has panicked on malformed keys before.
+func (k *PublicKey) verify(signed, signature []byte) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = refuse(ReasonSignature, "the verifier panicked")
+		}
+	}()
+	if err := k.verifier.Verify(signed, signature, k.raw); err != nil {
+		return refuse(ReasonSignature, "does not hold")
+	}
+	return nil
+}

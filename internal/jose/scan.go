@@ -1,0 +1,219 @@
+package jose
+
+import "strings"
+
+// kind is the kind of a JSON value.
+type kind uint8
+
+const (
+	kindObject kind = iota + 1
+	kindArray
+	kindString
+	kindNumber
+	kindBool
+	kindNull
+)
+
+// member is one member of the outermost object.
+type member struct {
+	name  string // decoded
+	value string // the value's text as it stands, without the white space around it
+	kind  kind
+}
+
+// scanner reads a JSON text (RFC 8259) once from left to right and refuses whatever two parsers could understand
+// differently. It does not call itself deeper than maxDepth.
+type scanner struct {
+	text    string
+	at      int
+	depth   int
+	limit   int      // members that an object may have
+	members []member // of the outermost object
+	names   []string // of the inner objects that are open, innermost last
+}
+
+// scanObject reads text, which must be one object of at most limit members, and appends its members to members.
+func scanObject(text string, limit int, members []member) ([]member, error) {
+	s := scanner{text: text, limit: limit, members: members}
+	s.space()
+	if s.peek() != '{' {
+		return nil, s.fail("no object")
+	}
+	if err := s.object(); err != nil {
+		return nil, err
+	}
+	s.space()
+	if s.at != len(s.text) {
+		return nil, s.fail("bytes after the object")
+	}
+	return s.members, nil
+}
+
+func (s *scanner) fail(problem string) error { return &SyntaxError{Offset: s.at, Problem: problem} }
+
+// peek returns the next byte, or 0 at the end. A 0 byte in the text means nothing to any caller either.
+func (s *scanner) peek() byte {
+	if s.at < len(s.text) {
+		return s.text[s.at]
+	}
+	return 0
+}
+
+func (s *scanner) space() {
+	for s.at < len(s.text) {
+		switch s.text[s.at] {
+		case ' ', '\t', '\n', '\r':
+			s.at++
+		default:
+			return
+		}
+	}
+}
+
+func (s *scanner) value() (kind, error) {
+	switch c := s.peek(); c {
+	case '{':
+		return kindObject, s.object()
+	case '[':
+		return kindArray, s.array()
+	case '"':
+		return kindString, s.string()
+	case 't':
+		return kindBool, s.word("true")
+	case 'f':
+		return kindBool, s.word("false")
+	case 'n':
+		return kindNull, s.word("null")
+	default:
+		return kindNumber, s.number()
+	}
+}
+
+func (s *scanner) word(word string) error {
+	if !strings.HasPrefix(s.text[s.at:], word) {
+		return s.fail("no value")
+	}
+	s.at += len(word)
+	return nil
+}
+
+func (s *scanner) enter() error {
+	if s.depth == maxDepth {
+		return s.fail("nested too deep")
+	}
+	s.depth++
+	s.at++
+	s.space()
+	return nil
+}
+
+func (s *scanner) array() error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	if s.peek() == ']' {
+		s.leave()
+		return nil
+	}
+	for {
+		if _, err := s.value(); err != nil {
+			return err
+		}
+		switch more, err := s.separator(']'); {
+		case err != nil:
+			return err
+		case !more:
+			return nil
+		}
+	}
+}
+
+func (s *scanner) object() error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	outermost, open := s.depth == 1, len(s.names)
+	if s.peek() == '}' {
+		s.leave()
+		return nil
+	}
+	for count := 1; ; count++ {
+		if count > s.limit {
+			return s.fail("too many members")
+		}
+		name, err := s.name(outermost, open)
+		if err != nil {
+			return err
+		}
+		start := s.at
+		kind, err := s.value()
+		if err != nil {
+			return err
+		}
+		if outermost {
+			s.members = append(s.members, member{name: name, value: s.text[start:s.at], kind: kind})
+		}
+		switch more, err := s.separator('}'); {
+		case err != nil:
+			return err
+		case !more:
+			s.names = s.names[:open]
+			return nil
+		}
+	}
+}
+
+// separator reads what may follow a value: a comma, after which it reports true, or the closing byte.
+func (s *scanner) separator(closing byte) (bool, error) {
+	s.space()
+	switch s.peek() {
+	case ',':
+		s.at++
+		s.space()
+		return true, nil
+	case closing:
+		s.leave()
+		return false, nil
+	default:
+		return false, s.fail("neither comma nor end")
+	}
+}
+
+func (s *scanner) leave() {
+	s.at++
+	s.depth--
+}
+
+// name reads a member's name and the colon. A name that an earlier member of the same object bears, in whatever case,
+// is refused: encoding/json, for one, takes "EXP" for "exp".
+func (s *scanner) name(outermost bool, open int) (string, error) {
+	start := s.at
+	if s.peek() != '"' {
+		return "", s.fail("no member name")
+	}
+	if err := s.string(); err != nil {
+		return "", err
+	}
+	name := unquote(s.text[start:s.at])
+	if outermost {
+		for i := range s.members {
+			if strings.EqualFold(s.members[i].name, name) {
+				return "", &SyntaxError{Offset: start, Problem: "duplicate member"}
+			}
+		}
+	} else {
+		for _, other := range s.names[open:] {
+			if strings.EqualFold(other, name) {
+				return "", &SyntaxError{Offset: start, Problem: "duplicate member"}
+			}
+		}
+		s.names = append(s.names, name)
+	}
+	s.space()
+	if s.peek() != ':' {
+		return "", s.fail("no colon after the member name")
+	}
+	s.at++
+	s.space()
+	return name, nil
+}

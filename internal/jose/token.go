@@ -1,0 +1,79 @@
+package jose
+
+// Token is a well-formed compact JWS. Nothing of it is proven until [Token.Verify] has returned without error; until
+// then its key ID serves only to find the key. A Token never changes and may be used from any goroutine.
+type Token struct {
+	header    header
+	signed    string // header and payload as received
+	payload   string
+	signature [signatureLength]byte
+}
+
+// signatureLength is the length in bytes of an Ed25519 signature, and of an ES256 signature in the form of RFC 7518.
+const signatureLength = 64
+
+// Parse reads a compact JWS whose type is one of allowedTyp, compared byte for byte; with no type allowed it refuses
+// every token. It checks everything that needs no key: length, alphabet, segments, the header, the signature's length.
+// Whatever the input, its cost is bounded by [MaxTokenLength].
+//
+// Every error is an [*Error].
+func Parse(compact string, allowedTyp ...string) (*Token, error) {
+	header, payload, signature, err := split(compact)
+	if err != nil {
+		return nil, err
+	}
+	t := &Token{signed: compact[:len(header)+1+len(payload)]}
+	if t.header, err = parseHeader(header, allowedTyp); err != nil {
+		return nil, err
+	}
+	if n := len(signature); n != (signatureLength*8+5)/6 {
+		return nil, refuse(ReasonSignature, "not 64 bytes long")
+	}
+	if _, err = decode(t.signature[:0], signature); err != nil {
+		return nil, refuse(ReasonEncoding, "signature")
+	}
+	decoded, err := decode(nil, payload)
+	if err != nil {
+		return nil, refuse(ReasonEncoding, "payload")
+	}
+	t.payload = string(decoded)
+	return t, nil
+}
+
+// KeyID is the header's kid, 1 to 128 printable ASCII characters. It is nothing but a key of a map.
+func (t *Token) KeyID() string { return t.header.keyID }
+
+// Type is the header's typ, one of those that were allowed.
+func (t *Token) Type() string { return t.header.typ }
+
+// Algorithm is the header's alg.
+func (t *Token) Algorithm() Algorithm { return t.header.algorithm }
+
+// String names the token's type and key. It shows neither claims nor signature.
+func (t *Token) String() string {
+	return "token of type " + t.header.typ + " by key " + t.header.keyID
+}
+
+// Verify checks that key signed the token and returns the claims. The header must name key's algorithm and thumbprint,
+// the signature must hold over the bytes as received, and the payload must be one strict JSON object: no duplicate
+// members at any depth (names that differ only in case are duplicates), at most 16 levels and 64 members per object,
+// valid UTF-8, no NUL, nothing after it. It says nothing about what the claims mean.
+//
+// Tokens must not be told apart by their text: whoever holds an ES256 token can write its signature in a second form that
+// holds too, as ECDSA has it. Of an EdDSA token there is one form.
+//
+// Every error is an [*Error].
+func (t *Token) Verify(key *PublicKey) (*Claims, error) {
+	switch {
+	case key == nil:
+		return nil, refuse(ReasonKey, "none given")
+	case t.header.algorithm != key.algorithm:
+		return nil, refuse(ReasonAlgorithm, "not the key's")
+	case t.header.keyID != key.thumbprint:
+		return nil, refuse(ReasonKeyID, "not the key's")
+	}
+	if err := key.verify([]byte(t.signed), t.signature[:]); err != nil {
+		return nil, err
+	}
+	return parseClaims(t.payload)
+}

@@ -1,0 +1,122 @@
+package trustdir
+
+import (
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options are what [Open] needs to know.
+type Options struct {
+	// ValidID says what is wrong with an ID. Required.
+	ValidID func(id string) error
+	// Logger is told of every change of trust, of files that are skipped and of readings that fail. Nil means nobody is.
+	Logger *slog.Logger
+	// OnChange is called with each new generation, one call at a time, by the goroutine that Start starts. It should return
+	// soon and must not call Close. A generation that is followed by another at once may be left out. May be nil.
+	OnChange func(generation uint64)
+}
+
+// Directory is a trust directory and the keys that were found in it. It is safe for concurrent use.
+type Directory struct {
+	options Options
+	logger  *slog.Logger
+
+	reading sync.Mutex // guards reader
+	reader  reader
+
+	mu      sync.Mutex // guards the change of current, and closed
+	current atomic.Pointer[snapshot]
+	closed  bool
+	owner   *keeper // nil until Start
+
+	rounds rounds
+}
+
+// Open returns the directory dir, without looking at it. [Directory.Check] and [Directory.Start] do.
+func Open(dir string, opts Options) *Directory {
+	d := &Directory{options: opts, logger: opts.Logger, reader: reader{dir: dir, guard: newGuard(), validID: opts.ValidID}}
+	if d.logger == nil {
+		d.logger = slog.New(slog.DiscardHandler)
+	}
+	d.current.Store(&snapshot{})
+	d.rounds.next = make(chan struct{})
+	return d
+}
+
+// Check reads the directory now. Without error its keys can be looked up from then on. The error names the place and the
+// remedy: a path that is missing, that belongs to somebody else or that somebody else may write to, too many files. Files
+// that make no sense are no error; see [Directory.Skipped]. A closed directory is [ErrUnavailable].
+func (d *Directory) Check() error { return d.read() }
+
+// Lookup returns the entry of a key by its thumbprint. It never waits: an unknown key makes the directory be read again
+// soon, at most once a second, but is unknown for now. It is what a flood of unknown keys may ask. See [Directory.Await].
+//
+// The error is [ErrUnknownKey], [ErrRevoked], [ErrAmbiguous] or [ErrUnavailable].
+func (d *Directory) Lookup(kid string) (Entry, error) {
+	entry, err := d.current.Load().lookup(kid)
+	if errors.Is(err, ErrUnknownKey) || errors.Is(err, ErrUnavailable) {
+		d.rounds.ask()
+	}
+	return entry, err
+}
+
+// Generation counts the changes of the set of trusted keys. It is 0 before the first reading, and increases also when the
+// keys become too old and when the directory is closed.
+func (d *Directory) Generation() uint64 { return d.current.Load().generation }
+
+// Current tells whether a key is trusted now. It never causes a reading.
+func (d *Directory) Current(kid string) bool {
+	_, err := d.current.Load().lookup(kid)
+	return err == nil
+}
+
+// Entries lists the trusted keys, by ID and thumbprint.
+func (d *Directory) Entries() []Entry {
+	return slices.SortedFunc(maps.Values(d.current.Load().entries), func(a, b Entry) int {
+		if order := strings.Compare(a.ID, b.ID); order != 0 {
+			return order
+		}
+		return strings.Compare(a.Key.Thumbprint(), b.Key.Thumbprint())
+	})
+}
+
+// Skipped lists the files that the latest successful reading did not believe, and why.
+func (d *Directory) Skipped() []Skipped { return slices.Clone(d.current.Load().skipped) }
+
+// Err returns the error of the latest reading. The keys of an earlier one may still be in use.
+func (d *Directory) Err() error { return d.current.Load().err }
+
+// read reads the directory and makes what it finds current.
+func (d *Directory) read() error {
+	d.reading.Lock()
+	defer d.reading.Unlock()
+	if d.options.ValidID == nil {
+		return errMissingValidID
+	}
+	l, err := d.reader.read()
+	if err != nil {
+		_ = d.change(func(s *snapshot) *snapshot { return s.failed(err, time.Now()) })
+		return err
+	}
+	return d.change(func(s *snapshot) *snapshot { return s.next(l, time.Now()) })
+}
+
+// change makes another snapshot current, unless the directory is closed.
+func (d *Directory) change(to func(*snapshot) *snapshot) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return ErrUnavailable
+	}
+	before := d.current.Load()
+	after := to(before)
+	d.current.Store(after)
+	d.report(before, after)
+	return nil
+}

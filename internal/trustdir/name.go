@@ -1,0 +1,53 @@
+package trustdir
+
+import (
+	"errors"
+	"strings"
+)
+
+const scheme = "spiffe://"
+
+// splitID takes an ID apart. It looks only at what could harm as a path; whether the ID is one is the caller's question.
+func splitID(id string) (domain, name string, err error) {
+	rest, ok := strings.CutPrefix(id, scheme)
+	domain, name, cut := strings.Cut(rest, "/")
+	if !ok || !cut || !isFolder(domain) {
+		return "", "", errors.New("the ID does not have the form spiffe://<trust domain>/<name>")
+	}
+	for segment := range strings.SplitSeq(name, "/") {
+		if !plain(segment) || strings.Trim(segment, ".") == "" {
+			return "", "", errors.New("the ID has a segment that cannot be written as a file name")
+		}
+	}
+	return domain, name, nil
+}
+
+// isFolder tells whether s can be the folder of a trust domain. Names that begin with a dot belong to others: Kubernetes
+// keeps the versions of a ConfigMap under them.
+func isFolder(s string) bool { return s != "" && s[0] != '.' && plain(s) }
+
+// plain tells whether s has only the characters of an ID's segments.
+func plain(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if ('a' > c || c > 'z') && ('A' > c || c > 'Z') && ('0' > c || c > '9') && c != '.' && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// fileName is the name of the file that holds a key of the ID with this name. It is injective because every "_" in it
+// begins a pair that says which character the pair stands for.
+func fileName(name, thumbprint string) string {
+	return strings.NewReplacer("/", "__", "_", "_-").Replace(name) + "." + thumbprint + suffix
+}
+
+const suffix = ".json"
+
+// thumbprintLength is the length of a SHA-256 thumbprint in base64url.
+const thumbprintLength = 43
+
+func isThumbprint(s string) bool {
+	return len(s) == thumbprintLength && plain(s) && !strings.Contains(s, ".")
+}
