@@ -13,9 +13,11 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
@@ -46,8 +48,8 @@ func (handler) GetQuote(_ context.Context, req *paymentsv1.GetQuoteRequest) (*pa
 func openStacks(ctx context.Context) ([]*stack, error) {
 	open := []func(context.Context) (*stack, error){
 		openPlain,
-		parley("Parley, everything on, nothing sampled", "OTEL_TRACES_SAMPLER=always_off"),
-		parley("Parley, everything on, every call sampled", "OTEL_TRACES_SAMPLER=always_on"),
+		parley("Parley, everything on, nothing sampled", framework.WithEnviron([]string{"OTEL_TRACES_SAMPLER=always_off"})),
+		parley("Parley, everything on, every call sampled", framework.WithEnviron(nil), framework.WithTracerProvider(sampleAll())),
 	}
 	var stacks []*stack
 	for _, o := range open {
@@ -92,8 +94,18 @@ func openPlain(ctx context.Context) (*stack, error) {
 	}}, nil
 }
 
+// sampleAll samples every call and throws the spans away when they have been batched for export.
+func sampleAll() *sdktrace.TracerProvider {
+	return sdktrace.NewTracerProvider(sdktrace.WithBatcher(nullExporter{}))
+}
+
+type nullExporter struct{}
+
+func (nullExporter) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error { return nil }
+func (nullExporter) Shutdown(context.Context) error                             { return nil }
+
 // parley is Parley with connection mode, policy, retry, deadline, metrics and tracing.
-func parley(name string, environ ...string) func(context.Context) (*stack, error) {
+func parley(name string, options ...framework.Option) func(context.Context) (*stack, error) {
 	return func(ctx context.Context) (*stack, error) {
 		dir, err := os.MkdirTemp("", "parley-bench-")
 		if err != nil {
@@ -105,7 +117,7 @@ func parley(name string, environ ...string) func(context.Context) (*stack, error
 			return nil, err
 		}
 		quiet := framework.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil)))
-		server := framework.New("payments", framework.WithIdentity(paymentsID), framework.WithEnviron(environ), quiet)
+		server := framework.New("payments", append(slices.Clip(options), framework.WithIdentity(paymentsID), quiet)...)
 		listening := server.Server("127.0.0.1:0")
 		paymentsv1.RegisterPaymentsServiceServer(listening, handler{})
 		ctx, stop := context.WithCancel(ctx)
@@ -117,7 +129,7 @@ func parley(name string, environ ...string) func(context.Context) (*stack, error
 			stop()
 			return nil, err
 		}
-		client := framework.New("orders", framework.WithIdentity(ordersID), framework.WithEnviron(environ), quiet)
+		client := framework.New("orders", append(slices.Clip(options), framework.WithIdentity(ordersID), quiet)...)
 		conn := client.Client("payments", framework.WithTarget(listening.Addr().String()))
 		return &stack{name, paymentsv1.NewPaymentsServiceClient(conn), func() error {
 			err := client.Close()
