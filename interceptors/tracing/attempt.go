@@ -1,0 +1,89 @@
+package tracing
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+
+	"github.com/parley-rpc/parley/attempt"
+)
+
+// attemptOperation is one attempt under way.
+type attemptOperation struct {
+	operation
+	facts *attempt.Attempt
+	call  *callContext // nil: nothing needs to be told to it
+}
+
+// UnaryAttemptInterceptor covers one attempt of a call and sends its span context along. It belongs below whatever
+// repeats calls.
+func (t *Tracer) UnaryAttemptInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	m := t.clientMethod(cc, method, opts)
+	if m.silent {
+		return invoker(ctx, method, req, reply, cc, opts...)
+	}
+	a := t.startAttempt(ctx, m, method)
+	err := error(unwound{})
+	defer func() { a.finish(err) }()
+	err = invoker(a.ctx, method, req, reply, cc, opts...)
+	return err
+}
+
+// startAttempt starts the span and the clock of an attempt, and returns the context to send it with. There is no span
+// where the current one is not recorded.
+func (t *Tracer) startAttempt(ctx context.Context, m *clientMethod, method string) attemptOperation {
+	a := attemptOperation{operation: operation{ctx: ctx, results: &m.attempts}}
+	if t.tracer != nil && trace.SpanFromContext(ctx).IsRecording() {
+		a.ctx, a.facts = attempt.Ensure(ctx)
+		if a.call = callFrom(ctx); a.call != nil {
+			a.call.attempts.Add(1)
+		}
+		a.ctx, a.span = t.startAttemptSpan(a.ctx, m, method, a.facts)
+	}
+	if t.instruments != nil {
+		a.elapsed, a.began = t.instruments.attemptDuration, time.Now()
+		t.instruments.attemptStarted.Add(a.ctx, 1, m.started...)
+	}
+	a.ctx = t.headers.inject(a.ctx)
+	return a
+}
+
+func (t *Tracer) startAttemptSpan(ctx context.Context, m *clientMethod, method string, facts *attempt.Attempt) (context.Context, trace.Span) {
+	options := m.first
+	if facts.Number() > 1 || facts.Hedge() {
+		details := []attribute.KeyValue{attribute.Int(attrPreviousAttempts, facts.Number()-1)}
+		if facts.Hedge() {
+			details = append(details, attribute.Bool(attrHedge, true))
+		}
+		options = append(slices.Clip(m.attempt.options), trace.WithAttributes(details...))
+	}
+	ctx, span := t.tracer.Start(ctx, m.attempt.name, options...)
+	if !span.IsRecording() {
+		return ctx, nil
+	}
+	if m.unknown {
+		span.SetAttributes(attribute.String(attrMethodOriginal, method))
+	}
+	return ctx, span
+}
+
+// finish ends the attempt. The endpoint that it reached is known by then.
+func (a *attemptOperation) finish(err error) {
+	if a.span == nil {
+		a.end(err)
+		return
+	}
+	host, port := splitAddress(a.facts.Endpoint())
+	switch {
+	case host == "":
+		a.end(err)
+	case port == 0:
+		a.end(err, attribute.String(attrPeerAddress, host))
+	default:
+		a.end(err, attribute.String(attrPeerAddress, host), attribute.Int(attrPeerPort, port))
+	}
+}

@@ -1,0 +1,66 @@
+package tracing
+
+import (
+	"context"
+	"slices"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Decider is a trace.Tracer that can take its sampling decision before it makes a span. A [Tracer] whose provider yields
+// such tracers makes no span at all for what is not recorded, which saves most of its cost. Those of package telemetry
+// are of this kind.
+type Decider interface {
+	trace.Tracer
+
+	// Decide tells whether the span that Start would make in ctx would be recorded. If not, sc identifies it and Start
+	// need not be called. If so, Start must be called, in a context whose current span context has the trace ID of sc:
+	// ctx itself below a parent, and for a root one that holds this trace ID and no span ID. The attributes must not be
+	// kept. Decide must be safe for concurrent use.
+	Decide(ctx context.Context, name string, kind trace.SpanKind, attributes []attribute.KeyValue) (sc trace.SpanContext, recorded bool)
+}
+
+// birth is what is known of a span before it starts.
+type birth struct {
+	name       string
+	kind       trace.SpanKind
+	attributes []attribute.KeyValue
+	options    []trace.SpanStartOption // kind and attributes, once more
+}
+
+func newBirth(name string, kind trace.SpanKind, attributes ...attribute.KeyValue) birth {
+	return birth{name: name, kind: kind, attributes: attributes, options: []trace.SpanStartOption{
+		trace.WithSpanKind(kind), trace.WithAttributes(attributes...),
+	}}
+}
+
+// start starts a span in ctx. It returns the context that holds it, and the span when it is recorded. Carried is ctx
+// itself where that is a context of our own which nobody else holds yet, otherwise nil; it is reused.
+func (t *Tracer) start(ctx context.Context, b *birth, carried *spanContext, further ...trace.SpanStartOption) (context.Context, trace.Span) {
+	if t.tracer == nil {
+		return ctx, nil
+	}
+	if t.decider != nil {
+		sc, recorded := t.decider.Decide(ctx, b.name, b.kind, b.attributes)
+		if !recorded {
+			if carried != nil {
+				carried.span.sc = sc
+				return ctx, nil
+			}
+			return t.carry(ctx, sc), nil
+		}
+		if !trace.SpanContextFromContext(ctx).IsValid() {
+			ctx = trace.ContextWithSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{TraceID: sc.TraceID()}))
+		}
+	}
+	options := b.options
+	if len(further) > 0 {
+		options = append(slices.Clip(options), further...)
+	}
+	ctx, span := t.tracer.Start(ctx, b.name, options...)
+	if !span.IsRecording() {
+		return ctx, nil
+	}
+	return ctx, span
+}

@@ -1,0 +1,154 @@
+package tracing
+
+import (
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+)
+
+// clientKey is what a client method is remembered by.
+type clientKey struct{ target, method string }
+
+// clientMethod is what never changes about the calls of one method over one target.
+type clientMethod struct {
+	silent   bool // neither traced nor measured
+	unknown  bool
+	call     birth
+	attempt  birth
+	first    []trace.SpanStartOption // for an attempt without predecessors
+	started  []metric.AddOption
+	calls    outcomes
+	attempts outcomes
+}
+
+// clientMethod returns what is known of a method, named as gRPC names it ("/pkg.Service/Method").
+func (t *Tracer) clientMethod(cc *grpc.ClientConn, method string, opts []grpc.CallOption) *clientMethod {
+	key := clientKey{method: method}
+	if cc != nil {
+		key.target = cc.Target()
+	}
+	if m := t.clients.get(key); m != nil {
+		return m
+	}
+	var canonical string
+	if cc != nil {
+		canonical = cc.CanonicalTarget()
+	}
+	if silent(method) || static(opts) || described(method) {
+		if m := t.clients.add(key, maxMethods, func() *clientMethod { return newClientMethod(method, key.target, canonical) }); m != nil {
+			return m
+		}
+	}
+	key.method = ""
+	if m := t.clients.get(key); m != nil {
+		return m
+	}
+	m := newClientMethod("", key.target, canonical)
+	if kept := t.clients.add(key, 2*maxMethods, func() *clientMethod { return m }); kept != nil {
+		return kept
+	}
+	return m
+}
+
+// newClientMethod describes a method, or all unknown ones when method is empty.
+func newClientMethod(method, target, canonical string) *clientMethod {
+	name, label := strings.TrimPrefix(method, "/"), strings.TrimPrefix(method, "/")
+	spanName := name
+	if name == "" {
+		name, label, spanName = unknownMethod, unknownMethodLabel, systemGRPC
+	}
+	base := []attribute.KeyValue{attribute.String(attrSystem, systemGRPC), attribute.String(attrMethod, name)}
+	if host, port := serverAddress(target, canonical); host != "" {
+		base = append(base, attribute.String(attrServerAddress, host))
+		if port != 0 {
+			base = append(base, attribute.Int(attrServerPort, port))
+		}
+	}
+	labels := []attribute.KeyValue{attribute.String(labelMethod, label), attribute.String(labelTarget, canonical)}
+	m := &clientMethod{
+		silent:  silent(method),
+		unknown: method == "",
+		call:    newBirth(spanName, trace.SpanKindClient, base...),
+		attempt: newBirth(attemptPrefix+spanName, trace.SpanKindClient, base...),
+		started: []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(slices.Clone(labels)...))},
+		calls:   outcomes{failed: clientFailed, labels: conventional(base, clientFailed)},
+		attempts: outcomes{failed: clientFailed, labels: func(code codes.Code) []attribute.KeyValue {
+			return append(slices.Clip(labels), attribute.String(labelStatus, codeName(code)))
+		}},
+	}
+	m.first = newBirth("", trace.SpanKindClient, append(slices.Clip(base), attribute.Int(attrPreviousAttempts, 0))...).options
+	return m
+}
+
+// serverMethod is what never changes about the calls that one method of a server receives.
+type serverMethod struct {
+	silent  bool
+	unknown bool
+	birth
+	results outcomes
+}
+
+// serverMethod returns what is known of a registered method, or of all others when registered is false.
+func (t *Tracer) serverMethod(method string, registered bool) *serverMethod {
+	if !registered && !silent(method) {
+		method = ""
+	}
+	if m := t.servers.get(method); m != nil {
+		return m
+	}
+	if m := t.servers.add(method, maxMethods, func() *serverMethod { return newServerMethod(method) }); m != nil {
+		return m
+	}
+	return newServerMethod("")
+}
+
+func newServerMethod(method string) *serverMethod {
+	name := strings.TrimPrefix(method, "/")
+	spanName := name
+	if name == "" {
+		name, spanName = unknownMethod, systemGRPC
+	}
+	base := []attribute.KeyValue{attribute.String(attrSystem, systemGRPC), attribute.String(attrMethod, name)}
+	return &serverMethod{
+		silent:  silent(method),
+		unknown: method == "",
+		birth:   newBirth(spanName, trace.SpanKindServer, base...),
+		results: outcomes{failed: serverFailed, labels: conventional(base, serverFailed)},
+	}
+}
+
+// silent tells whether a method belongs to the machinery around a service: its calls come by the clock and would bury
+// the others.
+func silent(method string) bool {
+	return strings.HasPrefix(method, "/grpc.health.v1.Health/") ||
+		strings.HasPrefix(method, "/grpc.reflection.v1.ServerReflection/") ||
+		strings.HasPrefix(method, "/grpc.reflection.v1alpha.ServerReflection/")
+}
+
+// static tells whether generated code makes the call, so that its method is one of few.
+func static(opts []grpc.CallOption) bool {
+	for _, opt := range opts {
+		if _, ok := opt.(grpc.StaticMethodCallOption); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// described tells whether a linked .proto describes the method.
+func described(method string) bool {
+	name := strings.ReplaceAll(strings.TrimPrefix(method, "/"), "/", ".")
+	descriptor, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
+	if err != nil {
+		return false
+	}
+	_, ok := descriptor.(protoreflect.MethodDescriptor)
+	return ok
+}

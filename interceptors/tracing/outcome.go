@@ -1,0 +1,88 @@
+package tracing
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	otelcodes "go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/codes"
+)
+
+// outcome is what is recorded about every RPC of one method that ends with one status.
+type outcome struct {
+	failed     bool
+	attributes []attribute.KeyValue  // for its span
+	labels     []metric.RecordOption // for its duration; made once, so that measuring allocates nothing
+}
+
+// outcomes are the outcomes of one method, made when they first happen.
+type outcomes struct {
+	failed func(codes.Code) bool
+	labels func(codes.Code) []attribute.KeyValue
+	made   [numCodes]atomic.Pointer[outcome]
+}
+
+func (o *outcomes) of(code codes.Code) *outcome {
+	code = known(code)
+	if made := o.made[code].Load(); made != nil {
+		return made
+	}
+	made := &outcome{
+		failed:     o.failed(code),
+		attributes: []attribute.KeyValue{attribute.String(attrStatus, codeName(code))},
+		labels:     []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(o.labels(code)...))},
+	}
+	if made.failed {
+		made.attributes = append(made.attributes, attribute.String(attrErrorType, codeName(code)))
+	}
+	o.made[code].Store(made)
+	return made
+}
+
+// conventional returns the labels of the semantic conventions: base, the status, and the kind of error if it is one.
+func conventional(base []attribute.KeyValue, failed func(codes.Code) bool) func(codes.Code) []attribute.KeyValue {
+	return func(code codes.Code) []attribute.KeyValue {
+		labels := append(slices.Clip(base), attribute.String(attrStatus, codeName(code)))
+		if failed(code) {
+			labels = append(labels, attribute.String(attrErrorType, codeName(code)))
+		}
+		return labels
+	}
+}
+
+// operation is one call, attempt or handling of a call that is under way.
+type operation struct {
+	ctx     context.Context
+	span    trace.Span // nil: not recorded
+	began   time.Time
+	elapsed metric.Float64Histogram // nil: not measured
+	results *outcomes
+}
+
+// kept tells whether anything is recorded about the operation.
+func (o *operation) kept() bool { return o.span != nil || o.elapsed != nil }
+
+// end records how the operation ended. Details are further attributes for its span.
+func (o *operation) end(err error, details ...attribute.KeyValue) {
+	if !o.kept() {
+		return
+	}
+	st := statusOf(err)
+	result := o.results.of(st.Code())
+	if o.elapsed != nil {
+		o.elapsed.Record(o.ctx, time.Since(o.began).Seconds(), result.labels...)
+	}
+	if o.span == nil {
+		return
+	}
+	o.span.SetAttributes(append(slices.Clip(result.attributes), details...)...)
+	if result.failed {
+		o.span.SetStatus(otelcodes.Error, describe(st.Message()))
+	}
+	o.span.End()
+}

@@ -1,0 +1,100 @@
+package tracing
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
+)
+
+// UnaryServerInterceptor covers what a server does about a call. It belongs before all other interceptors.
+func (t *Tracer) UnaryServerInterceptor(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	m := t.serverMethod(info.FullMethod, true)
+	if m.silent {
+		return handler(ctx, req)
+	}
+	o := t.startServer(ctx, m, info.FullMethod)
+	err := error(unwound{})
+	defer func() { o.end(err) }()
+	var reply any
+	reply, err = handler(o.ctx, req)
+	return reply, err
+}
+
+// StreamServerInterceptor is [Tracer.UnaryServerInterceptor] for streams.
+func (t *Tracer) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	// Only the handler for unknown methods has no service behind it.
+	m := t.serverMethod(info.FullMethod, srv != nil)
+	if m.silent {
+		return handler(srv, stream)
+	}
+	o := t.startServer(stream.Context(), m, info.FullMethod)
+	err := error(unwound{})
+	defer func() { o.end(err) }()
+	err = handler(srv, &serverStream{ServerStream: stream, ctx: o.ctx})
+	return err
+}
+
+// serverStream is a stream with the context of its span.
+type serverStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s *serverStream) Context() context.Context { return s.ctx }
+
+// startServer starts the span and the clock of a call that was received, below the attempt that brought it.
+func (t *Tracer) startServer(ctx context.Context, m *serverMethod, method string) operation {
+	o := operation{ctx: ctx, results: &m.results}
+	var own *spanContext
+	var links []trace.SpanStartOption
+	ctx, remote := t.headers.extract(ctx, !t.publicEndpoint)
+	switch {
+	case t.publicEndpoint:
+		if trace.SpanContextFromContext(ctx).IsValid() {
+			ctx = t.carry(ctx, trace.SpanContext{})
+		}
+		if remote.IsValid() {
+			links = []trace.SpanStartOption{trace.WithLinks(trace.Link{SpanContext: remote})}
+		}
+	case remote.IsValid():
+		if own = t.newSpanContext(ctx, remote); own != nil {
+			ctx = own
+		} else {
+			ctx = trace.ContextWithRemoteSpanContext(ctx, remote)
+		}
+	}
+	o.ctx, o.span = t.start(ctx, &m.birth, own, links...)
+	if o.span != nil {
+		o.span.SetAttributes(t.received(ctx, m, method)...)
+	}
+	if t.instruments != nil {
+		o.elapsed, o.began = t.instruments.serverDuration, time.Now()
+	}
+	return o
+}
+
+// received returns what only the span of this one call tells: where it came from, and how often it was tried before.
+func (t *Tracer) received(ctx context.Context, m *serverMethod, method string) []attribute.KeyValue {
+	details := make([]attribute.KeyValue, 0, 4)
+	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
+		host, port := splitAddress(p.Addr.String())
+		details = append(details, attribute.String(attrPeerAddress, host))
+		if port != 0 {
+			details = append(details, attribute.Int(attrPeerPort, port))
+		}
+	}
+	if before := t.headers.received(ctx)[previousAttemptsHeader]; len(before) == 1 {
+		if n, err := strconv.ParseUint(before[0], 10, 31); err == nil {
+			details = append(details, attribute.Int(attrPreviousAttempts, int(n)))
+		}
+	}
+	if m.unknown {
+		details = append(details, attribute.String(attrMethodOriginal, method))
+	}
+	return details
+}

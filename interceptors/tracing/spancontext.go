@@ -1,0 +1,85 @@
+package tracing
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
+)
+
+// spanContext is a context whose current span is not recorded here: one allocation for the context, the span and what
+// identifies it.
+type spanContext struct {
+	context.Context
+	key  any // under which trace.SpanFromContext looks
+	span unrecordedSpan
+}
+
+func (c *spanContext) Value(key any) any {
+	if key == c.key {
+		return &c.span
+	}
+	return c.Context.Value(key)
+}
+
+// unrecordedSpan knows what it is called and nothing else.
+type unrecordedSpan struct {
+	tracenoop.Span
+	sc       trace.SpanContext
+	provider trace.TracerProvider
+}
+
+func (s *unrecordedSpan) SpanContext() trace.SpanContext { return s.sc }
+
+// TracerProvider lets a handler start spans of its own below this one.
+func (s *unrecordedSpan) TracerProvider() trace.TracerProvider {
+	if s.provider == nil {
+		return s.Span.TracerProvider()
+	}
+	return s.provider
+}
+
+// carry returns a context with sc as its current span.
+func (t *Tracer) carry(ctx context.Context, sc trace.SpanContext) context.Context {
+	if c := t.newSpanContext(ctx, sc); c != nil {
+		return c
+	}
+	return trace.ContextWithSpanContext(ctx, sc)
+}
+
+// newSpanContext returns nil where it is not known how OpenTelemetry finds a span.
+func (t *Tracer) newSpanContext(ctx context.Context, sc trace.SpanContext) *spanContext {
+	if t.spanKey == nil {
+		return nil
+	}
+	return &spanContext{Context: ctx, key: t.spanKey, span: unrecordedSpan{sc: sc, provider: t.tracerProvider}}
+}
+
+// spanKey returns the key under which OpenTelemetry looks for a span, or nil when a span under the key that it asks for
+// is not found again.
+func spanKey() any {
+	key := keyAsked(func(ctx context.Context) { trace.SpanFromContext(ctx) })
+	span := trace.Span(&unrecordedSpan{})
+	if key == nil || trace.SpanFromContext(context.WithValue(context.Background(), key, span)) != span {
+		return nil
+	}
+	return key
+}
+
+// keyAsked returns the key for which look asks a context. Packages keep these keys to themselves, and offer only
+// functions that copy what is under them.
+func keyAsked(look func(context.Context)) any {
+	probe := &keyProbe{Context: context.Background()}
+	look(probe)
+	return probe.key
+}
+
+type keyProbe struct {
+	context.Context
+	key any
+}
+
+func (p *keyProbe) Value(key any) any {
+	p.key = key
+	return nil
+}

@@ -1,0 +1,95 @@
+package tracing
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+
+	"go.opentelemetry.io/otel/attribute"
+	"google.golang.org/grpc"
+)
+
+// StreamCallInterceptor is [Tracer.UnaryCallInterceptor] for streams. The call ends when the stream does: when receiving
+// from it fails or says that it is over, after the one response of a stream that has one, and where nobody receives any
+// more, when its context ends or its connection is closed.
+func (t *Tracer) StreamCallInterceptor(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	if t.off() {
+		return streamer(ctx, desc, cc, method, opts...)
+	}
+	m := t.clientMethod(cc, method, opts)
+	if m.silent {
+		return streamer(ctx, desc, cc, method, opts...)
+	}
+	o := t.startCall(ctx, m, method)
+	if !o.kept() {
+		return streamer(o.ctx, desc, cc, method, opts...)
+	}
+	call := &callContext{Context: o.ctx, stream: new(lifetime)}
+	var unwatch func() bool
+	call.stream.finish = func(err error, _ bool) {
+		unwatch()
+		o.end(err, attribute.Int64(attrAttempts, call.attempts.Load()))
+	}
+	call.stream.enter()
+	unwatch = context.AfterFunc(ctx, func() { call.stream.die(ctx.Err()) })
+	return call.stream.open(desc, func() (grpc.ClientStream, error) {
+		return streamer(call, desc, cc, method, opts...)
+	})
+}
+
+// StreamAttemptInterceptor is [Tracer.UnaryAttemptInterceptor] for streams.
+func (t *Tracer) StreamAttemptInterceptor(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	m := t.clientMethod(cc, method, opts)
+	if m.silent {
+		return streamer(ctx, desc, cc, method, opts...)
+	}
+	a := t.startAttempt(ctx, m, method)
+	if !a.kept() {
+		return streamer(a.ctx, desc, cc, method, opts...)
+	}
+	var call *lifetime
+	if c := callFrom(ctx); c != nil && c.stream != nil {
+		call = c.stream
+		call.attemptBegan()
+	}
+	life := &lifetime{finish: func(err error, died bool) {
+		a.finish(err)
+		if call != nil {
+			call.attemptEnded(err, died)
+		}
+	}}
+	life.enter()
+	// gRPC itself tells when a stream dies that nobody receives from.
+	opts = append(slices.Clip(opts), grpc.OnFinish(life.die))
+	return life.open(desc, func() (grpc.ClientStream, error) {
+		return streamer(a.ctx, desc, cc, method, opts...)
+	})
+}
+
+// clientStream is a stream whose end is watched.
+type clientStream struct {
+	grpc.ClientStream
+	life   *lifetime
+	single bool // one response is all there is
+}
+
+func (s *clientStream) RecvMsg(m any) error {
+	s.life.enter()
+	err := s.ClientStream.RecvMsg(m)
+	if errors.Is(err, io.EOF) {
+		s.life.leave(true, nil)
+	} else {
+		s.life.leave(err != nil || s.single, err)
+	}
+	return err
+}
+
+// SendMsg ends the stream where it fails on this side. The end that the server makes is received, not sent.
+func (s *clientStream) SendMsg(m any) error {
+	err := s.ClientStream.SendMsg(m)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.life.die(err)
+	}
+	return err
+}

@@ -1,0 +1,66 @@
+package tracing
+
+import (
+	"encoding/hex"
+	"strings"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// The layout of a traceparent of version 00 (W3C Trace Context, section 3.2): version-trace-span-flags.
+const (
+	versionEnd        = 2
+	traceIDEnd        = versionEnd + 1 + 32
+	spanIDEnd         = traceIDEnd + 1 + 16
+	traceparentLength = spanIDEnd + 1 + 2
+
+	knownFlags = trace.FlagsSampled | trace.FlagsRandom
+)
+
+// formatTraceparent writes the traceparent that identifies sc.
+func formatTraceparent(sc trace.SpanContext) string {
+	var text [traceparentLength]byte
+	trace, span := sc.TraceID(), sc.SpanID()
+	text[0], text[1], text[versionEnd], text[traceIDEnd], text[spanIDEnd] = '0', '0', '-', '-', '-'
+	hex.Encode(text[versionEnd+1:], trace[:])
+	hex.Encode(text[traceIDEnd+1:], span[:])
+	hex.Encode(text[spanIDEnd+1:], []byte{byte(sc.TraceFlags() & knownFlags)})
+	return string(text[:])
+}
+
+// parseTraceparent reads a traceparent as the W3C says: strictly in version 00, and of later versions the part that is
+// known. It reports false for everything that is to be ignored.
+func parseTraceparent(text string) (trace.SpanContextConfig, bool) {
+	var sc trace.SpanContextConfig
+	var version, flags [1]byte
+	if len(text) < traceparentLength || text[versionEnd] != '-' || text[traceIDEnd] != '-' || text[spanIDEnd] != '-' {
+		return sc, false
+	}
+	if !decodeHex(version[:], text[:versionEnd]) || !decodeHex(sc.TraceID[:], text[versionEnd+1:traceIDEnd]) ||
+		!decodeHex(sc.SpanID[:], text[traceIDEnd+1:spanIDEnd]) || !decodeHex(flags[:], text[spanIDEnd+1:traceparentLength]) {
+		return sc, false
+	}
+	switch rest := text[traceparentLength:]; {
+	case version[0] == 0xff:
+		return sc, false
+	case version[0] == 0 && (rest != "" || flags[0] > byte(knownFlags)):
+		return sc, false
+	case rest != "" && rest[0] != '-':
+		return sc, false
+	}
+	sc.TraceFlags = trace.TraceFlags(flags[0]) & knownFlags
+	return sc, sc.TraceID.IsValid() && sc.SpanID.IsValid()
+}
+
+// decodeHex decodes lower-case hexadecimal digits, two to a byte. The W3C allows no others.
+func decodeHex(dst []byte, text string) bool {
+	const digits = "0123456789abcdef"
+	for i := range dst {
+		high, low := strings.IndexByte(digits, text[2*i]), strings.IndexByte(digits, text[2*i+1])
+		if high < 0 || low < 0 {
+			return false
+		}
+		dst[i] = byte(high<<4 | low) //nolint:gosec // both are below 16
+	}
+	return true
+}
