@@ -197,7 +197,7 @@ func TestErrorIsTheRealStatus(t *testing.T) {
 		if st.Message() != "scripted" || len(st.Details()) != 1 {
 			t.Errorf("the status is %v, want that of the server with its detail", st.Proto())
 		}
-		if want := "rpc error: code = FailedPrecondition desc = scripted (1 attempt: not_retryable)"; err.Error() != want {
+		if want := "rpc error: code = FailedPrecondition desc = scripted"; err.Error() != want {
 			t.Errorf("the text is %q, want %q", err, want)
 		}
 		if !rpcerr.FromCall(err) {

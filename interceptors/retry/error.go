@@ -30,11 +30,15 @@ type Error struct {
 	status *status.Status
 }
 
-// Error is the text of the status, followed by the number of attempts and the reason.
+// Error is the text of the status, followed by the number of attempts and the reason. A call whose one attempt failed in a
+// way that nobody would retry has the text that gRPC gives it, as programs without retry know it.
 func (e *Error) Error() string {
 	text := "rpc error"
 	if err := e.status.Err(); err != nil {
 		text = err.Error()
+	}
+	if e.Attempts == 1 && e.Reason == StopNotRetryable {
+		return text
 	}
 	return text + " (" + counted(e.Attempts) + ": " + string(e.Reason) + ")"
 }
