@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
+
+	"google.golang.org/grpc/connectivity"
 
 	"github.com/parley-rpc/parley/admin"
 	"github.com/parley-rpc/parley/discovery"
@@ -62,7 +65,8 @@ func (a *App) clientRows() []admin.Row {
 	for _, c := range clients {
 		row := admin.Row{Cells: []string{c.name, c.effectiveTarget(), "not used yet", ""}}
 		if ch := c.open.Load(); ch != nil {
-			row.Cells[2] = ch.conn.GetState().String()
+			state := ch.conn.GetState()
+			row.Cells[2], row.State = strings.ToLower(strings.ReplaceAll(state.String(), "_", " ")), connectionMark(state)
 			row.Cells[3] = fmt.Sprintf("%.1f", ch.retrier.BudgetBalance())
 		}
 		rows = append(rows, row)
@@ -70,11 +74,22 @@ func (a *App) clientRows() []admin.Row {
 	return rows
 }
 
+func connectionMark(state connectivity.State) admin.State {
+	switch state {
+	case connectivity.Ready:
+		return admin.Good
+	case connectivity.TransientFailure:
+		return admin.Bad
+	case connectivity.Idle, connectivity.Connecting, connectivity.Shutdown:
+	}
+	return ""
+}
+
 func endpointRows(registry *discovery.Registry) []admin.Row {
 	var rows []admin.Row
 	for _, service := range registry.Snapshot().Services {
 		for _, in := range service.Listed {
-			row := admin.Row{State: admin.Good, Cells: []string{service.Service, in.ID, fmt.Sprint(in.Addresses), "in use"}}
+			row := admin.Row{State: admin.Good, Cells: []string{service.Service, in.ID, strings.Join(in.Addresses, ", "), "in use"}}
 			if in.Draining {
 				row.State, row.Cells[3] = admin.Warning, "draining"
 			}

@@ -32,7 +32,9 @@ const stateEnv = "PARLEY_TEST_STATE"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(stateEnv); dir != "" {
-		if err := serve(dir); err != nil {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		if err := serve(ctx, dir, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -57,10 +59,8 @@ func (p *payments) Charge(ctx context.Context, _ *paymentsv1.ChargeRequest) (*pa
 	return &paymentsv1.ChargeResponse{}, nil
 }
 
-// serve is the child: it serves until SIGTERM, and prints where it listens and at last how many charges it made.
-func serve(dir string) (err error) {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
+// serve is the child: it serves until ctx ends, and prints where it listens and at last how many charges it made.
+func serve(ctx context.Context, dir string, out io.Writer) (err error) {
 	id, err := identity(dir, "payments")
 	if err != nil {
 		return err
@@ -72,10 +72,10 @@ func serve(dir string) (err error) {
 	paymentsv1.RegisterPaymentsServiceServer(server, p)
 	go func() {
 		<-app.Ready()
-		fmt.Println(server.Addr())
+		fmt.Fprintln(out, server.Addr())
 	}()
 	err = app.Run(ctx)
-	fmt.Println(p.charged.Load())
+	fmt.Fprintln(out, p.charged.Load())
 	return err
 }
 
@@ -104,6 +104,7 @@ func TestSIGTERMUnderLoadLosesNoAcceptedCall(t *testing.T) {
 	client := paymentsv1.NewPaymentsServiceClient(app.Client("payments", framework.WithTarget("passthrough:///"+child.line(t))))
 
 	var answered atomic.Int64
+	loaded := make(chan struct{})
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
@@ -111,7 +112,9 @@ func TestSIGTERMUnderLoadLosesNoAcceptedCall(t *testing.T) {
 				_, err := client.Charge(t.Context(), &paymentsv1.ChargeRequest{})
 				switch status.Code(err) {
 				case codes.OK:
-					answered.Add(1)
+					if answered.Add(1) == 500 {
+						close(loaded)
+					}
 				case codes.Unavailable:
 					return // the server is gone
 				default:
@@ -121,8 +124,9 @@ func TestSIGTERMUnderLoadLosesNoAcceptedCall(t *testing.T) {
 			}
 		})
 	}
-	for answered.Load() < 500 {
-		time.Sleep(time.Millisecond)
+	select {
+	case <-loaded:
+	case <-t.Context().Done():
 	}
 	if err := child.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,91 @@
+package admin
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Handler is the admin surface. It is safe for concurrent use.
+type Handler struct {
+	config   Config
+	page     *page
+	instance string // changes with every start, so that an open page notices
+	started  time.Time
+	guarded  http.Handler
+
+	streams  atomic.Int32
+	ended    chan struct{}
+	end      sync.Once
+	shutdown sync.Once
+}
+
+// New returns the admin surface of a service. It starts nothing. Live pages end when the http.Server that serves it shuts
+// down, or with [Handler.Close].
+func New(config Config) *Handler {
+	h := &Handler{config: config, page: newPage(), instance: rand.Text(), started: time.Now(), ended: make(chan struct{})}
+	h.guarded = h.guard(h.routes())
+	return h
+}
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.guarded.ServeHTTP(w, r) }
+
+// Close ends the live pages and the profiles that are under way, and refuses new ones. It may be called more than once.
+func (h *Handler) Close() { h.end.Do(func() { close(h.ended) }) }
+
+func (h *Handler) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", h.page)
+	mux.HandleFunc("GET /calls", h.listCalls)
+	mux.HandleFunc("GET /calls/stream", h.streamCalls)
+	mux.HandleFunc("GET /calls/{trace}", h.showTrace)
+	mux.HandleFunc("GET /status", h.status)
+	mux.HandleFunc("GET /describe", h.describe)
+	mux.HandleFunc("GET /loglevel", h.logLevel)
+	mux.HandleFunc("POST /loglevel", h.setLogLevel)
+	mux.HandleFunc("GET /debug/pprof/{$}", h.listProfiles)
+	mux.HandleFunc("GET /debug/pprof/profile", h.cpuProfile)
+	mux.HandleFunc("GET /debug/pprof/trace", h.executionTrace)
+	mux.HandleFunc("GET /debug/pprof/{name}", h.profile)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, m := range h.config.Mounts {
+			if m.Handler != nil && m.Path != "" && strings.HasPrefix(r.URL.Path, m.Path) {
+				m.Handler.ServeHTTP(w, r)
+				return
+			}
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// untilEnd returns a context that ends with the request, with Close, and when the server that received the request
+// begins to shut down, which by itself would wait for the request for ever.
+func (h *Handler) untilEnd(request context.Context) (context.Context, context.CancelFunc) {
+	if server, ok := request.Value(http.ServerContextKey).(*http.Server); ok {
+		h.shutdown.Do(func() { server.RegisterOnShutdown(h.Close) })
+	}
+	ctx, cancel := context.WithCancel(request)
+	go func() {
+		defer cancel()
+		select {
+		case <-h.ended:
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	_ = encoder.Encode(v) // who asked has gone
+}
+
+func setText(w http.ResponseWriter) { w.Header().Set("Content-Type", "text/plain; charset=utf-8") }

@@ -1,0 +1,59 @@
+package admin
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"net/http"
+	"strings"
+)
+
+//go:embed page
+var assets embed.FS
+
+// scripts are the parts of the page's script, in the order in which they are joined.
+var scripts = [...]string{"format.js", "dom.js", "store.js", "bars.js", "list.js", "detail.js", "status.js", "stream.js", "main.js"}
+
+// page is the whole page in one document. Its policy allows the style and the script that are in it, by their hashes,
+// and nothing else.
+type page struct {
+	document []byte
+	policy   string
+}
+
+func newPage() *page {
+	style := asset("style.css")
+	var script strings.Builder
+	for _, name := range scripts {
+		script.WriteString(asset(name))
+	}
+	document := strings.NewReplacer("{{style}}", style, "{{script}}", script.String()).Replace(asset("page.html"))
+	return &page{[]byte(document), strings.Join([]string{
+		"default-src 'none'",
+		"style-src " + hash(style),
+		"script-src " + hash(script.String()),
+		"require-trusted-types-for 'script'",
+		"connect-src 'self'",
+		"img-src data:",
+		"base-uri 'none'",
+		"form-action 'none'",
+		"frame-ancestors 'none'",
+	}, "; ")}
+}
+
+func (p *page) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = bytes.NewReader(p.document).WriteTo(w) // who asked has gone
+}
+
+// asset returns a part of the page. The parts are embedded when the program is built, so each of them is there.
+func asset(name string) string {
+	text, _ := assets.ReadFile("page/" + name)
+	return string(text)
+}
+
+func hash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}

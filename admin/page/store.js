@@ -1,0 +1,94 @@
+// The calls that the page knows, and which of them it shows.
+
+const store = {
+  calls: new Map(),
+  held: new Map(), // arrived while paused
+  size: 1000,
+  instance: "",
+  sequence: 0,
+  paused: false,
+  filter: "",
+  kind: "all",
+  order: "newest",
+};
+
+const kinds = {
+  all: {label: "All", is: () => true},
+  failed: {label: "Failed", is: c => !c.open && c.status !== "OK"},
+  retried: {label: "Retried", is: c => c.attempt_count > 1},
+  open: {label: "In flight", is: c => Boolean(c.open)},
+};
+
+const keyOf = call => call.trace_id + call.span_id;
+
+function receive(calls) {
+  const into = store.paused ? store.held : store.calls;
+  for (const call of calls) {
+    const known = store.calls.get(keyOf(call)) || store.held.get(keyOf(call));
+    call.sequence = known ? known.sequence : store.sequence++;
+    call.received = performance.now();
+    call.began = Date.parse(call.start);
+    call.words = words(call).join(" ").toLowerCase();
+    into.set(keyOf(call), call);
+  }
+  forget(into);
+}
+
+function resume() {
+  for (const [key, call] of store.held) store.calls.set(key, call);
+  store.held.clear();
+  forget(store.calls);
+}
+
+// forget drops the oldest calls beyond what the service itself keeps, like it those last that are still open. A Map is in
+// the order in which its keys came.
+function forget(calls) {
+  for (const spare of [call => call.open, () => false]) {
+    for (const [key, call] of calls) {
+      if (calls.size <= store.size) return;
+      if (!spare(call)) calls.delete(key);
+    }
+  }
+}
+
+function words(call) {
+  const list = [call.method, statusText(call.status, call.open), call.outcome, call.stop_reason, call.trace_id, call.direction, call.peer];
+  for (const a of call.attempts || []) {
+    list.push(a.endpoint, a.status);
+    for (const c of a.calls || []) list.push(...words(c));
+  }
+  for (const c of call.calls || []) list.push(...words(c));
+  return list.filter(Boolean);
+}
+
+const orders = {
+  newest: (a, b) => b.sequence - a.sequence,
+  slowest: (a, b) => b.duration_ns - a.duration_ns || b.sequence - a.sequence,
+  attempts: (a, b) => b.attempt_count - a.attempt_count || b.sequence - a.sequence,
+};
+
+// shown returns the calls to show, in order, and how many there are of each kind.
+function shown() {
+  const tokens = store.filter.toLowerCase().split(/\s+/).filter(Boolean);
+  const counts = {all: 0, failed: 0, retried: 0, open: 0};
+  const calls = [];
+  for (const call of store.calls.values()) {
+    if (!tokens.every(t => call.words.includes(t))) continue;
+    for (const kind in kinds) if (kinds[kind].is(call)) counts[kind]++;
+    if (kinds[store.kind].is(call)) calls.push(call);
+  }
+  return {calls: calls.sort(orders[store.order]), counts};
+}
+
+// aged returns an open call as it is by now: what is open has grown since it was received.
+function aged(call, received = call.received) {
+  const grown = (performance.now() - received) * 1e6;
+  const older = x => x.open ? {...x, duration_ns: x.duration_ns + grown} : x;
+  const inner = calls => calls && calls.map(c => aged(c, received));
+  return {
+    ...older(call),
+    attempts: call.attempts && call.attempts.map(a => ({...older(a), calls: inner(a.calls)})),
+    waits: call.waits && call.waits.map(older),
+    calls: inner(call.calls),
+  };
+}

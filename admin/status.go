@@ -1,0 +1,63 @@
+package admin
+
+import (
+	"bytes"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// statusView is the JSON form of the status view.
+type statusView struct {
+	Service  string    `json:"service"`
+	Instance string    `json:"instance"`
+	Started  time.Time `json:"started"`
+	Now      time.Time `json:"now"`
+	Sections []table   `json:"sections"`
+	Links    []link    `json:"links,omitempty"`
+	LogLevel string    `json:"log_level,omitempty"`
+}
+
+type table struct {
+	Title   string   `json:"title"`
+	Columns []string `json:"columns,omitempty"`
+	Rows    []Row    `json:"rows"`
+	Empty   string   `json:"empty,omitempty"`
+}
+
+type link struct {
+	Title string `json:"title"`
+	Path  string `json:"path"`
+}
+
+func (h *Handler) status(w http.ResponseWriter, _ *http.Request) {
+	view := statusView{Service: h.config.Service, Instance: h.instance, Started: h.started, Now: time.Now()}
+	for _, s := range append(slices.Clip(h.config.Sections), runtimeSection(h.started)) {
+		t := table{Title: s.Title, Columns: s.Columns, Empty: s.Empty, Rows: []Row{}}
+		if s.Rows != nil {
+			t.Rows = append(t.Rows, s.Rows()...)
+		}
+		view.Sections = append(view.Sections, t)
+	}
+	for _, m := range h.config.Mounts {
+		view.Links = append(view.Links, link{m.Title, m.Path})
+	}
+	if h.config.LogLevel != nil {
+		view.LogLevel = h.config.LogLevel.Level().String()
+	}
+	writeJSON(w, view)
+}
+
+func (h *Handler) describe(w http.ResponseWriter, _ *http.Request) {
+	if h.config.Describe == nil {
+		http.Error(w, "This service has no description.", http.StatusNotFound)
+		return
+	}
+	var text bytes.Buffer
+	if err := h.config.Describe(&text); err != nil {
+		http.Error(w, "The description failed: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	setText(w)
+	_, _ = w.Write(text.Bytes()) // who asked has gone
+}

@@ -1,0 +1,187 @@
+package waterfall
+
+import (
+	"context"
+	"sync"
+
+	"go.opentelemetry.io/otel/trace"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+)
+
+// Ring keeps the newest calls of a process, those that are still open included. It is a span processor: register it with
+// a tracer provider. Its memory is bounded by the number of calls, the spans of each call, and the bytes of their
+// attributes. When it is full the oldest call makes room for a new one; a call that is still open is passed over as long
+// as open calls fill no more than half of the ring, so that a long stream stays visible.
+//
+// All methods may be used from any goroutine. OnStart and OnEnd hold a lock for a fraction of a microsecond; readers
+// take it for one call at a time and never keep a span waiting while they work.
+type Ring struct {
+	mu       sync.Mutex
+	slots    []slot
+	next     int
+	open     int
+	begun    uint64
+	changes  uint64
+	dropped  uint64
+	index    map[trace.SpanID]place
+	watchers []chan struct{}
+	shut     bool
+}
+
+// place says where the span of a call lies: which slot, and which span of it.
+type place struct{ slot, span int32 }
+
+var _ sdktrace.SpanProcessor = (*Ring)(nil)
+
+// NewRing returns a ring that keeps up to size calls, or [DefaultCalls] when size is not positive.
+func NewRing(size int) *Ring {
+	if size <= 0 {
+		size = DefaultCalls
+	}
+	return &Ring{slots: make([]slot, size), index: make(map[trace.SpanID]place)}
+}
+
+// Size is how many calls the ring keeps at most.
+func (r *Ring) Size() int { return len(r.slots) }
+
+// Dropped is how many spans of calls the ring has left out, because their call had too many or was forgotten already.
+func (r *Ring) Dropped() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.dropped
+}
+
+// OnStart begins a call, or adds to one. The tracer provider calls it.
+func (r *Ring) OnStart(ctx context.Context, s sdktrace.ReadWriteSpan) {
+	name, id, parent, start := s.Name(), s.SpanContext(), s.Parent().SpanID(), s.StartTime()
+	sp := span{id: id.SpanID(), owner: noOwner, role: roleOf(name, s.SpanKind()), name: clip(name), start: start, live: s}
+	if end, ok := ctx.Deadline(); ok && sp.role != roleAttempt { // that of an attempt may be the end of the attempt alone
+		sp.allowed = max(0, end.Sub(start))
+	}
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.shut {
+		return
+	}
+	at, known := r.index[parent]
+	if known {
+		known = r.slots[at.slot].traceID == id.TraceID()
+	}
+	if sp.role == roleOther {
+		if known {
+			r.pass(sp.id, at)
+		}
+		return
+	}
+	if known && !r.slots[at.slot].full() {
+		sp.owner = at.span
+	} else {
+		known = false
+	}
+	if sp.role == roleAttempt && (!known || r.slots[at.slot].spans[at.span].role != roleCall) {
+		r.dropped++ // its call was forgotten, or has too many attempts
+		return
+	}
+	if !known {
+		at.slot = r.claim()
+		r.begun++
+		r.open++
+		r.slots[at.slot].begin(id.TraceID(), r.begun)
+	}
+	s2 := &r.slots[at.slot]
+	r.index[sp.id] = place{at.slot, int32(len(s2.spans))} //nolint:gosec // at most maxSpans
+	s2.spans = append(s2.spans, sp)
+	r.touch(s2)
+}
+
+// OnEnd completes a span of a call. The tracer provider calls it.
+func (r *Ring) OnEnd(s sdktrace.ReadOnlySpan) {
+	if roleOf(s.Name(), s.SpanKind()) == roleOther {
+		return
+	}
+	id, left := s.SpanContext(), estateOf(s)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.shut {
+		return
+	}
+	at, known := r.index[id.SpanID()]
+	if !known {
+		return
+	}
+	sl := &r.slots[at.slot]
+	sp := &sl.spans[at.span]
+	if sp.id != id.SpanID() || sl.traceID != id.TraceID() || sp.live == nil {
+		return
+	}
+	sp.end(s, left, &sl.room)
+	if at.span == 0 {
+		r.open--
+	}
+	r.touch(sl)
+}
+
+// Shutdown makes the ring ignore further spans and ends every Watch. What it kept can still be read. It returns nil.
+func (r *Ring) Shutdown(context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.shut = true
+	for _, wake := range r.watchers {
+		close(wake)
+	}
+	r.watchers = nil
+	return nil
+}
+
+// ForceFlush does nothing: a span is visible as soon as it starts. It returns nil.
+func (r *Ring) ForceFlush(context.Context) error { return nil }
+
+// pass makes the spans below a span that is not part of the drawing belong to the call above it.
+func (r *Ring) pass(id trace.SpanID, at place) {
+	sl := &r.slots[at.slot]
+	if len(sl.passed) == maxSpans {
+		return
+	}
+	sl.passed = append(sl.passed, id)
+	r.index[id] = at
+}
+
+// claim frees the slot for a new call.
+func (r *Ring) claim() int32 {
+	for r.slots[r.next].open() && r.open <= len(r.slots)/2 {
+		r.advance()
+	}
+	claimed := r.next
+	r.advance()
+	sl := &r.slots[claimed]
+	if sl.open() {
+		r.open--
+	}
+	for i := range sl.spans {
+		delete(r.index, sl.spans[i].id)
+	}
+	for _, id := range sl.passed {
+		delete(r.index, id)
+	}
+	return int32(claimed) //nolint:gosec // an index into slots
+}
+
+func (r *Ring) advance() {
+	if r.next++; r.next == len(r.slots) {
+		r.next = 0
+	}
+}
+
+// touch marks the slot as changed and wakes whoever watches.
+func (r *Ring) touch(sl *slot) {
+	r.changes++
+	sl.changed = r.changes
+	for _, wake := range r.watchers {
+		select {
+		case wake <- struct{}{}:
+		default: // it is awake already
+		}
+	}
+}
