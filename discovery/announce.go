@@ -1,0 +1,167 @@
+package discovery
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/parley-rpc/parley/discovery/driver"
+)
+
+// run announces the instance until ctx ends. It alone talks to the engine meanwhile.
+func (reg *Registration) run(ctx context.Context) {
+	defer reg.finish()
+	retry := pace{config: &reg.registry.config}
+	for {
+		lease, err := reg.announce(ctx)
+		if errors.Is(err, driver.ErrNoRegistration) {
+			reg.leaveToPlatform()
+			return
+		}
+		if err == nil {
+			began := time.Now()
+			err = reg.keep(ctx, lease)
+			retry.survived(time.Since(began))
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		reg.fail(err)
+		if !retry.wait(ctx) {
+			return
+		}
+	}
+}
+
+// announce makes the wanted instance visible once. A lease that went before is given back afterwards, so that nothing
+// goes on renewing it; the entry is the new lease's by then.
+func (reg *Registration) announce(ctx context.Context) (driver.Lease, error) {
+	reg.mu.Lock()
+	in, version, former := reg.want, reg.wantVersion, reg.lease
+	reg.mu.Unlock()
+
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	lease, err := reg.registry.driver.Announce(call, in, reg.registry.config.ttl)
+	if err != nil {
+		return nil, reg.fault("announce", err)
+	}
+	reg.succeed(lease, version)
+	reg.logger().Info("registered in discovery")
+	if former != nil && !isClosed(former.Lost()) {
+		if err := former.Revoke(call); err != nil {
+			reg.logger().Debug("a former lease could not be given back", slog.Any("error", err))
+		}
+	}
+	return lease, nil
+}
+
+// keep shows changes of the wanted instance until the lease is lost, a change cannot be shown, or ctx ends.
+func (reg *Registration) keep(ctx context.Context, lease driver.Lease) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-lease.Lost():
+			return reg.fault("announce", ErrLeaseLost)
+		case <-reg.changed:
+		}
+		if err := reg.refresh(ctx, lease); err != nil {
+			return err
+		}
+	}
+}
+
+func (reg *Registration) refresh(ctx context.Context, lease driver.Lease) error {
+	reg.mu.Lock()
+	in, version, current := reg.want, reg.wantVersion, reg.wantVersion == reg.haveVersion
+	reg.mu.Unlock()
+	if current {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := lease.Update(ctx, in); err != nil {
+		return reg.fault("update", err)
+	}
+	reg.succeed(lease, version)
+	return nil
+}
+
+// revoke removes the entry, if there is one. It runs only after run has ended.
+func (reg *Registration) revoke(ctx context.Context) error {
+	reg.mu.Lock()
+	lease := reg.lease
+	reg.mu.Unlock()
+	if lease == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := lease.Revoke(ctx); err != nil {
+		return reg.fault("revoke", err)
+	}
+	reg.mu.Lock()
+	defer reg.mu.Unlock()
+	reg.lease = nil
+	return nil
+}
+
+// succeed notes that the engine shows version under lease. After Deregister only the lease is noted, to be revoked.
+func (reg *Registration) succeed(lease driver.Lease, version uint64) {
+	reg.mu.Lock()
+	defer reg.mu.Unlock()
+	reg.lease = lease
+	if reg.deregistered {
+		return
+	}
+	reg.registered, reg.haveVersion, reg.err = true, version, nil
+	reg.move()
+}
+
+// fail notes why the instance is not registered.
+func (reg *Registration) fail(err error) {
+	reg.mu.Lock()
+	defer reg.mu.Unlock()
+	if reg.deregistered {
+		return
+	}
+	if reg.registered || reg.err == nil {
+		reg.logger().Warn("not registered in discovery; trying again", slog.Any("error", err))
+	}
+	reg.registered, reg.err = false, err
+	reg.move()
+}
+
+// leaveToPlatform notes that instances are not announced by themselves.
+func (reg *Registration) leaveToPlatform() {
+	reg.mu.Lock()
+	defer reg.mu.Unlock()
+	if !reg.deregistered {
+		reg.elsewhere = true
+		reg.move()
+	}
+}
+
+// finish notes that nothing announces the instance any more.
+func (reg *Registration) finish() {
+	reg.mu.Lock()
+	defer reg.mu.Unlock()
+	if reg.err == nil && !reg.elsewhere {
+		reg.registered, reg.err = false, reg.fault("announce", ErrClosed)
+	}
+	close(reg.ended)
+	reg.move()
+}
+
+// move wakes who waits for the registration to change. The caller holds the lock.
+func (reg *Registration) move() {
+	close(reg.moved)
+	reg.moved = make(chan struct{})
+}
+
+func (reg *Registration) logger() *slog.Logger {
+	return reg.registry.config.logger.With(
+		slog.String("service", reg.service), slog.String("id", reg.id), slog.String("driver", reg.registry.String()))
+}

@@ -1,0 +1,27 @@
+package discovery
+
+import "time"
+
+// Where an option does not say otherwise, these hold.
+const (
+	// How long an engine shows an instance after its process has died.
+	defaultTTL = 15 * time.Second
+	// How long changes are collected before they are shown.
+	defaultDebounce = 100 * time.Millisecond
+	// How long changes are collected, at most, while they keep coming.
+	defaultDebounceMost = 800 * time.Millisecond
+	// How long an empty list is not believed when there were instances before.
+	defaultEmptyHold = 5 * time.Minute
+	// How long a service may be unknown without an error before that is one.
+	defaultFirstWait = 3 * time.Second
+	// How long a watch outlives its last user; longer than gRPC's idle timeout of 30 minutes.
+	defaultLinger = time.Hour
+	// The longest possible wait after a first failure of the engine; the wait itself is random.
+	defaultBackoff = 200 * time.Millisecond
+	// The longest possible wait between two attempts, so that an engine that is back is found within five seconds.
+	defaultBackoffMost = 4 * time.Second
+	// How long one request to announce, update or revoke an instance may take.
+	callTimeout = 5 * time.Second
+	// How long Close may take to revoke what is still registered.
+	closeTimeout = 2 * time.Second
+)

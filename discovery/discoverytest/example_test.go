@@ -1,0 +1,38 @@
+package discoverytest_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/parley-rpc/parley/discovery/discoverytest"
+	"github.com/parley-rpc/parley/discovery/driver"
+	"github.com/parley-rpc/parley/discovery/mem"
+)
+
+// newHarness tells the suite how to make a client of the engine, and how to damage the engine. A driver's own test gives
+// it to Run:
+//
+//	func TestConformance(t *testing.T) { discoverytest.Run(t, newHarness) }
+func newHarness(*testing.T) discoverytest.Harness {
+	engine := mem.New()
+	return discoverytest.Harness{
+		Driver:     func(*testing.T) driver.Driver { return engine.Driver() },
+		SetDown:    func(_ *testing.T, down bool) { engine.SetDown(down) },
+		LoseLeases: func(*testing.T) { engine.LoseLeases() },
+		TTL:        2 * time.Second,
+		Visible:    time.Millisecond,
+		Detect:     time.Millisecond,
+	}
+}
+
+// What the harness cannot do to the engine is not tested, and that is told.
+func ExampleHarness_Skipped() {
+	for _, test := range newHarness(nil).Skipped() {
+		fmt.Println(test)
+	}
+	// Output:
+	// HistoryLossReported: the engine has no history to lose
+	// DeletedEntryReRegisters: nobody can delete an entry of the engine
+	// WatchResumesAfterHistoryLoss: the engine has no history to lose
+}

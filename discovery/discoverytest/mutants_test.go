@@ -1,0 +1,236 @@
+package discoverytest_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-rpc/parley/discovery/driver"
+	"github.com/parley-rpc/parley/discovery/mem"
+)
+
+// mutant is a driver over mem that is broken in one way.
+type mutant struct {
+	name string
+	// killer is a test of the suite that must fail.
+	killer string
+	breaks func(*broken)
+}
+
+// broken is a driver whose methods can be replaced one by one.
+type broken struct {
+	driver.Driver
+	engine   *mem.Engine
+	deleting atomic.Bool // an operator is deleting entries
+	announce func(context.Context, driver.Instance, time.Duration) (driver.Lease, error)
+	watch    func(context.Context, string, func([]driver.Instance)) error
+	close    func() error
+	lease    func(*brokenLease)
+}
+
+func newBroken(engine *mem.Engine, m mutant) *broken {
+	d := engine.Driver()
+	b := &broken{Driver: d, engine: engine, announce: d.Announce, watch: d.Watch, close: d.Close, lease: func(*brokenLease) {}}
+	m.breaks(b)
+	return b
+}
+
+func (b *broken) Announce(ctx context.Context, in driver.Instance, ttl time.Duration) (driver.Lease, error) {
+	lease, err := b.announce(ctx, in, ttl)
+	if err != nil {
+		return nil, err
+	}
+	l := &brokenLease{Lease: lease, in: in, lost: lease.Lost(), update: lease.Update, revoke: lease.Revoke}
+	b.lease(l)
+	return l, nil
+}
+
+func (b *broken) Watch(ctx context.Context, service string, emit func([]driver.Instance)) error {
+	return b.watch(ctx, service, emit)
+}
+
+func (b *broken) Close() error { return b.close() }
+
+type brokenLease struct {
+	driver.Lease
+	in     driver.Instance
+	lost   <-chan struct{}
+	update func(context.Context, driver.Instance) error
+	revoke func(context.Context) error
+}
+
+func (l *brokenLease) Lost() <-chan struct{} { return l.lost }
+
+func (l *brokenLease) Update(ctx context.Context, in driver.Instance) error { return l.update(ctx, in) }
+
+func (l *brokenLease) Revoke(ctx context.Context) error { return l.revoke(ctx) }
+
+// emitting replaces what Watch emits: each list becomes the lists that change returns.
+func emitting(change func(service string, list []driver.Instance) [][]driver.Instance) func(*broken) {
+	return func(b *broken) {
+		b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
+			return b.Driver.Watch(ctx, service, func(list []driver.Instance) {
+				for _, l := range change(service, list) {
+					emit(l)
+				}
+			})
+		}
+	}
+}
+
+// announcing changes instances on their way into the engine.
+func announcing(change func(driver.Instance) driver.Instance) func(*broken) {
+	return func(b *broken) {
+		b.announce = func(ctx context.Context, in driver.Instance, ttl time.Duration) (driver.Lease, error) {
+			return b.Driver.Announce(ctx, change(in), ttl)
+		}
+	}
+}
+
+func one(list []driver.Instance) [][]driver.Instance { return [][]driver.Instance{list} }
+
+// mutants are the mistakes that drivers were seen to make, and those that the specification forbids.
+var mutants = []mutant{
+	{"forgets metadata", "RegisterVisible", announcing(func(in driver.Instance) driver.Instance {
+		in.Metadata = nil
+		return in
+	})},
+	{"forgets the second address", "RegisterVisible", announcing(func(in driver.Instance) driver.Instance {
+		in.Addresses = in.Addresses[:1]
+		return in
+	})},
+	{"has no name", "RegisterVisible", func(b *broken) { b.Driver = nameless{b.Driver} }},
+	{"says nothing while there is nothing", "ColdWatchListsNothing", emitting(func(_ string, list []driver.Instance) [][]driver.Instance {
+		if len(list) == 0 {
+			return nil
+		}
+		return one(list)
+	})},
+	{"lists by prefix", "PrefixIsolation", listsByPrefix},
+	{"cannot hold a dot in a name", "PrefixIsolation", announcing(func(in driver.Instance) driver.Instance {
+		in.Service = strings.ReplaceAll(in.Service, ".", "-")
+		return in
+	})},
+	{"emits what changed instead of everything", "Deregister", emitsChangesAlone},
+	{"updates nothing", "Update", func(b *broken) {
+		b.lease = func(l *brokenLease) { l.update = func(context.Context, driver.Instance) error { return nil } }
+	}},
+	{"forgets draining in an update", "Update", func(b *broken) {
+		b.lease = func(l *brokenLease) {
+			l.update = func(ctx context.Context, in driver.Instance) error {
+				in.Draining = false
+				return l.Lease.Update(ctx, in)
+			}
+		}
+	}},
+	{"updates what is revoked", "Deregister", func(b *broken) {
+		b.lease = func(l *brokenLease) {
+			l.update = func(ctx context.Context, in driver.Instance) error {
+				_, err := b.Driver.Announce(ctx, in, time.Minute)
+				return err
+			}
+		}
+	}},
+	{"revokes nothing and waits for the ttl", "Deregister", func(b *broken) {
+		b.lease = func(l *brokenLease) { l.revoke = func(context.Context) error { return nil } }
+	}},
+	{"cannot revoke twice", "Deregister", func(b *broken) {
+		b.lease = func(l *brokenLease) {
+			var once sync.Once
+			l.revoke = func(ctx context.Context) error {
+				var err error = mem.ErrLeaseEnded
+				once.Do(func() { err = l.Lease.Revoke(ctx) })
+				return err
+			}
+		}
+	}},
+	{"revokes whatever has its ID", "LastAnnounceWins", func(b *broken) {
+		b.lease = func(l *brokenLease) {
+			l.revoke = func(context.Context) error {
+				b.engine.DeleteEntry(l.in.Service, l.in.ID)
+				return nil
+			}
+		}
+	}},
+	{"announces only what is not there", "LastAnnounceWins", func(b *broken) {
+		b.announce = func(ctx context.Context, in driver.Instance, ttl time.Duration) (driver.Lease, error) {
+			if slices.ContainsFunc(listOnce(ctx, b.Driver, in.Service), func(o driver.Instance) bool { return o.ID == in.ID }) {
+				return nil, errors.New("the ID is taken")
+			}
+			return b.Driver.Announce(ctx, in, ttl)
+		}
+	}},
+	{"never notices that a lease is lost", "LeaseLossReported", func(b *broken) {
+		b.lease = func(l *brokenLease) { l.lost = make(chan struct{}) }
+	}},
+	{"notices only its own failure to renew", "DeletedEntryReRegisters", noticesOnlyExpiry},
+	{"believes that a watch lives for ever", "OutageReportedNeverEmitted", func(b *broken) {
+		b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
+			_ = b.Driver.Watch(ctx, service, emit)
+			<-ctx.Done()
+			return ctx.Err()
+		}
+	}},
+	{"sits out the loss of history", "HistoryLossReported", func(b *broken) {
+		b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
+			err := b.Driver.Watch(ctx, service, emit)
+			if errors.Is(err, mem.ErrHistoryLost) {
+				<-ctx.Done()
+			}
+			return err
+		}
+	}},
+	{"takes an error for an empty list", "OutageReportedNeverEmitted", func(b *broken) {
+		b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
+			err := b.Driver.Watch(ctx, service, emit)
+			emit(nil)
+			return err
+		}
+	}},
+	{"ends a watch without an error", "OutageReportedNeverEmitted", func(b *broken) {
+		b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
+			_ = b.Driver.Watch(ctx, service, emit)
+			return nil
+		}
+	}},
+	{"emits from its cache when the engine is down", "OutageReportedNeverEmitted", emitsFromCache},
+	{"ignores the context of Announce", "ContextEndsCalls", func(b *broken) {
+		b.announce = func(ctx context.Context, in driver.Instance, ttl time.Duration) (driver.Lease, error) {
+			return b.Driver.Announce(context.WithoutCancel(ctx), in, ttl)
+		}
+	}},
+	{"blocks in Announce until the engine is back", "EngineDownAtStart", func(b *broken) {
+		b.announce = func(ctx context.Context, in driver.Instance, ttl time.Duration) (driver.Lease, error) {
+			lease, err := b.Driver.Announce(ctx, in, ttl)
+			if errors.Is(err, mem.ErrDown) {
+				time.Sleep(time.Minute)
+			}
+			return lease, err
+		}
+	}},
+	{"ignores the context of Watch", "ContextEndsCalls", func(b *broken) {
+		b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
+			return b.Driver.Watch(context.WithoutCancel(ctx), service, emit)
+		}
+	}},
+	{"closes nothing", "CloseEndsEverything", func(b *broken) { b.close = func() error { return nil } }},
+	{"can be closed but once", "CloseEndsEverything", func(b *broken) {
+		var once sync.Once
+		b.close = func() error {
+			var err error = mem.ErrClosed
+			once.Do(func() { err = b.Driver.Close() })
+			return err
+		}
+	}},
+	{"leaves a goroutine behind each lease", "CloseLeaksNothing", func(b *broken) {
+		b.lease = func(*brokenLease) { go func() { time.Sleep(time.Hour) }() }
+	}},
+	{"reads one page of the list", "ThousandInstances", emitting(func(_ string, list []driver.Instance) [][]driver.Instance {
+		slices.SortFunc(list, func(a, b driver.Instance) int { return strings.Compare(a.ID, b.ID) })
+		return one(list[:min(len(list), 500)])
+	})},
+}

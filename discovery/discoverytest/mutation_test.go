@@ -1,0 +1,82 @@
+package discoverytest_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/parley-rpc/parley/discovery/driver"
+)
+
+type nameless struct{ driver.Driver }
+
+func (nameless) String() string { return "" }
+
+// listsByPrefix is a driver that forgot the separator behind the name of the service.
+func listsByPrefix(b *broken) {
+	others := []string{"user-admin", "users", "user"}
+	b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
+		return b.Driver.Watch(ctx, service, func(list []driver.Instance) {
+			for _, other := range others {
+				if other != service && strings.HasPrefix(other, service) {
+					list = append(list, listOnce(ctx, b.Driver, other)...)
+				}
+			}
+			emit(list)
+		})
+	}
+}
+
+// listOnce returns what a service lists now.
+func listOnce(ctx context.Context, d driver.Driver, service string) []driver.Instance {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var first []driver.Instance
+	_ = d.Watch(ctx, service, func(list []driver.Instance) {
+		first = list
+		cancel()
+	})
+	return first
+}
+
+// emitsChangesAlone is a driver that takes a watch for a stream of differences.
+func emitsChangesAlone(b *broken) {
+	b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
+		var before []driver.Instance
+		return b.Driver.Watch(ctx, service, func(list []driver.Instance) {
+			fresh := slices.DeleteFunc(slices.Clone(list), func(in driver.Instance) bool {
+				return slices.ContainsFunc(before, in.Equal)
+			})
+			before = list
+			emit(fresh)
+		})
+	}
+}
+
+// noticesOnlyExpiry is a driver that looks at its keep-alive and not at its entry.
+func noticesOnlyExpiry(b *broken) {
+	b.lease = func(l *brokenLease) {
+		expired := make(chan struct{})
+		l.lost = expired
+		go func() {
+			<-l.Lease.Lost()
+			if !b.deleting.Load() {
+				close(expired)
+			}
+		}()
+	}
+}
+
+// emitsFromCache is a driver that repeats what it heard last when it cannot hear anything.
+func emitsFromCache(b *broken) {
+	var last []driver.Instance
+	b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
+		if last != nil {
+			emit(slices.Clone(last))
+		}
+		return b.Driver.Watch(ctx, service, func(list []driver.Instance) {
+			last = list
+			emit(list)
+		})
+	}
+}

@@ -1,0 +1,124 @@
+// Package dns finds the instances of services by DNS: address records, or SRV records where ports are not fixed. Names
+// are looked up again at intervals, so that an instance that was added is seen although no connection failed.
+package dns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/parley-rpc/parley/discovery/driver"
+)
+
+// errClosed ends the watches of a closed driver.
+var errClosed = errors.New("the driver is closed")
+
+// Lookup asks DNS. A *net.Resolver is one. A name that does not exist is a *net.DNSError with IsNotFound; such a service
+// has no instances.
+type Lookup interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+	LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error)
+}
+
+// Driver looks services up. It registers nothing. Its methods may be called from any goroutine.
+//
+// What it sees of an instance is its addresses, and with SRV records its weight. Of SRV targets only those of the best
+// priority are listed.
+type Driver struct {
+	pattern  query
+	names    map[string]query
+	lookup   Lookup
+	interval time.Duration
+	random   func() float64
+
+	life context.Context // ends with Close
+	end  context.CancelFunc
+}
+
+var _ driver.Driver = (*Driver)(nil)
+
+// New returns a driver that looks a service up under the name that pattern gives it, in which {service} stands for the
+// name of the service:
+//
+//	{service}.prod.svc.cluster.local:8443        address records, and the port of every instance
+//	_grpc._tcp.{service}.prod.svc.cluster.local  SRV records
+//
+// An empty pattern is "{service}:443". All mistakes in the pattern and the options are returned joined.
+func New(pattern string, opts ...Option) (*Driver, error) {
+	if pattern == "" {
+		pattern = defaultPattern
+	}
+	d := &Driver{
+		names:    make(map[string]query),
+		lookup:   net.DefaultResolver,
+		interval: defaultInterval,
+		random:   rand.Float64,
+	}
+	d.life, d.end = context.WithCancel(context.Background())
+	var err error
+	if d.pattern, err = parseQuery(pattern); err != nil {
+		err = fmt.Errorf("dns: pattern %q: %w", pattern, err)
+	}
+	errs := []error{err}
+	for _, o := range opts {
+		errs = append(errs, o.apply(d))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// String returns "dns".
+func (d *Driver) String() string { return "dns" }
+
+// Announce returns [driver.ErrNoRegistration]: who runs the DNS registers instances there.
+func (d *Driver) Announce(context.Context, driver.Instance, time.Duration) (driver.Lease, error) {
+	return nil, driver.ErrNoRegistration
+}
+
+// Watch looks service up, now and at intervals, until a lookup fails or ctx ends.
+func (d *Driver) Watch(ctx context.Context, service string, emit func([]driver.Instance)) error {
+	if err := driver.CheckService(service); err != nil {
+		return err
+	}
+	name, ok := d.names[service]
+	if !ok {
+		name = d.pattern.of(service)
+	}
+	for {
+		list, err := d.resolve(ctx, service, name)
+		if err != nil {
+			return err
+		}
+		emit(list)
+		if err := d.pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits for the next lookup.
+func (d *Driver) pause(ctx context.Context) error {
+	factor := 1 - jitter + 2*jitter*d.random()
+	timer := time.NewTimer(time.Duration(factor * float64(d.interval)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-d.life.Done():
+		return errClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Close ends every Watch.
+func (d *Driver) Close() error {
+	d.end()
+	return nil
+}

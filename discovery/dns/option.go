@@ -1,0 +1,76 @@
+package dns
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/parley-rpc/parley/discovery/driver"
+)
+
+// Option configures a [Driver]. Every option prints itself as it was written.
+type Option interface {
+	fmt.Stringer
+	apply(*Driver) error
+}
+
+type option struct {
+	text string
+	set  func(*Driver) error
+}
+
+func (o option) String() string { return "dns." + o.text }
+
+func (o option) apply(d *Driver) error {
+	if err := o.set(d); err != nil {
+		return fmt.Errorf("%s: %w", o, err)
+	}
+	return nil
+}
+
+// WithName looks one service up under a name of its own, in the form of the pattern of [New].
+func WithName(service, name string) Option {
+	return option{fmt.Sprintf("WithName(%q, %q)", service, name), func(d *Driver) error {
+		if err := driver.CheckService(service); err != nil {
+			return err
+		}
+		q, err := parseQuery(name)
+		d.names[service] = q.of(service)
+		return err
+	}}
+}
+
+// WithInterval sets how often names are looked up, give or take a tenth at random. The default is 10s; it must be
+// positive.
+func WithInterval(interval time.Duration) Option {
+	return option{fmt.Sprintf("WithInterval(%v)", interval), func(d *Driver) error {
+		if interval <= 0 {
+			return errors.New("want more than 0s")
+		}
+		d.interval = interval
+		return nil
+	}}
+}
+
+// WithLookup sets who asks DNS. The default is net.DefaultResolver.
+func WithLookup(lookup Lookup) Option {
+	return option{fmt.Sprintf("WithLookup(%T)", lookup), func(d *Driver) error {
+		if lookup == nil {
+			return errors.New("want a Lookup, such as a *net.Resolver")
+		}
+		d.lookup = lookup
+		return nil
+	}}
+}
+
+// WithRandom sets the source of jitter, which returns numbers in [0, 1) and may be called from any goroutine. The
+// default is that of math/rand/v2.
+func WithRandom(random func() float64) Option {
+	return option{"WithRandom(...)", func(d *Driver) error {
+		if random == nil {
+			return errors.New("want a function")
+		}
+		d.random = random
+		return nil
+	}}
+}

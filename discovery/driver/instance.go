@@ -1,0 +1,71 @@
+package driver
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Instance is one running server of a service.
+type Instance struct {
+	// ID tells the instance from all others of its service. It has no slash, no space and no control character.
+	ID string
+	// Service is what the instance serves. See [CheckService].
+	Service string
+	// Addresses are the places that the one server is reached at, host:port each. Several mean one server with several
+	// addresses, such as IPv4 and IPv6, and not several servers.
+	Addresses []string
+	// Zone is where the instance runs, in the operator's words, or "".
+	Zone string
+	// Weight is its share of the load in proportion to others. 0 means 1.
+	Weight uint32
+	// Draining tells that the instance is about to leave and wants no new calls.
+	Draining bool
+	// Version is the version of the program, or "".
+	Version string
+	// Metadata is anything else. It is shown and handed on, never interpreted, and says nothing about who the instance
+	// is: identities come from local configuration alone.
+	Metadata map[string]string
+}
+
+// Equal tells whether two instances are the same in every field.
+func (in Instance) Equal(other Instance) bool {
+	return in.ID == other.ID && in.Service == other.Service && in.Zone == other.Zone && in.Weight == other.Weight &&
+		in.Draining == other.Draining && in.Version == other.Version &&
+		slices.Equal(in.Addresses, other.Addresses) && maps.Equal(in.Metadata, other.Metadata)
+}
+
+// Clone returns a copy that shares nothing with in.
+func (in Instance) Clone() Instance {
+	in.Addresses = slices.Clone(in.Addresses)
+	in.Metadata = maps.Clone(in.Metadata)
+	return in
+}
+
+// Check tells what keeps the instance from being announced: a bad service name, a missing or bad ID, no address.
+func (in Instance) Check() error {
+	if err := CheckService(in.Service); err != nil {
+		return err
+	}
+	if in.ID == "" || strings.ContainsFunc(in.ID, func(r rune) bool { return r == '/' || unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return fmt.Errorf("instance of %q: ID %q: want a non-empty text without slashes, spaces and control characters", in.Service, in.ID)
+	}
+	if len(in.Addresses) == 0 || slices.Contains(in.Addresses, "") {
+		return fmt.Errorf("instance %q of %q: it has no address, or an empty one; give the host:port that others reach it at", in.ID, in.Service)
+	}
+	return nil
+}
+
+// CheckService tells what is wrong with a service name. Good names consist of ASCII letters, digits, dots, underscores
+// and hyphens, which every engine can carry.
+func CheckService(name string) error {
+	bad := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-'
+	}
+	if strings.Trim(name, ".") == "" || strings.ContainsFunc(name, bad) {
+		return fmt.Errorf("service name %q: want letters, digits, dots, underscores and hyphens", name)
+	}
+	return nil
+}

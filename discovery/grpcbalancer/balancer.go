@@ -1,0 +1,171 @@
+// Package grpcbalancer is the gRPC balancing policy "parley". It leaves the choice of a server to the policy that it is
+// configured with, and adds what that one lacks:
+//
+//   - While a service is unknown or empty, calls fail with the resolver's own words. round_robin says "no children to
+//     pick from", and nobody learns that the engine is down.
+//
+// It stands in a service config in front of the policy that does the work; [Config] writes it:
+//
+//	{"loadBalancingConfig": [{"parley": {"childPolicy": [{"round_robin": {}}]}}]}
+package grpcbalancer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"google.golang.org/grpc/balancer"
+	"google.golang.org/grpc/balancer/base"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/serviceconfig"
+)
+
+// Name is the name of the policy in service configs.
+const Name = "parley"
+
+// gRPC has no other place than this for policies; the channel's options do not take one.
+func init() { balancer.Register(builder{}) }
+
+// Config returns the entry of loadBalancingConfig that puts this policy in front of the policy called child, without
+// configuration of its own.
+func Config(child string) map[string]any {
+	return map[string]any{Name: map[string]any{"childPolicy": []any{map[string]any{child: map[string]any{}}}}}
+}
+
+type builder struct{}
+
+func (builder) Name() string { return Name }
+
+func (builder) Build(cc balancer.ClientConn, opts balancer.BuildOptions) balancer.Balancer {
+	return &policy{outlet: &outlet{ClientConn: cc}, opts: opts}
+}
+
+// config is the parsed configuration of the policy.
+type config struct {
+	serviceconfig.LoadBalancingConfig
+	child  balancer.Builder
+	config serviceconfig.LoadBalancingConfig
+}
+
+// ParseConfig reads {"childPolicy": [...]} and takes the first policy that this program knows, as gRPC does. An error
+// that it returns makes the whole service config invalid.
+func (builder) ParseConfig(text json.RawMessage) (serviceconfig.LoadBalancingConfig, error) {
+	var parsed struct {
+		ChildPolicy []map[string]json.RawMessage `json:"childPolicy"`
+	}
+	if err := json.Unmarshal(text, &parsed); err != nil {
+		return nil, fmt.Errorf("balancing policy %q: %w", Name, err)
+	}
+	for _, entry := range parsed.ChildPolicy {
+		if len(entry) != 1 {
+			return nil, fmt.Errorf("balancing policy %q: childPolicy: each entry names one policy, not %d", Name, len(entry))
+		}
+		for name, text := range entry {
+			if child := balancer.Get(name); child != nil {
+				return parseChild(child, text)
+			}
+		}
+	}
+	return nil, fmt.Errorf("balancing policy %q: childPolicy: this program knows none of the policies; name one such as round_robin, or import the package that registers it", Name)
+}
+
+func parseChild(child balancer.Builder, text json.RawMessage) (serviceconfig.LoadBalancingConfig, error) {
+	parser, ok := child.(balancer.ConfigParser)
+	if !ok {
+		return config{child: child}, nil
+	}
+	parsed, err := parser.ParseConfig(text)
+	if err != nil {
+		return nil, fmt.Errorf("balancing policy %q: childPolicy %q: %w", Name, child.Name(), err)
+	}
+	return config{child: child, config: parsed}, nil
+}
+
+// policy stands between a channel and the child policy. gRPC calls its methods one at a time.
+type policy struct {
+	outlet *outlet
+	opts   balancer.BuildOptions
+	name   string
+	child  balancer.Balancer
+}
+
+func (p *policy) UpdateClientConnState(s balancer.ClientConnState) error {
+	conf, ok := s.BalancerConfig.(config)
+	if !ok {
+		conf = config{child: balancer.Get("round_robin")}
+	}
+	if name := conf.child.Name(); p.child == nil || p.name != name {
+		p.Close()
+		p.name, p.child = name, conf.child.Build(p.outlet, p.opts)
+	}
+	p.outlet.expect(len(s.ResolverState.Endpoints))
+	s.BalancerConfig = conf.config
+	return p.child.UpdateClientConnState(s)
+}
+
+func (p *policy) ResolverError(err error) {
+	if !p.outlet.explain(err) && p.child != nil {
+		p.child.ResolverError(err)
+	}
+}
+
+func (p *policy) UpdateSubConnState(balancer.SubConn, balancer.SubConnState) {} // gRPC calls the listeners instead
+
+func (p *policy) ExitIdle() {
+	if p.child != nil {
+		p.child.ExitIdle()
+	}
+}
+
+func (p *policy) Close() {
+	if p.child != nil {
+		p.child.Close()
+	}
+}
+
+// outlet is the channel as the child policy sees it. While there are no endpoints, the resolver's error takes the place
+// of what the child says.
+type outlet struct {
+	balancer.ClientConn
+
+	mu        sync.Mutex
+	endpoints int
+	err       error
+}
+
+// errNoEndpoints stands in until the resolver has said why there is nothing.
+var errNoEndpoints = errors.New("the service has no instances")
+
+func (o *outlet) expect(endpoints int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.endpoints, o.err = endpoints, errNoEndpoints
+}
+
+// explain makes calls fail with err and returns true, if there are no endpoints.
+func (o *outlet) explain(err error) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.endpoints > 0 {
+		return false
+	}
+	o.err = err
+	o.ClientConn.UpdateState(failing(err))
+	return true
+}
+
+func (o *outlet) UpdateState(s balancer.State) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.endpoints == 0 {
+		s = failing(o.err)
+	}
+	o.ClientConn.UpdateState(s)
+}
+
+func failing(err error) balancer.State {
+	return balancer.State{ConnectivityState: connectivity.TransientFailure, Picker: base.NewErrPicker(err)}
+}
+
+var _ balancer.Balancer = (*policy)(nil)

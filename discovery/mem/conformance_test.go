@@ -1,0 +1,26 @@
+package mem_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/parley-rpc/parley/discovery/discoverytest"
+	"github.com/parley-rpc/parley/discovery/driver"
+	"github.com/parley-rpc/parley/discovery/mem"
+)
+
+func TestConformance(t *testing.T) {
+	discoverytest.Run(t, func(*testing.T) discoverytest.Harness {
+		engine := mem.New()
+		return discoverytest.Harness{
+			Driver:      func(*testing.T) driver.Driver { return engine.Driver() },
+			SetDown:     func(_ *testing.T, down bool) { engine.SetDown(down) },
+			LoseLeases:  func(*testing.T) { engine.LoseLeases() },
+			DeleteEntry: func(_ *testing.T, service, id string) { engine.DeleteEntry(service, id) },
+			LoseHistory: func(*testing.T) { engine.LoseHistory() },
+			TTL:         2 * time.Second,
+			Visible:     time.Millisecond,
+			Detect:      time.Millisecond,
+		}
+	})
+}

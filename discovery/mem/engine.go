@@ -1,0 +1,175 @@
+// Package mem is an engine of discovery inside one process: for programs that consist of one process, and for tests. It
+// has leases, watches and history like a real engine, and can be made to fail like one.
+//
+//	engine := mem.New()
+//	registry := discovery.New(engine.Driver())
+//
+// Clients of one Engine see each other's instances; Engines know nothing of each other.
+package mem
+
+import (
+	"sync"
+	"time"
+
+	"github.com/parley-rpc/parley/discovery/driver"
+)
+
+// The errors of an Engine. Match them with errors.Is.
+const (
+	// ErrDown means that the engine cannot be reached.
+	ErrDown driver.Error = "the engine is down"
+	// ErrHistoryLost means that a watch cannot go on where it was and has to list anew.
+	ErrHistoryLost driver.Error = "the history of changes is lost"
+	// ErrClosed means that the driver was closed.
+	ErrClosed driver.Error = "the driver is closed"
+	// ErrLeaseEnded means that a lease was lost or revoked.
+	ErrLeaseEnded driver.Error = "the lease has ended"
+)
+
+// Engine holds instances. Its methods may be called from any goroutine. It runs no goroutines of its own.
+type Engine struct {
+	mu       sync.Mutex
+	down     bool
+	services map[string]map[string]entry
+	watchers map[*watcher]struct{}
+	leases   map[*lease]struct{}
+}
+
+// entry is one visible instance and the lease that it depends on.
+type entry struct {
+	instance driver.Instance
+	lease    *lease
+}
+
+// New returns an engine without instances.
+func New() *Engine {
+	return &Engine{
+		services: make(map[string]map[string]entry),
+		watchers: make(map[*watcher]struct{}),
+		leases:   make(map[*lease]struct{}),
+	}
+}
+
+// Driver returns a new client of the engine.
+func (e *Engine) Driver() driver.Driver { return &client{engine: e} }
+
+// SetDown makes the engine unreachable, or reachable again. While it is down, watches fail and leases cannot be renewed:
+// those whose ttl passes are lost, and their entries are gone when the engine is back.
+func (e *Engine) SetDown(down bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.down == down {
+		return
+	}
+	e.down = down
+	for l := range e.leases {
+		switch {
+		case l.client.closed || l.revoked: // runs out already
+		case down:
+			e.runOut(l)
+		default:
+			l.expiry.Stop()
+		}
+	}
+	if down {
+		e.failWatchers(ErrDown, func(*watcher) bool { return true })
+	}
+}
+
+// LoseLeases ends every lease as if its ttl had passed.
+func (e *Engine) LoseLeases() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for l := range e.leases {
+		e.expire(l)
+	}
+}
+
+// DeleteEntry removes an instance as an operator would by mistake.
+func (e *Engine) DeleteEntry(service, id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.remove(service, id)
+}
+
+// LoseHistory makes every watch fail, as the compaction of a real engine's history does.
+func (e *Engine) LoseHistory() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.failWatchers(ErrHistoryLost, func(*watcher) bool { return true })
+}
+
+// put shows an instance under a lease. The caller holds the lock.
+func (e *Engine) put(in driver.Instance, l *lease) {
+	entries := e.services[in.Service]
+	if entries == nil {
+		entries = make(map[string]entry)
+		e.services[in.Service] = entries
+	}
+	entries[in.ID] = entry{in, l}
+	e.changed(in.Service)
+}
+
+// remove deletes an entry. Everyone who announced it has lost it. The caller holds the lock.
+func (e *Engine) remove(service, id string) {
+	if _, ok := e.services[service][id]; !ok {
+		return
+	}
+	delete(e.services[service], id)
+	for l := range e.leases {
+		if l.service == service && l.id == id {
+			e.end(l)
+		}
+	}
+	e.changed(service)
+}
+
+// runOut lets a lease expire when its ttl passes without renewal. The caller holds the lock.
+func (e *Engine) runOut(l *lease) {
+	if l.expiry != nil {
+		l.expiry.Stop()
+	}
+	l.expiry = time.AfterFunc(l.ttl, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if _, live := e.leases[l]; live {
+			e.expire(l)
+		}
+	})
+}
+
+// expire ends a lease, and removes the entry if it is still the lease's own. The caller holds the lock.
+func (e *Engine) expire(l *lease) {
+	e.end(l)
+	if e.services[l.service][l.id].lease == l {
+		e.remove(l.service, l.id)
+	}
+}
+
+// end takes a lease out of the engine and tells its owner. The caller holds the lock.
+func (e *Engine) end(l *lease) {
+	if l.expiry != nil {
+		l.expiry.Stop()
+	}
+	delete(e.leases, l)
+	l.lose()
+}
+
+// changed wakes the watchers of a service. The caller holds the lock.
+func (e *Engine) changed(service string) {
+	for w := range e.watchers {
+		if w.service == service {
+			w.notify()
+		}
+	}
+}
+
+// failWatchers ends the watches that which selects. The caller holds the lock.
+func (e *Engine) failWatchers(err error, which func(*watcher) bool) {
+	for w := range e.watchers {
+		if which(w) {
+			w.err = err
+			w.notify()
+		}
+	}
+}

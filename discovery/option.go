@@ -1,0 +1,121 @@
+package discovery
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+)
+
+// Option configures a [Registry]. Every option prints itself as it was written. A value that makes no sense leaves the
+// default in place, and [Registry.Check] says so.
+type Option interface {
+	fmt.Stringer
+	apply(*config)
+}
+
+type config struct {
+	ttl, emptyHold, firstWait, linger time.Duration
+	debounce, debounceMost            time.Duration
+	backoff, backoffMost              time.Duration
+
+	logger *slog.Logger
+	random func() float64
+	err    error
+}
+
+type option struct {
+	text string
+	set  func(*config)
+	bad  string
+}
+
+func (o option) String() string { return "discovery." + o.text }
+
+func (o option) apply(c *config) {
+	if o.bad != "" {
+		c.err = errors.Join(c.err, fmt.Errorf("%s: %s", o, o.bad))
+		return
+	}
+	o.set(c)
+}
+
+func configure(opts []Option) config {
+	c := config{
+		ttl: defaultTTL, emptyHold: defaultEmptyHold, firstWait: defaultFirstWait, linger: defaultLinger,
+		debounce: defaultDebounce, debounceMost: defaultDebounceMost,
+		backoff: defaultBackoff, backoffMost: defaultBackoffMost,
+		logger: slog.New(slog.DiscardHandler),
+		random: rand.Float64,
+	}
+	for _, o := range opts {
+		o.apply(&c)
+	}
+	return c
+}
+
+// unless returns what is wrong when ok is false, and nothing otherwise.
+func unless(ok bool, wrong string) string {
+	if ok {
+		return ""
+	}
+	return wrong
+}
+
+// WithTTL sets how long the engine shows an instance after its process has died. The default is 15s; it must be
+// positive. Engines may round it up.
+func WithTTL(ttl time.Duration) Option {
+	return option{fmt.Sprintf("WithTTL(%v)", ttl), func(c *config) { c.ttl = ttl }, unless(ttl > 0, "want more than 0s")}
+}
+
+// WithDebounce sets how long changes of a service are collected before they are shown together: least at first, doubled
+// up to most while changes keep coming. The first list and the end of an empty one are shown at once. The defaults are
+// 100ms and 800ms. Zero for both shows every change.
+func WithDebounce(least, most time.Duration) Option {
+	return option{
+		fmt.Sprintf("WithDebounce(%v, %v)", least, most),
+		func(c *config) { c.debounce, c.debounceMost = least, most },
+		unless(0 <= least && least <= most, "want 0s <= least <= most"),
+	}
+}
+
+// WithEmptyHold sets how long the last good list is kept when the engine lists nothing. Only time in which the engine can
+// be asked counts. The default is 5m; zero believes an empty list at once.
+func WithEmptyHold(hold time.Duration) Option {
+	return option{fmt.Sprintf("WithEmptyHold(%v)", hold), func(c *config) { c.emptyHold = hold }, unless(hold >= 0, "want 0s or more")}
+}
+
+// WithFirstWait sets after which time an engine that neither answers nor fails is reported as [ErrSilent]. It is being
+// asked all the same. The default is 3s; it must be positive.
+func WithFirstWait(wait time.Duration) Option {
+	return option{fmt.Sprintf("WithFirstWait(%v)", wait), func(c *config) { c.firstWait = wait }, unless(wait > 0, "want more than 0s")}
+}
+
+// WithLinger sets how long a service is followed after its last user has gone. It should be longer than the idle timeout
+// of gRPC channels. The default is 1h; zero ends the watch with its last user.
+func WithLinger(linger time.Duration) Option {
+	return option{fmt.Sprintf("WithLinger(%v)", linger), func(c *config) { c.linger = linger }, unless(linger >= 0, "want 0s or more")}
+}
+
+// WithBackoff sets the waits between attempts at the engine: each is random between zero and a ceiling that begins at
+// base and doubles up to most. The defaults are 200ms and 4s. Base must be positive.
+func WithBackoff(base, most time.Duration) Option {
+	return option{
+		fmt.Sprintf("WithBackoff(%v, %v)", base, most),
+		func(c *config) { c.backoff, c.backoffMost = base, most },
+		unless(0 < base && base <= most, "want 0s < base <= most"),
+	}
+}
+
+// WithLogger sets where transitions are logged: an engine lost and found, an empty list held, a registration lost. The
+// default logs nothing.
+func WithLogger(logger *slog.Logger) Option {
+	return option{"WithLogger(...)", func(c *config) { c.logger = logger }, unless(logger != nil, "want a logger")}
+}
+
+// WithRandom sets the source of jitter, which returns numbers in [0, 1) and may be called from any goroutine. The
+// default is that of math/rand/v2.
+func WithRandom(random func() float64) Option {
+	return option{"WithRandom(...)", func(c *config) { c.random = random }, unless(random != nil, "want a function")}
+}

@@ -1,0 +1,221 @@
+package discovery
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/parley-rpc/parley/discovery/driver"
+)
+
+// Registration keeps one instance of this process announced: it tries until the engine takes it, and again when the
+// engine has lost it, until [Registration.Deregister]. Its methods may be called from any goroutine.
+type Registration struct {
+	registry *Registry
+	service  string
+	id       string
+	stop     context.CancelFunc
+	ended    chan struct{} // closed when nothing announces the instance any more
+	changed  chan struct{} // holds one token while the wanted instance may differ from the announced one
+
+	mu           sync.Mutex
+	want         Instance
+	wantVersion  uint64
+	haveVersion  uint64 // the version that the engine shows, or showed last
+	lease        driver.Lease
+	registered   bool
+	elsewhere    bool // the platform registers instances
+	deregistered bool
+	err          error
+	moved        chan struct{} // closed and replaced whenever one of the above changes
+}
+
+// Register announces in and keeps it announced. An instance without an ID gets its first address as one.
+//
+// It returns as soon as the engine has taken the instance, the driver leaves registration to the platform, the instance
+// turns out to be impossible to announce, the Registry is closed, or ctx has ended, whichever comes first. In the last
+// case the Registration goes on trying: ctx bounds the wait alone.
+func (r *Registry) Register(ctx context.Context, in Instance) *Registration {
+	in = in.Clone()
+	if in.ID == "" && len(in.Addresses) > 0 {
+		in.ID = in.Addresses[0]
+	}
+	reg := &Registration{
+		registry:    r,
+		service:     in.Service,
+		id:          in.ID,
+		ended:       make(chan struct{}),
+		changed:     make(chan struct{}, 1),
+		want:        in,
+		wantVersion: 1,
+		moved:       make(chan struct{}),
+	}
+	if err := in.Check(); err != nil {
+		return reg.stillborn(err)
+	}
+	if !r.launch(reg) { //nolint:contextcheck // a registration outlives the call that began it
+		return reg.stillborn(ErrClosed)
+	}
+	reg.settle(ctx)
+	return reg
+}
+
+// launch starts to announce. It returns false when the Registry is closed.
+func (r *Registry) launch(reg *Registration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return false
+	}
+	var ctx context.Context
+	ctx, reg.stop = context.WithCancel(r.ctx)
+	r.registrations[reg] = struct{}{}
+	r.running.Go(func() { reg.run(ctx) })
+	return true
+}
+
+// stillborn makes a Registration that announces nothing and says why.
+func (reg *Registration) stillborn(err error) *Registration {
+	reg.stop = func() {}
+	reg.err = reg.fault("announce", err)
+	close(reg.ended)
+	return reg
+}
+
+// settle waits until the instance is registered, cannot be, or ctx has ended.
+func (reg *Registration) settle(ctx context.Context) {
+	for {
+		reg.mu.Lock()
+		moved, done := reg.moved, reg.registered || reg.elsewhere
+		reg.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-moved:
+		case <-reg.ended:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Registered tells whether the instance is announced, or need not be because the platform registers it. A service that
+// is not registered is degraded, not dead: clients may know it from before.
+func (reg *Registration) Registered() bool {
+	reg.mu.Lock()
+	defer reg.mu.Unlock()
+	return reg.registered || reg.elsewhere
+}
+
+// Err tells why the instance is not registered: the last failure, [ErrLeaseLost], [ErrDeregistered], [ErrClosed], or
+// what is wrong with the instance. It is nil while the instance is registered and before the first attempt has ended.
+func (reg *Registration) Err() error {
+	reg.mu.Lock()
+	defer reg.mu.Unlock()
+	return reg.err
+}
+
+// Update lets change alter the instance and announces the result. The ID and the service stay what they are.
+//
+// It returns nil when the engine shows the change. While the instance is not registered it returns at once with the
+// reason; when the engine refuses the change or ctx ends, with that. The change is kept in all three cases and goes out
+// with the next announcement. A change that makes the instance invalid is an error and is not kept.
+func (reg *Registration) Update(ctx context.Context, change func(*Instance)) error {
+	version, err := reg.alter(change)
+	if err != nil {
+		return err
+	}
+	for {
+		reg.mu.Lock()
+		moved, shown, err := reg.moved, reg.elsewhere || reg.haveVersion >= version, reg.err
+		reg.mu.Unlock()
+		switch {
+		case err != nil:
+			return err
+		case shown:
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return reg.fault("update", ctx.Err())
+		}
+	}
+}
+
+// alter changes the wanted instance and returns its version.
+func (reg *Registration) alter(change func(*Instance)) (uint64, error) {
+	reg.mu.Lock()
+	defer reg.mu.Unlock()
+	if reg.deregistered || !reg.alive() {
+		return 0, reg.err
+	}
+	in := reg.want.Clone()
+	change(&in)
+	in = in.Clone() // what change put in is its own to change again
+	if in.ID != reg.id || in.Service != reg.service {
+		return 0, reg.fault("update", fmt.Errorf("the ID and the service of instance %q cannot change; deregister it and register another", reg.id))
+	}
+	if err := in.Check(); err != nil {
+		return 0, reg.fault("update", err)
+	}
+	if !in.Equal(reg.want) {
+		reg.want = in
+		reg.wantVersion++
+		select {
+		case reg.changed <- struct{}{}:
+		default:
+		}
+	}
+	return reg.wantVersion, nil
+}
+
+// Deregister ends the registration and removes the instance from the engine, so that nobody has to wait for its lease to
+// run out. When the engine cannot be told, it returns the error, the entry ends with its lease, and Deregister may be
+// called again. Otherwise, and for an instance that was never announced, it returns nil, as often as it is called.
+func (reg *Registration) Deregister(ctx context.Context) error {
+	reg.mu.Lock()
+	if !reg.deregistered && reg.alive() {
+		reg.deregistered, reg.registered, reg.elsewhere = true, false, false
+		reg.err = reg.fault("announce", ErrDeregistered)
+		reg.move()
+	}
+	reg.mu.Unlock()
+	reg.stop()
+	select {
+	case <-reg.ended:
+	case <-ctx.Done():
+		return reg.fault("revoke", ctx.Err())
+	}
+	if err := reg.revoke(ctx); err != nil {
+		return err
+	}
+	reg.registry.mu.Lock()
+	defer reg.registry.mu.Unlock()
+	delete(reg.registry.registrations, reg)
+	return nil
+}
+
+// alive tells whether the instance is announced or being announced, by whomever. The caller holds the lock.
+func (reg *Registration) alive() bool { return reg.elsewhere || !isClosed(reg.ended) }
+
+func (reg *Registration) snapshot() RegistrationSnapshot {
+	reg.mu.Lock()
+	defer reg.mu.Unlock()
+	return RegistrationSnapshot{Instance: reg.want.Clone(), Registered: reg.registered || reg.elsewhere, Err: reg.err}
+}
+
+func (reg *Registration) fault(op string, err error) error {
+	return reg.registry.fault(op, reg.service, err)
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,112 @@
+package discovery
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/parley-rpc/parley/discovery/driver"
+)
+
+// Registry finds and announces instances through one driver. Make one for a process with [New] and share it. Its methods
+// may be called from any goroutine.
+type Registry struct {
+	driver driver.Driver
+	config config
+
+	ctx     context.Context // ends with the Registry
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+
+	mu            sync.Mutex
+	closed        bool
+	watches       map[string]*watch
+	registrations map[*Registration]struct{}
+
+	closing  sync.Once
+	closeErr error
+}
+
+// New returns a Registry over d, which it closes in [Registry.Close]. It does nothing until it is asked to.
+func New(d driver.Driver, opts ...Option) *Registry {
+	if d == nil {
+		d = noDriver{}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Registry{
+		driver:        d,
+		config:        configure(opts),
+		ctx:           ctx,
+		cancel:        cancel,
+		watches:       make(map[string]*watch),
+		registrations: make(map[*Registration]struct{}),
+	}
+}
+
+// String names the engine and where it is.
+func (r *Registry) String() string { return r.driver.String() }
+
+// Check returns every mistake in the options and a missing driver, joined, or nil. A Registry with mistakes works, with
+// the defaults in their place.
+func (r *Registry) Check() error {
+	if r.driver == (noDriver{}) {
+		return errors.Join(r.config.err, errNoDriver)
+	}
+	return r.config.err
+}
+
+// Close revokes what is still registered, waiting two seconds at most, ends every watch and subscription, waits for
+// their goroutines, and closes the driver. It returns every error joined. Calling it again returns the same.
+func (r *Registry) Close() error {
+	r.closing.Do(func() { r.closeErr = r.end() })
+	return r.closeErr
+}
+
+func (r *Registry) end() error {
+	r.mu.Lock()
+	r.closed = true
+	left := make([]*Registration, 0, len(r.registrations))
+	for reg := range r.registrations {
+		left = append(left, reg)
+	}
+	for _, w := range r.watches {
+		if w.linger != nil {
+			w.linger.Stop()
+		}
+	}
+	r.mu.Unlock()
+
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	errs := make([]error, len(left))
+	var revoking sync.WaitGroup
+	for i, reg := range left {
+		revoking.Go(func() { errs[i] = reg.Deregister(ctx) })
+	}
+	revoking.Wait()
+
+	r.cancel()
+	r.running.Wait()
+	return errors.Join(append(errs, r.driver.Close())...)
+}
+
+// fault names the engine and what was tried in an error.
+func (r *Registry) fault(op, service string, err error) error {
+	return &Error{Driver: r.driver.String(), Op: op, Service: service, Err: err}
+}
+
+var errNoDriver = errors.New("discovery: there is no driver; give New one, such as mem.New().Driver()")
+
+// noDriver stands in for a driver that was forgotten.
+type noDriver struct{}
+
+func (noDriver) String() string { return "no driver" }
+
+func (noDriver) Announce(context.Context, Instance, time.Duration) (driver.Lease, error) {
+	return nil, errNoDriver
+}
+
+func (noDriver) Watch(context.Context, string, func([]Instance)) error { return errNoDriver }
+
+func (noDriver) Close() error { return nil }
