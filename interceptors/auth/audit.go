@@ -1,0 +1,72 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+// The audit log names IDs, keys, reasons and trust generations. It never gets a token, a proof or a channel binding.
+
+func (i *Identity) auditHandshake(ctx context.Context, l *link, remote string) {
+	i.log.LogAttrs(ctx, slog.LevelInfo, "parley: connection proven",
+		slog.String("role", l.role), slog.String("peer", l.peer.ID.String()), slog.String("kid", l.peer.KeyID),
+		slog.Uint64("generation", l.checked.Load()), slog.String("remote", remote), slog.Time("expires", l.peer.Expires))
+}
+
+// auditRefusal reports a handshake that failed. One that just broke off is worth a look only to those who look closely:
+// anyone can cause any number of them.
+func (i *Identity) auditRefusal(ctx context.Context, role, remote string, other proven, err error) {
+	attrs := []slog.Attr{slog.String("role", role), slog.String("remote", remote), slog.String("cause", err.Error())}
+	refusal := refusalOf(err)
+	if refusal == nil {
+		i.log.LogAttrs(ctx, slog.LevelDebug, "parley: handshake broken off", attrs...)
+		return
+	}
+	attrs = append(attrs, slog.String("reason", string(refusal.Reason)), slog.Uint64("generation", other.generation))
+	if other.keyID != "" {
+		attrs = append(attrs, slog.String("kid", other.keyID))
+	}
+	if !other.id.IsZero() {
+		attrs = append(attrs, slog.String("peer", other.id.String()))
+	}
+	i.log.LogAttrs(ctx, slog.LevelWarn, "parley: handshake refused", attrs...)
+}
+
+func (i *Identity) auditEnd(l *link, why string) {
+	i.log.LogAttrs(context.Background(), slog.LevelInfo, "parley: credential ended", slog.String("of", l.what), slog.String("cause", why),
+		slog.String("role", l.role), slog.String("peer", l.peer.ID.String()), slog.String("kid", l.peer.KeyID),
+		slog.Uint64("generation", l.trust.generation()))
+}
+
+func (i *Identity) auditTrust(generation uint64, ended int) {
+	i.log.LogAttrs(context.Background(), slog.LevelInfo, "parley: trust changed",
+		slog.Uint64("generation", generation), slog.Int("ended", ended))
+}
+
+// auditCall says which policy refused a call, where one did.
+func (g *Gate) auditCall(ctx context.Context, method string, who *Peer, err error) {
+	attrs := []slog.Attr{slog.String("method", method), slog.String("reason", string(rpcerr.ReasonOf(err)))}
+	if refusal, ok := errors.AsType[*rpcerr.Error](err); ok && refusal.Cause != nil {
+		attrs = append(attrs, slog.String("cause", refusal.Cause.Error()))
+	}
+	if who != nil {
+		attrs = append(attrs, slog.String("peer", who.ID.String()), slog.String("kid", who.KeyID))
+	}
+	if d, err := g.view.Get(method); err == nil {
+		attrs = append(attrs, slog.String("decided", d.source.String()))
+	}
+	g.identity.log.LogAttrs(ctx, slog.LevelWarn, "parley: call refused", attrs...)
+}
+
+// auditLate reports a handler that panicked after its stream was ended. Nobody above it is left to recover the panic, and
+// the other calls of the process must not pay for it.
+func (i *Identity) auditLate(ctx context.Context, method string, o outcome) {
+	if o.panicked == nil {
+		return
+	}
+	i.log.LogAttrs(ctx, slog.LevelError, "parley: a handler panicked after the end of its stream",
+		slog.String("method", method), slog.Any("panic", o.panicked), slog.String("stack", string(o.stack)))
+}

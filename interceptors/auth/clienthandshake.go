@@ -1,0 +1,159 @@
+package auth
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"time"
+
+	"google.golang.org/grpc/credentials"
+
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+// clientCredentials are the transport credentials of a channel.
+type clientCredentials struct {
+	channel    *Channel
+	serverName string // overrides the authority
+}
+
+// ClientHandshake proves the server, then this client. Its error is matched by a reason of package rpcerr when a side was
+// refused.
+func (c *clientCredentials) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	serverName := c.serverName
+	if serverName == "" {
+		serverName = hostOf(authority)
+	}
+	remote := raw.RemoteAddr().String()
+	proved, conn, err := c.channel.handshake(ctx, serverName, raw)
+	c.channel.record(remote, err)
+	if err != nil {
+		_ = raw.Close()
+		c.channel.identity.auditRefusal(ctx, roleClient, remote, proved, err)
+		if refusal := refusalOf(err); refusal != nil {
+			err = &handshakeError{refusal}
+		}
+		return nil, nil, err
+	}
+	c.channel.identity.auditHandshake(ctx, conn.link, remote)
+	return conn, newConnectionInfo(conn.link, serverName), nil
+}
+
+// ServerHandshake fails: these are the credentials of a client.
+func (c *clientCredentials) ServerHandshake(net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	return nil, nil, errWrongEnd
+}
+
+// Info tells gRPC that the connection is secured by TLS, which decides on the :scheme of every call.
+func (c *clientCredentials) Info() credentials.ProtocolInfo { return protocolInfo(c.serverName) }
+
+// Clone returns credentials of the same channel.
+func (c *clientCredentials) Clone() credentials.TransportCredentials {
+	clone := *c
+	return &clone
+}
+
+// OverrideServerName sets the name that is sent in the TLS handshake. It plays no part in the proof.
+func (c *clientCredentials) OverrideServerName(name string) error {
+	c.serverName = name
+	return nil
+}
+
+func protocolInfo(serverName string) credentials.ProtocolInfo {
+	return credentials.ProtocolInfo{SecurityProtocol: "tls", ServerName: serverName} //nolint:staticcheck // gRPC still goes by it
+}
+
+// handshake runs the client's side of the protocol over raw, in at most handshakeTimeout. The caller closes raw after an
+// error.
+func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn) (proven, *conn, error) {
+	if c.flaw != nil {
+		return proven{}, nil, refuse(rpcerr.ConfigurationInvalid, c.flaw)
+	}
+	keys, err := c.identity.usable(ctx)
+	if err != nil {
+		return proven{}, nil, refuse(rpcerr.ConfigurationInvalid, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { _ = raw.Close() })()
+	tlsConn, server, err := c.meet(ctx, keys, serverName, raw)
+	if err != nil {
+		if ctx.Err() != nil && broken(err) {
+			err = ctx.Err()
+		}
+		return server, nil, err
+	}
+	l, err := c.identity.holdConnection(keys, roleClient, server, raw)
+	if err != nil {
+		return server, nil, serverRefusal(err)
+	}
+	// The time that is left is for the server to speak HTTP/2.
+	deadline, _ := ctx.Deadline()
+	if err := raw.SetDeadline(deadline); err != nil {
+		l.release()
+		return server, nil, fmt.Errorf("auth: deadline of the handshake: %w", err)
+	}
+	return server, newConn(tlsConn, l, serverPreface(), func() { _ = raw.SetDeadline(time.Time{}) }), nil
+}
+
+// meet sets TLS up and exchanges the frames.
+func (c *Channel) meet(ctx context.Context, keys *core, serverName string, raw net.Conn) (*tls.Conn, proven, error) {
+	conn := tls.Client(raw, clientTLS(serverName))
+	if err := conn.HandshakeContext(ctx); err != nil {
+		if broken(err) {
+			return nil, proven{}, err
+		}
+		return nil, proven{}, refuse(rpcerr.ServerProofMissing, err)
+	}
+	bound, err := bind(conn, protocol)
+	if err != nil {
+		return nil, proven{}, refuse(rpcerr.ServerProofMissing, err)
+	}
+	server, err := c.greet(ctx, keys, conn, bound)
+	return conn, server, err
+}
+
+// greet exchanges the frames. It sends nothing before the server has proven one of the expected IDs.
+func (c *Channel) greet(ctx context.Context, keys *core, conn *tls.Conn, bound bindings) (proven, error) {
+	serverHello, err := readFrame(conn, frameServerHello)
+	if err != nil {
+		return proven{}, frameRefusal(err, rpcerr.ServerProofMissing)
+	}
+	server, err := keys.verifyHello(ctx, serverHello, proof{typ: serverProofType, binding: bound.server}, nil)
+	if err != nil {
+		return server, serverRefusal(err)
+	}
+	if !matchesAny(c.expected, server.id) {
+		return server, mismatch(c.expected, nil)
+	}
+
+	clientHello, err := keys.hello(ctx, c.identity.self, proof{
+		typ: clientProofType, binding: bound.client, audience: server.id, helloHash: hashOf(serverHello),
+	}, nil)
+	if err != nil {
+		return server, refuse(rpcerr.ConfigurationInvalid, err)
+	}
+	if err := writeFrame(conn, frameClientHello, clientHello); err != nil {
+		return server, err
+	}
+	said, err := readFrame(conn, frameVerdict)
+	if err != nil {
+		return server, frameRefusal(err, rpcerr.CredentialsInvalid)
+	}
+	if len(said) != 1 {
+		return server, refuse(rpcerr.CredentialsInvalid, fmt.Errorf("%w: a verdict of %d bytes", errFrame, len(said)))
+	}
+	if refusal := verdict(said[0]).refusal(); refusal != nil {
+		return server, refusal
+	}
+	return server, nil
+}
+
+// frameRefusal keeps errors of the connection as they are and gives the reason to everything else.
+func frameRefusal(err error, reason rpcerr.Reason) error {
+	if broken(err) {
+		return err
+	}
+	return refuse(reason, err)
+}

@@ -1,0 +1,49 @@
+package auth
+
+import "time"
+
+// Limits and lifetimes. Those that can be changed name the option that does.
+const (
+	// maxDomainLength is the most bytes of a trust domain.
+	maxDomainLength = 255
+	// maxIDLength is the most bytes of an ID.
+	maxIDLength = 2048
+
+	// maxFrameBody is the most bytes in the body of a handshake frame.
+	maxFrameBody = 8192
+	// proofLifetime is how long a handshake proof is valid after it was signed.
+	proofLifetime = 30 * time.Second
+	// maxProofLifetime is the longest lifetime of a handshake proof that is accepted.
+	maxProofLifetime = time.Minute
+	// clockSkew is how far the clocks of two peers may differ.
+	clockSkew = 30 * time.Second
+	// handshakeTimeout bounds everything from the accepted connection to the end of the HTTP/2 preface, on both ends.
+	handshakeTimeout = 10 * time.Second
+	// maxHandshakes is the most connections of one server that may be in their handshake at once; one more closes the oldest (WithMaxHandshakes).
+	maxHandshakes = 1000
+	// signatureWait is how long a credential may wait for its turn to be checked before the server calls itself overloaded.
+	signatureWait = time.Second
+
+	// maxConnectionAge is how long a connection may live on one proof (WithMaxConnectionAge shortens it).
+	maxConnectionAge = 30 * time.Minute
+	// minConnectionAge is the shortest life of a connection that may be configured.
+	minConnectionAge = time.Second
+	// streamLead is how long before a connection is closed for its age its streams are ended, so that their status still arrives; at most a tenth of the age.
+	streamLead = 5 * time.Second
+	// wallCheckInterval is how often a connection compares its age with the wall clock, which may jump.
+	wallCheckInterval = time.Minute
+	// drainPercent is the part of a connection's age, in percent, after which a server asks for a new connection by GOAWAY.
+	drainPercent = 80
+	// drainGracePercent is the time after that GOAWAY, in percent of the age, after which gRPC closes the connection if nothing else did.
+	drainGracePercent = 30
+
+	// checkInterval is how often an identity that is not usable is checked again because of a connection or a call.
+	checkInterval = time.Second
+	// failureMemory is how long the status of a failed handshake explains failed calls; a little over the longest wait of gRPC between two connection attempts.
+	failureMemory = 150 * time.Second
+
+	// maxTokenLifetime is the longest lifetime of a bearer token.
+	maxTokenLifetime = time.Hour
+	// maxHeaderList is the most bytes of metadata that a server reads of one call.
+	maxHeaderList = 32 << 10
+)

@@ -1,0 +1,37 @@
+// Package auth makes both ends of a gRPC connection prove who they are before the first byte of a request is sent, and
+// decides on the server who may call which method.
+//
+// An [Identity] is one workload: its [ID], its key, and the trust directory that says which key belongs to which ID. It
+// yields the options of a client and of a server:
+//
+//	id := auth.TrustDir("/etc/parley", self)
+//	cc, err := grpc.NewClient(target, id.DialOptions(orders)...)
+//	srv := grpc.NewServer(id.ServerOptions(policy.FromProto())...)
+//
+// # Connection mode
+//
+// Between two Parley peers identity is proven once per connection, inside the transport credentials. After a TLS 1.3
+// handshake with ALPN parley/1 the server, then the client, signs a short-lived JWT that is bound to the TLS session by
+// its exporter. The server speaks first: one that cannot prove an expected ID learns nothing about the client and
+// receives nothing of any request. The TLS certificate carries no identity; each server makes its own in memory.
+// A connection ends with the credential behind it, at the latest after 30 minutes, and at once when the peer's key
+// leaves the trust directory.
+//
+// # Bearer tokens
+//
+// Callers that are not Parley (grpcurl, another language, a proxy that ends TLS) send "authorization: Bearer" with a
+// token of type at+jwt that they signed with their own key. A server accepts them only where it was given a TLS
+// certificate, see [WithBearer].
+//
+// # Who may call
+//
+// A server asks the [policy.Table] for each method. A method without a decision is refused, and [Gate.Resolve] names all
+// of them at start. Handlers read the proven caller with [PeerFromContext].
+//
+// # What a refused caller learns
+//
+// Statuses carry a constant text and one of the reasons of package rpcerr. Everything else goes to the log of this
+// process: every handshake, refusal and change of trust with IDs, key ID, reason and trust generation, and never a token.
+//
+// The wire protocol stands in docs/auth.md.
+package auth

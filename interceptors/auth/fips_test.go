@@ -1,0 +1,52 @@
+package auth_test
+
+import (
+	"crypto/fips140"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/parley-rpc/parley/interceptors/auth"
+)
+
+const fipsChild = "PARLEY_TEST_FIPS_CHILD"
+
+// Everything works where Go allows nothing but FIPS 140-3 cryptography, with both kinds of keys. The mode holds for a whole
+// process, so a child of this test runs in it.
+func TestFIPS(t *testing.T) {
+	if os.Getenv(fipsChild) == "" {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFIPS$", "-test.v")
+		cmd.Env = append(os.Environ(), fipsChild+"=1", "GODEBUG=fips140=only")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	if !fips140.Enabled() {
+		t.Fatal("the child is not in FIPS mode")
+	}
+	for name, opts := range map[string][]auth.Option{"Ed25519": nil, "ES256": {auth.WithES256()}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			payment, orders := w.identity("payments", opts...), w.identity("orders", opts...)
+			for _, i := range []*auth.Identity{payment, orders} { // each has read what the other published
+				if err := i.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			payment, orders = w.identity("payments"), w.identity("orders")
+			s := serve(t, payments{}, payment.ServerOptions(nil)...)
+			if err := quote(t.Context(), dial(t, s.dialer, orders.DialOptions(w.id("payments"))...)); err != nil {
+				t.Errorf("connection mode: %v", err)
+			}
+			token, err := orders.Token(w.id("payments"), nil, time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := quote(withBearer(t.Context(), token), foreigner(t, w, payments{})); err != nil {
+				t.Errorf("bearer token: %v", err)
+			}
+		})
+	}
+}

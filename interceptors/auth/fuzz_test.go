@@ -1,0 +1,133 @@
+package auth_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/parley-rpc/parley/interceptors/auth"
+)
+
+// Whatever comes as a frame, it is an error or a hello that is written the same way, and nothing is read beyond it.
+func FuzzReadFrame(f *testing.F) {
+	for _, seed := range [][]byte{
+		nil,
+		{1},
+		{1, 0, 0},
+		{1, 0, 0, 0},
+		{1, 0xff, 0xff, 0xff},
+		{2, 0, 0, 4, 0, 0, 0, 0},
+		frameOf(serverHello, helloBody("", "proof")), frameOf(serverHello, helloBody("token", "proof")),
+		append(frameOf(serverHello, helloBody("", "proof")), "PRI * HTTP/2.0"...),
+		frameOf(serverHello, bytes.Repeat([]byte{0}, 8193)), frameOf(verdictFrame, []byte{0}),
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, input []byte) {
+		r := bytes.NewReader(input)
+		token, proof, err := auth.ReadServerHello(r)
+		if err != nil {
+			truncated := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+			if truncated == auth.IsFrameError(err) {
+				t.Errorf("the error is neither the peer's nor the connection's, or both: %v", err)
+			}
+			return
+		}
+		body, err := auth.AppendHello(token, proof)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if frame := frameOf(serverHello, body); !bytes.Equal(frame, input[:len(input)-r.Len()]) {
+			t.Errorf("read %q, which is written as %q", input, frame)
+		}
+	})
+}
+
+func FuzzParseHello(f *testing.F) {
+	for _, seed := range [][]byte{
+		nil, {0}, {0, 0}, {0, 0, 0, 0}, {0xff, 0xff}, helloBody("", "proof"), helloBody("token", ""), append(helloBody("", "p"), 0),
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, input []byte) {
+		token, proof, err := auth.ParseHello(input)
+		if err != nil {
+			if !auth.IsFrameError(err) {
+				t.Errorf("not the peer's fault: %v", err)
+			}
+			return
+		}
+		if proof == "" {
+			t.Error("no proof")
+		}
+		if body := helloBody(token, proof); !bytes.Equal(body, input) {
+			t.Errorf("read %q, which is written as %q", input, body)
+		}
+	})
+}
+
+// What is an ID stays what it was, and consists of nothing that anybody could read in two ways.
+func FuzzParseID(f *testing.F) {
+	for _, seed := range []string{
+		"", "spiffe://", "spiffe:///", "spiffe://shop", "spiffe://shop/", "spiffe://shop/orders", "spiffe://shop.example/ns/pay",
+		"spiffe://shop/..", "spiffe://shop/a/./b", "spiffe://shop/%2e", "spiffe://shop//a", "spiffe://SHOP/a", "spiffe://../a",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, input string) {
+		id, err := auth.ParseID(input)
+		if err != nil {
+			if !id.IsZero() {
+				t.Errorf("%q: an error and an ID", input)
+			}
+			return
+		}
+		if id.String() != input || "spiffe://"+id.TrustDomain().String()+"/"+id.Service() != input {
+			t.Errorf("%q is taken apart as %q and %q", input, id.TrustDomain(), id.Service())
+		}
+		if domain := id.TrustDomain().String(); domain != strings.ToLower(domain) {
+			t.Errorf("%q: trust domain %q", input, domain)
+		}
+		for segment := range strings.SplitSeq(id.Service(), "/") {
+			if segment == "" || segment == "." || segment == ".." || strings.ContainsAny(segment, "%*?#:@\\ \x00\n") {
+				t.Errorf("%q: segment %q", input, segment)
+			}
+		}
+		if p, err := auth.ParsePattern(input); err != nil || p != auth.Pattern(id) {
+			t.Errorf("%q is no pattern: %v, %v", input, p, err)
+		}
+	})
+}
+
+// A pattern never reaches beyond its own trust domain and its own segments.
+func FuzzParsePattern(f *testing.F) {
+	for _, pattern := range []string{
+		"*", "spiffe://*/a", "spiffe://shop/*", "spiffe://shop/a/*", "spiffe://shop/a*", "spiffe://shop/*/a", "spiffe://shop/**", "spiffe://shop/a",
+	} {
+		for _, id := range []string{"spiffe://shop/a", "spiffe://shop/a/b", "spiffe://shop/ab", "spiffe://shop2/a"} {
+			f.Add(pattern, id)
+		}
+	}
+	f.Fuzz(func(t *testing.T, input, other string) {
+		p, err := auth.ParsePattern(input)
+		if err != nil {
+			return
+		}
+		if p.String() != input {
+			t.Errorf("%q is written as %q", input, p)
+		}
+		id, err := auth.ParseID(other)
+		if err != nil || !p.Matches(id) {
+			return
+		}
+		if input == other {
+			return
+		}
+		above, isTree := strings.CutSuffix(input, "*")
+		if !isTree || !strings.HasSuffix(above, "/") || !strings.HasPrefix(other, above) || !strings.HasPrefix(above, "spiffe://"+id.TrustDomain().String()+"/") {
+			t.Errorf("%q matches %q", input, other)
+		}
+	})
+}

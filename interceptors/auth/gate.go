@@ -1,0 +1,164 @@
+package auth
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/parley-rpc/parley/policy"
+)
+
+// Gate is the server's side: transport credentials that prove the server and its callers, and interceptors that decide by
+// the policy table which caller may call what. Make one for each grpc.Server with [Identity.Server]; it ends with its
+// Identity. It is safe for concurrent use.
+type Gate struct {
+	identity *Identity
+	config   serverConfig
+	options  []string
+	flaw     error
+	view     *policy.View[*decision]
+	waiting  waitingRoom
+	turn     turnstile
+	tls      func() (*tls.Config, error)
+}
+
+func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
+	g := &Gate{identity: i, config: serverConfig{handshakes: maxHandshakes}, turn: newTurnstile()}
+	for _, o := range opts {
+		if o != nil {
+			o.applyServer(&g.config)
+			g.options = append(g.options, o.String())
+		}
+	}
+	if t == nil {
+		t = policy.FromProto()
+	}
+	g.view = policy.NewView(t, func(m policy.Method) (*decision, error) { return decide(i.self.TrustDomain(), m) })
+	g.waiting.room = g.config.handshakes
+	g.tls = sync.OnceValues(g.makeTLS)
+	g.flaw = g.checkOptions()
+	return g
+}
+
+func (g *Gate) checkOptions() error {
+	var errs []error
+	if g.config.handshakes < 1 {
+		errs = append(errs, fmt.Errorf("auth: WithMaxHandshakes(%d): must be positive", g.config.handshakes))
+	}
+	if g.config.bearer && g.config.certificate == nil {
+		errs = append(errs, errors.New("auth: WithBearer: there is no source of certificates; callers with bearer tokens need one that they verify"))
+	}
+	return errors.Join(errs...)
+}
+
+// makeTLS lists parley/1 first: plain HTTP/2 is spoken only with those who cannot do better, and only if it is switched on.
+func (g *Gate) makeTLS() (*tls.Config, error) {
+	certificate, err := ephemeralCertificate()
+	if err != nil {
+		return nil, err
+	}
+	config := serverTLS(protocol)
+	config.Certificates = []tls.Certificate{certificate}
+	if !g.config.bearer {
+		return config, nil
+	}
+	plain := serverTLS(protocolHTTP2)
+	plain.GetCertificate = g.config.certificate
+	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		offers := hello.SupportedProtos
+		if !slices.Contains(offers, protocol) && slices.Contains(offers, protocolHTTP2) {
+			return plain, nil
+		}
+		return nil, nil
+	}
+	return config, nil
+}
+
+// prepare returns what a handshake needs.
+func (g *Gate) prepare(ctx context.Context) (*core, *tls.Config, error) {
+	if g.flaw != nil {
+		return nil, nil, g.flaw
+	}
+	keys, err := g.identity.usable(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	config, err := g.tls()
+	return keys, config, err
+}
+
+// Check returns every mistake in the gate and in its identity, joined; see [Identity.Check].
+func (g *Gate) Check() error { return errors.Join(g.flaw, g.identity.Check()) }
+
+// Resolve compiles the policies of the methods that a server has registered, by their full names, and returns every
+// mistake in them, joined. All methods that lack a decision are named in one [*UndecidedError]. A server must not start
+// after an error.
+func (g *Gate) Resolve(methods ...string) error {
+	var undecided []string
+	var errs []error
+	for _, method := range methods {
+		_, err := g.view.Get(method)
+		if lacks, ok := errors.AsType[*UndecidedError](err); ok {
+			undecided = append(undecided, lacks.Methods...)
+		} else if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(undecided) > 0 {
+		slices.Sort(undecided)
+		errs = append(errs, &UndecidedError{Methods: slices.Compact(undecided)})
+	}
+	return errors.Join(errs...)
+}
+
+// ServerOptions returns the transport options and both interceptors.
+func (g *Gate) ServerOptions() []grpc.ServerOption {
+	return append(g.TransportOptions(),
+		grpc.ChainUnaryInterceptor(g.UnaryServerInterceptor),
+		grpc.ChainStreamInterceptor(g.StreamServerInterceptor),
+	)
+}
+
+// TransportOptions returns the credentials and the limits that belong to them: 10 seconds for a handshake, 32 KiB of
+// metadata, and a GOAWAY after 80 % of a connection's age, so that clients connect anew before it is closed. Options of the
+// same kind behind them win.
+func (g *Gate) TransportOptions() []grpc.ServerOption {
+	age := g.identity.config.connectionAge
+	return []grpc.ServerOption{
+		grpc.Creds(g.TransportCredentials()),
+		grpc.ConnectionTimeout(handshakeTimeout),
+		grpc.MaxHeaderListSize(maxHeaderList),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionAge:      age * drainPercent / 100,
+			MaxConnectionAgeGrace: age * drainGracePercent / 100,
+		}),
+	}
+}
+
+// TransportCredentials returns the credentials of the server.
+func (g *Gate) TransportCredentials() credentials.TransportCredentials {
+	return &serverCredentials{gate: g}
+}
+
+// CloseHandshakes closes every connection that is still in its handshake, and from now on every new one at once. A server
+// calls it when it begins to stop, because grpc.Server waits for handshakes when it stops, gracefully or not.
+func (g *Gate) CloseHandshakes() { g.waiting.close() }
+
+// String names the gate with its options.
+func (g *Gate) String() string {
+	text := "auth.Server("
+	for n, o := range g.options {
+		if n > 0 {
+			text += ", "
+		}
+		text += o
+	}
+	return text + ")"
+}

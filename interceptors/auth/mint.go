@@ -1,0 +1,61 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/parley-rpc/parley/internal/jose"
+)
+
+// Token signs a bearer token with which tools such as grpcurl call audience in the name of this workload, over a server
+// port that was opened with [WithBearer]. It carries the scopes given, which may be none, and is valid from now on for
+// lifetime, at most 1 hour. Whoever holds it is this workload to that server, so it belongs into no log and no shell
+// history.
+func (i *Identity) Token(audience ID, scopes []string, lifetime time.Duration) (string, error) {
+	switch {
+	case audience.IsZero():
+		return "", errors.New("auth: Token: the audience is no ID; name the server that will be called")
+	case lifetime < time.Second || lifetime > maxTokenLifetime:
+		return "", fmt.Errorf("auth: Token: a lifetime of %v; it must be between 1s and %v", lifetime, maxTokenLifetime)
+	}
+	if len(scopes) > 0 {
+		if err := checkScopes(scopes); err != nil {
+			return "", fmt.Errorf("auth: Token: %w", err)
+		}
+	}
+	keys, err := i.usable(context.Background())
+	if err != nil {
+		return "", err
+	}
+	now, self := time.Now(), i.self.String()
+	var b jose.ClaimsBuilder
+	b.String(claimIssuer, self).String(claimSubject, self).String(claimAudience, audience.String())
+	b.NumericDate(claimIssuedAt, now).NumericDate(claimExpires, now.Add(lifetime)).String(claimTokenID, rand.Text())
+	if len(scopes) > 0 {
+		b.String(claimScope, strings.Join(scopes, " "))
+	}
+	claims, err := b.Claims()
+	if err != nil {
+		return "", fmt.Errorf("auth: Token: %w", err)
+	}
+	return keys.key.Sign(accessTokenType, claims)
+}
+
+// checkScopes checks the alphabet of scopes (RFC 6749 section 3.3).
+func checkScopes(scopes []string) error {
+	for _, scope := range scopes {
+		if scope == "" {
+			return errors.New("a scope is empty")
+		}
+		for i := range len(scope) {
+			if c := scope[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
+				return fmt.Errorf("scope %s has a byte that no scope may have", quote(scope))
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+package auth
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/parley-rpc/parley/internal/jose"
+)
+
+// Option changes how an [Identity] is made. It prints itself.
+type Option interface {
+	fmt.Stringer
+	apply(*config)
+}
+
+// ServerOption changes how a server takes callers in. It prints itself.
+type ServerOption interface {
+	fmt.Stringer
+	applyServer(*serverConfig)
+}
+
+type config struct {
+	keyFile       string
+	enroll        bool
+	algorithm     jose.Algorithm
+	logger        *slog.Logger
+	domains       []TrustDomain
+	connectionAge time.Duration
+}
+
+type serverConfig struct {
+	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	bearer      bool
+	handshakes  int
+}
+
+type option struct {
+	text string
+	set  func(*config)
+}
+
+func (o option) String() string  { return o.text }
+func (o option) apply(c *config) { o.set(c) }
+
+type serverOption struct {
+	text string
+	set  func(*serverConfig)
+}
+
+func (o serverOption) String() string              { return o.text }
+func (o serverOption) applyServer(c *serverConfig) { o.set(c) }
+
+// WithKeyFile names the file of the private key, a JSON Web Key with mode 0600. The default lies below the directory that
+// [TrustDir] was given, outside of the public part: keys/<trust domain>/<service>.jwk.
+func WithKeyFile(path string) Option {
+	return option{fmt.Sprintf("auth.WithKeyFile(%q)", path), func(c *config) { c.keyFile = path }}
+}
+
+// WithEnroll lets the workload make its key, if there is none, and publish it in the trust directory by itself. It works
+// only in a directory of mode 0700 that belongs to the same user, because whoever may write there may be any service.
+func WithEnroll() Option {
+	return option{"auth.WithEnroll()", func(c *config) { c.enroll = true }}
+}
+
+// WithES256 makes new keys P-256 instead of Ed25519, for places that know nothing else. Keys that exist keep their kind;
+// both kinds are understood everywhere.
+func WithES256() Option {
+	return option{"auth.WithES256()", func(c *config) { c.algorithm = jose.ES256 }}
+}
+
+// WithLogger sends the audit log of handshakes, refusals and changes of trust to l. The default is silence.
+func WithLogger(l *slog.Logger) Option {
+	return option{"auth.WithLogger", func(c *config) {
+		if l != nil {
+			c.logger = l
+		}
+	}}
+}
+
+// WithAcceptDomains accepts workloads of further trust domains beside the own one.
+func WithAcceptDomains(domains ...TrustDomain) Option {
+	names := make([]string, len(domains))
+	for i, d := range domains {
+		names[i] = d.String()
+	}
+	return option{"auth.WithAcceptDomains(" + strings.Join(names, ", ") + ")", func(c *config) {
+		c.domains = append(c.domains, domains...)
+	}}
+}
+
+// WithMaxConnectionAge ends connections earlier than the default of 30 minutes. It must be between 1 second and 30
+// minutes.
+func WithMaxConnectionAge(d time.Duration) Option {
+	return option{fmt.Sprintf("auth.WithMaxConnectionAge(%v)", d), func(c *config) { c.connectionAge = d }}
+}
+
+// WithBearer also accepts callers that are not Parley: plain HTTP/2 over TLS 1.3, each call with a bearer token in its
+// metadata. What protects their payload is the name in the certificate, which certificate yields for each connection as
+// [tls.Config.GetCertificate] does; it must be one that they verify. Without this option only connection mode is spoken.
+func WithBearer(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) ServerOption {
+	return serverOption{"auth.WithBearer", func(c *serverConfig) { c.bearer, c.certificate = true, certificate }}
+}
+
+// WithMaxHandshakes bounds the connections that may be in their handshake at once. One more closes the oldest, so that
+// peers that stall cannot keep others out. The default is 1000; n must be positive.
+func WithMaxHandshakes(n int) ServerOption {
+	return serverOption{fmt.Sprintf("auth.WithMaxHandshakes(%d)", n), func(c *serverConfig) { c.handshakes = n }}
+}

@@ -1,0 +1,152 @@
+package auth
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"google.golang.org/grpc/credentials"
+
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+var errWrongEnd = errors.New("auth: credentials of a client and of a server are not interchangeable")
+
+// serverCredentials are the transport credentials of a gate.
+type serverCredentials struct{ gate *Gate }
+
+// ServerHandshake proves this server, then the client. A connection that speaks plain HTTP/2, where that is switched on,
+// is returned with nothing proven.
+func (s *serverCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	g := s.gate
+	remote := raw.RemoteAddr().String()
+	place, err := g.waiting.enter(raw)
+	if err != nil {
+		_ = raw.Close()
+		return nil, nil, err
+	}
+	client, c, info, err := g.handshake(raw, func() { _ = place.leave() })
+	if err != nil {
+		_ = raw.Close()
+		if evicted := place.leave(); evicted != nil {
+			err = evicted
+		}
+		g.identity.auditRefusal(context.Background(), roleServer, remote, client, err)
+		if refusal := refusalOf(err); refusal != nil {
+			err = &handshakeError{refusal}
+		} else if errors.Is(err, io.EOF) {
+			err = io.EOF // gRPC wants it bare, to keep quiet about probes that only connect
+		}
+		return nil, nil, err
+	}
+	if c.link != nil {
+		g.identity.auditHandshake(context.Background(), c.link, remote)
+	}
+	return c, info, nil
+}
+
+// ClientHandshake fails: these are the credentials of a server.
+func (s *serverCredentials) ClientHandshake(context.Context, string, net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	return nil, nil, errWrongEnd
+}
+
+// Info names TLS.
+func (s *serverCredentials) Info() credentials.ProtocolInfo { return protocolInfo("") }
+
+// Clone returns credentials of the same gate.
+func (s *serverCredentials) Clone() credentials.TransportCredentials {
+	return &serverCredentials{s.gate}
+}
+
+// OverrideServerName does nothing; a server has no such name.
+func (s *serverCredentials) OverrideServerName(string) error { return nil }
+
+// handshake runs the server's side of the protocol over raw, in at most handshakeTimeout. The caller closes raw after an
+// error. Opened is for the connection that it returns, see conn.
+func (g *Gate) handshake(raw net.Conn, opened func()) (proven, *conn, credentials.AuthInfo, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
+	defer cancel()
+	keys, config, err := g.prepare(ctx)
+	if err != nil {
+		return proven{}, nil, nil, refuse(rpcerr.ConfigurationInvalid, err)
+	}
+	// gRPC takes this deadline away when it has read the HTTP/2 preface.
+	if err := raw.SetDeadline(time.Now().Add(handshakeTimeout)); err != nil {
+		return proven{}, nil, nil, fmt.Errorf("auth: deadline of the handshake: %w", err)
+	}
+	conn := tls.Server(raw, config)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return proven{}, nil, nil, err
+	}
+	state := conn.ConnectionState()
+	if g.config.bearer && checkSession(&state, protocolHTTP2) == nil {
+		info := credentials.TLSInfo{
+			State:          state,
+			CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity},
+		}
+		return proven{}, newConn(conn, nil, clientPreface(), opened), info, nil
+	}
+	bound, err := bind(conn, protocol)
+	if err != nil {
+		return proven{}, nil, nil, refuse(rpcerr.CredentialsInvalid, err)
+	}
+	client, l, err := g.greet(ctx, keys, conn, bound)
+	if err != nil {
+		return client, nil, nil, err
+	}
+	return client, newConn(conn, l, clientPreface(), opened), newConnectionInfo(l, ""), nil
+}
+
+// greet exchanges the frames. It speaks first, and last.
+func (g *Gate) greet(ctx context.Context, keys *core, conn *tls.Conn, bound bindings) (proven, *link, error) {
+	serverHello, err := keys.hello(ctx, g.identity.self, proof{typ: serverProofType, binding: bound.server}, g.turn)
+	if err != nil {
+		return proven{}, nil, err
+	}
+	if err := writeFrame(conn, frameServerHello, serverHello); err != nil {
+		return proven{}, nil, err
+	}
+	var l *link
+	client, err := g.listen(ctx, keys, conn, proof{
+		typ: clientProofType, binding: bound.client, audience: g.identity.self, helloHash: hashOf(serverHello),
+	})
+	if err == nil {
+		if l, err = g.identity.holdConnection(keys, roleServer, client, conn.NetConn()); err != nil {
+			err = callerRefusal(err)
+		}
+	}
+	said := verdictWelcome
+	if err != nil {
+		refusal := refusalOf(err)
+		if refusal == nil {
+			return client, nil, err
+		}
+		said = verdictFor(refusal.Reason)
+	}
+	// A refused client may be gone already; that it was refused matters more.
+	if wrong := writeFrame(conn, frameVerdict, []byte{byte(said)}); wrong != nil && err == nil {
+		l.release()
+		return client, nil, wrong
+	}
+	return client, l, err
+}
+
+// listen reads the client's hello and checks it.
+func (g *Gate) listen(ctx context.Context, keys *core, conn *tls.Conn, want proof) (proven, error) {
+	clientHello, err := readFrame(conn, frameClientHello)
+	if err != nil {
+		return proven{}, frameRefusal(err, rpcerr.CredentialsInvalid)
+	}
+	client, err := keys.verifyHello(ctx, clientHello, want, g.turn)
+	if err != nil {
+		return client, callerRefusal(err)
+	}
+	if !g.identity.accepts(client.id.TrustDomain()) {
+		return client, refuse(rpcerr.CredentialsInvalid, errors.New("its trust domain is not accepted"))
+	}
+	return client, nil
+}

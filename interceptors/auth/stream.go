@@ -1,0 +1,123 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"google.golang.org/grpc"
+
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+// StreamServerInterceptor is [Gate.UnaryServerInterceptor] for streams. A stream ends with the credential that opened it:
+// the interceptor then answers CREDENTIALS_EXPIRED, the handler's context is cancelled with that error as its cause, and
+// every Send and Receive of the handler fails. The handler therefore runs on a goroutine of its own; a panic in it goes on
+// in the interceptor.
+func (g *Gate) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	ctx, who, err := g.admit(stream.Context(), info.FullMethod)
+	if err != nil {
+		return err
+	}
+	if who.peer == nil {
+		return handler(srv, stream) // an anonymous caller has no credential that could end
+	}
+	held := who.link
+	if held == nil {
+		if held, err = g.identity.holdStream(ctx, who.peer); err != nil {
+			return g.turnAway(ctx, info.FullMethod, who, callerRefusal(err))
+		}
+		defer held.release()
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done, left := make(chan outcome), make(chan struct{})
+	go func() {
+		o := outcome{panicked: errGoexit}
+		defer func() {
+			select {
+			case done <- o:
+			case <-left:
+				g.identity.auditLate(ctx, info.FullMethod, o)
+			}
+		}()
+		o = run(handler, srv, &heldStream{ServerStream: stream, ctx: ctx})
+	}()
+
+	select {
+	case o := <-done:
+		return o.result()
+	case <-held.ended:
+		defer close(left)
+		refusal := refuse(rpcerr.CredentialsExpired, nil)
+		cancel(refusal)
+		return g.turnAway(ctx, info.FullMethod, who, refusal)
+	}
+}
+
+// heldStream is a stream whose context ends with the credential.
+type heldStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s *heldStream) Context() context.Context { return s.ctx }
+
+// SendMsg sends nothing more once the credential has ended.
+func (s *heldStream) SendMsg(m any) error {
+	if err := context.Cause(s.ctx); err != nil {
+		return err
+	}
+	return s.ServerStream.SendMsg(m)
+}
+
+// RecvMsg receives nothing more once the credential has ended.
+func (s *heldStream) RecvMsg(m any) error {
+	if err := context.Cause(s.ctx); err != nil {
+		return err
+	}
+	return s.ServerStream.RecvMsg(m)
+}
+
+var errGoexit = errors.New("the handler called runtime.Goexit")
+
+// outcome is how a handler ended: with an error, or with a panic.
+type outcome struct {
+	err      error
+	panicked any
+	stack    []byte
+}
+
+func run(handler grpc.StreamHandler, srv any, stream grpc.ServerStream) (o outcome) {
+	finished := false
+	defer func() {
+		if !finished {
+			o = outcome{panicked: recover(), stack: debug.Stack()}
+		}
+	}()
+	err := handler(srv, stream)
+	finished = true
+	return outcome{err: err}
+}
+
+func (o outcome) result() error {
+	if o.panicked != nil {
+		panic(&handlerPanic{value: o.panicked, stack: o.stack})
+	}
+	return o.err
+}
+
+// handlerPanic is the panic of a handler as it goes on in the interceptor, with the stack of where it began.
+type handlerPanic struct {
+	value any
+	stack []byte
+}
+
+func (p *handlerPanic) Error() string { return fmt.Sprintf("%v\n\n%s", p.value, p.stack) }
+
+// Unwrap returns the handler's value if that is an error.
+func (p *handlerPanic) Unwrap() error {
+	err, _ := p.value.(error)
+	return err
+}

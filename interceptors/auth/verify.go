@@ -1,0 +1,107 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+// errKeysUnavailable says that a credential could not be checked, which says nothing about the credential.
+var errKeysUnavailable = errors.New("auth: no keys to check it with")
+
+// proven is who signed something. Until the signature was found to hold, only the key ID is set.
+type proven struct {
+	id         ID
+	keyID      string
+	generation uint64
+}
+
+// checkSignature holds the turnstile, which may be nil, around the signature alone. It turns a panic below it into an error: whatever a peer sends, it must not end the process.
+func checkSignature(ctx context.Context, token *jose.Token, key *jose.PublicKey, turn turnstile) (claims *jose.Claims, err error) {
+	if turn != nil {
+		if err := turn.enter(ctx); err != nil {
+			return nil, err
+		}
+		defer turn.leave()
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			claims, err = nil, fmt.Errorf("auth: panic in the signature check: %v", r)
+		}
+	}()
+	return token.Verify(key)
+}
+
+// verifyHello checks what a hello frame proves against what it must prove.
+func (c *core) verifyHello(ctx context.Context, body []byte, want proof, turn turnstile) (proven, error) {
+	h, err := parseHello(body)
+	if err != nil {
+		return proven{}, err
+	}
+	if h.token != "" {
+		return proven{}, errors.New("an identity token, where trust rests on a directory")
+	}
+	token, err := jose.Parse(h.proof, want.typ)
+	if err != nil {
+		return proven{}, err
+	}
+	// The generation is older than the key, so that a change between the two is noticed.
+	p := proven{keyID: token.KeyID(), generation: c.trust.generation()}
+	owner, key, err := c.trust.await(ctx, p.keyID)
+	if err != nil {
+		return p, err
+	}
+	claims, err := checkSignature(ctx, token, key, turn)
+	if err != nil {
+		return p, err
+	}
+	p.id = owner
+	return p, want.check(claims, owner, time.Now())
+}
+
+// hello makes the body of a hello frame that proves the identity.
+func (c *core) hello(ctx context.Context, self ID, p proof, turn turnstile) ([]byte, error) {
+	if turn != nil {
+		if err := turn.enter(ctx); err != nil {
+			return nil, err
+		}
+		defer turn.leave()
+	}
+	signed, err := p.sign(c.key, self, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return appendHello(nil, hello{proof: signed})
+}
+
+// callerRefusal is what a server makes of a credential that did not pass.
+func callerRefusal(err error) *rpcerr.Error {
+	switch {
+	case errors.Is(err, errKeysUnavailable):
+		return refuse(rpcerr.KeysUnavailable, err)
+	case errors.Is(err, errOverloaded):
+		return refuse(rpcerr.AuthOverloaded, err)
+	case errors.Is(err, errExpired):
+		return refuse(rpcerr.CredentialsExpired, err)
+	case errors.Is(err, errNotYetValid):
+		return refuse(rpcerr.CredentialsNotYetValid, err)
+	default:
+		return refuse(rpcerr.CredentialsInvalid, err)
+	}
+}
+
+// serverRefusal is what a client makes of a server's proof that did not pass.
+func serverRefusal(err error) *rpcerr.Error {
+	switch {
+	case errors.Is(err, errKeysUnavailable):
+		return refuse(rpcerr.KeysUnavailable, err)
+	case errors.Is(err, errFrame):
+		return refuse(rpcerr.ServerProofMissing, err)
+	default:
+		return refuse(rpcerr.ServerProofInvalid, err)
+	}
+}

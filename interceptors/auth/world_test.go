@@ -1,0 +1,160 @@
+package auth_test
+
+import (
+	"bytes"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/internal/jose"
+)
+
+// world is a trust directory with workloads in it.
+type world struct {
+	t      testing.TB
+	dir    string
+	domain auth.TrustDomain
+	log    *lockedBuffer
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "state")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return &world{t: t, dir: dir, domain: domainOf(t, "shop.example"), log: &lockedBuffer{}}
+}
+
+func domainOf(t testing.TB, name string) auth.TrustDomain {
+	t.Helper()
+	d, err := auth.ParseTrustDomain(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func (w *world) id(service string) auth.ID {
+	w.t.Helper()
+	if strings.Contains(service, "://") {
+		id, err := auth.ParseID(service)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return id
+	}
+	id, err := w.domain.ID(service)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return id
+}
+
+// enroll makes and publishes the keys of services.
+func (w *world) enroll(services ...string) {
+	w.t.Helper()
+	for _, service := range services {
+		if err := auth.Enroll(w.dir, w.id(service)); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// identity returns an enrolled service, checked, which is closed at the end of the test.
+func (w *world) identity(service string, opts ...auth.Option) *auth.Identity {
+	w.t.Helper()
+	logger := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	i := auth.TrustDir(w.dir, w.id(service), append([]auth.Option{auth.WithEnroll(), auth.WithLogger(logger)}, opts...)...)
+	if err := i.Check(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		if err := i.Close(); err != nil {
+			w.t.Error(err)
+		}
+	})
+	return i
+}
+
+// key is the private key of an enrolled service, for the tests in which it does wrong.
+func (w *world) key(service string) *jose.PrivateKey {
+	w.t.Helper()
+	id := w.id(service)
+	text, err := os.ReadFile(filepath.Join(w.dir, "keys", id.TrustDomain().String(), strings.ReplaceAll(id.Service(), "/", "+")+".jwk"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	key, err := jose.ParsePrivateKey(text)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return key
+}
+
+// revoke takes the key of a service out of trust.
+func (w *world) revoke(service string) {
+	w.t.Helper()
+	dir := filepath.Join(w.dir, "revoked")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, w.key(service).Public().Thumbprint()), nil, 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// forget deletes the public key of a service and returns what puts it back.
+func (w *world) forget(service string) (restore func()) {
+	w.t.Helper()
+	kid := w.key(service).Public().Thumbprint()
+	var path string
+	err := filepath.WalkDir(filepath.Join(w.dir, "trust"), func(p string, _ fs.DirEntry, err error) error {
+		if strings.Contains(p, kid) {
+			path = p
+		}
+		return err
+	})
+	if err != nil || path == "" {
+		w.t.Fatalf("public key of %s: %q, %v", service, path, err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		w.t.Fatal(err)
+	}
+	return func() {
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			w.t.Error(err)
+		}
+	}
+}
+
+// reread is a little longer than the trust directory needs to notice a change.
+const reread = 2100 * time.Millisecond
+
+// lockedBuffer is a log that many goroutines write.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
