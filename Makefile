@@ -1,0 +1,71 @@
+# `make` lists the targets. run and test need Go, git and make; the other targets build the tools that they need into bin/.
+
+GO      ?= go
+BIN     := $(CURDIR)/bin
+MODULES := $(shell sed -e 's/[[:space:]].*//' -e 's/\#.*//' internal/modules.txt)
+
+# Nested modules with code of Parley, as against those that only pin a tool.
+NESTED := $(filter-out tools/%,$(MODULES))
+
+# Go has no race detector without a C compiler.
+RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
+TEST := $(GO) test $(RACE) -shuffle=on -count=1
+
+.DEFAULT_GOAL := help
+.PHONY: help run test race-notice lint fmt generate proto baseline tidy tidy-check deps bench ci
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+run: ## show in ten seconds what Parley does
+	$(GO) run ./examples/quickstart
+
+test: race-notice ## run every test, shuffled and with the race detector
+	$(TEST) ./...
+	@for module in $(filter test,$(NESTED)); do echo "$(TEST) ./... in $$module"; (cd $$module && $(TEST) ./...) || exit 1; done
+
+race-notice:
+	@$(if $(RACE),:,echo "No C compiler was found: the tests run without the race detector.")
+
+lint: $(BIN)/.lint ## run golangci-lint over every module
+	@for module in . $(NESTED); do echo "golangci-lint in $$module"; (cd $$module && $(BIN)/golangci-lint run ./...) || exit 1; done
+
+fmt: $(BIN)/.lint $(BIN)/.buf ## format Go and proto files
+	@for module in . $(NESTED); do (cd $$module && $(BIN)/golangci-lint fmt) || exit 1; done
+	$(BIN)/buf format -w
+
+generate: $(BIN)/.buf ## rewrite gen/ from proto/
+	$(BIN)/buf generate
+
+proto: $(BIN)/.buf ## check the protos: format, lint, compatibility, and that gen/ is what they generate
+	$(BIN)/buf format --diff --exit-code
+	$(BIN)/buf lint
+	$(BIN)/buf breaking proto --against proto/baseline.binpb
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && $(BIN)/buf generate --output "$$fresh" && \
+		if ! git diff --no-index --exit-code --stat gen "$$fresh/gen"; then echo "gen/ is not what proto/ generates: run make generate"; exit 1; fi
+
+baseline: $(BIN)/.buf ## take today's protos as the released ones that make proto compares with
+	$(BIN)/buf build proto --exclude-source-info --output proto/baseline.binpb
+
+tidy: ## run go mod tidy in every module
+	@for module in . $(MODULES); do echo "go mod tidy in $$module"; $(GO) -C $$module mod tidy || exit 1; done
+
+tidy-check: ## check that every go.mod is tidy
+	@for module in . $(MODULES); do echo "go mod tidy -diff in $$module"; $(GO) -C $$module mod tidy -diff || exit 1; done
+
+deps: ## rewrite internal/deps.txt after a change of dependencies
+	$(GO) test ./internal/rules -run '^TestLinkedModules$$' -count=1 -update
+
+bench: ## compare with plain gRPC, side by side
+	$(GO) -C bench run .
+
+ci: ## run what continuous integration runs
+	.ci/run
+
+$(BIN)/.buf: tools/buf/go.mod tools/buf/go.sum
+	GOBIN=$(BIN) $(GO) -C tools/buf install tool
+	@touch $@
+
+$(BIN)/.lint: tools/lint/go.mod tools/lint/go.sum
+	GOBIN=$(BIN) $(GO) -C tools/lint install tool
+	@touch $@

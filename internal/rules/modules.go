@@ -1,0 +1,87 @@
+package rules
+
+import (
+	"fmt"
+	"go/token"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+)
+
+// ModuleList names the nested modules, each with its reason.
+const ModuleList = "internal/modules.txt"
+
+// checkModules compares the list of nested modules with the tree, and keeps the root module installable:
+// "go install module@version" refuses a go.mod with a replace.
+func checkModules(t *Tree) []Finding {
+	var findings []Finding
+	report := func(file string, line int, what, remedy string) {
+		findings = append(findings, Finding{Pos: token.Position{Filename: file, Line: line}, What: what, Remedy: remedy})
+	}
+	present, err := t.nestedModules()
+	if err != nil {
+		report(".", 0, err.Error(), "make the tree readable")
+	}
+	listed, err := t.listedModules()
+	if err != nil {
+		report(ModuleList, 0, err.Error(), "list every nested module there, one a line, with the reason why it is one")
+	}
+	for _, dir := range present {
+		if _, ok := listed[dir]; !ok {
+			report(path.Join(dir, "go.mod"), 1, "this module is not listed in "+ModuleList, "list it, with the reason why it is a module of its own")
+		}
+	}
+	for dir, reason := range listed {
+		switch {
+		case !slices.Contains(present, dir):
+			report(ModuleList, 0, dir+" is listed and has no go.mod", "remove it from the list")
+		case reason == "":
+			report(ModuleList, 0, dir+" is listed without a reason", "write the reason behind it")
+		}
+	}
+	lines, err := t.lines("go.mod")
+	if err != nil {
+		report("go.mod", 0, err.Error(), "the rules run at the root of the repository")
+	}
+	for _, line := range lines {
+		if directive, _, _ := strings.Cut(line, " "); directive == "replace" || directive == "exclude" {
+			report("go.mod", 0, fmt.Sprintf("the root module has a %s", directive), "do without; go install refuses such a module")
+		}
+	}
+	if _, err := fs.Stat(t.fsys, "go.work"); err == nil {
+		report("go.work", 1, "a workspace hides what each module requires", "remove it, or set GOWORK=off")
+	}
+	return findings
+}
+
+// nestedModules lists the folders below the root that have a go.mod.
+func (t *Tree) nestedModules() ([]string, error) {
+	var dirs []string
+	err := fs.WalkDir(t.fsys, ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && skipped(name):
+			return fs.SkipDir
+		case entry.Name() == "go.mod" && name != "go.mod":
+			dirs = append(dirs, path.Dir(name))
+		}
+		return nil
+	})
+	return dirs, err
+}
+
+// listedModules reads the list: folder, then reason.
+func (t *Tree) listedModules() (map[string]string, error) {
+	lines, err := t.lines(ModuleList)
+	if err != nil {
+		return nil, err
+	}
+	listed := map[string]string{}
+	for _, line := range lines {
+		dir, reason, _ := strings.Cut(line, " ")
+		listed[dir] = strings.TrimSpace(reason)
+	}
+	return listed, nil
+}

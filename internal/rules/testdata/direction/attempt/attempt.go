@@ -1,0 +1,3 @@
+package attempt
+
+import _ "github.com/parley-rpc/parley/policy" // want `attempt imports policy, which stands above it`

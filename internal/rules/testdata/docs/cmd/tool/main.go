@@ -1,0 +1,4 @@
+// Command tool needs no example.
+package main
+
+func Exported() {}

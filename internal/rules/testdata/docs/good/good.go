@@ -1,0 +1,5 @@
+// Package good is documented.
+package good
+
+// One is exported.
+func One() {}

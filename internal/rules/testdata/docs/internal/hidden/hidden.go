@@ -1,0 +1,4 @@
+// Package hidden needs no example.
+package hidden
+
+func Hidden() {}

@@ -1,0 +1,5 @@
+package silent_test
+
+func Example() {
+	// It is compiled and never run.
+}

@@ -1,0 +1,5 @@
+package demo
+
+import "os"
+
+func run() { os.Exit(1) }

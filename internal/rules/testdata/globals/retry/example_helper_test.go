@@ -1,0 +1,5 @@
+package retry_test
+
+import "fmt"
+
+func say() { fmt.Println("for an example") }

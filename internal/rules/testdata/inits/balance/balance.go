@@ -1,0 +1,7 @@
+package balance
+
+func init() {} // want `func init`
+
+type t struct{}
+
+func (t) init() {}

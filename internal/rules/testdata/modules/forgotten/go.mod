@@ -1,0 +1,1 @@
+module example.com/m/forgotten // want `this module is not listed`

@@ -1,0 +1,6 @@
+package framework
+
+import (
+	. "strings" // want `dot import`
+	_ "testing" // want `framework imports testing`
+)

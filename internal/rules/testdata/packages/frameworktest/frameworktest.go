@@ -1,0 +1,6 @@
+package frameworktest
+
+import (
+	_ "testing"
+	_ "testing/synctest"
+)

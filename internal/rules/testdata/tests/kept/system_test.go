@@ -1,0 +1,3 @@
+//go:build linux && !race
+
+package kept_test

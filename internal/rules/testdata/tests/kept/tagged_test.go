@@ -1,0 +1,3 @@
+//go:build integration // want `//go:build integration`
+
+package kept_test
