@@ -50,7 +50,8 @@ func bearerToken(values []string) (string, error) {
 
 // verifyBearer checks a token completely. What it returns depends on nothing but the token, the trust and the time, and
 // holds until the time in it or the next change of trust.
-func (g *Gate) verifyBearer(ctx context.Context, keys *core, compact string) (*Peer, error) {
+func (g *Gate) verifyBearer(ctx context.Context, keys *core, compact string) (p *Peer, err error) {
+	defer refusePanic(&err)
 	token, err := jose.Parse(compact, accessTokenType)
 	if err != nil {
 		return nil, err
@@ -70,7 +71,7 @@ func (g *Gate) verifyBearer(ctx context.Context, keys *core, compact string) (*P
 	if err != nil {
 		return nil, err
 	}
-	p := &Peer{ID: owner, Carrier: policy.CarrierToken, KeyID: token.KeyID(), Expires: expires}
+	p = &Peer{ID: owner, Carrier: policy.CarrierToken, KeyID: token.KeyID(), Expires: expires}
 	if scope, ok := claims.String(claimScope); ok {
 		p.Scopes = strings.Fields(scope)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
@@ -26,7 +27,7 @@ type Channel struct {
 }
 
 func newChannel(i *Identity, expected []Pattern) *Channel {
-	c := &Channel{identity: i, expected: expected}
+	c := &Channel{identity: i, expected: slices.Clone(expected)}
 	c.flaw = c.checkExpected()
 	i.channels.add(c)
 	return c
@@ -48,8 +49,8 @@ func (c *Channel) checkExpected() error {
 	return errors.Join(errs...)
 }
 
-// Expected are the IDs of which the server must prove one. The caller must not change the list.
-func (c *Channel) Expected() []Pattern { return c.expected }
+// Expected are the IDs of which the server must prove one.
+func (c *Channel) Expected() []Pattern { return slices.Clone(c.expected) }
 
 // Check returns every mistake in the channel and in its identity, joined; see [Identity.Check].
 func (c *Channel) Check() error { return errors.Join(c.flaw, c.identity.Check()) }

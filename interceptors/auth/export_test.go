@@ -2,11 +2,8 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"io"
 	"time"
-
-	"github.com/parley-rpc/parley/internal/jose"
 )
 
 // HoldTurnstile takes every turn at a gate's signature check, until release gives them back.
@@ -53,14 +50,14 @@ func TimeLeft(age, wall, monotonic time.Duration) time.Duration {
 	return t.left(now)
 }
 
-// CheckSignatureOfNothing makes the signature check panic, which takes a turn and gives it back.
-func CheckSignatureOfNothing(ctx context.Context, key *jose.PublicKey) error {
-	turn := make(turnstile, 1)
-	for range 2 {
-		if _, err := checkSignature(ctx, nil, key, turn); err != nil && len(turn) == 0 {
-			continue
-		}
-		return nil
-	}
-	return errors.New("refused twice")
+// VerifyWithoutTrust checks a client's hello in a way that panics.
+func VerifyWithoutTrust(ctx context.Context, body []byte) error {
+	_, err := new(core).verifyHello(ctx, body, proof{typ: clientProofType}, nil)
+	return callerRefusal(err)
+}
+
+// VerifyBearerWithoutTrust is VerifyWithoutTrust for a bearer token.
+func VerifyBearerWithoutTrust(ctx context.Context, g *Gate, token string) error {
+	_, err := g.verifyBearer(ctx, new(core), token)
+	return callerRefusal(err)
 }

@@ -37,10 +37,11 @@ func (c *Channel) record(remote string, err error) {
 }
 
 // explain returns the recorded refusal for a call that found no connection because of it, and any other error as it is.
-// The call must be proven to be unsent, and there must be no connection that it could have taken.
+// The call must have reached no server, and there must be no connection that it could have taken. Whether other interceptors
+// ran the attempt, too, does not matter for that.
 func (c *Channel) explain(err error, a *attempt.Attempt, cc *grpc.ClientConn) error {
 	last := c.failure.Load()
-	if last == nil || !a.NeverSent() || time.Since(last.at) > failureMemory {
+	if last == nil || a.Endpoint() != "" || time.Since(last.at) > failureMemory {
 		return err
 	}
 	if code := status.Code(err); code != codes.Unavailable && code != codes.DeadlineExceeded {

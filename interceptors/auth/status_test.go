@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -105,6 +106,25 @@ func TestFailedHandshakeNeverSent(t *testing.T) {
 		if !a.NeverSent() {
 			t.Error("the attempt does not know that nothing was sent")
 		}
+	})
+}
+
+// Interceptors in front may have run the attempt, too; those of a retrier do.
+func TestStatusBehindARecordedAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.enroll("payments", "mallory")
+		front := []grpc.DialOption{
+			grpc.WithChainUnaryInterceptor(attempt.UnaryClientInterceptor), grpc.WithChainStreamInterceptor(attempt.StreamClientInterceptor),
+		}
+		cc := dial(t, w.evilDialer(evilServerConfig(t, alpn), func(s evilServer) {
+			_, _ = s.conn.Write(s.hello("mallory", nil))
+		}), append(front, w.identity("orders").DialOptions(w.id("payments"))...)...)
+		ctx, _ := attempt.NewContext(t.Context(), 1, false, nil)
+		refused(t, "unary call", quote(ctx, cc), codes.Unauthenticated, rpcerr.ServerProofInvalid)
+		ctx, _ = attempt.NewContext(t.Context(), 1, false, nil)
+		_, err := watch(ctx, cc)
+		refused(t, "stream", err, codes.Unauthenticated, rpcerr.ServerProofInvalid)
 	})
 }
 

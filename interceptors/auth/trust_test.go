@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,7 +13,6 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
-	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -194,13 +194,18 @@ func TestTermGoesByBothClocks60(t *testing.T) {
 	}
 }
 
-// A panic in the cryptography refuses one peer and ends nothing.
-func TestPanicInTheSignatureCheck69(t *testing.T) {
-	key, err := jose.GenerateKey(jose.EdDSA)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := auth.CheckSignatureOfNothing(t.Context(), key.Public()); err == nil || errors.Is(err, rpcerr.AuthOverloaded) {
-		t.Errorf("error %v", err)
+// A panic in the check of a credential refuses one peer and ends nothing.
+func TestPanicInTheCheckOfACredential69(t *testing.T) {
+	w := newWorld(t)
+	w.enroll("orders")
+	gate := w.identity("payments").Server(nil)
+	hello := helloBody("", sign(t, w.key("orders"), "parley-client+jwt", claims{}))
+	for name, err := range map[string]error{
+		"handshake":    auth.VerifyWithoutTrust(t.Context(), hello),
+		"bearer token": auth.VerifyBearerWithoutTrust(t.Context(), gate, mint(t, w, "orders", nil)),
+	} {
+		if !errors.Is(err, rpcerr.CredentialsInvalid) || !strings.Contains(err.Error(), "panic") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -20,37 +20,40 @@ type proven struct {
 	generation uint64
 }
 
-// checkSignature holds the turnstile, which may be nil, around the signature alone. It turns a panic below it into an error: whatever a peer sends, it must not end the process.
-func checkSignature(ctx context.Context, token *jose.Token, key *jose.PublicKey, turn turnstile) (claims *jose.Claims, err error) {
+// checkSignature holds the turnstile, which may be nil, around the signature alone.
+func checkSignature(ctx context.Context, token *jose.Token, key *jose.PublicKey, turn turnstile) (*jose.Claims, error) {
 	if turn != nil {
 		if err := turn.enter(ctx); err != nil {
 			return nil, err
 		}
 		defer turn.leave()
 	}
-	defer func() {
-		if r := recover(); r != nil {
-			claims, err = nil, fmt.Errorf("auth: panic in the signature check: %v", r)
-		}
-	}()
 	return token.Verify(key)
 }
 
+// refusePanic is deferred by whoever checks a credential: whatever a peer sends, it must not end the process.
+func refusePanic(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("auth: panic while a credential was checked: %v", r)
+	}
+}
+
 // verifyHello checks what a hello frame proves against what it must prove.
-func (c *core) verifyHello(ctx context.Context, body []byte, want proof, turn turnstile) (proven, error) {
+func (c *core) verifyHello(ctx context.Context, body []byte, want proof, turn turnstile) (p proven, err error) {
+	defer refusePanic(&err)
 	h, err := parseHello(body)
 	if err != nil {
-		return proven{}, err
+		return p, err
 	}
 	if h.token != "" {
-		return proven{}, errors.New("an identity token, where trust rests on a directory")
+		return p, errors.New("an identity token, where trust rests on a directory")
 	}
 	token, err := jose.Parse(h.proof, want.typ)
 	if err != nil {
-		return proven{}, err
+		return p, err
 	}
 	// The generation is older than the key, so that a change between the two is noticed.
-	p := proven{keyID: token.KeyID(), generation: c.trust.generation()}
+	p = proven{keyID: token.KeyID(), generation: c.trust.generation()}
 	owner, key, err := c.trust.await(ctx, p.keyID)
 	if err != nil {
 		return p, err
