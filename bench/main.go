@@ -2,10 +2,11 @@
 // TLS on loopback, a unary call of 100 bytes, many callers. Absolute times depend on the machine and are not printed as
 // results; ratios are.
 //
-//	go run . [-calls 20000] [-callers 32] [-rounds 7]
+//	go run . [-calls 20000] [-callers 32] [-rounds 7] [-profile cpu|allocs]
 //
 // Each round gives every stack the same number of calls, in turns, so that a noisy machine is noisy for all. A ratio is
-// taken within a round; the median of the rounds is printed, with the smallest and the largest.
+// taken within a round; the median of the rounds is printed, with the smallest and the largest. A profile covers all
+// stacks and is written to cpu.prof or allocs.prof.
 package main
 
 import (
@@ -21,8 +22,10 @@ func main() {
 	calls := flag.Int("calls", 20_000, "calls of each stack in a round")
 	callers := flag.Int("callers", 32, "callers at a time")
 	rounds := flag.Int("rounds", 7, "rounds")
+	kind := flag.String("profile", "", "write a profile: cpu or allocs")
 	flag.Parse()
-	if err := run(context.Background(), *calls, *callers, *rounds); err != nil {
+	err := profiled(*kind, func() error { return run(context.Background(), *calls, *callers, *rounds) })
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"io"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-rpc/parley/framework"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
@@ -47,7 +49,8 @@ func (handler) GetQuote(_ context.Context, req *paymentsv1.GetQuoteRequest) (*pa
 // openStacks opens every stack; the first is the base that the others are compared with.
 func openStacks(ctx context.Context) ([]*stack, error) {
 	open := []func(context.Context) (*stack, error){
-		openPlain,
+		plain("plain grpc-go with TLS"),
+		plain("plain grpc-go with TLS, and a trace context", grpc.WithUnaryInterceptor(sendTraceContext)),
 		parley("Parley, everything on, nothing sampled", framework.WithEnviron([]string{"OTEL_TRACES_SAMPLER=always_off"})),
 		parley("Parley, everything on, every call sampled", framework.WithEnviron(nil), framework.WithTracerProvider(sampleAll())),
 	}
@@ -70,8 +73,26 @@ func closeStacks(stacks []*stack) {
 	}
 }
 
-// openPlain is grpc-go with TLS and nothing else.
-func openPlain(ctx context.Context) (*stack, error) {
+// sendTraceContext sends what every traced call sends, sampled or not: an ID of its own. HPACK cannot compress it, and it
+// drives other headers out of the tables of both ends.
+func sendTraceContext(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	var ids [24]byte
+	_, _ = rand.Read(ids[:]) // never fails
+	text := make([]byte, 0, 55)
+	text = append(text, "00-"...)
+	text = hex.AppendEncode(text, ids[:16])
+	text = append(text, '-')
+	text = hex.AppendEncode(text, ids[16:])
+	text = append(text, "-00"...)
+	return invoker(metadata.AppendToOutgoingContext(ctx, "traceparent", string(text)), method, req, reply, cc, opts...)
+}
+
+// plain is grpc-go with TLS and nothing else but options.
+func plain(name string, options ...grpc.DialOption) func(context.Context) (*stack, error) {
+	return func(ctx context.Context) (*stack, error) { return openPlain(ctx, name, options) }
+}
+
+func openPlain(ctx context.Context, name string, options []grpc.DialOption) (*stack, error) {
 	cert, roots, err := certificate()
 	if err != nil {
 		return nil, err
@@ -83,11 +104,12 @@ func openPlain(ctx context.Context) (*stack, error) {
 	server := grpc.NewServer(grpc.Creds(credentials.NewServerTLSFromCert(&cert)))
 	paymentsv1.RegisterPaymentsServiceServer(server, handler{})
 	go func() { _ = server.Serve(l) }()
-	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13})))
+	secure := grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}))
+	conn, err := grpc.NewClient(l.Addr().String(), append(slices.Clip(options), secure)...)
 	if err != nil {
 		return nil, err
 	}
-	return &stack{"plain grpc-go with TLS", paymentsv1.NewPaymentsServiceClient(conn), func() error {
+	return &stack{name, paymentsv1.NewPaymentsServiceClient(conn), func() error {
 		err := conn.Close()
 		server.Stop()
 		return err

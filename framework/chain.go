@@ -123,8 +123,11 @@ func (s *Server) chainOptions() []grpc.ServerOption {
 	if s.gate != nil {
 		options = s.gate.TransportOptions()
 	}
-	for _, step := range s.chain() {
-		options = append(options, grpc.ChainUnaryInterceptor(step.unary...), grpc.ChainStreamInterceptor(step.stream...))
+	steps := s.chain()
+	own, users := steps[:len(steps)-1], steps[len(steps)-1]
+	options = append(options, grpc.ChainUnaryInterceptor(linkUnary(own)), grpc.ChainUnaryInterceptor(users.unary...))
+	for _, step := range steps {
+		options = append(options, grpc.ChainStreamInterceptor(step.stream...))
 	}
 	return options
 }
