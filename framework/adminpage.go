@@ -2,7 +2,6 @@ package framework
 
 import (
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 
@@ -13,7 +12,7 @@ import (
 )
 
 // adminHandler is the admin surface of the App.
-func (a *App) adminHandler(r *run) http.Handler {
+func (a *App) adminHandler(r *run) *admin.Handler {
 	sections := []admin.Section{{
 		Title:   "Servers",
 		Columns: []string{"address", "service", "calls in flight", "state"},

@@ -56,11 +56,12 @@ type App struct {
 	ready      atomic.Bool
 	announced  chan struct{} // closed once the App is ready and registered
 
-	setUp     sync.Once
-	parts     parts
-	setUpErr  error
-	release   sync.Once
-	releasing error
+	setUp    sync.Once
+	parts    parts
+	setUpErr error
+	release  sync.Once
+	released error
+	report   atomic.Pointer[DrainReport]
 }
 
 type stage int
@@ -128,7 +129,7 @@ func (a *App) Server(addr string, opts ...ServerOption) *Server {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.stage != stageBuilt {
-		a.mistakes = append(a.mistakes, fmt.Errorf("Server(%q): made after Run; make servers before", addr))
+		a.logger.Error("a server was made after Run and does not serve; make it before", slog.String("address", addr))
 		return s
 	}
 	if len(a.servers) == 0 && s.service == "" {
@@ -157,12 +158,14 @@ func (a *App) Client(name string, opts ...ClientOption) *Client {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	c.closed = a.stage == stageStopped // nobody would close it
 	a.clients = append(a.clients, c)
 	return c
 }
 
 // Background runs work beside the servers: it starts before they serve, and its context ends after they have stopped.
-// An error that run returns before that stops the App and is returned by [App.Run]; returning nil only ends the work.
+// An error that run returns before that stops the App and is returned by [App.Run]; returning nil only ends the work. A
+// panic in it is not recovered. Background work belongs before Run.
 func (a *App) Background(name string, run func(context.Context) error) {
 	if run == nil {
 		a.mistake("Background(%q): the function is nil", name)
@@ -170,6 +173,10 @@ func (a *App) Background(name string, run func(context.Context) error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.stage != stageBuilt {
+		a.logger.Error("background work was added after Run and does not run; add it before", slog.String("name", name))
+		return
+	}
 	a.background = append(a.background, task{name, run})
 }
 
@@ -182,8 +189,15 @@ func (a *App) ReadyWhen(name string, ready func(context.Context) error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.stage != stageBuilt {
+		a.logger.Error("a readiness check was added after Run and is not asked; add it before", slog.String("name", name))
+		return
+	}
 	a.readiness = append(a.readiness, check{name, ready})
 }
+
+// DrainReport tells how the stop went, once the servers have stopped, and nil before.
+func (a *App) DrainReport() *DrainReport { return a.report.Load() }
 
 // Ready returns a channel that is closed once the App serves, has been ready, and is known to discovery.
 func (a *App) Ready() <-chan struct{} { return a.announced }

@@ -17,7 +17,7 @@ func (s *Server) bind(ctx context.Context) error {
 	if l == nil {
 		var err error
 		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", s.listenAddr()); err != nil {
-			return fmt.Errorf("Server(%q): %w; choose another address in code or with servers.%s.listen", s.listenAddr(), err, s.service)
+			return fmt.Errorf("Server(%q): %w; choose another address, %s", s.listenAddr(), err, s.setting("listen"))
 		}
 	}
 	s.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
@@ -63,15 +64,15 @@ func (ch *channel) link(steps []clientStep) {
 	ch.stream = func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 		return cc.NewStream(ctx, desc, method, opts...)
 	}
-	for i := len(steps) - 1; i >= 0; i-- {
-		for j := len(steps[i].unary) - 1; j >= 0; j-- {
-			interceptor, next := steps[i].unary[j], ch.unary
+	for _, step := range slices.Backward(steps) {
+		for _, interceptor := range slices.Backward(step.unary) {
+			next := ch.unary
 			ch.unary = func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
 				return interceptor(ctx, method, req, reply, cc, next, opts...)
 			}
 		}
-		for j := len(steps[i].stream) - 1; j >= 0; j-- {
-			interceptor, next := steps[i].stream[j], ch.stream
+		for _, interceptor := range slices.Backward(step.stream) {
+			next := ch.stream
 			ch.stream = func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 				return interceptor(ctx, desc, cc, method, next, opts...)
 			}

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -23,8 +25,24 @@ const envPrefix = "PARLEY"
 
 // configFile is the configuration file of an App; an empty path is an empty file.
 type configFile struct {
-	path string
-	last []byte
+	path   string
+	last   []byte
+	stated atomic.Pointer[[]statement]
+}
+
+// statement says where a value of the configuration was stated.
+type statement struct{ path, place string }
+
+// describe lists the values that were stated, and where. It shows no values: they stand in their places.
+func (f *configFile) describe(b *bytes.Buffer) {
+	stated := f.stated.Load()
+	if stated == nil || len(*stated) == 0 {
+		return
+	}
+	b.WriteString("configuration\n")
+	for _, s := range *stated {
+		fmt.Fprintf(b, "  %s  %s\n", s.path, s.place)
+	}
 }
 
 // read reads the file and the environment over it. The configuration that it returns is never nil. The layer holds the
@@ -45,11 +63,25 @@ func (f *configFile) read(environ []string) (*configv1.Config, policy.Layer, err
 	if err := refusePolicies(environ); err != nil {
 		return config, policy.Layer{}, err
 	}
-	if _, err := protoyaml.ApplyEnv(envPrefix, environ, config); err != nil {
+	overridden, err := protoyaml.ApplyEnv(envPrefix, environ, config)
+	if err != nil {
 		return config, policy.Layer{}, err
 	}
+	stated := statements(places, overridden)
+	f.stated.Store(&stated)
 	layer := policy.File(f.path, config.GetPolicies(), func(method string) int { return places.Line("policies", method) })
 	return config, layer, checkValues(config)
+}
+
+// statements are the places of the file, with those of the environment instead where it overrides.
+func statements(file, environment protoyaml.Places) []statement {
+	all := maps.Collect(file.All())
+	maps.Insert(all, environment.All())
+	var stated []statement
+	for _, path := range slices.Sorted(maps.Keys(all)) {
+		stated = append(stated, statement{path, all[path]})
+	}
+	return stated
 }
 
 // refusePolicies refuses policies in the environment: a variable takes the place of what the file says, and so could

@@ -24,6 +24,10 @@ const (
 	cutWait = time.Second
 	// How long the last telemetry may take to leave.
 	defaultFlush = 5 * time.Second
+	// How long the start waits for discovery to take the registration; it goes on being tried.
+	registerWait = 2 * time.Second
+	// How long discovery may take to show a change of an instance.
+	engineTimeout = 5 * time.Second
 	// How often readiness is asked for.
 	readinessInterval = time.Second
 	// How long one readiness check may take.

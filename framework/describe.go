@@ -35,9 +35,7 @@ func (a *App) Describe(w io.Writer) error {
 	default:
 		fmt.Fprintf(&b, "%s\n", a.parts.identity.ID())
 	}
-	if a.parts.file.path != "" {
-		fmt.Fprintf(&b, "configuration %s\n", a.parts.file.path)
-	}
+	a.parts.file.describe(&b)
 	addrs := a.surfaceAddresses()
 	for _, s := range []struct{ name, addr string }{{"probes", addrs.probes}, {"metrics", addrs.metrics}, {"admin", addrs.admin}} {
 		if s.addr != "" {
@@ -61,11 +59,11 @@ func (s *Server) describe(b *bytes.Buffer) {
 	}
 	b.WriteString("\n")
 	for _, o := range s.options {
-		fmt.Fprintf(b, "  %s\n", o)
+		if o != nil {
+			fmt.Fprintf(b, "  %s\n", o)
+		}
 	}
-	if gate, err := s.makeGate(); err == nil {
-		s.gate = gate
-	}
+	_, _ = s.makeGate() // for the chain; its error is Check's
 	fmt.Fprintf(b, "  chain: %s > handler\n", joinSteps(s.chain()))
 	for _, name := range s.methods() {
 		if m, err := s.app.parts.table.Method(name); err == nil {
@@ -79,7 +77,9 @@ func (s *Server) describe(b *bytes.Buffer) {
 func (c *Client) describe(b *bytes.Buffer) {
 	fmt.Fprintf(b, "\nclient %s\n", c.name)
 	for _, o := range c.options {
-		fmt.Fprintf(b, "  %s\n", o)
+		if o != nil {
+			fmt.Fprintf(b, "  %s\n", o)
+		}
 	}
 	fmt.Fprintf(b, "  target: %s\n  balancing: %s\n", c.effectiveTarget(), c.balancing())
 	shown := &channel{retrier: &retry.Retrier{}} // for the names of the steps; nothing is called through it

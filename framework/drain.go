@@ -59,21 +59,20 @@ func (e *CutError) Error() string {
 // stop stops what start started. It is called once, after a good or a failed start.
 func (r *run) stop() error {
 	times := r.app.parts.lifecycle()
-	r.readiness.end()
+	errs := []error{r.readiness.end()}
 	r.app.ready.Store(false)
 
-	var errs []error
 	if len(r.servers) > 0 {
 		r.logger.Info("draining", slog.String("service", r.app.name))
-		report := r.drain(times)
+		report, err := r.drain(times)
+		errs = append(errs, err)
+		r.app.report.Store(&report)
 		r.logReport(report)
 		if len(report.Cut) > 0 {
 			errs = append(errs, &CutError{report})
 		}
 	}
-	for i := len(r.background) - 1; i >= 0; i-- {
-		errs = append(errs, r.background[i].stop(times.grace))
-	}
+	errs = append(errs, stopTasks(r.background, times.grace)...)
 	for i := len(r.surfaces) - 1; i >= 0; i-- {
 		errs = append(errs, r.surfaces[i].stop())
 	}
@@ -82,8 +81,9 @@ func (r *run) stop() error {
 }
 
 // drain takes the servers out of service without losing an accepted call, as far as the bounds allow.
-func (r *run) drain(times lifecycleTimes) DrainReport {
+func (r *run) drain(times lifecycleTimes) (DrainReport, error) {
 	var report DrainReport
+	var failed error
 	for _, s := range r.servers {
 		s.health.Shutdown()
 	}
@@ -91,7 +91,7 @@ func (r *run) drain(times lifecycleTimes) DrainReport {
 		r.announce(true)
 		time.Sleep(times.announce)
 		report.Announced = times.announce
-		r.deregister()
+		failed = r.deregister()
 	}
 	started := time.Now()
 	report.ArrivalsStopped = r.waitForQuiet(times.quiet)
@@ -110,7 +110,7 @@ func (r *run) drain(times lifecycleTimes) DrainReport {
 	}()
 	if endsWithin(graceful, times.grace) {
 		report.Graceful = time.Since(started)
-		return report
+		return report, failed
 	}
 	report.Graceful = times.grace
 	for _, s := range r.servers {
@@ -120,17 +120,18 @@ func (r *run) drain(times lifecycleTimes) DrainReport {
 	if !endsWithin(graceful, cutWait) {
 		report.Stuck = handlerStacks()
 	}
-	return report
+	return report, failed
 }
 
-func (r *run) deregister() {
+// deregister takes the instances out of discovery. What fails ends with its lease.
+func (r *run) deregister() error {
+	var errs []error
 	for _, reg := range r.registrations {
-		ctx, cancel := context.WithTimeout(context.Background(), readinessTimeout)
-		if err := reg.Deregister(ctx); err != nil {
-			r.logger.Warn("deregistration failed; the entry ends with its lease", slog.Any("error", err))
-		}
+		ctx, cancel := context.WithTimeout(context.Background(), engineTimeout)
+		errs = append(errs, reg.Deregister(ctx))
 		cancel()
 	}
+	return errors.Join(errs...)
 }
 
 // waitForQuiet waits until no call has arrived for a while, at most for bound. It tells whether arrivals stopped.
@@ -184,15 +185,6 @@ func (r *run) logReport(report DrainReport) {
 		slog.Duration("graceful", report.Graceful),
 		slog.Any("cut", report.Cut),
 		slog.Int("stuck", len(report.Stuck)))
-}
-
-// stop ends background work and waits for it, at most for bound.
-func (t *runningTask) stop(bound time.Duration) error {
-	t.cancel()
-	if !endsWithin(t.ended, bound) {
-		return fmt.Errorf("background work %q still runs %s after its context ended; return when ctx is done", t.name, bound)
-	}
-	return nil
 }
 
 // endsWithin tells whether ended is closed within bound.

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -50,7 +51,7 @@ func (s *Server) carriers() ([]auth.ServerOption, error) {
 	case bearer && (cert.GetCert() == "" || cert.GetKey() == ""):
 		errs = append(errs, fmt.Errorf("servers.%s.carriers: the carrier token needs a TLS certificate that callers verify; set servers.%s.tls.cert and servers.%s.tls.key", s.service, s.service, s.service))
 	case bearer:
-		files := &certificateFiles{cert: cert.GetCert(), key: cert.GetKey()}
+		files := &certificateFiles{cert: cert.GetCert(), key: cert.GetKey(), logger: s.app.parts.logger}
 		if _, err := files.load(); err != nil {
 			errs = append(errs, fmt.Errorf("servers.%s.tls: %w", s.service, err))
 		}
@@ -66,11 +67,13 @@ func (s *Server) carriers() ([]auth.ServerOption, error) {
 // certificateFiles is a TLS certificate that is read again when its files change.
 type certificateFiles struct {
 	cert, key string
+	logger    *slog.Logger
 
 	mu      sync.Mutex
 	checked time.Time
 	written [2]time.Time
 	loaded  *tls.Certificate
+	trouble string // what was last logged
 }
 
 // get returns the certificate, and the last good one while the files are bad. It looks at the files at most every 2 s.
@@ -83,10 +86,25 @@ func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return last, nil
 	}
 	cert, err := f.load()
+	f.tell(err)
 	if err != nil && last != nil {
 		return last, nil
 	}
 	return cert, err
+}
+
+// tell logs a trouble with the files once, not at every handshake.
+func (f *certificateFiles) tell(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	trouble := ""
+	if err != nil {
+		trouble = err.Error()
+	}
+	if trouble != "" && trouble != f.trouble {
+		f.logger.Error("the TLS certificate cannot be read; the last good one stays in use", slog.Any("error", err))
+	}
+	f.trouble = trouble
 }
 
 func (f *certificateFiles) load() (*tls.Certificate, error) {

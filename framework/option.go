@@ -244,7 +244,8 @@ func WithServiceName(name string) ServerOption {
 	return serverOption{fmt.Sprintf("WithServiceName(%q)", name), func(s *Server) { s.service = name }}
 }
 
-// WithListener serves on a listener that the caller made, instead of binding the server's address. The App closes it.
+// WithListener serves on a listener that the caller made, instead of binding the server's address. Run closes it, also when
+// it fails to start.
 func WithListener(l net.Listener) ServerOption {
 	return serverOption{fmt.Sprintf("WithListener(%s)", l.Addr()), func(s *Server) { s.listener = l }}
 }

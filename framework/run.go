@@ -3,10 +3,9 @@ package framework
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
-	"time"
 
 	"github.com/parley-rpc/parley/discovery"
 )
@@ -32,17 +31,22 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.Check(); err != nil {
 		return errors.Join(err, a.stopRest())
 	}
-	r := &run{app: a, logger: a.parts.logger, failed: make(chan error, 1)}
-	err := r.start(ctx)
-	if err == nil {
-		err = r.serve(ctx)
+	r := &run{app: a, logger: a.parts.logger, failed: make(chan struct{}, 1)}
+	if err := r.start(ctx); err != nil {
+		return errors.Join(err, r.stop())
 	}
-	return errors.Join(err, r.stop())
+	select {
+	case <-r.failed:
+	case <-ctx.Done():
+	}
+	stopped := r.stop()
+	return errors.Join(r.failure(), stopped)
 }
 
 // Close stops an App that does not run, such as that of a program that only calls: background waits of its clients end,
 // their connections are closed, telemetry is flushed. On a running App it ends [App.Run], waits for it, and leaves the
-// errors to it. Closing twice does nothing.
+// errors to it. Called from a handler or from background work of the App it waits until that has been cut. A second Close
+// waits for the first.
 func (a *App) Close() error {
 	a.mu.Lock()
 	before, stop := a.stage, a.stopRun
@@ -53,10 +57,13 @@ func (a *App) Close() error {
 		stop()
 		<-a.runEnded
 		return nil
-	case before == stageBuilt:
-		return a.stopRest()
+	default:
+		err := a.stopRest()
+		if before == stageStopped {
+			return nil // the first Close has returned it
+		}
+		return err
 	}
-	return nil
 }
 
 func (a *App) enter(stop context.CancelFunc) error {
@@ -79,20 +86,24 @@ func (a *App) stopRest() error {
 	a.stage = stageStopped
 	clients := a.clients
 	a.mu.Unlock()
-	var errs []error
-	for _, c := range clients {
-		errs = append(errs, c.close())
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), a.parts.lifecycle().flush)
-	defer cancel()
-	return errors.Join(append(errs, a.dispose(ctx))...)
+	a.setUp.Do(a.assembleNothing)
+	a.release.Do(func() {
+		var errs []error
+		for _, c := range clients {
+			errs = append(errs, c.close())
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), a.parts.lifecycle().flush)
+		defer cancel()
+		a.released = errors.Join(append(errs, a.dispose(ctx))...)
+	})
+	return a.released
 }
 
 // run is one run of an App: what has been started, for stop to stop.
 type run struct {
 	app    *App
 	logger *slog.Logger
-	failed chan error // the first thing that ends the run early
+	failed chan struct{} // gets the news that something ends the run early
 
 	servers    []*Server
 	surfaces   []*surface
@@ -100,15 +111,27 @@ type run struct {
 	readiness  readiness
 
 	mu            sync.Mutex
+	failures      []error
 	registrations []*discovery.Registration
 	draining      bool
 }
 
+// fail ends the run because of err.
 func (r *run) fail(err error) {
+	r.mu.Lock()
+	r.failures = append(r.failures, err)
+	r.mu.Unlock()
 	select {
-	case r.failed <- err:
+	case r.failed <- struct{}{}:
 	default:
 	}
+}
+
+// failure is everything that ended the run early, joined.
+func (r *run) failure() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return errors.Join(r.failures...)
 }
 
 func (r *run) start(ctx context.Context) error {
@@ -118,7 +141,10 @@ func (r *run) start(ctx context.Context) error {
 	if err := r.bind(ctx); err != nil {
 		return err
 	}
-	for _, t := range r.app.background {
+	r.app.mu.Lock()
+	tasks, checks := r.app.background, r.app.readiness
+	r.app.mu.Unlock()
+	for _, t := range tasks {
 		r.background = append(r.background, r.startTask(t))
 	}
 	for _, s := range r.servers {
@@ -127,11 +153,11 @@ func (r *run) start(ctx context.Context) error {
 	for _, s := range r.surfaces {
 		s.serve(r.fail)
 	}
-	r.readiness.start(r.app.readiness, r.applyReadiness)
+	r.readiness.start(checks, r.applyReadiness)
 	select {
 	case <-r.readiness.first:
-	case err := <-r.failed:
-		return err
+	case <-r.failed:
+		return r.failure()
 	case <-ctx.Done():
 		return nil
 	}
@@ -141,20 +167,13 @@ func (r *run) start(ctx context.Context) error {
 	return nil
 }
 
-// serve waits for the end of ctx or a failure.
-func (r *run) serve(ctx context.Context) error {
-	select {
-	case err := <-r.failed:
-		return err
-	case <-ctx.Done():
-		return nil
-	}
-}
-
 // bind binds every address, or none.
 func (r *run) bind(ctx context.Context) error {
+	r.app.mu.Lock()
+	servers := r.app.servers
+	r.app.mu.Unlock()
 	var errs []error
-	for _, s := range r.app.servers {
+	for _, s := range servers {
 		if err := s.bind(ctx); err != nil {
 			errs = append(errs, err)
 			continue
@@ -177,99 +196,27 @@ func (r *run) bind(ctx context.Context) error {
 	return nil
 }
 
-// register announces the servers in discovery, in the state that readiness has by now.
+// register announces the servers in discovery, in the state that readiness has by now. An engine that is down holds up
+// nothing: the registry goes on trying.
 func (r *run) register(ctx context.Context) {
-	if r.app.parts.registry == nil {
+	registry := r.app.parts.registry
+	if registry == nil {
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, registerWait)
+	defer cancel()
 	for _, s := range r.servers {
 		if s.service == "" {
 			continue
 		}
 		instance := s.instance()
-		instance.Draining = r.draining
-		r.registrations = append(r.registrations, r.app.parts.registry.Register(ctx, instance))
+		instance.Draining = !r.app.ready.Load()
+		reg := registry.Register(ctx, instance)
+		r.mu.Lock()
+		r.registrations = append(r.registrations, reg)
+		r.mu.Unlock()
 	}
-}
-
-// runningTask is background work that has been started.
-type runningTask struct {
-	name   string
-	cancel context.CancelFunc
-	ended  chan struct{}
-}
-
-func (r *run) startTask(t task) *runningTask {
-	ctx, cancel := context.WithCancel(context.Background())
-	running := &runningTask{t.name, cancel, make(chan struct{})}
-	go func() {
-		defer close(running.ended)
-		err := t.run(ctx)
-		if err != nil && ctx.Err() == nil {
-			r.fail(fmt.Errorf("background work %q: %w", t.name, err))
-		}
-	}()
-	return running
-}
-
-// readiness asks the App's checks again and again and tells the outcome.
-type readiness struct {
-	checks []check
-	first  chan struct{} // closed once everything has been ready
-	stop   context.CancelFunc
-	ended  sync.WaitGroup
-}
-
-func (rd *readiness) start(checks []check, apply func(ready bool, why error)) {
-	ctx, cancel := context.WithCancel(context.Background())
-	rd.checks, rd.first, rd.stop = checks, make(chan struct{}), cancel
-	rd.ended.Go(func() { rd.watch(ctx, apply) })
-}
-
-func (rd *readiness) watch(ctx context.Context, apply func(bool, error)) {
-	var once sync.Once
-	ticker := time.NewTicker(readinessInterval)
-	defer ticker.Stop()
-	for {
-		why := rd.ask(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		apply(why == nil, why)
-		if why == nil {
-			once.Do(func() { close(rd.first) })
-		}
-		if len(rd.checks) == 0 {
-			return // nothing can change
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func (rd *readiness) ask(ctx context.Context) error {
-	var errs []error
-	for _, c := range rd.checks {
-		ctx, cancel := context.WithTimeout(ctx, readinessTimeout)
-		if err := c.ready(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", c.name, err))
-		}
-		cancel()
-	}
-	return errors.Join(errs...)
-}
-
-// end stops asking and waits for a check that is being asked.
-func (rd *readiness) end() {
-	if rd.stop != nil {
-		rd.stop()
-		rd.ended.Wait()
-	}
+	r.announce(!r.app.ready.Load()) // readiness may have changed meanwhile
 }
 
 // applyReadiness makes health, probes and discovery show whether the App is ready.
@@ -290,13 +237,15 @@ func (r *run) applyReadiness(ready bool, why error) {
 // announce shows the registered instances as draining or not.
 func (r *run) announce(draining bool) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.draining == draining {
+	registrations := slices.Clone(r.registrations)
+	unchanged := r.draining == draining
+	r.draining = draining
+	r.mu.Unlock()
+	if unchanged {
 		return
 	}
-	r.draining = draining
-	for _, reg := range r.registrations {
-		ctx, cancel := context.WithTimeout(context.Background(), readinessTimeout)
+	for _, reg := range registrations {
+		ctx, cancel := context.WithTimeout(context.Background(), engineTimeout)
 		err := reg.Update(ctx, func(in *discovery.Instance) { in.Draining = draining })
 		cancel()
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"reflect"
 	"strings"
@@ -61,17 +62,16 @@ func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 		s.app.mistake("Server(%q): RegisterService with a nil description", s.addr)
 		return
 	}
-	if impl != nil {
-		wanted := reflect.TypeOf(desc.HandlerType).Elem()
-		if got := reflect.TypeOf(impl); !got.Implements(wanted) {
-			s.app.mistake("Server(%q): %s does not implement %s", s.addr, got, wanted)
+	if wanted := reflect.TypeOf(desc.HandlerType); wanted != nil {
+		if got := reflect.TypeOf(impl); got == nil || !got.Implements(wanted.Elem()) {
+			s.app.mistake("Server(%q): the implementation of %s, a %T, does not implement %s", s.addr, desc.ServiceName, impl, wanted.Elem())
 			return
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sealed {
-		s.app.mistake("Server(%q): %s registered after Run; register services before", s.addr, desc.ServiceName)
+		s.app.logger.Error("a service was registered after Run and is not served; register it before", slog.String("service", desc.ServiceName))
 		return
 	}
 	for _, r := range s.services {
@@ -120,16 +120,20 @@ func (s *Server) listenAddr() string {
 func (s *Server) check() error {
 	conf := s.config()
 	var errs []error
-	if s.listener == nil {
-		host, _, err := net.SplitHostPort(s.listenAddr())
+	addr := s.listenAddr()
+	if tcp, ok := s.tcpListener(); ok {
+		addr = tcp
+	}
+	if s.listener == nil || addr != s.listenAddr() {
+		host, _, err := net.SplitHostPort(addr)
 		switch {
 		case err != nil:
-			errs = append(errs, fmt.Errorf("Server(%q): the address is not host:port: %w", s.listenAddr(), err))
+			errs = append(errs, fmt.Errorf("Server(%q): the address is not host:port: %w", addr, err))
 		case s.app.insecure && !isLoopback(host):
-			errs = append(errs, fmt.Errorf("Server(%q): WithInsecureDev serves on loopback addresses only; use 127.0.0.1:port, or give the App an identity", s.listenAddr()))
+			errs = append(errs, fmt.Errorf("Server(%q): WithInsecureDev serves on loopback addresses only; use 127.0.0.1:port, or give the App an identity", addr))
 		}
 	}
-	if conf.Advertise != nil {
+	if conf.GetAdvertise() != "" {
 		if _, _, err := net.SplitHostPort(conf.GetAdvertise()); err != nil {
 			errs = append(errs, fmt.Errorf("servers.%s.advertise: %w", s.service, err))
 		}
@@ -143,6 +147,23 @@ func (s *Server) check() error {
 		errs = append(errs, gate.Check(), gate.Resolve(s.allMethods()...))
 	}
 	return errors.Join(errs...)
+}
+
+// tcpListener is the address of the listener that the caller made, if it is one of TCP.
+func (s *Server) tcpListener() (addr string, ok bool) {
+	if s.listener == nil {
+		return "", false
+	}
+	_, ok = s.listener.Addr().(*net.TCPAddr)
+	return s.listener.Addr().String(), ok
+}
+
+// setting names a value of the server in the configuration, for advice.
+func (s *Server) setting(name string) string {
+	if s.service == "" {
+		return "in code; the configuration knows only servers with a service name, see WithServiceName"
+	}
+	return "with servers." + s.service + "." + name
 }
 
 // allMethods are the registered methods and those that the App will add.

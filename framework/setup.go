@@ -42,6 +42,19 @@ type parts struct {
 // prepare sets the parts up, once.
 func (a *App) prepare() { a.setUp.Do(func() { a.setUpErr = a.assemble() }) }
 
+// assembleNothing takes the place of assemble in an App that was closed before anybody needed its parts.
+func (a *App) assembleNothing() {
+	a.setUpErr = ErrClosed
+	a.parts = parts{
+		config: new(configv1.Config),
+		file:   new(configFile),
+		logger: a.logger,
+		tracer: tracing.New(),
+		table:  policy.FromProto(),
+	}
+	a.parts.deadlines = policy.NewView(a.parts.table, methodDeadline)
+}
+
 func (a *App) assemble() error {
 	p := &a.parts
 	var errs []error
@@ -97,7 +110,7 @@ func (a *App) assembleTelemetry(p *parts) error {
 		tracer = append(tracer, tracing.WithMeterProvider(a.meterProvider))
 	}
 	p.tracer = tracing.New(tracer...)
-	return err
+	return errors.Join(err, p.tracer.Check())
 }
 
 // openRing is a ring that outlives the App: others may share it, and its calls may be read after the end.
@@ -144,8 +157,8 @@ func (a *App) assembleIdentity(p *parts) error {
 		return fmt.Errorf("New(%q): the name of a service is also its name in the trust domain: %w", a.name, err)
 	}
 	switch {
-	case a.insecure && conf.GetTrustDir() != "":
-		return errors.New("WithInsecureDev and identity.trust_dir contradict each other; remove WithInsecureDev to use the identity")
+	case a.insecure && (conf.GetTrustDir() != "" || conf.GetKeyFile() != ""):
+		return errors.New("WithInsecureDev and the identity section of the configuration contradict each other; remove WithInsecureDev to use the identity")
 	case a.insecure:
 		return nil
 	case p.unread:
@@ -172,7 +185,7 @@ func (a *App) identityOptions(conf *configv1.Identity, p *parts) ([]auth.Option,
 	if conf.GetEnroll() == configv1.Enroll_ENROLL_SELF {
 		options = append(options, auth.WithEnroll())
 	}
-	if conf.MaxConnectionAge != nil {
+	if conf.GetMaxConnectionAge() != nil {
 		options = append(options, auth.WithMaxConnectionAge(conf.GetMaxConnectionAge().AsDuration()))
 	}
 	var errs []error
@@ -189,26 +202,21 @@ func (a *App) identityOptions(conf *configv1.Identity, p *parts) ([]auth.Option,
 
 // dispose ends what assemble started, in reverse, and returns every error.
 func (a *App) dispose(ctx context.Context) error {
-	a.release.Do(func() {
-		p := &a.parts
-		var errs []error
-		if p.stopReload != nil {
-			p.stopReload()
-			p.reload.Wait()
-		}
-		if p.registry != nil {
-			errs = append(errs, p.registry.Close())
-		}
-		if p.ownsIdentity {
-			errs = append(errs, p.identity.Close())
-		}
-		if p.deadlines != nil {
-			p.deadlines.Close()
-		}
-		if p.telemetry != nil {
-			errs = append(errs, p.telemetry.Shutdown(ctx))
-		}
-		a.releasing = errors.Join(errs...)
-	})
-	return a.releasing
+	p := &a.parts
+	var errs []error
+	if p.stopReload != nil {
+		p.stopReload()
+		p.reload.Wait()
+	}
+	if p.registry != nil {
+		errs = append(errs, p.registry.Close())
+	}
+	if p.ownsIdentity {
+		errs = append(errs, p.identity.Close())
+	}
+	p.deadlines.Close()
+	if p.telemetry != nil {
+		errs = append(errs, p.telemetry.Shutdown(ctx))
+	}
+	return errors.Join(errs...)
 }

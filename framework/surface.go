@@ -20,6 +20,7 @@ type surface struct {
 	name     string
 	listener net.Listener
 	server   *http.Server
+	closing  func() // ends what would hold up the stop
 }
 
 func (a *App) surfaceAddresses() surfaceAddresses {
@@ -52,7 +53,7 @@ func (a *App) openSurfaces(ctx context.Context, r *run) ([]*surface, error) {
 	addrs := a.surfaceAddresses()
 	var surfaces []*surface
 	var errs []error
-	open := func(name, addr string, handler http.Handler) {
+	open := func(name, addr string, handler http.Handler, closing func()) {
 		if addr == "" {
 			return
 		}
@@ -62,11 +63,12 @@ func (a *App) openSurfaces(ctx context.Context, r *run) ([]*surface, error) {
 			return
 		}
 		r.logger.Info("listening", slog.String("surface", name), slog.String("address", l.Addr().String()))
-		surfaces = append(surfaces, &surface{name, l, &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}})
+		surfaces = append(surfaces, &surface{name, l, &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}, closing})
 	}
-	open("probes", addrs.probes, admin.Probes(func() bool { return true }, a.ready.Load))
-	open("metrics", addrs.metrics, admin.Metrics(a.parts.telemetry.MetricsHandler()))
-	open("admin", addrs.admin, a.adminHandler(r))
+	open("probes", addrs.probes, admin.Probes(func() bool { return true }, a.ready.Load), func() {})
+	open("metrics", addrs.metrics, admin.Metrics(a.parts.telemetry.MetricsHandler()), func() {})
+	page := a.adminHandler(r)
+	open("admin", addrs.admin, page, page.Close)
 	return surfaces, errors.Join(errs...)
 }
 
@@ -81,8 +83,9 @@ func (s *surface) serve(fail func(error)) {
 func (s *surface) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
+	s.closing()
 	if err := s.server.Shutdown(ctx); err != nil {
-		return s.server.Close() // a live page that is being watched does not hold up the stop
+		return s.server.Close()
 	}
 	return nil
 }

@@ -31,8 +31,7 @@ type Network struct {
 	listeners map[string]*listener
 	count     int
 
-	apps    []*framework.App
-	started bool
+	apps []*framework.App
 }
 
 // NewNetwork returns an empty network that ends with the test. When the test has failed, the waterfalls of its recent

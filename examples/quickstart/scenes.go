@@ -136,7 +136,7 @@ func stoppedBecause(err error, code codes.Code, reason retry.StopReason) error {
 	var stopped *retry.Error
 	switch {
 	case status.Code(err) != code:
-		return fmt.Errorf("the caller got %v instead of %v", err, code)
+		return fmt.Errorf("the caller got %w instead of %v", err, code)
 	case !errors.As(err, &stopped):
 		return fmt.Errorf("the error does not say why it was not tried again: %w", err)
 	case stopped.Reason != reason:
@@ -154,7 +154,7 @@ func noPermission(ctx context.Context, s *shop, n *narrator) error {
 		return err
 	}
 	if status.Code(err) != codes.PermissionDenied || rpcerr.ReasonOf(err) != rpcerr.PolicyDenied {
-		return fmt.Errorf("catalog got %v", err)
+		return fmt.Errorf("catalog got %w", err)
 	}
 	n.say("%s proved who it is, and the .proto of payments lets only orders call.\nThe answer is PERMISSION_DENIED, %s; it is never tried again.", s.catalog.identity.ID(), rpcerr.PolicyDenied)
 	return nil
@@ -177,7 +177,7 @@ func impostor(ctx context.Context, s *shop, n *narrator) error {
 		return err
 	}
 	if status.Code(err) != codes.Unauthenticated || rpcerr.ReasonOf(err) != rpcerr.ServerIdentityMismatch {
-		return fmt.Errorf("orders got %v", err)
+		return fmt.Errorf("orders got %w", err)
 	}
 	if handled.troubles.charges.Load() != 0 {
 		return errors.New("the impostor received the request")

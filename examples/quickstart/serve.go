@@ -77,7 +77,7 @@ func keepCalling(ctx context.Context, s *shop) {
 			return
 		case <-ticker.C:
 		}
-		s.troubles.failing.Store(int32([...]int{0, 1, 0, 2, 0, 0, 4}[i%7]))
+		s.troubles.failing.Store([...]int32{0, 1, 0, 2, 0, 0, 4}[i%7])
 		_ = callOnce(ctx, s.payments, i%3 == 2) // what fails is on the live page
 	}
 }

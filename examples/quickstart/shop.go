@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/parley-rpc/parley/discovery/mem"
@@ -132,7 +132,7 @@ func (s *shop) service(name, workload string, options ...framework.Option) *serv
 		framework.WithDiscovery(s.engine.Driver()),
 		framework.WithDevelopment(),
 		framework.WithWaterfall(s.ring),
-		framework.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))),
+		framework.WithLogger(slog.New(slog.DiscardHandler)),
 	}
 	return &service{app: framework.New(name, append(base, options...)...), identity: identity}
 }
@@ -161,8 +161,8 @@ func (s *shop) end(svc *service) error {
 
 func (s *shop) close() error {
 	var errs []error
-	for i := len(s.started) - 1; i >= 0; i-- {
-		errs = append(errs, s.end(s.started[i]))
+	for _, svc := range slices.Backward(s.started) {
+		errs = append(errs, s.end(svc))
 	}
 	return errors.Join(errs...)
 }

@@ -1,0 +1,76 @@
+package framework
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// readiness asks the App's checks again and again and tells the outcome.
+type readiness struct {
+	checks []check
+	first  chan struct{} // closed once everything has been ready
+	stop   context.CancelFunc
+	ended  sync.WaitGroup
+}
+
+func (rd *readiness) start(checks []check, apply func(ready bool, why error)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	rd.checks, rd.first, rd.stop = checks, make(chan struct{}), cancel
+	rd.ended.Go(func() { rd.watch(ctx, apply) })
+}
+
+func (rd *readiness) watch(ctx context.Context, apply func(bool, error)) {
+	var once sync.Once
+	ticker := time.NewTicker(readinessInterval)
+	defer ticker.Stop()
+	for {
+		why := rd.ask(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		apply(why == nil, why)
+		if why == nil {
+			once.Do(func() { close(rd.first) })
+		}
+		if len(rd.checks) == 0 {
+			return // nothing can change
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (rd *readiness) ask(ctx context.Context) error {
+	var errs []error
+	for _, c := range rd.checks {
+		ctx, cancel := context.WithTimeout(ctx, readinessTimeout)
+		if err := c.ready(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", c.name, err))
+		}
+		cancel()
+	}
+	return errors.Join(errs...)
+}
+
+// end stops asking and waits for a check that is being asked, at most for the time that one check may take.
+func (rd *readiness) end() error {
+	if rd.stop == nil {
+		return nil
+	}
+	rd.stop()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		rd.ended.Wait()
+	}()
+	if !endsWithin(ended, readinessTimeout) {
+		return fmt.Errorf("a readiness check still runs %s after its context ended; return when ctx is done", readinessTimeout)
+	}
+	return nil
+}
