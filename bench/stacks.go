@@ -9,7 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
-	"io"
+	"fmt"
 	"log/slog"
 	"math/big"
 	"net"
@@ -68,7 +68,7 @@ func openStacks(ctx context.Context) ([]*stack, error) {
 func closeStacks(stacks []*stack) {
 	for _, s := range stacks {
 		if err := s.close(); err != nil {
-			slog.Error("closing", "stack", s.name, "error", err)
+			fmt.Fprintf(os.Stderr, "bench: closing %s: %v\n", s.name, err)
 		}
 	}
 }
@@ -138,7 +138,7 @@ func parley(name string, options ...framework.Option) func(context.Context) (*st
 		if err := errors.Join(err1, err2); err != nil {
 			return nil, err
 		}
-		quiet := framework.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil)))
+		quiet := framework.WithLogger(slog.New(slog.DiscardHandler))
 		server := framework.New("payments", append(slices.Clip(options), framework.WithIdentity(paymentsID), quiet)...)
 		listening := server.Server("127.0.0.1:0")
 		paymentsv1.RegisterPaymentsServiceServer(listening, handler{})

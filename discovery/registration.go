@@ -53,7 +53,7 @@ func (r *Registry) Register(ctx context.Context, in Instance) *Registration {
 	if err := in.Check(); err != nil {
 		return reg.stillborn(err)
 	}
-	if !r.launch(reg) { //nolint:contextcheck // a registration outlives the call that began it
+	if !r.launch(reg) {
 		return reg.stillborn(ErrClosed)
 	}
 	reg.settle(ctx)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 )
@@ -73,8 +74,8 @@ func (r *run) stop() error {
 		}
 	}
 	errs = append(errs, stopTasks(r.background, times.grace)...)
-	for i := len(r.surfaces) - 1; i >= 0; i-- {
-		errs = append(errs, r.surfaces[i].stop())
+	for _, s := range slices.Backward(r.surfaces) {
+		errs = append(errs, s.stop())
 	}
 	errs = append(errs, r.app.stopRest())
 	return errors.Join(errs...)

@@ -109,7 +109,7 @@ func BenchmarkServerInterceptor(b *testing.B) {
 	b.Run("Stream", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := gate.StreamServerInterceptor(nil, openStream{ctx: ctx}, streamInfo, streamHandler); err != nil { //nolint:contextcheck // a stream carries its own
+			if err := gate.StreamServerInterceptor(nil, openStream{ctx: ctx}, streamInfo, streamHandler); err != nil {
 				b.Fatal(err)
 			}
 		}

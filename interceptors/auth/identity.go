@@ -155,7 +155,7 @@ func (i *Identity) usable(ctx context.Context) (*core, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.failure == nil || time.Since(i.failedAt) >= checkInterval {
-		i.failure, i.failedAt = i.load(), time.Now() //nolint:contextcheck // what is read is for every call, not for this one
+		i.failure, i.failedAt = i.load(), time.Now()
 		if i.failure != nil {
 			i.log.LogAttrs(ctx, slog.LevelError, "parley: identity not usable", slog.String("cause", i.failure.Error()))
 		}

@@ -24,7 +24,7 @@ import (
 func (w *world) evilDialer(config *tls.Config, script func(evilServer)) func(context.Context, string) (net.Conn, error) {
 	return func(context.Context, string) (net.Conn, error) {
 		near, far := net.Pipe()
-		go func() { //nolint:contextcheck // the server outlives the dialling
+		go func() {
 			defer func() { _ = far.Close() }()
 			conn := tls.Server(far, config)
 			if conn.HandshakeContext(w.t.Context()) == nil {

@@ -84,12 +84,14 @@ func TestUnknownKeyIsLookedForAtMostOnceASecond(t *testing.T) {
 		}
 		w.at(200 * time.Millisecond)
 		ask()
+		synctest.Wait() // for the reading that this asked for
 		s.put(orders, newKey(t))
 		w.at(time.Second) // too soon after the reading that was asked for at 200 ms
 		s.put(orders, newKey(t))
 		ask()
 		w.at(1200 * time.Millisecond)
 		ask()
+		synctest.Wait()
 		s.put(orders, newKey(t))
 		w.at(3500 * time.Millisecond) // at 2 s the ticker read, and nobody has asked since
 		s.put(orders, newKey(t))

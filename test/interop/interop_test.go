@@ -48,7 +48,7 @@ func child(t *testing.T, caseName, stackName, addr, trust string) {
 func privateDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a folder needs its execute bit
+	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return dir

@@ -3,7 +3,6 @@ package interop_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"testing"
 
@@ -25,7 +24,7 @@ const (
 func everythingOn() []framework.Option {
 	return []framework.Option{
 		framework.WithEnviron([]string{"OTEL_TRACES_SAMPLER=always_on"}),
-		framework.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))),
+		framework.WithLogger(slog.New(slog.DiscardHandler)),
 	}
 }
 

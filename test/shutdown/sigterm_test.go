@@ -72,11 +72,11 @@ func serve(ctx context.Context, dir string, out io.Writer) (err error) {
 	paymentsv1.RegisterPaymentsServiceServer(server, p)
 	go func() {
 		<-app.Ready()
-		fmt.Fprintln(out, server.Addr())
+		_, _ = fmt.Fprintln(out, server.Addr()) // the parent waits for it, and fails
 	}()
 	err = app.Run(ctx)
-	fmt.Fprintln(out, p.charged.Load())
-	return err
+	_, wrong := fmt.Fprintln(out, p.charged.Load())
+	return errors.Join(err, wrong)
 }
 
 func identity(dir, service string) (*auth.Identity, error) {
