@@ -31,7 +31,7 @@ func compileHedge(m *method, p policy.Method) error {
 	if hedges > 0 && p.Idempotency.Value == policy.IdempotencyUnknown {
 		return &policy.Mistake{
 			Source: hedge.MaxHedges.Source, Subject: p.Name, Field: "hedge.max_hedges",
-			Problem: "nothing says that the method may be repeated, so it is never hedged; say 0, or state its idempotency_level in the .proto",
+			Problem: "nothing says that the method may be repeated, so it is never hedged; say 0, or state that it may be (idempotency_level in the .proto)",
 		}
 	}
 	m.hedges, m.hedgeDelay = hedges, hedge.Delay
