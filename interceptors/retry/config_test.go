@@ -71,11 +71,15 @@ func TestClosedRetrierRefusesCalls(t *testing.T) {
 
 func TestOptionsPrintThemselves(t *testing.T) {
 	for want, o := range map[string]retry.Option{
-		"retry.WithDefaultDeadline(10s)":                 retry.WithDefaultDeadline(10e9),
-		"retry.WithBudget(ratio 0.1, max 10, min 0.1/s)": retry.WithBudget(retry.DefaultBudget()),
-		"retry.WithPolicy(...)":                          retry.WithPolicy(policy.FromProto()),
-		"retry.WithRandom(...)":                          retry.WithRandom(nil),
-		"retry.WithLogger(...)":                          retry.WithLogger(nil),
+		"retry.WithDefaultDeadline(10s)":                                      retry.WithDefaultDeadline(10e9),
+		"retry.WithBudget(ratio 0.1, max 10, min 0.1/s)":                      retry.WithBudget(retry.DefaultBudget()),
+		"retry.WithPolicy(...)":                                               retry.WithPolicy(policy.FromProto()),
+		"retry.WithRandom(...)":                                               retry.WithRandom(nil),
+		"retry.WithLogger(...)":                                               retry.WithLogger(nil),
+		"retry.WithEndpoints(...)":                                            retry.WithEndpoints(nil),
+		"retry.WithAdaptiveTimeout()":                                         retry.WithAdaptiveTimeout(),
+		"retry.WithoutChainGuard(/a.B/C)":                                     retry.WithoutChainGuard("/a.B/C"),
+		"retry.WithBreaker(ratio 0.5, min 50, window 10s, stops calls false)": retry.WithBreaker(retry.DefaultBreaker()),
 	} {
 		if got := fmt.Sprint(o); got != want {
 			t.Errorf("the option prints %q, want %q", got, want)

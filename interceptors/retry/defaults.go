@@ -24,4 +24,20 @@ const (
 	maxBudgetMax = 1e6
 	// What an attempt is assumed to take at least, when the deadline is weighed.
 	minAttempt = 5 * time.Millisecond
+	// The attempts that are out beside the first, where a policy wants hedges and does not say how many.
+	defaultMaxHedges = 1
+	// What an attempt is out alone at least, when the delay of hedges is measured.
+	minHedgeDelay = time.Millisecond
+	// The attempts after which measured times decide about hedges and timeouts.
+	trustedSamples = 100
+	// The share of failed attempts from which on DefaultBreaker is open.
+	defaultFailureRatio = 0.5
+	// The attempts without which DefaultBreaker is not open.
+	defaultBreakerAttempts = 50
+	// How long an attempt counts for DefaultBreaker.
+	defaultBreakerWindow = 10 * time.Second
+	// The shortest window of a breaker.
+	minBreakerWindow = 100 * time.Millisecond
+	// The longest window of a breaker.
+	maxBreakerWindow = time.Hour
 )

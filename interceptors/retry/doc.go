@@ -16,6 +16,9 @@
 //	can its status be retried?                                not_retryable
 //	may the method be repeated, or did it provably not run?   not_idempotent
 //	does the server not forbid it?                            pushback
+//	is retrying switched on?                                  switched_off
+//	is nobody above trying again already?                     upstream_is_retrying
+//	is the method's circuit closed?                           circuit_open
 //	is there time for the wait and for a typical attempt?     deadline
 //	is there budget?                                          budget
 //
@@ -41,10 +44,28 @@
 // more than the first attempts. There is one budget for each Retrier, so make one Retrier for each called service and
 // keep it: it outlives connections and address updates.
 //
+// # Hedging
+//
+// Where the policy of a method wants it, a unary call that takes longer than usual is raced by a second attempt: after the
+// policy's delay, or once 100 attempts are known after their 95th percentile. Each attempt has its own context, reply and
+// call options; the first success wins and the others are cancelled. A failure that could be retried never beats an
+// attempt in flight, and sends the next hedge at once; any other failure is an answer. Hedges cost budget and count as
+// attempts. Nothing is hedged whose method may not be repeated. The picker does not know the endpoint of an attempt that
+// is still out; with [WithEndpoints] a service of one endpoint is never hedged.
+//
+// # Chains of services
+//
+// [UnaryServerInterceptor] and [StreamServerInterceptor] keep retries from multiplying along a chain of services: below a
+// call that is itself a retry nothing is tried again, and a service whose own call has given up tells its callers so.
+//
+// # Other I/O
+//
+// [Do] tries any other function again by the same rules, from the same budget.
+//
 // # What it does not do
 //
 // Streams are not retried: they pass through untouched, except that a deadline which the method itself states ends
-// them. Hedging is not done either: a policy may carry a hedge, but no hedges are sent.
+// them.
 //
 // gRPC's own retry must be off, or the two multiply. [Retrier.DialOptions] switches it off. A channel that was dialled
 // otherwise, and whose service config has a retry policy for the method, is left to gRPC: the Retrier then makes one

@@ -17,7 +17,8 @@ import (
 // the deadline passed: then it is CANCELLED or DEADLINE_EXCEEDED with a message that names the number of attempts, the
 // reason and the last status.
 type Error struct {
-	// Attempts counts the attempts that were made. It is 0 only if the Retrier was closed before the call.
+	// Attempts counts the attempts that were made. It is 0 only if the Retrier was closed before the call, or a
+	// [Breaker] stopped it.
 	Attempts int
 	// Reason says why there was no further one.
 	Reason StopReason
@@ -28,13 +29,17 @@ type Error struct {
 	Endpoints []string
 
 	status *status.Status
+	// The text is that of Last, which is no error of gRPC.
+	foreign bool
 }
 
 // Error is the text of the status, followed by the number of attempts and the reason. A call whose one attempt failed in a
 // way that nobody would retry has the text that gRPC gives it, as programs without retry know it.
 func (e *Error) Error() string {
 	text := "rpc error"
-	if err := e.status.Err(); err != nil {
+	if e.foreign && e.Last != nil {
+		text = e.Last.Error()
+	} else if err := e.status.Err(); err != nil {
 		text = err.Error()
 	}
 	if e.Attempts == 1 && e.Reason == StopNotRetryable {

@@ -37,6 +37,16 @@ func (c *call) showWait(ctx context.Context, f *failure, delay time.Duration) {
 	})
 }
 
+// showHedge shows that another attempt joins those that are out.
+func (c *call) showHedge(ctx context.Context, after time.Duration) {
+	emit(ctx, "retry.hedged", func() []attribute.KeyValue {
+		return []attribute.KeyValue{
+			attribute.Int("next_attempt", c.attempts+1),
+			attribute.Float64("after_s", after.Seconds()),
+		}
+	})
+}
+
 // showPushback shows what the server said. A negative number forbids another attempt.
 func (c *call) showPushback(ctx context.Context, f *failure) {
 	emit(ctx, "retry.pushback", func() []attribute.KeyValue {

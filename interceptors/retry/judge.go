@@ -34,10 +34,16 @@ func (c *call) judge(ctx context.Context, f *failure) (delay time.Duration, stop
 	if f.hint.pushback.Said {
 		c.showPushback(ctx, f)
 	}
+	if c.forbidden && !f.hint.pushback.Stop {
+		return 0, StopPushback
+	}
 	if f.hint.pushback.Stop {
 		// A refusal weighs as much as an attempt that was made and failed (gRFC A6).
 		c.retrier.budget.drain()
 		return 0, StopPushback
+	}
+	if stop := c.barred(ctx); stop != "" {
+		return 0, stop
 	}
 	delay, ok := c.plan(f)
 	if !ok {
@@ -86,6 +92,9 @@ func (c *call) leftToGRPC() bool {
 func (c *call) retryable(f *failure) bool {
 	if f.cut {
 		return true
+	}
+	if c.classify != nil {
+		return c.classified(f)
 	}
 	code := f.status.Code()
 	if !c.policy.codes.has(code) {

@@ -137,6 +137,8 @@ type terms struct {
 	deadline, initial, limit, perAttempt time.Duration
 	attempts                             int
 	codes                                []string
+	hedges                               int
+	hedgeDelay                           time.Duration
 }
 
 func (s terms) policy() *policyv1.Policy {
@@ -149,6 +151,9 @@ func (s terms) policy() *policyv1.Policy {
 	p := &policyv1.Policy{Retry: &policyv1.Retry{
 		InitialBackoff: duration(s.initial), MaxBackoff: duration(s.limit), PerAttemptTimeout: duration(s.perAttempt), Codes: s.codes,
 	}}
+	if s.hedges > 0 {
+		p.Hedge = &policyv1.Hedge{MaxHedges: new(uint32(s.hedges)), Delay: duration(s.hedgeDelay)}
+	}
 	if s.attempts > 0 {
 		p.Retry.MaxAttempts = new(uint32(s.attempts))
 	}

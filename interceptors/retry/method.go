@@ -20,6 +20,12 @@ type method struct {
 	codes          codeSet
 	repeatable     bool
 	latency        *latency
+
+	hedges     int // at once, beside the first; 0 for none
+	hedgeDelay policy.Value[time.Duration]
+	adaptive   bool
+	unguarded  bool
+	facts      *facts // nil if nothing asks for them
 }
 
 // codeSet has one bit for each status code.
@@ -61,7 +67,7 @@ func (r *Retrier) compile(p policy.Method) (*method, error) {
 			}
 		}
 	}
-	return m, nil
+	return m, r.compileExtras(m, p)
 }
 
 func stated[T any](v policy.Value[T], otherwise T) T {

@@ -22,6 +22,7 @@ type config struct {
 	deadline policy.Value[time.Duration]
 	random   func() float64
 	logger   *slog.Logger
+	extras   extras
 }
 
 type option struct {
@@ -93,6 +94,9 @@ func (c *config) mend() error {
 	}
 	if c.deadline.Value <= 0 {
 		errs = append(errs, fmt.Errorf("retry.WithDefaultDeadline: %v is not positive; every call needs a deadline", c.deadline.Value))
+	}
+	if err := c.extras.mend(); err != nil {
+		errs = append(errs, err)
 	}
 	if c.random == nil {
 		errs = append(errs, errors.New("retry.WithRandom: the function is nil; leave the option out to use rand.Float64"))

@@ -19,6 +19,12 @@ const (
 	StopBudget StopReason = "budget"
 	// The server forbade another attempt.
 	StopPushback StopReason = "pushback"
+	// A caller above is itself trying again, and attempts would multiply.
+	StopUpstreamRetrying StopReason = "upstream_is_retrying"
+	// Too many attempts of the method failed of late, see [Breaker].
+	StopCircuitOpen StopReason = "circuit_open"
+	// Retries are switched off, see [Retrier.SetRetries].
+	StopSwitchedOff StopReason = "switched_off"
 	// The caller gave the call up.
 	StopCanceled StopReason = "canceled"
 	// The Retrier or the connection is closed.
@@ -39,7 +45,7 @@ func (r StopReason) outcome(attempts int) string {
 		return "not_retryable"
 	case StopCanceled:
 		return "cancelled"
-	case StopNotRetryable, StopDeadline, StopBudget, StopPushback, StopClosing:
+	case StopNotRetryable, StopDeadline, StopBudget, StopPushback, StopUpstreamRetrying, StopCircuitOpen, StopSwitchedOff, StopClosing:
 		return string(r)
 	default:
 		return string(r)
@@ -57,7 +63,7 @@ func (r StopReason) event() (name, reason string) {
 		return "retry.aborted", "pushback_negative"
 	case StopCanceled:
 		return "retry.aborted", "cancelled"
-	case StopOK, StopNotRetryable, StopNotIdempotent, StopDeadline, StopClosing:
+	case StopOK, StopNotRetryable, StopNotIdempotent, StopDeadline, StopUpstreamRetrying, StopCircuitOpen, StopSwitchedOff, StopClosing:
 		return "retry.aborted", string(r)
 	default:
 		return "retry.aborted", string(r)

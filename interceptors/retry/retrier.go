@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -26,9 +27,12 @@ type Retrier struct {
 	logger   *slog.Logger
 	budget   *bucket
 	mistakes error
+	extras   extras
+	off      atomic.Bool // retries and hedges, by SetRetries
 
 	latencies   sync.Map // of *latency, by the name of a described method
 	undescribed latency
+	facts       sync.Map // of *facts, by the name of a described method; the others share one
 
 	native   sync.Once // guards the warning about native retry
 	lifetime context.Context
@@ -40,6 +44,7 @@ func New(opts ...Option) *Retrier {
 	c := newConfig(opts)
 	r := &Retrier{mistakes: c.mend()}
 	r.table, r.deadline, r.random, r.logger = c.table, c.deadline, c.random, c.logger
+	r.extras = c.extras
 	r.budget = newBucket(c.budget)
 	r.view = policy.NewView(c.table, r.compile)
 	r.lifetime, r.close = context.WithCancel(context.Background())
@@ -83,7 +88,7 @@ func (r *Retrier) method(name string) (*method, error) {
 	m, err := r.view.Get(name)
 	switch {
 	case err == nil:
-		return m, nil
+		return m, m.admit()
 	case errors.Is(err, policy.ErrClosed):
 		last := status.New(codes.Canceled, "the Retrier is closed")
 		return nil, &Error{Reason: StopClosing, Last: last.Err(), status: last}

@@ -40,12 +40,13 @@ func (f *failure) cause() string {
 // try makes one attempt, which begins now. It returns nil if that succeeded.
 func (c *call) try(ctx context.Context, now time.Time) *failure {
 	c.attempts++
+	caller := ctx
 	ctx, this := attempt.NewContext(ctx, c.attempts, false, c.tried)
 	if c.attempts > 1 {
 		ctx = announce(ctx, c.attempts-1)
 		c.resetOptions()
 	}
-	until, cutting := c.until(now)
+	until, cutting := c.until(caller, now)
 	if cutting || c.limit != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, until)
@@ -54,27 +55,42 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 	err := c.invoker(ctx, c.method, c.req, c.reply, c.conn, c.options...)
 	end := time.Now()
 	if err == nil {
-		c.policy.latency.observe(end.Sub(now))
+		c.policy.succeeded(end.Sub(now))
 		c.retrier.budget.success(c.attempts > 1)
 		return nil
 	}
+	c.reached(this.Endpoint())
+	return c.failure(caller, this, err, now, end, until, cutting)
+}
+
+// failure makes the failure of an attempt that has ended, whose trailer is c.trailer.
+func (c *call) failure(caller context.Context, this *attempt.Attempt, err error, begun, end, until time.Time, cutting bool) *failure {
 	f := &failure{
-		err:         err,
-		status:      statusOf(err),
-		at:          end,
-		unprocessed: this.NeverSent() || rpcerr.Unprocessed(c.trailer),
+		err:    err,
+		status: statusOf(err),
+		at:     end,
+		// What else an operation did besides a call that never left is not known.
+		unprocessed: c.classify == nil && (this.NeverSent() || rpcerr.Unprocessed(c.trailer)),
 	}
 	// Compared by time, because the server's own timer may end the attempt a moment before ours does.
 	f.cut = cutting && interrupted(f.status.Code()) && !end.Before(until)
-	c.reached(this.Endpoint())
+	if f.cut {
+		c.policy.facts.atLeast(end.Sub(begun))
+	}
+	if caller.Err() == nil {
+		c.policy.facts.answered(end, f.status.Code())
+	}
 	return f
 }
 
 // until is when an attempt that begins now is ended, and whether that is its own timeout rather than the deadline of the
 // call. The last attempt has no timeout, since nothing would come after it.
-func (c *call) until(now time.Time) (at time.Time, cutting bool) {
-	limit := c.policy.perAttempt
-	if limit == 0 || c.attempts >= c.policy.attempts {
+func (c *call) until(ctx context.Context, now time.Time) (at time.Time, cutting bool) {
+	if c.attempts >= c.policy.attempts {
+		return c.deadline, false
+	}
+	limit := c.attemptTimeout(ctx)
+	if limit == 0 {
 		return c.deadline, false
 	}
 	if at = now.Add(limit); at.Before(c.deadline) {
@@ -86,6 +102,11 @@ func (c *call) until(now time.Time) (at time.Time, cutting bool) {
 // reached keeps the endpoint of the attempt that has ended.
 func (c *call) reached(endpoint string) {
 	c.endpoints = append(c.endpoints, endpoint)
+	c.avoid(endpoint)
+}
+
+// avoid keeps an endpoint for later attempts to see.
+func (c *call) avoid(endpoint string) {
 	if endpoint != "" && !slices.Contains(c.tried, endpoint) {
 		c.tried = append(c.tried, endpoint)
 	}

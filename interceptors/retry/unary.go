@@ -52,9 +52,12 @@ type call struct {
 	endpoints []string // by attempt
 	tried     []string // endpoints, each once
 
-	trailer metadata.MD // of the last attempt
-	options []grpc.CallOption
-	room    [6]grpc.CallOption // for options, so that most calls need no further memory
+	trailer   metadata.MD         // of the last attempt
+	forbidden bool                // a server has said so, while others were out
+	kept      bool                // req is the call's own
+	classify  func(error) Verdict // nil for gRPC
+	options   []grpc.CallOption
+	room      [6]grpc.CallOption // for options, so that most calls need no further memory
 }
 
 func (r *Retrier) unary(ctx context.Context, w wire, opts []grpc.CallOption) error {
@@ -85,7 +88,7 @@ func (c *call) setDeadline(ctx context.Context, now time.Time) {
 // run makes attempts until one succeeds or there is a reason to stop.
 func (c *call) run(ctx context.Context, now time.Time) error {
 	for {
-		f := c.try(ctx, now)
+		f := c.next(ctx, now)
 		if f == nil {
 			c.showEnd(ctx, StopOK)
 			return nil
@@ -109,5 +112,5 @@ func (c *call) failed(f *failure, stop StopReason) error {
 	if c.over {
 		st = endStatus(stop, c.attempts, c.limit, c.last)
 	}
-	return &Error{Attempts: c.attempts, Reason: stop, Last: c.last, Endpoints: c.endpoints, status: st}
+	return &Error{Attempts: c.attempts, Reason: stop, Last: c.last, Endpoints: c.endpoints, status: st, foreign: c.classify != nil && !c.over}
 }

@@ -1,0 +1,61 @@
+package retry
+
+import (
+	"context"
+
+	"github.com/parley-rpc/parley/policy"
+)
+
+// extras are the options beyond plain retries.
+type extras struct {
+	endpoints func() int // nil if nobody knows
+	adaptive  bool
+	breaker   *Breaker // nil for none
+	unguarded []string
+	guardOff  bool
+}
+
+func (e *extras) mend() error {
+	if e.breaker == nil {
+		return nil
+	}
+	err := e.breaker.check()
+	if err != nil {
+		e.breaker = nil
+	}
+	return err
+}
+
+// compileExtras adds to m what is beyond plain retries.
+func (r *Retrier) compileExtras(m *method, p policy.Method) error {
+	m.unguarded = r.extras.unguards(p.Name)
+	// To cut an attempt short whose method cannot be repeated would only make its call fail.
+	m.adaptive = r.extras.adaptive && m.repeatable && m.attempts > 1
+	err := compileHedge(m, p)
+	if m.adaptive || r.extras.breaker != nil || m.hedges > 0 && !m.hedgeDelay.Stated() {
+		m.facts = r.factsOf(p)
+	}
+	return err
+}
+
+// SetRetries switches all retries and hedges of the Retrier off, or on again: a switch for the operator of a service
+// that is in trouble. Calls then have one attempt, and those that would have had another end with the reason
+// switched_off. Deadlines hold as before. It takes effect at once, and is on at first.
+func (r *Retrier) SetRetries(on bool) { r.off.Store(!on) }
+
+// Retries tells whether retries and hedges are switched on.
+func (r *Retrier) Retries() bool { return !r.off.Load() }
+
+// barred tells why there would be no other attempt, whatever became of this one.
+func (c *call) barred(ctx context.Context) StopReason {
+	switch {
+	case c.retrier.off.Load():
+		return StopSwitchedOff
+	case !c.policy.unguarded && repeated(ctx):
+		return StopUpstreamRetrying
+	case c.policy.facts.open():
+		return StopCircuitOpen
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,102 @@
+package retry
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/parley-rpc/parley/attempt"
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+// UnaryServerInterceptor keeps retries from multiplying along a chain of services. A request that is itself a retry or
+// a hedge (it carries grpc-previous-rpc-attempts) marks the handler's context, and calls that a Retrier makes on such a
+// context have one attempt only. When the handler returns an error that came out of a call which has given up, or would
+// not be retried for that mark, the answer carries the trailer grpc-retry-pushback-ms: -1, and no caller above tries
+// again (gRFC A6). A handler that makes a new error of the call's, and does not wrap it, says nothing.
+//
+// It belongs inside of everything that turns a handler's errors into statuses.
+func UnaryServerInterceptor(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	reply, err := handler(markRepeated(ctx), req)
+	giveUp(ctx, err)
+	return reply, err
+}
+
+// StreamServerInterceptor is [UnaryServerInterceptor] for streams.
+func StreamServerInterceptor(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	ctx, inner := stream.Context(), stream
+	if marked := markRepeated(ctx); marked != ctx {
+		inner = &repeatedStream{stream, marked}
+	}
+	err := handler(srv, inner)
+	giveUp(ctx, err)
+	return err
+}
+
+// WithoutChainGuard retries calls of the methods ("/pkg.Service/Method") even while the caller above is itself retrying,
+// and of all methods if none is named. Attempts then multiply with each such hop.
+func WithoutChainGuard(methods ...string) Option {
+	return option{"retry.WithoutChainGuard(" + strings.Join(methods, ", ") + ")", func(c *config) {
+		c.extras.unguarded = append(c.extras.unguarded, methods...)
+		c.extras.guardOff = c.extras.guardOff || len(methods) == 0
+	}}
+}
+
+func (e *extras) unguards(method string) bool {
+	return e.guardOff || slices.Contains(e.unguarded, method)
+}
+
+type repeatedStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s *repeatedStream) Context() context.Context { return s.ctx }
+
+type repeatedKey struct{}
+
+// markRepeated returns ctx itself if the request is nobody's second attempt. A number that cannot be read is taken for
+// one, because the harm of a retry that is left out is the smaller one.
+func markRepeated(ctx context.Context) context.Context {
+	for _, number := range metadata.ValueFromIncomingContext(ctx, previousAttemptsKey) {
+		if number != "0" {
+			return context.WithValue(ctx, repeatedKey{}, true)
+		}
+	}
+	return ctx
+}
+
+// repeated tells whether something above is trying again already: a service that called this one, or a call or [Do]
+// of this process within which ctx is used.
+func repeated(ctx context.Context) bool {
+	return ctx.Value(repeatedKey{}) != nil || attempt.FromContext(ctx).Number() > 1
+}
+
+func giveUp(ctx context.Context, err error) {
+	if err != nil && gaveUp(err) {
+		_ = rpcerr.SetPushback(ctx, -1) // fails only if the answer has already been sent
+	}
+}
+
+// gaveUp tells whether err came out of a call that another attempt from above could only multiply. A call that was
+// allowed one attempt has not tried again, and leaves that to those above.
+func gaveUp(err error) bool {
+	failed, ok := errors.AsType[*Error](err)
+	if !ok {
+		return false
+	}
+	switch failed.Reason {
+	case StopAttemptsExhausted:
+		return failed.Attempts > 1
+	case StopBudget, StopPushback, StopUpstreamRetrying, StopCircuitOpen:
+		return true
+	case StopOK, StopNotRetryable, StopNotIdempotent, StopDeadline, StopSwitchedOff, StopCanceled, StopClosing:
+		return false
+	default:
+		return false
+	}
+}

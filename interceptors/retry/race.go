@@ -1,0 +1,189 @@
+package retry
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+
+	"github.com/parley-rpc/parley/attempt"
+)
+
+// race is attempts of one call that are out at the same time. The first success ends it. A failure that could be retried
+// never beats an attempt that is still out: it sends the next hedge at once. Any other failure is an answer, and ends the
+// race too (gRFC A6).
+type race struct {
+	*call
+	ctx     context.Context
+	results chan *racer
+	out     []*racer
+}
+
+// racer is one attempt of a race, with memory of its own for all that gRPC writes. Its goroutine sends it to the race
+// when it has ended; one that was abandoned then becomes garbage.
+type racer struct {
+	number       int
+	this         *attempt.Attempt
+	begun, until time.Time
+	cutting      bool
+	cancel       context.CancelFunc
+
+	reply   any
+	header  metadata.MD
+	trailer metadata.MD
+	peer    peer.Peer
+
+	err error
+	end time.Time
+}
+
+// race makes an attempt, and others beside it while it takes longer than delay. It returns nil if one succeeded, and
+// otherwise the failure of the one that ended it.
+func (c *call) race(ctx context.Context, now time.Time, delay time.Duration) *failure {
+	r := &race{call: c, ctx: ctx, results: make(chan *racer, c.policy.attempts)}
+	defer r.abandon(c.keepRequest())
+	r.start(now, false)
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	for {
+		select {
+		case x := <-r.results:
+			x.cancel()
+			r.out = slices.DeleteFunc(r.out, func(o *racer) bool { return o == x })
+			if x.err == nil {
+				r.win(x)
+				return nil
+			}
+			f := r.lose(x)
+			if !c.retryable(f) || len(r.out) == 0 {
+				c.deliver(x)
+				return f
+			}
+			c.last = f.err
+			if r.heed(f) {
+				timer.Reset(max(f.hint.pushback.Wait, f.hint.wait))
+			} else {
+				timer.Stop()
+			}
+		case <-timer.C:
+			if r.hedge(time.Now()) {
+				timer.Reset(delay)
+			}
+		}
+	}
+}
+
+// start begins an attempt.
+func (r *race) start(now time.Time, hedge bool) {
+	c := r.call
+	c.attempts++
+	c.endpoints = append(c.endpoints, "")
+	ctx, this := attempt.NewContext(r.ctx, c.attempts, hedge, c.tried)
+	if c.attempts > 1 {
+		ctx = announce(ctx, c.attempts-1)
+	}
+	x := &racer{number: c.attempts, this: this, begun: now, reply: another(c.reply)}
+	x.until, x.cutting = c.until(r.ctx, now)
+	ctx, x.cancel = context.WithDeadline(ctx, x.until)
+	options := x.own(c.options)
+	invoker, method, req, conn := c.invoker, c.method, c.req, c.conn
+	r.out = append(r.out, x)
+	results := r.results
+	go func() { // ends with its context, which the call ends
+		x.err = invoker(ctx, method, req, x.reply, conn, options...)
+		x.end = time.Now()
+		results <- x // has room for all attempts
+	}()
+}
+
+// hedge begins another attempt beside those that are out, if that may be.
+func (r *race) hedge(now time.Time) bool {
+	c := r.call
+	if c.forbidden || c.attempts >= c.policy.attempts || len(r.out) > c.policy.hedges || !c.hasTime(now) ||
+		c.retrier.lifetime.Err() != nil || r.ctx.Err() != nil || c.barred(r.ctx) != "" || !c.retrier.budget.withdraw() {
+		return false
+	}
+	c.showHedge(r.ctx, now.Sub(r.out[len(r.out)-1].begun))
+	r.start(now, true)
+	return true
+}
+
+// heed tells whether the server allows another hedge, after a failure while others are out.
+func (r *race) heed(f *failure) bool {
+	if f.hint.pushback.Said {
+		r.showPushback(r.ctx, f)
+	}
+	if f.hint.pushback.Stop {
+		r.retrier.budget.drain()
+		r.forbidden = true
+	}
+	return !r.forbidden
+}
+
+// win takes over what the attempt brought.
+func (r *race) win(x *racer) {
+	r.policy.succeeded(x.end.Sub(x.begun))
+	for _, o := range r.out {
+		r.policy.facts.atLeast(x.end.Sub(o.begun))
+	}
+	r.retrier.budget.success(x.number > 1)
+	take(r.reply, x.reply)
+	r.deliver(x)
+}
+
+// lose makes the failure of an attempt.
+func (r *race) lose(x *racer) *failure {
+	c := r.call
+	c.trailer = x.trailer
+	endpoint := x.this.Endpoint()
+	c.endpoints[x.number-1] = endpoint
+	c.avoid(endpoint)
+	return c.failure(r.ctx, x.this, x.err, x.begun, x.end, x.until, x.cutting)
+}
+
+// abandon ends the attempts that are still out. Only if they share memory with the caller it waits for them.
+func (r *race) abandon(detached bool) {
+	for _, x := range r.out {
+		x.cancel()
+	}
+	if !detached {
+		for range r.out {
+			<-r.results
+		}
+	}
+}
+
+// own makes the options of the attempt: those of the call, except that what gRPC writes stays with the attempt.
+func (x *racer) own(options []grpc.CallOption) []grpc.CallOption {
+	owned := make([]grpc.CallOption, 0, len(options)+1)
+	for _, o := range options {
+		switch o.(type) {
+		case grpc.HeaderCallOption:
+			owned = append(owned, grpc.Header(&x.header))
+		case grpc.TrailerCallOption:
+			owned = append(owned, grpc.Trailer(&x.trailer))
+		case grpc.PeerCallOption:
+			owned = append(owned, grpc.Peer(&x.peer))
+		default:
+			owned = append(owned, o)
+		}
+	}
+	return slices.Clip(owned)
+}
+
+// deliver writes what gRPC told the attempt to where the caller wants it.
+func (c *call) deliver(x *racer) {
+	for _, o := range c.options {
+		switch o := o.(type) {
+		case grpc.HeaderCallOption:
+			*o.HeaderAddr = x.header
+		case grpc.TrailerCallOption:
+			*o.TrailerAddr = x.trailer
+		case grpc.PeerCallOption:
+			*o.PeerAddr = x.peer
+		}
+	}
+}
