@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/parley-rpc/parley/attempt"
+	"github.com/parley-rpc/parley/interceptors/retry"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -93,6 +94,7 @@ func (s *Server) chain() []serverStep {
 	}
 	return append(steps,
 		serverAt("deadline, hop guard", s.guardUnary, s.guardStream),
+		serverAt("chain guard", retry.UnaryServerInterceptor, retry.StreamServerInterceptor),
 		s.userStep(),
 	)
 }

@@ -129,7 +129,7 @@ func TestTheChainRunsInTheOrderThatDescribePrints(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, want := range []string{
-			"span > recovery > authenticate, authorize > deadline, hop guard > [Handler] > handler",
+			"span > recovery > authenticate, authorize > deadline, hop guard > chain guard > [Handler] > handler",
 			"call span > [Call] > deadline, retry > attempt span > [Attempt] > auth > wire",
 		} {
 			if !strings.Contains(text.String(), want) {

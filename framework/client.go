@@ -45,8 +45,11 @@ type channel struct {
 	conn    *grpc.ClientConn
 	retrier *retry.Retrier
 	auth    *auth.Channel
-	unary   grpc.UnaryInvoker
-	stream  grpc.Streamer
+
+	unfollow func() // ends the subscription of the endpoints, nil without one
+
+	unary  grpc.UnaryInvoker
+	stream grpc.Streamer
 }
 
 var _ grpc.ClientConnInterface = (*Client)(nil)
@@ -110,6 +113,9 @@ func (c *Client) close() error {
 	ch := c.open.Swap(nil)
 	if ch == nil {
 		return nil
+	}
+	if ch.unfollow != nil {
+		ch.unfollow()
 	}
 	return errors.Join(ch.retrier.Close(), ch.conn.Close())
 }

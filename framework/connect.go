@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/balancer"
 	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/health" // client-side health checking of the round_robin policy
 
+	"github.com/parley-rpc/parley/discovery"
 	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 	"github.com/parley-rpc/parley/discovery/grpcresolver"
 	"github.com/parley-rpc/parley/interceptors/retry"
@@ -20,7 +23,8 @@ const discoveryScheme = "parley"
 
 // connect makes the connection, which dials when it is first used, and the chain in front of it.
 func (c *Client) connect() (*channel, error) {
-	ch := &channel{retrier: c.makeRetrier()}
+	ch := &channel{}
+	ch.retrier = c.makeRetrier(c.followEndpoints(ch)...)
 	options := []grpc.DialOption{
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
@@ -51,8 +55,20 @@ func (c *Client) connect() (*channel, error) {
 	return ch, nil
 }
 
-func (c *Client) makeRetrier() *retry.Retrier {
-	options := []retry.Option{retry.WithPolicy(c.app.parts.table), retry.WithLogger(c.app.parts.logger.With(slog.String("client", c.name)))}
+// followEndpoints lets the retrier know how many endpoints the service has in discovery: a service of one is not hedged.
+func (c *Client) followEndpoints(ch *channel) []retry.Option {
+	if !c.inDiscovery() {
+		return nil
+	}
+	var endpoints atomic.Int64
+	ch.unfollow = c.app.parts.registry.Subscribe(strings.TrimPrefix(c.effectiveTarget(), discoveryScheme+":///"), func(s discovery.State) {
+		endpoints.Store(int64(len(s.Instances)))
+	})
+	return []retry.Option{retry.WithEndpoints(func() int { return int(endpoints.Load()) })}
+}
+
+func (c *Client) makeRetrier(more ...retry.Option) *retry.Retrier {
+	options := append(more, retry.WithPolicy(c.app.parts.table), retry.WithLogger(c.app.parts.logger.With(slog.String("client", c.name))))
 	if c.retryBudgetStated() {
 		conf, budget := c.config().GetRetryBudget(), retry.DefaultBudget()
 		if conf.Ratio != nil {

@@ -66,7 +66,7 @@ func ExampleApp_Describe() {
 	// identity none: WithInsecureDev
 	//
 	// server 127.0.0.1:8443 as orders
-	//   chain: span > recovery > deadline, hop guard > [Handler] > handler
+	//   chain: span > recovery > deadline, hop guard > chain guard > [Handler] > handler
 	//   /shop.payments.v1.PaymentsService/GetQuote (unary)
 	//     idempotency          no side effects  proto shop/payments/v1/payments.proto: PaymentsService/GetQuote
 	//     access               peers            proto shop/payments/v1/payments.proto: PaymentsService

@@ -88,7 +88,7 @@ func (k *breaker) observe(now time.Time, failed bool) {
 		switch held := uint32(old >> 32); {
 		case held == n:
 			failures, all = old>>16&math.MaxUint16, old&math.MaxUint16
-		case int32(held-n) > 0: // somebody is already a whole window further
+		case int32(held-n) > 0: //nolint:gosec // the difference of two moments that may wrap: somebody is already a whole window further
 			return
 		}
 		if all == math.MaxUint16 {

@@ -90,7 +90,7 @@ func TestDo(t *testing.T) {
 				}
 				last := tt.errs[n-1]
 				stopped(t, err, codes.Unknown, tt.reason, tt.attempts)
-				if got != "" || !errors.Is(err, last) || !strings.HasPrefix(err.Error(), last.Error()+" (") {
+				if got != "" || !errors.Is(err, last) || !strings.HasPrefix(err.Error(), last.Error()) {
 					t.Errorf("got %q and %v, want nothing and the last error", got, err)
 				}
 			})

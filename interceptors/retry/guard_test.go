@@ -15,10 +15,10 @@ import (
 )
 
 // hop is the handler of a service that calls the next one, with the chain guard in its server.
-func hop(next *grpc.ClientConn, method string) handler {
+func hop(next *grpc.ClientConn) handler {
 	return func(ctx context.Context, _ int) error {
 		_, err := retry.UnaryServerInterceptor(ctx, nil, nil, func(ctx context.Context, _ any) (any, error) {
-			_, err := call(ctx, next, method)
+			_, err := call(ctx, next, readMethod)
 			if err != nil {
 				return nil, fmt.Errorf("asking the next service: %w", err)
 			}
@@ -40,8 +40,8 @@ func TestScenario23ThreeHops(t *testing.T) {
 					s.hedges, s.hedgeDelay = 1, 10*ms
 				}
 				d := newLab(t, steps(uncut, step{after: ms, code: codes.Unavailable}))
-				c := newLab(t, hop(d.dial(t, newRetrier(t, readMethod, s)), readMethod))
-				b := newLab(t, hop(c.dial(t, newRetrier(t, readMethod, s)), readMethod))
+				c := newLab(t, hop(d.dial(t, newRetrier(t, readMethod, s))))
+				b := newLab(t, hop(c.dial(t, newRetrier(t, readMethod, s))))
 				var trailer metadata.MD
 				_, err := call(t.Context(), b.dial(t, newRetrier(t, readMethod, s)), readMethod, grpc.Trailer(&trailer))
 				stopped(t, err, codes.Unavailable, retry.StopPushback, 1)
@@ -76,11 +76,8 @@ func TestScenario24NoRetryBelowARetriedCall(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				below := newLab(t, always(codes.Unavailable))
 				r := newRetrier(t, readMethod, terms{attempts: 3}, tt.opts...)
-				service := newLab(t, hop(below.dial(t, r), readMethod))
-				ctx := t.Context()
-				for _, n := range tt.previous {
-					ctx = metadata.AppendToOutgoingContext(ctx, "grpc-previous-rpc-attempts", n)
-				}
+				service := newLab(t, hop(below.dial(t, r)))
+				ctx := metadata.NewOutgoingContext(t.Context(), metadata.MD{"grpc-previous-rpc-attempts": tt.previous})
 				var trailer metadata.MD
 				_, err := call(ctx, service.dialPlain(t), readMethod, grpc.Trailer(&trailer))
 				if status.Code(err) != codes.Unavailable || len(trailer.Get("grpc-retry-pushback-ms")) != 1 {
@@ -95,7 +92,7 @@ func TestScenario24NoRetryBelowARetriedCall(t *testing.T) {
 func TestNoHedgeBelowARetriedCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		below := newLab(t, steps(uncut, step{after: 100 * ms}))
-		service := newLab(t, hop(below.dial(t, newRetrier(t, readMethod, terms{hedges: 1, hedgeDelay: 20 * ms})), readMethod))
+		service := newLab(t, hop(below.dial(t, newRetrier(t, readMethod, terms{hedges: 1, hedgeDelay: 20 * ms}))))
 		ctx := metadata.AppendToOutgoingContext(t.Context(), "grpc-previous-rpc-attempts", "1")
 		if _, err := call(ctx, service.dialPlain(t), readMethod); err != nil {
 			t.Fatal(err)
@@ -124,7 +121,7 @@ func TestGiveUpSignal(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				below := newLab(t, tt.script)
 				cc := below.dial(t, newRetrier(t, readMethod, tt.terms, tt.opts...))
-				service := newLab(t, hop(cc, readMethod))
+				service := newLab(t, hop(cc))
 				service.watch = func(_ context.Context, stream grpc.ServerStream) error {
 					return retry.StreamServerInterceptor(nil, stream, nil, func(_ any, stream grpc.ServerStream) error {
 						_, err := call(stream.Context(), cc, readMethod)
