@@ -126,3 +126,32 @@ func ExampleWithPolicy() {
 	fmt.Println(err)
 	// Output: rpc error: code = Unavailable desc = the disk is full (1 attempt: deadline)
 }
+
+// Any other I/O is tried again by the same rules, from the same budget.
+func ExampleDo() {
+	retrier := retry.New()
+	defer func() { _ = retrier.Close() }()
+	stock, err := retrier.Operation("read stock", retry.OperationPolicy{
+		Idempotency:    policy.NoSideEffects,
+		Deadline:       time.Second,
+		InitialBackoff: time.Millisecond,
+		Classify: func(err error) retry.Verdict {
+			return retry.Verdict{Retryable: errors.Is(err, errLocked)}
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	asked := 0
+	n, err := retry.Do(context.Background(), stock, func(context.Context) (int, error) {
+		if asked++; asked == 1 {
+			return 0, errLocked
+		}
+		return 7, nil
+	})
+	fmt.Println(n, err, "after asking", asked, "times")
+	// Output:
+	// 7 <nil> after asking 2 times
+}
+
+var errLocked = errors.New("the table is locked")
