@@ -24,4 +24,6 @@ const (
 	maxBudgetMax = 1e6
 	// What an attempt is assumed to take at least, when the deadline is weighed.
 	minAttempt = 5 * time.Millisecond
+	// The most characters that an idempotency key may have.
+	maxKeyLength = 255
 )

@@ -22,6 +22,7 @@ type config struct {
 	deadline policy.Value[time.Duration]
 	random   func() float64
 	logger   *slog.Logger
+	keyed    []string
 }
 
 type option struct {
@@ -101,5 +102,6 @@ func (c *config) mend() error {
 		errs = append(errs, errors.New("retry.WithLogger: the logger is nil; leave the option out to log nothing"))
 		c.logger = slog.New(slog.DiscardHandler)
 	}
+	errs = append(errs, c.checkKeyed())
 	return errors.Join(errs...)
 }

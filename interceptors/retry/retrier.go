@@ -25,6 +25,7 @@ type Retrier struct {
 	random   func() float64
 	logger   *slog.Logger
 	budget   *bucket
+	keyed    []string // methods whose calls carry a key, as WithKeyedMethods has them
 	mistakes error
 
 	latencies   sync.Map // of *latency, by the name of a described method
@@ -39,7 +40,7 @@ type Retrier struct {
 func New(opts ...Option) *Retrier {
 	c := newConfig(opts)
 	r := &Retrier{mistakes: c.mend()}
-	r.table, r.deadline, r.random, r.logger = c.table, c.deadline, c.random, c.logger
+	r.table, r.deadline, r.random, r.logger, r.keyed = c.table, c.deadline, c.random, c.logger, c.keyed
 	r.budget = newBucket(c.budget)
 	r.view = policy.NewView(c.table, r.compile)
 	r.lifetime, r.close = context.WithCancel(context.Background())
@@ -85,11 +86,15 @@ func (r *Retrier) method(name string) (*method, error) {
 	case err == nil:
 		return m, nil
 	case errors.Is(err, policy.ErrClosed):
-		last := status.New(codes.Canceled, "the Retrier is closed")
-		return nil, &Error{Reason: StopClosing, Last: last.Err(), status: last}
+		return nil, closedError()
 	default:
 		return nil, refusal(err)
 	}
+}
+
+func closedError() error {
+	last := status.New(codes.Canceled, "the Retrier is closed")
+	return &Error{Reason: StopClosing, Last: last.Err(), status: last}
 }
 
 func refusal(err error) error {

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/parley-rpc/parley/interceptors/retry/internal/operation"
 	"github.com/parley-rpc/parley/policy"
 )
 
@@ -18,12 +19,12 @@ import (
 // Its errors are [*Error], or [*rpcerr.Error] with the reason CONFIGURATION_INVALID if the Retrier or the policy of the
 // method is configured wrongly.
 func (r *Retrier) UnaryClientInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	return r.unary(ctx, wire{method, req, reply, cc, invoker, false}, opts)
+	return r.unary(ctx, wire{method, req, reply, cc, invoker, false, nil}, opts)
 }
 
 // dialledUnary is UnaryClientInterceptor for a channel that was dialled with DialOptions.
 func (r *Retrier) dialledUnary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	return r.unary(ctx, wire{method, req, reply, cc, invoker, true}, opts)
+	return r.unary(ctx, wire{method, req, reply, cc, invoker, true, nil}, opts)
 }
 
 // wire is where the attempts of a call go.
@@ -33,6 +34,7 @@ type wire struct {
 	conn       *grpc.ClientConn
 	invoker    grpc.UnaryInvoker
 	nativeOff  bool // gRPC's own retry is known to be off
+	operate    operation.Try // what an attempt is, if it is not an RPC
 }
 
 // call is one call and its attempts. One goroutine uses it.
@@ -59,6 +61,10 @@ type call struct {
 
 func (r *Retrier) unary(ctx context.Context, w wire, opts []grpc.CallOption) error {
 	m, err := r.method(w.method)
+	if err != nil {
+		return finish(opts, err)
+	}
+	ctx, err = withKey(ctx, m)
 	if err != nil {
 		return finish(opts, err)
 	}
