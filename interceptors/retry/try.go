@@ -46,7 +46,12 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 		c.resetOptions()
 	}
 	until, cutting := c.until(now)
-	err := c.send(ctx, until, cutting)
+	if cutting || c.limit != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, until)
+		defer cancel()
+	}
+	err := c.invoker(ctx, c.method, c.req, c.reply, c.conn, c.options...)
 	end := time.Now()
 	if err == nil {
 		c.policy.latency.observe(end.Sub(now))
@@ -63,19 +68,6 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 	f.cut = cutting && interrupted(f.status.Code()) && !end.Before(until)
 	c.reached(this.Endpoint())
 	return f
-}
-
-// send does what an attempt is, and ends it in time.
-func (c *call) send(ctx context.Context, until time.Time, cutting bool) error {
-	if c.operate != nil {
-		return c.perform(ctx, until)
-	}
-	if cutting || c.limit != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, until)
-		defer cancel()
-	}
-	return c.invoker(ctx, c.method, c.req, c.reply, c.conn, c.options...)
 }
 
 // until is when an attempt that begins now is ended, and whether that is its own timeout rather than the deadline of the

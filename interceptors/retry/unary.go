@@ -7,7 +7,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
-	"github.com/parley-rpc/parley/interceptors/retry/internal/operation"
 	"github.com/parley-rpc/parley/policy"
 )
 
@@ -19,12 +18,12 @@ import (
 // Its errors are [*Error], or [*rpcerr.Error] with the reason CONFIGURATION_INVALID if the Retrier or the policy of the
 // method is configured wrongly.
 func (r *Retrier) UnaryClientInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	return r.unary(ctx, wire{method, req, reply, cc, invoker, false, nil}, opts)
+	return r.unary(ctx, wire{method, req, reply, cc, invoker, false}, opts)
 }
 
 // dialledUnary is UnaryClientInterceptor for a channel that was dialled with DialOptions.
 func (r *Retrier) dialledUnary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	return r.unary(ctx, wire{method, req, reply, cc, invoker, true, nil}, opts)
+	return r.unary(ctx, wire{method, req, reply, cc, invoker, true}, opts)
 }
 
 // wire is where the attempts of a call go.
@@ -34,7 +33,6 @@ type wire struct {
 	conn       *grpc.ClientConn
 	invoker    grpc.UnaryInvoker
 	nativeOff  bool // gRPC's own retry is known to be off
-	operate    operation.Try // what an attempt is, if it is not an RPC
 }
 
 // call is one call and its attempts. One goroutine uses it.
