@@ -40,4 +40,6 @@ const (
 	minBreakerWindow = 100 * time.Millisecond
 	// The longest window of a breaker.
 	maxBreakerWindow = time.Hour
+	// The most characters that an idempotency key may have.
+	maxKeyLength = 255
 )

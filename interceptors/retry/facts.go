@@ -72,7 +72,8 @@ func (f *facts) answered(at time.Time, code codes.Code) {
 }
 
 // unwell are the codes that speak against the service. All others are answers of a service that works.
-var unwell = setOf(codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted, codes.Internal, codes.Unknown, codes.DataLoss)
+const unwell codeSet = 1<<codes.Unavailable | 1<<codes.DeadlineExceeded | 1<<codes.ResourceExhausted | 1<<codes.Internal |
+	1<<codes.Unknown | 1<<codes.DataLoss
 
 // open tells whether the breaker holds retries and hedges back.
 func (f *facts) open() bool { return f != nil && f.breaker != nil && f.breaker.open(time.Now()) }

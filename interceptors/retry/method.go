@@ -19,6 +19,7 @@ type method struct {
 	perAttempt     time.Duration // 0 for none
 	codes          codeSet
 	repeatable     bool
+	keyed          bool // the server deduplicates its calls by key
 	latency        *latency
 
 	hedges     int // at once, beside the first; 0 for none
@@ -51,6 +52,7 @@ func (r *Retrier) compile(p policy.Method) (*method, error) {
 		perAttempt:     stated(p.Retry.PerAttemptTimeout, 0),
 		codes:          setOf(codes.Unavailable, codes.ResourceExhausted),
 		repeatable:     p.Idempotency.Value != policy.IdempotencyUnknown,
+		keyed:          r.isKeyed(p),
 		latency:        r.latencyOf(p),
 	}
 	// A first bound that was stated alone raises the cap, and a cap that was stated alone lowers the first bound.

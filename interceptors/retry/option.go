@@ -23,6 +23,7 @@ type config struct {
 	random   func() float64
 	logger   *slog.Logger
 	extras   extras
+	keyed    []string
 }
 
 type option struct {
@@ -105,5 +106,6 @@ func (c *config) mend() error {
 		errs = append(errs, errors.New("retry.WithLogger: the logger is nil; leave the option out to log nothing"))
 		c.logger = slog.New(slog.DiscardHandler)
 	}
+	errs = append(errs, c.checkKeyed())
 	return errors.Join(errs...)
 }

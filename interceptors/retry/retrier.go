@@ -26,6 +26,7 @@ type Retrier struct {
 	random   func() float64
 	logger   *slog.Logger
 	budget   *bucket
+	keyed    []string // methods whose calls carry a key, as WithKeyedMethods has them
 	mistakes error
 	extras   extras
 	off      atomic.Bool // retries and hedges, by SetRetries
@@ -43,7 +44,7 @@ type Retrier struct {
 func New(opts ...Option) *Retrier {
 	c := newConfig(opts)
 	r := &Retrier{mistakes: c.mend()}
-	r.table, r.deadline, r.random, r.logger = c.table, c.deadline, c.random, c.logger
+	r.table, r.deadline, r.random, r.logger, r.keyed = c.table, c.deadline, c.random, c.logger, c.keyed
 	r.extras = c.extras
 	r.budget = newBucket(c.budget)
 	r.view = policy.NewView(c.table, r.compile)
@@ -90,11 +91,15 @@ func (r *Retrier) method(name string) (*method, error) {
 	case err == nil:
 		return m, m.admit()
 	case errors.Is(err, policy.ErrClosed):
-		last := status.New(codes.Canceled, "the Retrier is closed")
-		return nil, &Error{Reason: StopClosing, Last: last.Err(), status: last}
+		return nil, closedError()
 	default:
 		return nil, refusal(err)
 	}
+}
+
+func closedError() error {
+	last := status.New(codes.Canceled, "the Retrier is closed")
+	return &Error{Reason: StopClosing, Last: last.Err(), status: last}
 }
 
 func refusal(err error) error {

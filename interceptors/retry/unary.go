@@ -65,6 +65,10 @@ func (r *Retrier) unary(ctx context.Context, w wire, opts []grpc.CallOption) err
 	if err != nil {
 		return finish(opts, err)
 	}
+	ctx, err = withKey(ctx, m)
+	if err != nil {
+		return finish(opts, err)
+	}
 	now := time.Now()
 	c := &call{wire: w, retrier: r, policy: m}
 	c.takeOptions(opts)
