@@ -48,7 +48,7 @@ Still running; stop with Ctrl-C. Try:
       %s shop.payments.v1.PaymentsService/GetQuote
   the same call without the token is refused.
 
-  spans in an OTLP backend: start this with OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317
+  spans in an OTLP backend: start this with OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318
 `, s.options.adminAddr, s.options.adminAddr, tokenLifetime, cert.authority, tokenFile, addr, cert.authority, tokenFile, addr)
 	keepCalling(ctx, s)
 	return nil
