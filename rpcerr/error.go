@@ -16,7 +16,8 @@ type Error struct {
 	Reason Reason
 	// Message is its public message. It must not depend on why a credential was refused.
 	Message string
-	// Cause is what really happened, for logs. It never leaves the process through a status. May be nil.
+	// Cause is what really happened, for logs, which print it themselves: it may hold what a peer wrote, and neither the
+	// status nor the text of the error shows it. May be nil.
 	Cause error
 }
 
@@ -25,14 +26,9 @@ func New(code codes.Code, reason Reason, message string, cause error) *Error {
 	return &Error{Code: code, Reason: reason, Message: message, Cause: cause}
 }
 
-// Error is the full text with the cause, for the logs of this process.
-func (e *Error) Error() string {
-	text := string(e.Reason) + ": " + e.Message
-	if e.Cause != nil {
-		text += ": " + e.Cause.Error()
-	}
-	return text
-}
+// Error is the public text. It leaves the cause out because gRPC makes the text of an error that wraps this one into the
+// message of a status.
+func (e *Error) Error() string { return string(e.Reason) + ": " + e.Message }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }

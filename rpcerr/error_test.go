@@ -3,6 +3,7 @@ package rpcerr_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -15,11 +16,14 @@ import (
 func TestErrorShowsItsReasonAndHidesItsCause(t *testing.T) {
 	cause := errors.New("kid 7f3a is revoked")
 	err := rpcerr.New(codes.Unauthenticated, rpcerr.CredentialsInvalid, "the credential is not good", cause)
-	if want := "CREDENTIALS_INVALID: the credential is not good: kid 7f3a is revoked"; err.Error() != want {
+	if want := "CREDENTIALS_INVALID: the credential is not good"; err.Error() != want {
 		t.Errorf("the text is %q, want %q", err, want)
 	}
 	if !errors.Is(err, rpcerr.CredentialsInvalid) || errors.Is(err, rpcerr.CredentialsExpired) || !errors.Is(err, cause) {
 		t.Error("the error does not match its reason and its cause, and nothing else")
+	}
+	if wrapped := status.Convert(fmt.Errorf("asking: %w", err)); strings.Contains(wrapped.Message(), "7f3a") {
+		t.Errorf("the status of an error that wraps it shows the cause: %v", wrapped)
 	}
 	st := status.Convert(err)
 	if st.Code() != codes.Unauthenticated || st.Message() != "the credential is not good" {

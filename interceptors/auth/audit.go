@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -19,7 +20,7 @@ func (i *Identity) auditHandshake(ctx context.Context, l *link, remote string) {
 // auditRefusal reports a handshake that failed. One that just broke off is worth a look only to those who look closely:
 // anyone can cause any number of them.
 func (i *Identity) auditRefusal(ctx context.Context, role, remote string, other proven, err error) {
-	attrs := []slog.Attr{slog.String("role", role), slog.String("remote", remote), slog.String("cause", err.Error())}
+	attrs := []slog.Attr{slog.String("role", role), slog.String("remote", remote), slog.String("cause", causeOf(err))}
 	refusal := refusalOf(err)
 	if refusal == nil {
 		i.log.LogAttrs(ctx, slog.LevelDebug, "parley: handshake broken off", attrs...)
@@ -33,6 +34,18 @@ func (i *Identity) auditRefusal(ctx context.Context, role, remote string, other 
 		attrs = append(attrs, slog.String("peer", other.id.String()))
 	}
 	i.log.LogAttrs(ctx, slog.LevelWarn, "parley: handshake refused", attrs...)
+}
+
+// causeOf is why something was refused, cut to a length that a peer cannot fill the log with.
+func causeOf(err error) string {
+	text := err.Error()
+	if refusal := refusalOf(err); refusal != nil && refusal.Cause != nil {
+		text = refusal.Cause.Error()
+	}
+	if len(text) > maxCauseBytes {
+		text = strings.ToValidUTF8(text[:maxCauseBytes], "") + "..."
+	}
+	return text
 }
 
 func (i *Identity) auditEnd(l *link, why string) {
@@ -50,7 +63,7 @@ func (i *Identity) auditTrust(generation uint64, ended int) {
 func (g *Gate) auditCall(ctx context.Context, method string, who *Peer, err error) {
 	attrs := []slog.Attr{slog.String("method", method), slog.String("reason", string(rpcerr.ReasonOf(err)))}
 	if refusal, ok := errors.AsType[*rpcerr.Error](err); ok && refusal.Cause != nil {
-		attrs = append(attrs, slog.String("cause", refusal.Cause.Error()))
+		attrs = append(attrs, slog.String("cause", causeOf(err)))
 	}
 	if who != nil {
 		attrs = append(attrs, slog.String("peer", who.ID.String()), slog.String("kid", who.KeyID))

@@ -46,4 +46,6 @@ const (
 	maxTokenLifetime = time.Hour
 	// maxHeaderList is the most bytes of metadata that a server reads of one call.
 	maxHeaderList = 32 << 10
+	// maxCauseBytes is the most bytes of the cause of a refusal that the audit log shows.
+	maxCauseBytes = 512
 )

@@ -204,7 +204,8 @@ func TestPanicInTheCheckOfACredential69(t *testing.T) {
 		"handshake":    auth.VerifyWithoutTrust(t.Context(), hello),
 		"bearer token": auth.VerifyBearerWithoutTrust(t.Context(), gate, mint(t, w, "orders", nil)),
 	} {
-		if !errors.Is(err, rpcerr.CredentialsInvalid) || !strings.Contains(err.Error(), "panic") {
+		refusal, ok := errors.AsType[*rpcerr.Error](err)
+		if !ok || refusal.Reason != rpcerr.CredentialsInvalid || !strings.Contains(refusal.Cause.Error(), "panic") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

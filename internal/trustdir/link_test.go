@@ -125,3 +125,20 @@ func TestPipeDoesNotHoldTheReaderUp(t *testing.T) {
 		t.Fatal("the reader waits for somebody to write into a pipe")
 	}
 }
+
+// While a ConfigMap is exchanged, the link revoked/ leads nowhere for a moment. Revoked keys stay revoked.
+func TestLinkToRevokedThatLeadsNowhere59(t *testing.T) {
+	s := newState(t)
+	key := newKey(t)
+	s.put(orders, key)
+	s.write(filepath.Join("..2030_01/revoked", key.Thumbprint()), "")
+	s.symlink("..2030_01/revoked", "revoked")
+	d := s.checked()
+	s.rename("..2030_01", "..2030_02")
+	if err := d.Check(); err == nil {
+		t.Error("the reading counts as a success")
+	}
+	if d.Current(key.Thumbprint()) {
+		t.Error("a revoked key is trusted again")
+	}
+}

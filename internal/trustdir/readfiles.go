@@ -144,7 +144,10 @@ func (r *reader) add(l *listing, domain, file, name string, text []byte) error {
 func (r *reader) readRevoked(root *os.Root, l *listing) error {
 	sub, names, err := r.list(root, revokedFolder)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // nothing was ever revoked
+		if _, gone := root.Lstat(revokedFolder); errors.Is(gone, fs.ErrNotExist) {
+			return nil // nothing was ever revoked
+		}
+		return err // a link that leads nowhere must not take revocations back
 	}
 	if err != nil {
 		return err
