@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,5 +104,23 @@ func TestDescribeSaysWhereTheConfigurationIsStated(t *testing.T) {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("Describe does not show %q:\n%s", want, text.String())
 		}
+	}
+}
+
+type listenerAt struct {
+	net.Listener
+	addr net.Addr
+}
+
+func (l listenerAt) Addr() net.Addr { return l.addr }
+
+func TestInsecureDevRefusesAListenerThatOthersReach(t *testing.T) {
+	public := listenerAt{bufconn.Listen(1), &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 8443}}
+	t.Cleanup(func() { _ = public.Close() })
+	app := framework.New("payments", framework.WithInsecureDev(), framework.WithEnviron(nil))
+	t.Cleanup(func() { _ = app.Close() })
+	paymentsv1.RegisterPaymentsServiceServer(app.Server(public.Addr().String(), framework.WithListener(public)), &payments{})
+	if err := app.Check(); err == nil || !strings.Contains(err.Error(), "loopback") {
+		t.Errorf("Check = %v, want the rule about loopback addresses", err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/internal/protoyaml"
@@ -108,15 +109,14 @@ func checkValues(config *configv1.Config) error {
 	var errs []error
 	for _, d := range []struct {
 		path  string
-		value interface{ AsDuration() time.Duration }
-		set   bool
+		value *durationpb.Duration
 	}{
-		{"lifecycle.announce", l.GetAnnounce(), l.GetAnnounce() != nil},
-		{"lifecycle.quiet", l.GetQuiet(), l.GetQuiet() != nil},
-		{"lifecycle.grace", l.GetGrace(), l.GetGrace() != nil},
-		{"lifecycle.flush", l.GetFlush(), l.GetFlush() != nil},
+		{"lifecycle.announce", l.GetAnnounce()},
+		{"lifecycle.quiet", l.GetQuiet()},
+		{"lifecycle.grace", l.GetGrace()},
+		{"lifecycle.flush", l.GetFlush()},
 	} {
-		if d.set && d.value.AsDuration() < 0 {
+		if d.value.AsDuration() < 0 {
 			errs = append(errs, fmt.Errorf("%s: %s is negative; 0s means not to wait", d.path, d.value.AsDuration()))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -102,13 +103,7 @@ func (r *run) drain(times lifecycleTimes) (DrainReport, error) {
 		report.InFlight += int(s.inFlight.total())
 	}
 	started = time.Now()
-	graceful := make(chan struct{})
-	go func() {
-		defer close(graceful)
-		for _, ended := range r.sendGoAway() {
-			<-ended
-		}
-	}()
+	graceful := r.sendGoAway()
 	if endsWithin(graceful, times.grace) {
 		report.Graceful = time.Since(started)
 		return report, failed
@@ -156,21 +151,22 @@ func (r *run) waitForQuiet(bound time.Duration) bool {
 }
 
 // sendGoAway makes every server refuse new connections and calls. Connections that are still in their handshake are
-// closed, since nobody waits for an answer on them. The channels are closed when a server's last call has ended.
-func (r *run) sendGoAway() []chan struct{} {
-	ends := make([]chan struct{}, len(r.servers))
-	for i, s := range r.servers {
-		ends[i] = make(chan struct{})
+// closed, since nobody waits for an answer on them. The channel is closed when the last call of the last server has ended.
+func (r *run) sendGoAway() (ended <-chan struct{}) {
+	var stopping sync.WaitGroup
+	for _, s := range r.servers {
 		s.goAway()
 		if s.gate != nil {
 			s.gate.CloseHandshakes()
 		}
-		go func() {
-			defer close(ends[i])
-			s.grpc.GracefulStop()
-		}()
+		stopping.Go(s.grpc.GracefulStop)
 	}
-	return ends
+	all := make(chan struct{})
+	go func() {
+		defer close(all)
+		stopping.Wait()
+	}()
+	return all
 }
 
 func (r *run) logReport(report DrainReport) {

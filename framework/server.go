@@ -93,18 +93,13 @@ func (s *Server) Addr() net.Addr {
 	return s.bound.Addr()
 }
 
-// methods lists the full names of the registered methods, health and reflection included.
+// methods lists the full names of the methods that were registered with the server.
 func (s *Server) methods() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var names []string
 	for _, r := range s.services {
-		for _, m := range r.desc.Methods {
-			names = append(names, "/"+r.desc.ServiceName+"/"+m.MethodName)
-		}
-		for _, m := range r.desc.Streams {
-			names = append(names, "/"+r.desc.ServiceName+"/"+m.StreamName)
-		}
+		names = append(names, methodsOf(r.desc)...)
 	}
 	return names
 }
@@ -120,11 +115,7 @@ func (s *Server) listenAddr() string {
 func (s *Server) check() error {
 	conf := s.config()
 	var errs []error
-	addr := s.listenAddr()
-	if tcp, ok := s.tcpListener(); ok {
-		addr = tcp
-	}
-	if s.listener == nil || addr != s.listenAddr() {
+	if addr, ok := s.tcpAddr(); ok {
 		host, _, err := net.SplitHostPort(addr)
 		switch {
 		case err != nil:
@@ -149,10 +140,10 @@ func (s *Server) check() error {
 	return errors.Join(errs...)
 }
 
-// tcpListener is the address of the listener that the caller made, if it is one of TCP.
-func (s *Server) tcpListener() (addr string, ok bool) {
+// tcpAddr is the address that the server binds, or that of the listener that the caller made, if it is one of TCP.
+func (s *Server) tcpAddr() (addr string, ok bool) {
 	if s.listener == nil {
-		return "", false
+		return s.listenAddr(), true
 	}
 	_, ok = s.listener.Addr().(*net.TCPAddr)
 	return s.listener.Addr().String(), ok
