@@ -163,7 +163,7 @@ func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServer
 	s.inFlight.arrived.Add(1)
 	running.Add(1)
 	defer running.Add(-1)
-	reply, err := runUnary(ctx, req, handler)
+	reply, err := s.inFlight.runUnary(ctx, req, handler)
 	if err != nil {
 		return nil, rpcerr.StripHop(err)
 	}
@@ -192,23 +192,7 @@ func (s *Server) guardStream(srv any, ss grpc.ServerStream, info *grpc.StreamSer
 	s.inFlight.arrived.Add(1)
 	running.Add(1)
 	defer running.Add(-1)
-	return rpcerr.StripHop(runStream(srv, ss, handler))
-}
-
-// runUnary stands in the stack of every unary handler, where the drain report looks for it.
-//
-//go:noinline
-func runUnary(ctx context.Context, req any, handler grpc.UnaryHandler) (any, error) {
-	reply, err := handler(ctx, req)
-	return reply, err
-}
-
-// runStream is runUnary for streams.
-//
-//go:noinline
-func runStream(srv any, ss grpc.ServerStream, handler grpc.StreamHandler) error {
-	err := handler(srv, ss)
-	return err
+	return rpcerr.StripHop(s.inFlight.runStream(srv, ss, handler))
 }
 
 // bounded returns ctx itself where it ends within limit anyway.

@@ -114,7 +114,9 @@ func (r *run) drain(times lifecycleTimes) (DrainReport, error) {
 		s.grpc.Stop()
 	}
 	if !endsWithin(graceful, cutWait) {
-		report.Stuck = handlerStacks()
+		for _, s := range r.servers {
+			report.Stuck = append(report.Stuck, s.inFlight.stacks()...)
+		}
 	}
 	return report, failed
 }

@@ -147,6 +147,41 @@ func TestAHandlerThatNeverReturnsIsCutAndNamed(t *testing.T) {
 	})
 }
 
+func TestTheDrainReportNamesNoHandlerOfAnotherApp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := frameworktest.NewNetwork(t)
+		released := make(chan struct{})
+		defer close(released)
+		watch := func(context.Context) error {
+			<-released // ignores its context
+			return nil
+		}
+		grace := framework.WithEnviron([]string{"PARLEY_LIFECYCLE_GRACE=3s"})
+		other := n.App("refunds", grace)
+		paymentsv1.RegisterPaymentsServiceServer(n.Server(other), &bank{watch: watch})
+		stop := n.Run(replica(n, &bank{watch: watch}, grace))
+		n.Run(other)
+		for _, service := range []string{"payments", "refunds"} {
+			calls := paymentsv1.NewPaymentsServiceClient(n.App("orders").Client(service))
+			stream, err := calls.WatchCharge(t.Context(), &paymentsv1.WatchChargeRequest{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := stream.Recv(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var cut *framework.CutError
+		if err := stop(); !errors.As(err, &cut) {
+			t.Fatalf("Run = %v, want a CutError", err)
+		}
+		if len(cut.Report.Stuck) != 1 {
+			t.Errorf("%d stuck handlers are named, want the one of this App: %q", len(cut.Report.Stuck), cut.Report.Stuck)
+		}
+	})
+}
+
 func TestAHandlerThatHonoursItsContextIsCutCleanly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
