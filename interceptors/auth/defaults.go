@@ -17,6 +17,8 @@ const (
 	maxProofLifetime = time.Minute
 	// clockSkew is how far the clocks of two peers may differ.
 	clockSkew = 30 * time.Second
+	// maxClockSkew is the largest clock skew that can be granted to an Issuer.
+	maxClockSkew = 5 * time.Minute
 	// handshakeTimeout bounds everything from the accepted connection to the end of the HTTP/2 preface, on both ends.
 	handshakeTimeout = 10 * time.Second
 	// maxHandshakes is the most connections of one server that may be in their handshake at once; one more closes the oldest (WithMaxHandshakes).
