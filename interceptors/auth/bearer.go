@@ -29,7 +29,7 @@ func (g *Gate) newBearerVerifier() (*verifier, error) {
 		maxAudiences: 1,
 		skew:         clockSkew,
 	}
-	v, err := newVerifier(g.identity.self, own, g.config.issuers, g.turn, g.acceptBearer)
+	v, err := newVerifier(g.identity.self, own, g.config.issuers, g.turn, newTokenCache(g.identity.auditClock), g.acceptBearer)
 	for _, issuer := range g.config.issuers {
 		if len(issuer.Subjects) == 0 {
 			err = errors.Join(err, errors.New("auth: Issuer "+quote(issuer.Name)+" has no Subjects; state which workloads it may vouch for"))

@@ -2,9 +2,11 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
@@ -18,11 +20,12 @@ type verifier struct {
 	types   []string            // that any of them accepts
 	turn    turnstile
 	accept  func(*verified) error // what the place demands of a token besides, and makes of it
+	cache   *tokenCache
 }
 
 // newVerifier returns the verifier of tokens for self. Its error joins every mistake in the issuers.
-func newVerifier(self ID, own *voucher, issuers []Issuer, turn turnstile, accept func(*verified) error) (*verifier, error) {
-	v := &verifier{own: own, issuers: make(map[string]*voucher, len(issuers)), turn: turn, accept: accept}
+func newVerifier(self ID, own *voucher, issuers []Issuer, turn turnstile, cache *tokenCache, accept func(*verified) error) (*verifier, error) {
+	v := &verifier{own: own, issuers: make(map[string]*voucher, len(issuers)), turn: turn, cache: cache, accept: accept}
 	if own != nil {
 		v.types = own.types
 	}
@@ -42,10 +45,10 @@ func newVerifier(self ID, own *voucher, issuers []Issuer, turn turnstile, accept
 	return v, errors.Join(errs...)
 }
 
-// verified is a token that passed every check, and what it was checked with.
+// verified is a token that passed every check, and what it was checked with. It is shared and must not be changed.
 type verified struct {
 	by         *voucher
-	generation uint64 // of the keys, before this one was found
+	generation atomic.Uint64 // of the keys, when they were last found to hold the token's
 	keyID      string
 	key        *jose.PublicKey
 	owner      ID // of the key; zero for that of an issuer
@@ -54,14 +57,37 @@ type verified struct {
 	subject    string
 	from       time.Time // the later of iat and nbf
 	expires    time.Time
+	hash       tokenHash
+	at         time.Time // of the verification
 
 	peer *Peer // in a bearer token of a workload
 }
 
-// verify checks a token completely, the cheap checks first. Times come last, so that only a token that was good or will be
-// learns about them. What it returns holds until its time ends or the key is no longer that of its owner. A panic below is an
-// error.
-func (v *verifier) verify(ctx context.Context, compact string) (t *verified, err error) {
+// verify checks a token, completely the first time. What it returns is good now; it stays so until its time ends or its key is
+// no longer that of its owner. With the error of a token that was good and has expired, it returns the token, too.
+func (v *verifier) verify(ctx context.Context, compact string) (*verified, error) {
+	if len(compact) > jose.MaxTokenLength {
+		return nil, jose.ReasonSize // before it costs anything
+	}
+	hash, now := hashToken(compact), time.Now()
+	if t := v.cache.get(hash, now); t != nil {
+		return t, nil
+	}
+	if err := v.cache.knownBad(hash, now); err != nil {
+		return nil, err
+	}
+	return v.cache.fly(ctx, hash, func() (*verified, error) { return v.examine(ctx, compact, hash) })
+}
+
+// hashToken copies a token of the usual length to the stack only.
+func hashToken(compact string) tokenHash {
+	var room [1024]byte
+	return sha256.Sum256(append(room[:0], compact...))
+}
+
+// examine checks a token completely, the cheap checks first. Times come last, so that only a token that was good or will be
+// learns about them. A panic below is an error.
+func (v *verifier) examine(ctx context.Context, compact string, hash tokenHash) (t *verified, err error) {
 	defer refusePanic(&err)
 	token, err := jose.Parse(compact, v.types...)
 	if err != nil {
@@ -71,12 +97,14 @@ func (v *verifier) verify(ctx context.Context, compact string) (t *verified, err
 	if err != nil {
 		return nil, err
 	}
+	t = &verified{by: by, keyID: token.KeyID(), hash: hash}
 	// The generation is older than the key, so that a change between the two is noticed.
-	t = &verified{by: by, generation: by.generation(), keyID: token.KeyID()}
+	t.generation.Store(by.generation())
 	if t.owner, t.key, err = by.find(ctx, t.keyID); err != nil {
 		return nil, err
 	}
 	if t.claims, err = checkSignature(ctx, token, t.key, v.turn); err != nil {
+		v.cache.keepBad(t, err)
 		return nil, err
 	}
 	if err := by.check(t); err != nil {
@@ -85,7 +113,21 @@ func (v *verifier) verify(ctx context.Context, compact string) (t *verified, err
 	if err := v.accept(t); err != nil {
 		return nil, err
 	}
-	return t, by.timely(t, time.Now())
+	t.at = time.Now()
+	return t, by.timely(t, t.at)
+}
+
+// trusted tells whether the token's key still vouches for it. It costs a comparison unless the keys have changed.
+func (t *verified) trusted() bool {
+	generation := t.by.generation()
+	if t.generation.Load() == generation {
+		return true
+	}
+	if !t.by.holds(t) {
+		return false
+	}
+	t.generation.Store(generation)
+	return true
 }
 
 // voucherOf says who has to vouch for the token: the issuer that it names, which is not proven yet, or the identity's own
