@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -57,6 +58,11 @@ func (i *Identity) auditEnd(l *link, why string) {
 func (i *Identity) auditTrust(generation uint64, ended int) {
 	i.log.LogAttrs(context.Background(), slog.LevelInfo, "parley: trust changed",
 		slog.Uint64("generation", generation), slog.Int("ended", ended))
+}
+
+// auditClock reports that the wall clock was set, which ends everything that was remembered of tokens.
+func (i *Identity) auditClock(step time.Duration) {
+	i.log.LogAttrs(context.Background(), slog.LevelWarn, "parley: the clock was set; every token is checked anew", slog.Duration("by", step))
 }
 
 // auditCall says which policy refused a call, where one did.

@@ -39,9 +39,8 @@ func (c *Channel) checkExpected() error {
 	}
 	var errs []error
 	for n, p := range c.expected {
-		id, pointer := p.(*ID)
 		switch {
-		case p == nil || pointer && id == nil || p.trustDomain().IsZero():
+		case isNoPattern(p):
 			errs = append(errs, fmt.Errorf("auth: Client: expected server %d is no ID; make it with ParseID, TrustDomain.ID or ParsePattern", n+1))
 		case !c.identity.accepts(p.trustDomain()):
 			errs = append(errs, fmt.Errorf("auth: Client: expected server %s is of trust domain %s, which is not accepted; accept it WithAcceptDomains", p, p.trustDomain()))

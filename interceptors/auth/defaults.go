@@ -17,6 +17,8 @@ const (
 	maxProofLifetime = time.Minute
 	// clockSkew is how far the clocks of two peers may differ.
 	clockSkew = 30 * time.Second
+	// maxClockSkew is the largest clock skew that can be granted to an Issuer.
+	maxClockSkew = 5 * time.Minute
 	// handshakeTimeout bounds everything from the accepted connection to the end of the HTTP/2 preface, on both ends.
 	handshakeTimeout = 10 * time.Second
 	// maxHandshakes is the most connections of one server that may be in their handshake at once; one more closes the oldest (WithMaxHandshakes).
@@ -44,6 +46,16 @@ const (
 
 	// maxTokenLifetime is the longest lifetime of a bearer token.
 	maxTokenLifetime = time.Hour
+	// tokenCacheShards is in how many parts the cache of good tokens is locked.
+	tokenCacheShards = 16
+	// cachedTokens is how many good tokens a server remembers.
+	cachedTokens = 4096
+	// cachedTokenAge is how long a good token is remembered at most; it also ends with its own time.
+	cachedTokenAge = 5 * time.Minute
+	// badTokens is how many tokens whose signature does not hold a server remembers.
+	badTokens = 1024
+	// badTokenAge is how long such a token is remembered.
+	badTokenAge = 10 * time.Second
 	// maxHeaderList is the most bytes of metadata that a server reads of one call.
 	maxHeaderList = 32 << 10
 	// maxCauseBytes is the most bytes of the cause of a refusal that the audit log shows.

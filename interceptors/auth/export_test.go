@@ -58,6 +58,46 @@ func VerifyWithoutTrust(ctx context.Context, body []byte) error {
 
 // VerifyBearerWithoutTrust is VerifyWithoutTrust for a bearer token.
 func VerifyBearerWithoutTrust(ctx context.Context, g *Gate, token string) error {
-	_, err := g.verifyBearer(ctx, new(core), token)
+	g.bearer.own.trust = func() (anchor, error) { return nil, nil }
+	_, err := g.bearer.verify(ctx, token)
 	return callerRefusal(err)
+}
+
+// VerifyBearer checks a bearer token as a call of a caller does.
+func VerifyBearer(ctx context.Context, g *Gate, token string) (Peer, error) {
+	t, err := g.bearer.verify(ctx, token)
+	if err != nil {
+		return Peer{}, callerRefusal(err)
+	}
+	return *t.peer, nil
+}
+
+// ExamineBearer checks a bearer token that no cache knows.
+func ExamineBearer(ctx context.Context, g *Gate, token string) error {
+	_, err := g.bearer.examine(ctx, token, tokenHash{})
+	return err
+}
+
+// CountExaminations makes the gate tell examined of each token that is checked completely. Nobody may call the gate yet.
+func CountExaminations(g *Gate, examined func()) {
+	accept := g.bearer.accept
+	g.bearer.accept = func(t *verified) error { examined(); return accept(t) }
+}
+
+// SetClock makes the cache of a gate believe that the wall clock was set forward by d since it was made. Nobody may call the
+// gate yet.
+func SetClock(g *Gate, d time.Duration) { g.bearer.cache.clock.offset.Add(-int64(d)) }
+
+// CachedTokens counts the good and the bad tokens that a gate remembers.
+func CachedTokens(g *Gate) (good, bad int) {
+	c := g.bearer.cache
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		good += len(s.good.entries)
+		s.mu.Unlock()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return good, len(c.bad.entries)
 }

@@ -26,6 +26,7 @@ type Gate struct {
 	view     *policy.View[*decision]
 	waiting  waitingRoom
 	turn     turnstile
+	bearer   *verifier
 	tls      func() (*tls.Config, error)
 }
 
@@ -48,7 +49,9 @@ func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
 }
 
 func (g *Gate) checkOptions() error {
-	var errs []error
+	var err error
+	g.bearer, err = g.newBearerVerifier()
+	errs := []error{err}
 	if g.config.handshakes < 1 {
 		errs = append(errs, fmt.Errorf("auth: WithMaxHandshakes(%d): must be positive", g.config.handshakes))
 	}

@@ -166,6 +166,15 @@ func (i *Identity) usable(ctx context.Context) (*core, error) {
 	return i.ready.Load(), nil
 }
 
+// anchor returns the trust of the identity.
+func (i *Identity) anchor() (anchor, error) {
+	c, err := i.usable(context.Background())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errKeysUnavailable, err)
+	}
+	return c.trust, nil
+}
+
 // Client returns a client's side of one channel: connections to servers that prove one of the expected IDs. An empty set
 // is an error of Check and of every call. Make one for each grpc.ClientConn.
 func (i *Identity) Client(expected ...Pattern) *Channel { return newChannel(i, expected) }

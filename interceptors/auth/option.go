@@ -34,6 +34,7 @@ type config struct {
 type serverConfig struct {
 	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	bearer      bool
+	issuers     []Issuer
 	handshakes  int
 }
 
@@ -102,6 +103,16 @@ func WithMaxConnectionAge(d time.Duration) Option {
 // [tls.Config.GetCertificate] does; it must be one that they verify. Without this option only connection mode is spoken.
 func WithBearer(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) ServerOption {
 	return serverOption{"auth.WithBearer", func(c *serverConfig) { c.bearer, c.certificate = true, certificate }}
+}
+
+// WithIssuers also accepts the bearer tokens in which these issuers vouch for workloads, beside those that workloads sign for
+// themselves with a key that the identity trusts. It matters only where bearer tokens are accepted, see [WithBearer].
+func WithIssuers(issuers ...Issuer) ServerOption {
+	names := make([]string, len(issuers))
+	for i, issuer := range issuers {
+		names[i] = issuer.Name
+	}
+	return serverOption{fmt.Sprintf("auth.WithIssuers(%q)", names), func(c *serverConfig) { c.issuers = append(c.issuers, issuers...) }}
 }
 
 // WithMaxHandshakes bounds the connections that may be in their handshake at once. One more closes the oldest, so that

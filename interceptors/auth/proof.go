@@ -97,25 +97,34 @@ func checkOwner(claims *jose.Claims, owner ID) error {
 
 // checkTimes checks exp and iat. Both are required.
 func checkTimes(claims *jose.Claims, lifetime time.Duration, now time.Time) error {
-	expires, ok, err := claims.NumericDate(claimExpires)
-	if err != nil || !ok {
-		return errors.New("exp is missing or no time")
-	}
-	issued, ok, err := claims.NumericDate(claimIssuedAt)
-	if err != nil || !ok {
-		return errors.New("iat is missing or no time")
-	}
+	issued, expires, err := readLifetime(claims, lifetime)
 	switch {
-	case !expires.After(issued):
-		return errors.New("exp is not after iat")
-	case expires.Sub(issued) > lifetime:
-		return errors.New("the lifetime is too long")
+	case err != nil:
+		return err
 	case !now.Before(expires.Add(clockSkew)):
 		return errExpired
 	case issued.After(now.Add(clockSkew)):
 		return errNotYetValid
 	}
 	return nil
+}
+
+// readLifetime returns iat and exp, which are both required and may not lie further apart than lifetime.
+func readLifetime(claims *jose.Claims, lifetime time.Duration) (issued, expires time.Time, err error) {
+	expires, ok, err := claims.NumericDate(claimExpires)
+	if err != nil || !ok {
+		return issued, expires, errors.New("exp is missing or no time")
+	}
+	issued, ok, err = claims.NumericDate(claimIssuedAt)
+	switch {
+	case err != nil || !ok:
+		return issued, expires, errors.New("iat is missing or no time")
+	case !expires.After(issued):
+		return issued, expires, errors.New("exp is not after iat")
+	case expires.Sub(issued) > lifetime:
+		return issued, expires, errors.New("the lifetime is too long")
+	}
+	return issued, expires, nil
 }
 
 func sameClaim(claims *jose.Claims, name, want string) bool {

@@ -49,6 +49,17 @@ func (t *Token) Type() string { return t.header.typ }
 // Algorithm is the header's alg.
 func (t *Token) Algorithm() Algorithm { return t.header.algorithm }
 
+// ClaimedIssuer is the iss that the payload states, or "" when it states none that can be read. Nothing proves it: it serves
+// only to choose among the keys of several issuers, before [Token.Verify].
+func (t *Token) ClaimedIssuer() string {
+	claims, err := parseClaims(t.payload)
+	if err != nil {
+		return ""
+	}
+	issuer, _ := claims.String("iss")
+	return issuer
+}
+
 // String names the token's type and key. It shows neither claims nor signature.
 func (t *Token) String() string {
 	return "token of type " + t.header.typ + " by key " + t.header.keyID

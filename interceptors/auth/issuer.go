@@ -1,0 +1,106 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Issuer is somebody who vouches for others with tokens: its name, its keys, and what of its word counts. Fields that are not
+// set have the stated defaults. An Issuer must not be changed once it was handed to an option.
+type Issuer struct {
+	// Name is what its tokens state as iss, byte for byte. Required, and unique within a server.
+	Name string
+	// Keys are the keys with which it signs. Required. A key counts for this issuer alone.
+	Keys KeySet
+	// Types are the token types (the JOSE header's typ) that are accepted. Default: at+jwt (RFC 9068).
+	Types []string
+	// Audiences are those for whom a token may be meant; its aud must name one of them. Default: the server's own ID. An
+	// empty list that is not nil is a mistake: a token that is good for anybody is never accepted.
+	Audiences []string
+	// Subjects are the workloads that it may vouch for. A token whose sub is no ID that matches one of them is refused.
+	// Required where the tokens are those of workloads.
+	Subjects []Pattern
+	// RequiredClaims must be there beside iss, sub, aud, exp and iat, which always must. Default: jti.
+	RequiredClaims []string
+	// MaxLifetime bounds exp - iat. Default: 1 hour.
+	MaxLifetime time.Duration
+	// MaxAudiences bounds how many audiences a token may name. Default: 1.
+	MaxAudiences int
+	// ClockSkew is how far its clock may be off, at most 5 minutes. Default: 30 seconds; negative means none.
+	ClockSkew time.Duration
+}
+
+// voucher is an Issuer that was checked and has its defaults, or, with trust instead of keys, the identity's own trust, in
+// which every workload speaks for itself.
+type voucher struct {
+	name         string
+	keys         keySource
+	trust        func() (anchor, error)
+	types        []string
+	audiences    []string
+	subjects     []Pattern
+	required     []string
+	maxLifetime  time.Duration
+	maxAudiences int
+	skew         time.Duration
+}
+
+// voucher checks the issuer and gives it its defaults.
+func (is Issuer) voucher(self ID) (*voucher, error) {
+	v := &voucher{
+		name: is.Name, keys: is.Keys.source, subjects: slices.Clone(is.Subjects),
+		types: slices.Clone(is.Types), audiences: slices.Clone(is.Audiences), required: slices.Clone(is.RequiredClaims),
+		maxLifetime: is.MaxLifetime, maxAudiences: is.MaxAudiences, skew: is.ClockSkew,
+	}
+	if is.Types == nil {
+		v.types = []string{accessTokenType}
+	}
+	if is.Audiences == nil {
+		v.audiences = []string{self.String()}
+	}
+	if is.RequiredClaims == nil {
+		v.required = []string{claimTokenID}
+	}
+	if v.maxLifetime == 0 {
+		v.maxLifetime = maxTokenLifetime
+	}
+	if v.maxAudiences == 0 {
+		v.maxAudiences = 1
+	}
+	switch {
+	case v.skew == 0:
+		v.skew = clockSkew
+	case v.skew < 0:
+		v.skew = 0
+	}
+	return v, v.mistakes()
+}
+
+func (v *voucher) mistakes() error {
+	var errs []error
+	wrong := func(wrong bool, problem string) {
+		if wrong {
+			errs = append(errs, fmt.Errorf("auth: Issuer %s: %s", quote(v.name), problem))
+		}
+	}
+	wrong(v.name == "", "it has no Name; state the iss of its tokens, byte for byte")
+	wrong(v.keys == nil, "it has no Keys")
+	wrong(len(v.types) == 0 || slices.Contains(v.types, ""), "Types is empty or holds an empty type; leave it out for at+jwt")
+	wrong(len(v.audiences) == 0 || slices.Contains(v.audiences, ""), "Audiences is empty or holds an empty name, and a token for anybody is never accepted; leave it out for the server's own ID")
+	wrong(slices.Contains(v.required, ""), "RequiredClaims holds an empty name")
+	wrong(v.maxLifetime < 0, "MaxLifetime is negative")
+	wrong(v.maxAudiences < 0, "MaxAudiences is negative")
+	wrong(v.skew > maxClockSkew, "ClockSkew is more than 5 minutes")
+	for n, p := range v.subjects {
+		wrong(isNoPattern(p), fmt.Sprintf("subject %d is no ID; make it with ParseID, TrustDomain.ID or ParsePattern", n+1))
+	}
+	return errors.Join(errs...)
+}
+
+// isNoPattern tells whether p can match nothing because it was not made by a constructor of this package.
+func isNoPattern(p Pattern) bool {
+	id, pointer := p.(*ID)
+	return p == nil || pointer && id == nil || p.trustDomain().IsZero()
+}
