@@ -183,6 +183,9 @@ func (c *Client) check() error {
 		}
 	}
 	retrier := c.makeRetrier()
-	errs = append(errs, c.checkBalancing(), retrier.Check(), retrier.Close())
+	if err := retrier.Check(); err != nil {
+		errs = append(errs, fmt.Errorf("Client(%q): %w", c.name, err))
+	}
+	errs = append(errs, c.checkBalancing(), retrier.Close())
 	return errors.Join(errs...)
 }

@@ -80,6 +80,7 @@ func (c *Client) makeRetrier(more ...retry.Option) *retry.Retrier {
 		if conf.MinPerSecond != nil {
 			budget.MinPerSecond = conf.GetMinPerSecond()
 		}
+		budget.Unsafe = conf.GetUnsafe()
 		options = append(options, retry.WithBudget(budget))
 	}
 	return retry.New(options...)
