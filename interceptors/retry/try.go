@@ -26,7 +26,9 @@ type failure struct {
 	cut bool
 	// It is proven that the method did not run.
 	unprocessed bool
-	hint        hint
+	// The server refused the credential of the attempt, and there is a new one.
+	renewed bool
+	hint    hint
 }
 
 // cause is why the attempt failed, for the span.
@@ -59,7 +61,8 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 		c.retrier.budget.success(c.attempts > 1)
 		return nil
 	}
-	c.reached(this.Endpoint())
+	c.endpoints = append(c.endpoints, this.Endpoint())
+	c.avoid(this)
 	return c.failure(caller, this, err, now, end, until, cutting)
 }
 
@@ -71,6 +74,7 @@ func (c *call) failure(caller context.Context, this *attempt.Attempt, err error,
 		at:     end,
 		// What else an operation did besides a call that never left is not known.
 		unprocessed: c.classify == nil && (this.NeverSent() || rpcerr.Unprocessed(c.trailer)),
+		renewed:     this.Renewed(),
 	}
 	// Compared by time, because the server's own timer may end the attempt a moment before ours does.
 	f.cut = cutting && interrupted(f.status.Code()) && !end.Before(until)
@@ -99,14 +103,13 @@ func (c *call) until(ctx context.Context, now time.Time) (at time.Time, cutting 
 	return c.deadline, false
 }
 
-// reached keeps the endpoint of the attempt that has ended.
-func (c *call) reached(endpoint string) {
-	c.endpoints = append(c.endpoints, endpoint)
-	c.avoid(endpoint)
-}
-
-// avoid keeps an endpoint for later attempts to see.
-func (c *call) avoid(endpoint string) {
+// avoid keeps the endpoint of an attempt for later ones to see. The picker's word for it comes first, because it is the
+// picker that reads it.
+func (c *call) avoid(this *attempt.Attempt) {
+	endpoint := this.Choice().Endpoint
+	if endpoint == "" {
+		endpoint = this.Endpoint()
+	}
 	if endpoint != "" && !slices.Contains(c.tried, endpoint) {
 		c.tried = append(c.tried, endpoint)
 	}

@@ -54,6 +54,7 @@ type call struct {
 
 	trailer   metadata.MD         // of the last attempt
 	forbidden bool                // a server has said so, while others were out
+	renewed   bool                // an attempt was allowed because there was a new credential
 	kept      bool                // req is the call's own
 	classify  func(error) Verdict // nil for gRPC
 	options   []grpc.CallOption
