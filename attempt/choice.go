@@ -34,12 +34,20 @@ func (a *Attempt) Choice() Choice {
 	return Choice{}
 }
 
-// OnChoice makes each choice known to f at once. It must be called before the attempt is on the wire, and once; f runs
-// inside the picker and must be fast. It does nothing for a nil Attempt.
+// OnChoice makes each choice known to f at once, and to those who asked before. It must be called before the attempt is on
+// the wire, on the goroutine that sends it; f runs inside the picker and must be fast. It does nothing for a nil Attempt.
 func (a *Attempt) OnChoice(f func(Choice)) {
-	if a != nil {
-		a.chosen = f
+	if a == nil {
+		return
 	}
+	if earlier := a.chosen; earlier != nil {
+		a.chosen = func(c Choice) {
+			earlier(c)
+			f(c)
+		}
+		return
+	}
+	a.chosen = f
 }
 
 // Renew records that the server has refused the credential of the attempt, and that there is a new one, so that another

@@ -48,6 +48,7 @@ type App struct {
 	mistakes   []error
 	servers    []*Server
 	clients    []*Client
+	budgets    budgets
 	background []task
 	readiness  []check
 	stage      stage
@@ -141,7 +142,7 @@ func (a *App) Server(addr string, opts ...ServerOption) *Server {
 
 // Client returns a client of the service called name, to be given to generated code. It is found in discovery under its
 // name and must prove to be that service of the App's own trust domain; the configuration clients.<name> and the options
-// change both. Several clients of one name share nothing; keep the one that you made.
+// change both. Several clients of one target share nothing but its retry budget; keep the one that you made.
 //
 // The connection is made by the first RPC. A client made wrongly says so in [App.Check] and in its first RPC.
 func (a *App) Client(name string, opts ...ClientOption) *Client {

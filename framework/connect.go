@@ -24,7 +24,10 @@ const discoveryScheme = "parley"
 // connect makes the connection, which dials when it is first used, and the chain in front of it.
 func (c *Client) connect() (*channel, error) {
 	ch := &channel{}
-	ch.retrier = c.makeRetrier(c.followEndpoints(ch)...)
+	more := c.followEndpoints(ch)
+	ch.retrier = c.app.budgets.join(c.effectiveTarget(), func(budget ...retry.Option) *retry.Retrier {
+		return c.makeRetrier(append(more, budget...)...)
+	}, retry.WithMeterProvider(c.app.meters(), c.effectiveTarget()))
 	options := []grpc.DialOption{
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),

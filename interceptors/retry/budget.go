@@ -57,6 +57,10 @@ type bucket struct {
 	interval int64 // nanoseconds in which one millionth of a token trickles in; 0 for no trickle
 	made     time.Time
 
+	spent      atomic.Int64
+	refused    atomic.Int64
+	suppressed [7]atomic.Int64 // calls that had no further attempt, by reason
+
 	tokens   atomic.Int64
 	trickled atomic.Int64 // nanoseconds since made, up to which the trickle is in tokens
 }
@@ -89,6 +93,7 @@ func (k *bucket) withdraw() bool {
 	for {
 		n := k.tokens.Load()
 		if n < token {
+			k.refused.Add(1)
 			return false
 		}
 		if k.tokens.CompareAndSwap(n, n-token) {

@@ -137,8 +137,10 @@ func (c *call) wait(ctx context.Context, delay time.Duration) (stop StopReason) 
 	stop = c.ended(ctx, now)
 	if stop != "" {
 		c.retrier.budget.refund()
+		return stop
 	}
-	return stop
+	c.retrier.budget.spent.Add(1)
+	return ""
 }
 
 // pause returns after delay, or when ctx, the Retrier or the connection ends.

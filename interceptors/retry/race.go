@@ -109,6 +109,7 @@ func (r *race) hedge(now time.Time) bool {
 	for _, x := range r.out {
 		c.avoid(x.this) // read by the picker; where it has not chosen yet, nothing is known
 	}
+	c.retrier.budget.spent.Add(1)
 	c.showHedge(r.ctx, r.out[len(r.out)-1], now)
 	r.start(now, true)
 	return true

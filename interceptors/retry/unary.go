@@ -113,6 +113,7 @@ func (c *call) run(ctx context.Context, now time.Time) error {
 
 // failed makes the error of the call.
 func (c *call) failed(f *failure, stop StopReason) error {
+	c.retrier.budget.suppress(stop)
 	st := f.status
 	if c.over {
 		st = endStatus(stop, c.attempts, c.limit, c.last)
