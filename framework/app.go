@@ -16,6 +16,7 @@ import (
 	"github.com/parley-rpc/parley/admin"
 	"github.com/parley-rpc/parley/discovery/driver"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/retry/dedupe"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/waterfall"
 )
@@ -56,6 +57,9 @@ type App struct {
 	runEnded   chan struct{}
 	ready      atomic.Bool
 	announced  chan struct{} // closed once the App is ready and registered
+
+	keysOnce sync.Once
+	keyStore dedupe.Store
 
 	setUp    sync.Once
 	parts    parts

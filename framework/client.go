@@ -28,6 +28,7 @@ type Client struct {
 	peers         []string
 	dialer        func(context.Context, string) (net.Conn, error)
 	grpcOptions   []grpc.DialOption
+	retry         []retry.Option
 	callUnary     []grpc.UnaryClientInterceptor
 	callStream    []grpc.StreamClientInterceptor
 	attemptUnary  []grpc.UnaryClientInterceptor
