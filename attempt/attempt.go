@@ -34,6 +34,8 @@ type Attempt struct {
 	choice  atomic.Pointer[Choice]
 	chosen  func(Choice) // nil if nobody waits for it
 	renewed bool
+
+	afterRenewal bool
 }
 
 // attemptContext holds the attempt inside the context that carries it: one allocation for both.

@@ -59,6 +59,14 @@ func (a *Attempt) Renew() {
 	}
 }
 
+// Renewable tells whether [Attempt.Renew] would be heeded. It would not for the attempt that was allowed because of a new
+// credential: if that is refused too, another one will not help, and its owner need not fetch it. A nil Attempt is not
+// renewable.
+func (a *Attempt) Renewable() bool { return a != nil && !a.afterRenewal }
+
+// AfterRenewal records that the attempt follows a renewal. It is for package retry, before the attempt is on the wire.
+func (a *Attempt) AfterRenewal() { a.afterRenewal = true }
+
 // Renewed tells whether there is a new credential since the attempt failed. It is valid once the attempt has ended, on
 // the goroutine that saw it end.
 func (a *Attempt) Renewed() bool { return a != nil && a.renewed }

@@ -24,9 +24,9 @@
 //
 // By default UNAVAILABLE can be retried, and RESOURCE_EXHAUSTED if the server says when; a method's policy may name
 // other codes. PERMISSION_DENIED is never retried, and UNAUTHENTICATED once for each call, without a wait, where the
-// interceptor that owns the credential has fetched a new one since (Renew of package attempt). The idempotency_level of the .proto decides
-// whether a method may be repeated. Without one, a call is tried again only if no byte of it reached a server, or if the
-// trailer parley-unprocessed says that the handler never ran.
+// interceptor that owns the credential has fetched a new one since (Renew of package attempt). The idempotency_level of
+// the .proto decides whether a method may be repeated. Without one, a call is tried again only if no byte of it reached a
+// server, or if the trailer parley-unprocessed says that the handler never ran.
 //
 // The wait is drawn between zero and a bound that doubles ("full jitter"), capped before it is drawn. A server that
 // sends the trailer grpc-retry-pushback-ms (gRFC A6) decides the wait, and a google.rpc.RetryInfo is its lower bound.

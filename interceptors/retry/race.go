@@ -82,6 +82,9 @@ func (r *race) start(now time.Time, hedge bool) {
 	c.attempts++
 	c.endpoints = append(c.endpoints, "")
 	ctx, this := attempt.NewContext(r.ctx, c.attempts, hedge, c.tried)
+	if c.renewed {
+		this.AfterRenewal()
+	}
 	if c.attempts > 1 {
 		ctx = announce(ctx, c.attempts-1)
 	}
@@ -107,7 +110,7 @@ func (r *race) hedge(now time.Time) bool {
 		return false
 	}
 	for _, x := range r.out {
-		c.avoid(x.this) // read by the picker; where it has not chosen yet, nothing is known
+		c.avoid(x.this.Choice().Endpoint) // what it has reached is known only when it has ended
 	}
 	c.retrier.budget.spent.Add(1)
 	c.showHedge(r.ctx, r.out[len(r.out)-1], now)
@@ -148,7 +151,7 @@ func (r *race) lose(x *racer) *failure {
 	c := r.call
 	c.trailer = x.trailer
 	c.endpoints[x.number-1] = x.this.Endpoint()
-	c.avoid(x.this)
+	c.avoid(sentTo(x.this))
 	return c.failure(r.ctx, x.this, x.err, x.begun, x.end, x.until, x.cutting)
 }
 

@@ -44,6 +44,9 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 	c.attempts++
 	caller := ctx
 	ctx, this := attempt.NewContext(ctx, c.attempts, false, c.tried)
+	if c.renewed {
+		this.AfterRenewal()
+	}
 	if c.attempts > 1 {
 		ctx = announce(ctx, c.attempts-1)
 		c.resetOptions()
@@ -62,7 +65,7 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 		return nil
 	}
 	c.endpoints = append(c.endpoints, this.Endpoint())
-	c.avoid(this)
+	c.avoid(sentTo(this))
 	return c.failure(caller, this, err, now, end, until, cutting)
 }
 
@@ -103,13 +106,16 @@ func (c *call) until(ctx context.Context, now time.Time) (at time.Time, cutting 
 	return c.deadline, false
 }
 
-// avoid keeps the endpoint of an attempt for later ones to see. The picker's word for it comes first, because it is the
-// picker that reads it.
-func (c *call) avoid(this *attempt.Attempt) {
-	endpoint := this.Choice().Endpoint
-	if endpoint == "" {
-		endpoint = this.Endpoint()
+// sentTo is the endpoint of an attempt that has ended, in the picker's words for it if it had any.
+func sentTo(this *attempt.Attempt) string {
+	if chosen := this.Choice().Endpoint; chosen != "" {
+		return chosen
 	}
+	return this.Endpoint()
+}
+
+// avoid keeps an endpoint for later attempts to see.
+func (c *call) avoid(endpoint string) {
 	if endpoint != "" && !slices.Contains(c.tried, endpoint) {
 		c.tried = append(c.tried, endpoint)
 	}
