@@ -1,21 +1,24 @@
 // Package attempt carries what one attempt of an RPC knows of itself: its number, whether it is a hedge, which endpoints
-// earlier attempts of the same call reached, and, once it has ended, which endpoint it reached itself.
+// earlier attempts of the same call were sent to, which one it is sent to itself, and, once it has ended, which one it
+// reached.
 //
 // An attempt travels in the context of the call. Package retry makes one for each attempt; tracing reads its number, the
-// picker reads the endpoints to avoid, and the innermost interceptor runs the attempt through [Attempt.Invoke] or
+// picker reads the endpoints to avoid and records its choice, and the innermost interceptor runs the attempt through [Attempt.Invoke] or
 // [Attempt.NewStream], which is how retry learns whether a failed attempt was ever sent.
 package attempt
 
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/peer"
 )
 
 // Attempt is one attempt of a call. Its facts of birth ([Attempt.Number], [Attempt.Hedge], [Attempt.Tried]) never
-// change and may be read from any goroutine. Its outcome ([Attempt.Endpoint], [Attempt.NeverSent]) is valid once the
+// change and may be read from any goroutine. Where it is sent ([Attempt.Choice]) is known while it is out, if the channel's
+// balancing policy records it. Its outcome ([Attempt.Endpoint], [Attempt.NeverSent]) is valid once the
 // attempt has ended, on the goroutine that saw it end.
 //
 // A nil *Attempt is the first and only attempt of a call that nobody retries.
@@ -27,6 +30,12 @@ type Attempt struct {
 	runs  int // by the outermost interceptor that records the attempt
 	inner int // by those inside of it
 	peer  peer.Peer
+
+	choice  atomic.Pointer[Choice]
+	chosen  func(Choice) // nil if nobody waits for it
+	renewed bool
+
+	afterRenewal bool
 }
 
 // attemptContext holds the attempt inside the context that carries it: one allocation for both.
@@ -45,9 +54,11 @@ func (c *attemptContext) Value(key any) any {
 }
 
 // NewContext returns a context for attempt number of a call, counted from 1, and the attempt that it carries. Tried
-// lists the endpoints that earlier attempts reached, as [Attempt.Endpoint] names them; it must not be changed afterwards.
+// lists the endpoints to which earlier attempts were sent, as their [Attempt.Choice] names them, or else as
+// [Attempt.Endpoint] does; it must not be changed afterwards.
 func NewContext(ctx context.Context, number int, hedge bool, tried []string) (context.Context, *Attempt) {
-	c := &attemptContext{Context: ctx, attempt: Attempt{number: number, hedge: hedge, tried: tried}}
+	c := &attemptContext{Context: ctx}
+	c.attempt.number, c.attempt.hedge, c.attempt.tried = number, hedge, tried
 	return c, &c.attempt
 }
 
@@ -76,7 +87,7 @@ func (a *Attempt) Number() int {
 // Hedge tells whether the attempt was sent while another one of the same call was still out.
 func (a *Attempt) Hedge() bool { return a != nil && a.hedge }
 
-// Tried lists the endpoints that earlier attempts of the call reached. The caller must not change it.
+// Tried lists the endpoints to which earlier attempts of the call were sent. The caller must not change it.
 func (a *Attempt) Tried() []string {
 	if a == nil {
 		return nil

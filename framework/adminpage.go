@@ -20,9 +20,14 @@ func (a *App) adminHandler(r *run) *admin.Handler {
 		Empty:   "This program serves nothing.",
 	}, {
 		Title:   "Clients",
-		Columns: []string{"name", "target", "connection", "retry budget"},
+		Columns: []string{"name", "target", "connection"},
 		Rows:    a.clientRows,
 		Empty:   "This program calls nothing.",
+	}, {
+		Title:   "Retry budgets",
+		Columns: []string{"target", "left", "spent", "refused"},
+		Rows:    a.budgetRows,
+		Empty:   "Nothing has been called yet.",
 	}}
 	if registry := a.parts.registry; registry != nil {
 		sections = append(sections, admin.Section{
@@ -62,11 +67,26 @@ func (a *App) clientRows() []admin.Row {
 	a.mu.Unlock()
 	var rows []admin.Row
 	for _, c := range clients {
-		row := admin.Row{Cells: []string{c.name, c.effectiveTarget(), "not used yet", ""}}
+		row := admin.Row{Cells: []string{c.name, c.effectiveTarget(), "not used yet"}}
 		if ch := c.open.Load(); ch != nil {
 			state := ch.conn.GetState()
 			row.Cells[2], row.State = strings.ToLower(strings.ReplaceAll(state.String(), "_", " ")), connectionMark(state)
-			row.Cells[3] = fmt.Sprintf("%.1f", ch.retrier.BudgetBalance())
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// budgetRows show what the retries of this program may still cost each service.
+func (a *App) budgetRows() []admin.Row {
+	var rows []admin.Row
+	for target, retrier := range a.budgets.each {
+		spent, refused := retrier.BudgetUse()
+		row := admin.Row{State: admin.Good, Cells: []string{
+			target, fmt.Sprintf("%.1f", retrier.BudgetBalance()), strconv.FormatInt(spent, 10), strconv.FormatInt(refused, 10),
+		}}
+		if retrier.BudgetBalance() < 1 {
+			row.State = admin.Bad
 		}
 		rows = append(rows, row)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/parley-rpc/parley/admin"
 	"github.com/parley-rpc/parley/discovery/driver"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/retry/dedupe"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/waterfall"
 )
@@ -48,6 +49,7 @@ type App struct {
 	mistakes   []error
 	servers    []*Server
 	clients    []*Client
+	budgets    budgets
 	background []task
 	readiness  []check
 	stage      stage
@@ -55,6 +57,9 @@ type App struct {
 	runEnded   chan struct{}
 	ready      atomic.Bool
 	announced  chan struct{} // closed once the App is ready and registered
+
+	keysOnce sync.Once
+	keyStore dedupe.Store
 
 	setUp    sync.Once
 	parts    parts
@@ -141,7 +146,7 @@ func (a *App) Server(addr string, opts ...ServerOption) *Server {
 
 // Client returns a client of the service called name, to be given to generated code. It is found in discovery under its
 // name and must prove to be that service of the App's own trust domain; the configuration clients.<name> and the options
-// change both. Several clients of one name share nothing; keep the one that you made.
+// change both. Several clients of one target share nothing but its retry budget; keep the one that you made.
 //
 // The connection is made by the first RPC. A client made wrongly says so in [App.Check] and in its first RPC.
 func (a *App) Client(name string, opts ...ClientOption) *Client {

@@ -15,7 +15,9 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/parley-rpc/parley/attempt"
+	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/retry"
+	"github.com/parley-rpc/parley/interceptors/retry/dedupe"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -92,11 +94,30 @@ func (s *Server) chain() []serverStep {
 	if s.gate != nil {
 		steps = append(steps, serverAt("authenticate, authorize", s.gate.UnaryServerInterceptor, s.gate.StreamServerInterceptor))
 	}
-	return append(steps,
+	steps = append(steps,
 		serverAt("deadline, hop guard", s.guardUnary, s.guardStream),
 		serverAt("chain guard", retry.UnaryServerInterceptor, retry.StreamServerInterceptor),
-		s.userStep(),
 	)
+	if s.dedupe != nil {
+		// A stream has no key, so nothing stands in its way.
+		steps = append(steps, serverStep{name: "dedupe", unary: []grpc.UnaryServerInterceptor{s.dedupe.UnaryServerInterceptor}})
+	}
+	return append(steps, s.userStep())
+}
+
+// keys is the store of idempotency keys that all servers of the App share.
+func (a *App) keys() dedupe.Store {
+	a.keysOnce.Do(func() { a.keyStore = dedupe.NewMemory(0, 0) })
+	return a.keyStore
+}
+
+// provenCaller gives each proven caller its own idempotency keys.
+func provenCaller(ctx context.Context) string {
+	peer, ok := auth.PeerFromContext(ctx)
+	if !ok {
+		return ""
+	}
+	return peer.ID.String()
 }
 
 // userStep is the place of the user's interceptors. They do not see the methods that the App itself registers.

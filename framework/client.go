@@ -28,6 +28,7 @@ type Client struct {
 	peers         []string
 	dialer        func(context.Context, string) (net.Conn, error)
 	grpcOptions   []grpc.DialOption
+	retry         []retry.Option
 	callUnary     []grpc.UnaryClientInterceptor
 	callStream    []grpc.StreamClientInterceptor
 	attemptUnary  []grpc.UnaryClientInterceptor
@@ -183,6 +184,9 @@ func (c *Client) check() error {
 		}
 	}
 	retrier := c.makeRetrier()
-	errs = append(errs, c.checkBalancing(), retrier.Check(), retrier.Close())
+	if err := retrier.Check(); err != nil {
+		errs = append(errs, fmt.Errorf("Client(%q): %w", c.name, err))
+	}
+	errs = append(errs, c.checkBalancing(), retrier.Close())
 	return errors.Join(errs...)
 }

@@ -24,7 +24,10 @@ const discoveryScheme = "parley"
 // connect makes the connection, which dials when it is first used, and the chain in front of it.
 func (c *Client) connect() (*channel, error) {
 	ch := &channel{}
-	ch.retrier = c.makeRetrier(c.followEndpoints(ch)...)
+	more := c.followEndpoints(ch)
+	ch.retrier = c.app.budgets.join(c.effectiveTarget(), func(budget ...retry.Option) *retry.Retrier {
+		return c.makeRetrier(append(more, budget...)...)
+	}, retry.WithMeterProvider(c.app.meters(), c.effectiveTarget()))
 	options := []grpc.DialOption{
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
@@ -69,6 +72,7 @@ func (c *Client) followEndpoints(ch *channel) []retry.Option {
 
 func (c *Client) makeRetrier(more ...retry.Option) *retry.Retrier {
 	options := append(more, retry.WithPolicy(c.app.parts.table), retry.WithLogger(c.app.parts.logger.With(slog.String("client", c.name))))
+	options = append(options, c.retry...)
 	if c.retryBudgetStated() {
 		conf, budget := c.config().GetRetryBudget(), retry.DefaultBudget()
 		if conf.Ratio != nil {
@@ -80,6 +84,7 @@ func (c *Client) makeRetrier(more ...retry.Option) *retry.Retrier {
 		if conf.MinPerSecond != nil {
 			budget.MinPerSecond = conf.GetMinPerSecond()
 		}
+		budget.Unsafe = conf.GetUnsafe()
 		options = append(options, retry.WithBudget(budget))
 	}
 	return retry.New(options...)

@@ -16,6 +16,8 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/retry"
+	"github.com/parley-rpc/parley/interceptors/retry/dedupe"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/waterfall"
 )
@@ -219,6 +221,38 @@ func WithHandler(unary grpc.UnaryServerInterceptor, stream grpc.StreamServerInte
 		}
 		s.handlerUnary = append(s.handlerUnary, unary)
 		s.handlerStream = append(s.handlerStream, stream)
+	}}}
+}
+
+// WithDedupe runs a unary call that carries an idempotency key once, directly around the handlers of a server: see package
+// interceptors/retry/dedupe. Each proven caller has keys of its own; without an identity ([WithInsecureDev]) callers share
+// them. Keys and answers are kept in memory, in one store for all servers of the App, unless dedupe.WithStore gives one
+// that replicas share: a service with several replicas needs that. On the client, retry.WithKeyedMethods states that a
+// service does this, see [WithRetry].
+func WithDedupe(opts ...dedupe.Option) AppOrServerOption {
+	texts := make([]string, len(opts))
+	for i, o := range opts {
+		texts[i] = o.String()
+	}
+	return appOrServerOption{serverOption{"WithDedupe(" + strings.Join(texts, ", ") + ")", func(s *Server) {
+		options := append([]dedupe.Option{dedupe.WithStore(s.app.keys()), dedupe.WithCaller(provenCaller)}, opts...)
+		s.dedupe = dedupe.New(options...)
+		if err := s.dedupe.Check(); err != nil {
+			s.app.mistake("WithDedupe: %w", err)
+		}
+	}}}
+}
+
+// WithRetry passes options to the retriers of clients, such as retry.WithKeyedMethods, retry.WithBreaker and
+// retry.WithAdaptiveTimeout. They come after those that the App itself gives. The configuration
+// clients.<name>.retry_budget overrides retry.WithBudget.
+func WithRetry(opts ...retry.Option) AppOrClientOption {
+	texts := make([]string, len(opts))
+	for i, o := range opts {
+		texts[i] = o.String()
+	}
+	return appOrClientOption{clientOption{"WithRetry(" + strings.Join(texts, ", ") + ")", func(c *Client) {
+		c.retry = append(c.retry, opts...)
 	}}}
 }
 

@@ -18,6 +18,7 @@ import (
 	reflectionv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/retry/dedupe"
 )
 
 // Server is one listener with one gRPC server. It is a grpc.ServiceRegistrar: hand it to the Register functions of
@@ -33,6 +34,7 @@ type Server struct {
 	grpcOptions   []grpc.ServerOption
 	handlerUnary  []grpc.UnaryServerInterceptor
 	handlerStream []grpc.StreamServerInterceptor
+	dedupe        *dedupe.Deduplicator // nil for none
 
 	mu       sync.Mutex
 	services []registration

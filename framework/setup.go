@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"github.com/parley-rpc/parley/discovery"
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
@@ -111,6 +113,18 @@ func (a *App) assembleTelemetry(p *parts) error {
 	}
 	p.tracer = tracing.New(tracer...)
 	return errors.Join(err, p.tracer.Check())
+}
+
+// meters is the meter provider of the App, which may be nil.
+func (a *App) meters() metric.MeterProvider {
+	switch {
+	case a.meterProvider != nil:
+		return a.meterProvider
+	case a.parts.telemetry != nil:
+		return a.parts.telemetry.MeterProvider()
+	default:
+		return nil
+	}
 }
 
 // openRing is a ring that outlives the App: others may share it, and its calls may be read after the end.

@@ -63,7 +63,7 @@ func methodsOf(s protoreflect.ServiceDescriptor) []string {
 }
 
 // about returns what the .proto says about a method: the option of its service narrowed by its own.
-func (d described) about(m protoreflect.MethodDescriptor) (terms, []error) {
+func (d described) about(m protoreflect.MethodDescriptor, facts Method) (terms, []error) {
 	service := m.Parent()
 	var own, whole terms
 	var ownMistakes, wholeMistakes []error
@@ -73,7 +73,7 @@ func (d described) about(m protoreflect.MethodDescriptor) (terms, []error) {
 	if p := methodPolicy(m); p != nil {
 		own, ownMistakes = read(p, protoSource(m), methodName(m))
 	}
-	both, contradicting := narrow(whole, own, methodName(m), m.IsStreamingClient() || m.IsStreamingServer())
+	both, contradicting := narrow(whole, own, facts)
 	return both, slices.Concat(wholeMistakes, ownMistakes, contradicting)
 }
 

@@ -72,18 +72,22 @@ func (l Layer) keys() []string {
 	return keys
 }
 
-// about returns what the layer says about one method: the statement about its service narrowed by its own.
-func (l Layer) about(service, method string, streams bool) (terms, []error) {
+// about returns what the layer says about m: the statement about its service narrowed by its own.
+func (l Layer) about(service, method string, m Method) (terms, []error) {
 	whole, own := l.statements[joinName(service, wildcard)].terms, l.statements[joinName(service, method)].terms
-	return narrow(whole, own, joinName(service, method), streams)
+	return narrow(whole, own, m)
 }
 
-// narrow merges what one layer says about a method into what it says about its service.
-func narrow(service, method terms, subject string, streams bool) (terms, []error) {
+// narrow merges what one layer says about a method into what it says about its service. What a method cannot have does
+// not reach it from there: the deadline of a stream, and hedges of what must not be repeated.
+func narrow(service, method terms, m Method) (terms, []error) {
 	reaching := service
-	if streams {
+	if m.Streams() {
 		reaching.deadline = method.deadline
 	}
+	if m.Idempotency.Value == IdempotencyUnknown {
+		reaching.hedge = Hedge{}
+	}
 	both := merge(reaching, method)
-	return both, together(service, method, both, subject)
+	return both, append(together(service, method, both, m.Name), unhedgeable(method, m)...)
 }

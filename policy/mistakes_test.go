@@ -110,6 +110,18 @@ func TestMistakes(t *testing.T) {
 			`orders.yaml:12: ` + refund + `: hedge.delay: 1s is not shorter than the deadline, 1s (file orders.yaml:12), so no hedge could ever start; lower it or leave hedging out`,
 		},
 		{
+			"more attempts than fit into the deadline", refund, &policyv1.Policy{Deadline: &policyv1.Deadline{Max: second}, Retry: &policyv1.Retry{MaxAttempts: new(uint32(3)), PerAttemptTimeout: durationpb.New(400 * time.Millisecond)}},
+			`orders.yaml:12: ` + refund + `: retry.max_attempts: 3 attempts of up to 400ms (retry.per_attempt_timeout, file orders.yaml:12) do not fit into the deadline, 1s (file orders.yaml:12); lower one of the two, or raise the deadline`,
+		},
+		{
+			"hedges of what must not be repeated", charge, &policyv1.Policy{Hedge: &policyv1.Hedge{MaxHedges: new(uint32(1))}},
+			`orders.yaml:12: ` + charge + `: hedge.max_hedges: nothing says that the method may be repeated, so it is never hedged; take hedging out, or state that it may be (idempotency_level in the .proto)`,
+		},
+		{
+			"the delay of such hedges", charge, &policyv1.Policy{Hedge: &policyv1.Hedge{Delay: second}},
+			`orders.yaml:12: ` + charge + `: hedge.delay: nothing says that the method may be repeated, so it is never hedged; take hedging out, or state that it may be (idempotency_level in the .proto)`,
+		},
+		{
 			"empty peer", charge, auth(&policyv1.Auth{Peers: []string{"orders", ""}}),
 			`orders.yaml:12: ` + charge + `: auth.peers: an entry is empty; take it out or write what was meant`,
 		},
@@ -183,6 +195,23 @@ func TestOneLayerMustNotContradictItself(t *testing.T) {
 	if _, err := policy.New(code(policies{allPayments: whole}), file(policies{charge: own})); err != nil {
 		t.Errorf("got %v, want a deadline that narrows another layer", err)
 	}
+}
+
+// What is said of a whole service is said of the methods that can have it.
+func TestHedgesOfAServiceReachWhatMayBeRepeated(t *testing.T) {
+	hedge := &policyv1.Policy{Hedge: &policyv1.Hedge{MaxHedges: new(uint32(1))}}
+	table := newTable(t, file(policies{allPayments: hedge}))
+	for name, want := range map[string]int{getQuote: 1, refund: 1, charge: 0} {
+		if got := method(t, table, name).Hedge.MaxHedges.Value; got != want {
+			t.Errorf("%s: %d hedges, want %d", name, got, want)
+		}
+	}
+}
+
+func TestAttemptsThatJustFitIntoTheDeadline(t *testing.T) {
+	p := retry(&policyv1.Retry{MaxAttempts: new(uint32(4)), PerAttemptTimeout: durationpb.New(250 * time.Millisecond)})
+	p.Deadline = &policyv1.Deadline{Max: durationpb.New(time.Second)}
+	newTable(t, file(policies{refund: p}))
 }
 
 func TestAuthenticatedMethodNarrowedToPeersListedElsewhere(t *testing.T) {

@@ -112,9 +112,9 @@ func (g *generation) method(name string) (Method, error) {
 		ServerStreams: descriptor.IsStreamingServer(),
 		Idempotency:   idempotencyOf(descriptor),
 	}
-	effective, errs := g.described.about(descriptor)
+	effective, errs := g.described.about(descriptor, m)
 	for _, layer := range g.layers {
-		stated, contradicting := layer.about(service, method, m.Streams())
+		stated, contradicting := layer.about(service, method, m)
 		errs = append(errs, contradicting...)
 		effective = merge(effective, stated)
 	}

@@ -3,6 +3,14 @@
 //
 //   - While a service is unknown or empty, calls fail with the resolver's own words. round_robin says "no children to
 //     pick from", and nobody learns that the engine is down.
+//   - A further attempt of a call goes to an endpoint that none was sent to before, if the child offers one within five
+//     more picks. Where all were tried, any will do.
+//   - An endpoint that failed a call with a pushback (the trailer grpc-retry-pushback-ms) gets no calls for that time, at
+//     most 30s, while others can be had.
+//   - The attempt knows where it is sent while it is out, and whether that is the only endpoint ([attempt.Choice]).
+//
+// A child that hashes consistently (ring_hash) always has its way, since moving a key away is what it avoids. A choice
+// that is passed over ends without an error, as far as the child can see.
 //
 // It stands in a service config in front of the policy that does the work; [Config] writes it:
 //
@@ -14,6 +22,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc/balancer"
 	"google.golang.org/grpc/balancer/base"
@@ -38,7 +48,7 @@ type builder struct{}
 func (builder) Name() string { return Name }
 
 func (builder) Build(cc balancer.ClientConn, opts balancer.BuildOptions) balancer.Balancer {
-	return &policy{outlet: &outlet{ClientConn: cc}, opts: opts}
+	return &policy{outlet: &outlet{ClientConn: cc, made: time.Now()}, opts: opts}
 }
 
 // config is the parsed configuration of the policy.
@@ -97,6 +107,7 @@ func (p *policy) UpdateClientConnState(s balancer.ClientConnState) error {
 	}
 	if name := conf.child.Name(); p.child == nil || p.name != name {
 		p.Close()
+		p.outlet.sticky.Store(sticky(name))
 		p.name, p.child = name, conf.child.Build(p.outlet, p.opts)
 	}
 	p.outlet.expect(len(s.ResolverState.Endpoints))
@@ -132,6 +143,11 @@ type outlet struct {
 	mu        sync.Mutex
 	endpoints int
 	err       error
+
+	made    time.Time
+	usable  atomic.Int64 // endpoints that take calls
+	resting atomic.Int64 // until when the last of the resting endpoints rests, as the time since made; 0 for none
+	sticky  atomic.Bool  // the child hashes consistently
 }
 
 // errNoEndpoints stands in until the resolver has said why there is nothing.
@@ -160,6 +176,8 @@ func (o *outlet) UpdateState(s balancer.State) {
 	defer o.mu.Unlock()
 	if o.endpoints == 0 {
 		s = failing(o.err)
+	} else if s.Picker != nil {
+		s.Picker = &picker{Picker: s.Picker, outlet: o}
 	}
 	o.ClientConn.UpdateState(s)
 }

@@ -27,17 +27,26 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// servers are two health servers, at "one" and "two".
+// servers are health servers at "one", "two" and "three".
 type servers struct {
 	listeners map[string]*bufconn.Listener
 	health    map[string]*health.Server
-	open      atomic.Int64 // connections
+	open      atomic.Int64                                 // connections
+	meet      func(ctx context.Context, addr string) error // runs before each call is answered, if not nil
 }
 
 func serve(t *testing.T) *servers {
 	s := &servers{listeners: make(map[string]*bufconn.Listener), health: make(map[string]*health.Server)}
-	for _, addr := range []string{"one", "two"} {
-		l, h, srv := bufconn.Listen(1<<16), health.NewServer(), grpc.NewServer()
+	for _, addr := range []string{"one", "two", "three"} {
+		l, h := bufconn.Listen(1<<16), health.NewServer()
+		srv := grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+			if s.meet != nil {
+				if err := s.meet(ctx, addr); err != nil {
+					return nil, err
+				}
+			}
+			return handler(ctx, req)
+		}))
 		healthpb.RegisterHealthServer(srv, h)
 		s.listeners[addr], s.health[addr] = l, h
 		var serving sync.WaitGroup

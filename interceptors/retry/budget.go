@@ -17,8 +17,12 @@ type Budget struct {
 	// Max is what the bucket holds at most, and at first, in retries. It is 1 to 1,000,000.
 	Max float64
 	// MinPerSecond is what trickles in every second without any success, in retries, so that a client with few calls can
-	// find out that a service is back. During an outage every client adds this much load. It is 0 to 1.
+	// find out that a service is back. During an outage every client adds this much load. It is 0 to 1, or with Unsafe up
+	// to 100.
 	MinPerSecond float64
+	// Unsafe allows a MinPerSecond above 1. With 50 clients and 10 each second an outage does not end by itself: the
+	// retries alone keep the service down.
+	Unsafe bool
 }
 
 // DefaultBudget is the budget of a Retrier for which none is given: Ratio 0.1, Max 10, MinPerSecond 0.1.
@@ -34,8 +38,11 @@ func (b Budget) check() error {
 	if !(b.Max >= 1 && b.Max <= maxBudgetMax) {
 		errs = append(errs, fmt.Errorf("retry.WithBudget: Max is %v; it must be 1 to 1000000; to switch retries off, set retry.max_attempts to 1", b.Max))
 	}
-	if !(b.MinPerSecond >= 0 && b.MinPerSecond <= maxBudgetMinPerSecond) {
-		errs = append(errs, fmt.Errorf("retry.WithBudget: MinPerSecond is %v; it must be 0 to %v, because in an outage every client adds it to the load of the service", b.MinPerSecond, maxBudgetMinPerSecond))
+	switch {
+	case !(b.MinPerSecond >= 0 && b.MinPerSecond <= maxUnsafeMinPerSecond):
+		errs = append(errs, fmt.Errorf("retry.WithBudget: MinPerSecond is %v; it must be 0 to %v, and with Unsafe to %v", b.MinPerSecond, maxBudgetMinPerSecond, maxUnsafeMinPerSecond))
+	case b.MinPerSecond > maxBudgetMinPerSecond && !b.Unsafe:
+		errs = append(errs, fmt.Errorf("retry.WithBudget: MinPerSecond is %v; it must be 0 to %v, because in an outage every client adds it to the load of the service; lower it, or say Unsafe", b.MinPerSecond, maxBudgetMinPerSecond))
 	}
 	return errors.Join(errs...)
 }
@@ -49,6 +56,10 @@ type bucket struct {
 	earning  int64
 	interval int64 // nanoseconds in which one millionth of a token trickles in; 0 for no trickle
 	made     time.Time
+
+	spent      atomic.Int64
+	refused    atomic.Int64
+	suppressed [7]atomic.Int64 // calls that had no further attempt, by reason
 
 	tokens   atomic.Int64
 	trickled atomic.Int64 // nanoseconds since made, up to which the trickle is in tokens
@@ -82,6 +93,7 @@ func (k *bucket) withdraw() bool {
 	for {
 		n := k.tokens.Load()
 		if n < token {
+			k.refused.Add(1)
 			return false
 		}
 		if k.tokens.CompareAndSwap(n, n-token) {

@@ -20,6 +20,8 @@ const (
 	defaultBudgetMinPerSecond = 0.1
 	// The most that may trickle into a budget every second; each client of a service adds this much to its load in an outage.
 	maxBudgetMinPerSecond = 1
+	// The most that may trickle into a budget that is unsafe.
+	maxUnsafeMinPerSecond = 100
 	// The most that a budget may hold, in retries.
 	maxBudgetMax = 1e6
 	// What an attempt is assumed to take at least, when the deadline is weighed.

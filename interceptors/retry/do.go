@@ -2,6 +2,7 @@ package retry
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"google.golang.org/grpc"
@@ -78,6 +79,8 @@ func (p OperationPolicy) check(name string) error {
 		return wrong("MaxBackoff", p.MaxBackoff.String()+" is shorter than InitialBackoff, "+p.InitialBackoff.String()+"; raise it or lower the other")
 	case p.Deadline > 0 && p.PerAttemptTimeout > p.Deadline:
 		return wrong("PerAttemptTimeout", p.PerAttemptTimeout.String()+" is longer than Deadline, "+p.Deadline.String()+"; lower it or leave it out")
+	case p.Deadline > 0 && time.Duration(p.MaxAttempts)*p.PerAttemptTimeout > p.Deadline:
+		return wrong("MaxAttempts", strconv.Itoa(p.MaxAttempts)+" attempts of up to PerAttemptTimeout, "+p.PerAttemptTimeout.String()+", do not fit into Deadline, "+p.Deadline.String()+"; lower one of the two, or raise Deadline")
 	case p.Deadline > 0 && p.HedgeDelay >= p.Deadline:
 		return wrong("HedgeDelay", p.HedgeDelay.String()+" is not shorter than Deadline, "+p.Deadline.String()+"; lower it or leave hedging out")
 	default:

@@ -165,6 +165,7 @@ func TestOperationThatCannotBe(t *testing.T) {
 		"durations":         {Deadline: -1},
 		"MaxBackoff":        {InitialBackoff: 2, MaxBackoff: 1},
 		"PerAttemptTimeout": {Deadline: 1, PerAttemptTimeout: 2},
+		"do not fit":        {Deadline: 5, MaxAttempts: 3, PerAttemptTimeout: 2},
 		"HedgeDelay":        {Deadline: 1, HedgeDelay: 1},
 		"hedge.max_hedges":  {MaxHedges: 1},
 	} {

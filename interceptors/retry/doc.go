@@ -23,9 +23,10 @@
 //	is there budget?                                          budget
 //
 // By default UNAVAILABLE can be retried, and RESOURCE_EXHAUSTED if the server says when; a method's policy may name
-// other codes. UNAUTHENTICATED and PERMISSION_DENIED are never retried. The idempotency_level of the .proto decides
-// whether a method may be repeated. Without one, a call is tried again only if no byte of it reached a server, or if the
-// trailer parley-unprocessed says that the handler never ran.
+// other codes. PERMISSION_DENIED is never retried, and UNAUTHENTICATED once for each call, without a wait, where the
+// interceptor that owns the credential has fetched a new one since (Renew of package attempt). The idempotency_level of
+// the .proto decides whether a method may be repeated. Without one, a call is tried again only if no byte of it reached a
+// server, or if the trailer parley-unprocessed says that the handler never ran.
 //
 // The wait is drawn between zero and a bound that doubles ("full jitter"), capped before it is drawn. A server that
 // sends the trailer grpc-retry-pushback-ms (gRFC A6) decides the wait, and a google.rpc.RetryInfo is its lower bound.
@@ -50,8 +51,8 @@
 // policy's delay, or once 100 attempts are known after their 95th percentile. Each attempt has its own context, reply and
 // call options; the first success wins and the others are cancelled. A failure that could be retried never beats an
 // attempt in flight, and sends the next hedge at once; any other failure is an answer. Hedges cost budget and count as
-// attempts. Nothing is hedged whose method may not be repeated. The picker does not know the endpoint of an attempt that
-// is still out; with [WithEndpoints] a service of one endpoint is never hedged.
+// attempts. Nothing is hedged whose method may not be repeated, nor a service of which the balancing policy has only one
+// endpoint (package discovery/grpcbalancer, or [WithEndpoints]); that policy also sends the hedge to another endpoint.
 //
 // # Chains of services
 //

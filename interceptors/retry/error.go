@@ -25,7 +25,8 @@ type Error struct {
 	// Last is the error of the last attempt that ended by itself, or of the last one if none did.
 	Last error
 	// Endpoints holds for each attempt, in order, the address that it reached ("10.0.0.7:8443"), or "" for one that
-	// reached none. It is all empty strings if no innermost interceptor of Parley runs (see package attempt).
+	// reached none. For an attempt that was abandoned it is the one that it was sent to, if the balancing policy said so
+	// (see package discovery/grpcbalancer). It is all empty strings if no innermost interceptor of Parley runs (see package attempt).
 	Endpoints []string
 
 	status *status.Status

@@ -38,12 +38,16 @@ func (c *call) showWait(ctx context.Context, f *failure, delay time.Duration) {
 }
 
 // showHedge shows that another attempt joins those that are out.
-func (c *call) showHedge(ctx context.Context, after time.Duration) {
+func (c *call) showHedge(ctx context.Context, out *racer, now time.Time) {
 	emit(ctx, "retry.hedged", func() []attribute.KeyValue {
-		return []attribute.KeyValue{
+		attributes := []attribute.KeyValue{
 			attribute.Int("next_attempt", c.attempts+1),
-			attribute.Float64("after_s", after.Seconds()),
+			attribute.Float64("after_s", now.Sub(out.begun).Seconds()),
 		}
+		if endpoint := out.this.Choice().Endpoint; endpoint != "" {
+			attributes = append(attributes, attribute.String("endpoint", endpoint))
+		}
+		return attributes
 	})
 }
 

@@ -97,9 +97,11 @@ func (c *call) retryable(f *failure) bool {
 		return c.classified(f)
 	}
 	code := f.status.Code()
-	if !c.policy.codes.has(code) {
+	f.renewed = f.renewed && code == codes.Unauthenticated && !c.renewed
+	if !c.policy.codes.has(code) && !f.renewed {
 		return false
 	}
+	c.renewed = c.renewed || f.renewed
 	f.hint = hintOf(f.status, c.trailer)
 	if code == codes.ResourceExhausted || f.hint.quota {
 		return f.hint.any()
@@ -118,6 +120,9 @@ func (c *call) plan(f *failure) (time.Duration, bool) {
 	if slack <= 0 || slack < c.policy.initialBackoff/2 || f.hint.wait > slack {
 		return 0, false
 	}
+	if f.renewed {
+		return f.hint.wait, true // nothing has to recover
+	}
 	c.doublings++
 	delay := backoff.Full(min(c.policy.bound(c.doublings), slack), c.retrier.random)
 	return max(delay, f.hint.wait), true
@@ -132,8 +137,10 @@ func (c *call) wait(ctx context.Context, delay time.Duration) (stop StopReason) 
 	stop = c.ended(ctx, now)
 	if stop != "" {
 		c.retrier.budget.refund()
+		return stop
 	}
-	return stop
+	c.retrier.budget.spent.Add(1)
+	return ""
 }
 
 // pause returns after delay, or when ctx, the Retrier or the connection ends.

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"github.com/parley-rpc/parley/policy"
 )
 
@@ -24,6 +26,9 @@ type config struct {
 	logger   *slog.Logger
 	extras   extras
 	keyed    []string
+	lender   *Retrier // whose budget is shared, nil for none
+	meters   metric.MeterProvider
+	target   string
 }
 
 type option struct {
@@ -44,6 +49,29 @@ func WithPolicy(t *policy.Table) Option {
 func WithBudget(b Budget) Option {
 	text := fmt.Sprintf("retry.WithBudget(ratio %v, max %v, min %v/s)", b.Ratio, b.Max, b.MinPerSecond)
 	return option{text, func(c *config) { c.budget = b }}
+}
+
+// WithBudgetOf shares the budget of another Retrier that calls the same service, and takes the place of WithBudget: what
+// the retries of a program may cost a service does not grow with the number of its channels. The default is a budget of
+// its own.
+func WithBudgetOf(other *Retrier) Option {
+	return option{"retry.WithBudgetOf(...)", func(c *config) { c.lender = other }}
+}
+
+// WithMeterProvider measures the budget with instruments of p, and says that it belongs to target (the attribute
+// grpc.target):
+//
+//	parley.client.retry.budget.available   what the budget would pay for now
+//	parley.client.retry.budget.spent       the retries and hedges that it has paid for
+//	parley.client.retry.budget.refused     those that it has refused
+//	parley.client.retry.suppressed         the calls that failed for a reason of the retrier's (the attribute reason):
+//	                                       budget, deadline, pushback, not_idempotent, upstream_is_retrying,
+//	                                       circuit_open, switched_off
+//
+// They are observed when somebody collects, so calls pay nothing for them. Of Retriers that share a budget, give it to one.
+// By default nothing is measured.
+func WithMeterProvider(p metric.MeterProvider, target string) Option {
+	return option{fmt.Sprintf("retry.WithMeterProvider(%T, %q)", p, target), func(c *config) { c.meters, c.target = p, target }}
 }
 
 // WithDefaultDeadline gives a deadline to each unary call for which neither the caller nor the method states one. It must

@@ -29,7 +29,7 @@ func TestPropertiesOfACall(t *testing.T) {
 			s := terms{deadline: upTo(2 * time.Second), attempts: 1 + random.IntN(6), initial: upTo(300 * time.Millisecond)}
 			s.limit = s.initial + upTo(time.Second)
 			if chance(50) {
-				s.perAttempt = min(upTo(300*time.Millisecond), s.deadline)
+				s.perAttempt = min(upTo(300*time.Millisecond), s.deadline/time.Duration(s.attempts))
 			}
 			var mu sync.Mutex // a handler that was cut off may still run when the next one begins
 			var ran []time.Time

@@ -82,6 +82,9 @@ func (r *race) start(now time.Time, hedge bool) {
 	c.attempts++
 	c.endpoints = append(c.endpoints, "")
 	ctx, this := attempt.NewContext(r.ctx, c.attempts, hedge, c.tried)
+	if c.renewed {
+		this.AfterRenewal()
+	}
 	if c.attempts > 1 {
 		ctx = announce(ctx, c.attempts-1)
 	}
@@ -103,12 +106,21 @@ func (r *race) start(now time.Time, hedge bool) {
 func (r *race) hedge(now time.Time) bool {
 	c := r.call
 	if c.forbidden || c.attempts >= c.policy.attempts || len(r.out) > c.policy.hedges || !c.hasTime(now) ||
-		c.retrier.lifetime.Err() != nil || r.ctx.Err() != nil || c.barred(r.ctx) != "" || !c.retrier.budget.withdraw() {
+		c.retrier.lifetime.Err() != nil || r.ctx.Err() != nil || r.alone() || c.barred(r.ctx) != "" || !c.retrier.budget.withdraw() {
 		return false
 	}
-	c.showHedge(r.ctx, now.Sub(r.out[len(r.out)-1].begun))
+	for _, x := range r.out {
+		c.avoid(x.this.Choice().Endpoint) // what it has reached is known only when it has ended
+	}
+	c.retrier.budget.spent.Add(1)
+	c.showHedge(r.ctx, r.out[len(r.out)-1], now)
 	r.start(now, true)
 	return true
+}
+
+// alone tells whether the picker has no other endpoint than those of the attempts that are out.
+func (r *race) alone() bool {
+	return slices.ContainsFunc(r.out, func(x *racer) bool { return x.this.Choice().Alone })
 }
 
 // heed tells whether the server allows another hedge, after a failure while others are out.
@@ -138,9 +150,8 @@ func (r *race) win(x *racer) {
 func (r *race) lose(x *racer) *failure {
 	c := r.call
 	c.trailer = x.trailer
-	endpoint := x.this.Endpoint()
-	c.endpoints[x.number-1] = endpoint
-	c.avoid(endpoint)
+	c.endpoints[x.number-1] = x.this.Endpoint()
+	c.avoid(sentTo(x.this))
 	return c.failure(r.ctx, x.this, x.err, x.begun, x.end, x.until, x.cutting)
 }
 
@@ -148,6 +159,7 @@ func (r *race) lose(x *racer) *failure {
 func (r *race) abandon(detached bool) {
 	for _, x := range r.out {
 		x.cancel()
+		r.endpoints[x.number-1] = x.this.Choice().Endpoint
 	}
 	if !detached {
 		for range r.out {

@@ -35,6 +35,8 @@ type Retrier struct {
 	undescribed latency
 	facts       sync.Map // of *facts, by the name of a described method; the others share one
 
+	unmeter func() error // ends the measurements, nil if there are none
+
 	native   sync.Once // guards the warning about native retry
 	lifetime context.Context
 	close    context.CancelFunc
@@ -46,9 +48,18 @@ func New(opts ...Option) *Retrier {
 	r := &Retrier{mistakes: c.mend()}
 	r.table, r.deadline, r.random, r.logger, r.keyed = c.table, c.deadline, c.random, c.logger, c.keyed
 	r.extras = c.extras
-	r.budget = newBucket(c.budget)
+	if c.lender != nil {
+		r.budget = c.lender.budget
+	} else {
+		r.budget = newBucket(c.budget)
+	}
 	r.view = policy.NewView(c.table, r.compile)
 	r.lifetime, r.close = context.WithCancel(context.Background())
+	if c.meters != nil {
+		if err := r.meter(c.meters, c.target); err != nil {
+			r.mistakes = errors.Join(r.mistakes, err)
+		}
+	}
 	return r
 }
 
@@ -60,15 +71,25 @@ func (r *Retrier) Check() error {
 }
 
 // Close ends all waits between attempts at once; their calls return what their last attempt returned, with the reason
-// closing. Attempts in flight go on, and have no further attempt. Later calls are refused with CANCELLED. It returns nil.
+// closing. Attempts in flight go on, and have no further attempt. Later calls are refused with CANCELLED. It returns what
+// a meter provider says about ending its measurements, or nil.
 func (r *Retrier) Close() error {
 	r.close()
 	r.view.Close()
-	return nil
+	if r.unmeter == nil {
+		return nil
+	}
+	return r.unmeter()
 }
 
 // BudgetBalance is the number of retries that the budget would pay for now.
 func (r *Retrier) BudgetBalance() float64 { return r.budget.balance() }
+
+// BudgetUse is the number of retries and hedges that the budget has paid for since it was made, and of those that it
+// refused to pay for.
+func (r *Retrier) BudgetUse() (spent, refused int64) {
+	return r.budget.spent.Load(), r.budget.refused.Load()
+}
 
 // DialOptions make a channel use the Retrier: its interceptors, those of package attempt inside of them, and gRPC's own
 // retry switched off. Interceptors that are given to the channel before them run once for each call, those after them

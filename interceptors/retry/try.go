@@ -26,7 +26,9 @@ type failure struct {
 	cut bool
 	// It is proven that the method did not run.
 	unprocessed bool
-	hint        hint
+	// The server refused the credential of the attempt, and there is a new one.
+	renewed bool
+	hint    hint
 }
 
 // cause is why the attempt failed, for the span.
@@ -42,6 +44,9 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 	c.attempts++
 	caller := ctx
 	ctx, this := attempt.NewContext(ctx, c.attempts, false, c.tried)
+	if c.renewed {
+		this.AfterRenewal()
+	}
 	if c.attempts > 1 {
 		ctx = announce(ctx, c.attempts-1)
 		c.resetOptions()
@@ -59,7 +64,8 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 		c.retrier.budget.success(c.attempts > 1)
 		return nil
 	}
-	c.reached(this.Endpoint())
+	c.endpoints = append(c.endpoints, this.Endpoint())
+	c.avoid(sentTo(this))
 	return c.failure(caller, this, err, now, end, until, cutting)
 }
 
@@ -71,6 +77,7 @@ func (c *call) failure(caller context.Context, this *attempt.Attempt, err error,
 		at:     end,
 		// What else an operation did besides a call that never left is not known.
 		unprocessed: c.classify == nil && (this.NeverSent() || rpcerr.Unprocessed(c.trailer)),
+		renewed:     this.Renewed(),
 	}
 	// Compared by time, because the server's own timer may end the attempt a moment before ours does.
 	f.cut = cutting && interrupted(f.status.Code()) && !end.Before(until)
@@ -99,10 +106,12 @@ func (c *call) until(ctx context.Context, now time.Time) (at time.Time, cutting 
 	return c.deadline, false
 }
 
-// reached keeps the endpoint of the attempt that has ended.
-func (c *call) reached(endpoint string) {
-	c.endpoints = append(c.endpoints, endpoint)
-	c.avoid(endpoint)
+// sentTo is the endpoint of an attempt that has ended, in the picker's words for it if it had any.
+func sentTo(this *attempt.Attempt) string {
+	if chosen := this.Choice().Endpoint; chosen != "" {
+		return chosen
+	}
+	return this.Endpoint()
 }
 
 // avoid keeps an endpoint for later attempts to see.

@@ -54,6 +54,7 @@ type call struct {
 
 	trailer   metadata.MD         // of the last attempt
 	forbidden bool                // a server has said so, while others were out
+	renewed   bool                // an attempt was allowed because there was a new credential
 	kept      bool                // req is the call's own
 	classify  func(error) Verdict // nil for gRPC
 	options   []grpc.CallOption
@@ -112,6 +113,7 @@ func (c *call) run(ctx context.Context, now time.Time) error {
 
 // failed makes the error of the call.
 func (c *call) failed(f *failure, stop StopReason) error {
+	c.retrier.budget.suppress(stop)
 	st := f.status
 	if c.over {
 		st = endStatus(stop, c.attempts, c.limit, c.last)

@@ -68,7 +68,21 @@ func (t *Tracer) startAttemptSpan(ctx context.Context, m *clientMethod, method s
 	if m.unknown {
 		span.SetAttributes(attribute.String(attrMethodOriginal, method))
 	}
+	facts.OnChoice(func(c attempt.Choice) { span.SetAttributes(peerAttributes(c.Endpoint)...) })
 	return ctx, span
+}
+
+// peerAttributes are the attributes of the endpoint that an attempt is sent to, or that it has reached.
+func peerAttributes(endpoint string) []attribute.KeyValue {
+	host, port := splitAddress(endpoint)
+	switch {
+	case host == "":
+		return nil
+	case port == 0:
+		return []attribute.KeyValue{attribute.String(attrPeerAddress, host)}
+	default:
+		return []attribute.KeyValue{attribute.String(attrPeerAddress, host), attribute.Int(attrPeerPort, port)}
+	}
 }
 
 // finish ends the attempt. The endpoint that it reached is known by then.
@@ -77,13 +91,9 @@ func (a *attemptOperation) finish(err error) {
 		a.end(err)
 		return
 	}
-	host, port := splitAddress(a.facts.Endpoint())
-	switch {
-	case host == "":
-		a.end(err)
-	case port == 0:
-		a.end(err, attribute.String(attrPeerAddress, host))
-	default:
-		a.end(err, attribute.String(attrPeerAddress, host), attribute.Int(attrPeerPort, port))
+	if endpoint := a.facts.Endpoint(); endpoint != a.facts.Choice().Endpoint {
+		a.end(err, peerAttributes(endpoint)...)
+		return
 	}
+	a.end(err) // the span has its endpoint since it was chosen
 }

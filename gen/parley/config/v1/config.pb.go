@@ -417,7 +417,10 @@ type RetryBudget struct {
 	// What the bucket holds at most, and at first. Default 10.
 	Max *uint32 `protobuf:"varint,2,opt,name=max,proto3,oneof" json:"max,omitempty"`
 	// What trickles in every second without any success, so that a quiet client can probe. Default 0.1, at most 1.
-	MinPerSecond  *float64 `protobuf:"fixed64,3,opt,name=min_per_second,json=minPerSecond,proto3,oneof" json:"min_per_second,omitempty"`
+	MinPerSecond *float64 `protobuf:"fixed64,3,opt,name=min_per_second,json=minPerSecond,proto3,oneof" json:"min_per_second,omitempty"`
+	// Allows a min_per_second of up to 100. In an outage every client adds that much to the load of the service, and so may
+	// keep it down.
+	Unsafe        *bool `protobuf:"varint,4,opt,name=unsafe,proto3,oneof" json:"unsafe,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -471,6 +474,13 @@ func (x *RetryBudget) GetMinPerSecond() float64 {
 		return *x.MinPerSecond
 	}
 	return 0
+}
+
+func (x *RetryBudget) GetUnsafe() bool {
+	if x != nil && x.Unsafe != nil {
+		return *x.Unsafe
+	}
+	return false
 }
 
 // Server is one listener.
@@ -911,14 +921,16 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"_balancingB\x0f\n" +
 	"\r_retry_budgetB\n" +
 	"\n" +
-	"\b_ca_file\"\x8f\x01\n" +
+	"\b_ca_file\"\xb7\x01\n" +
 	"\vRetryBudget\x12\x19\n" +
 	"\x05ratio\x18\x01 \x01(\x01H\x00R\x05ratio\x88\x01\x01\x12\x15\n" +
 	"\x03max\x18\x02 \x01(\rH\x01R\x03max\x88\x01\x01\x12)\n" +
-	"\x0emin_per_second\x18\x03 \x01(\x01H\x02R\fminPerSecond\x88\x01\x01B\b\n" +
+	"\x0emin_per_second\x18\x03 \x01(\x01H\x02R\fminPerSecond\x88\x01\x01\x12\x1b\n" +
+	"\x06unsafe\x18\x04 \x01(\bH\x03R\x06unsafe\x88\x01\x01B\b\n" +
 	"\x06_ratioB\x06\n" +
 	"\x04_maxB\x11\n" +
-	"\x0f_min_per_second\"\xd1\x02\n" +
+	"\x0f_min_per_secondB\t\n" +
+	"\a_unsafe\"\xd1\x02\n" +
 	"\x06Server\x12\x1b\n" +
 	"\x06listen\x18\x01 \x01(\tH\x00R\x06listen\x88\x01\x01\x12!\n" +
 	"\tadvertise\x18\x02 \x01(\tH\x01R\tadvertise\x88\x01\x01\x125\n" +

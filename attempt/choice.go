@@ -1,0 +1,72 @@
+package attempt
+
+// Choice is where a balancing policy sends an attempt.
+type Choice struct {
+	// Endpoint is the address as the policy knows it: "10.0.0.7:8443", or a name where the resolver yields names.
+	Endpoint string
+	// Alone tells that the policy has no other endpoint for the call now, so that a second attempt beside this one would
+	// only join the same queue.
+	Alone bool
+}
+
+// Choose records where the attempt is sent. It is for the picker of a balancing policy, which finds the attempt in the
+// context of its PickInfo; a later choice replaces an earlier one. C must not change afterwards. It may be called on any
+// goroutine, and does nothing for a nil Attempt.
+func (a *Attempt) Choose(c *Choice) {
+	if a == nil {
+		return
+	}
+	a.choice.Store(c)
+	if a.chosen != nil {
+		a.chosen(*c)
+	}
+}
+
+// Choice is where the attempt was sent, also while it is still out, and the zero Choice where no picker said so. It may
+// be called on any goroutine.
+func (a *Attempt) Choice() Choice {
+	if a == nil {
+		return Choice{}
+	}
+	if c := a.choice.Load(); c != nil {
+		return *c
+	}
+	return Choice{}
+}
+
+// OnChoice makes each choice known to f at once, and to those who asked before. It must be called before the attempt is on
+// the wire, on the goroutine that sends it; f runs inside the picker and must be fast. It does nothing for a nil Attempt.
+func (a *Attempt) OnChoice(f func(Choice)) {
+	if a == nil {
+		return
+	}
+	if earlier := a.chosen; earlier != nil {
+		a.chosen = func(c Choice) {
+			earlier(c)
+			f(c)
+		}
+		return
+	}
+	a.chosen = f
+}
+
+// Renew records that the server has refused the credential of the attempt, and that there is a new one, so that another
+// attempt may fare better. It is for the interceptor that owns the credential, on the goroutine that saw the attempt
+// fail. Package retry allows one such attempt for each call. It does nothing for a nil Attempt.
+func (a *Attempt) Renew() {
+	if a != nil {
+		a.renewed = true
+	}
+}
+
+// Renewable tells whether [Attempt.Renew] would be heeded. It would not for the attempt that was allowed because of a new
+// credential: if that is refused too, another one will not help, and its owner need not fetch it. A nil Attempt is not
+// renewable.
+func (a *Attempt) Renewable() bool { return a != nil && !a.afterRenewal }
+
+// AfterRenewal records that the attempt follows a renewal. It is for package retry, before the attempt is on the wire.
+func (a *Attempt) AfterRenewal() { a.afterRenewal = true }
+
+// Renewed tells whether there is a new credential since the attempt failed. It is valid once the attempt has ended, on
+// the goroutine that saw it end.
+func (a *Attempt) Renewed() bool { return a != nil && a.renewed }

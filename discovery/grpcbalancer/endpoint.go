@@ -1,0 +1,130 @@
+package grpcbalancer
+
+import (
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/balancer"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/resolver"
+
+	"github.com/parley-rpc/parley/attempt"
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+// endpoint is a connection as the child policy sees it, and what is known of the server behind it. gRPC calls its
+// listeners one at a time.
+type endpoint struct {
+	balancer.SubConn
+	outlet  *outlet
+	choices atomic.Pointer[choices]
+	resting atomic.Int64                 // until when the server asked for a pause, as the time since outlet.made
+	settle  func(info balancer.DoneInfo) // done, bound once
+
+	ready   bool
+	checked bool // the server's health counts
+	healthy bool
+	usable  bool
+}
+
+// choices are what an attempt is told that is sent to an endpoint.
+type choices struct{ alone, one attempt.Choice }
+
+// NewSubConn makes a connection of the child.
+func (o *outlet) NewSubConn(addresses []resolver.Address, opts balancer.NewSubConnOptions) (balancer.SubConn, error) {
+	e := &endpoint{outlet: o}
+	e.settle = e.done
+	e.name(addresses)
+	listener := opts.StateListener
+	opts.StateListener = func(s balancer.SubConnState) {
+		e.note(s.ConnectivityState)
+		if listener != nil {
+			listener(s)
+		}
+	}
+	var err error
+	if e.SubConn, err = o.ClientConn.NewSubConn(addresses, opts); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// UpdateAddresses and RemoveSubConn are for children of old times; gRPC itself knows its own connections only.
+func (o *outlet) UpdateAddresses(sc balancer.SubConn, addresses []resolver.Address) {
+	sc.UpdateAddresses(addresses) //nolint:staticcheck // a child may use it as long as gRPC has it
+}
+
+func (o *outlet) RemoveSubConn(sc balancer.SubConn) { sc.Shutdown() }
+
+func (e *endpoint) UpdateAddresses(addresses []resolver.Address) {
+	e.name(addresses)
+	e.SubConn.UpdateAddresses(addresses) //nolint:staticcheck // see outlet.UpdateAddresses
+}
+
+// name takes the first of the addresses, since each endpoint of today's policies has one.
+func (e *endpoint) name(addresses []resolver.Address) {
+	var name string
+	if len(addresses) > 0 {
+		name = addresses[0].Addr
+	}
+	e.choices.Store(&choices{
+		alone: attempt.Choice{Endpoint: name, Alone: true},
+		one:   attempt.Choice{Endpoint: name},
+	})
+}
+
+func (e *endpoint) address() string { return e.choices.Load().one.Endpoint }
+
+func (e *endpoint) RegisterHealthListener(listener func(balancer.SubConnState)) {
+	e.checked, e.healthy = true, false
+	e.count()
+	e.SubConn.RegisterHealthListener(func(s balancer.SubConnState) {
+		e.healthy = s.ConnectivityState == connectivity.Ready
+		e.count()
+		listener(s)
+	})
+}
+
+// note takes in the state of the connection. A new connection begins without a word on health.
+func (e *endpoint) note(s connectivity.State) {
+	e.ready = s == connectivity.Ready
+	if !e.ready {
+		e.checked = false
+	}
+	e.count()
+}
+
+func (e *endpoint) count() {
+	usable := e.ready && (!e.checked || e.healthy)
+	if usable == e.usable {
+		return
+	}
+	e.usable = usable
+	if usable {
+		e.outlet.usable.Add(1)
+	} else {
+		e.outlet.usable.Add(-1)
+	}
+}
+
+// done hears how a call has ended.
+func (e *endpoint) done(info balancer.DoneInfo) {
+	if info.Err == nil || len(info.Trailer) == 0 {
+		return
+	}
+	if wait := min(rpcerr.PushbackOf(info.Trailer).Wait, maxRest); wait > 0 {
+		until := int64(time.Since(e.outlet.made) + wait)
+		extend(&e.resting, until)
+		extend(&e.outlet.resting, until)
+	}
+}
+
+// extend raises an end to a later one.
+func extend(end *atomic.Int64, to int64) {
+	for {
+		old := end.Load()
+		if old >= to || end.CompareAndSwap(old, to) {
+			return
+		}
+	}
+}

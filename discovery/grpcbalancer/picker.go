@@ -1,0 +1,99 @@
+package grpcbalancer
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/balancer"
+
+	"github.com/parley-rpc/parley/attempt"
+)
+
+// sticky tells whether a policy sends each key where it always goes.
+func sticky(child string) bool { return strings.HasPrefix(child, "ring_hash") }
+
+// picker asks the picker of the child again while it offers endpoints that there is something against.
+type picker struct {
+	balancer.Picker
+	outlet *outlet
+}
+
+// Pick implements balancer.Picker.
+func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
+	picked, err := p.Picker.Pick(info)
+	e, ok := picked.SubConn.(*endpoint)
+	if err != nil || !ok {
+		return picked, err
+	}
+	this := attempt.FromContext(info.Ctx)
+	alone := p.outlet.usable.Load() < 2 || p.outlet.sticky.Load()
+	if !alone {
+		picked, e = p.better(info, picked, e, this.Tried())
+	}
+	c := e.choices.Load()
+	if alone {
+		this.Choose(&c.alone)
+	} else {
+		this.Choose(&c.one)
+	}
+	picked.SubConn = e.SubConn
+	if done := picked.Done; done != nil {
+		picked.Done = func(info balancer.DoneInfo) {
+			e.done(info)
+			done(info)
+		}
+	} else {
+		picked.Done = e.settle
+	}
+	return picked, nil
+}
+
+// better returns what the child offers within a few more picks that there is least against: first what was not tried,
+// then what does not rest. Among equals it draws: the first of an even number of picks would always be the same of two
+// endpoints in turn.
+func (p *picker) better(info balancer.PickInfo, picked balancer.PickResult, e *endpoint, tried []string) (balancer.PickResult, *endpoint) {
+	resting := p.outlet.resting.Load()
+	var now int64
+	if resting != 0 {
+		now = int64(time.Since(p.outlet.made))
+	}
+	if len(tried) == 0 && resting <= now {
+		return picked, e // the usual case
+	}
+	against := func(e *endpoint) (n int) {
+		if slices.Contains(tried, e.address()) {
+			n = 2
+		}
+		if e.resting.Load() > now {
+			n++
+		}
+		return n
+	}
+	least, equals := against(e), 1
+	for range maxRepicks {
+		if least == 0 {
+			break
+		}
+		next, err := p.Picker.Pick(info)
+		other, ok := next.SubConn.(*endpoint)
+		if err != nil || !ok {
+			break
+		}
+		n := against(other)
+		switch {
+		case n < least:
+			least, equals = n, 1
+		case n == least:
+			equals++
+		}
+		if n == least && rand.IntN(equals) == 0 {
+			picked, next, e = next, picked, other
+		}
+		if next.Done != nil { // a policy that counts calls must not count this one for ever
+			next.Done(balancer.DoneInfo{})
+		}
+	}
+	return picked, e
+}

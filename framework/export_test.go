@@ -1,0 +1,6 @@
+package framework
+
+import "github.com/parley-rpc/parley/admin"
+
+// BudgetRows is what the admin page shows of the retry budgets.
+func (a *App) BudgetRows() []admin.Row { return a.budgetRows() }
