@@ -37,6 +37,7 @@ func (m Method) describeValues(w io.Writer) {
 	}
 	line(w, "scopes", words(m.Auth.Scopes))
 	line(w, "carrier", m.Auth.Carrier)
+	line(w, "proof", m.Auth.Proof)
 	line(w, "deadline", m.Deadline)
 	line(w, "max attempts", m.Retry.MaxAttempts)
 	line(w, "initial backoff", m.Retry.InitialBackoff)

@@ -43,6 +43,8 @@ type Auth struct {
 	Scopes Value[[]string]
 	// Carrier is the weakest carrier over which the caller may have proven itself. Not stated: any.
 	Carrier Value[Carrier]
+	// Proof is how often both ends prove themselves in token mode. Not stated: [ProofSession].
+	Proof Value[Proof]
 }
 
 // Retry says how a failed call is tried again. What is not stated is left to the defaults of the retrier.
@@ -155,5 +157,36 @@ func (c Carrier) String() string {
 		return "connection"
 	default:
 		return "invalid carrier"
+	}
+}
+
+// Proof is how often the two ends of a call in token mode prove themselves to each other. A larger value is stricter.
+type Proof int
+
+// The levels of proof.
+const (
+	// Same as ProofSession.
+	ProofUnspecified Proof = iota
+	// The server proves itself to each channel once a minute.
+	ProofSession
+	// The server proves itself in each call anew.
+	ProofCall
+	// As ProofCall, and the caller proves in each attempt that it holds its key.
+	ProofWPT
+)
+
+// String is the proof as a configuration file writes it.
+func (p Proof) String() string {
+	switch p {
+	case ProofUnspecified:
+		return "unspecified"
+	case ProofSession:
+		return "session"
+	case ProofCall:
+		return "call"
+	case ProofWPT:
+		return "wpt"
+	default:
+		return "invalid proof"
 	}
 }

@@ -54,7 +54,7 @@ func TestMergeProperties(t *testing.T) {
 // effect is m without its sources, and without what has no meaning in the order of its lists.
 func effect(m policy.Method) policy.Method {
 	m.Idempotency.Source = policy.Source{}
-	m.Auth.Access.Source, m.Auth.Carrier.Source, m.Deadline.Source = policy.Source{}, policy.Source{}, policy.Source{}
+	m.Auth.Access.Source, m.Auth.Carrier.Source, m.Auth.Proof.Source, m.Deadline.Source = policy.Source{}, policy.Source{}, policy.Source{}, policy.Source{}
 	m.Auth.Scopes.Source, m.Retry.Codes.Source, m.Retry.MaxAttempts.Source = policy.Source{}, policy.Source{}, policy.Source{}
 	m.Retry.InitialBackoff.Source, m.Retry.MaxBackoff.Source, m.Retry.PerAttemptTimeout.Source = policy.Source{}, policy.Source{}, policy.Source{}
 	m.Hedge.MaxHedges.Source, m.Hedge.Delay.Source = policy.Source{}, policy.Source{}
@@ -77,7 +77,7 @@ func tightens(t *testing.T, before, after policy.Method) {
 	atMost(t, "initial backoff", after.Retry.InitialBackoff, before.Retry.InitialBackoff)
 	atMost(t, "max backoff", after.Retry.MaxBackoff, before.Retry.MaxBackoff)
 	atMost(t, "hedge delay", after.Hedge.Delay, before.Hedge.Delay)
-	if after.Auth.Access.Value < before.Auth.Access.Value || after.Auth.Carrier.Value < before.Auth.Carrier.Value {
+	if after.Auth.Access.Value < before.Auth.Access.Value || after.Auth.Carrier.Value < before.Auth.Carrier.Value || after.Auth.Proof.Value < before.Auth.Proof.Value {
 		t.Errorf("%s: access or carrier loosened", after.Name)
 	}
 	for _, scope := range before.Auth.Scopes.Value {
@@ -147,6 +147,9 @@ func randomPolicy(r *rand.Rand) *policyv1.Policy {
 	}
 	if some() {
 		p.Auth.Carrier = policyv1.Carrier(r.Int32N(3)).Enum()
+	}
+	if r.IntN(4) == 0 {
+		p.Auth.Proof = policyv1.Proof(r.Int32N(4)).Enum()
 	}
 	if some() {
 		p.Deadline = &policyv1.Deadline{Max: between(time.Second, time.Minute)}

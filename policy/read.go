@@ -52,7 +52,7 @@ func (r *reader) wrong(field, format string, args ...any) {
 }
 
 func (r *reader) auth(a *policyv1.Auth) Auth {
-	access, carrier := r.access(a.GetAccess()), r.carrier(a.GetCarrier())
+	access, carrier, proof := r.access(a.GetAccess()), r.carrier(a.GetCarrier()), r.proof(a.GetProof())
 	peers := r.words("auth.peers", a.GetPeers())
 	scopes := r.words("auth.scopes", a.GetScopes())
 	if access == AccessAnonymous || access == AccessAuthenticated {
@@ -67,6 +67,9 @@ func (r *reader) auth(a *policyv1.Auth) Auth {
 		}
 		if carrier != CarrierUnspecified {
 			r.wrong("auth", "access is anonymous, but a carrier of the caller's proof is stated; leave access out, or take the carrier out")
+		}
+		if proof != ProofUnspecified {
+			r.wrong("auth", "access is anonymous, but a proof is stated, which an anonymous caller neither gives nor gets; leave access out, or take the proof out")
 		}
 	}
 	if access == AccessUnspecified {
@@ -89,6 +92,9 @@ func (r *reader) auth(a *policyv1.Auth) Auth {
 	}
 	if carrier != CarrierUnspecified {
 		result.Carrier = Value[Carrier]{carrier, r.source}
+	}
+	if proof != ProofUnspecified {
+		result.Proof = Value[Proof]{proof, r.source}
 	}
 	return result
 }
@@ -122,6 +128,22 @@ func (r *reader) carrier(c policyv1.Carrier) Carrier {
 	default:
 		r.wrong("auth.carrier", "%d is no carrier; say CARRIER_TOKEN or CARRIER_CONNECTION, or leave it out", int32(c))
 		return CarrierConnection
+	}
+}
+
+func (r *reader) proof(p policyv1.Proof) Proof {
+	switch p {
+	case policyv1.Proof_PROOF_UNSPECIFIED:
+		return ProofUnspecified
+	case policyv1.Proof_PROOF_SESSION:
+		return ProofSession
+	case policyv1.Proof_PROOF_CALL:
+		return ProofCall
+	case policyv1.Proof_PROOF_WPT:
+		return ProofWPT
+	default:
+		r.wrong("auth.proof", "%d is no level of proof; say PROOF_SESSION, PROOF_CALL or PROOF_WPT, or leave it out", int32(p))
+		return ProofWPT
 	}
 }
 

@@ -24,6 +24,7 @@ func merge(a, b terms) terms {
 			Peers:   bothLists(a.auth.Peers, b.auth.Peers),
 			Scopes:  union(a.auth.Scopes, b.auth.Scopes),
 			Carrier: largest(a.auth.Carrier, b.auth.Carrier),
+			Proof:   largest(a.auth.Proof, b.auth.Proof),
 		},
 		deadline: smallest(a.deadline, b.deadline),
 		retry: Retry{
@@ -44,6 +45,9 @@ func merge(a, b terms) terms {
 func (t terms) settle() terms {
 	if t.auth.Access.Value == AccessAnonymous && t.auth.Carrier.Stated() {
 		t.auth.Access = Value[Access]{AccessAuthenticated, t.auth.Carrier.Source}
+	}
+	if t.auth.Access.Value == AccessAnonymous && t.auth.Proof.Stated() {
+		t.auth.Access = Value[Access]{AccessAuthenticated, t.auth.Proof.Source}
 	}
 	if t.retry.MaxBackoff.Stated() {
 		t.retry.MaxBackoff = largest(t.retry.MaxBackoff, t.retry.InitialBackoff)

@@ -143,6 +143,64 @@ func (Carrier) EnumDescriptor() ([]byte, []int) {
 	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{1}
 }
 
+// Proof is how often the two ends of a call in token mode prove themselves to each other. A higher number is stricter. In
+// connection mode both have done so before the first call, which satisfies every level.
+type Proof int32
+
+const (
+	// Same as PROOF_SESSION.
+	Proof_PROOF_UNSPECIFIED Proof = 0
+	// The server proves itself to each channel once a minute.
+	Proof_PROOF_SESSION Proof = 1
+	// The server proves itself in each call anew, for this method.
+	Proof_PROOF_CALL Proof = 2
+	// As PROOF_CALL, and the caller proves in each attempt that it holds the key of its identity (WIMSE workload proof token).
+	Proof_PROOF_WPT Proof = 3
+)
+
+// Enum value maps for Proof.
+var (
+	Proof_name = map[int32]string{
+		0: "PROOF_UNSPECIFIED",
+		1: "PROOF_SESSION",
+		2: "PROOF_CALL",
+		3: "PROOF_WPT",
+	}
+	Proof_value = map[string]int32{
+		"PROOF_UNSPECIFIED": 0,
+		"PROOF_SESSION":     1,
+		"PROOF_CALL":        2,
+		"PROOF_WPT":         3,
+	}
+)
+
+func (x Proof) Enum() *Proof {
+	p := new(Proof)
+	*p = x
+	return p
+}
+
+func (x Proof) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Proof) Descriptor() protoreflect.EnumDescriptor {
+	return file_parley_policy_v1_policy_proto_enumTypes[2].Descriptor()
+}
+
+func (Proof) Type() protoreflect.EnumType {
+	return &file_parley_policy_v1_policy_proto_enumTypes[2]
+}
+
+func (x Proof) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Proof.Descriptor instead.
+func (Proof) EnumDescriptor() ([]byte, []int) {
+	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{2}
+}
+
 // Policy is what one method demands of its callers and allows to be done on their behalf.
 // The idempotency of a method is not stated here but by the standard option idempotency_level.
 type Policy struct {
@@ -228,7 +286,9 @@ type Auth struct {
 	// Scopes that the caller's token must carry, all of them. A caller in connection mode carries no scopes and is refused.
 	Scopes []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// Over which carrier the caller must have proven itself. Unset accepts every carrier that the server has switched on.
-	Carrier       *Carrier `protobuf:"varint,4,opt,name=carrier,proto3,enum=parley.policy.v1.Carrier,oneof" json:"carrier,omitempty"`
+	Carrier *Carrier `protobuf:"varint,4,opt,name=carrier,proto3,enum=parley.policy.v1.Carrier,oneof" json:"carrier,omitempty"`
+	// How often both ends prove themselves to each other where the caller brings a token. Unset means PROOF_SESSION.
+	Proof         *Proof `protobuf:"varint,5,opt,name=proof,proto3,enum=parley.policy.v1.Proof,oneof" json:"proof,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -289,6 +349,13 @@ func (x *Auth) GetCarrier() Carrier {
 		return *x.Carrier
 	}
 	return Carrier_CARRIER_UNSPECIFIED
+}
+
+func (x *Auth) GetProof() Proof {
+	if x != nil && x.Proof != nil {
+		return *x.Proof
+	}
+	return Proof_PROOF_UNSPECIFIED
 }
 
 // Deadline bounds the time of a call, all of its attempts and the waits between them.
@@ -522,15 +589,17 @@ const file_parley_policy_v1_policy_proto_rawDesc = "" +
 	"\x05_authB\v\n" +
 	"\t_deadlineB\b\n" +
 	"\x06_retryB\b\n" +
-	"\x06_hedge\"\xbc\x01\n" +
+	"\x06_hedge\"\xfa\x01\n" +
 	"\x04Auth\x125\n" +
 	"\x06access\x18\x01 \x01(\x0e2\x18.parley.policy.v1.AccessH\x00R\x06access\x88\x01\x01\x12\x14\n" +
 	"\x05peers\x18\x02 \x03(\tR\x05peers\x12\x16\n" +
 	"\x06scopes\x18\x03 \x03(\tR\x06scopes\x128\n" +
-	"\acarrier\x18\x04 \x01(\x0e2\x19.parley.policy.v1.CarrierH\x01R\acarrier\x88\x01\x01B\t\n" +
+	"\acarrier\x18\x04 \x01(\x0e2\x19.parley.policy.v1.CarrierH\x01R\acarrier\x88\x01\x01\x122\n" +
+	"\x05proof\x18\x05 \x01(\x0e2\x17.parley.policy.v1.ProofH\x02R\x05proof\x88\x01\x01B\t\n" +
 	"\a_accessB\n" +
 	"\n" +
-	"\b_carrier\"D\n" +
+	"\b_carrierB\b\n" +
+	"\x06_proof\"D\n" +
 	"\bDeadline\x120\n" +
 	"\x03max\x18\x01 \x01(\v2\x19.google.protobuf.DurationH\x00R\x03max\x88\x01\x01B\x06\n" +
 	"\x04_max\"\xec\x02\n" +
@@ -560,7 +629,13 @@ const file_parley_policy_v1_policy_proto_rawDesc = "" +
 	"\aCarrier\x12\x17\n" +
 	"\x13CARRIER_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rCARRIER_TOKEN\x10\x01\x12\x16\n" +
-	"\x12CARRIER_CONNECTION\x10\x02:U\n" +
+	"\x12CARRIER_CONNECTION\x10\x02*P\n" +
+	"\x05Proof\x12\x15\n" +
+	"\x11PROOF_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rPROOF_SESSION\x10\x01\x12\x0e\n" +
+	"\n" +
+	"PROOF_CALL\x10\x02\x12\r\n" +
+	"\tPROOF_WPT\x10\x03:U\n" +
 	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18Ŋ\x03 \x01(\v2\x18.parley.policy.v1.PolicyR\x06method\x88\x01\x01:X\n" +
 	"\aservice\x12\x1f.google.protobuf.ServiceOptions\x18Ŋ\x03 \x01(\v2\x18.parley.policy.v1.PolicyR\aservice\x88\x01\x01B<Z:github.com/parley-rpc/parley/gen/parley/policy/v1;policyv1b\x06proto3"
 
@@ -576,41 +651,43 @@ func file_parley_policy_v1_policy_proto_rawDescGZIP() []byte {
 	return file_parley_policy_v1_policy_proto_rawDescData
 }
 
-var file_parley_policy_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_parley_policy_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_parley_policy_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_parley_policy_v1_policy_proto_goTypes = []any{
 	(Access)(0),                         // 0: parley.policy.v1.Access
 	(Carrier)(0),                        // 1: parley.policy.v1.Carrier
-	(*Policy)(nil),                      // 2: parley.policy.v1.Policy
-	(*Auth)(nil),                        // 3: parley.policy.v1.Auth
-	(*Deadline)(nil),                    // 4: parley.policy.v1.Deadline
-	(*Retry)(nil),                       // 5: parley.policy.v1.Retry
-	(*Hedge)(nil),                       // 6: parley.policy.v1.Hedge
-	(*durationpb.Duration)(nil),         // 7: google.protobuf.Duration
-	(*descriptorpb.MethodOptions)(nil),  // 8: google.protobuf.MethodOptions
-	(*descriptorpb.ServiceOptions)(nil), // 9: google.protobuf.ServiceOptions
+	(Proof)(0),                          // 2: parley.policy.v1.Proof
+	(*Policy)(nil),                      // 3: parley.policy.v1.Policy
+	(*Auth)(nil),                        // 4: parley.policy.v1.Auth
+	(*Deadline)(nil),                    // 5: parley.policy.v1.Deadline
+	(*Retry)(nil),                       // 6: parley.policy.v1.Retry
+	(*Hedge)(nil),                       // 7: parley.policy.v1.Hedge
+	(*durationpb.Duration)(nil),         // 8: google.protobuf.Duration
+	(*descriptorpb.MethodOptions)(nil),  // 9: google.protobuf.MethodOptions
+	(*descriptorpb.ServiceOptions)(nil), // 10: google.protobuf.ServiceOptions
 }
 var file_parley_policy_v1_policy_proto_depIdxs = []int32{
-	3,  // 0: parley.policy.v1.Policy.auth:type_name -> parley.policy.v1.Auth
-	4,  // 1: parley.policy.v1.Policy.deadline:type_name -> parley.policy.v1.Deadline
-	5,  // 2: parley.policy.v1.Policy.retry:type_name -> parley.policy.v1.Retry
-	6,  // 3: parley.policy.v1.Policy.hedge:type_name -> parley.policy.v1.Hedge
+	4,  // 0: parley.policy.v1.Policy.auth:type_name -> parley.policy.v1.Auth
+	5,  // 1: parley.policy.v1.Policy.deadline:type_name -> parley.policy.v1.Deadline
+	6,  // 2: parley.policy.v1.Policy.retry:type_name -> parley.policy.v1.Retry
+	7,  // 3: parley.policy.v1.Policy.hedge:type_name -> parley.policy.v1.Hedge
 	0,  // 4: parley.policy.v1.Auth.access:type_name -> parley.policy.v1.Access
 	1,  // 5: parley.policy.v1.Auth.carrier:type_name -> parley.policy.v1.Carrier
-	7,  // 6: parley.policy.v1.Deadline.max:type_name -> google.protobuf.Duration
-	7,  // 7: parley.policy.v1.Retry.initial_backoff:type_name -> google.protobuf.Duration
-	7,  // 8: parley.policy.v1.Retry.max_backoff:type_name -> google.protobuf.Duration
-	7,  // 9: parley.policy.v1.Retry.per_attempt_timeout:type_name -> google.protobuf.Duration
-	7,  // 10: parley.policy.v1.Hedge.delay:type_name -> google.protobuf.Duration
-	8,  // 11: parley.policy.v1.method:extendee -> google.protobuf.MethodOptions
-	9,  // 12: parley.policy.v1.service:extendee -> google.protobuf.ServiceOptions
-	2,  // 13: parley.policy.v1.method:type_name -> parley.policy.v1.Policy
-	2,  // 14: parley.policy.v1.service:type_name -> parley.policy.v1.Policy
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	13, // [13:15] is the sub-list for extension type_name
-	11, // [11:13] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	2,  // 6: parley.policy.v1.Auth.proof:type_name -> parley.policy.v1.Proof
+	8,  // 7: parley.policy.v1.Deadline.max:type_name -> google.protobuf.Duration
+	8,  // 8: parley.policy.v1.Retry.initial_backoff:type_name -> google.protobuf.Duration
+	8,  // 9: parley.policy.v1.Retry.max_backoff:type_name -> google.protobuf.Duration
+	8,  // 10: parley.policy.v1.Retry.per_attempt_timeout:type_name -> google.protobuf.Duration
+	8,  // 11: parley.policy.v1.Hedge.delay:type_name -> google.protobuf.Duration
+	9,  // 12: parley.policy.v1.method:extendee -> google.protobuf.MethodOptions
+	10, // 13: parley.policy.v1.service:extendee -> google.protobuf.ServiceOptions
+	3,  // 14: parley.policy.v1.method:type_name -> parley.policy.v1.Policy
+	3,  // 15: parley.policy.v1.service:type_name -> parley.policy.v1.Policy
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	14, // [14:16] is the sub-list for extension type_name
+	12, // [12:14] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_parley_policy_v1_policy_proto_init() }
@@ -628,7 +705,7 @@ func file_parley_policy_v1_policy_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_policy_v1_policy_proto_rawDesc), len(file_parley_policy_v1_policy_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      3,
 			NumMessages:   5,
 			NumExtensions: 2,
 			NumServices:   0,
