@@ -148,7 +148,7 @@ func randomPolicy(r *rand.Rand) *policyv1.Policy {
 	if some() {
 		p.Auth.Carrier = policyv1.Carrier(r.Int32N(3)).Enum()
 	}
-	if r.IntN(4) == 0 {
+	if some() {
 		p.Auth.Proof = policyv1.Proof(r.Int32N(4)).Enum()
 	}
 	if some() {

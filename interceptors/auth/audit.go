@@ -65,6 +65,15 @@ func (i *Identity) auditClock(step time.Duration) {
 	i.log.LogAttrs(context.Background(), slog.LevelWarn, "parley: the clock was set; every token is checked anew", slog.Duration("by", step))
 }
 
+// auditReply reports an answer in token mode that is not to be believed.
+func (i *Identity) auditReply(ctx context.Context, method string, err error) {
+	attrs := []slog.Attr{slog.String("method", method), slog.String("reason", string(rpcerr.ReasonOf(err)))}
+	if refusal := refusalOf(err); refusal != nil && refusal.Cause != nil {
+		attrs = append(attrs, slog.String("cause", causeOf(err)))
+	}
+	i.log.LogAttrs(ctx, slog.LevelWarn, "parley: answer refused", attrs...)
+}
+
 // auditCall says which policy refused a call, where one did.
 func (g *Gate) auditCall(ctx context.Context, method string, who *Peer, err error) {
 	attrs := []slog.Attr{slog.String("method", method), slog.String("reason", string(rpcerr.ReasonOf(err)))}

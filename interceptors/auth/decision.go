@@ -29,6 +29,7 @@ type decision struct {
 	carrier policy.Carrier
 	peers   [][]Pattern // the caller must match one pattern of each
 	scopes  []string
+	proof   policy.Proof
 	source  policy.Source
 }
 
@@ -41,6 +42,7 @@ func decide(own TrustDomain, m policy.Method) (*decision, error) {
 		access:  m.Auth.Access.Value,
 		carrier: m.Auth.Carrier.Value,
 		scopes:  m.Auth.Scopes.Value,
+		proof:   m.Auth.Proof.Value,
 		source:  m.Auth.Access.Source,
 	}
 	var errs []error

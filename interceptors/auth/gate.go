@@ -27,11 +27,12 @@ type Gate struct {
 	waiting  waitingRoom
 	turn     turnstile
 	bearer   *verifier
+	proofs   *issuedProofs
 	tls      func() (*tls.Config, error)
 }
 
 func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
-	g := &Gate{identity: i, config: serverConfig{handshakes: maxHandshakes}, turn: newTurnstile()}
+	g := &Gate{identity: i, config: serverConfig{handshakes: maxHandshakes}, turn: newTurnstile(), proofs: newIssuedProofs()}
 	for _, o := range opts {
 		if o != nil {
 			o.applyServer(&g.config)

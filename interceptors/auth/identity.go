@@ -177,7 +177,12 @@ func (i *Identity) anchor() (anchor, error) {
 
 // Client returns a client's side of one channel: connections to servers that prove one of the expected IDs. An empty set
 // is an error of Check and of every call. Make one for each grpc.ClientConn.
-func (i *Identity) Client(expected ...Pattern) *Channel { return newChannel(i, expected) }
+func (i *Identity) Client(expected ...Pattern) *Channel { return newChannel(i, expected, nil) }
+
+// Channel is Client with options, see [WithMode].
+func (i *Identity) Channel(expected []Pattern, opts ...ChannelOption) *Channel {
+	return newChannel(i, expected, opts)
+}
 
 // DialOptions returns the options of one grpc.ClientConn, as [Channel.DialOptions] of a new [Channel] does. They belong
 // behind those of other interceptors, because auth is the innermost one.

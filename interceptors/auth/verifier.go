@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"slices"
 	"strings"
@@ -58,6 +59,7 @@ type verified struct {
 	from       time.Time // the later of iat and nbf
 	expires    time.Time
 	hash       tokenHash
+	ath        string    // the hash as a proof states it
 	at         time.Time // of the verification
 
 	peer *Peer // in a bearer token of a workload
@@ -97,7 +99,7 @@ func (v *verifier) examine(ctx context.Context, compact string, hash tokenHash) 
 	if err != nil {
 		return nil, err
 	}
-	t = &verified{by: by, keyID: token.KeyID(), hash: hash}
+	t = &verified{by: by, keyID: token.KeyID(), hash: hash, ath: base64.RawURLEncoding.EncodeToString(hash[:])}
 	// The generation is older than the key, so that a change between the two is noticed.
 	t.generation.Store(by.generation())
 	if t.owner, t.key, err = by.find(ctx, t.keyID); err != nil {
