@@ -64,8 +64,9 @@ const (
 	nonceAge = time.Minute
 	// nonceBytes is the length of that nonce.
 	nonceBytes = 16
-	// minNonceBytes and maxNonceBytes bound the nonces that a server takes.
+	// minNonceBytes is the length of the shortest nonce that a server takes.
 	minNonceBytes = 16
+	// maxNonceBytes is the length of the longest one.
 	maxNonceBytes = 32
 	// replyProofLifetime is how long a server's proof in token mode is valid.
 	replyProofLifetime = time.Minute

@@ -45,11 +45,11 @@ func proofs(level policyv1.Proof) policy.Layer {
 	})
 }
 
-// channel is a ClientConn of a service in token mode.
-func (w *tokenWorld) channel(service string, opts ...auth.ChannelOption) *grpc.ClientConn {
+// channel is a ClientConn of orders in token mode.
+func (w *tokenWorld) channel(opts ...auth.ChannelOption) *grpc.ClientConn {
 	w.t.Helper()
 	opts = append([]auth.ChannelOption{auth.WithMode(auth.ModeToken), auth.WithRoots(w.roots), auth.WithServerName("localhost")}, opts...)
-	c := w.identity(service).Channel([]auth.Pattern{w.id("payments")}, opts...)
+	c := w.identity("orders").Channel([]auth.Pattern{w.id("payments")}, opts...)
 	if err := c.Check(); err != nil {
 		w.t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestTokenMode(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var carriers []policy.Carrier
 				w := newTokenWorld(t, seen(&carriers), proofs(level))
-				cc := w.channel("orders", auth.WithProofPolicy(tableOf(t, proofs(level))))
+				cc := w.channel(auth.WithProofPolicy(tableOf(t, proofs(level))))
 				var got []string
 				for range 3 {
 					var header metadata.MD
@@ -117,7 +117,7 @@ func TestTokenMode(t *testing.T) {
 func TestSessionEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newTokenWorld(t, payments{})
-		cc := w.channel("orders")
+		cc := w.channel()
 		proof := func() string {
 			t.Helper()
 			var header metadata.MD
@@ -147,7 +147,7 @@ func TestPrefer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var carriers []policy.Carrier
 		w := newTokenWorld(t, seen(&carriers))
-		if err := quote(t.Context(), w.channel("orders", auth.WithMode(auth.ModePrefer))); err != nil {
+		if err := quote(t.Context(), w.channel(auth.WithMode(auth.ModePrefer))); err != nil {
 			t.Fatal(err)
 		}
 		if len(carriers) != 1 || carriers[0] != policy.CarrierConnection {
@@ -200,7 +200,7 @@ func TestTokenModeNeedsAVerifiedName(t *testing.T) {
 			"prefix of it":  {auth.WithServerName("local")},
 			"address of it": {auth.WithServerName("127.0.0.1")},
 		} {
-			err := quote(t.Context(), w.channel("orders", opts...))
+			err := quote(t.Context(), w.channel(opts...))
 			refused(t, name, err, codes.Unauthenticated, rpcerr.ServerProofInvalid)
 		}
 		if called {
@@ -271,7 +271,7 @@ func TestExpiredTokenIsRenewedOnce(t *testing.T) {
 					return mint(t, w.world, "orders", claims{"iat": in(-time.Hour), "exp": in(-31 * time.Second), "jti": jti})
 				}
 				source := &scriptedTokens{tokens: []string{expired("1"), mint(t, w.world, "orders", nil)}}
-				cc := w.channel("orders", auth.WithTokenSource(source))
+				cc := w.channel(auth.WithTokenSource(source))
 				if err := call(t.Context(), cc); err != nil {
 					t.Errorf("with a good token behind it: %v", err)
 				}
@@ -280,7 +280,7 @@ func TestExpiredTokenIsRenewedOnce(t *testing.T) {
 				}
 
 				source = &scriptedTokens{tokens: []string{expired("2"), expired("3"), expired("4")}}
-				cc = w.channel("orders", auth.WithTokenSource(source))
+				cc = w.channel(auth.WithTokenSource(source))
 				refused(t, "with expired ones behind it", call(t.Context(), cc), codes.Unauthenticated, rpcerr.CredentialsExpired)
 				if source.refreshed != 1 {
 					t.Errorf("%d tokens were fetched for one call", source.refreshed)
@@ -303,7 +303,7 @@ func TestTokenSourceFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newTokenWorld(t, payments{})
 		cause := errors.New("the issuer is down")
-		cc := w.channel("orders", auth.WithTokenSource(&scriptedTokens{tokens: []string{""}, err: cause}))
+		cc := w.channel(auth.WithTokenSource(&scriptedTokens{tokens: []string{""}, err: cause}))
 		err := quote(t.Context(), cc)
 		refused(t, "unary", err, codes.Unavailable, rpcerr.TokenSourceUnavailable)
 		if strings.Contains(status.Convert(err).Message(), "issuer") {
@@ -319,7 +319,7 @@ func TestRefusalIsProven(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		deny := policy.Code(map[string]*policyv1.Policy{"/shop.payments.v1.PaymentsService/*": {Auth: &policyv1.Auth{Access: policyv1.Access_ACCESS_DENIED.Enum()}}})
 		w := newTokenWorld(t, payments{}, deny)
-		cc := w.channel("orders")
+		cc := w.channel()
 		refused(t, "unary", quote(t.Context(), cc), codes.PermissionDenied, rpcerr.PolicyDenied)
 		_, err := watch(t.Context(), cc)
 		refused(t, "stream", err, codes.PermissionDenied, rpcerr.PolicyDenied)
