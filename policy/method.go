@@ -21,6 +21,9 @@ type Method struct {
 	Idempotency Value[Idempotency]
 	// Auth says who may call.
 	Auth Auth
+	// Trial is what is only tried of who may call: what it refuses passes, and is logged and counted. It is stated apart
+	// from Auth, and what Auth refuses is refused whatever Trial says.
+	Trial Auth
 	// Deadline is the longest a call may take, all attempts and waits included. Not stated: none.
 	Deadline Value[time.Duration]
 	// Retry says how a failed call is tried again.
@@ -45,6 +48,13 @@ type Auth struct {
 	Carrier Value[Carrier]
 	// Proof is how often both ends prove themselves in token mode. Not stated: [ProofSession].
 	Proof Value[Proof]
+	// Deny are the rules of which none may hold.
+	Deny []Rule
+	// Allow holds one list for each statement that lists rules which allow. One rule of each list must hold. No list is
+	// empty.
+	Allow []Value[[]Rule]
+	// User is what is demanded of the end user.
+	User User
 }
 
 // Retry says how a failed call is tried again. What is not stated is left to the defaults of the retrier.

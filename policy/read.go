@@ -28,7 +28,6 @@ func read(p *policyv1.Policy, source Source, subject string) (terms, []error) {
 	}
 	retry, hedge := p.GetRetry(), p.GetHedge()
 	t := terms{
-		auth:     r.auth(p.GetAuth()),
 		deadline: r.positive("deadline.max", p.GetDeadline().GetMax()),
 		retry: Retry{
 			InitialBackoff:    r.positive("retry.initial_backoff", retry.GetInitialBackoff()),
@@ -37,6 +36,11 @@ func read(p *policyv1.Policy, source Source, subject string) (terms, []error) {
 			Codes:             r.codes(retry.GetCodes()),
 		},
 		hedge: Hedge{Delay: r.duration("hedge.delay", hedge.GetDelay(), 0)},
+	}
+	if auth := r.auth(p.GetAuth()); p.GetAuth().GetDryRun() {
+		t.trial = r.onTrial(auth)
+	} else {
+		t.auth = auth
 	}
 	if retry != nil && retry.MaxAttempts != nil {
 		t.retry.MaxAttempts = r.count("retry.max_attempts", retry.GetMaxAttempts(), 1, maxAttemptsLimit, "1 switches retries off")
@@ -72,15 +76,23 @@ func (r *reader) auth(a *policyv1.Auth) Auth {
 			r.wrong("auth", "access is anonymous, but a proof is stated, which an anonymous caller neither gives nor gets; leave access out, or take the proof out")
 		}
 	}
+	deny, allow := r.rules("auth.deny", a.GetDeny()), r.rules("auth.allow", a.GetAllow())
+	r.names("auth", deny, allow)
+	if access == AccessDenied && len(allow) > 0 {
+		r.wrong("auth", "access is denied, but rules are listed that allow; leave access out, or take the rules out")
+	}
 	if access == AccessUnspecified {
 		switch {
 		case len(peers) > 0:
 			access = AccessPeers
-		case len(scopes) > 0:
+		case len(scopes) > 0 || len(allow) > 0:
 			access = AccessAuthenticated
 		}
 	}
-	var result Auth
+	result := Auth{Deny: deny, User: r.user(a.GetUser())}
+	if len(allow) > 0 {
+		result.Allow = []Value[[]Rule]{{allow, r.source}}
+	}
 	if access != AccessUnspecified {
 		result.Access = Value[Access]{access, r.source}
 	}
@@ -97,6 +109,14 @@ func (r *reader) auth(a *policyv1.Auth) Auth {
 		result.Proof = Value[Proof]{proof, r.source}
 	}
 	return result
+}
+
+// onTrial reports a trial of nothing.
+func (r *reader) onTrial(a Auth) Auth {
+	if !a.Access.Stated() && !a.Carrier.Stated() && len(a.Deny) == 0 && !a.User.Stated() {
+		r.wrong("auth.dry_run", "there is nothing else in this place that could be tried; state it here, or take dry_run out")
+	}
+	return a
 }
 
 func (r *reader) access(a policyv1.Access) Access {
