@@ -42,6 +42,9 @@ const (
 	AuthOverloaded Reason = "AUTH_OVERLOADED"
 	// The caller is known and may not do this. PERMISSION_DENIED.
 	PolicyDenied Reason = "POLICY_DENIED"
+	// The caller is known, and only scopes or claims of its token or of the end user's are missing. PERMISSION_DENIED. Servers
+	// say so only when they are told to.
+	InsufficientScope Reason = "INSUFFICIENT_SCOPE"
 	// The credential of the connection ended; a new connection will do. UNAVAILABLE.
 	ConnectionExpired Reason = "CONNECTION_EXPIRED"
 	// The program's configuration is wrong, as App.Check says in full. FAILED_PRECONDITION, decided by the client.

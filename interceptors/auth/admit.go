@@ -13,54 +13,65 @@ import (
 
 // caller is who makes an RPC. The zero caller has proven nothing.
 type caller struct {
-	peer  *Peer
-	link  *link     // in connection mode
-	token *verified // in token mode; with an error, one that was good and has expired
+	peer    *Peer
+	link    *link     // in connection mode
+	token   *verified // in token mode; with an error, one that was good and has expired
+	user    *User     // nil where the call names none
+	brought *broughtUser
 }
 
 // UnaryServerInterceptor finds out who calls, and lets the call through if the method's policy allows it. It belongs
 // directly behind recovery and tracing. Refusals are rpcerr errors.
 func (g *Gate) UnaryServerInterceptor(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	ctx, _, err := g.admit(ctx, info.FullMethod)
+	ctx, _, err := g.admit(ctx, info.FullMethod, req)
 	if err != nil {
 		return nil, err
 	}
 	return handler(ctx, req)
 }
 
-// admit authenticates and authorizes an RPC. The context that it returns holds no credential any more.
-func (g *Gate) admit(ctx context.Context, method string) (context.Context, caller, error) {
+// admit authenticates and authorizes an RPC. The context that it returns holds no credential any more. Request is nil for a
+// stream.
+func (g *Gate) admit(ctx context.Context, method string, request any) (context.Context, caller, error) {
 	d, undecided := g.view.Get(method)
 	if undecided != nil {
 		d = &decision{} // nobody decided who may call, so nobody may
 	}
 	who, err := g.authenticate(ctx)
+	if err == nil {
+		err = g.authenticateUser(ctx, &who)
+	}
 	if who.token != nil {
 		// A caller that is refused learns by whom, too.
 		if wrong := g.prove(ctx, who.token, method, d.proof); wrong != nil && err == nil {
 			err = wrong
 		}
 	}
-	switch {
-	case err != nil:
-	case undecided != nil && who.peer != nil: // who is unknown must not learn which methods there are
-		err = refuse(rpcerr.PolicyDenied, undecided)
-	default:
-		err = d.judge(who.peer)
+	ctx = who.stripped(ctx)
+	if err == nil {
+		err = g.authorize(ctx, d, undecided, Call{Method: method, Peer: who.peer, User: who.user, Request: request})
 	}
 	if err != nil {
 		return ctx, who, g.turnAway(ctx, method, who, err)
 	}
-	ctx = withoutCredentials(ctx)
-	if who.token != nil {
-		ctx = context.WithValue(ctx, peerKey{}, who.peer)
-	}
 	return ctx, who, nil
+}
+
+// stripped is the context of a call without what the caller brought to prove itself, and with what that proved.
+func (c caller) stripped(ctx context.Context) context.Context {
+	ctx = withoutCredentials(ctx)
+	if c.token != nil {
+		ctx = context.WithValue(ctx, peerKey{}, c.peer)
+	}
+	if c.brought != nil {
+		ctx = withUser(ctx, c.brought)
+	}
+	return ctx
 }
 
 // turnAway reports a refusal. Those that another connection or another moment would mend say that the handler never ran.
 func (g *Gate) turnAway(ctx context.Context, method string, who caller, err error) error {
-	g.auditCall(ctx, method, who.peer, err)
+	g.auditCall(ctx, Call{Method: method, Peer: who.peer, User: who.user}, err)
 	switch rpcerr.ReasonOf(err) {
 	case rpcerr.ConnectionExpired, rpcerr.KeysUnavailable, rpcerr.AuthOverloaded:
 		_ = rpcerr.SetUnprocessed(ctx) // fails only outside of gRPC, where nobody reads trailers
@@ -122,7 +133,7 @@ func (g *Gate) authenticateBearer(ctx context.Context, info *plainInfo, credenti
 // withoutCredentials takes what the caller proved itself with out of the metadata, so that no handler can log it or pass it
 // on. In connection mode nothing of it has a meaning.
 func withoutCredentials(ctx context.Context) context.Context {
-	keys := [...]string{authorizationKey, nonceKey, possessionKey, identityTokenKey}
+	keys := [...]string{authorizationKey, nonceKey, possessionKey, identityTokenKey, UserTokenKey, TransactionTokenKey}
 	for _, key := range keys {
 		if len(metadata.ValueFromIncomingContext(ctx, key)) == 0 {
 			continue

@@ -79,7 +79,8 @@ func (g *Gate) acceptBearer(t *verified) error {
 	case !g.identity.accepts(id.TrustDomain()):
 		return errors.New("its trust domain is not accepted")
 	}
-	t.peer = &Peer{ID: id, Carrier: policy.CarrierToken, KeyID: t.keyID, Expires: t.expires}
+	t.peer = &Peer{ID: id, Carrier: policy.CarrierToken, KeyID: t.keyID, Expires: t.expires, Claims: Claims{t.claims}}
+	t.peer.Audiences, _ = t.claims.Strings(claimAudience) // checked before
 	t.peer.Scopes, err = scopesOf(t.claims)
 	return err
 }

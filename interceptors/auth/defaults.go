@@ -76,6 +76,8 @@ const (
 	maxSessionProofs = 4096
 	// maxCheckedProofs is how many proofs that hold a channel remembers.
 	maxCheckedProofs = 256
+	// maxTransactionLifetime is the longest lifetime of a transaction token.
+	maxTransactionLifetime = 5 * time.Minute
 	// maxHeaderList is the most bytes of metadata that a server reads of one call.
 	maxHeaderList = 32 << 10
 	// maxCauseBytes is the most bytes of the cause of a refusal that the audit log shows.

@@ -29,6 +29,8 @@ type Identity struct {
 	log     *slog.Logger
 	flaw    error // what is wrong with the arguments
 
+	audiences []string // of the proofs that others make for it
+
 	links    linkSet
 	channels channelSet
 
@@ -74,6 +76,7 @@ func TrustDir(dir string, self ID, opts ...Option) *Identity {
 			i.options = append(i.options, o.String())
 		}
 	}
+	i.audiences = []string{self.String()}
 	i.log = i.config.logger.With(slog.String("self", self.String()))
 	if i.config.keyFile == "" {
 		i.config.keyFile = keyFile(dir, self)

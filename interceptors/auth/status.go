@@ -37,6 +37,8 @@ func refuse(reason rpcerr.Reason, cause error) *rpcerr.Error {
 		return rpcerr.New(codes.ResourceExhausted, reason, "too many credentials wait to be checked", cause)
 	case rpcerr.PolicyDenied:
 		return rpcerr.New(codes.PermissionDenied, reason, "permission denied", cause)
+	case rpcerr.InsufficientScope:
+		return rpcerr.New(codes.PermissionDenied, reason, "permission denied; another token could do", cause)
 	case rpcerr.ConnectionExpired:
 		return rpcerr.New(codes.Unavailable, reason, "the connection has ended; a new one will do", cause)
 	case rpcerr.ConfigurationInvalid:

@@ -63,6 +63,7 @@ type verified struct {
 	at         time.Time // of the verification
 
 	peer *Peer // in a bearer token of a workload
+	user *User // in a token of an end user
 }
 
 // verify checks a token, completely the first time. What it returns is good now; it stays so until its time ends or its key is
