@@ -2,15 +2,16 @@ package policy
 
 import "slices"
 
-// Warnings are what is not wrong with the policy but may surprise: a deny rule that asks about a claim lets pass every token
-// that does not have the claim. The remedy is a further deny rule about the same claim, with exists: false. Warnings have the
+// Warnings are what is not wrong with the policy but may surprise: a deny rule that compares a claim lets pass every token
+// that does not have the claim. The remedy is a further deny rule about the same claim, with exists: false; who means it so
+// says exists: true. Warnings have the
 // form of mistakes; they refuse nothing.
 func (m Method) Warnings() []*Mistake {
 	var warnings []*Mistake
 	for _, auth := range []Auth{m.Auth, m.Trial} {
 		for _, rule := range auth.Deny {
 			for _, c := range rule.conditions() {
-				if c.claim.passesWithout() && !auth.deniesWithout(c) {
+				if c.claim.Exists == nil && !auth.deniesWithout(c) {
 					warnings = append(warnings, &Mistake{
 						Source: rule.Source, Subject: m.Name, Field: "auth.deny",
 						Problem: "rule " + quote(rule.Name) + " lets pass every token without " + c.String() +
@@ -50,7 +51,8 @@ func (r Rule) conditions() []about {
 	return all
 }
 
-func (c Claim) passesWithout() bool { return c.Exists == nil || *c.Exists }
+// asksForNone tells whether the condition holds where there is no such claim.
+func (c Claim) asksForNone() bool { return c.Exists != nil && !*c.Exists }
 
 // deniesWithout tells whether a further rule denies every token without the claim: one that asks for nothing else.
 func (a Auth) deniesWithout(c about) bool {
@@ -58,7 +60,7 @@ func (a Auth) deniesWithout(c about) bool {
 		bare := len(rule.Peers)+len(rule.Audiences)+len(rule.Scopes)+len(rule.Predicates) == 0 && (rule.User != nil) == c.user &&
 			(rule.User == nil || len(rule.User.Issuers)+len(rule.User.Subjects)+len(rule.User.Scopes) == 0)
 		conditions := rule.conditions()
-		return bare && len(conditions) == 1 && conditions[0].user == c.user && !conditions[0].claim.passesWithout() &&
+		return bare && len(conditions) == 1 && conditions[0].user == c.user && conditions[0].claim.asksForNone() &&
 			slices.Equal(conditions[0].claim.Path, c.claim.Path)
 	})
 }
