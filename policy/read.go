@@ -111,8 +111,12 @@ func (r *reader) auth(a *policyv1.Auth) Auth {
 	return result
 }
 
-// onTrial reports a trial of nothing.
+// onTrial reports a trial of nothing, and of what cannot be tried.
 func (r *reader) onTrial(a Auth) Auth {
+	if a.Proof.Stated() {
+		r.wrong("auth.proof", "a proof cannot be tried, because both ends must act on it; state it in another place, such as code, or take it out")
+		a.Proof = Value[Proof]{}
+	}
 	if !a.Access.Stated() && !a.Carrier.Stated() && len(a.Deny) == 0 && !a.User.Stated() {
 		r.wrong("auth.dry_run", "there is nothing else in this place that could be tried; state it here, or take dry_run out")
 	}

@@ -78,6 +78,7 @@ func TestMistakesInRules(t *testing.T) {
 		{"nothing about the user", auth(&policyv1.Auth{User: &policyv1.User{}}), `auth.user: nothing is stated about the user; state presence, issuers or scopes, or take it out`},
 		{"presence of a later version", auth(&policyv1.Auth{User: &policyv1.User{Presence: new(policyv1.Presence(9))}}), `auth.user.presence: 9 is no level of presence; say PRESENCE_REQUIRED or PRESENCE_OPTIONAL, or leave it out`},
 		{"trial of nothing", auth(&policyv1.Auth{DryRun: new(true)}), `auth.dry_run: there is nothing else in this place that could be tried; state it here, or take dry_run out`},
+		{"trial of a proof", auth(&policyv1.Auth{DryRun: new(true), Proof: policyv1.Proof_PROOF_CALL.Enum(), Peers: []string{"a"}}), `auth.proof: a proof cannot be tried, because both ends must act on it; state it in another place, such as code, or take it out`},
 		{"a rule about users that are not accepted", auth(&policyv1.Auth{
 			User: &policyv1.User{Issuers: []string{"https://a"}},
 			Deny: []*policyv1.Rule{{Name: new("r"), User: &policyv1.UserCondition{Issuers: []string{"https://b"}}}},

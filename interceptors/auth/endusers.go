@@ -65,7 +65,7 @@ func (g *Gate) makeUserVerifiers() error {
 				errs = append(errs, fmt.Errorf("auth: WithUserIssuers: Issuer %s has Subjects, which are workloads; leave them out", quote(issuer.Name)))
 			}
 		}
-		g.users, err = newVerifier(g.identity.self, nil, g.config.userIssuers, g.turn, acceptUser)
+		g.users, err = newVerifier(g.identity.self, nil, g.config.userIssuers, g.turn, newTokenCache(g.identity.auditClock), acceptUser)
 		errs = append(errs, err)
 	}
 	if len(g.config.transactionIssuers) > 1 {
@@ -74,7 +74,7 @@ func (g *Gate) makeUserVerifiers() error {
 	if len(g.config.transactionIssuers) > 0 {
 		issuer, err := transactionIssuer(g.config.transactionIssuers[0], g.identity.self.TrustDomain())
 		errs = append(errs, err)
-		g.transactions, err = newVerifier(g.identity.self, nil, []Issuer{issuer}, g.turn, acceptTransaction)
+		g.transactions, err = newVerifier(g.identity.self, nil, []Issuer{issuer}, g.turn, newTokenCache(g.identity.auditClock), acceptTransaction)
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)

@@ -37,7 +37,7 @@ func (l *lease) look() {
 	now := time.Now()
 	switch {
 	case l.closed:
-	case l.term.left(now) <= 0 || !l.token.by.holds(l.token):
+	case l.term.left(now) <= 0 || !l.token.trusted():
 		l.closed = true
 		close(l.ended)
 	default:

@@ -402,7 +402,8 @@ type Auth struct {
 	User *User `protobuf:"bytes,12,opt,name=user,proto3,oneof" json:"user,omitempty"`
 	// Whether what stands in this place, the whole of auth, is only tried: what it would refuse is logged and counted, and
 	// the call passes. What other places state stays in force, so that a trial can never switch off what somebody else
-	// demanded. A method all of whose decisions are on trial has none, and its server does not start.
+	// demanded. A method all of whose decisions are on trial has none, and its server does not start. A proof cannot be
+	// tried.
 	DryRun        *bool `protobuf:"varint,13,opt,name=dry_run,json=dryRun,proto3,oneof" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
