@@ -107,7 +107,7 @@ func (d *demands) rule(ctx context.Context, call *Call, t *trail) ruling {
 	}
 	for _, r := range d.deny {
 		m := r.match(ctx, call)
-		t.rule("deny", r, m)
+		t.rule(askedDeny, r, m)
 		switch m {
 		case fits:
 			return t.end(d.refuse(call, ruling{why: "denied by rule", name: r.stated.Name, source: r.stated.Source}))
@@ -232,7 +232,7 @@ func (l allowList) best(ctx context.Context, call *Call, t *trail) bestMatch {
 	var best bestMatch
 	for _, r := range l.rules {
 		m := r.match(ctx, call)
-		t.rule("allow", r, m)
+		t.rule(askedAllow, r, m)
 		if m > best.match {
 			best = bestMatch{r, m}
 		}

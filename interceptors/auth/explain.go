@@ -28,7 +28,7 @@ type Explanation struct {
 
 // Step is one question on the way to a decision.
 type Step struct {
-	// Asked is what was asked: "deny", "allow", "user", "carrier", "peers" or "scopes".
+	// Asked is what was asked: "deny", "allow", "user", "carrier", "peers" or "scopes", and "decided" for the refusal itself.
 	Asked string
 	// Rule is the rule that was asked, as the policy states it, and "" where it was no rule.
 	Rule string
@@ -92,6 +92,11 @@ func (g *Gate) explain(ctx context.Context, d *demands, call Call) Explanation {
 // trail keeps the steps of a decision. A nil trail keeps nothing.
 type trail struct{ steps []Step }
 
+const (
+	askedDeny  = "deny"
+	askedAllow = "allow"
+)
+
 func (t *trail) rule(list string, r *rule, m match) {
 	if t == nil {
 		return
@@ -100,7 +105,9 @@ func (t *trail) rule(list string, r *rule, m match) {
 	switch m {
 	case misses:
 	case lacks:
-		outcome = "lacks scopes or claims"
+		if list == askedAllow {
+			outcome = "lacks scopes or claims"
+		}
 	case fits:
 		outcome = "holds"
 	case broke:

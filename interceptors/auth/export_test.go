@@ -113,3 +113,9 @@ func ReserveProof(g *Gate, nonce string) bool {
 	g.proofs.put(key, metadata.MD{}, time.Now())
 	return true
 }
+
+// Allows decides on a call as the interceptors do.
+func Allows(ctx context.Context, g *Gate, call *Call) bool {
+	d, err := g.view.Get(call.Method)
+	return err == nil && d.force.rule(ctx, call, nil).allows()
+}
