@@ -178,11 +178,7 @@ func (c *Client) check() error {
 	if c.inDiscovery() && c.app.parts.registry == nil && !c.app.parts.unread {
 		errs = append(errs, fmt.Errorf("Client(%q): there is no discovery to find it in; configure discovery.driver, or its address with clients.%s.target or WithTarget", c.name, c.name))
 	}
-	if !c.app.insecure {
-		if _, err := c.expected(); err != nil {
-			errs = append(errs, err)
-		}
-	}
+	errs = append(errs, c.checkAuth())
 	retrier := c.makeRetrier()
 	if err := retrier.Check(); err != nil {
 		errs = append(errs, fmt.Errorf("Client(%q): %w", c.name, err))

@@ -36,12 +36,11 @@ func (c *Client) connect() (*channel, error) {
 	if c.app.parts.identity == nil {
 		options = append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	} else {
-		expected, err := c.expected()
-		if err != nil {
+		var err error
+		if ch.auth, err = c.makeAuth(); err != nil {
 			return nil, err
 		}
-		ch.auth = c.app.parts.identity.Client(expected...)
-		options = append(options, grpc.WithTransportCredentials(ch.auth.TransportCredentials()))
+		options = append(options, ch.auth.TransportOptions()...)
 	}
 	if c.inDiscovery() {
 		options = append(options, grpcresolver.DialOptions(c.app.parts.registry, discoveryScheme)...)

@@ -27,16 +27,11 @@ func (m Method) Describe(w io.Writer) error {
 
 func (m Method) describeValues(w io.Writer) {
 	line(w, "idempotency", m.Idempotency)
-	if m.Auth.Access.Stated() {
-		line(w, "access", m.Auth.Access)
-	} else {
+	if !m.Auth.Access.Stated() {
 		_, _ = fmt.Fprintf(w, "  access\tnot decided\ta server of this method does not start\n")
 	}
-	for _, peers := range m.Auth.Peers {
-		line(w, "peers", words(peers))
-	}
-	line(w, "scopes", words(m.Auth.Scopes))
-	line(w, "carrier", m.Auth.Carrier)
+	describeAuth(w, "", m.Auth)
+	describeAuth(w, "on trial: ", m.Trial)
 	line(w, "deadline", m.Deadline)
 	line(w, "max attempts", m.Retry.MaxAttempts)
 	line(w, "initial backoff", m.Retry.InitialBackoff)
@@ -45,6 +40,39 @@ func (m Method) describeValues(w io.Writer) {
 	line(w, "retried codes", m.codeNames())
 	line(w, "max hedges", m.Hedge.MaxHedges)
 	line(w, "hedge delay", m.Hedge.Delay)
+	for _, warning := range m.Warnings() {
+		_, _ = fmt.Fprintf(w, "  warning\t%s\t%s: %s\n", warning.Field, warning.Source, warning.Problem)
+	}
+}
+
+func describeAuth(w io.Writer, prefix string, a Auth) {
+	line(w, prefix+"access", a.Access)
+	for _, peers := range a.Peers {
+		line(w, prefix+"peers", words(peers))
+	}
+	line(w, prefix+"scopes", words(a.Scopes))
+	line(w, prefix+"carrier", a.Carrier)
+	line(w, prefix+"proof", a.Proof)
+	line(w, prefix+"user", a.User.Presence)
+	line(w, prefix+"user issuers", words(a.User.Issuers))
+	line(w, prefix+"user scopes", words(a.User.Scopes))
+	for _, rule := range a.Deny {
+		describeRule(w, prefix+"deny", rule)
+	}
+	for _, list := range a.Allow {
+		for i, rule := range list.Value {
+			name := prefix + "allow"
+			if i > 0 {
+				name = prefix + "or allow"
+			}
+			describeRule(w, name, rule)
+		}
+	}
+}
+
+// describeRule writes what the rule demands behind its place, because it may be long.
+func describeRule(w io.Writer, name string, r Rule) {
+	_, _ = fmt.Fprintf(w, "  %s\t%s\t%s: %s\n", name, r.Name, r.Source, r.condition())
 }
 
 func line[T any](w io.Writer, name string, v Value[T]) {

@@ -75,6 +75,7 @@ func TestAccess(t *testing.T) {
 		{"scopes without access mean authenticated", health, code(policies{health: auth(&policyv1.Auth{Scopes: []string{"s"}})}), policy.AccessAuthenticated},
 		{"a carrier is no decision", health, code(policies{health: auth(&policyv1.Auth{Carrier: policyv1.Carrier_CARRIER_TOKEN.Enum()})}), policy.AccessUnspecified},
 		{"a carrier makes an anonymous method an authenticated one", health, code(policies{"/grpc.health.v1.Health/*": anonymous, health: auth(&policyv1.Auth{Carrier: policyv1.Carrier_CARRIER_TOKEN.Enum()})}), policy.AccessAuthenticated},
+		{"a proof makes an anonymous method an authenticated one", health, code(policies{"/grpc.health.v1.Health/*": anonymous, health: auth(&policyv1.Auth{Proof: policyv1.Proof_PROOF_WPT.Enum()})}), policy.AccessAuthenticated},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := method(t, newTable(t, test.layer), test.method).Auth.Access.Value; got != test.want {

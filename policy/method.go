@@ -21,6 +21,9 @@ type Method struct {
 	Idempotency Value[Idempotency]
 	// Auth says who may call.
 	Auth Auth
+	// Trial is what is only tried of who may call: what it refuses passes, and is logged and counted. It is stated apart
+	// from Auth, and what Auth refuses is refused whatever Trial says.
+	Trial Auth
 	// Deadline is the longest a call may take, all attempts and waits included. Not stated: none.
 	Deadline Value[time.Duration]
 	// Retry says how a failed call is tried again.
@@ -43,6 +46,15 @@ type Auth struct {
 	Scopes Value[[]string]
 	// Carrier is the weakest carrier over which the caller may have proven itself. Not stated: any.
 	Carrier Value[Carrier]
+	// Proof is how often both ends prove themselves in token mode. Not stated: [ProofSession].
+	Proof Value[Proof]
+	// Deny are the rules of which none may hold.
+	Deny []Rule
+	// Allow holds one list for each statement that lists rules which allow. One rule of each list must hold. No list is
+	// empty.
+	Allow []Value[[]Rule]
+	// User is what is demanded of the end user.
+	User User
 }
 
 // Retry says how a failed call is tried again. What is not stated is left to the defaults of the retrier.
@@ -155,5 +167,36 @@ func (c Carrier) String() string {
 		return "connection"
 	default:
 		return "invalid carrier"
+	}
+}
+
+// Proof is how often the two ends of a call in token mode prove themselves to each other. A larger value is stricter.
+type Proof int
+
+// The levels of proof.
+const (
+	// Same as ProofSession.
+	ProofUnspecified Proof = iota
+	// The server proves itself to each channel once a minute.
+	ProofSession
+	// The server proves itself in each call anew.
+	ProofCall
+	// As ProofCall, and the caller proves in each attempt that it holds its key.
+	ProofWPT
+)
+
+// String is the proof as a configuration file writes it.
+func (p Proof) String() string {
+	switch p {
+	case ProofUnspecified:
+		return "unspecified"
+	case ProofSession:
+		return "session"
+	case ProofCall:
+		return "call"
+	case ProofWPT:
+		return "wpt"
+	default:
+		return "invalid proof"
 	}
 }

@@ -146,6 +146,14 @@ func TestMistakes(t *testing.T) {
 			`orders.yaml:12: ` + getOrder + `: auth: access is anonymous, but a carrier of the caller's proof is stated; leave access out, or take the carrier out`,
 		},
 		{
+			"anonymous with a proof", getOrder, auth(&policyv1.Auth{Access: policyv1.Access_ACCESS_ANONYMOUS.Enum(), Proof: policyv1.Proof_PROOF_CALL.Enum()}),
+			`orders.yaml:12: ` + getOrder + `: auth: access is anonymous, but a proof is stated, which an anonymous caller neither gives nor gets; leave access out, or take the proof out`,
+		},
+		{
+			"proof of a later version", charge, auth(&policyv1.Auth{Proof: new(policyv1.Proof(9))}),
+			`orders.yaml:12: ` + charge + `: auth.proof: 9 is no level of proof; say PROOF_SESSION, PROOF_CALL or PROOF_WPT, or leave it out`,
+		},
+		{
 			"access of a later version", charge, auth(&policyv1.Auth{Access: new(policyv1.Access(9))}),
 			`orders.yaml:12: ` + charge + `: auth.access: 9 is no level of access; nobody may call until it is mended`,
 		},

@@ -1,9 +1,11 @@
 package policy_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,17 +56,40 @@ func TestMergeProperties(t *testing.T) {
 // effect is m without its sources, and without what has no meaning in the order of its lists.
 func effect(m policy.Method) policy.Method {
 	m.Idempotency.Source = policy.Source{}
-	m.Auth.Access.Source, m.Auth.Carrier.Source, m.Deadline.Source = policy.Source{}, policy.Source{}, policy.Source{}
-	m.Auth.Scopes.Source, m.Retry.Codes.Source, m.Retry.MaxAttempts.Source = policy.Source{}, policy.Source{}, policy.Source{}
+	m.Auth, m.Trial, m.Deadline.Source = authEffect(m.Auth), authEffect(m.Trial), policy.Source{}
+	m.Retry.Codes.Source, m.Retry.MaxAttempts.Source = policy.Source{}, policy.Source{}
 	m.Retry.InitialBackoff.Source, m.Retry.MaxBackoff.Source, m.Retry.PerAttemptTimeout.Source = policy.Source{}, policy.Source{}, policy.Source{}
 	m.Hedge.MaxHedges.Source, m.Hedge.Delay.Source = policy.Source{}, policy.Source{}
+	return m
+}
+
+func authEffect(a policy.Auth) policy.Auth {
+	a.Access.Source, a.Carrier.Source, a.Proof.Source, a.Scopes.Source = policy.Source{}, policy.Source{}, policy.Source{}, policy.Source{}
+	a.User.Presence.Source, a.User.Issuers.Source, a.User.Scopes.Source = policy.Source{}, policy.Source{}, policy.Source{}
 	var lists []policy.Value[[]string]
-	for _, list := range m.Auth.Peers {
+	for _, list := range a.Peers {
 		lists = append(lists, policy.Value[[]string]{Value: slices.Sorted(slices.Values(list.Value))})
 	}
 	slices.SortFunc(lists, func(a, b policy.Value[[]string]) int { return slices.Compare(a.Value, b.Value) })
-	m.Auth.Peers = lists
-	return m
+	var allow []policy.Value[[]policy.Rule]
+	for _, list := range a.Allow {
+		allow = append(allow, policy.Value[[]policy.Rule]{Value: rulesEffect(list.Value)})
+	}
+	slices.SortFunc(allow, func(a, b policy.Value[[]policy.Rule]) int {
+		return strings.Compare(fmt.Sprint(a.Value), fmt.Sprint(b.Value))
+	})
+	a.Peers, a.Deny, a.Allow = lists, rulesEffect(a.Deny), allow
+	return a
+}
+
+func rulesEffect(rules []policy.Rule) []policy.Rule {
+	var all []policy.Rule
+	for _, rule := range rules {
+		rule.Source = policy.Source{}
+		all = append(all, rule)
+	}
+	slices.SortFunc(all, func(a, b policy.Rule) int { return strings.Compare(a.String(), b.String()) })
+	return all
 }
 
 // tightens fails when after permits anything that before does not.
@@ -77,7 +102,7 @@ func tightens(t *testing.T, before, after policy.Method) {
 	atMost(t, "initial backoff", after.Retry.InitialBackoff, before.Retry.InitialBackoff)
 	atMost(t, "max backoff", after.Retry.MaxBackoff, before.Retry.MaxBackoff)
 	atMost(t, "hedge delay", after.Hedge.Delay, before.Hedge.Delay)
-	if after.Auth.Access.Value < before.Auth.Access.Value || after.Auth.Carrier.Value < before.Auth.Carrier.Value {
+	if after.Auth.Access.Value < before.Auth.Access.Value || after.Auth.Carrier.Value < before.Auth.Carrier.Value || after.Auth.Proof.Value < before.Auth.Proof.Value {
 		t.Errorf("%s: access or carrier loosened", after.Name)
 	}
 	for _, scope := range before.Auth.Scopes.Value {
@@ -85,6 +110,7 @@ func tightens(t *testing.T, before, after policy.Method) {
 			t.Errorf("%s: scope %q is no longer asked for", after.Name, scope)
 		}
 	}
+	tightensRules(t, before, after)
 	for _, code := range after.Retry.Codes.Value {
 		if before.Retry.Codes.Stated() && !slices.Contains(before.Retry.Codes.Value, code) {
 			t.Errorf("%s: %v became retryable", after.Name, code)
@@ -100,6 +126,39 @@ func tightens(t *testing.T, before, after policy.Method) {
 	}
 	if t.Failed() {
 		t.Fatalf("before:\n%v\nafter:\n%v", before, after)
+	}
+}
+
+// tightensRules fails when a deny rule is gone, or a list of allow rules, or a demand for a user is weaker.
+func tightensRules(t *testing.T, before, after policy.Method) {
+	t.Helper()
+	same := func(a, b policy.Rule) bool { return a.String() == b.String() }
+	for _, rule := range before.Auth.Deny {
+		if !slices.ContainsFunc(after.Auth.Deny, func(r policy.Rule) bool { return same(r, rule) }) {
+			t.Errorf("%s: nothing denies by %v any more", after.Name, rule)
+		}
+	}
+	was, is := authEffect(before.Auth), authEffect(after.Auth)
+	for _, list := range was.Allow {
+		if !slices.ContainsFunc(is.Allow, func(l policy.Value[[]policy.Rule]) bool { return slices.EqualFunc(l.Value, list.Value, same) }) {
+			t.Errorf("%s: none of %v need hold any more", after.Name, list)
+		}
+	}
+	if is.User.Presence.Value < was.User.Presence.Value {
+		t.Errorf("%s: the user is %v now", after.Name, is.User.Presence)
+	}
+	for _, scope := range was.User.Scopes.Value {
+		if !slices.Contains(is.User.Scopes.Value, scope) {
+			t.Errorf("%s: the user's scope %q is no longer asked for", after.Name, scope)
+		}
+	}
+	for _, issuer := range is.User.Issuers.Value {
+		if was.User.Issuers.Value != nil && !slices.Contains(was.User.Issuers.Value, issuer) {
+			t.Errorf("%s: issuer %q is taken now", after.Name, issuer)
+		}
+	}
+	if was.User.Issuers.Value != nil && is.User.Issuers.Value == nil {
+		t.Errorf("%s: every issuer is taken now", after.Name)
 	}
 }
 
@@ -149,6 +208,27 @@ func randomPolicy(r *rand.Rand) *policyv1.Policy {
 		p.Auth.Carrier = policyv1.Carrier(r.Int32N(3)).Enum()
 	}
 	if some() {
+		p.Auth.Proof = policyv1.Proof(r.Int32N(4)).Enum()
+	}
+	if some() {
+		p.Auth.Deny = randomRules(r)
+	}
+	if some() && p.GetAuth().GetAccess() != policyv1.Access_ACCESS_DENIED {
+		p.Auth.Allow = randomRules(r)
+	}
+	if some() {
+		p.Auth.User = &policyv1.User{Presence: policyv1.Presence(r.Int32N(2) + 1).Enum()}
+		if some() {
+			p.Auth.User.Issuers = append(subset(r, "https://a", "https://b"), "https://c")
+		}
+		if some() {
+			p.Auth.User.Scopes = subset(r, "buy", "sell")
+		}
+	}
+	if some() && p.GetAuth().GetUser() != nil && p.GetAuth().Proof == nil {
+		p.Auth.DryRun = new(true)
+	}
+	if some() {
 		p.Deadline = &policyv1.Deadline{Max: between(time.Second, time.Minute)}
 	}
 	if some() {
@@ -173,6 +253,19 @@ func randomPolicy(r *rand.Rand) *policyv1.Policy {
 		p.Hedge.Delay = between(0, time.Second)
 	}
 	return p
+}
+
+// randomRules are rules that differ in name and condition.
+func randomRules(r *rand.Rand) []*policyv1.Rule {
+	all := []*policyv1.Rule{
+		{Name: new("orders"), Peers: []string{"orders"}},
+		{Name: new("billing"), Peers: []string{"billing"}, Scopes: []string{"b", "a"}},
+		{Name: new("dev"), Claims: []*policyv1.Claim{{Path: []string{"env"}, Any: text("dev", "test")}}},
+		{Name: new("mfa"), User: &policyv1.UserCondition{Claims: []*policyv1.Claim{{Path: []string{"mfa"}, Exists: new(true)}}}},
+		{Name: new("night"), Predicates: []string{"at-night"}},
+	}
+	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all[:r.IntN(3)+1]
 }
 
 func subset(r *rand.Rand, of ...string) []string {

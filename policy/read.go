@@ -28,7 +28,6 @@ func read(p *policyv1.Policy, source Source, subject string) (terms, []error) {
 	}
 	retry, hedge := p.GetRetry(), p.GetHedge()
 	t := terms{
-		auth:     r.auth(p.GetAuth()),
 		deadline: r.positive("deadline.max", p.GetDeadline().GetMax()),
 		retry: Retry{
 			InitialBackoff:    r.positive("retry.initial_backoff", retry.GetInitialBackoff()),
@@ -37,6 +36,11 @@ func read(p *policyv1.Policy, source Source, subject string) (terms, []error) {
 			Codes:             r.codes(retry.GetCodes()),
 		},
 		hedge: Hedge{Delay: r.duration("hedge.delay", hedge.GetDelay(), 0)},
+	}
+	if auth := r.auth(p.GetAuth()); p.GetAuth().GetDryRun() {
+		t.trial = r.onTrial(auth)
+	} else {
+		t.auth = auth
 	}
 	if retry != nil && retry.MaxAttempts != nil {
 		t.retry.MaxAttempts = r.count("retry.max_attempts", retry.GetMaxAttempts(), 1, maxAttemptsLimit, "1 switches retries off")
@@ -52,7 +56,7 @@ func (r *reader) wrong(field, format string, args ...any) {
 }
 
 func (r *reader) auth(a *policyv1.Auth) Auth {
-	access, carrier := r.access(a.GetAccess()), r.carrier(a.GetCarrier())
+	access, carrier, proof := r.access(a.GetAccess()), r.carrier(a.GetCarrier()), r.proof(a.GetProof())
 	peers := r.words("auth.peers", a.GetPeers())
 	scopes := r.words("auth.scopes", a.GetScopes())
 	if access == AccessAnonymous || access == AccessAuthenticated {
@@ -68,16 +72,27 @@ func (r *reader) auth(a *policyv1.Auth) Auth {
 		if carrier != CarrierUnspecified {
 			r.wrong("auth", "access is anonymous, but a carrier of the caller's proof is stated; leave access out, or take the carrier out")
 		}
+		if proof != ProofUnspecified {
+			r.wrong("auth", "access is anonymous, but a proof is stated, which an anonymous caller neither gives nor gets; leave access out, or take the proof out")
+		}
+	}
+	deny, allow := r.rules("auth.deny", a.GetDeny()), r.rules("auth.allow", a.GetAllow())
+	r.names("auth", deny, allow)
+	if access == AccessDenied && len(allow) > 0 {
+		r.wrong("auth", "access is denied, but rules are listed that allow; leave access out, or take the rules out")
 	}
 	if access == AccessUnspecified {
 		switch {
 		case len(peers) > 0:
 			access = AccessPeers
-		case len(scopes) > 0:
+		case len(scopes) > 0 || len(allow) > 0:
 			access = AccessAuthenticated
 		}
 	}
-	var result Auth
+	result := Auth{Deny: deny, User: r.user(a.GetUser())}
+	if len(allow) > 0 {
+		result.Allow = []Value[[]Rule]{{allow, r.source}}
+	}
 	if access != AccessUnspecified {
 		result.Access = Value[Access]{access, r.source}
 	}
@@ -90,7 +105,22 @@ func (r *reader) auth(a *policyv1.Auth) Auth {
 	if carrier != CarrierUnspecified {
 		result.Carrier = Value[Carrier]{carrier, r.source}
 	}
+	if proof != ProofUnspecified {
+		result.Proof = Value[Proof]{proof, r.source}
+	}
 	return result
+}
+
+// onTrial reports a trial of nothing, and of what cannot be tried.
+func (r *reader) onTrial(a Auth) Auth {
+	if a.Proof.Stated() {
+		r.wrong("auth.proof", "a proof cannot be tried, because both ends must act on it; state it in another place, such as code, or take it out")
+		a.Proof = Value[Proof]{}
+	}
+	if !a.Access.Stated() && !a.Carrier.Stated() && len(a.Deny) == 0 && !a.User.Stated() {
+		r.wrong("auth.dry_run", "there is nothing else in this place that could be tried; state it here, or take dry_run out")
+	}
+	return a
 }
 
 func (r *reader) access(a policyv1.Access) Access {
@@ -122,6 +152,22 @@ func (r *reader) carrier(c policyv1.Carrier) Carrier {
 	default:
 		r.wrong("auth.carrier", "%d is no carrier; say CARRIER_TOKEN or CARRIER_CONNECTION, or leave it out", int32(c))
 		return CarrierConnection
+	}
+}
+
+func (r *reader) proof(p policyv1.Proof) Proof {
+	switch p {
+	case policyv1.Proof_PROOF_UNSPECIFIED:
+		return ProofUnspecified
+	case policyv1.Proof_PROOF_SESSION:
+		return ProofSession
+	case policyv1.Proof_PROOF_CALL:
+		return ProofCall
+	case policyv1.Proof_PROOF_WPT:
+		return ProofWPT
+	default:
+		r.wrong("auth.proof", "%d is no level of proof; say PROOF_SESSION, PROOF_CALL or PROOF_WPT, or leave it out", int32(p))
+		return ProofWPT
 	}
 }
 

@@ -120,7 +120,8 @@ func (g *generation) method(name string) (Method, error) {
 	}
 	effective = effective.settle()
 	errs = append(errs, unsatisfiable(effective, m.Name)...)
-	m.Auth, m.Deadline, m.Retry, m.Hedge = effective.auth, effective.deadline, effective.retry, effective.hedge
+	m.Auth, m.Trial = effective.auth, effective.trial
+	m.Deadline, m.Retry, m.Hedge = effective.deadline, effective.retry, effective.hedge
 	return m, join(errs)
 }
 

@@ -4,13 +4,12 @@ import (
 	"cmp"
 	"slices"
 	"time"
-
-	"google.golang.org/grpc/codes"
 )
 
 // terms is what one statement, or several of them merged, says about a method.
 type terms struct {
 	auth     Auth
+	trial    Auth
 	deadline Value[time.Duration]
 	retry    Retry
 	hedge    Hedge
@@ -19,12 +18,8 @@ type terms struct {
 // merge returns terms that are at least as strict as both a and b. Where both are equally strict, the source of a stays.
 func merge(a, b terms) terms {
 	return terms{
-		auth: Auth{
-			Access:  largest(a.auth.Access, b.auth.Access),
-			Peers:   bothLists(a.auth.Peers, b.auth.Peers),
-			Scopes:  union(a.auth.Scopes, b.auth.Scopes),
-			Carrier: largest(a.auth.Carrier, b.auth.Carrier),
-		},
+		auth:     mergeAuth(a.auth, b.auth),
+		trial:    mergeAuth(a.trial, b.trial),
 		deadline: smallest(a.deadline, b.deadline),
 		retry: Retry{
 			MaxAttempts:       smallest(a.retry.MaxAttempts, b.retry.MaxAttempts),
@@ -40,15 +35,40 @@ func merge(a, b terms) terms {
 	}
 }
 
+func mergeAuth(a, b Auth) Auth {
+	return Auth{
+		Access:  largest(a.Access, b.Access),
+		Peers:   bothLists(a.Peers, b.Peers),
+		Scopes:  union(a.Scopes, b.Scopes),
+		Carrier: largest(a.Carrier, b.Carrier),
+		Proof:   largest(a.Proof, b.Proof),
+		Deny:    everyRule(a.Deny, b.Deny),
+		Allow:   everyRuleList(a.Allow, b.Allow),
+		User: User{
+			Presence: largest(a.User.Presence, b.User.Presence),
+			Issuers:  intersection(a.User.Issuers, b.User.Issuers),
+			Scopes:   union(a.User.Scopes, b.User.Scopes),
+		},
+	}
+}
+
 // settle resolves what only the merged terms show. It tightens, and settling twice changes nothing.
 func (t terms) settle() terms {
-	if t.auth.Access.Value == AccessAnonymous && t.auth.Carrier.Stated() {
-		t.auth.Access = Value[Access]{AccessAuthenticated, t.auth.Carrier.Source}
-	}
+	t.auth, t.trial = t.auth.settle(), t.trial.settle()
 	if t.retry.MaxBackoff.Stated() {
 		t.retry.MaxBackoff = largest(t.retry.MaxBackoff, t.retry.InitialBackoff)
 	}
 	return t
+}
+
+func (a Auth) settle() Auth {
+	if a.Access.Value == AccessAnonymous && a.Carrier.Stated() {
+		a.Access = Value[Access]{AccessAuthenticated, a.Carrier.Source}
+	}
+	if a.Access.Value == AccessAnonymous && a.Proof.Stated() {
+		a.Access = Value[Access]{AccessAuthenticated, a.Proof.Source}
+	}
+	return a
 }
 
 func smallest[T cmp.Ordered](a, b Value[T]) Value[T] {
@@ -99,17 +119,17 @@ func union(a, b Value[[]string]) Value[[]string] {
 }
 
 // intersection expects and yields sorted sets.
-func intersection(a, b Value[[]codes.Code]) Value[[]codes.Code] {
+func intersection[T comparable](a, b Value[[]T]) Value[[]T] {
 	switch {
 	case !a.Stated():
 		return b
 	case !b.Stated():
 		return a
 	}
-	var common []codes.Code
-	for _, code := range a.Value {
-		if slices.Contains(b.Value, code) {
-			common = append(common, code)
+	var common []T
+	for _, value := range a.Value {
+		if slices.Contains(b.Value, value) {
+			common = append(common, value)
 		}
 	}
 	return made(common, a, b)

@@ -30,12 +30,21 @@ const (
 	ServerProofInvalid Reason = "SERVER_PROOF_INVALID"
 	// The server proved an identity that is not the expected one. UNAUTHENTICATED, decided by the client.
 	ServerIdentityMismatch Reason = "SERVER_IDENTITY_MISMATCH"
+	// The method demands proof that the caller holds its key, and the call carries none. UNAUTHENTICATED.
+	ProofRequired Reason = "PROOF_REQUIRED"
+	// The call carries a proof that was used before. UNAUTHENTICATED.
+	ProofReplayed Reason = "PROOF_REPLAYED"
+	// No token to call with can be had now. UNAVAILABLE, decided by the client.
+	TokenSourceUnavailable Reason = "TOKEN_SOURCE_UNAVAILABLE"
 	// The keys to check a credential with cannot be had now. UNAVAILABLE.
 	KeysUnavailable Reason = "KEYS_UNAVAILABLE"
 	// Too many credentials wait to be checked. RESOURCE_EXHAUSTED.
 	AuthOverloaded Reason = "AUTH_OVERLOADED"
 	// The caller is known and may not do this. PERMISSION_DENIED.
 	PolicyDenied Reason = "POLICY_DENIED"
+	// The caller is known, and only scopes or claims of its token or of the end user's are missing. PERMISSION_DENIED. Servers
+	// say so only when they are told to.
+	InsufficientScope Reason = "INSUFFICIENT_SCOPE"
 	// The credential of the connection ended; a new connection will do. UNAVAILABLE.
 	ConnectionExpired Reason = "CONNECTION_EXPIRED"
 	// The program's configuration is wrong, as App.Check says in full. FAILED_PRECONDITION, decided by the client.

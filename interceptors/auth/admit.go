@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
@@ -14,42 +13,65 @@ import (
 
 // caller is who makes an RPC. The zero caller has proven nothing.
 type caller struct {
-	peer *Peer
-	link *link // in connection mode
+	peer    *Peer
+	link    *link     // in connection mode
+	token   *verified // in token mode; with an error, one that was good and has expired
+	user    *User     // nil where the call names none
+	brought *broughtUser
 }
 
 // UnaryServerInterceptor finds out who calls, and lets the call through if the method's policy allows it. It belongs
 // directly behind recovery and tracing. Refusals are rpcerr errors.
 func (g *Gate) UnaryServerInterceptor(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	ctx, _, err := g.admit(ctx, info.FullMethod)
+	ctx, _, err := g.admit(ctx, info.FullMethod, req)
 	if err != nil {
 		return nil, err
 	}
 	return handler(ctx, req)
 }
 
-// admit authenticates and authorizes an RPC. The context that it returns holds no credential any more.
-func (g *Gate) admit(ctx context.Context, method string) (context.Context, caller, error) {
-	ctx, who, err := g.authenticate(ctx)
-	if err != nil {
-		return ctx, who, g.turnAway(ctx, method, who, err)
+// admit authenticates and authorizes an RPC. The context that it returns holds no credential any more. Request is nil for a
+// stream.
+func (g *Gate) admit(ctx context.Context, method string, request any) (context.Context, caller, error) {
+	d, undecided := g.view.Get(method)
+	if undecided != nil {
+		d = &decision{} // nobody decided who may call, so nobody may
 	}
-	d, err := g.view.Get(method)
-	if err != nil {
-		// Nobody decided who may call, so nobody may. Who is unknown must not learn which methods there are.
-		if d = (&decision{}); who.peer != nil {
-			return ctx, who, g.turnAway(ctx, method, who, refuse(rpcerr.PolicyDenied, err))
+	who, err := g.authenticate(ctx)
+	if err == nil {
+		err = g.authenticateUser(ctx, &who)
+	}
+	if who.token != nil {
+		// A caller that is refused learns by whom, too.
+		if wrong := g.prove(ctx, who.token, method, d.proof); wrong != nil && err == nil {
+			err = wrong
 		}
 	}
-	if err := d.judge(who.peer); err != nil {
+	ctx = who.stripped(ctx)
+	if err == nil {
+		err = g.authorize(ctx, d, undecided, Call{Method: method, Peer: who.peer, User: who.user, Request: request})
+	}
+	if err != nil {
 		return ctx, who, g.turnAway(ctx, method, who, err)
 	}
 	return ctx, who, nil
 }
 
+// stripped is the context of a call without what the caller brought to prove itself, and with what that proved.
+func (c caller) stripped(ctx context.Context) context.Context {
+	ctx = withoutCredentials(ctx)
+	if c.token != nil {
+		ctx = context.WithValue(ctx, peerKey{}, c.peer)
+	}
+	if c.brought != nil {
+		ctx = withUser(ctx, c.brought)
+	}
+	return ctx
+}
+
 // turnAway reports a refusal. Those that another connection or another moment would mend say that the handler never ran.
 func (g *Gate) turnAway(ctx context.Context, method string, who caller, err error) error {
-	g.auditCall(ctx, method, who.peer, err)
+	g.auditCall(ctx, Call{Method: method, Peer: who.peer, User: who.user}, err)
 	switch rpcerr.ReasonOf(err) {
 	case rpcerr.ConnectionExpired, rpcerr.KeysUnavailable, rpcerr.AuthOverloaded:
 		_ = rpcerr.SetUnprocessed(ctx) // fails only outside of gRPC, where nobody reads trailers
@@ -58,63 +80,69 @@ func (g *Gate) turnAway(ctx context.Context, method string, who caller, err erro
 	return err
 }
 
-func (g *Gate) authenticate(ctx context.Context) (context.Context, caller, error) {
+// authenticate finds out who calls. Its error is a refusal.
+func (g *Gate) authenticate(ctx context.Context) (caller, error) {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
-		return ctx, caller{}, nil
+		return caller{}, nil
 	}
 	credential := metadata.ValueFromIncomingContext(ctx, authorizationKey)
 	switch info := p.AuthInfo.(type) {
 	case *connectionInfo:
 		return g.authenticateConnection(ctx, info.link, credential)
-	case credentials.TLSInfo:
-		if g.config.bearer && len(credential) > 0 {
-			return g.authenticateBearer(ctx, credential)
+	case *plainInfo:
+		if len(credential) > 0 {
+			return g.authenticateBearer(ctx, info, credential)
 		}
 	}
-	return withoutCredential(ctx, credential), caller{}, nil
+	return caller{}, nil
 }
 
 // authenticateConnection takes the peer of the connection. A token beside it can only name the same peer.
-func (g *Gate) authenticateConnection(ctx context.Context, l *link, credential []string) (context.Context, caller, error) {
+func (g *Gate) authenticateConnection(ctx context.Context, l *link, credential []string) (caller, error) {
 	who := caller{peer: &l.peer, link: l}
 	if l.identity != g.identity || l.role != roleServer {
-		return ctx, caller{}, refuse(rpcerr.CredentialsInvalid, errors.New("the connection was proven to another identity"))
+		return caller{}, refuse(rpcerr.CredentialsInvalid, errors.New("the connection was proven to another identity"))
 	}
 	if !l.open() {
-		return ctx, who, refuse(rpcerr.ConnectionExpired, nil)
+		return who, refuse(rpcerr.ConnectionExpired, nil)
 	}
 	if len(credential) == 0 {
-		return ctx, who, nil
+		return who, nil
 	}
 	named, err := g.readBearer(ctx, credential)
 	if err != nil {
-		return ctx, who, err
+		return who, err
 	}
-	if named.ID != l.peer.ID {
-		return ctx, who, refuse(rpcerr.CredentialsInvalid, errors.New("the token names another workload than the connection"))
+	if named.peer.ID != l.peer.ID {
+		return who, refuse(rpcerr.CredentialsInvalid, errors.New("the token names another workload than the connection"))
 	}
-	return withoutCredential(ctx, credential), who, nil
+	return who, nil
 }
 
-func (g *Gate) authenticateBearer(ctx context.Context, credential []string) (context.Context, caller, error) {
-	p, err := g.readBearer(ctx, credential)
+// authenticateBearer takes the peer of the token. The connection then no longer counts among those of strangers.
+func (g *Gate) authenticateBearer(ctx context.Context, info *plainInfo, credential []string) (caller, error) {
+	t, err := g.readBearer(ctx, credential)
 	if err != nil {
-		return ctx, caller{}, err
+		return caller{token: t}, err
 	}
-	ctx = withoutCredential(ctx, credential)
-	return context.WithValue(ctx, peerKey{}, p), caller{peer: p}, nil
+	info.known()
+	return caller{peer: t.peer, token: t}, nil
 }
 
-// withoutCredential takes the caller's credential out of the metadata, so that no handler can log it or pass it on.
-func withoutCredential(ctx context.Context, credential []string) context.Context {
-	if len(credential) == 0 {
-		return ctx
+// withoutCredentials takes what the caller proved itself with out of the metadata, so that no handler can log it or pass it
+// on. In connection mode nothing of it has a meaning.
+func withoutCredentials(ctx context.Context) context.Context {
+	keys := [...]string{authorizationKey, nonceKey, possessionKey, identityTokenKey, UserTokenKey, TransactionTokenKey}
+	for _, key := range keys {
+		if len(metadata.ValueFromIncomingContext(ctx, key)) == 0 {
+			continue
+		}
+		md, _ := metadata.FromIncomingContext(ctx)
+		for _, key := range keys {
+			md.Delete(key)
+		}
+		return metadata.NewIncomingContext(ctx, md)
 	}
-	md, ok := metadata.FromIncomingContext(ctx)
-	if !ok {
-		return ctx
-	}
-	md.Delete(authorizationKey)
-	return metadata.NewIncomingContext(ctx, md)
+	return ctx
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -65,19 +66,52 @@ func (i *Identity) auditClock(step time.Duration) {
 	i.log.LogAttrs(context.Background(), slog.LevelWarn, "parley: the clock was set; every token is checked anew", slog.Duration("by", step))
 }
 
-// auditCall says which policy refused a call, where one did.
-func (g *Gate) auditCall(ctx context.Context, method string, who *Peer, err error) {
+// auditReply reports an answer in token mode that is not to be believed.
+func (i *Identity) auditReply(ctx context.Context, method string, err error) {
 	attrs := []slog.Attr{slog.String("method", method), slog.String("reason", string(rpcerr.ReasonOf(err)))}
+	if refusal := refusalOf(err); refusal != nil && refusal.Cause != nil {
+		attrs = append(attrs, slog.String("cause", causeOf(err)))
+	}
+	i.log.LogAttrs(ctx, slog.LevelWarn, "parley: answer refused", attrs...)
+}
+
+// auditCall says which policy refused a call, where one did.
+func (g *Gate) auditCall(ctx context.Context, call Call, err error) {
+	g.identity.log.LogAttrs(ctx, slog.LevelWarn, "parley: call refused", refusalAttrs(call, err)...)
+	g.noteRefusal(ctx, err)
+}
+
+// auditTrial tells of a call that passes and would not.
+func (g *Gate) auditTrial(ctx context.Context, call Call, err error) {
+	g.identity.log.LogAttrs(ctx, slog.LevelWarn, "parley: a policy on trial would refuse the call", refusalAttrs(call, err)...)
+	g.noteTrial(ctx, err)
+}
+
+func refusalAttrs(call Call, err error) []slog.Attr {
+	attrs := []slog.Attr{slog.String("method", call.Method), slog.String("reason", string(rpcerr.ReasonOf(err)))}
 	if refusal, ok := errors.AsType[*rpcerr.Error](err); ok && refusal.Cause != nil {
 		attrs = append(attrs, slog.String("cause", causeOf(err)))
 	}
-	if who != nil {
-		attrs = append(attrs, slog.String("peer", who.ID.String()), slog.String("kid", who.KeyID))
+	if r, ok := errors.AsType[ruling](err); ok {
+		attrs = append(attrs, slog.String("decided", r.source.String()))
 	}
-	if d, err := g.view.Get(method); err == nil {
-		attrs = append(attrs, slog.String("decided", d.source.String()))
+	if p := call.Peer; p != nil {
+		attrs = append(attrs, slog.String("peer", p.ID.String()), slog.String("kid", p.KeyID))
 	}
-	g.identity.log.LogAttrs(ctx, slog.LevelWarn, "parley: call refused", attrs...)
+	if u := call.User; u != nil {
+		attrs = append(attrs, slog.String("user", u.pseudonym()), slog.String("user_issuer", u.Issuer))
+		if u.Transaction != "" {
+			attrs = append(attrs, slog.String("txn", u.Transaction))
+		}
+	}
+	return attrs
+}
+
+// auditWarnings tells what may surprise in a policy.
+func (i *Identity) auditWarnings(warnings []*policy.Mistake) {
+	for _, w := range warnings {
+		i.log.LogAttrs(context.Background(), slog.LevelWarn, "parley: the policy may surprise", slog.String("warning", w.Error()))
+	}
 }
 
 // auditLate reports a handler that panicked after its stream was ended. Nobody above it is left to recover the panic, and

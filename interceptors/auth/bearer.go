@@ -38,8 +38,9 @@ func (g *Gate) newBearerVerifier() (*verifier, error) {
 	return v, err
 }
 
-// readBearer reads the one bearer token among the values of the authorization key. Its error is a refusal.
-func (g *Gate) readBearer(ctx context.Context, values []string) (*Peer, error) {
+// readBearer reads the one bearer token among the values of the authorization key. Its error is a refusal, and comes with the
+// token where that was good once.
+func (g *Gate) readBearer(ctx context.Context, values []string) (*verified, error) {
 	compact, err := bearerToken(values)
 	if err != nil {
 		return nil, refuse(rpcerr.CredentialsInvalid, err)
@@ -48,10 +49,13 @@ func (g *Gate) readBearer(ctx context.Context, values []string) (*Peer, error) {
 		return nil, refuse(rpcerr.ConfigurationInvalid, g.flaw)
 	}
 	t, err := g.bearer.verify(ctx, compact)
-	if err != nil {
+	switch {
+	case errors.Is(err, errExpired):
+		return t, callerRefusal(err)
+	case err != nil:
 		return nil, callerRefusal(err)
 	}
-	return t.peer, nil
+	return t, nil
 }
 
 // bearerToken cuts the scheme off, which is all that there may be beside the token (RFC 6750 section 2.1).
@@ -75,7 +79,8 @@ func (g *Gate) acceptBearer(t *verified) error {
 	case !g.identity.accepts(id.TrustDomain()):
 		return errors.New("its trust domain is not accepted")
 	}
-	t.peer = &Peer{ID: id, Carrier: policy.CarrierToken, KeyID: t.keyID, Expires: t.expires}
+	t.peer = &Peer{ID: id, Carrier: policy.CarrierToken, KeyID: t.keyID, Expires: t.expires, Claims: Claims{t.claims}}
+	t.peer.Audiences, _ = t.claims.Strings(claimAudience) // checked before
 	t.peer.Scopes, err = scopesOf(t.claims)
 	return err
 }

@@ -3,7 +3,6 @@ package auth_test
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -37,20 +36,14 @@ func withBearer(ctx context.Context, token string) context.Context {
 // foreigner is a connection of a client that is not Parley to a server that was opened to such.
 func foreigner(t testing.TB, w *world, impl payments, layers ...policy.Layer) *grpc.ClientConn {
 	t.Helper()
-	table, err := policy.New(layers...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate := evilServerConfig(t).Certificates[0] // any certificate for localhost
-	s := serve(t, impl, w.identity("payments").ServerOptions(table, auth.WithBearer(
-		func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &certificate, nil },
-	))...)
-	leaf, err := x509.ParseCertificate(certificate.Certificate[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(leaf)
+	return foreignerTo(t, w, impl, tableOf(t, layers...))
+}
+
+// foreignerTo is foreigner for a server of this table that takes further options.
+func foreignerTo(t testing.TB, w *world, impl payments, table *policy.Table, opts ...auth.ServerOption) *grpc.ClientConn {
+	t.Helper()
+	roots, certificate := w.certificate()
+	s := serve(t, impl, w.identity("payments").ServerOptions(table, append(opts, auth.WithBearer(certificate))...)...)
 	return dial(t, s.dialer, grpc.WithAuthority("localhost"), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
 		RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS13,
 	})))

@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
 	"github.com/parley-rpc/parley/attempt"
+	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -20,17 +24,64 @@ import (
 type Channel struct {
 	identity *Identity
 	expected []Pattern
+	config   channelConfig
+	options  []string
 	flaw     error
 	failure  atomic.Pointer[failure]
 	refused  atomic.Bool // since the trust changed last, by either side
 	conns    connSet
+
+	// In token mode.
+	audience ID
+	source   TokenSource
+	levels   *policy.View[policy.Proof]
+	session  atomic.Pointer[credential]
+	checked  *checkedProofs
+	renewing sync.Mutex
+	renewed  time.Time
 }
 
-func newChannel(i *Identity, expected []Pattern) *Channel {
+func newChannel(i *Identity, expected []Pattern, opts []ChannelOption) *Channel {
 	c := &Channel{identity: i, expected: slices.Clone(expected)}
+	for _, o := range opts {
+		if o != nil {
+			o.applyChannel(&c.config)
+			c.options = append(c.options, o.String())
+		}
+	}
 	c.flaw = c.checkExpected()
+	if c.config.mode != ModeRequire {
+		c.flaw = errors.Join(c.flaw, c.setTokenMode())
+	} else if c.config.source != nil || c.config.roots != nil || c.config.serverName != "" {
+		c.flaw = errors.Join(c.flaw, errors.New("auth: Channel: WithTokenSource, WithRoots and WithServerName have no meaning in connection mode; set WithMode, or leave them out"))
+	}
 	i.channels.add(c)
 	return c
+}
+
+// setTokenMode makes what token mode needs.
+func (c *Channel) setTokenMode() error {
+	var errs []error
+	if c.config.mode != ModePrefer && c.config.mode != ModeToken {
+		errs = append(errs, fmt.Errorf("auth: WithMode(%d): there is no such mode", c.config.mode))
+	}
+	if len(c.expected) == 1 {
+		c.audience, _ = c.expected[0].(ID)
+	}
+	if c.audience.IsZero() {
+		errs = append(errs, fmt.Errorf("auth: Channel: mode %v needs exactly one expected server and no pattern, because a token is for one server", c.config.mode))
+	}
+	if c.source = c.config.source; c.source == nil {
+		c.source = &selfSigned{identity: c.identity}
+	}
+	table := c.config.table
+	if table == nil {
+		table = policy.FromProto()
+	}
+	c.levels = policy.NewView(table, func(m policy.Method) (policy.Proof, error) { return m.Auth.Proof.Value, nil })
+	runtime.AddCleanup(c, func(levels *policy.View[policy.Proof]) { levels.Close() }, c.levels)
+	c.checked = newCheckedProofs()
+	return errors.Join(errs...)
 }
 
 func (c *Channel) checkExpected() error {
@@ -55,13 +106,37 @@ func (c *Channel) Expected() []Pattern { return slices.Clone(c.expected) }
 // Check returns every mistake in the channel and in its identity, joined; see [Identity.Check].
 func (c *Channel) Check() error { return errors.Join(c.flaw, c.identity.Check()) }
 
-// DialOptions returns the credentials and both interceptors.
+// DialOptions returns the options of the transport and both interceptors.
 func (c *Channel) DialOptions() []grpc.DialOption {
-	return []grpc.DialOption{
-		grpc.WithTransportCredentials(c.TransportCredentials()),
+	return append(c.TransportOptions(),
 		grpc.WithChainUnaryInterceptor(c.UnaryClientInterceptor),
 		grpc.WithChainStreamInterceptor(c.StreamClientInterceptor),
+	)
+}
+
+// TransportOptions returns the credentials of the connection and, in token mode, those of each call. They need the
+// interceptors: in token mode a call that does not come through them carries no token, and nobody checks who answers it.
+func (c *Channel) TransportOptions() []grpc.DialOption {
+	options := []grpc.DialOption{grpc.WithTransportCredentials(c.TransportCredentials())}
+	if c.config.mode != ModeRequire {
+		options = append(options, grpc.WithPerRPCCredentials(callCredentials{c}))
 	}
+	return options
+}
+
+// String names the channel with its options.
+func (c *Channel) String() string {
+	text := "auth.Channel("
+	for n, p := range c.expected {
+		if n > 0 {
+			text += ", "
+		}
+		text += fmt.Sprint(p)
+	}
+	for _, o := range c.options {
+		text += ", " + o
+	}
+	return text + ")"
 }
 
 // TransportCredentials returns the credentials of the channel. They work with any target and dialer; without the
@@ -77,6 +152,9 @@ func (c *Channel) UnaryClientInterceptor(ctx context.Context, method string, req
 	if err := c.begin(ctx, cc); err != nil {
 		return err
 	}
+	if c.config.mode != ModeRequire {
+		return c.exchangeUnary(ctx, method, req, reply, cc, invoker, opts)
+	}
 	ctx, a := attempt.Ensure(ctx)
 	err := a.Invoke(ctx, method, req, reply, cc, invoker, opts...)
 	if err != nil {
@@ -89,6 +167,9 @@ func (c *Channel) UnaryClientInterceptor(ctx context.Context, method string, req
 func (c *Channel) StreamClientInterceptor(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	if err := c.begin(ctx, cc); err != nil {
 		return nil, err
+	}
+	if c.config.mode != ModeRequire {
+		return c.exchangeStream(ctx, desc, cc, method, streamer, opts)
 	}
 	ctx, a := attempt.Ensure(ctx)
 	stream, err := a.NewStream(ctx, desc, cc, method, streamer, opts...)

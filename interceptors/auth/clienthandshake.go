@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -23,10 +24,13 @@ type clientCredentials struct {
 func (c *clientCredentials) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	serverName := c.serverName
 	if serverName == "" {
+		serverName = c.channel.config.serverName
+	}
+	if serverName == "" {
 		serverName = hostOf(authority)
 	}
 	remote := raw.RemoteAddr().String()
-	proved, conn, err := c.channel.handshake(ctx, serverName, raw)
+	proved, conn, info, err := c.channel.handshake(ctx, serverName, raw)
 	c.channel.record(remote, err)
 	if err != nil {
 		_ = raw.Close()
@@ -36,8 +40,10 @@ func (c *clientCredentials) ClientHandshake(ctx context.Context, authority strin
 		}
 		return nil, nil, err
 	}
-	c.channel.identity.auditHandshake(ctx, conn.link, remote)
-	return conn, newConnectionInfo(conn.link, serverName), nil
+	if conn.link != nil {
+		c.channel.identity.auditHandshake(ctx, conn.link, remote)
+	}
+	return conn, info, nil
 }
 
 // ServerHandshake fails: these are the credentials of a client.
@@ -66,52 +72,80 @@ func protocolInfo(serverName string) credentials.ProtocolInfo {
 
 // handshake runs the client's side of the protocol over raw, in at most handshakeTimeout. The caller closes raw after an
 // error.
-func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn) (proven, *conn, error) {
+func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn) (proven, *conn, credentials.AuthInfo, error) {
 	if c.flaw != nil {
-		return proven{}, nil, refuse(rpcerr.ConfigurationInvalid, c.flaw)
+		return proven{}, nil, nil, refuse(rpcerr.ConfigurationInvalid, c.flaw)
 	}
 	keys, err := c.identity.usable(ctx)
 	if err != nil {
-		return proven{}, nil, refuse(rpcerr.ConfigurationInvalid, err)
+		return proven{}, nil, nil, refuse(rpcerr.ConfigurationInvalid, err)
+	}
+	config, err := c.clientTLS(serverName)
+	if err != nil {
+		return proven{}, nil, nil, refuse(rpcerr.ConfigurationInvalid, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { _ = raw.Close() })()
-	tlsConn, server, err := c.meet(ctx, keys, serverName, raw)
+	met, err := c.meet(ctx, keys, config, raw)
 	if err != nil {
 		if ctx.Err() != nil && broken(err) {
 			err = ctx.Err()
 		}
-		return server, nil, err
+		return met.server, nil, nil, err
 	}
-	l, err := c.identity.holdConnection(keys, roleClient, server, raw)
-	if err != nil {
-		return server, nil, serverRefusal(err)
+	var info credentials.AuthInfo
+	var l *link
+	if met.plain {
+		state := met.conn.ConnectionState()
+		info = c.newNameInfo(&state)
+	} else {
+		if l, err = c.identity.holdConnection(keys, roleClient, met.server, raw); err != nil {
+			return met.server, nil, nil, serverRefusal(err)
+		}
+		info = newConnectionInfo(l, serverName)
 	}
+	made := newConn(met.conn, l, serverPreface(), func() { _ = raw.SetDeadline(time.Time{}) })
 	// The time that is left is for the server to speak HTTP/2.
 	deadline, _ := ctx.Deadline()
 	if err := raw.SetDeadline(deadline); err != nil {
-		l.release()
-		return server, nil, fmt.Errorf("auth: deadline of the handshake: %w", err)
+		if l != nil {
+			l.release()
+		}
+		return met.server, nil, nil, fmt.Errorf("auth: deadline of the handshake: %w", err)
 	}
-	return server, newConn(tlsConn, l, serverPreface(), func() { _ = raw.SetDeadline(time.Time{}) }), nil
+	return met.server, made, info, nil
 }
 
-// meet sets TLS up and exchanges the frames.
-func (c *Channel) meet(ctx context.Context, keys *core, serverName string, raw net.Conn) (*tls.Conn, proven, error) {
-	conn := tls.Client(raw, clientTLS(serverName))
-	if err := conn.HandshakeContext(ctx); err != nil {
+// encounter is a server that was met: proven, or reached over plain HTTP/2 behind its verified TLS name.
+type encounter struct {
+	conn   *tls.Conn
+	server proven
+	plain  bool
+}
+
+// meet sets TLS up and, in connection mode, exchanges the frames.
+func (c *Channel) meet(ctx context.Context, keys *core, config *tls.Config, raw net.Conn) (met encounter, err error) {
+	met.conn = tls.Client(raw, config)
+	if err := met.conn.HandshakeContext(ctx); err != nil {
 		if broken(err) {
-			return nil, proven{}, err
+			return met, err
 		}
-		return nil, proven{}, refuse(rpcerr.ServerProofMissing, err)
+		if _, named := errors.AsType[*tls.CertificateVerificationError](err); named {
+			return met, refuse(rpcerr.ServerProofInvalid, err)
+		}
+		return met, refuse(rpcerr.ServerProofMissing, err)
 	}
-	bound, err := bind(conn, protocol)
+	if state := met.conn.ConnectionState(); c.config.mode != ModeRequire && state.NegotiatedProtocol == protocolHTTP2 {
+		met.plain = true
+		return met, nil
+	}
+	bound, err := bind(met.conn, protocol)
 	if err != nil {
-		return nil, proven{}, refuse(rpcerr.ServerProofMissing, err)
+		return met, refuse(rpcerr.ServerProofMissing, err)
 	}
-	server, err := c.greet(ctx, keys, conn, bound)
-	return conn, server, err
+	met.server, err = c.greet(ctx, keys, met.conn, bound)
+	return met, err
 }
 
 // greet exchanges the frames. It sends nothing before the server has proven one of the expected IDs.

@@ -11,6 +11,7 @@ type conn struct {
 	link    *link    // nil on plain HTTP/2
 	preface *preface // touched by the reading goroutine only
 	opened  func()   // called once, when the HTTP/2 preface is complete or the connection is closed
+	closed  func()   // called when the connection is closed, unless it is nil
 }
 
 func newConn(tlsConn net.Conn, l *link, p preface, opened func()) *conn {
@@ -42,6 +43,9 @@ func (c *conn) Close() error {
 		c.link.release()
 	}
 	c.opened()
+	if c.closed != nil {
+		c.closed()
+	}
 	return c.Conn.Close()
 }
 

@@ -56,6 +56,28 @@ const (
 	badTokens = 1024
 	// badTokenAge is how long such a token is remembered.
 	badTokenAge = 10 * time.Second
+	// selfSignedLifetime is how long a token is valid that a client in token mode signs for itself; it is replaced after three quarters.
+	selfSignedLifetime = 10 * time.Minute
+	// renewInterval is how often, at most, a channel asks for a new token because a server found one to be expired.
+	renewInterval = time.Second
+	// nonceAge is how long a channel in token mode uses one nonce.
+	nonceAge = time.Minute
+	// nonceBytes is the length of that nonce.
+	nonceBytes = 16
+	// minNonceBytes is the length of the shortest nonce that a server takes.
+	minNonceBytes = 16
+	// maxNonceBytes is the length of the longest one.
+	maxNonceBytes = 32
+	// replyProofLifetime is how long a server's proof in token mode is valid.
+	replyProofLifetime = time.Minute
+	// maxTokenNonces is for how many nonces at once a server proves itself to the bearer of one token.
+	maxTokenNonces = 8
+	// maxSessionProofs is how many proofs of a session a server has valid at once.
+	maxSessionProofs = 4096
+	// maxCheckedProofs is how many proofs that hold a channel remembers.
+	maxCheckedProofs = 256
+	// maxTransactionLifetime is the longest lifetime of a transaction token.
+	maxTransactionLifetime = 5 * time.Minute
 	// maxHeaderList is the most bytes of metadata that a server reads of one call.
 	maxHeaderList = 32 << 10
 	// maxCauseBytes is the most bytes of the cause of a refusal that the audit log shows.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"google.golang.org/grpc/metadata"
 )
 
 // HoldTurnstile takes every turn at a gate's signature check, until release gives them back.
@@ -100,4 +102,20 @@ func CachedTokens(g *Gate) (good, bad int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return good, len(c.bad.entries)
+}
+
+// ReserveProof makes a gate remember a proof for the nonce, under a token of its own, if there is room.
+func ReserveProof(g *Gate, nonce string) bool {
+	key := issuedKey{token: hashToken(nonce), nonce: nonce}
+	if _, full := g.proofs.get(key, time.Now()); full {
+		return false
+	}
+	g.proofs.put(key, metadata.MD{}, time.Now())
+	return true
+}
+
+// Allows decides on a call as the interceptors do.
+func Allows(ctx context.Context, g *Gate, call *Call) bool {
+	d, err := g.view.Get(call.Method)
+	return err == nil && d.force.rule(ctx, call, nil).allows()
 }

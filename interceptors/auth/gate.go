@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"go.opentelemetry.io/otel/metric"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
@@ -27,11 +28,16 @@ type Gate struct {
 	waiting  waitingRoom
 	turn     turnstile
 	bearer   *verifier
-	tls      func() (*tls.Config, error)
+	proofs   *issuedProofs
+	users    *verifier // nil where nobody vouches for users
+	// The same for transaction tokens.
+	transactions *verifier
+	refusals     metric.Int64Counter
+	tls          func() (*tls.Config, error)
 }
 
 func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
-	g := &Gate{identity: i, config: serverConfig{handshakes: maxHandshakes}, turn: newTurnstile()}
+	g := &Gate{identity: i, config: serverConfig{handshakes: maxHandshakes}, turn: newTurnstile(), proofs: newIssuedProofs()}
 	for _, o := range opts {
 		if o != nil {
 			o.applyServer(&g.config)
@@ -41,7 +47,7 @@ func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
 	if t == nil {
 		t = policy.FromProto()
 	}
-	g.view = policy.NewView(t, func(m policy.Method) (*decision, error) { return decide(i.self.TrustDomain(), m) })
+	g.view = policy.NewView(t, g.decide)
 	g.waiting.room = g.config.handshakes
 	g.tls = sync.OnceValues(g.makeTLS)
 	g.flaw = g.checkOptions()
@@ -51,7 +57,7 @@ func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
 func (g *Gate) checkOptions() error {
 	var err error
 	g.bearer, err = g.newBearerVerifier()
-	errs := []error{err}
+	errs := []error{err, g.makeUserVerifiers(), g.makeCounter(), g.checkPredicates()}
 	if g.config.handshakes < 1 {
 		errs = append(errs, fmt.Errorf("auth: WithMaxHandshakes(%d): must be positive", g.config.handshakes))
 	}
@@ -101,13 +107,16 @@ func (g *Gate) prepare(ctx context.Context) (*core, *tls.Config, error) {
 func (g *Gate) Check() error { return errors.Join(g.flaw, g.identity.Check()) }
 
 // Resolve compiles the policies of the methods that a server has registered, by their full names, and returns every
-// mistake in them, joined. All methods that lack a decision are named in one [*UndecidedError]. A server must not start
+// mistake in them, joined. What may surprise in them is logged as a warning. All methods that lack a decision are named in one [*UndecidedError]. A server must not start
 // after an error.
 func (g *Gate) Resolve(methods ...string) error {
 	var undecided []string
 	var errs []error
 	for _, method := range methods {
-		_, err := g.view.Get(method)
+		d, err := g.view.Get(method)
+		if err == nil {
+			g.identity.auditWarnings(d.warnings)
+		}
 		if lacks, ok := errors.AsType[*UndecidedError](err); ok {
 			undecided = append(undecided, lacks.Methods...)
 		} else if err != nil {

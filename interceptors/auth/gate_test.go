@@ -112,10 +112,7 @@ func TestAnonymousMethod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.enroll("orders", "payments")
-		check := func(ctx context.Context, cc *grpc.ClientConn) error {
-			_, err := grpc_health_v1.NewHealthClient(cc).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
-			return err
-		}
+		check := checkHealth
 		open := foreigner(t, w, payments{}, policy.Code(auth.HealthPolicy()))
 		refused(t, "anonymous", check(t.Context(), open), codes.OK, "")
 		refused(t, "with a token", check(withBearer(t.Context(), mint(t, w, "orders", nil)), open), codes.OK, "")
@@ -125,6 +122,11 @@ func TestAnonymousMethod(t *testing.T) {
 		refused(t, "no decision, nobody", check(t.Context(), shut), codes.Unauthenticated, rpcerr.CredentialsMissing)
 		refused(t, "no decision, proven", check(withBearer(t.Context(), mint(t, w, "orders", nil)), shut), codes.PermissionDenied, rpcerr.PolicyDenied)
 	})
+}
+
+func checkHealth(ctx context.Context, cc *grpc.ClientConn) error {
+	_, err := grpc_health_v1.NewHealthClient(cc).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+	return err
 }
 
 // A server that has methods without a decision does not start, and says which and what to do.
@@ -217,4 +219,9 @@ func TestSystemPolicies(t *testing.T) {
 			t.Errorf("%s: %v", key, p)
 		}
 	}
+}
+
+// codeAt is a layer about one method, stated at a place.
+func codeAt(place, method string, a *policyv1.Auth) policy.Layer {
+	return policy.CodeAt(place, map[string]*policyv1.Policy{method: {Auth: a}})
 }

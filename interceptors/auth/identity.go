@@ -29,6 +29,8 @@ type Identity struct {
 	log     *slog.Logger
 	flaw    error // what is wrong with the arguments
 
+	audiences []string // of the proofs that others make for it
+
 	links    linkSet
 	channels channelSet
 
@@ -74,6 +76,7 @@ func TrustDir(dir string, self ID, opts ...Option) *Identity {
 			i.options = append(i.options, o.String())
 		}
 	}
+	i.audiences = []string{self.String()}
 	i.log = i.config.logger.With(slog.String("self", self.String()))
 	if i.config.keyFile == "" {
 		i.config.keyFile = keyFile(dir, self)
@@ -177,7 +180,12 @@ func (i *Identity) anchor() (anchor, error) {
 
 // Client returns a client's side of one channel: connections to servers that prove one of the expected IDs. An empty set
 // is an error of Check and of every call. Make one for each grpc.ClientConn.
-func (i *Identity) Client(expected ...Pattern) *Channel { return newChannel(i, expected) }
+func (i *Identity) Client(expected ...Pattern) *Channel { return newChannel(i, expected, nil) }
+
+// Channel is Client with options, see [WithMode].
+func (i *Identity) Channel(expected []Pattern, opts ...ChannelOption) *Channel {
+	return newChannel(i, expected, opts)
+}
 
 // DialOptions returns the options of one grpc.ClientConn, as [Channel.DialOptions] of a new [Channel] does. They belong
 // behind those of other interceptors, because auth is the innermost one.

@@ -35,7 +35,7 @@ type link struct {
 // holdConnection begins the link of a connection, which lives from now on until the connection is closed.
 func (i *Identity) holdConnection(c *core, role string, other proven, raw net.Conn) (*link, error) {
 	t := newTerm(time.Now(), i.config.connectionAge, min(streamLead, i.config.connectionAge/10))
-	p := Peer{ID: other.id, Carrier: policy.CarrierConnection, KeyID: other.keyID, Expires: t.end}
+	p := Peer{ID: other.id, Carrier: policy.CarrierConnection, KeyID: other.keyID, Expires: t.end, Audiences: i.audiences}
 	l := &link{identity: i, what: "connection", role: role, peer: p, raw: raw, term: t, trust: c.trust, ended: make(chan struct{})}
 	return l, l.begin(other.generation)
 }
@@ -128,6 +128,14 @@ func (l *link) cut(why string) {
 		}
 		l.identity.auditEnd(l, why)
 	}
+}
+
+// gone is closed when streams must end. It is nil, which never comes, for no link.
+func (l *link) gone() <-chan struct{} {
+	if l == nil {
+		return nil
+	}
+	return l.ended
 }
 
 // release forgets the link when its connection is closed, or its stream is over. It reports whether it was the first to do so.

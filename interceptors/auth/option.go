@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"github.com/parley-rpc/parley/internal/jose"
 )
 
@@ -36,6 +38,12 @@ type serverConfig struct {
 	bearer      bool
 	issuers     []Issuer
 	handshakes  int
+
+	predicates         []namedPredicate
+	userIssuers        []Issuer
+	transactionIssuers []Issuer
+	stepUp             bool
+	meters             metric.MeterProvider
 }
 
 type option struct {

@@ -22,6 +22,11 @@ type Peer struct {
 	Expires time.Time
 	// Scopes are the scopes of a bearer token; a connection carries none. They must not be changed.
 	Scopes []string
+	// Audiences are those for whom the caller made its credential, or had it made: the aud of its token, and the server's own
+	// ID in connection mode. They must not be changed.
+	Audiences []string
+	// Claims are those of a bearer token; a connection has none.
+	Claims Claims
 }
 
 type peerKey struct{}

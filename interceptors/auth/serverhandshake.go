@@ -84,11 +84,10 @@ func (g *Gate) handshake(raw net.Conn, opened func()) (proven, *conn, credential
 	}
 	state := conn.ConnectionState()
 	if g.config.bearer && checkSession(&state, protocolHTTP2) == nil {
-		info := credentials.TLSInfo{
-			State:          state,
-			CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity},
-		}
-		return proven{}, newConn(conn, nil, clientPreface(), opened), info, nil
+		// The connection keeps its place among those of strangers until a call on it is authenticated, or it is closed.
+		made := newConn(conn, nil, clientPreface(), func() {})
+		made.closed = opened
+		return proven{}, made, newPlainInfo(&state, opened), nil
 	}
 	bound, err := bind(conn, protocol)
 	if err != nil {

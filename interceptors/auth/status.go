@@ -20,17 +20,25 @@ func refuse(reason rpcerr.Reason, cause error) *rpcerr.Error {
 	case rpcerr.CredentialsNotYetValid:
 		return rpcerr.New(codes.Unauthenticated, reason, "the credential is not valid yet", cause)
 	case rpcerr.ServerProofMissing:
-		return rpcerr.New(codes.Unauthenticated, reason, "the server did not prove its identity; it may not speak parley/1", cause)
+		return rpcerr.New(codes.Unauthenticated, reason, "the server did not prove its identity; it may not speak Parley", cause)
 	case rpcerr.ServerProofInvalid:
 		return rpcerr.New(codes.Unauthenticated, reason, "the server's proof of identity does not hold", cause)
 	case rpcerr.ServerIdentityMismatch:
 		return rpcerr.New(codes.Unauthenticated, reason, "the server proved an identity that is not the expected one", cause)
 	case rpcerr.KeysUnavailable:
 		return rpcerr.New(codes.Unavailable, reason, "the keys to check a credential with cannot be had", cause)
+	case rpcerr.ProofRequired:
+		return rpcerr.New(codes.Unauthenticated, reason, "the call carries no proof that the caller holds its key", cause)
+	case rpcerr.ProofReplayed:
+		return rpcerr.New(codes.Unauthenticated, reason, "the proof was used before", cause)
+	case rpcerr.TokenSourceUnavailable:
+		return rpcerr.New(codes.Unavailable, reason, "no token to call with can be had", cause)
 	case rpcerr.AuthOverloaded:
 		return rpcerr.New(codes.ResourceExhausted, reason, "too many credentials wait to be checked", cause)
 	case rpcerr.PolicyDenied:
 		return rpcerr.New(codes.PermissionDenied, reason, "permission denied", cause)
+	case rpcerr.InsufficientScope:
+		return rpcerr.New(codes.PermissionDenied, reason, "permission denied; another token could do", cause)
 	case rpcerr.ConnectionExpired:
 		return rpcerr.New(codes.Unavailable, reason, "the connection has ended; a new one will do", cause)
 	case rpcerr.ConfigurationInvalid:

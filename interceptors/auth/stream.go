@@ -11,25 +11,28 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// StreamServerInterceptor is [Gate.UnaryServerInterceptor] for streams. A stream ends with the credential that opened it:
+// StreamServerInterceptor is [Gate.UnaryServerInterceptor] for streams. A stream ends with the credentials that opened it, the caller's or the end
+// user's, whichever is first:
 // the interceptor then answers CREDENTIALS_EXPIRED, the handler's context is cancelled with that error as its cause, and
 // every Send and Receive of the handler fails. The handler therefore runs on a goroutine of its own; a panic in it goes on
 // in the interceptor.
 func (g *Gate) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	ctx, who, err := g.admit(stream.Context(), info.FullMethod)
+	ctx, who, err := g.admit(stream.Context(), info.FullMethod, nil)
 	if err != nil {
 		return err
 	}
-	if who.peer == nil {
-		return handler(srv, stream) // an anonymous caller has no credential that could end
+	if who.peer == nil && who.user == nil {
+		return handler(srv, stream) // nobody brought a credential that could end
 	}
 	held := who.link
-	if held == nil {
+	if held == nil && who.peer != nil {
 		if held, err = g.identity.holdStream(ctx, who.peer); err != nil {
 			return g.turnAway(ctx, info.FullMethod, who, callerRefusal(err))
 		}
 		defer held.release()
 	}
+	user := holdUser(who.brought)
+	defer user.release()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	done, left := make(chan outcome), make(chan struct{})
@@ -48,12 +51,13 @@ func (g *Gate) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *
 	select {
 	case o := <-done:
 		return o.result()
-	case <-held.ended:
-		defer close(left)
-		refusal := refuse(rpcerr.CredentialsExpired, nil)
-		cancel(refusal)
-		return g.turnAway(ctx, info.FullMethod, who, refusal)
+	case <-held.gone():
+	case <-user.over():
 	}
+	defer close(left)
+	refusal := refuse(rpcerr.CredentialsExpired, nil)
+	cancel(refusal)
+	return g.turnAway(ctx, info.FullMethod, who, refusal)
 }
 
 // heldStream is a stream whose context ends with the credential.

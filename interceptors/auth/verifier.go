@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"slices"
 	"strings"
@@ -58,9 +59,11 @@ type verified struct {
 	from       time.Time // the later of iat and nbf
 	expires    time.Time
 	hash       tokenHash
+	ath        string    // the hash as a proof states it
 	at         time.Time // of the verification
 
 	peer *Peer // in a bearer token of a workload
+	user *User // in a token of an end user
 }
 
 // verify checks a token, completely the first time. What it returns is good now; it stays so until its time ends or its key is
@@ -97,7 +100,7 @@ func (v *verifier) examine(ctx context.Context, compact string, hash tokenHash) 
 	if err != nil {
 		return nil, err
 	}
-	t = &verified{by: by, keyID: token.KeyID(), hash: hash}
+	t = &verified{by: by, keyID: token.KeyID(), hash: hash, ath: base64.RawURLEncoding.EncodeToString(hash[:])}
 	// The generation is older than the key, so that a change between the two is noticed.
 	t.generation.Store(by.generation())
 	if t.owner, t.key, err = by.find(ctx, t.keyID); err != nil {

@@ -2,6 +2,8 @@ package auth_test
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -81,6 +83,19 @@ func (w *world) identity(service string, opts ...auth.Option) *auth.Identity {
 		}
 	})
 	return i
+}
+
+// certificate returns a certificate for localhost, in the form in which a server wants it, and the roots that vouch for it.
+func (w *world) certificate() (*x509.CertPool, func(*tls.ClientHelloInfo) (*tls.Certificate, error)) {
+	w.t.Helper()
+	certificate := evilServerConfig(w.t).Certificates[0] // any certificate for localhost
+	leaf, err := x509.ParseCertificate(certificate.Certificate[0])
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(leaf)
+	return roots, func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &certificate, nil }
 }
 
 // key is the private key of an enrolled service, for the tests in which it does wrong.

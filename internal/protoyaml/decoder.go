@@ -119,7 +119,7 @@ func (d *decoder) mapping(n *yaml.Node, values protoreflect.Map, field protorefl
 
 // single reads a message into fresh, or a scalar.
 func (d *decoder) single(n *yaml.Node, fresh protoreflect.Value, field protoreflect.FieldDescriptor, p path) (protoreflect.Value, bool) {
-	if m := field.Message(); m != nil && !isDuration(m) {
+	if m := field.Message(); m != nil && !isScalar(m) {
 		d.message(n, fresh.Message(), p)
 		return fresh, true
 	}
@@ -133,6 +133,13 @@ func (d *decoder) scalar(n *yaml.Node, field protoreflect.FieldDescriptor, p pat
 	if n.Kind != yaml.ScalarNode || !fits(n.ShortTag(), field) {
 		d.wrong(n, p, "want %s, got %s%s", wanted(field), got(n), hint(n, field))
 		return protoreflect.Value{}, false
+	}
+	if m := field.Message(); m != nil && isValue(m) {
+		value, problem := parseValue(n.ShortTag(), n.Value)
+		if problem != "" {
+			d.wrong(n, p, "%s", problem)
+		}
+		return value, problem == ""
 	}
 	value, problem := parse(field, n.Value)
 	if problem != "" {

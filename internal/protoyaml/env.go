@@ -99,7 +99,7 @@ func (e *environment) known(m protoreflect.Message, prefix string, outer []proto
 		switch {
 		case field.IsMap():
 			m.Get(field).Map().Range(func(key protoreflect.MapKey, value protoreflect.Value) bool {
-				if field.MapValue().Message() != nil && !isDuration(field.MapValue().Message()) {
+				if field.MapValue().Message() != nil && !isScalar(field.MapValue().Message()) {
 					names = append(names, e.known(value.Message(), name+"_"+spell(key.String()), outer)...)
 				} else {
 					names = append(names, name+"_"+spell(key.String()))
@@ -132,5 +132,5 @@ func spell(name string) string {
 
 // isSection tells whether a field holds more than a scalar or a list of scalars.
 func isSection(field protoreflect.FieldDescriptor) bool {
-	return field.IsMap() || field.Message() != nil && !isDuration(field.Message())
+	return field.IsMap() || field.Message() != nil && !isScalar(field.Message())
 }

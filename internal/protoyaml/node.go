@@ -23,7 +23,9 @@ func fits(tag string, field protoreflect.FieldDescriptor) bool {
 	switch field.Kind() {
 	case protoreflect.BoolKind:
 		return tag == boolTag
-	case protoreflect.StringKind, protoreflect.BytesKind, protoreflect.EnumKind, protoreflect.MessageKind, protoreflect.GroupKind:
+	case protoreflect.MessageKind, protoreflect.GroupKind:
+		return tag == stringTag || isValue(field.Message()) && (tag == boolTag || tag == intTag || tag == floatTag)
+	case protoreflect.StringKind, protoreflect.BytesKind, protoreflect.EnumKind:
 		return tag == stringTag
 	default:
 		return tag == intTag || tag == floatTag
@@ -62,6 +64,11 @@ func hint(n *yaml.Node, field protoreflect.FieldDescriptor) string {
 	switch field.Kind() {
 	case protoreflect.StringKind, protoreflect.BytesKind:
 		return quotes(n)
+	case protoreflect.MessageKind:
+		if isValue(field.Message()) && n.Kind == yaml.ScalarNode {
+			return quotes(n)
+		}
+		return ""
 	case protoreflect.BoolKind:
 		if n.Kind == yaml.ScalarNode && (n.Value == "true" || n.Value == "false") {
 			return "; write it without quotes"

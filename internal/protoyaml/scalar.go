@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/parley-rpc/parley/internal/protoyaml/nearest"
 )
@@ -30,6 +31,9 @@ func wanted(field protoreflect.FieldDescriptor) string {
 	case protoreflect.FloatKind, protoreflect.DoubleKind:
 		return "a number"
 	case protoreflect.MessageKind, protoreflect.GroupKind:
+		if isValue(field.Message()) {
+			return "a string, a number, or true or false"
+		}
 		return "a duration like 250ms"
 	default:
 		return "a whole number"
@@ -70,6 +74,9 @@ func parse(field protoreflect.FieldDescriptor, text string) (protoreflect.Value,
 		f, problem := parseFloat(field, text, 64)
 		return protoreflect.ValueOfFloat64(f), problem
 	case protoreflect.MessageKind, protoreflect.GroupKind:
+		if isValue(field.Message()) {
+			return protoreflect.ValueOfMessage(structpb.NewStringValue(text).ProtoReflect()), ""
+		}
 		d, err := time.ParseDuration(text)
 		return protoreflect.ValueOfMessage(durationpb.New(d).ProtoReflect()), unless(err == nil, field, text)
 	default:
@@ -175,7 +182,31 @@ func upperSnake(name string) string {
 	return strings.ToUpper(text.String())
 }
 
-// isDuration tells the only message that is written as a scalar.
-func isDuration(m protoreflect.MessageDescriptor) bool {
-	return m.FullName() == (*durationpb.Duration)(nil).ProtoReflect().Descriptor().FullName()
+// parseValue reads a value whose kind YAML tells. Booleans and numbers are written as anywhere else.
+func parseValue(tag, text string) (protoreflect.Value, string) {
+	value := structpb.NewStringValue(text)
+	switch tag {
+	case boolTag:
+		if text != "true" && text != "false" {
+			return protoreflect.Value{}, "want true or false, got " + show(text) + "; put it in quotes if it is a string"
+		}
+		value = structpb.NewBoolValue(text == "true")
+	case intTag, floatTag:
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil || strings.Trim(text, "0123456789+-.eE") != "" || tag == intTag && !decimal(text) {
+			return protoreflect.Value{}, "want a decimal number, got " + show(text) + "; put it in quotes if it is a string"
+		}
+		value = structpb.NewNumberValue(n)
+	}
+	return protoreflect.ValueOfMessage(value.ProtoReflect()), ""
+}
+
+// isScalar tells the messages that are written as scalars.
+func isScalar(m protoreflect.MessageDescriptor) bool {
+	return m.FullName() == (*durationpb.Duration)(nil).ProtoReflect().Descriptor().FullName() || isValue(m)
+}
+
+// isValue tells the message that is a string, a number or a boolean. It could be more, which is not supported.
+func isValue(m protoreflect.MessageDescriptor) bool {
+	return m.FullName() == (*structpb.Value)(nil).ProtoReflect().Descriptor().FullName()
 }

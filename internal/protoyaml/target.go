@@ -114,7 +114,7 @@ func (s *search) message(m protoreflect.Message, at target, rest string) {
 
 func (s *search) entries(entries protoreflect.Map, at target, rest string) {
 	value := at.steps[len(at.steps)-1].field.MapValue()
-	section := value.Message() != nil && !isDuration(value.Message())
+	section := value.Message() != nil && !isScalar(value.Message())
 	found, names := false, []string{}
 	entries.Range(func(key protoreflect.MapKey, entry protoreflect.Value) bool {
 		name := spell(key.String())

@@ -86,6 +86,10 @@ const (
 	ChannelMode_CHANNEL_MODE_UNSPECIFIED ChannelMode = 0
 	// Connection mode or no connection.
 	ChannelMode_CHANNEL_MODE_REQUIRE ChannelMode = 1
+	// Connection mode where the server speaks it, else token mode. It is as strong as token mode, and no stronger.
+	ChannelMode_CHANNEL_MODE_PREFER ChannelMode = 2
+	// Token mode: plain HTTP/2 behind a verified TLS name, through proxies that end TLS.
+	ChannelMode_CHANNEL_MODE_TOKEN ChannelMode = 3
 )
 
 // Enum value maps for ChannelMode.
@@ -93,10 +97,14 @@ var (
 	ChannelMode_name = map[int32]string{
 		0: "CHANNEL_MODE_UNSPECIFIED",
 		1: "CHANNEL_MODE_REQUIRE",
+		2: "CHANNEL_MODE_PREFER",
+		3: "CHANNEL_MODE_TOKEN",
 	}
 	ChannelMode_value = map[string]int32{
 		"CHANNEL_MODE_UNSPECIFIED": 0,
 		"CHANNEL_MODE_REQUIRE":     1,
+		"CHANNEL_MODE_PREFER":      2,
+		"CHANNEL_MODE_TOKEN":       3,
 	}
 )
 
@@ -332,7 +340,9 @@ type Client struct {
 	// Limits what failing calls may cost the called service.
 	RetryBudget *RetryBudget `protobuf:"bytes,5,opt,name=retry_budget,json=retryBudget,proto3,oneof" json:"retry_budget,omitempty"`
 	// File with the certificate authorities, PEM, that vouch for the server's TLS name in token mode. Default: the system's.
-	CaFile        *string `protobuf:"bytes,6,opt,name=ca_file,json=caFile,proto3,oneof" json:"ca_file,omitempty"`
+	CaFile *string `protobuf:"bytes,6,opt,name=ca_file,json=caFile,proto3,oneof" json:"ca_file,omitempty"`
+	// Name in the server's TLS certificate, in token mode. Default: the host of the target.
+	ServerName    *string `protobuf:"bytes,7,opt,name=server_name,json=serverName,proto3,oneof" json:"server_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -405,6 +415,13 @@ func (x *Client) GetRetryBudget() *RetryBudget {
 func (x *Client) GetCaFile() string {
 	if x != nil && x.CaFile != nil {
 		return *x.CaFile
+	}
+	return ""
+}
+
+func (x *Client) GetServerName() string {
+	if x != nil && x.ServerName != nil {
+		return *x.ServerName
 	}
 	return ""
 }
@@ -907,21 +924,24 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"_trust_dirB\v\n" +
 	"\t_key_fileB\t\n" +
 	"\a_enrollB\x15\n" +
-	"\x13_max_connection_age\"\xba\x02\n" +
+	"\x13_max_connection_age\"\xf0\x02\n" +
 	"\x06Client\x12\x1b\n" +
 	"\x06target\x18\x01 \x01(\tH\x00R\x06target\x88\x01\x01\x12\x14\n" +
 	"\x05peers\x18\x02 \x03(\tR\x05peers\x126\n" +
 	"\x04mode\x18\x03 \x01(\x0e2\x1d.parley.config.v1.ChannelModeH\x01R\x04mode\x88\x01\x01\x12!\n" +
 	"\tbalancing\x18\x04 \x01(\tH\x02R\tbalancing\x88\x01\x01\x12E\n" +
 	"\fretry_budget\x18\x05 \x01(\v2\x1d.parley.config.v1.RetryBudgetH\x03R\vretryBudget\x88\x01\x01\x12\x1c\n" +
-	"\aca_file\x18\x06 \x01(\tH\x04R\x06caFile\x88\x01\x01B\t\n" +
+	"\aca_file\x18\x06 \x01(\tH\x04R\x06caFile\x88\x01\x01\x12$\n" +
+	"\vserver_name\x18\a \x01(\tH\x05R\n" +
+	"serverName\x88\x01\x01B\t\n" +
 	"\a_targetB\a\n" +
 	"\x05_modeB\f\n" +
 	"\n" +
 	"_balancingB\x0f\n" +
 	"\r_retry_budgetB\n" +
 	"\n" +
-	"\b_ca_file\"\xb7\x01\n" +
+	"\b_ca_fileB\x0e\n" +
+	"\f_server_name\"\xb7\x01\n" +
 	"\vRetryBudget\x12\x19\n" +
 	"\x05ratio\x18\x01 \x01(\x01H\x00R\x05ratio\x88\x01\x01\x12\x15\n" +
 	"\x03max\x18\x02 \x01(\rH\x01R\x03max\x88\x01\x01\x12)\n" +
@@ -980,10 +1000,12 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x06Enroll\x12\x16\n" +
 	"\x12ENROLL_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fENROLL_NEVER\x10\x01\x12\x0f\n" +
-	"\vENROLL_SELF\x10\x02*E\n" +
+	"\vENROLL_SELF\x10\x02*v\n" +
 	"\vChannelMode\x12\x1c\n" +
 	"\x18CHANNEL_MODE_UNSPECIFIED\x10\x00\x12\x18\n" +
-	"\x14CHANNEL_MODE_REQUIRE\x10\x01B<Z:github.com/parley-rpc/parley/gen/parley/config/v1;configv1b\x06proto3"
+	"\x14CHANNEL_MODE_REQUIRE\x10\x01\x12\x17\n" +
+	"\x13CHANNEL_MODE_PREFER\x10\x02\x12\x16\n" +
+	"\x12CHANNEL_MODE_TOKEN\x10\x03B<Z:github.com/parley-rpc/parley/gen/parley/config/v1;configv1b\x06proto3"
 
 var (
 	file_parley_config_v1_config_proto_rawDescOnce sync.Once

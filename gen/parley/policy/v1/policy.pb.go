@@ -8,7 +8,8 @@
 //
 // One schema serves three places. The .proto states what the author promises, code narrows it for one program, and a
 // file narrows it for one deployment. Narrowing only ever tightens: deadlines and attempts take the minimum, access the
-// strictest level, peers the intersection, scopes the union.
+// strictest level, peers and issuers of users the intersection, scopes and deny rules the union, and of the allow rules
+// of each place one must hold.
 
 package policyv1
 
@@ -17,6 +18,7 @@ import (
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	descriptorpb "google.golang.org/protobuf/types/descriptorpb"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	structpb "google.golang.org/protobuf/types/known/structpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -28,6 +30,108 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// Presence is a level of strictness. A higher number is stricter.
+type Presence int32
+
+const (
+	// Same as PRESENCE_OPTIONAL.
+	Presence_PRESENCE_UNSPECIFIED Presence = 0
+	// There may be a user; a token that does not hold is refused.
+	Presence_PRESENCE_OPTIONAL Presence = 1
+	// There must be a user.
+	Presence_PRESENCE_REQUIRED Presence = 2
+)
+
+// Enum value maps for Presence.
+var (
+	Presence_name = map[int32]string{
+		0: "PRESENCE_UNSPECIFIED",
+		1: "PRESENCE_OPTIONAL",
+		2: "PRESENCE_REQUIRED",
+	}
+	Presence_value = map[string]int32{
+		"PRESENCE_UNSPECIFIED": 0,
+		"PRESENCE_OPTIONAL":    1,
+		"PRESENCE_REQUIRED":    2,
+	}
+)
+
+func (x Presence) Enum() *Presence {
+	p := new(Presence)
+	*p = x
+	return p
+}
+
+func (x Presence) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Presence) Descriptor() protoreflect.EnumDescriptor {
+	return file_parley_policy_v1_policy_proto_enumTypes[0].Descriptor()
+}
+
+func (Presence) Type() protoreflect.EnumType {
+	return &file_parley_policy_v1_policy_proto_enumTypes[0]
+}
+
+func (x Presence) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Presence.Descriptor instead.
+func (Presence) EnumDescriptor() ([]byte, []int) {
+	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{0}
+}
+
+// Split says how a string is taken for a list.
+type Split int32
+
+const (
+	// Not at all.
+	Split_SPLIT_UNSPECIFIED Split = 0
+	// At spaces, as scopes are written.
+	Split_SPLIT_SPACE Split = 1
+)
+
+// Enum value maps for Split.
+var (
+	Split_name = map[int32]string{
+		0: "SPLIT_UNSPECIFIED",
+		1: "SPLIT_SPACE",
+	}
+	Split_value = map[string]int32{
+		"SPLIT_UNSPECIFIED": 0,
+		"SPLIT_SPACE":       1,
+	}
+)
+
+func (x Split) Enum() *Split {
+	p := new(Split)
+	*p = x
+	return p
+}
+
+func (x Split) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Split) Descriptor() protoreflect.EnumDescriptor {
+	return file_parley_policy_v1_policy_proto_enumTypes[1].Descriptor()
+}
+
+func (Split) Type() protoreflect.EnumType {
+	return &file_parley_policy_v1_policy_proto_enumTypes[1]
+}
+
+func (x Split) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Split.Descriptor instead.
+func (Split) EnumDescriptor() ([]byte, []int) {
+	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{1}
+}
 
 // Access is a level of strictness. A higher number is stricter.
 type Access int32
@@ -74,11 +178,11 @@ func (x Access) String() string {
 }
 
 func (Access) Descriptor() protoreflect.EnumDescriptor {
-	return file_parley_policy_v1_policy_proto_enumTypes[0].Descriptor()
+	return file_parley_policy_v1_policy_proto_enumTypes[2].Descriptor()
 }
 
 func (Access) Type() protoreflect.EnumType {
-	return &file_parley_policy_v1_policy_proto_enumTypes[0]
+	return &file_parley_policy_v1_policy_proto_enumTypes[2]
 }
 
 func (x Access) Number() protoreflect.EnumNumber {
@@ -87,7 +191,7 @@ func (x Access) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Access.Descriptor instead.
 func (Access) EnumDescriptor() ([]byte, []int) {
-	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{0}
+	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{2}
 }
 
 // Carrier is the way in which a caller proves its identity. A higher number is stricter.
@@ -127,11 +231,11 @@ func (x Carrier) String() string {
 }
 
 func (Carrier) Descriptor() protoreflect.EnumDescriptor {
-	return file_parley_policy_v1_policy_proto_enumTypes[1].Descriptor()
+	return file_parley_policy_v1_policy_proto_enumTypes[3].Descriptor()
 }
 
 func (Carrier) Type() protoreflect.EnumType {
-	return &file_parley_policy_v1_policy_proto_enumTypes[1]
+	return &file_parley_policy_v1_policy_proto_enumTypes[3]
 }
 
 func (x Carrier) Number() protoreflect.EnumNumber {
@@ -140,7 +244,65 @@ func (x Carrier) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Carrier.Descriptor instead.
 func (Carrier) EnumDescriptor() ([]byte, []int) {
-	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{1}
+	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{3}
+}
+
+// Proof is how often the two ends of a call in token mode prove themselves to each other. A higher number is stricter. In
+// connection mode both have done so before the first call, which satisfies every level.
+type Proof int32
+
+const (
+	// Same as PROOF_SESSION.
+	Proof_PROOF_UNSPECIFIED Proof = 0
+	// The server proves itself to each channel once a minute.
+	Proof_PROOF_SESSION Proof = 1
+	// The server proves itself in each call anew, for this method.
+	Proof_PROOF_CALL Proof = 2
+	// As PROOF_CALL, and the caller proves in each attempt that it holds the key of its identity (WIMSE workload proof token).
+	Proof_PROOF_WPT Proof = 3
+)
+
+// Enum value maps for Proof.
+var (
+	Proof_name = map[int32]string{
+		0: "PROOF_UNSPECIFIED",
+		1: "PROOF_SESSION",
+		2: "PROOF_CALL",
+		3: "PROOF_WPT",
+	}
+	Proof_value = map[string]int32{
+		"PROOF_UNSPECIFIED": 0,
+		"PROOF_SESSION":     1,
+		"PROOF_CALL":        2,
+		"PROOF_WPT":         3,
+	}
+)
+
+func (x Proof) Enum() *Proof {
+	p := new(Proof)
+	*p = x
+	return p
+}
+
+func (x Proof) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Proof) Descriptor() protoreflect.EnumDescriptor {
+	return file_parley_policy_v1_policy_proto_enumTypes[4].Descriptor()
+}
+
+func (Proof) Type() protoreflect.EnumType {
+	return &file_parley_policy_v1_policy_proto_enumTypes[4]
+}
+
+func (x Proof) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Proof.Descriptor instead.
+func (Proof) EnumDescriptor() ([]byte, []int) {
+	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{4}
 }
 
 // Policy is what one method demands of its callers and allows to be done on their behalf.
@@ -228,7 +390,21 @@ type Auth struct {
 	// Scopes that the caller's token must carry, all of them. A caller in connection mode carries no scopes and is refused.
 	Scopes []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// Over which carrier the caller must have proven itself. Unset accepts every carrier that the server has switched on.
-	Carrier       *Carrier `protobuf:"varint,4,opt,name=carrier,proto3,enum=parley.policy.v1.Carrier,oneof" json:"carrier,omitempty"`
+	Carrier *Carrier `protobuf:"varint,4,opt,name=carrier,proto3,enum=parley.policy.v1.Carrier,oneof" json:"carrier,omitempty"`
+	// How often both ends prove themselves to each other where the caller brings a token. Unset means PROOF_SESSION.
+	Proof *Proof `protobuf:"varint,5,opt,name=proof,proto3,enum=parley.policy.v1.Proof,oneof" json:"proof,omitempty"`
+	// Rules that refuse. They are asked before everything that allows, and one that holds is enough.
+	Deny []*Rule `protobuf:"bytes,10,rep,name=deny,proto3" json:"deny,omitempty"`
+	// Rules of which one must hold, besides what stands above. None means that there is no such demand.
+	// Rules without access mean ACCESS_AUTHENTICATED.
+	Allow []*Rule `protobuf:"bytes,11,rep,name=allow,proto3" json:"allow,omitempty"`
+	// What the method demands of the end user on whose behalf the caller calls.
+	User *User `protobuf:"bytes,12,opt,name=user,proto3,oneof" json:"user,omitempty"`
+	// Whether what stands in this place, the whole of auth, is only tried: what it would refuse is logged and counted, and
+	// the call passes. What other places state stays in force, so that a trial can never switch off what somebody else
+	// demanded. A method all of whose decisions are on trial has none, and its server does not start. A proof cannot be
+	// tried.
+	DryRun        *bool `protobuf:"varint,13,opt,name=dry_run,json=dryRun,proto3,oneof" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -291,6 +467,384 @@ func (x *Auth) GetCarrier() Carrier {
 	return Carrier_CARRIER_UNSPECIFIED
 }
 
+func (x *Auth) GetProof() Proof {
+	if x != nil && x.Proof != nil {
+		return *x.Proof
+	}
+	return Proof_PROOF_UNSPECIFIED
+}
+
+func (x *Auth) GetDeny() []*Rule {
+	if x != nil {
+		return x.Deny
+	}
+	return nil
+}
+
+func (x *Auth) GetAllow() []*Rule {
+	if x != nil {
+		return x.Allow
+	}
+	return nil
+}
+
+func (x *Auth) GetUser() *User {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
+func (x *Auth) GetDryRun() bool {
+	if x != nil && x.DryRun != nil {
+		return *x.DryRun
+	}
+	return false
+}
+
+// Rule is a condition on a call, with a name under which the log and the span tell of it. Everything that it states must
+// hold. It must state something.
+type Rule struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, in letters, digits, ".", "_" and "-", once among the rules of one place.
+	Name *string `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	// The caller is one of these workloads, written as in Auth.peers.
+	Peers []string `protobuf:"bytes,2,rep,name=peers,proto3" json:"peers,omitempty"`
+	// The caller's credential was made for one of these audiences. That of a connection was made for the server's own ID.
+	Audiences []string `protobuf:"bytes,3,rep,name=audiences,proto3" json:"audiences,omitempty"`
+	// The caller's token carries all of these scopes. For one of several, state a claim with any.
+	Scopes []string `protobuf:"bytes,4,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// Conditions on the claims of the caller's token. A caller in connection mode has no claims.
+	Claims []*Claim `protobuf:"bytes,5,rep,name=claims,proto3" json:"claims,omitempty"`
+	// There is an end user of whom this holds.
+	User *UserCondition `protobuf:"bytes,6,opt,name=user,proto3,oneof" json:"user,omitempty"`
+	// Conditions that the program gives a name and a meaning to, with auth.WithPredicate.
+	Predicates    []string `protobuf:"bytes,7,rep,name=predicates,proto3" json:"predicates,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rule) Reset() {
+	*x = Rule{}
+	mi := &file_parley_policy_v1_policy_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rule) ProtoMessage() {}
+
+func (x *Rule) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_policy_v1_policy_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rule.ProtoReflect.Descriptor instead.
+func (*Rule) Descriptor() ([]byte, []int) {
+	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Rule) GetName() string {
+	if x != nil && x.Name != nil {
+		return *x.Name
+	}
+	return ""
+}
+
+func (x *Rule) GetPeers() []string {
+	if x != nil {
+		return x.Peers
+	}
+	return nil
+}
+
+func (x *Rule) GetAudiences() []string {
+	if x != nil {
+		return x.Audiences
+	}
+	return nil
+}
+
+func (x *Rule) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *Rule) GetClaims() []*Claim {
+	if x != nil {
+		return x.Claims
+	}
+	return nil
+}
+
+func (x *Rule) GetUser() *UserCondition {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
+func (x *Rule) GetPredicates() []string {
+	if x != nil {
+		return x.Predicates
+	}
+	return nil
+}
+
+// User says what a method demands of the end user. His or her token never stands in for the caller's own identity.
+type User struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether there must be one. Unset with issuers or scopes stated means PRESENCE_OPTIONAL.
+	Presence *Presence `protobuf:"varint,1,opt,name=presence,proto3,enum=parley.policy.v1.Presence,oneof" json:"presence,omitempty"`
+	// Issuers that may vouch for the user, as the exact strings of their iss. None means every one that the server trusts.
+	// An issuer that is not listed is refused also where the user is optional.
+	Issuers []string `protobuf:"bytes,2,rep,name=issuers,proto3" json:"issuers,omitempty"`
+	// Scopes that the user's token must carry, all of them, wherever there is a user.
+	Scopes        []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *User) Reset() {
+	*x = User{}
+	mi := &file_parley_policy_v1_policy_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *User) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*User) ProtoMessage() {}
+
+func (x *User) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_policy_v1_policy_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use User.ProtoReflect.Descriptor instead.
+func (*User) Descriptor() ([]byte, []int) {
+	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *User) GetPresence() Presence {
+	if x != nil && x.Presence != nil {
+		return *x.Presence
+	}
+	return Presence_PRESENCE_UNSPECIFIED
+}
+
+func (x *User) GetIssuers() []string {
+	if x != nil {
+		return x.Issuers
+	}
+	return nil
+}
+
+func (x *User) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+// UserCondition is a condition on the end user of a call. Everything that it states must hold. Empty, it holds for every
+// call that has a user.
+type UserCondition struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of these issuers vouches for the user.
+	Issuers []string `protobuf:"bytes,1,rep,name=issuers,proto3" json:"issuers,omitempty"`
+	// The user's sub is one of these.
+	Subjects []string `protobuf:"bytes,2,rep,name=subjects,proto3" json:"subjects,omitempty"`
+	// The user's token carries all of these scopes.
+	Scopes []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// Conditions on the claims of the user's token.
+	Claims        []*Claim `protobuf:"bytes,4,rep,name=claims,proto3" json:"claims,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserCondition) Reset() {
+	*x = UserCondition{}
+	mi := &file_parley_policy_v1_policy_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserCondition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserCondition) ProtoMessage() {}
+
+func (x *UserCondition) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_policy_v1_policy_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserCondition.ProtoReflect.Descriptor instead.
+func (*UserCondition) Descriptor() ([]byte, []int) {
+	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *UserCondition) GetIssuers() []string {
+	if x != nil {
+		return x.Issuers
+	}
+	return nil
+}
+
+func (x *UserCondition) GetSubjects() []string {
+	if x != nil {
+		return x.Subjects
+	}
+	return nil
+}
+
+func (x *UserCondition) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *UserCondition) GetClaims() []*Claim {
+	if x != nil {
+		return x.Claims
+	}
+	return nil
+}
+
+// Claim is a condition on one claim of a verified token. Everything that it states must hold, and it must state something.
+// On a claim that is missing or null every operator is false but exists: false, in allow and in deny rules alike. Values are strings,
+// numbers and booleans, and a value is never equal to one of another type.
+type Claim struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the claim stands: the name of a member, then that of a member of its object, and so on. It is a list because a
+	// dot is part of a name.
+	Path []string `protobuf:"bytes,1,rep,name=path,proto3" json:"path,omitempty"`
+	// How a string becomes a list of strings, before it is compared.
+	Split *Split `protobuf:"varint,2,opt,name=split,proto3,enum=parley.policy.v1.Split,oneof" json:"split,omitempty"`
+	// The claim, or one element of its list, is one of these.
+	Any []*structpb.Value `protobuf:"bytes,3,rep,name=any,proto3" json:"any,omitempty"`
+	// All of these are elements of the claim's list.
+	All []*structpb.Value `protobuf:"bytes,4,rep,name=all,proto3" json:"all,omitempty"`
+	// None of these is the claim or an element of its list.
+	None []*structpb.Value `protobuf:"bytes,5,rep,name=none,proto3" json:"none,omitempty"`
+	// The claim is this one value and no list.
+	Equals *structpb.Value `protobuf:"bytes,6,opt,name=equals,proto3,oneof" json:"equals,omitempty"`
+	// Whether the claim is there.
+	Exists        *bool `protobuf:"varint,7,opt,name=exists,proto3,oneof" json:"exists,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Claim) Reset() {
+	*x = Claim{}
+	mi := &file_parley_policy_v1_policy_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Claim) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Claim) ProtoMessage() {}
+
+func (x *Claim) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_policy_v1_policy_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Claim.ProtoReflect.Descriptor instead.
+func (*Claim) Descriptor() ([]byte, []int) {
+	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Claim) GetPath() []string {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *Claim) GetSplit() Split {
+	if x != nil && x.Split != nil {
+		return *x.Split
+	}
+	return Split_SPLIT_UNSPECIFIED
+}
+
+func (x *Claim) GetAny() []*structpb.Value {
+	if x != nil {
+		return x.Any
+	}
+	return nil
+}
+
+func (x *Claim) GetAll() []*structpb.Value {
+	if x != nil {
+		return x.All
+	}
+	return nil
+}
+
+func (x *Claim) GetNone() []*structpb.Value {
+	if x != nil {
+		return x.None
+	}
+	return nil
+}
+
+func (x *Claim) GetEquals() *structpb.Value {
+	if x != nil {
+		return x.Equals
+	}
+	return nil
+}
+
+func (x *Claim) GetExists() bool {
+	if x != nil && x.Exists != nil {
+		return *x.Exists
+	}
+	return false
+}
+
 // Deadline bounds the time of a call, all of its attempts and the waits between them.
 type Deadline struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -302,7 +856,7 @@ type Deadline struct {
 
 func (x *Deadline) Reset() {
 	*x = Deadline{}
-	mi := &file_parley_policy_v1_policy_proto_msgTypes[2]
+	mi := &file_parley_policy_v1_policy_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -314,7 +868,7 @@ func (x *Deadline) String() string {
 func (*Deadline) ProtoMessage() {}
 
 func (x *Deadline) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_policy_v1_policy_proto_msgTypes[2]
+	mi := &file_parley_policy_v1_policy_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -327,7 +881,7 @@ func (x *Deadline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deadline.ProtoReflect.Descriptor instead.
 func (*Deadline) Descriptor() ([]byte, []int) {
-	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{2}
+	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Deadline) GetMax() *durationpb.Duration {
@@ -356,7 +910,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_parley_policy_v1_policy_proto_msgTypes[3]
+	mi := &file_parley_policy_v1_policy_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -368,7 +922,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_policy_v1_policy_proto_msgTypes[3]
+	mi := &file_parley_policy_v1_policy_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -381,7 +935,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{3}
+	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Retry) GetMaxAttempts() uint32 {
@@ -432,7 +986,7 @@ type Hedge struct {
 
 func (x *Hedge) Reset() {
 	*x = Hedge{}
-	mi := &file_parley_policy_v1_policy_proto_msgTypes[4]
+	mi := &file_parley_policy_v1_policy_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -444,7 +998,7 @@ func (x *Hedge) String() string {
 func (*Hedge) ProtoMessage() {}
 
 func (x *Hedge) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_policy_v1_policy_proto_msgTypes[4]
+	mi := &file_parley_policy_v1_policy_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -457,7 +1011,7 @@ func (x *Hedge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedge.ProtoReflect.Descriptor instead.
 func (*Hedge) Descriptor() ([]byte, []int) {
-	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{4}
+	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Hedge) GetMaxHedges() uint32 {
@@ -513,7 +1067,7 @@ var File_parley_policy_v1_policy_proto protoreflect.FileDescriptor
 
 const file_parley_policy_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	"\x1dparley/policy/v1/policy.proto\x12\x10parley.policy.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\x88\x02\n" +
+	"\x1dparley/policy/v1/policy.proto\x12\x10parley.policy.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x88\x02\n" +
 	"\x06Policy\x12/\n" +
 	"\x04auth\x18\x01 \x01(\v2\x16.parley.policy.v1.AuthH\x00R\x04auth\x88\x01\x01\x12;\n" +
 	"\bdeadline\x18\x02 \x01(\v2\x1a.parley.policy.v1.DeadlineH\x01R\bdeadline\x88\x01\x01\x122\n" +
@@ -522,15 +1076,58 @@ const file_parley_policy_v1_policy_proto_rawDesc = "" +
 	"\x05_authB\v\n" +
 	"\t_deadlineB\b\n" +
 	"\x06_retryB\b\n" +
-	"\x06_hedge\"\xbc\x01\n" +
+	"\x06_hedge\"\xb8\x03\n" +
 	"\x04Auth\x125\n" +
 	"\x06access\x18\x01 \x01(\x0e2\x18.parley.policy.v1.AccessH\x00R\x06access\x88\x01\x01\x12\x14\n" +
 	"\x05peers\x18\x02 \x03(\tR\x05peers\x12\x16\n" +
 	"\x06scopes\x18\x03 \x03(\tR\x06scopes\x128\n" +
-	"\acarrier\x18\x04 \x01(\x0e2\x19.parley.policy.v1.CarrierH\x01R\acarrier\x88\x01\x01B\t\n" +
+	"\acarrier\x18\x04 \x01(\x0e2\x19.parley.policy.v1.CarrierH\x01R\acarrier\x88\x01\x01\x122\n" +
+	"\x05proof\x18\x05 \x01(\x0e2\x17.parley.policy.v1.ProofH\x02R\x05proof\x88\x01\x01\x12*\n" +
+	"\x04deny\x18\n" +
+	" \x03(\v2\x16.parley.policy.v1.RuleR\x04deny\x12,\n" +
+	"\x05allow\x18\v \x03(\v2\x16.parley.policy.v1.RuleR\x05allow\x12/\n" +
+	"\x04user\x18\f \x01(\v2\x16.parley.policy.v1.UserH\x03R\x04user\x88\x01\x01\x12\x1c\n" +
+	"\adry_run\x18\r \x01(\bH\x04R\x06dryRun\x88\x01\x01B\t\n" +
 	"\a_accessB\n" +
 	"\n" +
-	"\b_carrier\"D\n" +
+	"\b_carrierB\b\n" +
+	"\x06_proofB\a\n" +
+	"\x05_userB\n" +
+	"\n" +
+	"\b_dry_run\"\x88\x02\n" +
+	"\x04Rule\x12\x17\n" +
+	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x14\n" +
+	"\x05peers\x18\x02 \x03(\tR\x05peers\x12\x1c\n" +
+	"\taudiences\x18\x03 \x03(\tR\taudiences\x12\x16\n" +
+	"\x06scopes\x18\x04 \x03(\tR\x06scopes\x12/\n" +
+	"\x06claims\x18\x05 \x03(\v2\x17.parley.policy.v1.ClaimR\x06claims\x128\n" +
+	"\x04user\x18\x06 \x01(\v2\x1f.parley.policy.v1.UserConditionH\x01R\x04user\x88\x01\x01\x12\x1e\n" +
+	"\n" +
+	"predicates\x18\a \x03(\tR\n" +
+	"predicatesB\a\n" +
+	"\x05_nameB\a\n" +
+	"\x05_user\"\x82\x01\n" +
+	"\x04User\x12;\n" +
+	"\bpresence\x18\x01 \x01(\x0e2\x1a.parley.policy.v1.PresenceH\x00R\bpresence\x88\x01\x01\x12\x18\n" +
+	"\aissuers\x18\x02 \x03(\tR\aissuers\x12\x16\n" +
+	"\x06scopes\x18\x03 \x03(\tR\x06scopesB\v\n" +
+	"\t_presence\"\x8e\x01\n" +
+	"\rUserCondition\x12\x18\n" +
+	"\aissuers\x18\x01 \x03(\tR\aissuers\x12\x1a\n" +
+	"\bsubjects\x18\x02 \x03(\tR\bsubjects\x12\x16\n" +
+	"\x06scopes\x18\x03 \x03(\tR\x06scopes\x12/\n" +
+	"\x06claims\x18\x04 \x03(\v2\x17.parley.policy.v1.ClaimR\x06claims\"\xc1\x02\n" +
+	"\x05Claim\x12\x12\n" +
+	"\x04path\x18\x01 \x03(\tR\x04path\x122\n" +
+	"\x05split\x18\x02 \x01(\x0e2\x17.parley.policy.v1.SplitH\x00R\x05split\x88\x01\x01\x12(\n" +
+	"\x03any\x18\x03 \x03(\v2\x16.google.protobuf.ValueR\x03any\x12(\n" +
+	"\x03all\x18\x04 \x03(\v2\x16.google.protobuf.ValueR\x03all\x12*\n" +
+	"\x04none\x18\x05 \x03(\v2\x16.google.protobuf.ValueR\x04none\x123\n" +
+	"\x06equals\x18\x06 \x01(\v2\x16.google.protobuf.ValueH\x01R\x06equals\x88\x01\x01\x12\x1b\n" +
+	"\x06exists\x18\a \x01(\bH\x02R\x06exists\x88\x01\x01B\b\n" +
+	"\x06_splitB\t\n" +
+	"\a_equalsB\t\n" +
+	"\a_exists\"D\n" +
 	"\bDeadline\x120\n" +
 	"\x03max\x18\x01 \x01(\v2\x19.google.protobuf.DurationH\x00R\x03max\x88\x01\x01B\x06\n" +
 	"\x04_max\"\xec\x02\n" +
@@ -550,7 +1147,14 @@ const file_parley_policy_v1_policy_proto_rawDesc = "" +
 	"max_hedges\x18\x01 \x01(\rH\x00R\tmaxHedges\x88\x01\x01\x124\n" +
 	"\x05delay\x18\x02 \x01(\v2\x19.google.protobuf.DurationH\x01R\x05delay\x88\x01\x01B\r\n" +
 	"\v_max_hedgesB\b\n" +
-	"\x06_delay*u\n" +
+	"\x06_delay*R\n" +
+	"\bPresence\x12\x18\n" +
+	"\x14PRESENCE_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11PRESENCE_OPTIONAL\x10\x01\x12\x15\n" +
+	"\x11PRESENCE_REQUIRED\x10\x02*/\n" +
+	"\x05Split\x12\x15\n" +
+	"\x11SPLIT_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vSPLIT_SPACE\x10\x01*u\n" +
 	"\x06Access\x12\x16\n" +
 	"\x12ACCESS_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10ACCESS_ANONYMOUS\x10\x01\x12\x18\n" +
@@ -560,7 +1164,13 @@ const file_parley_policy_v1_policy_proto_rawDesc = "" +
 	"\aCarrier\x12\x17\n" +
 	"\x13CARRIER_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rCARRIER_TOKEN\x10\x01\x12\x16\n" +
-	"\x12CARRIER_CONNECTION\x10\x02:U\n" +
+	"\x12CARRIER_CONNECTION\x10\x02*P\n" +
+	"\x05Proof\x12\x15\n" +
+	"\x11PROOF_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rPROOF_SESSION\x10\x01\x12\x0e\n" +
+	"\n" +
+	"PROOF_CALL\x10\x02\x12\r\n" +
+	"\tPROOF_WPT\x10\x03:U\n" +
 	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18Ŋ\x03 \x01(\v2\x18.parley.policy.v1.PolicyR\x06method\x88\x01\x01:X\n" +
 	"\aservice\x12\x1f.google.protobuf.ServiceOptions\x18Ŋ\x03 \x01(\v2\x18.parley.policy.v1.PolicyR\aservice\x88\x01\x01B<Z:github.com/parley-rpc/parley/gen/parley/policy/v1;policyv1b\x06proto3"
 
@@ -576,41 +1186,62 @@ func file_parley_policy_v1_policy_proto_rawDescGZIP() []byte {
 	return file_parley_policy_v1_policy_proto_rawDescData
 }
 
-var file_parley_policy_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_parley_policy_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_parley_policy_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_parley_policy_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_parley_policy_v1_policy_proto_goTypes = []any{
-	(Access)(0),                         // 0: parley.policy.v1.Access
-	(Carrier)(0),                        // 1: parley.policy.v1.Carrier
-	(*Policy)(nil),                      // 2: parley.policy.v1.Policy
-	(*Auth)(nil),                        // 3: parley.policy.v1.Auth
-	(*Deadline)(nil),                    // 4: parley.policy.v1.Deadline
-	(*Retry)(nil),                       // 5: parley.policy.v1.Retry
-	(*Hedge)(nil),                       // 6: parley.policy.v1.Hedge
-	(*durationpb.Duration)(nil),         // 7: google.protobuf.Duration
-	(*descriptorpb.MethodOptions)(nil),  // 8: google.protobuf.MethodOptions
-	(*descriptorpb.ServiceOptions)(nil), // 9: google.protobuf.ServiceOptions
+	(Presence)(0),                       // 0: parley.policy.v1.Presence
+	(Split)(0),                          // 1: parley.policy.v1.Split
+	(Access)(0),                         // 2: parley.policy.v1.Access
+	(Carrier)(0),                        // 3: parley.policy.v1.Carrier
+	(Proof)(0),                          // 4: parley.policy.v1.Proof
+	(*Policy)(nil),                      // 5: parley.policy.v1.Policy
+	(*Auth)(nil),                        // 6: parley.policy.v1.Auth
+	(*Rule)(nil),                        // 7: parley.policy.v1.Rule
+	(*User)(nil),                        // 8: parley.policy.v1.User
+	(*UserCondition)(nil),               // 9: parley.policy.v1.UserCondition
+	(*Claim)(nil),                       // 10: parley.policy.v1.Claim
+	(*Deadline)(nil),                    // 11: parley.policy.v1.Deadline
+	(*Retry)(nil),                       // 12: parley.policy.v1.Retry
+	(*Hedge)(nil),                       // 13: parley.policy.v1.Hedge
+	(*structpb.Value)(nil),              // 14: google.protobuf.Value
+	(*durationpb.Duration)(nil),         // 15: google.protobuf.Duration
+	(*descriptorpb.MethodOptions)(nil),  // 16: google.protobuf.MethodOptions
+	(*descriptorpb.ServiceOptions)(nil), // 17: google.protobuf.ServiceOptions
 }
 var file_parley_policy_v1_policy_proto_depIdxs = []int32{
-	3,  // 0: parley.policy.v1.Policy.auth:type_name -> parley.policy.v1.Auth
-	4,  // 1: parley.policy.v1.Policy.deadline:type_name -> parley.policy.v1.Deadline
-	5,  // 2: parley.policy.v1.Policy.retry:type_name -> parley.policy.v1.Retry
-	6,  // 3: parley.policy.v1.Policy.hedge:type_name -> parley.policy.v1.Hedge
-	0,  // 4: parley.policy.v1.Auth.access:type_name -> parley.policy.v1.Access
-	1,  // 5: parley.policy.v1.Auth.carrier:type_name -> parley.policy.v1.Carrier
-	7,  // 6: parley.policy.v1.Deadline.max:type_name -> google.protobuf.Duration
-	7,  // 7: parley.policy.v1.Retry.initial_backoff:type_name -> google.protobuf.Duration
-	7,  // 8: parley.policy.v1.Retry.max_backoff:type_name -> google.protobuf.Duration
-	7,  // 9: parley.policy.v1.Retry.per_attempt_timeout:type_name -> google.protobuf.Duration
-	7,  // 10: parley.policy.v1.Hedge.delay:type_name -> google.protobuf.Duration
-	8,  // 11: parley.policy.v1.method:extendee -> google.protobuf.MethodOptions
-	9,  // 12: parley.policy.v1.service:extendee -> google.protobuf.ServiceOptions
-	2,  // 13: parley.policy.v1.method:type_name -> parley.policy.v1.Policy
-	2,  // 14: parley.policy.v1.service:type_name -> parley.policy.v1.Policy
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	13, // [13:15] is the sub-list for extension type_name
-	11, // [11:13] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	6,  // 0: parley.policy.v1.Policy.auth:type_name -> parley.policy.v1.Auth
+	11, // 1: parley.policy.v1.Policy.deadline:type_name -> parley.policy.v1.Deadline
+	12, // 2: parley.policy.v1.Policy.retry:type_name -> parley.policy.v1.Retry
+	13, // 3: parley.policy.v1.Policy.hedge:type_name -> parley.policy.v1.Hedge
+	2,  // 4: parley.policy.v1.Auth.access:type_name -> parley.policy.v1.Access
+	3,  // 5: parley.policy.v1.Auth.carrier:type_name -> parley.policy.v1.Carrier
+	4,  // 6: parley.policy.v1.Auth.proof:type_name -> parley.policy.v1.Proof
+	7,  // 7: parley.policy.v1.Auth.deny:type_name -> parley.policy.v1.Rule
+	7,  // 8: parley.policy.v1.Auth.allow:type_name -> parley.policy.v1.Rule
+	8,  // 9: parley.policy.v1.Auth.user:type_name -> parley.policy.v1.User
+	10, // 10: parley.policy.v1.Rule.claims:type_name -> parley.policy.v1.Claim
+	9,  // 11: parley.policy.v1.Rule.user:type_name -> parley.policy.v1.UserCondition
+	0,  // 12: parley.policy.v1.User.presence:type_name -> parley.policy.v1.Presence
+	10, // 13: parley.policy.v1.UserCondition.claims:type_name -> parley.policy.v1.Claim
+	1,  // 14: parley.policy.v1.Claim.split:type_name -> parley.policy.v1.Split
+	14, // 15: parley.policy.v1.Claim.any:type_name -> google.protobuf.Value
+	14, // 16: parley.policy.v1.Claim.all:type_name -> google.protobuf.Value
+	14, // 17: parley.policy.v1.Claim.none:type_name -> google.protobuf.Value
+	14, // 18: parley.policy.v1.Claim.equals:type_name -> google.protobuf.Value
+	15, // 19: parley.policy.v1.Deadline.max:type_name -> google.protobuf.Duration
+	15, // 20: parley.policy.v1.Retry.initial_backoff:type_name -> google.protobuf.Duration
+	15, // 21: parley.policy.v1.Retry.max_backoff:type_name -> google.protobuf.Duration
+	15, // 22: parley.policy.v1.Retry.per_attempt_timeout:type_name -> google.protobuf.Duration
+	15, // 23: parley.policy.v1.Hedge.delay:type_name -> google.protobuf.Duration
+	16, // 24: parley.policy.v1.method:extendee -> google.protobuf.MethodOptions
+	17, // 25: parley.policy.v1.service:extendee -> google.protobuf.ServiceOptions
+	5,  // 26: parley.policy.v1.method:type_name -> parley.policy.v1.Policy
+	5,  // 27: parley.policy.v1.service:type_name -> parley.policy.v1.Policy
+	28, // [28:28] is the sub-list for method output_type
+	28, // [28:28] is the sub-list for method input_type
+	26, // [26:28] is the sub-list for extension type_name
+	24, // [24:26] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_parley_policy_v1_policy_proto_init() }
@@ -622,14 +1253,17 @@ func file_parley_policy_v1_policy_proto_init() {
 	file_parley_policy_v1_policy_proto_msgTypes[1].OneofWrappers = []any{}
 	file_parley_policy_v1_policy_proto_msgTypes[2].OneofWrappers = []any{}
 	file_parley_policy_v1_policy_proto_msgTypes[3].OneofWrappers = []any{}
-	file_parley_policy_v1_policy_proto_msgTypes[4].OneofWrappers = []any{}
+	file_parley_policy_v1_policy_proto_msgTypes[5].OneofWrappers = []any{}
+	file_parley_policy_v1_policy_proto_msgTypes[6].OneofWrappers = []any{}
+	file_parley_policy_v1_policy_proto_msgTypes[7].OneofWrappers = []any{}
+	file_parley_policy_v1_policy_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_policy_v1_policy_proto_rawDesc), len(file_parley_policy_v1_policy_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   5,
+			NumEnums:      5,
+			NumMessages:   9,
 			NumExtensions: 2,
 			NumServices:   0,
 		},

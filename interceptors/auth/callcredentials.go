@@ -1,0 +1,100 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"time"
+
+	"google.golang.org/grpc/credentials"
+
+	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+// credential is what a channel sends in token mode, and what the proof that comes back must fit.
+type credential struct {
+	token    Token
+	nonce    string
+	ath      string
+	metadata map[string]string
+	until    time.Time // when the nonce is too old to be sent again
+}
+
+// callCredentials give each wire attempt what its connection needs: nothing in connection mode, a token and a nonce on plain
+// HTTP/2 behind a verified name. gRPC asks for them when the connection is chosen and before it sends anything.
+type callCredentials struct{ channel *Channel }
+
+// RequireTransportSecurity tells gRPC to send nothing over a connection without TLS.
+func (callCredentials) RequireTransportSecurity() bool { return true }
+
+// GetRequestMetadata returns the metadata for one wire attempt. Its errors are rpcerr errors. A call that does not come through
+// the interceptors of the channel, such as gRPC's own health check, carries no token, because nobody would check the answer.
+func (cc callCredentials) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
+	e, ok := ctx.Value(exchangeKey{}).(*exchange)
+	if !ok || e.channel != cc.channel {
+		return nil, nil
+	}
+	e.sent.Store(nil)
+	request, _ := credentials.RequestInfoFromContext(ctx)
+	switch info := request.AuthInfo.(type) {
+	case *connectionInfo:
+		return nil, nil
+	case *nameInfo:
+		if info.channel == cc.channel {
+			return cc.present(ctx, e)
+		}
+	}
+	return nil, refuse(rpcerr.ServerProofMissing, errors.New("the connection was not made with the credentials of the channel"))
+}
+
+// present makes the credential of an attempt.
+func (cc callCredentials) present(ctx context.Context, e *exchange) (map[string]string, error) {
+	c := cc.channel
+	token, err := c.source.Token(ctx, c.audience)
+	if err != nil {
+		return nil, refuse(rpcerr.TokenSourceUnavailable, err)
+	}
+	sent := c.session.Load()
+	if e.level >= policy.ProofCall || sent == nil || sent.token.Value != token.Value || !time.Now().Before(sent.until) {
+		sent = newCredential(token)
+		if e.level < policy.ProofCall {
+			c.session.Store(sent)
+		}
+	}
+	e.sent.Store(sent)
+	return sent.metadata, nil
+}
+
+func newCredential(token Token) *credential {
+	var random [nonceBytes]byte
+	_, _ = rand.Read(random[:]) // never fails
+	hash := sha256.Sum256([]byte(token.Value))
+	s := &credential{
+		token: token,
+		nonce: base64.RawURLEncoding.EncodeToString(random[:]),
+		ath:   base64.RawURLEncoding.EncodeToString(hash[:]),
+		until: time.Now().Add(nonceAge),
+	}
+	s.metadata = map[string]string{authorizationKey: bearerScheme + " " + token.Value, nonceKey: s.nonce}
+	return s
+}
+
+// renew asks for another token in the place of one that the proven server found to be expired, at most once a second. It
+// reports whether there is another one.
+func (c *Channel) renew(ctx context.Context, sent *credential) bool {
+	c.renewing.Lock()
+	defer c.renewing.Unlock()
+	if now, err := c.source.Token(ctx, c.audience); err == nil && now.Value != sent.token.Value {
+		return true // another call was quicker
+	}
+	refresher, ok := c.source.(TokenRefresher)
+	if !ok || !c.renewed.IsZero() && time.Since(c.renewed) < renewInterval {
+		return false
+	}
+	c.renewed = time.Now()
+	token, err := refresher.Refresh(ctx, c.audience, sent.token)
+	return err == nil && token.Value != sent.token.Value
+}

@@ -1,0 +1,244 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+// demands are what a policy demands of a call, compiled, so that to decide on a call allocates nothing.
+type demands struct {
+	access  policy.Value[policy.Access]
+	carrier policy.Value[policy.Carrier]
+	peers   []peerList // the caller must match one pattern of each
+	scopes  policy.Value[[]string]
+	deny    []*rule
+	allow   []allowList // one rule of each must hold
+	user    policy.User
+}
+
+type peerList struct {
+	patterns []Pattern
+	source   policy.Source
+}
+
+type allowList struct {
+	rules  []*rule
+	source policy.Source
+}
+
+// demand compiles what is stated in a. What it returns is never nil, but good only without an error.
+func (g *Gate) demand(m policy.Method, a policy.Auth) (*demands, error) {
+	d := &demands{access: a.Access, carrier: a.Carrier, scopes: a.Scopes, user: a.User}
+	var errs []error
+	for _, stated := range a.Peers {
+		patterns := make([]Pattern, 0, len(stated.Value))
+		for _, text := range stated.Value {
+			p, err := g.identity.self.TrustDomain().ParsePeer(text)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %s: auth.peers: %w", stated.Source, m.Name, err))
+				continue
+			}
+			patterns = append(patterns, p)
+		}
+		d.peers = append(d.peers, peerList{patterns, stated.Source})
+	}
+	var err error
+	d.deny, err = g.compileRules(m, "deny", a.Deny)
+	errs = append(errs, err)
+	for _, stated := range a.Allow {
+		rules, err := g.compileRules(m, "allow", stated.Value)
+		errs = append(errs, err)
+		d.allow = append(d.allow, allowList{rules, stated.Source})
+	}
+	if a.Scopes.Stated() {
+		if err := g.checkTokens(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %s: auth.scopes: %w", a.Scopes.Source, m.Name, err))
+		}
+	}
+	return d, errors.Join(append(errs, g.checkUserDemand(m, a.User))...)
+}
+
+// checkUserDemand finds a demand for a user whom nobody vouches for.
+func (g *Gate) checkUserDemand(m policy.Method, u policy.User) error {
+	var errs []error
+	if u.Presence.Value == policy.PresenceRequired {
+		if err := g.checkIssuers(nil); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %s: auth.user.presence: %w", u.Presence.Source, m.Name, err))
+		}
+	}
+	if u.Issuers.Stated() {
+		if err := g.checkIssuers(u.Issuers.Value); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %s: auth.user.issuers: %w", u.Issuers.Source, m.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// ruling is what demands make of a call.
+type ruling struct {
+	reason rpcerr.Reason // "" lets the call pass
+	why    string        // never says what a token holds
+	name   string        // of the rule, scope or issuer that decided, where one did
+	source policy.Source
+	stepUp bool // whether only scopes or claims were missing
+}
+
+func (r ruling) allows() bool { return r.reason == "" }
+
+// Error is the private reason of a refusal.
+func (r ruling) Error() string {
+	text := r.why
+	if r.name != "" {
+		text += " " + r.name
+	}
+	return text
+}
+
+// rule decides: what is unproven is asked for its credential, then one deny rule refuses, then everything that is demanded
+// must be there. What another token could mend comes last.
+func (d *demands) rule(ctx context.Context, call *Call, t *trail) ruling {
+	if call.Peer == nil && d.wantsPeer() {
+		return t.end(ruling{reason: rpcerr.CredentialsMissing, why: "the caller has proven nothing", source: d.access.Source})
+	}
+	for _, r := range d.deny {
+		m := r.match(ctx, call)
+		t.rule(askedDeny, r, m)
+		switch m {
+		case fits:
+			return t.end(d.refuse(call, ruling{why: "denied by rule", name: r.stated.Name, source: r.stated.Source}))
+		case broke:
+			return t.end(d.refuse(call, brokenRule(r)))
+		case misses, lacks:
+		}
+	}
+	if why := d.shut(); why != "" {
+		return t.end(d.refuse(call, ruling{why: why, source: d.access.Source}))
+	}
+	lacking, refusal := d.ruleUser(call, t)
+	if !refusal.allows() {
+		return t.end(refusal)
+	}
+	if refusal := d.rulePeer(call, t); !refusal.allows() {
+		return t.end(refusal)
+	}
+	for _, list := range d.allow {
+		switch best := list.best(ctx, call, t); {
+		case best.match == broke:
+			return t.end(d.refuse(call, brokenRule(best.rule)))
+		case best.match == misses:
+			return t.end(d.refuse(call, ruling{why: "no allow rule holds", source: list.source}))
+		case best.match == lacks && lacking.allows():
+			lacking = d.refuse(call, ruling{why: "the token lacks scopes or claims for rule", name: best.rule.stated.Name, source: list.source, stepUp: true})
+		}
+	}
+	if lacking.allows() {
+		lacking = d.ruleScopes(call, t)
+	}
+	return t.end(lacking)
+}
+
+func brokenRule(r *rule) ruling {
+	return ruling{why: "a predicate panicked in rule", name: r.stated.Name, source: r.stated.Source}
+}
+
+// refuse gives a refusal its reason: one who could not be identified is not told that it is forbidden.
+func (d *demands) refuse(call *Call, r ruling) ruling {
+	r.reason = rpcerr.PolicyDenied
+	if call.Peer == nil && call.User == nil {
+		r.reason, r.stepUp = rpcerr.CredentialsMissing, false
+	}
+	return r
+}
+
+// wantsPeer tells whether only callers that have proven who they are may call.
+func (d *demands) wantsPeer() bool {
+	return d.access.Stated() && d.access.Value != policy.AccessAnonymous || d.carrier.Stated() || len(d.peers) != 0 || d.scopes.Stated()
+}
+
+// shut says why nobody may call, or "".
+func (d *demands) shut() string {
+	switch d.access.Value {
+	case policy.AccessUnspecified, policy.AccessAnonymous, policy.AccessAuthenticated:
+		return "" // a trial need not say
+	case policy.AccessPeers:
+		if len(d.peers) == 0 {
+			return "no peers are listed"
+		}
+		return ""
+	case policy.AccessDenied:
+		return "access is denied to everybody"
+	default:
+		return "the level of access is unknown"
+	}
+}
+
+// ruleUser returns what the user's token lacks, and apart from that what no other token of the user could mend.
+func (d *demands) ruleUser(call *Call, t *trail) (lacking, refusal ruling) {
+	u := call.User
+	if u == nil {
+		if d.user.Presence.Value == policy.PresenceRequired {
+			return ruling{}, ruling{reason: rpcerr.CredentialsMissing, why: "the call names no user", source: d.user.Presence.Source}
+		}
+		return ruling{}, ruling{}
+	}
+	if d.user.Issuers.Stated() && !slices.Contains(d.user.Issuers.Value, u.Issuer) {
+		return ruling{}, d.refuse(call, ruling{why: "the method does not take the word of the user's issuer", source: d.user.Issuers.Source})
+	}
+	t.demand("user", d.user.Presence.Source)
+	for _, scope := range d.user.Scopes.Value {
+		if !slices.Contains(u.Scopes, scope) {
+			return d.refuse(call, ruling{why: "the user's token lacks scope", name: scope, source: d.user.Scopes.Source, stepUp: true}), ruling{}
+		}
+	}
+	return ruling{}, ruling{}
+}
+
+func (d *demands) rulePeer(call *Call, t *trail) ruling {
+	if d.carrier.Stated() && call.Peer.Carrier < d.carrier.Value {
+		return d.refuse(call, ruling{why: "the method demands carrier", name: d.carrier.Value.String(), source: d.carrier.Source})
+	}
+	t.demand("carrier", d.carrier.Source)
+	for _, list := range d.peers {
+		if !matchesAny(list.patterns, call.Peer.ID) {
+			return d.refuse(call, ruling{why: "the caller is not among the peers", source: list.source})
+		}
+		t.demand("peers", list.source)
+	}
+	return ruling{}
+}
+
+func (d *demands) ruleScopes(call *Call, t *trail) ruling {
+	for _, scope := range d.scopes.Value {
+		if !slices.Contains(call.Peer.Scopes, scope) {
+			return d.refuse(call, ruling{why: "the caller's token lacks scope", name: scope, source: d.scopes.Source, stepUp: true})
+		}
+	}
+	t.demand("scopes", d.scopes.Source)
+	return ruling{}
+}
+
+// bestMatch is the rule of a list that fits best.
+type bestMatch struct {
+	rule  *rule
+	match match
+}
+
+func (l allowList) best(ctx context.Context, call *Call, t *trail) bestMatch {
+	var best bestMatch
+	for _, r := range l.rules {
+		m := r.match(ctx, call)
+		t.rule(askedAllow, r, m)
+		if m > best.match {
+			best = bestMatch{r, m}
+		}
+		if m >= fits {
+			break
+		}
+	}
+	return best
+}

@@ -1,0 +1,182 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+const (
+	// UserTokenKey is the metadata key of an end user's access token. Its one value is the token alone.
+	UserTokenKey = "parley-user-token"
+	// TransactionTokenKey is the metadata key of a transaction token, as the draft of OAuth transaction tokens has it
+	// (draft-ietf-oauth-transaction-tokens). Its one value is the token alone.
+	TransactionTokenKey = "txn-token"
+
+	transactionTokenType = "txntoken+jwt"
+	claimTransaction     = "txn"
+	claimRequester       = "req_wl"
+)
+
+// WithUserIssuers accepts access tokens of end users, beside the credential of the workload that calls, in the metadata key
+// parley-user-token. An issuer's Audiences are by default the server's own ID and its Subjects must be left out. A user whose
+// sub is the ID of a workload is refused, so that no workload can pass for a user with its own token.
+//
+// A method that says nothing about users takes calls with and without one. A token that does not hold is refused everywhere.
+func WithUserIssuers(issuers ...Issuer) ServerOption {
+	return serverOption{"auth.WithUserIssuers(" + issuerNames(issuers) + ")", func(c *serverConfig) {
+		c.userIssuers = append(c.userIssuers, issuers...)
+	}}
+}
+
+// WithTransactionTokens accepts transaction tokens of the one service of the trust domain that makes them, in the metadata key
+// txn-token (draft-ietf-oauth-transaction-tokens). They are of type txntoken+jwt, their aud is exactly the server's trust
+// domain, they live at most 5 minutes, and they state iss, txn, sub, scope and req_wl. They are taken only beside a workload
+// that has proven itself, because they prove no workload. Of the issuer only Name, Keys, RequiredClaims, MaxLifetime and
+// ClockSkew may be set.
+func WithTransactionTokens(issuer Issuer) ServerOption {
+	return serverOption{"auth.WithTransactionTokens(" + issuerNames([]Issuer{issuer}) + ")", func(c *serverConfig) {
+		c.transactionIssuers = append(c.transactionIssuers, issuer)
+	}}
+}
+
+func issuerNames(issuers []Issuer) string {
+	names := make([]string, len(issuers))
+	for i, issuer := range issuers {
+		names[i] = issuer.Name
+	}
+	return quoteAll(names)
+}
+
+// makeUserVerifiers returns every mistake in the issuers of users.
+func (g *Gate) makeUserVerifiers() error {
+	var errs []error
+	var err error
+	if len(g.config.userIssuers) > 0 {
+		for _, issuer := range g.config.userIssuers {
+			if len(issuer.Subjects) > 0 {
+				errs = append(errs, fmt.Errorf("auth: WithUserIssuers: Issuer %s has Subjects, which are workloads; leave them out", quote(issuer.Name)))
+			}
+		}
+		g.users, err = newVerifier(g.identity.self, nil, g.config.userIssuers, g.turn, newTokenCache(g.identity.auditClock), acceptUser)
+		errs = append(errs, err)
+	}
+	if len(g.config.transactionIssuers) > 1 {
+		errs = append(errs, errors.New("auth: WithTransactionTokens is there twice; a trust domain has one service that makes transaction tokens"))
+	}
+	if len(g.config.transactionIssuers) > 0 {
+		issuer, err := transactionIssuer(g.config.transactionIssuers[0], g.identity.self.TrustDomain())
+		errs = append(errs, err)
+		g.transactions, err = newVerifier(g.identity.self, nil, []Issuer{issuer}, g.turn, newTokenCache(g.identity.auditClock), acceptTransaction)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func transactionIssuer(issuer Issuer, domain TrustDomain) (Issuer, error) {
+	var err error
+	switch {
+	case issuer.Types != nil || issuer.Audiences != nil || issuer.Subjects != nil || issuer.MaxAudiences != 0:
+		err = fmt.Errorf("auth: WithTransactionTokens: Issuer %s has Types, Audiences, Subjects or MaxAudiences, which transaction tokens settle; leave them out", quote(issuer.Name))
+	case issuer.MaxLifetime > maxTransactionLifetime:
+		err = fmt.Errorf("auth: WithTransactionTokens: Issuer %s has a MaxLifetime of %v; it must be at most %v", quote(issuer.Name), issuer.MaxLifetime, maxTransactionLifetime)
+	}
+	if issuer.MaxLifetime == 0 {
+		issuer.MaxLifetime = maxTransactionLifetime
+	}
+	issuer.Types, issuer.Audiences = []string{transactionTokenType}, []string{domain.String()}
+	issuer.RequiredClaims = slices.Concat(issuer.RequiredClaims, []string{claimTransaction, claimScope, claimRequester})
+	return issuer, err
+}
+
+// acceptUser makes a user of an access token.
+func acceptUser(t *verified) error {
+	if strings.HasPrefix(t.subject, idScheme) {
+		return errors.New("sub is a workload and no user")
+	}
+	scopes, err := scopesOf(t.claims)
+	t.user = &User{Issuer: t.issuer, Subject: t.subject, Scopes: scopes, Claims: Claims{t.claims}, Expires: t.expires}
+	return err
+}
+
+// acceptTransaction makes a user of a transaction token. Its sub may be a workload: some transactions begin inside.
+func acceptTransaction(t *verified) error {
+	scopes, err := scopesOf(t.claims)
+	if err != nil {
+		return err
+	}
+	txn, ok := t.claims.String(claimTransaction)
+	if !ok {
+		return errors.New("txn is no string")
+	}
+	requester, ok := t.claims.String(claimRequester)
+	if !ok {
+		return errors.New("req_wl is no string")
+	}
+	t.user = &User{
+		Issuer: t.issuer, Subject: t.subject, Scopes: scopes, Claims: Claims{t.claims}, Expires: t.expires,
+		Transaction: txn, Requester: requester,
+	}
+	return nil
+}
+
+// authenticateUser reads the one token of an end user that a call may carry beside what its caller has proven.
+func (g *Gate) authenticateUser(ctx context.Context, who *caller) error {
+	if g.users == nil && g.transactions == nil {
+		return nil // nobody is there to vouch for a user
+	}
+	var tokens, transactions []string
+	if g.users != nil {
+		tokens = metadata.ValueFromIncomingContext(ctx, UserTokenKey)
+	}
+	if g.transactions != nil {
+		transactions = metadata.ValueFromIncomingContext(ctx, TransactionTokenKey)
+	}
+	brought := &broughtUser{key: UserTokenKey}
+	by, values := g.users, tokens
+	switch {
+	case len(tokens) == 0 && len(transactions) == 0, who.peer == nil && !isPlain(ctx):
+		return nil
+	case len(tokens) > 0 && len(transactions) > 0:
+		return refuse(rpcerr.CredentialsInvalid, errors.New("a user token and a transaction token; a call has one user"))
+	case len(transactions) > 0 && who.peer == nil:
+		return refuse(rpcerr.CredentialsMissing, errors.New("a transaction token proves no workload"))
+	case len(transactions) > 0:
+		brought.key, by, values = TransactionTokenKey, g.transactions, transactions
+	}
+	if err := brought.read(ctx, by, values); err != nil {
+		return err
+	}
+	who.user, who.brought = &brought.user, brought
+	return nil
+}
+
+// isPlain tells whether a call came over TLS that is not in connection mode, on which tokens are brought.
+func isPlain(ctx context.Context) bool {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return false
+	}
+	_, ok = p.AuthInfo.(*plainInfo)
+	return ok
+}
+
+// read checks the one value of a metadata key. Its error is a refusal.
+func (u *broughtUser) read(ctx context.Context, v *verifier, values []string) error {
+	if len(values) != 1 {
+		return refuse(rpcerr.CredentialsInvalid, fmt.Errorf("%d values of %s instead of one", len(values), u.key))
+	}
+	t, err := v.verify(ctx, values[0])
+	if err != nil {
+		return callerRefusal(err)
+	}
+	u.compact, u.token, u.user = values[0], t, *t.user
+	return nil
+}

@@ -1,0 +1,136 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/parley-rpc/parley/attempt"
+	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+// ErrUnproven matches the error of a call in token mode that a server, or something in front of it, answered without proof of
+// its identity. Of such an answer only the status code and the message are handed on, as the word of nobody in particular.
+var ErrUnproven = errors.New("auth: the answer comes from nobody who has proven an identity")
+
+// exchange is one attempt in which a token may be sent, and then a proof must come back. The hook for credentials finds it in
+// the context of the attempt.
+type exchange struct {
+	context.Context
+	channel *Channel
+	method  string
+	level   policy.Proof
+	sent    atomic.Pointer[credential] // what the wire attempt that was last sent carries; nil in connection mode
+	header  metadata.MD
+
+	judged  sync.Once // in a stream
+	verdict error
+}
+
+type exchangeKey struct{}
+
+// Value finds the exchange in the context that it is.
+func (e *exchange) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return e
+	}
+	return e.Context.Value(key)
+}
+
+// newExchange returns an exchange and the context that carries it, which are one allocation.
+func (c *Channel) newExchange(ctx context.Context, method string) (context.Context, *exchange, error) {
+	level, err := c.levels.Get(method)
+	if err != nil {
+		return nil, nil, refuse(rpcerr.ConfigurationInvalid, err)
+	}
+	e := &exchange{Context: ctx, channel: c, method: method, level: level}
+	return e, e, nil
+}
+
+// exchangeUnary runs a unary attempt, twice if the server, proven, finds the token to be expired: its handler did not run.
+func (c *Channel) exchangeUnary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts []grpc.CallOption) error {
+	ctx, a := attempt.Ensure(ctx)
+	for again := false; ; again = true {
+		ctx, e, err := c.newExchange(ctx, method)
+		if err != nil {
+			return err
+		}
+		err = a.Invoke(ctx, method, req, reply, cc, invoker, append(slices.Clip(opts), grpc.Header(&e.header))...)
+		if wrong := e.verify(e.header, err); wrong != nil {
+			forget(reply, opts)
+			if !errors.Is(wrong, ErrUnproven) {
+				c.identity.auditReply(ctx, method, wrong)
+			}
+			return c.explain(wrong, a, cc)
+		}
+		if again || !e.renew(err) {
+			return c.explain(err, a, cc)
+		}
+	}
+}
+
+// verify tells whether the outcome of an attempt may be believed. An error takes its place.
+func (e *exchange) verify(header metadata.MD, outcome error) error {
+	sent := e.sent.Load()
+	if sent == nil {
+		return nil // nothing was sent, or the connection has proven the server
+	}
+	err := e.channel.checkReply(e, header, e, sent)
+	if err == nil {
+		return nil
+	}
+	if outcome != nil && errors.Is(err, rpcerr.ServerProofMissing) {
+		return unproven(outcome)
+	}
+	return err
+}
+
+// renew takes a new token where the proven server finds the one that was sent to be expired. It reports whether the attempt
+// can be made again.
+func (e *exchange) renew(outcome error) bool {
+	sent := e.sent.Load()
+	if outcome == nil || sent == nil || status.Code(outcome) != codes.Unauthenticated || rpcerr.ReasonOf(outcome) != rpcerr.CredentialsExpired {
+		return false
+	}
+	return e.channel.renew(e, sent)
+}
+
+// forget takes back what gRPC has filled in from an answer that is not to be believed.
+func forget(reply any, opts []grpc.CallOption) {
+	if m, ok := reply.(proto.Message); ok {
+		proto.Reset(m)
+	}
+	for _, o := range opts {
+		switch o := o.(type) {
+		case grpc.HeaderCallOption:
+			*o.HeaderAddr = nil
+		case grpc.TrailerCallOption:
+			*o.TrailerAddr = nil
+		}
+	}
+}
+
+// unprovenError is the status of an answer without proof. It has no details: reasons, pushback and the like are a server's
+// word.
+type unprovenError struct{ status *status.Status }
+
+func unproven(err error) error {
+	said := status.Convert(err)
+	return &unprovenError{status.New(said.Code(), said.Message())}
+}
+
+func (u *unprovenError) Error() string { return u.status.Err().Error() }
+
+// GRPCStatus is code and message.
+func (u *unprovenError) GRPCStatus() *status.Status { return u.status }
+
+func (u *unprovenError) Is(target error) bool { return target == ErrUnproven }

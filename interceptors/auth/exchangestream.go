@@ -1,0 +1,180 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/parley-rpc/parley/attempt"
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+// provingStream is a stream in token mode. It hands out nothing that the server says before the server has proven itself.
+type provingStream struct {
+	open func() (grpc.ClientStream, *exchange, error)
+	opts []grpc.CallOption
+	stop context.CancelFunc
+
+	mu       sync.Mutex
+	stream   grpc.ClientStream
+	exchange *exchange
+	request  any  // the one message of a client that sends only one
+	last     bool // there is no second attempt any more
+}
+
+// exchangeStream opens a stream. Where the client sends one message only, the stream is opened a second time if the server,
+// proven, finds the token to be expired; elsewhere the token is replaced for the next stream.
+func (c *Channel) exchangeStream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts []grpc.CallOption) (grpc.ClientStream, error) {
+	ctx, a := attempt.Ensure(ctx)
+	ctx, stop := context.WithCancel(ctx)
+	open := func() (grpc.ClientStream, *exchange, error) {
+		ctx, e, err := c.newExchange(ctx, method)
+		if err != nil {
+			return nil, nil, err
+		}
+		stream, err := a.NewStream(ctx, desc, cc, method, streamer, opts...)
+		if err != nil {
+			return nil, nil, c.explain(err, a, cc)
+		}
+		return stream, e, nil
+	}
+	s := &provingStream{open: open, opts: opts, stop: stop, last: desc.ClientStreams}
+	var err error
+	if s.stream, s.exchange, err = open(); err != nil {
+		stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *provingStream) current() (grpc.ClientStream, *exchange) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stream, s.exchange
+}
+
+// judge waits for the header of the answer and checks its proof. A stream that ended without a header has none.
+func (s *provingStream) judge(stream grpc.ClientStream, e *exchange) error {
+	header, err := stream.Header()
+	if err != nil {
+		return err
+	}
+	e.judged.Do(func() { e.header, e.verdict = header, e.verify(header, nil) })
+	return e.verdict
+}
+
+// Header returns the header of the answer once the server has proven itself.
+func (s *provingStream) Header() (metadata.MD, error) {
+	stream, e := s.current()
+	switch err := s.judge(stream, e); {
+	case err == nil:
+		return e.header, nil
+	case e.header == nil:
+		return nil, nil // the stream ended; RecvMsg says how
+	default:
+		return nil, s.refuse(e, nil, err)
+	}
+}
+
+// RecvMsg receives what a proven server sends.
+func (s *provingStream) RecvMsg(m any) error {
+	stream, e := s.current()
+	verdict := s.judge(stream, e)
+	if verdict != nil && !errors.Is(verdict, rpcerr.ServerProofMissing) {
+		return s.refuse(e, m, verdict)
+	}
+	err := stream.RecvMsg(m)
+	switch {
+	case verdict == nil && s.repeat(e, err):
+		return s.RecvMsg(m)
+	case verdict == nil && err == nil:
+		s.received()
+		return nil
+	case verdict == nil:
+		s.stop()
+		return err
+	case err == nil || errors.Is(err, io.EOF):
+		return s.refuse(e, m, verdict)
+	default:
+		s.stop()
+		forget(nil, s.opts)
+		return unproven(err)
+	}
+}
+
+// refuse ends the stream because of what the server did not prove.
+func (s *provingStream) refuse(e *exchange, m any, err error) error {
+	s.stop()
+	forget(m, s.opts)
+	e.channel.identity.auditReply(e, e.method, err)
+	return err
+}
+
+// received notes that the server has let the call in.
+func (s *provingStream) received() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last, s.request = true, nil
+}
+
+// repeat opens the stream again after the server found the token to be expired, and reports whether it did.
+func (s *provingStream) repeat(e *exchange, outcome error) bool {
+	if outcome == nil || !e.renew(outcome) {
+		return false
+	}
+	s.mu.Lock()
+	request, last := s.request, s.last
+	s.last = true
+	s.mu.Unlock()
+	if last || request == nil {
+		return false
+	}
+	stream, next, err := s.open()
+	if err != nil {
+		return false
+	}
+	s.mu.Lock()
+	s.stream, s.exchange = stream, next
+	s.mu.Unlock()
+	// What goes wrong with the request shows when the answer is received.
+	if stream.SendMsg(request) == nil {
+		_ = stream.CloseSend()
+	}
+	return true
+}
+
+// SendMsg sends a message.
+func (s *provingStream) SendMsg(m any) error {
+	s.mu.Lock()
+	stream := s.stream
+	if !s.last {
+		s.request = m
+	}
+	s.mu.Unlock()
+	return stream.SendMsg(m)
+}
+
+// CloseSend ends the client's side.
+func (s *provingStream) CloseSend() error {
+	stream, _ := s.current()
+	return stream.CloseSend()
+}
+
+// Context is that of the stream.
+func (s *provingStream) Context() context.Context {
+	stream, _ := s.current()
+	return stream.Context()
+}
+
+// Trailer returns the trailer of a proven server.
+func (s *provingStream) Trailer() metadata.MD {
+	stream, e := s.current()
+	if s.judge(stream, e) != nil {
+		return nil
+	}
+	return stream.Trailer()
+}

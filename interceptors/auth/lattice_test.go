@@ -1,0 +1,136 @@
+package auth_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"testing"
+
+	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
+	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
+	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/policy"
+)
+
+// TestNarrowingNeverOpens decides on random calls by random layers: what one layer refuses, no further layer lets pass; the
+// order of layers has no effect; and what is on trial changes no decision.
+func TestNarrowingNeverOpens(t *testing.T) {
+	const rounds, calls = 300, 40
+	r := rand.New(rand.NewPCG(3, 4))
+	w := newWorld(t)
+	w.enroll("payments")
+	id := w.identity("payments")
+	options := append(judgeOptions(t), auth.WithPredicate("odd", func(_ context.Context, call auth.Call) bool {
+		return call.User != nil && len(call.User.Subject)%2 == 1
+	}))
+	j := &judged{t: t, w: w}
+	gate := func(layers ...*policyv1.Auth) *auth.Gate {
+		var stated []policy.Layer
+		for _, a := range layers {
+			stated = append(stated, narrow(a))
+		}
+		table, err := policy.New(stated...)
+		if err != nil {
+			return nil
+		}
+		g := id.Server(table, options...)
+		if g.Resolve(paymentsv1.PaymentsService_GetQuote_FullMethodName) != nil {
+			return nil
+		}
+		return g
+	}
+	allowed, narrowed := 0, 0
+	for range rounds {
+		a, b := randomAuth(r), randomAuth(r)
+		trial := randomAuth(r)
+		trial.DryRun = new(true)
+		one, two, turned, tried := gate(a), gate(a, b), gate(b, a), gate(a, b, trial)
+		if one == nil || two == nil {
+			continue
+		}
+		for range calls {
+			call := randomCall(r, j)
+			before, after := one.Explain(t.Context(), call), two.Explain(t.Context(), call)
+			if after.Allowed && !before.Allowed {
+				t.Fatalf("a layer opened the method\nbefore: %v\nafter: %v", before, after)
+			}
+			if other := turned.Explain(t.Context(), call); other.Allowed != after.Allowed {
+				t.Fatalf("the order of layers matters\n%v\n%v", after, other)
+			}
+			if tried != nil {
+				if other := tried.Explain(t.Context(), call); other.Allowed != after.Allowed || other.Reason != after.Reason {
+					t.Fatalf("a trial changed a decision\n%v\n%v", after, other)
+				}
+			}
+			if before.Allowed {
+				allowed++
+			}
+			if before.Allowed && !after.Allowed {
+				narrowed++
+			}
+		}
+	}
+	if allowed < 100 || narrowed < 100 {
+		t.Errorf("of the random calls %d were allowed and %d of them narrowed; that proves nothing", allowed, narrowed)
+	}
+}
+
+func randomAuth(r *rand.Rand) *policyv1.Auth {
+	a := new(policyv1.Auth)
+	some := func() bool { return r.IntN(3) == 0 }
+	if some() {
+		a.Peers = []string{"orders", "billing"}
+	}
+	if some() {
+		a.Scopes = []string{"read"}
+	}
+	if some() {
+		a.Carrier = policyv1.Carrier_CARRIER_TOKEN.Enum()
+	}
+	if some() {
+		a.Deny = randomRules(r)
+	}
+	if some() {
+		a.Allow = randomRules(r)
+	}
+	if some() {
+		a.User = &policyv1.User{Presence: policyv1.Presence(r.Int32N(2) + 1).Enum()}
+		if some() {
+			a.User.Issuers = []string{loginName}
+		}
+	}
+	return a
+}
+
+func randomRules(r *rand.Rand) []*policyv1.Rule {
+	claim := func(set func(*policyv1.Claim)) []*policyv1.Claim {
+		c := &policyv1.Claim{Path: []string{"env"}}
+		set(c)
+		return []*policyv1.Claim{c}
+	}
+	all := []*policyv1.Rule{
+		{Name: new("orders"), Peers: []string{"orders"}},
+		{Name: new("readers"), Peers: []string{"spiffe://shop.example/*"}, Scopes: []string{"read"}},
+		{Name: new("dev"), Claims: claim(func(c *policyv1.Claim) { c.Any = values("dev") })},
+		{Name: new("not-dev"), Claims: claim(func(c *policyv1.Claim) { c.None = values("dev") })},
+		{Name: new("no-env"), Claims: claim(func(c *policyv1.Claim) { c.Exists = new(false) })},
+		{Name: new("user-env"), User: &policyv1.UserCondition{Claims: claim(func(c *policyv1.Claim) { c.Exists = new(true) })}},
+		{Name: new("alice"), User: &policyv1.UserCondition{Subjects: []string{"alice"}}},
+		{Name: new("odd"), Predicates: []string{"odd"}},
+	}
+	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all[:r.IntN(3)+1]
+}
+
+func randomCall(r *rand.Rand, j *judged) auth.Call {
+	pick := func(of ...string) string { return of[r.IntN(len(of))] }
+	call := auth.Call{Method: paymentsv1.PaymentsService_GetQuote_FullMethodName}
+	if r.IntN(8) > 0 {
+		call.Peer = j.peer(pick("orders", "orders", "billing"), pick(`{}`, `{"env":"dev"}`, `{"env":["prod"]}`), pick("read", "write"))
+		call.Peer.Carrier = policy.Carrier(r.IntN(2) + 1)
+	}
+	if r.IntN(3) > 0 {
+		call.User = j.user(pick("alice", "bob"), pick(`{}`, `{"env":1}`), "buy")
+		call.User.Issuer = pick(loginName, mintName)
+	}
+	return call
+}

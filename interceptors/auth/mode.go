@@ -1,0 +1,87 @@
+package auth
+
+import (
+	"crypto/x509"
+	"fmt"
+
+	"github.com/parley-rpc/parley/policy"
+)
+
+// Mode says which carriers a channel offers to a server. Nothing is negotiated beyond it.
+type Mode int
+
+// The modes of a channel.
+const (
+	// ModeRequire is connection mode or no connection.
+	ModeRequire Mode = iota
+	// ModePrefer is connection mode where the server agrees to it, else token mode. Whoever can make a client believe that the
+	// server speaks plain HTTP/2 only gets it to use token mode, so it is exactly as strong as that.
+	ModePrefer
+	// ModeToken is plain HTTP/2 with a bearer token in every call and a proof of the server in every answer. It passes
+	// through proxies that end TLS. What protects a request on its way is the verified TLS name alone.
+	ModeToken
+)
+
+// String is the mode as a configuration file writes it.
+func (m Mode) String() string {
+	switch m {
+	case ModeRequire:
+		return "require"
+	case ModePrefer:
+		return "prefer"
+	case ModeToken:
+		return "token"
+	default:
+		return "invalid mode"
+	}
+}
+
+// ChannelOption changes how a client proves itself to a server and what it demands. It prints itself.
+type ChannelOption interface {
+	fmt.Stringer
+	applyChannel(*channelConfig)
+}
+
+type channelConfig struct {
+	mode       Mode
+	roots      *x509.CertPool
+	serverName string
+	source     TokenSource
+	table      *policy.Table
+}
+
+type channelOption struct {
+	text string
+	set  func(*channelConfig)
+}
+
+func (o channelOption) String() string                { return o.text }
+func (o channelOption) applyChannel(c *channelConfig) { o.set(c) }
+
+// WithMode sets the mode of a channel. The default is [ModeRequire].
+func WithMode(m Mode) ChannelOption {
+	return channelOption{fmt.Sprintf("auth.WithMode(%v)", m), func(c *channelConfig) { c.mode = m }}
+}
+
+// WithRoots names the certificate authorities that vouch for the TLS name of a server in token mode. The default is those of
+// the system.
+func WithRoots(roots *x509.CertPool) ChannelOption {
+	return channelOption{"auth.WithRoots", func(c *channelConfig) { c.roots = roots }}
+}
+
+// WithServerName sets the name that the TLS certificate of a server must carry in token mode. The default is the host of the
+// target.
+func WithServerName(name string) ChannelOption {
+	return channelOption{fmt.Sprintf("auth.WithServerName(%q)", name), func(c *channelConfig) { c.serverName = name }}
+}
+
+// WithTokenSource says where the tokens of token mode come from. By default the workload signs them with its own key, which
+// works with servers that trust that key.
+func WithTokenSource(s TokenSource) ChannelOption {
+	return channelOption{"auth.WithTokenSource", func(c *channelConfig) { c.source = s }}
+}
+
+// WithProofPolicy takes the level of proof of each method from t in token mode. The default is policy.FromProto().
+func WithProofPolicy(t *policy.Table) ChannelOption {
+	return channelOption{"auth.WithProofPolicy", func(c *channelConfig) { c.table = t }}
+}

@@ -1,0 +1,154 @@
+package auth
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+// The metadata of token mode beside the authorization.
+const (
+	// nonceKey holds what the caller wants to find in the server's proof.
+	nonceKey = "parley-nonce"
+	// replyProofKey holds the server's proof, in the header of the answer.
+	replyProofKey = "parley-proof"
+	// possessionKey holds the caller's proof that it holds its key (draft-ietf-wimse-wpt).
+	possessionKey = "workload-proof-token"
+	// identityTokenKey holds the caller's workload identity token.
+	identityTokenKey = "workload-identity-token"
+)
+
+// replyProofType is the type of the server's proof.
+const replyProofType = "parley-proof+jwt"
+
+// The further claims of a server's proof in token mode.
+const (
+	claimNonce     = "nonce"
+	claimTokenHash = "ath" // SHA-256 of the caller's token (RFC 9449 section 4.2)
+	claimMethod    = "mth" // the full name of the method
+)
+
+// replyProof is what a server's proof must say, seen from either end.
+type replyProof struct {
+	caller ID
+	nonce  string
+	ath    string
+	method string // empty where the proof is good for every method
+}
+
+// sign makes the proof with the key of self.
+func (p replyProof) sign(key *jose.PrivateKey, self ID, now time.Time) (string, error) {
+	var b jose.ClaimsBuilder
+	b.String(claimIssuer, self.String()).String(claimSubject, self.String()).String(claimAudience, p.caller.String())
+	b.String(claimNonce, p.nonce).String(claimTokenHash, p.ath)
+	if p.method != "" {
+		b.String(claimMethod, p.method)
+	}
+	claims, err := b.NumericDate(claimIssuedAt, now).NumericDate(claimExpires, now.Add(replyProofLifetime)).Claims()
+	if err != nil {
+		return "", err
+	}
+	return key.Sign(replyProofType, claims)
+}
+
+// check compares claims whose signature held with what they must say, where owner is the one ID that the verifying key
+// belongs to. It reports until when the proof is good.
+func (p replyProof) check(claims *jose.Claims, owner ID, perCall bool, now time.Time) (until time.Time, err error) {
+	count := 7
+	if err := checkOwner(claims, owner); err != nil {
+		return until, err
+	}
+	switch {
+	case !sameClaim(claims, claimAudience, p.caller.String()):
+		return until, errors.New("aud is not this client")
+	case !sameClaim(claims, claimNonce, p.nonce):
+		return until, errors.New("nonce is not the one that was sent")
+	case !sameClaim(claims, claimTokenHash, p.ath):
+		return until, errors.New("ath is not the hash of the token that was sent")
+	}
+	if claims.Has(claimMethod) {
+		count++
+		if !sameClaim(claims, claimMethod, p.method) {
+			return until, errors.New("mth is not the method that was called")
+		}
+	} else if perCall {
+		return until, errors.New("the proof is not made for this call")
+	}
+	if len(claims.Names()) != count {
+		return until, errors.New("there are claims that the proof must not have")
+	}
+	if err := checkTimes(claims, maxProofLifetime, now); err != nil {
+		return until, err
+	}
+	until, _, err = claims.NumericDate(claimExpires)
+	return until.Add(clockSkew), err
+}
+
+// prove puts the server's proof into the header of the answer to a caller whose token held. A caller that sent no nonce wants
+// none. The error is a refusal: without the proof that it asked for, no caller gets an answer.
+func (g *Gate) prove(ctx context.Context, t *verified, method string, level policy.Proof) error {
+	sent := metadata.ValueFromIncomingContext(ctx, nonceKey)
+	switch {
+	case len(sent) == 0:
+		return nil
+	case len(sent) > 1 || !usableNonce(sent[0]):
+		return refuse(rpcerr.CredentialsInvalid, errors.New("the nonce is not one of 16 to 32 bytes in base64url"))
+	}
+	want := replyProof{caller: t.peer.ID, nonce: sent[0], ath: t.ath}
+	if level >= policy.ProofCall {
+		want.method = method
+	}
+	header, err := g.proofFor(ctx, t, want)
+	if err != nil {
+		return callerRefusal(err)
+	}
+	if err := grpc.SetHeader(ctx, header); err != nil {
+		return refuse(rpcerr.KeysUnavailable, err) // a header was sent already, by an interceptor further out
+	}
+	return nil
+}
+
+// proofFor returns the header with a proof, which it signs unless it is good for the session and was signed before.
+func (g *Gate) proofFor(ctx context.Context, t *verified, want replyProof) (metadata.MD, error) {
+	keys, err := g.identity.usable(ctx)
+	if err != nil {
+		return nil, errors.Join(errKeysUnavailable, err)
+	}
+	now := time.Now()
+	session := issuedKey{kid: keys.key.Public().Thumbprint(), caller: want.caller, token: t.hash, nonce: want.nonce}
+	if want.method == "" {
+		switch header, full := g.proofs.get(session, now); {
+		case header != nil:
+			return header, nil
+		case full:
+			return nil, errOverloaded
+		}
+	}
+	if err := g.turn.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer g.turn.leave()
+	signed, err := want.sign(keys.key, g.identity.self, now)
+	if err != nil {
+		return nil, err
+	}
+	header := metadata.MD{replyProofKey: []string{signed}}
+	if want.method == "" {
+		header = g.proofs.put(session, header, now)
+	}
+	return header, nil
+}
+
+// usableNonce tells whether a nonce is 16 to 32 bytes in base64url.
+func usableNonce(nonce string) bool {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(nonce)
+	return err == nil && len(raw) >= minNonceBytes && len(raw) <= maxNonceBytes && len(nonce) == base64.RawURLEncoding.EncodedLen(len(raw))
+}

@@ -1,0 +1,206 @@
+package auth_test
+
+import (
+	"context"
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
+	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+// nonceOf is a nonce that says n.
+func nonceOf(n int) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat("x", 10) + "000000"[len(strconv.Itoa(n)):] + strconv.Itoa(n)))
+}
+
+// proofFor calls payments by hand and returns the proofs in the answer.
+func proofFor(ctx context.Context, t testing.TB, cc *grpc.ClientConn, token string, nonces ...string) ([]string, error) {
+	t.Helper()
+	ctx = metadata.NewOutgoingContext(ctx, metadata.MD{"authorization": {"Bearer " + token}, "parley-nonce": nonces})
+	var header metadata.MD
+	err := quote(ctx, cc, grpc.Header(&header))
+	return header["parley-proof"], err
+}
+
+// The wire format, checked without the code that clients check it with.
+func TestServerProofOnTheWire(t *testing.T) {
+	for name, level := range map[string]policyv1.Proof{"session": policyv1.Proof_PROOF_SESSION, "call": policyv1.Proof_PROOF_CALL} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.enroll("orders", "payments")
+				cc := foreigner(t, w, payments{}, proofs(level))
+				token := mint(t, w, "orders", nil)
+				got, err := proofFor(t.Context(), t, cc, token, nonceOf(1))
+				if err != nil || len(got) != 1 {
+					t.Fatalf("%d proofs, %v", len(got), err)
+				}
+				proof, err := jose.Parse(got[0], "parley-proof+jwt")
+				if err != nil {
+					t.Fatal(err)
+				}
+				said, err := proof.Verify(w.key("payments").Public())
+				if err != nil {
+					t.Fatal(err)
+				}
+				self := w.id("payments").String()
+				want := map[string]string{"iss": self, "sub": self, "aud": w.id("orders").String(), "nonce": nonceOf(1), "ath": hash([]byte(token))}
+				if name == "call" {
+					want["mth"] = "/shop.payments.v1.PaymentsService/GetQuote"
+				}
+				for claim, value := range want {
+					if text, ok := said.String(claim); !ok || text != value {
+						t.Errorf("%s is %q, want %q", claim, text, value)
+					}
+				}
+				issued, _, _ := said.NumericDate("iat")
+				expires, _, _ := said.NumericDate("exp")
+				if len(said.Names()) != len(want)+2 || expires.Sub(issued) != time.Minute || !issued.Equal(time.Now()) {
+					t.Errorf("the claims are %q, from %v to %v", said.Names(), issued, expires)
+				}
+			})
+		})
+	}
+}
+
+func TestAttack61NoncesOfCallers(t *testing.T) {
+	bytes := func(n int) string { return base64.RawURLEncoding.EncodeToString(make([]byte, n)) }
+	for name, test := range map[string]struct {
+		nonces []string
+		want   rpcerr.Reason
+		proofs int
+	}{
+		"16 bytes":      {[]string{bytes(16)}, "", 1},
+		"32 bytes":      {[]string{bytes(32)}, "", 1},
+		"none":          {nil, "", 0},
+		"15 bytes":      {[]string{bytes(15)}, rpcerr.CredentialsInvalid, 0},
+		"33 bytes":      {[]string{bytes(33)}, rpcerr.CredentialsInvalid, 0},
+		"empty":         {[]string{""}, rpcerr.CredentialsInvalid, 0},
+		"two":           {[]string{bytes(16), bytes(16)}, rpcerr.CredentialsInvalid, 0},
+		"padding":       {[]string{bytes(16) + "=="}, rpcerr.CredentialsInvalid, 0},
+		"spare bits":    {[]string{bytes(16)[:21] + "B"}, rpcerr.CredentialsInvalid, 0},
+		"quotes":        {[]string{`"` + bytes(16)[1:]}, rpcerr.CredentialsInvalid, 0},
+		"8 KiB":         {[]string{strings.Repeat("A", 8192)}, rpcerr.CredentialsInvalid, 0},
+		"other letters": {[]string{strings.Repeat("+", 22)}, rpcerr.CredentialsInvalid, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.enroll("orders", "payments")
+				got, err := proofFor(t.Context(), t, foreigner(t, w, payments{}), mint(t, w, "orders", nil), test.nonces...)
+				if rpcerr.ReasonOf(err) != test.want || len(got) != test.proofs {
+					t.Errorf("%d proofs, %v", len(got), err)
+				}
+			})
+		})
+	}
+}
+
+// A server proves itself to nobody who has proven nothing.
+func TestAnonymousCallsGetNoProof(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.enroll("orders", "payments")
+		cc := foreigner(t, w, payments{}, policy.Code(auth.HealthPolicy()))
+		ctx := metadata.AppendToOutgoingContext(t.Context(), "parley-nonce", nonceOf(1))
+		var header metadata.MD
+		if _, err := grpc_health_v1.NewHealthClient(cc).Check(ctx, &grpc_health_v1.HealthCheckRequest{}, grpc.Header(&header)); err != nil {
+			t.Fatal(err)
+		}
+		if len(header["parley-proof"]) != 0 {
+			t.Error("an anonymous caller got a proof")
+		}
+		for name, token := range map[string]string{
+			"bad signature": func() string { s := mint(t, w, "orders", nil); return s[:len(s)-86] + strings.Repeat("A", 86) }(),
+			"other server":  mint(t, w, "orders", claims{"aud": w.id("ledger").String()}),
+			"not yet valid": mint(t, w, "orders", claims{"nbf": in(time.Hour / 2)}),
+		} {
+			if got, err := proofFor(t.Context(), t, cc, token, nonceOf(1)); err == nil || len(got) != 0 {
+				t.Errorf("%s: %d proofs, %v", name, len(got), err)
+			}
+		}
+	})
+}
+
+// The bearer of one token gets proofs for 8 nonces in a minute, and for the ninth AUTH_OVERLOADED.
+func TestNoncesPerToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.enroll("orders", "payments")
+		cc := foreigner(t, w, payments{})
+		token, other := mint(t, w, "orders", nil), mint(t, w, "orders", claims{"jti": "2"})
+		expect := func(what, token string, nonce int, want rpcerr.Reason) {
+			t.Helper()
+			if _, err := proofFor(t.Context(), t, cc, token, nonceOf(nonce)); rpcerr.ReasonOf(err) != want {
+				t.Errorf("%s: %v, want %q", what, err, want)
+			}
+		}
+		for n := range 8 {
+			expect("one of 8", token, n, "")
+		}
+		expect("the ninth", token, 8, rpcerr.AuthOverloaded)
+		expect("one of the 8 again", token, 3, "")
+		expect("another token", other, 8, "")
+		time.Sleep(time.Minute)
+		expect("the ninth, a minute later", token, 8, "")
+	})
+}
+
+func TestProofsOfAServerAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.enroll("orders", "payments")
+		gate := w.identity("payments").Server(nil)
+		for n := range 4096 {
+			if !auth.ReserveProof(gate, strconv.Itoa(n)) {
+				t.Fatalf("there is no room for proof %d", n)
+			}
+		}
+		if auth.ReserveProof(gate, "one more") {
+			t.Error("there is room for one more than 4096 proofs")
+		}
+		time.Sleep(time.Minute)
+		if !auth.ReserveProof(gate, "one more") {
+			t.Error("a minute later there is no room")
+		}
+	})
+}
+
+// Two clients whose proxy sends their calls over one connection get different proofs, even for one nonce.
+func TestTwoClientsBehindOneProxyShareNoProof(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.enroll("orders", "payments", "mallory")
+		deny := policy.Code(map[string]*policyv1.Policy{"/shop.payments.v1.PaymentsService/*": {Auth: &policyv1.Auth{Access: policyv1.Access_ACCESS_AUTHENTICATED.Enum()}}})
+		cc := foreigner(t, w, payments{}, deny)
+		got := map[string]bool{}
+		for name, token := range map[string]string{
+			"orders":                  mint(t, w, "orders", nil),
+			"orders by another token": mint(t, w, "orders", claims{"jti": "2"}),
+			"mallory":                 mint(t, w, "mallory", nil),
+		} {
+			proof, err := proofFor(t.Context(), t, cc, token, nonceOf(1))
+			if len(proof) != 1 || status.Code(err) != codes.OK && status.Code(err) != codes.PermissionDenied {
+				t.Fatalf("%s: %d proofs, %v", name, len(proof), err)
+			}
+			got[proof[0]] = true
+		}
+		if len(got) != 3 {
+			t.Errorf("there are %d proofs for three callers", len(got))
+		}
+	})
+}

@@ -1,0 +1,72 @@
+package auth
+
+import (
+	"context"
+	"errors"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+const (
+	meterName     = "github.com/parley-rpc/parley/interceptors/auth"
+	refusalsName  = "parley.server.auth.refusals"
+	reasonName    = "parley.auth.reason"
+	causeName     = "parley.auth.cause"
+	decidedName   = "parley.auth.decided"
+	dryRunName    = "parley.auth.dry_run"
+	trialSpanName = "parley.auth.would_refuse"
+)
+
+// WithMeterProvider counts refused calls in parley.server.auth.refusals, by the attributes parley.auth.reason, which is the
+// public reason, and parley.auth.dry_run, which is true for calls that passed because the policy is only tried. The default
+// counts nothing.
+func WithMeterProvider(mp metric.MeterProvider) ServerOption {
+	return serverOption{"auth.WithMeterProvider", func(c *serverConfig) { c.meters = mp }}
+}
+
+func (g *Gate) makeCounter() error {
+	mp := g.config.meters
+	if mp == nil {
+		mp = noop.NewMeterProvider()
+	}
+	var err error
+	g.refusals, err = mp.Meter(meterName).Int64Counter(refusalsName,
+		metric.WithUnit("{call}"), metric.WithDescription("Calls that were refused, or would have been by a policy on trial"))
+	return err
+}
+
+// noteRefusal counts a refusal and says on the span of the call why it was refused, which the status does not.
+func (g *Gate) noteRefusal(ctx context.Context, err error) {
+	g.count(ctx, err, false)
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		span.SetAttributes(spanAttributes(err)...)
+	}
+}
+
+func (g *Gate) noteTrial(ctx context.Context, err error) {
+	g.count(ctx, err, true)
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		span.AddEvent(trialSpanName, trace.WithAttributes(spanAttributes(err)...))
+	}
+}
+
+func (g *Gate) count(ctx context.Context, err error, dryRun bool) {
+	g.refusals.Add(ctx, 1, metric.WithAttributes(
+		attribute.String(reasonName, string(rpcerr.ReasonOf(err))), attribute.Bool(dryRunName, dryRun)))
+}
+
+func spanAttributes(err error) []attribute.KeyValue {
+	attrs := []attribute.KeyValue{attribute.String(reasonName, string(rpcerr.ReasonOf(err)))}
+	if refusal, ok := errors.AsType[*rpcerr.Error](err); ok && refusal.Cause != nil {
+		attrs = append(attrs, attribute.String(causeName, causeOf(err)))
+	}
+	if r, ok := errors.AsType[ruling](err); ok {
+		attrs = append(attrs, attribute.String(decidedName, r.source.String()))
+	}
+	return attrs
+}

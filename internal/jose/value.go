@@ -1,0 +1,166 @@
+package jose
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Value is one value within [Claims]. The zero Value is a claim that is missing. To look at a Value allocates nothing, unless
+// it is a string with an escape sequence.
+type Value struct {
+	text string
+	kind kind
+}
+
+// Lookup returns the value that path leads to: the name of a claim, then that of a member of its object, and so on. It is
+// the zero Value where the path leads nowhere.
+func (c *Claims) Lookup(path []string) Value {
+	if c == nil || len(path) == 0 {
+		return Value{}
+	}
+	m := c.find(path[0])
+	if m == nil {
+		return Value{}
+	}
+	v := Value{m.value, m.kind}
+	for _, name := range path[1:] {
+		v = v.member(name)
+	}
+	return v
+}
+
+// Exists tells whether there is a value and it is not null.
+func (v Value) Exists() bool { return v.kind != 0 && v.kind != kindNull }
+
+// String returns a string. It reports false when the value is of another kind.
+func (v Value) String() (string, bool) {
+	if v.kind != kindString {
+		return "", false
+	}
+	return unquote(v.text), true
+}
+
+// Bool returns a boolean. It reports false when the value is of another kind.
+func (v Value) Bool() (value, ok bool) {
+	return v.kind == kindBool && v.text[0] == 't', v.kind == kindBool
+}
+
+// Number returns a number, rounded to the next float64. It reports false when the value is of another kind or too large.
+func (v Value) Number() (float64, bool) {
+	if v.kind != kindNumber {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(v.text, 64)
+	return n, err == nil
+}
+
+// IsList tells whether the value is an array.
+func (v Value) IsList() bool { return v.kind == kindArray }
+
+// IsObject tells whether the value is an object.
+func (v Value) IsObject() bool { return v.kind == kindObject }
+
+// Element returns the first element of an array, and an array of the others. It reports false when there is none, or the
+// value is of another kind.
+func (v Value) Element() (first, rest Value, ok bool) {
+	if v.kind != kindArray {
+		return Value{}, Value{}, false
+	}
+	at := skipSpace(v.text, 1) // behind the bracket, or the comma that stands for it
+	if v.text[at] == ']' {
+		return Value{}, Value{}, false
+	}
+	end := skipValue(v.text, at)
+	return valueOf(v.text[at:end]), Value{v.text[skipSpace(v.text, end):], kindArray}.closed(), true
+}
+
+// closed makes "]" of what is left behind the last element an empty array.
+func (v Value) closed() Value {
+	if v.text == "]" {
+		v.text = "[]"
+	}
+	return v
+}
+
+// member returns a member of an object.
+func (v Value) member(name string) Value {
+	if v.kind != kindObject {
+		return Value{}
+	}
+	for at := skipSpace(v.text, 1); v.text[at] == '"'; {
+		end := skipString(v.text, at)
+		found := unquote(v.text[at:end]) == name
+		at = skipSpace(v.text, skipSpace(v.text, end)+1) // the colon
+		end = skipValue(v.text, at)
+		if found {
+			return valueOf(v.text[at:end])
+		}
+		if at = skipSpace(v.text, end); v.text[at] == ',' {
+			at = skipSpace(v.text, at+1)
+		}
+	}
+	return Value{}
+}
+
+func valueOf(text string) Value {
+	switch text[0] {
+	case '{':
+		return Value{text, kindObject}
+	case '[':
+		return Value{text, kindArray}
+	case '"':
+		return Value{text, kindString}
+	case 't', 'f':
+		return Value{text, kindBool}
+	case 'n':
+		return Value{text, kindNull}
+	default:
+		return Value{text, kindNumber}
+	}
+}
+
+// The functions below find the end of what the scanner has checked before, so that they need not look for mistakes.
+
+func skipSpace(text string, at int) int {
+	for text[at] == ' ' || text[at] == '\t' || text[at] == '\n' || text[at] == '\r' {
+		at++
+	}
+	return at
+}
+
+func skipString(text string, at int) int {
+	for at++; text[at] != '"'; at++ {
+		if text[at] == '\\' {
+			at++
+		}
+	}
+	return at + 1
+}
+
+func skipValue(text string, at int) int {
+	for depth := 0; ; {
+		switch c := text[at]; {
+		case c == '"':
+			at = skipString(text, at)
+		case c == '{' || c == '[':
+			depth++
+			at++
+			continue
+		case c == '}' || c == ']':
+			depth--
+			at++
+		case depth == 0:
+			end := strings.IndexAny(text[at:], ",]} \t\r\n")
+			if end < 0 {
+				return len(text)
+			}
+			return at + end
+		default:
+			at++
+			continue
+		}
+		if depth == 0 {
+			return at
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package policy
+
+import "slices"
+
+// Warnings are what is not wrong with the policy but may surprise: a deny rule that compares a claim lets pass every token
+// that does not have the claim. The remedy is a further deny rule about the same claim, with exists: false; who means it so
+// says exists: true. Warnings have the
+// form of mistakes; they refuse nothing.
+func (m Method) Warnings() []*Mistake {
+	var warnings []*Mistake
+	for _, auth := range []Auth{m.Auth, m.Trial} {
+		for _, rule := range auth.Deny {
+			for _, c := range rule.conditions() {
+				if c.claim.Exists == nil && !auth.deniesWithout(c) {
+					warnings = append(warnings, &Mistake{
+						Source: rule.Source, Subject: m.Name, Field: "auth.deny",
+						Problem: "rule " + quote(rule.Name) + " lets pass every token without " + c.String() +
+							"; if that is not meant, add a deny rule about it with exists: false",
+					})
+				}
+			}
+		}
+	}
+	return warnings
+}
+
+// about is a condition on a claim of the caller or of the user.
+type about struct {
+	user  bool
+	claim Claim
+}
+
+func (a about) String() string {
+	path := "claim " + Claim{Path: a.claim.Path}.String()
+	if a.user {
+		return "user " + path
+	}
+	return path
+}
+
+func (r Rule) conditions() []about {
+	var all []about
+	for _, c := range r.Claims {
+		all = append(all, about{false, c})
+	}
+	if r.User != nil {
+		for _, c := range r.User.Claims {
+			all = append(all, about{true, c})
+		}
+	}
+	return all
+}
+
+// asksForNone tells whether the condition holds where there is no such claim.
+func (c Claim) asksForNone() bool { return c.Exists != nil && !*c.Exists }
+
+// deniesWithout tells whether a further rule denies every token without the claim: one that asks for nothing else.
+func (a Auth) deniesWithout(c about) bool {
+	return slices.ContainsFunc(a.Deny, func(rule Rule) bool {
+		bare := len(rule.Peers)+len(rule.Audiences)+len(rule.Scopes)+len(rule.Predicates) == 0 && (rule.User != nil) == c.user &&
+			(rule.User == nil || len(rule.User.Issuers)+len(rule.User.Subjects)+len(rule.User.Scopes) == 0)
+		conditions := rule.conditions()
+		return bare && len(conditions) == 1 && conditions[0].user == c.user && conditions[0].claim.asksForNone() &&
+			slices.Equal(conditions[0].claim.Path, c.claim.Path)
+	})
+}
