@@ -16,16 +16,16 @@ type budgets struct {
 }
 
 // join makes a retrier for target. The first one owns the budget, and is made with what only the owner needs.
-func (b *budgets) join(target string, make func(...retry.Option) *retry.Retrier, owners ...retry.Option) *retry.Retrier {
+func (b *budgets) join(target string, of func(...retry.Option) *retry.Retrier, owners ...retry.Option) *retry.Retrier {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if owner := b.owners[target]; owner != nil {
-		return make(retry.WithBudgetOf(owner))
+		return of(retry.WithBudgetOf(owner))
 	}
 	if b.owners == nil {
 		b.owners = map[string]*retry.Retrier{}
 	}
-	owner := make(owners...)
+	owner := of(owners...)
 	b.owners[target] = owner
 	return owner
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -68,12 +69,10 @@ func TestScenario26RepublishedAddressesDoNotRefillTheBudget(t *testing.T) {
 		listener := bufconn.Listen(1 << 16)
 		server, out := grpc.NewServer(), new(outage)
 		paymentsv1.RegisterPaymentsServiceServer(server, out)
-		served := make(chan error)
-		go func() { served <- server.Serve(listener) }()
-		defer func() {
-			server.Stop()
-			<-served
-		}()
+		var serving sync.WaitGroup
+		serving.Go(func() { _ = server.Serve(listener) }) // Stop makes it return
+		defer serving.Wait()
+		defer server.Stop()
 
 		engine := mem.New()
 		registrar := engine.Driver()

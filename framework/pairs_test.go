@@ -40,7 +40,9 @@ func TestScenario38ASpanForEachAttempt(t *testing.T) {
 				mu.Unlock()
 				return handler(ctx, req)
 			},
-			func(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error { return handler(srv, ss) })
+			func(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+				return handler(srv, ss)
+			})
 		paymentsv1.RegisterPaymentsServiceServer(n.Server(n.App("payments"), see, faults.Option()), &bank{})
 		n.Start()
 		spans := tracetest.NewSpanRecorder()

@@ -43,7 +43,7 @@ func (o *outlet) NewSubConn(addresses []resolver.Address, opts balancer.NewSubCo
 		}
 	}
 	var err error
-	if e.SubConn, err = o.ClientConn.NewSubConn(addresses, opts); err != nil {
+	if e.SubConn, err = o.ClientConn.NewSubConn(addresses, opts); err != nil { //nolint:staticcheck // the warning is about several addresses, which come from the child
 		return nil, err
 	}
 	return e, nil

@@ -88,7 +88,7 @@ func (p *picker) better(info balancer.PickInfo, picked balancer.PickResult, e *e
 		case n == least:
 			equals++
 		}
-		if n == least && rand.IntN(equals) == 0 {
+		if n == least && rand.IntN(equals) == 0 { //nolint:gosec // it spreads load and keeps no secret
 			picked, next, e = next, picked, other
 		}
 		if next.Done != nil { // a policy that counts calls must not count this one for ever

@@ -56,7 +56,7 @@ func failureOf(resp *http.Response) error {
 func retryAfter(header http.Header, now time.Time) rpcerr.Pushback {
 	value := header.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return rpcerr.Pushback{Said: true, Wait: time.Duration(seconds) * time.Second} //nolint:gosec // 31 bits
+		return rpcerr.Pushback{Said: true, Wait: time.Duration(seconds) * time.Second}
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return rpcerr.Pushback{Said: true, Wait: max(at.Sub(now), 0)}

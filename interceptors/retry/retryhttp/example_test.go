@@ -1,6 +1,7 @@
 package retryhttp_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"time"
@@ -24,7 +25,12 @@ func Example() {
 	defer transport.Close()
 	client := &http.Client{Transport: transport}
 
-	resp, err := client.Get("http://rates.example/eur")
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://rates.example/eur", http.NoBody)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -206,7 +206,7 @@ func TestBodyThatCannotBeReplayed(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp, err := client.Do(req)
-	if err != nil || resp.StatusCode != 503 || w.sent.Load() != 1 {
+	if err != nil || resp.StatusCode != http.StatusServiceUnavailable || w.sent.Load() != 1 {
 		t.Fatalf("Do = %v, %v after %d attempts; want 503 after one", resp, err, w.sent.Load())
 	}
 	if err := resp.Body.Close(); err != nil {
@@ -277,7 +277,7 @@ func TestBudgetOfEachHost(t *testing.T) {
 }
 
 func TestTransportThatCannotBe(t *testing.T) {
-	for want, make := range map[string]func() (*retryhttp.Transport, error){
+	for want, transport := range map[string]func() (*retryhttp.Transport, error){
 		"each request decides": func() (*retryhttp.Transport, error) {
 			return retryhttp.New(nil, retry.OperationPolicy{Idempotency: policy.Idempotent})
 		},
@@ -288,7 +288,7 @@ func TestTransportThatCannotBe(t *testing.T) {
 			return retryhttp.New(nil, retry.OperationPolicy{}, retry.WithBudget(retry.Budget{Ratio: 2, Max: 1}))
 		},
 	} {
-		if _, err := make(); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := transport(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("New = %v, want a word on %q", err, want)
 		}
 	}
