@@ -3,13 +3,11 @@ package grpcbalancer_test
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/balancer"
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
@@ -26,49 +24,11 @@ func send(t *testing.T, cc *grpc.ClientConn, number int, tried ...string) (attem
 	return this.Choice(), err
 }
 
-// counting is round_robin, and counts how often it is asked.
-type counting struct {
-	name  string
-	picks atomic.Int64
-	ended atomic.Int64
-}
-
-func (c *counting) Name() string { return c.name }
-
-func (c *counting) Build(cc balancer.ClientConn, opts balancer.BuildOptions) balancer.Balancer {
-	return balancer.Get("round_robin").Build(countingChannel{cc, c}, opts)
-}
-
-type countingChannel struct {
-	balancer.ClientConn
-	counts *counting
-}
-
-func (c countingChannel) UpdateState(s balancer.State) {
-	s.Picker = countingPicker{s.Picker, c.counts}
-	c.ClientConn.UpdateState(s)
-}
-
-type countingPicker struct {
-	balancer.Picker
-	counts *counting
-}
-
-func (p countingPicker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
-	picked, err := p.Picker.Pick(info)
-	if err == nil {
-		p.counts.picks.Add(1)
-		picked.Done = func(balancer.DoneInfo) { p.counts.ended.Add(1) }
-	}
-	return picked, err
-}
-
 // A further attempt lands elsewhere every time, and when there is nothing else left it lands anywhere, after five more
 // picks at most.
 func TestScenario33And34FurtherAttemptsGoElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		child := &counting{name: "counting_33"}
-		balancer.Register(child)
+		child := countingPolicy(t, "counting")
 		cc, r := serve(t).channel(t, configOf(t, child.name))
 		r.UpdateState(endpoints("one", "two", "three"))
 		spread(t, cc)
@@ -106,8 +66,7 @@ func TestScenario33And34FurtherAttemptsGoElsewhere(t *testing.T) {
 
 func TestConsistentHashingIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		child := &counting{name: "ring_hash_counting"}
-		balancer.Register(child)
+		child := countingPolicy(t, "ring_hash_counting")
 		cc, r := serve(t).channel(t, configOf(t, child.name))
 		r.UpdateState(endpoints("one", "two", "three"))
 		spread(t, cc)

@@ -1,0 +1,59 @@
+package grpcbalancer_test
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"google.golang.org/grpc/balancer"
+)
+
+func init() {
+	balancer.Register(&counting{name: "counting"})
+	balancer.Register(&counting{name: "ring_hash_counting"})
+}
+
+func countingPolicy(t *testing.T, name string) *counting {
+	t.Helper()
+	c, ok := balancer.Get(name).(*counting)
+	if !ok {
+		t.Fatalf("nobody registered %s", name)
+	}
+	return c
+}
+
+// counting is round_robin, and counts how often it is asked.
+type counting struct {
+	name  string
+	picks atomic.Int64
+	ended atomic.Int64
+}
+
+func (c *counting) Name() string { return c.name }
+
+func (c *counting) Build(cc balancer.ClientConn, opts balancer.BuildOptions) balancer.Balancer {
+	return balancer.Get("round_robin").Build(countingChannel{cc, c}, opts)
+}
+
+type countingChannel struct {
+	balancer.ClientConn
+	counts *counting
+}
+
+func (c countingChannel) UpdateState(s balancer.State) {
+	s.Picker = countingPicker{s.Picker, c.counts}
+	c.ClientConn.UpdateState(s)
+}
+
+type countingPicker struct {
+	balancer.Picker
+	counts *counting
+}
+
+func (p countingPicker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
+	picked, err := p.Picker.Pick(info)
+	if err == nil {
+		p.counts.picks.Add(1)
+		picked.Done = func(balancer.DoneInfo) { p.counts.ended.Add(1) }
+	}
+	return picked, err
+}
