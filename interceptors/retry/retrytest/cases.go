@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -23,7 +24,9 @@ const ms = time.Millisecond
 
 // Cases are the promises of a retrier.
 func Cases() []Case {
-	return slices.Concat(timeCases(), serversWord(), safetyCases(), loadCases(), callerCases())
+	cases := slices.Concat(timeCases(), serversWord(), safetyCases(), loadCases(), callerCases())
+	slices.SortFunc(cases, func(a, b Case) int { return strings.Compare(a.Name, b.Name) })
+	return cases
 }
 
 func plain(attempts int) Terms {
@@ -130,7 +133,6 @@ func serversWord() []Case {
 			return errors.Join(is(err, codes.Unavailable), s.saw(1), s.took(0, 0))
 		}})
 	}
-	slices.SortFunc(cases, func(a, b Case) int { return slices.Compare([]byte(a.Name), []byte(b.Name)) })
 	return cases
 }
 
