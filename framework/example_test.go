@@ -11,6 +11,7 @@ import (
 	"github.com/parley-rpc/parley/framework"
 	ordersv1 "github.com/parley-rpc/parley/gen/shop/orders/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
+	"github.com/parley-rpc/parley/interceptors/retry"
 )
 
 type orders struct {
@@ -49,6 +50,23 @@ func ExampleApp_Check() {
 	// this App has no identity; set identity.trust_dir (PARLEY_IDENTITY_TRUST_DIR) to the directory with the services' public keys and identity.key_file to the private key, or pass WithIdentity; for a first try on one machine WithInsecureDev runs without
 	// Server("8443"): the address is not host:port: address 8443: missing port in address
 	// Client("payments"): there is no discovery to find it in; configure discovery.driver, or its address with clients.payments.target or WithTarget
+}
+
+// A service runs each idempotency key once.
+func ExampleWithDedupe() {
+	app := framework.New("payments", framework.WithDedupe())
+	defer app.Close()
+	fmt.Println(framework.WithDedupe())
+	// Output: WithDedupe()
+}
+
+// A client states that the service deduplicates a method, which may then be retried.
+func ExampleWithRetry() {
+	app := framework.New("orders", framework.WithInsecureDev())
+	defer app.Close()
+	client := app.Client("payments", framework.WithRetry(retry.WithKeyedMethods("/shop.payments.v1.PaymentsService/Charge")))
+	fmt.Println(client != nil)
+	// Output: true
 }
 
 // Describe shows what an App is made of.
