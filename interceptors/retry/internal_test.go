@@ -3,6 +3,7 @@ package retry
 import (
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -159,6 +160,70 @@ func TestUndescribedMethodsShareOneEstimate(t *testing.T) {
 		if err != nil || m.latency != &r.undescribed {
 			t.Errorf("%s has its own estimate (%v)", name, err)
 		}
+	}
+}
+
+// Names that come from outside fill no memory, however much is kept for each method.
+func TestBogusMethodNamesFillNoMemory(t *testing.T) {
+	r := New(WithAdaptiveTimeout(), WithBreaker(DefaultBreaker()))
+	defer r.Close()
+	var shared *facts
+	for i := range 1000 {
+		m, err := r.method("/bogus.Service" + strconv.Itoa(i) + "/Method")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.succeeded(time.Millisecond)
+		if shared == nil {
+			shared = m.facts
+		}
+		if m.facts != shared || m.latency != &r.undescribed {
+			t.Fatalf("%s has facts or an estimate of its own", m.name)
+		}
+	}
+	kept := 0
+	count := func(any, any) bool {
+		kept++
+		return true
+	}
+	r.latencies.Range(count)
+	r.facts.Range(count)
+	if kept != 1 {
+		t.Errorf("1000 names keep %d entries, want the shared one", kept)
+	}
+}
+
+// What a call reads and writes of the estimates are single words: no memory is taken, and nobody waits for another.
+func TestEstimatesOnTheHotPath(t *testing.T) {
+	const name = "/shop.payments.v1.PaymentsService/Refund"
+	r := New(WithAdaptiveTimeout())
+	defer r.Close()
+	m, err := r.method(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 10_000 {
+				m.succeeded(time.Millisecond + time.Duration(rand.IntN(1000)))
+				m.facts.p99.value()
+				_ = m.typical()
+			}
+		})
+	}
+	all.Wait()
+	p99, ok := m.facts.p99.value()
+	if typical := m.latency.median(); !ok || p99 < time.Millisecond || p99 > 2*time.Millisecond || typical < time.Millisecond || typical > 2*time.Millisecond {
+		t.Errorf("of attempts of 1ms the median is %v and p99 %v (%v)", typical, p99, ok)
+	}
+	if n := testing.AllocsPerRun(1000, func() {
+		m, _ := r.method(name)
+		m.succeeded(time.Millisecond)
+		_ = m.typical()
+		m.facts.p99.value()
+	}); n != 0 {
+		t.Errorf("%v allocations for each call, want none", n)
 	}
 }
 
