@@ -14,7 +14,7 @@
 // The order of the interceptors is fixed. Read outside in:
 //
 //	client: call span > [Call] > deadline, retry > attempt span > [Attempt] > auth > wire
-//	server: span > recovery > authenticate, authorize > deadline > hop guard > chain guard > [Handler] > handler
+//	server: span > recovery > authenticate, authorize > deadline > hop guard > chain guard > dedupe > [Handler] > handler
 //
 // What stands in brackets is yours, placed with [WithCall], [WithAttempt] and [WithHandler], always for unary calls and
 // streams together. Nothing of yours can run before a caller has been authenticated.

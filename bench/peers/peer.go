@@ -40,7 +40,7 @@ func Native(terms retrytest.Terms) ([]grpc.DialOption, func()) {
 // Middleware is go-grpc-middleware v2, with its default codes and its bounded jitter.
 func Middleware(terms retrytest.Terms) ([]grpc.DialOption, func()) {
 	options := []mw.CallOption{
-		mw.WithMax(uint(terms.MaxAttempts)), //nolint:gosec // small
+		mw.WithMax(uint(terms.MaxAttempts)),
 		mw.WithBackoff(mw.BackoffExponentialWithJitterBounded(terms.Backoff, 0.5, terms.MaxBackoff)),
 	}
 	if terms.PerAttempt > 0 {

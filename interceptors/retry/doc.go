@@ -43,7 +43,8 @@
 //
 // Retries cost tokens that successes earn (see [Budget]). While a service fails altogether, a retrier sends it hardly
 // more than the first attempts. There is one budget for each Retrier, so make one Retrier for each called service and
-// keep it: it outlives connections and address updates.
+// keep it: it outlives connections and address updates. [WithBudgetOf] lets several share one, [WithMeterProvider] shows
+// it.
 //
 // # Hedging
 //

@@ -113,9 +113,10 @@ func (c *call) run(ctx context.Context, now time.Time) error {
 
 // failed makes the error of the call.
 func (c *call) failed(f *failure, stop StopReason) error {
-	c.retrier.budget.suppress(stop)
 	st := f.status
-	if c.over {
+	if !c.over {
+		c.retrier.budget.suppress(stop)
+	} else {
 		st = endStatus(stop, c.attempts, c.limit, c.last)
 	}
 	return &Error{Attempts: c.attempts, Reason: stop, Last: c.last, Endpoints: c.endpoints, status: st, foreign: c.classify != nil && !c.over}

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // ours makes a Retrier as the terms say.
 func ours(terms retrytest.Terms, opts ...retry.Option) *retry.Retrier {
 	p := &policyv1.Policy{Retry: &policyv1.Retry{
-		MaxAttempts:    new(uint32(terms.MaxAttempts)), //nolint:gosec // small
+		MaxAttempts:    new(uint32(terms.MaxAttempts)),
 		InitialBackoff: durationpb.New(terms.Backoff),
 		MaxBackoff:     durationpb.New(terms.MaxBackoff),
 	}}

@@ -157,12 +157,6 @@ func (s *scene) took(least, most time.Duration) error {
 	return nil
 }
 
-// gap is the time between the first two attempts.
-func (s *scene) gap() time.Duration {
-	a := s.attempts()
-	return a[1].at.Sub(a[0].at)
-}
-
 // is tells whether an error has the code.
 func is(err error, want codes.Code) error {
 	if got := status.Code(err); got != want {
