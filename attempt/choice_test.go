@@ -1,0 +1,56 @@
+package attempt_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/parley-rpc/parley/attempt"
+)
+
+func TestChoice(t *testing.T) {
+	_, a := attempt.NewContext(t.Context(), 1, false, nil)
+	if got := a.Choice(); got != (attempt.Choice{}) {
+		t.Errorf("before a choice: %+v", got)
+	}
+	var first, second []attempt.Choice
+	a.OnChoice(func(c attempt.Choice) { first = append(first, c) })
+	a.OnChoice(func(c attempt.Choice) { second = append(second, c) })
+	one, two := attempt.Choice{Endpoint: "10.0.0.1:443"}, attempt.Choice{Endpoint: "10.0.0.2:443", Alone: true}
+	a.Choose(&one)
+	a.Choose(&two) // gRPC sends an attempt again that never left
+	if got := a.Choice(); got != two {
+		t.Errorf("the choice is %+v, want the last one", got)
+	}
+	for _, heard := range [][]attempt.Choice{first, second} {
+		if !slices.Equal(heard, []attempt.Choice{one, two}) {
+			t.Errorf("heard of %+v, want both", heard)
+		}
+	}
+}
+
+func TestRenewal(t *testing.T) {
+	_, a := attempt.NewContext(t.Context(), 1, false, nil)
+	if !a.Renewable() || a.Renewed() {
+		t.Error("a first attempt is renewable, and not renewed")
+	}
+	a.Renew()
+	if !a.Renewed() {
+		t.Error("Renew was forgotten")
+	}
+	_, b := attempt.NewContext(t.Context(), 2, false, nil)
+	b.AfterRenewal()
+	if b.Renewable() {
+		t.Error("an attempt after a renewal is renewable")
+	}
+}
+
+// Calls that nobody retries have no attempt, and nobody who writes to it has to ask.
+func TestNoAttempt(t *testing.T) {
+	var none *attempt.Attempt
+	none.Choose(&attempt.Choice{Endpoint: "x"})
+	none.OnChoice(func(attempt.Choice) { t.Error("a choice of no attempt") })
+	none.Renew()
+	if none.Choice() != (attempt.Choice{}) || none.Renewable() || none.Renewed() {
+		t.Error("no attempt knows something")
+	}
+}
