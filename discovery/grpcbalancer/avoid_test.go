@@ -217,3 +217,38 @@ func TestChoiceIsKnownWhileTheAttemptIsOut(t *testing.T) {
 		})
 	}
 }
+
+// Whether there is another endpoint follows the addresses, the connections and the policy.
+func TestAloneFollowsTheEndpoints(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t)
+		cc, r := s.channel(t, configOf(t, "round_robin"))
+		alone := func(want bool, after string) {
+			t.Helper()
+			synctest.Wait()
+			time.Sleep(time.Minute) // for connections that were refused
+			if choice, err := send(t, cc, 1); err != nil || choice.Alone != want {
+				t.Errorf("after %s: %+v (%v), want alone to be %v", after, choice, err, want)
+			}
+		}
+		change := func(child string) {
+			state := endpoints("one", "two")
+			state.ServiceConfig = r.CC().ParseServiceConfig(configOf(t, child))
+			r.UpdateState(state)
+		}
+		r.UpdateState(endpoints("one", "two"))
+		alone(false, "two endpoints")
+		r.UpdateState(endpoints("one"))
+		alone(true, "one has left")
+		r.UpdateState(endpoints("one", "two", "three"))
+		alone(false, "three endpoints")
+		change("pick_first")
+		alone(true, "a change to pick_first")
+		change("round_robin")
+		alone(false, "a change to round_robin")
+		s.health["two"].SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING)
+		alone(true, "one is unwell")
+		s.health["two"].SetServingStatus("", healthpb.HealthCheckResponse_SERVING)
+		alone(false, "it is well again")
+	})
+}
