@@ -38,8 +38,6 @@ const (
 	TokenSourceUnavailable Reason = "TOKEN_SOURCE_UNAVAILABLE"
 	// The keys to check a credential with cannot be had now. UNAVAILABLE.
 	KeysUnavailable Reason = "KEYS_UNAVAILABLE"
-	// No token to call with can be had now. UNAVAILABLE, decided by the client.
-	TokenSourceUnavailable Reason = "TOKEN_SOURCE_UNAVAILABLE"
 	// Too many credentials wait to be checked. RESOURCE_EXHAUSTED.
 	AuthOverloaded Reason = "AUTH_OVERLOADED"
 	// The caller is known and may not do this. PERMISSION_DENIED.
