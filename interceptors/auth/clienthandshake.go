@@ -165,7 +165,10 @@ func (c *Channel) greet(ctx context.Context, keys *core, conn *tls.Conn, bound b
 	clientHello, err := keys.hello(ctx, c.identity.self, proof{
 		typ: clientProofType, binding: bound.client, audience: server.id, helloHash: hashOf(serverHello),
 	}, nil)
-	if err != nil {
+	switch {
+	case errors.Is(err, errOwnTokenExpired):
+		return server, refuse(rpcerr.TokenSourceUnavailable, err)
+	case err != nil:
 		return server, refuse(rpcerr.ConfigurationInvalid, err)
 	}
 	if err := writeFrame(conn, frameClientHello, clientHello); err != nil {

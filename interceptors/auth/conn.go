@@ -8,24 +8,36 @@ import (
 // conn is what a handshake returns to gRPC: the TLS connection, held to its credential.
 type conn struct {
 	net.Conn
-	link    *link    // nil on plain HTTP/2
+	link    *link // nil on plain HTTP/2
+	parting *farewell
 	preface *preface // touched by the reading goroutine only
 	opened  func()   // called once, when the HTTP/2 preface is complete or the connection is closed
 	closed  func()   // called when the connection is closed, unless it is nil
 }
 
 func newConn(tlsConn net.Conn, l *link, p preface, opened func()) *conn {
-	return &conn{Conn: tlsConn, link: l, preface: &p, opened: sync.OnceFunc(opened)}
+	c := &conn{Conn: tlsConn, link: l, preface: &p, opened: sync.OnceFunc(opened)}
+	if l != nil {
+		c.parting = l.farewell()
+	}
+	return c
 }
 
 // Read reads, and notices the end of the HTTP/2 preface.
 func (c *conn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
+	n, err := c.read(b)
 	if c.preface != nil && c.preface.skip(b[:n]) {
 		c.preface = nil
 		c.opened()
 	}
 	return n, err
+}
+
+func (c *conn) read(b []byte) (int, error) {
+	if c.parting != nil {
+		return c.parting.read(c.Conn, b, c.preface == nil)
+	}
+	return c.Conn.Read(b)
 }
 
 // Write writes nothing once the credential has ended, whoever was about to close the connection for it.

@@ -20,6 +20,16 @@ func (d directory) await(ctx context.Context, kid string) (ID, *jose.PublicKey, 
 	return keyOf(d.dir.Await(ctx, kid))
 }
 
+func (d directory) vouch(ctx context.Context, identityToken, kid string, _ turnstile) (bond, error) {
+	if identityToken != "" {
+		return bond{}, errors.New("an identity token, where trust rests on a directory")
+	}
+	b := bond{trust: d, generation: d.generation()}
+	var err error
+	b.id, b.key, err = d.await(ctx, kid)
+	return b, err
+}
+
 func keyOf(entry trustdir.Entry, err error) (ID, *jose.PublicKey, error) {
 	if err != nil {
 		if errors.Is(err, trustdir.ErrUnavailable) {
@@ -60,8 +70,11 @@ func validID(s string) error {
 	return err
 }
 
-// open reads the key and the directory.
+// open reads what the identity needs from outside of the process, and begins to keep it fresh.
 func (i *Identity) open() (*core, error) {
+	if i.issued != nil {
+		return i.openIssued()
+	}
 	dir := i.openDirectory()
 	key, keyErr := i.openKey(dir)
 	if err := errors.Join(keyErr, dir.Check()); err != nil {
@@ -79,9 +92,9 @@ func (i *Identity) open() (*core, error) {
 // openKey loads the private key. With enrolment it makes and publishes it first.
 func (i *Identity) openKey(dir *trustdir.Directory) (*jose.PrivateKey, error) {
 	if !i.config.enroll {
-		return trustdir.LoadKey(i.config.keyFile)
+		return i.loadKey()
 	}
-	key, err := trustdir.LoadOrCreateKey(i.config.keyFile, i.config.algorithm)
+	key, err := i.loadOrCreateKey()
 	if err != nil {
 		return nil, err
 	}
@@ -96,21 +109,22 @@ func (i *Identity) checkOwnKey(c *core) error {
 	case err != nil:
 		return fmt.Errorf("auth: %s does not vouch for key %s of %s: %w; publish it there with auth.Enroll, or start the service WithEnroll", i.dir, kid, i.self, err)
 	case owner != i.self:
-		return fmt.Errorf("auth: the key in %s belongs to %s and not to %s; give each workload a key of its own", i.config.keyFile, owner, i.self)
+		return fmt.Errorf("auth: the key in %s belongs to %s and not to %s; give each workload a key of its own", i.keyPlace(), owner, i.self)
 	}
 	return nil
 }
 
 // Enroll makes the key of the workload id, if there is none, and publishes it in the trust directory dir, which it makes if
 // it is missing. It is for the operator, and for programs that set up others before they start; a service that does it for
-// itself uses [WithEnroll]. Of the options only [WithKeyFile], [WithES256] and [WithLogger] play a part. To enroll a
+// itself uses [WithEnroll]. Of the options only [WithKeyFile], [WithSigner],
+// [WithES256] and [WithLogger] play a part. To enroll a
 // workload again is no error.
 func Enroll(dir string, id ID, opts ...Option) error {
 	i := TrustDir(dir, id, opts...)
 	if i.flaw != nil {
 		return i.flaw
 	}
-	key, err := trustdir.LoadOrCreateKey(i.config.keyFile, i.config.algorithm)
+	key, err := i.loadOrCreateKey()
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,12 @@
 // token of type at+jwt that they signed with their own key. A server accepts them only where it was given a TLS
 // certificate, see [WithBearer].
 //
+// # Issuers
+//
+// In the place of a trust directory an issuer may vouch for workloads, see [Issued]: it signs for each an identity token that
+// says which key is its own. Its keys are a [KeySet], which is kept fresh from a file, a URL or an OpenID provider without any
+// call waiting for it. Tokens to call others with come from a [TokenSource]; [KeepTokens] renews them ahead of time.
+//
 // # Who may call
 //
 // A server asks the [policy.Table] for each method. A method without a decision is refused, and [Gate.Resolve] names all

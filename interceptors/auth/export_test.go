@@ -119,3 +119,6 @@ func Allows(ctx context.Context, g *Gate, call *Call) bool {
 	d, err := g.view.Get(call.Method)
 	return err == nil && d.force.rule(ctx, call, nil).allows()
 }
+
+// SetRandom makes every jitter of a token keeper be drawn with this number.
+func SetRandom(c *TokenKeeper, random float64) { c.random = func() float64 { return random } }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/internal/jose"
 )
 
 const fipsChild = "PARLEY_TEST_FIPS_CHILD"
@@ -47,6 +48,34 @@ func TestFIPS(t *testing.T) {
 			if err := quote(withBearer(t.Context(), token), foreigner(t, w, payments{})); err != nil {
 				t.Errorf("bearer token: %v", err)
 			}
+			issuedUnderFIPS(t, map[string]jose.Algorithm{"Ed25519": jose.EdDSA, "ES256": jose.ES256}[name])
 		})
+	}
+}
+
+// issuedUnderFIPS lets two workloads prove themselves by an issuer, one of them with a key that stays with a signer.
+func issuedUnderFIPS(t *testing.T, alg jose.Algorithm) {
+	t.Helper()
+	l := newLogin(t)
+	l.publish(newKey(t, alg))
+	payment := l.identity("payments", l.hire("payments", newKey(t, alg), time.Hour), l.keys())
+	ready(t, payment)
+	files := l.hire("orders", newKey(t, alg), time.Hour)
+	signer := newSigner(t)
+	kept, err := jose.NewPrivateKey(signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, files.token, l.witness("spiffe://shop.example/orders", kept, time.Hour))
+	orders := l.identity("orders", files, l.keys(), auth.WithSigner(signer))
+	ready(t, orders)
+	s := serve(t, payments{}, payment.ServerOptions(nil)...)
+	if err := quote(t.Context(), dial(t, s.dialer, orders.DialOptions(payment.ID())...)); err != nil {
+		t.Errorf("issued identities: %v", err)
+	}
+	assertion := auth.TokensFromIssuer(issuerName, tokenEndpoint, orders,
+		auth.WithRoundTripper(&counter{t: t, answer: says(200, `{"access_token":"a","token_type":"Bearer","expires_in":600}`)}))
+	if _, err := assertion.Token(t.Context(), payment.ID()); err != nil {
+		t.Errorf("client credentials: %v", err)
 	}
 }

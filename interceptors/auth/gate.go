@@ -34,6 +34,7 @@ type Gate struct {
 	transactions *verifier
 	refusals     metric.Int64Counter
 	tls          func() (*tls.Config, error)
+	stops        []func()
 }
 
 func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
@@ -51,7 +52,24 @@ func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
 	g.waiting.room = g.config.handshakes
 	g.tls = sync.OnceValues(g.makeTLS)
 	g.flaw = g.checkOptions()
+	g.watchIssuers()
 	return g
+}
+
+// watchIssuers lets a change of an issuer's keys end what rests on them at once.
+func (g *Gate) watchIssuers() {
+	for _, issuer := range g.config.issuers {
+		if issuer.Keys != nil {
+			g.stops = append(g.stops, issuer.Keys.listen(func(uint64) { g.identity.endUntrusted() }))
+		}
+	}
+}
+
+func (g *Gate) close() {
+	g.view.Close()
+	for _, stop := range g.stops {
+		stop()
+	}
 }
 
 func (g *Gate) checkOptions() error {

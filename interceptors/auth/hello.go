@@ -8,7 +8,7 @@ import (
 
 // hello is the body of a hello frame, taken apart. Nothing in it is proven.
 type hello struct {
-	token string // workload identity token; empty with a trust directory
+	token string // workload identity token; empty when trust rests on a directory
 	proof string
 }
 

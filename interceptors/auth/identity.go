@@ -19,11 +19,15 @@ import (
 )
 
 // Identity is one workload: its ID, its key, and the trust that says which key belongs to whom. It yields what clients and
-// servers need, and is safe for concurrent use. Make one with [TrustDir], and [Identity.Close] it when its clients and
-// servers are gone.
+// servers need, and is safe for concurrent use. Make one with [TrustDir] or [Issued], and [Identity.Close] it when its clients
+// and servers are gone.
+//
+// A key file that is replaced is noticed within 2 seconds. Once it is vouched for, the new key makes all proofs and tokens from
+// then on; until then, and when the file makes no sense, the old key stays in use and the log says why.
 type Identity struct {
 	self    ID
 	dir     string
+	issued  *issued // nil with a trust directory
 	options []string
 	config  config
 	log     *slog.Logger
@@ -42,12 +46,15 @@ type Identity struct {
 	failure  error // of the last Check that nobody asked for
 	failedAt time.Time
 	gates    []*Gate
+	renewal  *renewal
 }
 
 // core is what an Identity needs from outside of the process.
 type core struct {
-	key   *jose.PrivateKey
-	trust anchor
+	key     *jose.PrivateKey
+	token   string    // workload identity token; empty with a trust directory
+	expires time.Time // of the token; zero without one
+	trust   anchor
 }
 
 // ErrClosed is what a closed [Identity] answers.
@@ -65,9 +72,18 @@ var ErrClosed = errors.New("auth: the Identity is closed")
 //
 // TrustDir does no I/O. [Identity.Check] does; without it the first connection does, and is refused if anything is wrong.
 func TrustDir(dir string, self ID, opts ...Option) *Identity {
+	i := newIdentity(self, opts)
+	i.dir = dir
+	if i.config.keyFile == "" {
+		i.config.keyFile = keyFile(dir, self)
+	}
+	i.flaw = i.checkArguments()
+	return i
+}
+
+func newIdentity(self ID, opts []Option) *Identity {
 	i := &Identity{
 		self:   self,
-		dir:    dir,
 		config: config{algorithm: jose.EdDSA, logger: slog.New(slog.DiscardHandler), connectionAge: maxConnectionAge},
 	}
 	for _, o := range opts {
@@ -78,10 +94,6 @@ func TrustDir(dir string, self ID, opts ...Option) *Identity {
 	}
 	i.audiences = []string{self.String()}
 	i.log = i.config.logger.With(slog.String("self", self.String()))
-	if i.config.keyFile == "" {
-		i.config.keyFile = keyFile(dir, self)
-	}
-	i.flaw = i.checkArguments()
 	return i
 }
 
@@ -94,9 +106,11 @@ func keyFile(dir string, id ID) string {
 func (i *Identity) checkArguments() error {
 	var errs []error
 	if i.self.IsZero() {
-		errs = append(errs, errors.New("auth: TrustDir: the identity has no ID; make one with ParseID or TrustDomain.ID"))
+		errs = append(errs, fmt.Errorf("auth: %s: the identity has no ID; make one with ParseID or TrustDomain.ID", i.maker()))
 	}
-	if i.dir == "" {
+	if i.issued != nil {
+		errs = append(errs, i.checkIssued()...)
+	} else if i.dir == "" {
 		errs = append(errs, errors.New("auth: TrustDir: no directory is named; name the one that holds the trusted keys"))
 	}
 	if age := i.config.connectionAge; age < minConnectionAge || age > maxConnectionAge {
@@ -113,11 +127,22 @@ func (i *Identity) ID() ID { return i.self }
 
 // String names the identity with its options.
 func (i *Identity) String() string {
-	text := fmt.Sprintf("auth.TrustDir(%q, %s", i.dir, i.self)
+	text := fmt.Sprintf("auth.%s(%q, %s", i.maker(), i.dir, i.self)
+	if i.issued != nil {
+		text = fmt.Sprintf("auth.%s(%s, %v, %v", i.maker(), i.self, i.issued.tokens.source, i.issued.issuers)
+	}
 	for _, o := range i.options {
 		text += ", " + o
 	}
 	return text + ")"
+}
+
+// maker is the function that made the identity.
+func (i *Identity) maker() string {
+	if i.issued != nil {
+		return "Issued"
+	}
+	return "TrustDir"
 }
 
 // Check reads the key and the trust directory, starts to watch the directory, and returns every mistake, joined: wrong
@@ -147,6 +172,7 @@ func (i *Identity) load() error {
 		return err
 	}
 	i.ready.Store(c)
+	i.startRenewal()
 	return nil
 }
 
@@ -200,7 +226,7 @@ func (i *Identity) Server(t *policy.Table, opts ...ServerOption) *Gate {
 	defer i.mu.Unlock()
 	i.gates = append(i.gates, g)
 	if i.closed {
-		g.view.Close()
+		g.close()
 	}
 	return g
 }
@@ -223,13 +249,18 @@ func (i *Identity) Close() error {
 	gates := i.gates
 	c := i.ready.Load()
 	i.ready.Store(nil)
+	renewal := i.renewal
 	i.mu.Unlock()
+	renewal.stop()
 
 	for _, l := range i.links.close() {
 		l.cut("the close of the identity")
 	}
 	for _, g := range gates {
-		g.view.Close()
+		g.close()
+	}
+	if i.issued != nil {
+		i.issued.release()
 	}
 	if c == nil {
 		return nil
@@ -242,19 +273,23 @@ func (i *Identity) accepts(d TrustDomain) bool {
 	return !d.IsZero() && (d == i.self.TrustDomain() || slices.Contains(i.config.domains, d))
 }
 
-// trustChanged tells everything that lives on the trust that it is another one.
-func (i *Identity) trustChanged(generation uint64) {
-	if i.known.Swap(generation) == generation {
-		return
-	}
-	ended := 0
+// endUntrusted ends every connection and stream whose key is trusted no more. It returns how many.
+func (i *Identity) endUntrusted() (ended int) {
 	for _, l := range i.links.all() {
 		if !l.trusted() {
 			l.cut("the trust in its key")
 			ended++
 		}
 	}
-	i.auditTrust(generation, ended)
+	return ended
+}
+
+// trustChanged tells everything that lives on the trust that it is another one.
+func (i *Identity) trustChanged(generation uint64) {
+	if i.known.Swap(generation) == generation {
+		return
+	}
+	i.auditTrust(generation, i.endUntrusted())
 	for _, c := range i.channels.all() {
 		c.trustChanged()
 	}

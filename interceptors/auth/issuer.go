@@ -13,7 +13,7 @@ type Issuer struct {
 	// Name is what its tokens state as iss, byte for byte. Required, and unique within a server.
 	Name string
 	// Keys are the keys with which it signs. Required. A key counts for this issuer alone.
-	Keys KeySet
+	Keys *KeySet
 	// Types are the token types (the JOSE header's typ) that are accepted. Default: at+jwt (RFC 9068).
 	Types []string
 	// Audiences are those for whom a token may be meant; its aud must name one of them. Default: the server's own ID. An
@@ -45,14 +45,18 @@ type voucher struct {
 	maxLifetime  time.Duration
 	maxAudiences int
 	skew         time.Duration
+	flaw         error // of the key set
 }
 
 // voucher checks the issuer and gives it its defaults.
 func (is Issuer) voucher(self ID) (*voucher, error) {
 	v := &voucher{
-		name: is.Name, keys: is.Keys.source, subjects: slices.Clone(is.Subjects),
+		name: is.Name, subjects: slices.Clone(is.Subjects),
 		types: slices.Clone(is.Types), audiences: slices.Clone(is.Audiences), required: slices.Clone(is.RequiredClaims),
 		maxLifetime: is.MaxLifetime, maxAudiences: is.MaxAudiences, skew: is.ClockSkew,
+	}
+	if is.Keys != nil {
+		v.keys, v.flaw = is.Keys, is.Keys.flaw
 	}
 	if is.Types == nil {
 		v.types = []string{accessTokenType}
@@ -75,7 +79,7 @@ func (is Issuer) voucher(self ID) (*voucher, error) {
 	case v.skew < 0:
 		v.skew = 0
 	}
-	return v, v.mistakes()
+	return v, errors.Join(v.mistakes(), v.flaw)
 }
 
 func (v *voucher) mistakes() error {

@@ -1,9 +1,7 @@
 package auth
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -21,7 +19,7 @@ type link struct {
 	peer     Peer
 	raw      net.Conn // nil for a stream
 	term     term
-	trust    anchor
+	trust    lifeline
 	checked  atomic.Uint64 // the trust generation that the link was last compared with
 	over     atomic.Bool
 	ended    chan struct{} // closed when streams must end
@@ -34,23 +32,35 @@ type link struct {
 
 // holdConnection begins the link of a connection, which lives from now on until the connection is closed.
 func (i *Identity) holdConnection(c *core, role string, other proven, raw net.Conn) (*link, error) {
-	t := newTerm(time.Now(), i.config.connectionAge, min(streamLead, i.config.connectionAge/10))
+	now := time.Now()
+	age := i.config.connectionAge
+	for _, end := range []time.Time{c.expires, other.expires} {
+		if !end.IsZero() {
+			age = min(age, end.Sub(now.Round(0)))
+		}
+	}
+	if age <= 0 {
+		return nil, errExpired
+	}
+	t := newTerm(now, age, min(streamLead, age/10))
 	p := Peer{ID: other.id, Carrier: policy.CarrierConnection, KeyID: other.keyID, Expires: t.end, Audiences: i.audiences}
-	l := &link{identity: i, what: "connection", role: role, peer: p, raw: raw, term: t, trust: c.trust, ended: make(chan struct{})}
+	l := &link{identity: i, what: "connection", role: role, peer: p, raw: raw, term: t, trust: other.trust, ended: make(chan struct{})}
 	return l, l.begin(other.generation)
 }
 
 // holdStream begins the link of a stream that was opened with a token.
-func (i *Identity) holdStream(ctx context.Context, p *Peer) (*link, error) {
-	c, err := i.usable(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errKeysUnavailable, err)
-	}
+func (i *Identity) holdStream(token *verified) (*link, error) {
 	now := time.Now()
-	t := newTerm(now, p.Expires.Add(clockSkew).Sub(now), 0)
-	l := &link{identity: i, what: "stream", role: roleServer, peer: *p, term: t, trust: c.trust, ended: make(chan struct{})}
+	t := newTerm(now, token.expires.Add(token.by.skew).Sub(now), 0)
+	l := &link{identity: i, what: "stream", role: roleServer, peer: *token.peer, term: t, trust: voucherOf{token}, ended: make(chan struct{})}
 	return l, l.begin(never)
 }
+
+// voucherOf is the lifeline of whoever brought a token: the key of the issuer that has signed it, or the workload's own.
+type voucherOf struct{ token *verified }
+
+func (v voucherOf) holds(string, ID) bool { return v.token.by.holds(v.token) }
+func (v voucherOf) generation() uint64    { return v.token.by.generation() }
 
 // never is a generation that no trust has, so that it must be asked.
 const never = ^uint64(0)

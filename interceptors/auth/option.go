@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
@@ -26,6 +27,7 @@ type ServerOption interface {
 
 type config struct {
 	keyFile       string
+	signer        crypto.Signer
 	enroll        bool
 	algorithm     jose.Algorithm
 	logger        *slog.Logger
@@ -68,6 +70,12 @@ func WithKeyFile(path string) Option {
 	return option{fmt.Sprintf("auth.WithKeyFile(%q)", path), func(c *config) { c.keyFile = path }}
 }
 
+// WithSigner names what keeps the private key in the place of a file, such as a key service: an Ed25519 or P-256 key, safe for
+// concurrent use. It is asked for a signature in each handshake, so it should answer within a second.
+func WithSigner(s crypto.Signer) Option {
+	return option{"auth.WithSigner", func(c *config) { c.signer = s }}
+}
+
 // WithEnroll lets the workload make its key, if there is none, and publish it in the trust directory by itself. It works
 // only in a directory of mode 0700 that belongs to the same user, because whoever may write there may be any service.
 func WithEnroll() Option {
@@ -80,13 +88,29 @@ func WithES256() Option {
 	return option{"auth.WithES256()", func(c *config) { c.algorithm = jose.ES256 }}
 }
 
+// LoggerOption is an option of an [Identity] and of a [KeySet].
+type LoggerOption interface {
+	Option
+	KeySetOption
+}
+
+type loggerOption struct{ logger *slog.Logger }
+
 // WithLogger sends the audit log of handshakes, refusals and changes of trust to l. The default is silence.
-func WithLogger(l *slog.Logger) Option {
-	return option{"auth.WithLogger", func(c *config) {
-		if l != nil {
-			c.logger = l
-		}
-	}}
+func WithLogger(l *slog.Logger) LoggerOption { return loggerOption{l} }
+
+func (loggerOption) String() string { return "auth.WithLogger" }
+
+func (o loggerOption) apply(c *config) {
+	if o.logger != nil {
+		c.logger = o.logger
+	}
+}
+
+func (o loggerOption) applyKeySet(c *keySetConfig) {
+	if o.logger != nil {
+		c.logger = o.logger
+	}
 }
 
 // WithAcceptDomains accepts workloads of further trust domains beside the own one.

@@ -26,6 +26,7 @@ const (
 	claimScope     = "scope"
 	claimBinding   = "cb"  // the exported keying material of this TLS connection
 	claimHelloHash = "sph" // SHA-256 of the whole body of frame 1
+	claimIdentity  = "cth" // SHA-256 of the identity token that comes with the proof
 )
 
 var (
@@ -39,6 +40,7 @@ type proof struct {
 	binding   string
 	audience  ID     // the server, in a client's proof
 	helloHash string // in a client's proof
+	tokenHash string // with an identity token
 }
 
 // sign makes the proof with the key of self.
@@ -47,6 +49,9 @@ func (p proof) sign(key *jose.PrivateKey, self ID, now time.Time) (string, error
 	b.String(claimIssuer, self.String()).String(claimSubject, self.String())
 	if !p.audience.IsZero() {
 		b.String(claimAudience, p.audience.String()).String(claimHelloHash, p.helloHash)
+	}
+	if p.tokenHash != "" {
+		b.String(claimIdentity, p.tokenHash)
 	}
 	b.String(claimBinding, p.binding).NumericDate(claimIssuedAt, now).NumericDate(claimExpires, now.Add(proofLifetime))
 	claims, err := b.Claims()
@@ -73,6 +78,12 @@ func (p proof) check(claims *jose.Claims, owner ID, now time.Time) error {
 		}
 		if !sameClaim(claims, claimHelloHash, p.helloHash) {
 			return errors.New("sph is not the hash of this server's hello")
+		}
+	}
+	if p.tokenHash != "" {
+		count++
+		if !sameClaim(claims, claimIdentity, p.tokenHash) {
+			return errors.New("cth is not the hash of the identity token")
 		}
 	}
 	if len(claims.Names()) != count {

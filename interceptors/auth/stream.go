@@ -26,7 +26,7 @@ func (g *Gate) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *
 	}
 	held := who.link
 	if held == nil && who.peer != nil {
-		if held, err = g.identity.holdStream(ctx, who.peer); err != nil {
+		if held, err = g.identity.holdStream(who.token); err != nil {
 			return g.turnAway(ctx, info.FullMethod, who, callerRefusal(err))
 		}
 		defer held.release()

@@ -50,11 +50,7 @@ func (v vouching) issuer(t testing.TB) auth.Issuer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := auth.StaticKeys(jwk)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return auth.Issuer{Name: v.name, Keys: keys}
+	return auth.Issuer{Name: v.name, Keys: auth.StaticKeys([]byte(`{"keys":[` + string(jwk) + `]}`))}
 }
 
 // users is a server that takes the word of a login service and of one that makes transaction tokens, and two callers of it:

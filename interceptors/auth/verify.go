@@ -13,10 +13,12 @@ import (
 // errKeysUnavailable says that a credential could not be checked, which says nothing about the credential.
 var errKeysUnavailable = errors.New("auth: no keys to check it with")
 
-// proven is who signed something. Until the signature was found to hold, only the key ID is set.
+// proven is who signed something. Until the signature was found to hold, there is no ID.
 type proven struct {
 	id         ID
 	keyID      string
+	expires    time.Time // of the identity token; zero without one
+	trust      lifeline
 	generation uint64
 }
 
@@ -45,25 +47,23 @@ func (c *core) verifyHello(ctx context.Context, body []byte, want proof, turn tu
 	if err != nil {
 		return p, err
 	}
-	if h.token != "" {
-		return p, errors.New("an identity token, where trust rests on a directory")
-	}
 	token, err := jose.Parse(h.proof, want.typ)
 	if err != nil {
 		return p, err
 	}
-	// The generation is older than the key, so that a change between the two is noticed.
 	p = proven{keyID: token.KeyID(), generation: c.trust.generation()}
-	owner, key, err := c.trust.await(ctx, p.keyID)
+	b, err := c.trust.vouch(ctx, h.token, p.keyID, turn)
 	if err != nil {
 		return p, err
 	}
-	claims, err := checkSignature(ctx, token, key, turn)
+	p.expires, p.trust, p.generation = b.expires, b.trust, b.generation
+	claims, err := checkSignature(ctx, token, b.key, turn)
 	if err != nil {
 		return p, err
 	}
-	p.id = owner
-	return p, want.check(claims, owner, time.Now())
+	p.id = b.id
+	want.tokenHash = hashOfToken(h.token)
+	return p, want.check(claims, b.id, time.Now())
 }
 
 // hello makes the body of a hello frame that proves the identity.
@@ -74,11 +74,24 @@ func (c *core) hello(ctx context.Context, self ID, p proof, turn turnstile) ([]b
 		}
 		defer turn.leave()
 	}
-	signed, err := p.sign(c.key, self, time.Now())
+	now := time.Now()
+	if !c.expires.IsZero() && !now.Before(c.expires) {
+		return nil, errOwnTokenExpired
+	}
+	p.tokenHash = hashOfToken(c.token)
+	signed, err := p.sign(c.key, self, now)
 	if err != nil {
 		return nil, err
 	}
-	return appendHello(nil, hello{proof: signed})
+	return appendHello(nil, hello{token: c.token, proof: signed})
+}
+
+// hashOfToken is what a proof says of the identity token beside it, and "" without one.
+func hashOfToken(identityToken string) string {
+	if identityToken == "" {
+		return ""
+	}
+	return hashOf([]byte(identityToken))
 }
 
 // callerRefusal is what a server makes of a credential that did not pass.

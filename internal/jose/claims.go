@@ -100,6 +100,16 @@ func (c *Claims) Object(name string) ([]byte, bool) {
 	return []byte(m.value), true
 }
 
+// Array returns the JSON text of a claim that is an array. It reports false when there is no such claim or it is of another
+// kind.
+func (c *Claims) Array(name string) ([]byte, bool) {
+	m := c.find(name)
+	if m == nil || m.kind != kindArray {
+		return nil, false
+	}
+	return []byte(m.value), true
+}
+
 // NumericDate returns a claim that is a point in time (RFC 7519 section 2), cut to whole seconds. It reports false, and
 // no error, when there is no such claim. The error is an [*Error] with [ReasonClaims] when the claim is no number, or
 // lies before the second 1 of 1970 or after the year 9999.

@@ -13,6 +13,8 @@ const (
 	maxDepth = 16
 	// maxMembers is how many members one JSON object may have.
 	maxMembers = 64
+	// maxDocumentMembers is how many members an object in a provider's metadata may have.
+	maxDocumentMembers = 512
 	// maxNameLength is the longest claim name that is written, in bytes.
 	maxNameLength = 64
 )

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"slices"
+	"strings"
 
 	"github.com/lestrrat-go/jwx/v2/jwk"
 )
@@ -14,12 +15,22 @@ type fields struct {
 	claims   *Claims
 	kty, crv string
 	x, y, d  []byte
+	uses     []string // what use may be
+	named    bool     // kid is a name that the publisher chose
 }
 
 // remedy ends the refusal of a key whose kind is not supported.
 const remedy = "use an Ed25519 key (kty OKP) or a P-256 key (kty EC)"
 
 func readJWK(text []byte) (*fields, error) {
+	f, err := readMembers(text)
+	if err != nil {
+		return nil, err
+	}
+	return f, f.readNumbers()
+}
+
+func readMembers(text []byte) (*fields, error) {
 	if len(text) > MaxKeyLength {
 		return nil, refuse(ReasonKey, "the key is longer than 8192 bytes")
 	}
@@ -27,9 +38,12 @@ func readJWK(text []byte) (*fields, error) {
 	if err != nil {
 		return nil, &Error{Reason: ReasonKey, Detail: "the key is no strict JSON object", Cause: err}
 	}
-	f := &fields{claims: claims}
-	f.kty, _ = claims.String("kty")
-	f.crv, _ = claims.String("crv")
+	return &fields{claims: claims, uses: []string{"sig"}}, nil
+}
+
+func (f *fields) readNumbers() (err error) {
+	f.kty, _ = f.claims.String("kty")
+	f.crv, _ = f.claims.String("crv")
 	switch {
 	case f.kty == "OKP" && f.crv == "Ed25519":
 		err = f.read("x", &f.x)
@@ -44,10 +58,7 @@ func readJWK(text []byte) (*fields, error) {
 	default:
 		err = refuse(ReasonKey, "the key's kty and crv are missing or not supported; "+remedy)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return f, nil
+	return err
 }
 
 // coordinateLength is the length of every number in an Ed25519 or P-256 key.
@@ -179,11 +190,21 @@ func (f *fields) parse(secret string) (raw any, err error) {
 
 // agree checks what the key says about itself against what it is.
 func (f *fields) agree(key *PublicKey, operation string) error {
-	for _, member := range [][2]string{{"alg", string(key.algorithm)}, {"kid", key.thumbprint}, {"use", "sig"}} {
+	keyID := key.thumbprint
+	if f.named {
+		if keyID, _ = f.claims.String("kid"); !usableKeyID(keyID) {
+			return refuse(ReasonKey, "member kid is missing, empty, too long or not printable")
+		}
+		key.keyID = keyID
+	}
+	for _, member := range [][2]string{{"alg", string(key.algorithm)}, {"kid", keyID}} {
 		name, want := member[0], member[1]
 		if value, _ := f.claims.String(name); f.claims.Has(name) && value != want {
 			return refuse(ReasonKey, "member "+name+" is not "+want)
 		}
+	}
+	if use, _ := f.claims.String("use"); f.claims.Has("use") && !slices.Contains(f.uses, use) {
+		return refuse(ReasonKey, "member use is not "+strings.Join(f.uses, " or "))
 	}
 	if f.claims.Has("key_ops") {
 		if operations, _ := f.claims.Strings("key_ops"); !slices.Contains(operations, operation) {

@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -16,9 +17,9 @@ import (
 // used from any goroutine.
 type PrivateKey struct {
 	public *PublicKey
-	secret string // member d
+	secret string // member d; empty when a crypto.Signer keeps it
 	signer jws.Signer
-	raw    any // ed25519.PrivateKey or *ecdsa.PrivateKey
+	raw    any // ed25519.PrivateKey, *ecdsa.PrivateKey or another crypto.Signer
 	prefix string
 }
 
@@ -52,8 +53,41 @@ func ParsePrivateKey(jwk []byte) (*PrivateKey, error) {
 	return fields.privateKey()
 }
 
-// MarshalJWK returns the key, secret included, as a JSON Web Key. The error is always nil.
+// NewPrivateKey returns the key whose secret signer keeps, such as one in a key service. Signer must be safe for concurrent
+// use. The error is an [*Error] with [ReasonKey] when its public key is neither Ed25519 nor P-256.
+func NewPrivateKey(signer crypto.Signer) (key *PrivateKey, err error) {
+	defer func() {
+		if recover() != nil {
+			key, err = nil, refuse(ReasonKey, "the signer panicked")
+		}
+	}()
+	var public *PublicKey
+	switch raw := signer.Public().(type) {
+	case ed25519.PublicKey:
+		if len(raw) != ed25519.PublicKeySize || !soundEd25519(raw) {
+			return nil, refuse(ReasonKey, "the signer's point is not on Ed25519, or of small order")
+		}
+		public, err = newEd25519(raw)
+	case *ecdsa.PublicKey:
+		if raw.Curve != elliptic.P256() {
+			return nil, refuse(ReasonKey, "the signer's curve is not P-256")
+		}
+		public, err = newP256(raw)
+	default:
+		return nil, refuse(ReasonKey, "the signer's key is neither Ed25519 nor P-256")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newPrivateKey(public, signer, nil)
+}
+
+// MarshalJWK returns the key, secret included, as a JSON Web Key. The error is an [*Error] with [ReasonKey] when a signer keeps
+// the secret.
 func (k *PrivateKey) MarshalJWK() ([]byte, error) {
+	if k.secret == "" {
+		return nil, refuse(ReasonKey, "a signer keeps the secret part of the key")
+	}
 	return []byte(`{"alg":"` + string(k.public.algorithm) + `","kid":"` + k.public.thumbprint + `",` + k.public.members +
 		`,"d":"` + k.secret + `"}`), nil
 }
@@ -83,9 +117,9 @@ func (k *PrivateKey) Sign(typ string, claims []byte) (string, error) {
 	signed = appendSegment(signed, k.prefix+typ+`"}`)
 	signed = append(signed, '.')
 	signed = appendSegment(signed, string(claims))
-	signature, err := k.signer.Sign(signed, k.raw)
+	signature, err := k.signature(signed)
 	if err != nil {
-		return "", &Error{Reason: ReasonKey, Detail: "signing failed", Cause: err}
+		return "", err
 	}
 	signed = append(signed, '.')
 	compact := string(appendSegment(signed, string(signature)))
@@ -93,6 +127,23 @@ func (k *PrivateKey) Sign(typ string, claims []byte) (string, error) {
 		return "", refuse(ReasonSize, "the token is longer than 8192 bytes; give it fewer claims")
 	}
 	return compact, nil
+}
+
+// signature signs. Somebody else's signer may panic, or answer anything.
+func (k *PrivateKey) signature(signed []byte) (signature []byte, err error) {
+	defer func() {
+		if recover() != nil {
+			signature, err = nil, refuse(ReasonKey, "the signer panicked")
+		}
+	}()
+	signature, err = k.signer.Sign(signed, k.raw)
+	switch {
+	case err != nil:
+		return nil, &Error{Reason: ReasonKey, Detail: "signing failed", Cause: err}
+	case len(signature) != signatureLength:
+		return nil, refuse(ReasonKey, "the signer's signature is not 64 bytes long")
+	}
+	return signature, nil
 }
 
 func newPrivateEd25519(raw ed25519.PrivateKey) (*PrivateKey, error) {

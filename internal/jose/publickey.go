@@ -9,11 +9,12 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
-// PublicKey is a public key that passed every check of [ParsePublicKey]. It has one algorithm and one name, its
-// thumbprint. A PublicKey never changes and may be used from any goroutine.
+// PublicKey is a public key that passed every check of [ParsePublicKey] or [ParseSetKey]. It has one algorithm and one
+// name: its thumbprint, unless its publisher chose another. A PublicKey never changes and may be used from any goroutine.
 type PublicKey struct {
 	algorithm  Algorithm
 	thumbprint string
+	keyID      string // the kid of its tokens
 	members    string // the required members in the order of RFC 7638
 	verifier   jws.Verifier
 	raw        any // ed25519.PublicKey or *ecdsa.PublicKey, as the verifier wants it
@@ -26,11 +27,19 @@ type PublicKey struct {
 // Every error is an [*Error], with [ReasonSecret] when the text holds secret material, or else with [ReasonKey]: no strict
 // JSON object, another type of key, a wrong length, a point that is not on its curve or of small order.
 func ParsePublicKey(jwk []byte) (*PublicKey, error) {
-	fields, err := readJWK(jwk)
+	return parsePublicKey(jwk, func(*fields) {})
+}
+
+func parsePublicKey(jwk []byte, profile func(*fields)) (*PublicKey, error) {
+	fields, err := readMembers(jwk)
 	if err != nil {
 		return nil, err
 	}
+	profile(fields)
 	if err := fields.checkPublic(); err != nil {
+		return nil, err
+	}
+	if err := fields.readNumbers(); err != nil {
 		return nil, err
 	}
 	return fields.publicKey()
@@ -39,9 +48,11 @@ func ParsePublicKey(jwk []byte) (*PublicKey, error) {
 // Algorithm is the one algorithm that the key is good for.
 func (k *PublicKey) Algorithm() Algorithm { return k.algorithm }
 
-// Thumbprint is the key's SHA-256 thumbprint (RFC 7638) in base64url, 43 characters. It is the kid of every token that
-// the key signs.
+// Thumbprint is the key's SHA-256 thumbprint (RFC 7638) in base64url, 43 characters.
 func (k *PublicKey) Thumbprint() string { return k.thumbprint }
+
+// KeyID is the kid of every token that the key signs: its thumbprint, or the name that [ParseSetKey] found.
+func (k *PublicKey) KeyID() string { return k.keyID }
 
 // MarshalJWK returns the key as a JSON Web Key with alg, kid and use. The error is always nil.
 func (k *PublicKey) MarshalJWK() ([]byte, error) {
@@ -71,7 +82,8 @@ func newPublicKey(alg Algorithm, raw any, members string) (*PublicKey, error) {
 		return nil, &Error{Reason: ReasonKey, Cause: err}
 	}
 	sum := sha256.Sum256([]byte("{" + members + "}"))
-	return &PublicKey{algorithm: alg, thumbprint: encode(sum[:]), members: members, verifier: verifier, raw: raw}, nil
+	thumbprint := encode(sum[:])
+	return &PublicKey{algorithm: alg, thumbprint: thumbprint, keyID: thumbprint, members: members, verifier: verifier, raw: raw}, nil
 }
 
 // verify checks a signature. A panic below is a refusal too: jwx has panicked on malformed keys before.

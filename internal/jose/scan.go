@@ -30,11 +30,17 @@ type scanner struct {
 	limit   int      // members that an object may have
 	members []member // of the outermost object
 	names   []string // of the inner objects that are open, innermost last
+	loose   bool     // the names in inner objects are left to whoever reads those
 }
 
 // scanObject reads text, which must be one object of at most limit members, and appends its members to members.
 func scanObject(text string, limit int, members []member) ([]member, error) {
 	s := scanner{text: text, limit: limit, members: members}
+	return s.scan()
+}
+
+// scan reads the whole text and returns the members of its one object.
+func (s *scanner) scan() ([]member, error) {
 	s.space()
 	if s.peek() != '{' {
 		return nil, s.fail("no object")
@@ -138,7 +144,7 @@ func (s *scanner) object() error {
 		return nil
 	}
 	for count := 1; ; count++ {
-		if count > s.limit {
+		if count > s.limit && (outermost || !s.loose) {
 			return s.fail("too many members")
 		}
 		name, err := s.name(outermost, open)
@@ -201,7 +207,7 @@ func (s *scanner) name(outermost bool, open int) (string, error) {
 				return "", &SyntaxError{Offset: start, Problem: "duplicate member"}
 			}
 		}
-	} else {
+	} else if !s.loose {
 		for _, other := range s.names[open:] {
 			if strings.EqualFold(other, name) {
 				return "", &SyntaxError{Offset: start, Problem: "duplicate member"}

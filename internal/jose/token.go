@@ -65,7 +65,7 @@ func (t *Token) String() string {
 	return "token of type " + t.header.typ + " by key " + t.header.keyID
 }
 
-// Verify checks that key signed the token and returns the claims. The header must name key's algorithm and thumbprint,
+// Verify checks that key signed the token and returns the claims. The header must name key's algorithm and key ID,
 // the signature must hold over the bytes as received, and the payload must be one strict JSON object: no duplicate
 // members at any depth (names that differ only in case are duplicates), at most 16 levels and 64 members per object,
 // valid UTF-8, no NUL, nothing after it. It says nothing about what the claims mean.
@@ -80,11 +80,46 @@ func (t *Token) Verify(key *PublicKey) (*Claims, error) {
 		return nil, refuse(ReasonKey, "none given")
 	case t.header.algorithm != key.algorithm:
 		return nil, refuse(ReasonAlgorithm, "not the key's")
-	case t.header.keyID != key.thumbprint:
+	case t.header.keyID != key.keyID:
 		return nil, refuse(ReasonKeyID, "not the key's")
 	}
 	if err := key.verify([]byte(t.signed), t.signature[:]); err != nil {
 		return nil, err
 	}
 	return parseClaims(t.payload)
+}
+
+// VerifyPinned is [Token.Verify] with a key that the token brings along, in the member called name. It is believed because
+// its thumbprint is pin, which the caller has from somewhere else, and which the header must name as well.
+func (t *Token) VerifyPinned(name, pin string) (*Claims, error) {
+	if t.header.keyID != pin {
+		return nil, refuse(ReasonKeyID, "not the pinned key")
+	}
+	unproven, err := parseClaims(t.payload)
+	if err != nil {
+		return nil, err
+	}
+	jwk, ok := unproven.Object(name)
+	if !ok {
+		return nil, refuse(ReasonKey, "the token does not bring its key along in the member "+name)
+	}
+	key, err := ParsePublicKey(jwk)
+	if err != nil {
+		return nil, err
+	}
+	return t.Verify(key) // whose kid is its thumbprint
+}
+
+// Unproven reads the claims of a token whose key the caller does not have, such as one that it holds to show it to somebody
+// else. They may be anything that anybody wrote. The header may be of any kind. Every error is an [*Error].
+func Unproven(compact string) (*Claims, error) {
+	_, payload, _, err := split(compact)
+	if err != nil {
+		return nil, err
+	}
+	decoded, err := decode(nil, payload)
+	if err != nil {
+		return nil, refuse(ReasonEncoding, "payload")
+	}
+	return parseClaims(string(decoded))
 }

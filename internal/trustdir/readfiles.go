@@ -112,13 +112,15 @@ func (r *reader) text(root, sub *os.Root, name string, file fs.DirEntry) ([]byte
 	return readAll(f)
 }
 
-func readAll(f *os.File) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+func readAll(f *os.File) ([]byte, error) { return readUpTo(f, maxFileSize) }
+
+func readUpTo(f *os.File, limit int64) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, cause(err)
 	}
-	if len(text) > maxFileSize {
-		return nil, fmt.Errorf("is larger than %d bytes", maxFileSize)
+	if int64(len(text)) > limit {
+		return nil, fmt.Errorf("is larger than %d bytes", limit)
 	}
 	return text, nil
 }

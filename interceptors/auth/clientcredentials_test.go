@@ -1,0 +1,173 @@
+package auth_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/internal/jose"
+)
+
+const tokenEndpoint = issuerName + "/token"
+
+// counter is a token endpoint that answers by script and keeps what it was sent.
+type counter struct {
+	t      testing.TB
+	answer reply
+	forms  []url.Values
+	err    error
+}
+
+func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodPost || r.URL.String() != tokenEndpoint || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
+		c.t.Errorf("request %s %s %v", r.Method, r.URL, r.Header)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		c.t.Error(err)
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		c.t.Error(err)
+	}
+	c.forms = append(c.forms, form)
+	if c.err != nil {
+		return nil, c.err
+	}
+	response := answer(c.answer.text)
+	response.StatusCode = c.answer.code
+	response.Header.Set("Location", "https://evil.example")
+	return response, nil
+}
+
+// reply is what a token endpoint answers.
+type reply struct {
+	code int
+	text string
+}
+
+func says(code int, text string) reply { return reply{code, text} }
+
+func (w *world) client(c *counter, opts ...auth.ClientCredentialsOption) *auth.ClientCredentials {
+	w.t.Helper()
+	return auth.TokensFromIssuer(issuerName, tokenEndpoint, w.identity("orders"), append(opts, auth.WithRoundTripper(c))...)
+}
+
+// A workload asks its issuer for a token with an assertion that is good for this issuer and one request.
+func TestClientCredentials71(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.enroll("orders")
+		c := &counter{t: t, answer: says(200, `{"access_token":"opaque","token_type":"bearer","expires_in":600,"scope":"a"}`)}
+		source := w.client(c, auth.WithScopes("payments.charge", "payments.read"))
+		for range 2 {
+			token, err := source.Token(t.Context(), w.id("payments"))
+			if err != nil || token.Value != "opaque" || time.Until(token.Expires) != 10*time.Minute {
+				t.Errorf("got %q until %v, %v", token.Value, token.Expires, err)
+			}
+		}
+		ids := map[string]bool{}
+		for _, form := range c.forms {
+			want := url.Values{
+				"grant_type": {"client_credentials"}, "resource": {"spiffe://shop.example/payments"}, "scope": {"payments.charge payments.read"},
+				"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": form["client_assertion"],
+			}
+			if form.Encode() != want.Encode() {
+				t.Errorf("form %v", form)
+			}
+			assertion, err := jose.Parse(form.Get("client_assertion"), "client-authentication+jwt")
+			if err != nil {
+				t.Fatal(err)
+			}
+			said, err := assertion.Verify(w.key("orders").Public())
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := func(name string) string { value, _ := said.String(name); return value }
+			if text("iss") != "spiffe://shop.example/orders" || text("sub") != text("iss") || text("aud") != issuerName {
+				t.Errorf("iss %q, sub %q, aud %q", text("iss"), text("sub"), text("aud"))
+			}
+			expires, _, _ := said.NumericDate("exp")
+			issued, _, _ := said.NumericDate("iat")
+			if expires.Sub(issued) != time.Minute || text("jti") == "" || ids[text("jti")] {
+				t.Errorf("iat %v, exp %v, jti %q", issued, expires, text("jti"))
+			}
+			ids[text("jti")] = true
+		}
+	})
+}
+
+// What an issuer answers instead of a token shows only in known codes, and no redirect is followed.
+func TestTokenEndpointThatMisbehaves(t *testing.T) {
+	expired := func(t *testing.T, w *world) string {
+		return sign(t, w.key("orders"), "at+jwt", claims{"exp": in(30 * time.Second)})
+	}
+	for name, test := range map[string]struct {
+		answer reply
+		says   string
+	}{
+		"refused":          {says(401, `{"error":"invalid_client","error_description":"SECRET"}`), "HTTP status 401: invalid_client"},
+		"unknown code":     {says(400, `{"error":"SECRET"}`), "HTTP status 400"},
+		"HTML":             {says(500, `<html>SECRET`), "HTTP status 500"},
+		"huge refusal":     {says(400, strings.Repeat("SECRET", 100_000)), "HTTP status 400"},
+		"redirect 54":      {says(302, "SECRET"), "redirects are not followed"},
+		"redirect kept 54": {says(308, "SECRET"), "redirects are not followed"},
+		"huge":             {says(200, `{"access_token":"`+strings.Repeat("S", 20_000)+`","token_type":"Bearer","expires_in":1}`), "longer than 16384"},
+		"no JSON":          {says(200, "SECRET"), "jose: claims"},
+		"no token":         {says(200, `{"token_type":"Bearer","expires_in":600}`), "no bearer token"},
+		"another type":     {says(200, `{"access_token":"SECRET","token_type":"DPoP","expires_in":600}`), "no bearer token"},
+		"no life":          {says(200, `{"access_token":"SECRET","token_type":"Bearer"}`), "when the token expires"},
+		"life a string":    {says(200, `{"access_token":"SECRET","token_type":"Bearer","expires_in":"600"}`), "expires_in"},
+		"life negative":    {says(200, `{"access_token":"SECRET","token_type":"Bearer","expires_in":-1}`), "expires_in"},
+		"twice":            {says(200, `{"access_token":"SECRET","access_token":"b","token_type":"Bearer","expires_in":600}`), "duplicate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.enroll("orders")
+			_, err := w.client(&counter{t: t, answer: test.answer}).Token(t.Context(), w.id("payments"))
+			if err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "SECRET") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	t.Run("the token ends before it is said to", func(t *testing.T) {
+		w := newWorld(t)
+		w.enroll("orders")
+		c := &counter{t: t, answer: says(200, `{"access_token":"`+expired(t, w)+`","token_type":"Bearer","expires_in":600}`)}
+		token, err := w.client(c).Token(t.Context(), w.id("payments"))
+		if err != nil || time.Until(token.Expires) > 30*time.Second {
+			t.Errorf("%v, %v", token, err)
+		}
+	})
+	t.Run("down", func(t *testing.T) {
+		w := newWorld(t)
+		w.enroll("orders")
+		_, err := w.client(&counter{t: t, err: errUnexpected}).Token(t.Context(), w.id("payments"))
+		if !errors.Is(err, errUnexpected) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestTokensFromIssuerNamesEveryMistake(t *testing.T) {
+	source := auth.TokensFromIssuer("", "http://user@id.shop.example/token?secret=1", nil, auth.WithScopes("a b"), nil)
+	for _, want := range []string{"no issuer", "token endpoint", "no identity", "WithScopes"} {
+		if err := source.Check(); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("Check does not say %q: %v", want, err)
+		}
+	}
+	if _, err := source.Token(t.Context(), auth.ID{}); err == nil {
+		t.Error("a token from nowhere")
+	}
+	const want = `auth.TokensFromIssuer("a", auth.WithScopes(b, c), auth.WithLoopbackHTTP(), auth.WithRoundTripper)`
+	source = auth.TokensFromIssuer("a", "", nil, auth.WithScopes("b", "c"), auth.WithLoopbackHTTP(), auth.WithRoundTripper(nil))
+	if got := source.String(); got != want {
+		t.Errorf("got %s", got)
+	}
+}

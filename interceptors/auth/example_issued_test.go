@@ -1,0 +1,77 @@
+package auth_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/parley-rpc/parley/interceptors/auth"
+)
+
+// A workload in Kubernetes that proves itself with a projected token, which the cluster's issuer signs, and believes others by
+// the issuer's keys.
+func ExampleIssued() {
+	shop, err := auth.ParseTrustDomain("shop.example")
+	if err != nil {
+		log.Fatal(err)
+	}
+	self, err := shop.ID("orders")
+	if err != nil {
+		log.Fatal(err)
+	}
+	keys := auth.KeysFromURL("https://id.shop.example/jwks")
+	defer func() { _ = keys.Close() }()
+	orders := auth.Issued(self, auth.TokensFromFile("/run/parley/identity.jwt"),
+		[]auth.IdentityIssuer{{Name: "https://id.shop.example", Keys: keys, Domains: []auth.TrustDomain{shop}}},
+		auth.WithKeyFile("/run/parley/key.jwk"))
+	defer func() { _ = orders.Close() }()
+	fmt.Println(orders.ID())
+	// Output: spiffe://shop.example/orders
+}
+
+// A key set that never changes. The second key is a shared secret, which has no place there.
+func ExampleStaticKeys() {
+	keys := auth.StaticKeys([]byte(`{"keys": [
+		{"kty": "OKP", "crv": "Ed25519", "kid": "2026-11", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+		{"kty": "oct", "kid": "legacy", "k": "c2VjcmV0"}
+	]}`))
+	defer func() { _ = keys.Close() }()
+	if err := keys.Check(); err != nil {
+		log.Fatal(err)
+	}
+	state := keys.State()
+	fmt.Println("in force:", state.Keys)
+	for _, skipped := range state.Skipped {
+		fmt.Println("skipped:", skipped.Key, "alarm:", skipped.Alarm)
+	}
+	// Output:
+	// in force: [2026-11]
+	// skipped: legacy alarm: true
+}
+
+// fixedTokens is a TokenSource of somebody's own.
+type fixedTokens struct{ asked int }
+
+func (f *fixedTokens) Token(context.Context, auth.ID) (auth.Token, error) {
+	f.asked++
+	return auth.Token{Value: "header.claims.signature", Expires: time.Now().Add(time.Hour)}, nil
+}
+
+// A cache asks a source of tokens ahead of time and in the background, so that no call waits for it.
+func ExampleKeepTokens() {
+	payments, err := auth.ParseID("spiffe://shop.example/payments")
+	if err != nil {
+		log.Fatal(err)
+	}
+	source := &fixedTokens{}
+	tokens := auth.KeepTokens(source)
+	defer func() { _ = tokens.Close() }()
+	for range 1000 {
+		if _, err := tokens.Token(context.Background(), payments); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println("asked", source.asked, "time")
+	// Output: asked 1 time
+}

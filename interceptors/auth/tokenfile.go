@@ -1,0 +1,131 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/parley-rpc/parley/internal/jose"
+)
+
+// TokenFile is a [TokenSource] that is a file, such as a projected service account token of Kubernetes or what an agent
+// writes. [TokensFromFile] makes one.
+type TokenFile struct {
+	path    string
+	servers []Pattern
+}
+
+// TokensFromFile returns the source that is the file path, in which a single token lies. It is read whenever a token is asked
+// for, so put it behind [KeepTokens], which asks every 30 seconds: a file that is replaced, or a symbolic link that is
+// exchanged, counts from then on, and a file that makes no sense leaves the token that was there before.
+//
+// The token is shown to those servers alone that its aud names by their ID. Where aud names something else, servers lists
+// those that it may be shown to.
+func TokensFromFile(path string, servers ...Pattern) *TokenFile {
+	return &TokenFile{path: path, servers: slices.Clone(servers)}
+}
+
+// Token reads the file. The error says what is wrong with it, and never what is in it.
+func (f *TokenFile) Token(_ context.Context, audience ID) (Token, error) {
+	value, err := readTokenFile(f.path)
+	if err != nil {
+		return Token{}, fmt.Errorf("auth: token file %s: %w", f.path, err)
+	}
+	token, err := heldTokenFor(value, audience, f.servers)
+	if err != nil {
+		return Token{}, fmt.Errorf("auth: token file %s: %w", f.path, err)
+	}
+	return token, nil
+}
+
+// String names the file.
+func (f *TokenFile) String() string { return fmt.Sprintf("auth.TokensFromFile(%q)", f.path) }
+
+func (*TokenFile) pollInterval() time.Duration { return tokenFilePoll }
+
+// readTokenFile returns what is in a file. It looks before it opens, because to open a pipe waits for whoever writes it.
+func readTokenFile(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", withoutPath(err)
+	}
+	if !info.Mode().IsRegular() {
+		return "", errors.New("it is no regular file")
+	}
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return "", withoutPath(err)
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, maxTokenFile+1))
+	if err != nil {
+		return "", withoutPath(err)
+	}
+	if len(text) > maxTokenFile {
+		return "", fmt.Errorf("it is larger than %d bytes", maxTokenFile)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// withoutPath is the error below one that repeats a path.
+func withoutPath(err error) error {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return path.Err
+	}
+	return err
+}
+
+// StaticToken is a [TokenSource] with one token that never changes, for tests and tools.
+type StaticToken struct {
+	value   string
+	servers []Pattern
+}
+
+// TokenFromText returns the source of one token. Whom it is shown to is said as for [TokensFromFile].
+func TokenFromText(token string, servers ...Pattern) *StaticToken {
+	return &StaticToken{value: token, servers: slices.Clone(servers)}
+}
+
+// Token returns the token, until it has expired.
+func (s *StaticToken) Token(_ context.Context, audience ID) (Token, error) {
+	token, err := heldTokenFor(s.value, audience, s.servers)
+	if err != nil {
+		return Token{}, fmt.Errorf("auth: TokenFromText: %w", err)
+	}
+	return token, nil
+}
+
+// String names the source without the token.
+func (*StaticToken) String() string { return "auth.TokenFromText" }
+
+// Format writes [StaticToken.String] whatever the verb.
+func (s *StaticToken) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, s.String()) }
+
+// heldTokenFor returns a token that this workload holds, if it may be shown to audience. Nobody's own token is checked by its
+// holder: only the issuer's peers have the keys.
+func heldTokenFor(value string, audience ID, servers []Pattern) (Token, error) {
+	claims, err := jose.Unproven(value)
+	if err != nil {
+		return Token{}, fmt.Errorf("it is no token: %w", err)
+	}
+	expires, ok, err := claims.NumericDate(claimExpires)
+	if err != nil || !ok {
+		return Token{}, errors.New("exp is missing or no time")
+	}
+	if !time.Now().Before(expires) {
+		return Token{}, errTokenExpired
+	}
+	if !audience.IsZero() {
+		named, _ := claims.Strings(claimAudience)
+		if !slices.Contains(named, audience.String()) && !matchesAny(servers, audience) {
+			return Token{}, fmt.Errorf("it is not meant for %s, and so is not shown to it", audience)
+		}
+	}
+	return Token{Value: value, Expires: expires}, nil
+}

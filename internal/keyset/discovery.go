@@ -1,0 +1,75 @@
+package keyset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/parley-rpc/parley/internal/httpdoc"
+	"github.com/parley-rpc/parley/internal/jose"
+)
+
+// discovery is a source that an OpenID provider names.
+type discovery struct {
+	client *httpdoc.Client
+	issuer string
+	keys   *web      // nil until it was found
+	found  time.Time // when; zero after a failure
+}
+
+// Discovery is the source that the provider issuer names as jwks_uri in its discovery document (OpenID Connect Discovery 1.0
+// section 4). The document must state the issuer byte for byte as it is given here. It is fetched again once an hour, and
+// after a fetch of the keys that failed. The error says what is wrong with the issuer.
+func Discovery(client *httpdoc.Client, issuer string) (Source, error) {
+	if err := client.CheckURL(issuer); err != nil {
+		return nil, err
+	}
+	if strings.Contains(issuer, "?") {
+		return nil, errors.New("an issuer has no query")
+	}
+	return &discovery{client: client, issuer: issuer}, nil
+}
+
+func (d *discovery) Fetch(ctx context.Context, version string) (Document, error) {
+	if d.keys == nil || d.found.IsZero() || time.Since(d.found) >= discoveryRefresh {
+		keys, err := d.find(ctx)
+		switch {
+		case err == nil:
+			if d.keys != nil && d.keys.address != keys.address {
+				version = "" // of another document
+			}
+			d.keys, d.found = keys, time.Now()
+		case d.keys == nil:
+			return Document{}, err
+		}
+	}
+	doc, err := d.keys.Fetch(ctx, version)
+	if err != nil {
+		d.found = time.Time{}
+	}
+	return doc, err
+}
+
+func (d *discovery) find(ctx context.Context) (*web, error) {
+	address := strings.TrimSuffix(d.issuer, "/") + "/.well-known/openid-configuration"
+	document, err := d.client.Get(ctx, address, "", "application/json", maxDiscovery)
+	if err != nil {
+		return nil, err
+	}
+	members, err := jose.ReadDocument(document.Body)
+	if err != nil {
+		return nil, fmt.Errorf("keyset: discovery document of %s: %w", d.issuer, err)
+	}
+	if issuer, _ := members.String("issuer"); issuer != d.issuer {
+		return nil, fmt.Errorf("keyset: the discovery document of %s is that of another issuer; state the issuer exactly as the provider does", d.issuer)
+	}
+	keys, _ := members.String("jwks_uri")
+	if err := d.client.CheckURL(keys); err != nil {
+		return nil, fmt.Errorf("keyset: jwks_uri in the discovery document of %s: %w", d.issuer, err)
+	}
+	return &web{client: d.client, address: keys}, nil
+}
+
+func (d *discovery) String() string { return d.issuer }

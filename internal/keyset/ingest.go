@@ -1,0 +1,69 @@
+package keyset
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/parley-rpc/parley/internal/jose"
+)
+
+// Skipped is a key of a set that is not believed.
+type Skipped struct {
+	// Key is its kid, or its place in the set when it has none that can be shown.
+	Key string
+	// Err says why.
+	Err error
+	// Alarm says that somebody should look at it now: it is a secret, or its kid names two keys.
+	Alarm bool
+}
+
+var (
+	errAmbiguous = errors.New("another key of the set has the same kid; give each key one of its own")
+	errEmpty     = errors.New("keyset: the set is empty")
+	errAllBad    = errors.New("keyset: no key of the set is usable")
+)
+
+// contents is what is in a set.
+type contents struct {
+	keys    map[string]*jose.PublicKey
+	skipped []Skipped
+}
+
+// ingest reads a set. The error says that it must not replace the one before; what was skipped is returned even then.
+func ingest(text []byte, o *Options) (contents, error) {
+	if len(text) > maxBytes {
+		return contents{}, fmt.Errorf("keyset: the set is longer than %d bytes", maxBytes)
+	}
+	list, err := jose.SplitKeySet(text, maxKeys)
+	if err != nil {
+		return contents{}, err
+	}
+	c := contents{keys: make(map[string]*jose.PublicKey, len(list))}
+	if len(list) == 0 && !o.AllowEmpty {
+		return c, errEmpty
+	}
+	names := make(map[string]int, len(list))
+	for _, text := range list {
+		names[jose.KeyIDOf(text)]++
+	}
+	for n, text := range list {
+		name := jose.KeyIDOf(text)
+		key, err := jose.ParseSetKey(text, o.uses()...)
+		ambiguous := name != "" && names[name] > 1
+		switch {
+		case err == nil && !ambiguous:
+			c.keys[key.KeyID()] = key
+			continue
+		case err == nil:
+			err = errAmbiguous
+		}
+		if name == "" {
+			name = fmt.Sprintf("number %d", n+1)
+		}
+		c.skipped = append(c.skipped, Skipped{Key: name, Err: err, Alarm: ambiguous || errors.Is(err, jose.ReasonSecret)})
+	}
+	if len(c.keys) == 0 && len(list) > 0 {
+		return c, errAllBad
+	}
+	return c, nil
+}

@@ -1,0 +1,143 @@
+package keyset_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/keyset"
+)
+
+const (
+	p256x   = "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4" // of the key in RFC 7517 appendix A.1
+	p256y   = "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"
+	rsa1024 = "ALjZqQMLhdWYVNZGSNbpXVYrjyCyHbYyV4Vn0y5ZDqJ5Bc0NHcRp9VfVmHjR2DUk1r9vQwcTQ3aJZ2bQhQ9jWnqQoVSd8FgHqnLrYzWlGtHl7h4yQdRWmGxKr8kUuJbQjR7wYp3TQ6nO2XxqzC1aVbqKQp0m3l8wYkzqPp9B"
+)
+
+// Every kind of bad key is skipped and named, and the good one beside it counts.
+func TestBadKeysAreSkipped56(t *testing.T) {
+	good, text := key(t)
+	private, err := good.MarshalJWK()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		bad, says string
+		named     string // "" stands for its place
+		alarm     bool
+	}{
+		"unknown kty":          {`{"kty":"XYZ","kid":"bad"}`, "not supported", "bad", false},
+		"ML-DSA":               {`{"kty":"AKP","alg":"ML-DSA-44","kid":"bad","pub":"AA"}`, "not supported", "bad", false},
+		"Ed448":                {`{"kty":"OKP","crv":"Ed448","kid":"bad","x":"` + strings.Repeat("A", 76) + `"}`, "not supported", "bad", false},
+		"X25519":               {`{"kty":"OKP","crv":"X25519","kid":"bad","x":"` + strings.Repeat("A", 43) + `"}`, "not supported", "bad", false},
+		"short Ed25519":        {`{"kty":"OKP","crv":"Ed25519","kid":"bad","x":"AA"}`, "not 32 bytes", "bad", false},
+		"long Ed25519":         {`{"kty":"OKP","crv":"Ed25519","kid":"bad","x":"` + strings.Repeat("A", 44) + `"}`, "not 32 bytes", "bad", false},
+		"Ed25519 without x":    {`{"kty":"OKP","crv":"Ed25519","kid":"bad"}`, "member x", "bad", false},
+		"small order Ed25519":  {`{"kty":"OKP","crv":"Ed25519","kid":"bad","x":"` + strings.Repeat("A", 43) + `"}`, "small order", "bad", false},
+		"off-curve EC":         {`{"kty":"EC","crv":"P-256","kid":"bad","x":"` + p256x + `","y":"` + p256x + `"}`, "", "bad", false},
+		"EC at infinity":       {`{"kty":"EC","crv":"P-256","kid":"bad","x":"` + strings.Repeat("A", 43) + `","y":"` + strings.Repeat("A", 43) + `"}`, "", "bad", false},
+		"P-521":                {`{"kty":"EC","crv":"P-521","kid":"bad","x":"AA","y":"AA"}`, "not supported", "bad", false},
+		"RSA 1024":             {`{"kty":"RSA","kid":"bad","n":"` + rsa1024 + `","e":"AQAB"}`, "RSA", "bad", false},
+		"RSA e=1":              {`{"kty":"RSA","kid":"bad","n":"` + rsa1024 + rsa1024 + `","e":"AQ"}`, "RSA", "bad", false},
+		"oct":                  {`{"kty":"oct","kid":"bad","k":"c2VjcmV0"}`, "secret", "bad", true},
+		"oct without k":        {`{"kty":"oct","kid":"bad"}`, "secret", "bad", true},
+		"private Ed25519":      {strings.Replace(string(private), kidOf(good), "bad", 1), "secret", "bad", true},
+		"private RSA":          {`{"kty":"RSA","kid":"bad","n":"AA","e":"AQAB","d":"AA"}`, "secret", "bad", true},
+		"for encryption":       {`{"kty":"EC","crv":"P-256","kid":"bad","use":"enc","x":"` + p256x + `","y":"` + p256y + `"}`, "use", "bad", false},
+		"for a SPIFFE bundle":  {`{"kty":"EC","crv":"P-256","kid":"bad","use":"jwt-svid","x":"` + p256x + `","y":"` + p256y + `"}`, "use", "bad", false},
+		"only signs":           {`{"kty":"EC","crv":"P-256","kid":"bad","key_ops":["sign"],"x":"` + p256x + `","y":"` + p256y + `"}`, "key_ops", "bad", false},
+		"alg of another key":   {`{"kty":"EC","crv":"P-256","kid":"bad","alg":"EdDSA","x":"` + p256x + `","y":"` + p256y + `"}`, "alg", "bad", false},
+		"alg none":             {`{"kty":"EC","crv":"P-256","kid":"bad","alg":"none","x":"` + p256x + `","y":"` + p256y + `"}`, "alg", "bad", false},
+		"no kid":               {`{"kty":"EC","crv":"P-256","x":"` + p256x + `","y":"` + p256y + `"}`, "kid", "", false},
+		"empty kid":            {`{"kty":"EC","crv":"P-256","kid":"","x":"` + p256x + `","y":"` + p256y + `"}`, "kid", "", false},
+		"kid is a number":      {`{"kty":"EC","crv":"P-256","kid":1,"x":"` + p256x + `","y":"` + p256y + `"}`, "kid", "", false},
+		"kid is long":          {`{"kty":"EC","crv":"P-256","kid":"` + strings.Repeat("a", 129) + `","x":"` + p256x + `","y":"` + p256y + `"}`, "kid", "", false},
+		"kid with line breaks": {`{"kty":"EC","crv":"P-256","kid":"a\nb","x":"` + p256x + `","y":"` + p256y + `"}`, "kid", "", false},
+		"kid twice inside":     {`{"kty":"EC","crv":"P-256","kid":"bad","kid":"bad2","x":"` + p256x + `","y":"` + p256y + `"}`, "strict", "", false},
+		"kty twice inside":     {`{"kty":"EC","KTY":"oct","crv":"P-256","kid":"bad","x":"` + p256x + `","y":"` + p256y + `"}`, "strict", "", false},
+		"null":                 {`null`, "strict", "", false},
+		"a number":             {`1`, "strict", "", false},
+		"a list":               {`[]`, "strict", "", false},
+		"empty":                {`{}`, "not supported", "", false},
+		"very long":            {`{"kid":"bad","kty":"OKP","pad":"` + strings.Repeat("a", 9000) + `"}`, "8192", "bad", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := keyset.New(keyset.Static([]byte(jwks(test.bad, text))), keyset.Options{})
+			if err := s.Load(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			holds(t, s, "beside it", good)
+			want := test.named
+			if want == "" {
+				want = "number 1"
+			}
+			skipped := s.State().Skipped
+			if len(skipped) != 1 || skipped[0].Key != want || skipped[0].Alarm != test.alarm || !strings.Contains(skipped[0].Err.Error(), test.says) {
+				t.Errorf("skipped %+v, want %s with %q", skipped, want, test.says)
+			}
+		})
+	}
+}
+
+// A kid that is there twice names neither key, whatever else is wrong with one of them.
+func TestDuplicateKid57(t *testing.T) {
+	one, oneText := key(t)
+	other, otherText := key(t)
+	rename := func(k *jose.PrivateKey, text, kid string) string { return strings.Replace(text, kidOf(k), kid, 1) }
+	for name, set := range map[string]string{
+		"two good keys":      jwks(rename(one, oneText, "twin"), rename(other, otherText, "twin")),
+		"a good and a bad":   jwks(rename(one, oneText, "twin"), `{"kty":"XYZ","kid":"twin"}`),
+		"the same key twice": jwks(rename(one, oneText, "twin"), rename(one, oneText, "twin")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := keyset.New(keyset.Static([]byte(set)), keyset.Options{})
+			if err := s.Load(t.Context()); err == nil {
+				t.Error("a set in which nothing is good was taken")
+			}
+			s = keyset.New(keyset.Static([]byte(strings.TrimSuffix(set, "]}")+","+oneText+"]}")), keyset.Options{})
+			if err := s.Load(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			holds(t, s, "beside them", one)
+			skipped := s.State().Skipped
+			if len(skipped) != 2 || skipped[0].Key != "twin" || skipped[1].Key != "twin" || !skipped[0].Alarm || !skipped[1].Alarm {
+				t.Errorf("skipped %+v", skipped)
+			}
+		})
+	}
+}
+
+// What a publisher calls a key is its name; the key decides the algorithm.
+func TestSetKeysVerify(t *testing.T) {
+	k, text := key(t)
+	set := jwks(strings.Replace(text, kidOf(k), "2026-11", 1), `{"kty":"EC","crv":"P-256","kid":"svid","use":"jwt-svid","x":"`+p256x+`","y":"`+p256y+`"}`)
+	s := keyset.New(keyset.Static([]byte(set)), keyset.Options{Uses: []string{"sig", "jwt-svid"}})
+	if err := s.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for kid, alg := range map[string]jose.Algorithm{"2026-11": jose.EdDSA, "svid": jose.ES256} {
+		found, err := s.Lookup(kid)
+		if err != nil || found.KeyID() != kid || found.Algorithm() != alg || !s.Holds(kid, found) {
+			t.Errorf("%s: %v, %v", kid, found, err)
+		}
+	}
+	if _, err := s.Lookup(kidOf(k)); !errors.Is(err, keyset.ErrUnknownKey) {
+		t.Errorf("by its thumbprint: %v", err)
+	}
+}
+
+// An empty set counts only for those who said that it may.
+func TestEmptySet55(t *testing.T) {
+	s := keyset.New(keyset.Static([]byte(jwks())), keyset.Options{AllowEmpty: true})
+	if err := s.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Lookup("any"); !errors.Is(err, keyset.ErrUnknownKey) {
+		t.Error(err)
+	}
+	if err := keyset.New(keyset.Static([]byte(jwks())), keyset.Options{}).Load(context.Background()); err == nil {
+		t.Error("an empty set was taken")
+	}
+}

@@ -1,0 +1,113 @@
+package keyset
+
+import (
+	"context"
+	"time"
+)
+
+// keeper is the goroutine that keeps a set fresh. It reads in a goroutine of its own, so that a source that hangs cannot
+// keep old keys alive.
+type keeper struct {
+	cancel  context.CancelFunc
+	stopped chan struct{}
+	nudged  chan struct{} // the set was changed by somebody else
+}
+
+// Start begins to read the source, at once and then when it is due, until Close. It does not wait for the first reading.
+// Starting twice is harmless.
+func (s *Set) Start() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.owner != nil || s.closed {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.owner = &keeper{cancel: cancel, stopped: make(chan struct{}), nudged: make(chan struct{}, 1)}
+	asked := make(chan struct{}, 1) // at most one reading is asked for before it begins
+	s.unknown.start(asked)
+	go s.keep(ctx, s.owner, asked)
+}
+
+// Close stops the reading and waits for one that is under way, which it cancels. From then on every key is [ErrUnavailable].
+// It always returns nil; closing twice is harmless.
+func (s *Set) Close() error {
+	s.mu.Lock()
+	owner := s.owner
+	if !s.closed {
+		s.closed = true
+		s.current.Store(&snapshot{generation: s.current.Load().generation + 1, err: ErrUnavailable})
+	}
+	s.mu.Unlock()
+	if owner != nil {
+		owner.cancel()
+		<-owner.stopped
+	}
+	return nil
+}
+
+// nudge makes the keeper look whether there is a new generation.
+func (s *Set) nudge() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.owner == nil {
+		return
+	}
+	select {
+	case s.owner.nudged <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Set) keep(ctx context.Context, k *keeper, asked <-chan struct{}) {
+	defer close(k.stopped)
+	defer s.unknown.start(nil)
+	var (
+		due     = time.NewTimer(0)
+		old     = time.NewTimer(never)
+		done    = make(chan time.Duration, 1)
+		reading bool
+		again   bool // somebody asked while one was under way
+		told    uint64
+	)
+	defer due.Stop()
+	defer old.Stop()
+	begin := func() {
+		if !reading {
+			reading = true
+			go func() { done <- s.fetch(ctx) }()
+		}
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			if reading {
+				<-done
+			}
+			return
+		case <-due.C:
+			begin()
+		case <-asked:
+			again = reading
+			begin()
+		case <-k.nudged:
+		case <-old.C:
+			s.change(func(before *snapshot) *snapshot { return before.aged(time.Now()) })
+			begin()
+		case wait := <-done:
+			reading = false
+			due.Reset(wait)
+			if again {
+				again = false
+				begin()
+			}
+		}
+		now := s.current.Load()
+		old.Reset(now.left(time.Now()))
+		if now.generation != told {
+			told = now.generation
+			if s.options.OnChange != nil {
+				s.options.OnChange(told)
+			}
+		}
+	}
+}

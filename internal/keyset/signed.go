@@ -1,0 +1,85 @@
+package keyset
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/parley-rpc/parley/internal/jose"
+)
+
+const (
+	// signedType is the type of a signed key set.
+	signedType = "jwk-set+jwt"
+	// rootMember is the member of a signed key set in which the root's public key stands.
+	rootMember = "root"
+)
+
+// signed is a source whose sets are signed by a root key that is kept offline.
+type signed struct {
+	source Source
+	root   string
+	latest time.Time // iat of the latest set that was seen
+}
+
+// Signed reads sets out of JSON Web Tokens of type jwk-set+jwt that lie in source. Each is signed by the key whose
+// thumbprint is root and which it brings along, is good for at most 24 hours, and is not older than one that was seen before.
+// The keys end with their token.
+func Signed(source Source, root string) Source { return &signed{source: source, root: root} }
+
+func (s *signed) Fetch(ctx context.Context, version string) (Document, error) {
+	doc, err := s.source.Fetch(ctx, version)
+	if err != nil || doc.Unchanged {
+		return doc, err
+	}
+	claims, err := s.verify(string(bytes.TrimSpace(doc.Text)))
+	if err != nil {
+		return Document{}, fmt.Errorf("keyset: signed set: %w", err)
+	}
+	keys, ok := claims.Array("keys")
+	if !ok {
+		return Document{}, errors.New("keyset: signed set: keys is missing or no array")
+	}
+	doc.Text = append(append([]byte(`{"keys":`), keys...), '}')
+	if doc.Expires, err = s.current(claims, time.Now()); err != nil {
+		return Document{}, fmt.Errorf("keyset: signed set: %w", err)
+	}
+	return doc, nil
+}
+
+func (s *signed) verify(compact string) (*jose.Claims, error) {
+	token, err := jose.Parse(compact, signedType)
+	if err != nil {
+		return nil, err
+	}
+	return token.VerifyPinned(rootMember, s.root)
+}
+
+// current checks the times of a set whose signature held. It returns its end.
+func (s *signed) current(claims *jose.Claims, now time.Time) (time.Time, error) {
+	expires, ok, err := claims.NumericDate("exp")
+	if err != nil || !ok {
+		return time.Time{}, errors.New("exp is missing or no time")
+	}
+	issued, ok, err := claims.NumericDate("iat")
+	if err != nil || !ok {
+		return time.Time{}, errors.New("iat is missing or no time")
+	}
+	switch end := expires.Add(clockSkew); {
+	case !expires.After(issued) || expires.Sub(issued) > maxSignedLife:
+		return time.Time{}, fmt.Errorf("exp does not lie within %v after iat", maxSignedLife)
+	case issued.Before(s.latest):
+		return time.Time{}, errors.New("it is older than one that was seen before")
+	case issued.After(now.Add(clockSkew)):
+		return time.Time{}, errors.New("iat lies ahead")
+	case !now.Before(end):
+		return time.Time{}, errors.New("exp has passed; sign it anew")
+	default:
+		s.latest = issued
+		return end, nil
+	}
+}
+
+func (s *signed) String() string { return s.source.String() + " signed by " + s.root }

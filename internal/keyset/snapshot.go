@@ -1,0 +1,117 @@
+package keyset
+
+import (
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/parley-rpc/parley/internal/jose"
+)
+
+// snapshot is the set at one time. It never changes. As long as a key stays in the set its pointer is the same, so that
+// whatever was found to be signed by it can be tied to the pointer.
+type snapshot struct {
+	generation uint64
+	keys       map[string]*jose.PublicKey // by kid
+	skipped    []Skipped                  // by the latest reading that could be taken apart
+	version    string
+	good       time.Time // when the source last confirmed the keys; zero means never
+	ends       time.Time // when the keys are too old; zero means never
+	expires    time.Time // the end that the set has by itself
+	stale      bool
+	err        error // of the latest reading
+}
+
+func (s *snapshot) loaded() bool { return !s.good.IsZero() && !s.stale }
+
+func (s *snapshot) lookup(kid string) (*jose.PublicKey, error) {
+	if key := s.keys[kid]; key != nil {
+		return key, nil
+	}
+	if !s.loaded() {
+		return nil, s.unavailable()
+	}
+	return nil, ErrUnknownKey
+}
+
+func (s *snapshot) unavailable() error {
+	if s.err == nil || s.err == ErrUnavailable { //nolint:errorlint // it is the bare error of a closed set, or one from a source
+		return ErrUnavailable
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, s.err)
+}
+
+// next is the snapshot after a reading. Only a change of the keys makes a new generation.
+func (s *snapshot) next(doc Document, c contents, banned map[string]bool, maxStale time.Duration, now time.Time) *snapshot {
+	n := &snapshot{generation: s.generation, keys: s.keys, skipped: s.skipped, version: doc.Version, good: now, expires: doc.Expires}
+	if doc.Unchanged {
+		n.expires = s.expires
+	} else {
+		n.skipped = c.skipped
+		n.keys = make(map[string]*jose.PublicKey, len(c.keys))
+		for kid, key := range c.keys {
+			if banned[kid] {
+				continue
+			}
+			if before := s.keys[kid]; before != nil && before.Thumbprint() == key.Thumbprint() {
+				key = before
+			}
+			n.keys[kid] = key
+		}
+	}
+	if doc.Refresh > 0 {
+		n.ends = now.Add(maxStale)
+	}
+	if !n.expires.IsZero() && (n.ends.IsZero() || n.expires.Before(n.ends)) {
+		n.ends = n.expires
+	}
+	if !s.loaded() || !maps.Equal(s.keys, n.keys) {
+		n.generation++
+	}
+	return n
+}
+
+// failed is the snapshot after a reading that failed. What it skipped is shown even so.
+func (s *snapshot) failed(err error, skipped []Skipped) *snapshot {
+	n := *s
+	n.err = err
+	if skipped != nil {
+		n.skipped = skipped
+	}
+	return &n
+}
+
+// without is the snapshot without a key.
+func (s *snapshot) without(kid string) *snapshot {
+	if s.keys[kid] == nil {
+		return s
+	}
+	n := *s
+	n.keys = maps.Clone(s.keys)
+	delete(n.keys, kid)
+	n.generation++
+	return &n
+}
+
+// aged forgets the keys when they are too old.
+func (s *snapshot) aged(now time.Time) *snapshot {
+	if !s.loaded() || s.left(now) > 0 {
+		return s
+	}
+	n := *s
+	n.stale, n.keys, n.version = true, nil, ""
+	n.generation++
+	return &n
+}
+
+// never is longer than any program runs.
+const never = 1<<63 - 1
+
+// left is the time until the keys are too old. A machine that slept has aged, and one whose clock was set back has not grown
+// younger.
+func (s *snapshot) left(now time.Time) time.Duration {
+	if s.ends.IsZero() || !s.loaded() {
+		return never
+	}
+	return min(s.ends.Sub(now), s.ends.Round(0).Sub(now.Round(0)))
+}

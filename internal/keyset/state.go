@@ -1,0 +1,108 @@
+package keyset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+)
+
+// State is a set as an operator sees it.
+type State struct {
+	// Source names where the set comes from.
+	Source string
+	// Generation counts the changes of the keys.
+	Generation uint64
+	// Keys are the kids of the keys that are in force, sorted.
+	Keys []string
+	// Skipped are the keys that the latest reading did not believe.
+	Skipped []Skipped
+	// Read is when the source last confirmed the keys. It is zero when it never did.
+	Read time.Time
+	// Ends is when the keys are too old unless the source confirms them again. It is zero when they never are.
+	Ends time.Time
+	// Stale says that they are too old, and no longer in force.
+	Stale bool
+	// Err is the error of the latest reading. The keys of an earlier one may still be in force.
+	Err error
+	// Fetches counts the readings.
+	Fetches uint64
+	// Failures counts those of them that failed.
+	Failures uint64
+}
+
+// State returns the state of the set.
+func (s *Set) State() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.current.Load()
+	return State{
+		Source: s.source.String(), Generation: now.generation, Keys: slices.Sorted(maps.Keys(now.keys)), Skipped: slices.Clone(now.skipped),
+		Read: now.good, Ends: now.ends, Stale: now.stale, Err: now.err, Fetches: s.counts.fetches, Failures: s.counts.failures,
+	}
+}
+
+// Ready waits until there are keys. The error says that ctx ended the wait, and why there are none.
+func (s *Set) Ready(ctx context.Context) error {
+	for {
+		round := s.unknown.next()
+		now := s.current.Load()
+		if now.loaded() {
+			return nil
+		}
+		if errors.Is(now.err, ErrUnavailable) {
+			return now.err
+		}
+		select {
+		case <-round:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", s.current.Load().unavailable(), context.Cause(ctx))
+		}
+	}
+}
+
+// next returns what is closed at the end of the next reading.
+func (u *unknown) next() <-chan struct{} {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.round
+}
+
+// report logs what has changed between two snapshots, and nothing that has not.
+func (s *Set) report(before, after *snapshot) {
+	ctx := context.Background()
+	log := s.logger.With(slog.Uint64("generation", after.generation))
+	for _, kid := range slices.Sorted(maps.Keys(after.keys)) {
+		if before.keys[kid] != after.keys[kid] {
+			log.LogAttrs(ctx, slog.LevelInfo, "parley: issuer's key trusted", slog.String("kid", kid))
+		}
+	}
+	for _, kid := range slices.Sorted(maps.Keys(before.keys)) {
+		if after.keys[kid] == nil {
+			log.LogAttrs(ctx, slog.LevelWarn, "parley: issuer's key no longer trusted", slog.String("kid", kid), slog.Bool("stale", after.stale))
+		}
+	}
+	if !slices.EqualFunc(before.skipped, after.skipped, sameSkip) {
+		for _, skip := range after.skipped {
+			level := slog.LevelWarn
+			if skip.Alarm {
+				level = slog.LevelError
+			}
+			log.LogAttrs(ctx, level, "parley: issuer's key skipped", slog.String("kid", skip.Key), slog.String("problem", skip.Err.Error()))
+		}
+	}
+	switch {
+	case after.err != nil && (before.err == nil || before.err.Error() != after.err.Error()):
+		log.LogAttrs(ctx, slog.LevelError, "parley: key set cannot be read", slog.String("error", after.err.Error()), slog.Time("read", after.good))
+	case after.err == nil && before.err != nil:
+		log.LogAttrs(ctx, slog.LevelInfo, "parley: key set can be read again")
+	}
+	if after.stale && !before.stale {
+		log.LogAttrs(ctx, slog.LevelError, "parley: keys too old to be trusted", slog.Time("read", after.good))
+	}
+}
+
+func sameSkip(a, b Skipped) bool { return a.Key == b.Key && a.Err.Error() == b.Err.Error() }
