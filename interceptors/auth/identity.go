@@ -47,6 +47,8 @@ type Identity struct {
 	failedAt time.Time
 	gates    []*Gate
 	renewal  *renewal
+
+	keyState keyFileState // belongs to the goroutine of renewal
 }
 
 // core is what an Identity needs from outside of the process.

@@ -156,9 +156,14 @@ func (i *Identity) renewIssued(ctx context.Context, c *core) (*core, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auth: identity token: %w", err)
 	}
+	unchanged, confirm := i.keyUnchanged()
+	if unchanged && token.Value == c.token {
+		return nil, nil //nolint:nilnil // as it says above
+	}
 	key, keyErr := i.loadKey()
 	if keyErr == nil {
 		if token.Value == c.token && key.Public().Thumbprint() == c.key.Public().Thumbprint() {
+			confirm()
 			return nil, nil //nolint:nilnil // as it says above
 		}
 		next := &core{key: key, token: token.Value, trust: c.trust}

@@ -95,7 +95,7 @@ func TestIssuerDownForTokens51(t *testing.T) {
 
 // 500 calls a second while the issuer signs with a new key every 2 seconds, each published 12 seconds before: none fails.
 func TestIssuerRotatesUnderLoad58(t *testing.T) {
-	const keys = 15
+	const keys = 15 // in 30 seconds
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t)
 		list := []*jose.PrivateKey{l.key}

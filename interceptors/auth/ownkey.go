@@ -3,6 +3,8 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/trustdir"
@@ -36,15 +38,42 @@ func (i *Identity) keyPlace() string {
 	return i.config.keyFile
 }
 
+// keyFileState is the state of a key file when the key that is in use was last found in it. It spares reading the file again and
+// again; nothing is believed for it.
+type keyFileState struct{ info fs.FileInfo }
+
+// now returns the state of the file, and whether it is still the same.
+func (s *keyFileState) now(path string) (fs.FileInfo, bool) {
+	info, err := os.Stat(path)
+	if err != nil || s.info == nil {
+		return info, false
+	}
+	same := os.SameFile(info, s.info) && info.ModTime().Equal(s.info.ModTime()) && info.Size() == s.info.Size() && info.Mode() == s.info.Mode()
+	return info, same
+}
+
+// keyUnchanged tells whether the key file is as it was when confirm was called last. A signer keeps one key.
+func (i *Identity) keyUnchanged() (unchanged bool, confirm func()) {
+	if i.config.signer != nil {
+		return true, func() {}
+	}
+	info, same := i.keyState.now(i.config.keyFile)
+	return same, func() { i.keyState.info = info }
+}
+
 // renewFromDirectory returns what to use from now on in the place of c, or nil when nothing has changed. The error says why a
 // new key is not used.
 func (i *Identity) renewFromDirectory(c *core, d directory) (*core, error) {
+	unchanged, confirm := i.keyUnchanged()
+	if unchanged {
+		return nil, nil //nolint:nilnil // as it says above
+	}
 	key, err := i.loadKey()
 	if err != nil {
 		return nil, err
 	}
-	kid := key.Public().Thumbprint()
-	if kid == c.key.Public().Thumbprint() {
+	if key.Public().Thumbprint() == c.key.Public().Thumbprint() {
+		confirm()
 		return nil, nil //nolint:nilnil // as it says above
 	}
 	next := &core{key: key, trust: c.trust}
