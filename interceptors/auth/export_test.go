@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"io"
+	"net"
 	"time"
 
 	"google.golang.org/grpc/metadata"
@@ -122,3 +123,9 @@ func Allows(ctx context.Context, g *Gate, call *Call) bool {
 
 // SetRandom makes every jitter of a token keeper be drawn with this number.
 func SetRandom(c *TokenKeeper, random float64) { c.random = func() float64 { return random } }
+
+// Leaving returns the Read of a client's connection whose credential ends after age.
+func Leaving(from net.Conn, age time.Duration) func([]byte) (int, error) {
+	f := &farewell{term: newTerm(time.Now(), age, 0), header: make([]byte, 0, http2HeaderLength)}
+	return func(b []byte) (int, error) { return f.read(from, b, true) }
+}

@@ -36,7 +36,7 @@ func goAway() []byte {
 // read reads from a connection. Nothing is said before the server's first frame, which gRPC wants to be another.
 func (f *farewell) read(from net.Conn, b []byte, open bool) (int, error) {
 	due := open && !f.said && f.term.left(time.Now()) <= f.term.age*(100-drainPercent)/100
-	if due && f.left() == http2HeaderLength {
+	if due && f.body == 0 && len(f.header) == 0 {
 		f.said, f.pending = true, goAway()
 	}
 	if len(f.pending) > 0 {
@@ -54,7 +54,7 @@ func (f *farewell) read(from net.Conn, b []byte, open bool) (int, error) {
 	return n, err
 }
 
-// left is how many bytes are missing to the end of the frame, as far as that is known. Between two frames that is a header.
+// left is how many bytes are missing to the end of the frame, or of its header.
 func (f *farewell) left() int {
 	if f.body > 0 {
 		return f.body

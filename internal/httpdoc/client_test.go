@@ -57,6 +57,14 @@ func TestCheckURL54(t *testing.T) {
 	}
 }
 
+// What somebody else states as an address fills no log.
+func TestLongURLIsCut(t *testing.T) {
+	err := httpdoc.New(httpdoc.Options{}).CheckURL("http://id.shop.example/" + strings.Repeat("a", 60_000))
+	if err == nil || len(err.Error()) > 300 {
+		t.Errorf("%d bytes", len(err.Error()))
+	}
+}
+
 func TestGet(t *testing.T) {
 	header := http.Header{"Etag": {`"v2"`}, "Cache-Control": {"public, max-age=60"}}
 	for name, test := range map[string]struct {

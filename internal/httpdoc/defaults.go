@@ -9,6 +9,8 @@ const (
 	totalTimeout = 5 * time.Second
 	// maxHeaderBytes is the most bytes of response headers that are read.
 	maxHeaderBytes = 64 << 10
+	// maxShown is the most bytes of an address that an error shows.
+	maxShown = 200
 	// maxETag is the longest version of a document that is remembered, in bytes.
 	maxETag = 256
 )

@@ -34,8 +34,13 @@ func (c *Client) CheckURL(raw string) error {
 	return nil
 }
 
+// shown is the part of an address that may be shown, cut so that a hostile one cannot fill a log.
 func shown(u *url.URL) string {
-	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+	text := (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+	if len(text) > maxShown {
+		return text[:maxShown] + "..."
+	}
+	return text
 }
 
 func isLoopback(host string) bool {

@@ -35,7 +35,7 @@ func (s *Set) Close() error {
 	owner := s.owner
 	if !s.closed {
 		s.closed = true
-		s.current.Store(&snapshot{generation: s.current.Load().generation + 1, err: ErrUnavailable})
+		s.current.Store(&snapshot{generation: s.current.Load().generation + 1, closed: true})
 	}
 	s.mu.Unlock()
 	if owner != nil {

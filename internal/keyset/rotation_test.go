@@ -36,6 +36,9 @@ func TestUnknownKidFlood47(t *testing.T) {
 		if got := e.count() - before; got != 1 || time.Since(began) != 0 {
 			t.Errorf("10,000 kids at once: %d fetches in %v", got, time.Since(began))
 		}
+		if n := keyset.Remembered(s); n > 1024 {
+			t.Errorf("%d kids are remembered", n)
+		}
 		// The same over a minute: one fetch in 10 seconds, each for a kid that was not asked for before.
 		for n := range 10_000 {
 			if _, err := s.Await(t.Context(), kid(10_000+n)); !errors.Is(err, keyset.ErrUnknownKey) {
@@ -48,6 +51,9 @@ func TestUnknownKidFlood47(t *testing.T) {
 		}
 		if got := e.count() - before; got != 1+5 {
 			t.Errorf("10,000 kids in a minute: %d fetches, want 5 more", got-1)
+		}
+		if n := keyset.Remembered(s); n > 1024 {
+			t.Errorf("%d kids are remembered", n)
 		}
 	})
 }

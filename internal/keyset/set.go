@@ -76,10 +76,14 @@ func New(source Source, o Options) *Set {
 	return s
 }
 
-// Load reads the source now, and returns its error. It takes 5 seconds at most.
+// Load reads the source now, and returns its error. It takes 5 seconds at most. A closed set is [ErrUnavailable].
 func (s *Set) Load(ctx context.Context) error {
 	_ = s.fetch(ctx)
-	return s.current.Load().err
+	now := s.current.Load()
+	if now.closed {
+		return ErrUnavailable
+	}
+	return now.err
 }
 
 // Lookup returns the key called kid. It never waits, never locks and never causes a reading. The error is [ErrUnknownKey] or

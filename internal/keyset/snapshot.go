@@ -19,6 +19,7 @@ type snapshot struct {
 	ends       time.Time // when the keys are too old; zero means never
 	expires    time.Time // the end that the set has by itself
 	stale      bool
+	closed     bool
 	err        error // of the latest reading
 }
 
@@ -35,7 +36,7 @@ func (s *snapshot) lookup(kid string) (*jose.PublicKey, error) {
 }
 
 func (s *snapshot) unavailable() error {
-	if s.err == nil || s.err == ErrUnavailable { //nolint:errorlint // it is the bare error of a closed set, or one from a source
+	if s.err == nil {
 		return ErrUnavailable
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, s.err)

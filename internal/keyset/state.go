@@ -2,7 +2,6 @@ package keyset
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -53,8 +52,8 @@ func (s *Set) Ready(ctx context.Context) error {
 		if now.loaded() {
 			return nil
 		}
-		if errors.Is(now.err, ErrUnavailable) {
-			return now.err
+		if now.closed {
+			return ErrUnavailable
 		}
 		select {
 		case <-round:

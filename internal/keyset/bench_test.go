@@ -1,0 +1,42 @@
+package keyset_test
+
+import (
+	"testing"
+
+	"github.com/parley-rpc/parley/internal/keyset"
+)
+
+// A look-up takes no memory.
+func TestLookupDoesNotAllocate(t *testing.T) {
+	k, text := key(t)
+	s := keyset.New(keyset.Static([]byte(jwks(text))), keyset.Options{})
+	if err := s.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	kid := kidOf(k)
+	if n := testing.AllocsPerRun(100, func() {
+		found, err := s.Await(t.Context(), kid)
+		if err != nil || !s.Holds(kid, found) {
+			t.Error(err)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkLookup(b *testing.B) {
+	k, text := key(b)
+	s := keyset.New(keyset.Static([]byte(jwks(text))), keyset.Options{})
+	if err := s.Load(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	kid := kidOf(k)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := s.Lookup(kid); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
