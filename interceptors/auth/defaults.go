@@ -23,6 +23,8 @@ const (
 	handshakeTimeout = 10 * time.Second
 	// maxHandshakes is the most connections of one server that may be in their handshake at once; one more closes the oldest (WithMaxHandshakes).
 	maxHandshakes = 1000
+	// maxPlainStreams is the most calls that may be open at once on a connection of a server that also speaks plain HTTP/2.
+	maxPlainStreams = 250
 	// signatureWait is how long a credential may wait for its turn to be checked before the server calls itself overloaded.
 	signatureWait = time.Second
 
@@ -41,8 +43,12 @@ const (
 
 	// checkInterval is how often an identity that is not usable is checked again because of a connection or a call.
 	checkInterval = time.Second
-	// failureMemory is how long the status of a failed handshake explains failed calls; a little over the longest wait of gRPC between two connection attempts.
-	failureMemory = 150 * time.Second
+	// maxConnectBackoff is the longest wait between two attempts to connect, before gRPC adds or takes off a fifth.
+	maxConnectBackoff = 5 * time.Second
+	// minConnectTimeout is how long gRPC gives one attempt to connect at least.
+	minConnectTimeout = 20 * time.Second
+	// failureMemory is how long the status of a failed handshake explains failed calls; a little over the longest time between the ends of two attempts to connect.
+	failureMemory = 30 * time.Second
 
 	// maxTokenLifetime is the longest lifetime of a bearer token.
 	maxTokenLifetime = time.Hour
