@@ -64,8 +64,22 @@ func (cc callCredentials) present(ctx context.Context, e *exchange) (map[string]
 			c.session.Store(sent)
 		}
 	}
+	if e.level == policy.ProofWPT {
+		if sent.metadata[possessionKey], err = c.possession(ctx, e, sent); err != nil {
+			return nil, refuse(rpcerr.ConfigurationInvalid, err)
+		}
+	}
 	e.sent.Store(sent)
 	return sent.metadata, nil
+}
+
+// possession proves for one wire attempt that this workload holds its key.
+func (c *Channel) possession(ctx context.Context, e *exchange, sent *credential) (string, error) {
+	keys, err := c.identity.usable(ctx)
+	if err != nil {
+		return "", err
+	}
+	return possession{caller: c.identity.self, server: c.audience, ath: sent.ath, method: e.method}.sign(keys.key, time.Now())
 }
 
 func newCredential(token Token) *credential {

@@ -80,6 +80,14 @@ const (
 	maxTokenNonces = 8
 	// maxSessionProofs is how many proofs of a session a server has valid at once.
 	maxSessionProofs = 4096
+	// possessionLifetime is how long a proof of possession is valid after it was signed; longer ones than a handshake proof's are refused.
+	possessionLifetime = 30 * time.Second
+	// maxProofIDLength is the most bytes of the jti of a proof of possession.
+	maxProofIDLength = 128
+	// replayMemory is how long a server remembers a proof of possession: the longest lifetime, and the clock skew twice.
+	replayMemory = maxProofLifetime + 2*clockSkew
+	// maxSeenProofs is how many proofs of possession a server remembers; when there are more it refuses calls that bring one.
+	maxSeenProofs = 1 << 16
 	// maxCheckedProofs is how many proofs that hold a channel remembers.
 	maxCheckedProofs = 256
 	// maxTransactionLifetime is the longest lifetime of a transaction token.

@@ -122,3 +122,8 @@ func Allows(ctx context.Context, g *Gate, call *Call) bool {
 
 // SetRandom makes every jitter of a token keeper be drawn with this number.
 func SetRandom(c *TokenKeeper, random float64) { c.random = func() float64 { return random } }
+
+// UseProof notes a proof of possession.
+func UseProof(g *Gate, issuer ID, id string) (fresh, full bool) {
+	return g.replays.use(proofUse{issuer, id}, time.Now())
+}

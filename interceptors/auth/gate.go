@@ -33,12 +33,13 @@ type Gate struct {
 	// The same for transaction tokens.
 	transactions *verifier
 	refusals     metric.Int64Counter
+	replays      *replays
 	tls          func() (*tls.Config, error)
 	stops        []func()
 }
 
 func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
-	g := &Gate{identity: i, config: serverConfig{handshakes: maxHandshakes}, turn: newTurnstile(), proofs: newIssuedProofs()}
+	g := &Gate{identity: i, config: serverConfig{handshakes: maxHandshakes}, turn: newTurnstile(), proofs: newIssuedProofs(), replays: newReplays()}
 	for _, o := range opts {
 		if o != nil {
 			o.applyServer(&g.config)

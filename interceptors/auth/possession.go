@@ -1,0 +1,110 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc/metadata"
+
+	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+// possessionType is the type of a workload proof token (draft-ietf-wimse-wpt).
+const possessionType = "wpt+jwt"
+
+// possession is what a caller's proof that it holds its key must say, seen from either end. The draft binds the key by a
+// workload identity token; here the trust of the server does, so iss and sub stand in the place of wth.
+type possession struct {
+	caller ID
+	server ID
+	ath    string
+	method string
+}
+
+// sign makes the proof with the key of the caller, good for one use.
+func (p possession) sign(key *jose.PrivateKey, now time.Time) (string, error) {
+	var b jose.ClaimsBuilder
+	b.String(claimIssuer, p.caller.String()).String(claimSubject, p.caller.String()).String(claimAudience, p.server.String())
+	b.String(claimTokenHash, p.ath).String(claimMethod, p.method).String(claimTokenID, rand.Text())
+	claims, err := b.NumericDate(claimIssuedAt, now).NumericDate(claimExpires, now.Add(possessionLifetime)).Claims()
+	if err != nil {
+		return "", err
+	}
+	return key.Sign(possessionType, claims)
+}
+
+// check compares claims whose signature held with what they must say, where owner is the one ID that the verifying key
+// belongs to. It returns the ID of the proof.
+func (p possession) check(claims *jose.Claims, owner ID, now time.Time) (id string, err error) {
+	if owner != p.caller {
+		return "", errors.New("the key is not one of the workload that the token names")
+	}
+	if err := checkOwner(claims, owner); err != nil {
+		return "", err
+	}
+	id, ok := claims.String(claimTokenID)
+	switch {
+	case !sameClaim(claims, claimAudience, p.server.String()):
+		return "", errors.New("aud is not this server")
+	case !sameClaim(claims, claimTokenHash, p.ath):
+		return "", errors.New("ath is not the hash of the token beside it")
+	case !sameClaim(claims, claimMethod, p.method):
+		return "", errors.New("mth is not the method that is called")
+	case !ok || id == "" || len(id) > maxProofIDLength:
+		return "", errors.New("jti is missing or too long")
+	case len(claims.Names()) != 8:
+		return "", errors.New("there are claims that the proof must not have")
+	}
+	return id, checkTimes(claims, maxProofLifetime, now)
+}
+
+// checkPossession demands that the caller proves, for this attempt alone, that it holds the key of the workload that its token
+// names. Its error is a refusal.
+func (g *Gate) checkPossession(ctx context.Context, t *verified, method string) (err error) {
+	sent := metadata.ValueFromIncomingContext(ctx, possessionKey)
+	switch len(sent) {
+	case 0:
+		return refuse(rpcerr.ProofRequired, nil)
+	case 1:
+	default:
+		return refuse(rpcerr.CredentialsInvalid, fmt.Errorf("%d proofs of possession instead of one", len(sent)))
+	}
+	now := time.Now()
+	id, err := g.readPossession(ctx, sent[0], possession{caller: t.peer.ID, server: g.identity.self, ath: t.ath, method: method}, now)
+	if err != nil {
+		return callerRefusal(err)
+	}
+	switch fresh, full := g.replays.use(proofUse{t.peer.ID, id}, now); {
+	case full:
+		return refuse(rpcerr.AuthOverloaded, errors.New("too many proofs of possession in two minutes"))
+	case !fresh:
+		return refuse(rpcerr.ProofReplayed, nil)
+	}
+	return nil
+}
+
+// readPossession checks a proof but for its being new, and returns its ID.
+func (g *Gate) readPossession(ctx context.Context, compact string, want possession, now time.Time) (id string, err error) {
+	defer refusePanic(&err)
+	token, err := jose.Parse(compact, possessionType)
+	if err != nil {
+		return "", err
+	}
+	trust, err := g.identity.anchor()
+	if err != nil {
+		return "", err
+	}
+	owner, key, err := trust.lookup(token.KeyID())
+	if err != nil {
+		return "", err
+	}
+	claims, err := checkSignature(ctx, token, key, g.turn)
+	if err != nil {
+		return "", err
+	}
+	return want.check(claims, owner, now)
+}
