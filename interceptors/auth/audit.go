@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/parley-rpc/parley/policy"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/parley-rpc/parley/policy"
 
 	"github.com/parley-rpc/parley/rpcerr"
 )
