@@ -76,6 +76,8 @@ const (
 	maxNonceBytes = 32
 	// replyProofLifetime is how long a server's proof in token mode is valid.
 	replyProofLifetime = time.Minute
+	// expiredProofAge is how long after its end a token still gets a proof of the server, so that its bearer can believe that it has expired.
+	expiredProofAge = time.Hour
 	// maxTokenNonces is for how many nonces at once a server proves itself to the bearer of one token.
 	maxTokenNonces = 8
 	// maxSessionProofs is how many proofs of a session a server has valid at once.

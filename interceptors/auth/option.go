@@ -130,8 +130,8 @@ func WithMaxConnectionAge(d time.Duration) Option {
 	return option{fmt.Sprintf("auth.WithMaxConnectionAge(%v)", d), func(c *config) { c.connectionAge = d }}
 }
 
-// WithBearer also accepts callers that are not Parley: plain HTTP/2 over TLS 1.3, each call with a bearer token in its
-// metadata. What protects their payload is the name in the certificate, which certificate yields for each connection as
+// WithBearer also accepts callers in token mode, and those that are not Parley: plain HTTP/2 over TLS 1.3, each call with a
+// bearer token in its metadata. What protects their payload is the name in the certificate, which certificate yields for each connection as
 // [tls.Config.GetCertificate] does; it must be one that they verify. Without this option only connection mode is spoken.
 func WithBearer(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) ServerOption {
 	return serverOption{"auth.WithBearer", func(c *serverConfig) { c.bearer, c.certificate = true, certificate }}
