@@ -31,13 +31,14 @@ type Channel struct {
 	failure  atomic.Pointer[failure]
 
 	// In token mode.
-	audience ID
-	source   TokenSource
-	levels   *policy.View[policy.Proof]
-	session  atomic.Pointer[credential]
-	checked  *checkedProofs
-	renewing sync.Mutex
-	renewed  time.Time
+	audience  ID
+	source    TokenSource
+	levels    *policy.View[policy.Proof]
+	session   atomic.Pointer[credential]
+	beginning sync.Mutex // of a session
+	checked   *checkedProofs
+	renewing  chan struct{} // holds whoever renews the token
+	renewed   time.Time
 }
 
 func newChannel(i *Identity, expected []Pattern, opts []ChannelOption) *Channel {
@@ -80,6 +81,7 @@ func (c *Channel) setTokenMode() error {
 	c.levels = policy.NewView(table, func(m policy.Method) (policy.Proof, error) { return m.Auth.Proof.Value, nil })
 	runtime.AddCleanup(c, func(levels *policy.View[policy.Proof]) { levels.Close() }, c.levels)
 	c.checked = newCheckedProofs()
+	c.renewing = make(chan struct{}, 1)
 	return errors.Join(errs...)
 }
 

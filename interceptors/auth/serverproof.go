@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -149,6 +150,10 @@ func (g *Gate) proofFor(ctx context.Context, t *verified, want replyProof) (meta
 
 // usableNonce tells whether a nonce is 16 to 32 bytes in base64url.
 func usableNonce(nonce string) bool {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(nonce)
-	return err == nil && len(raw) >= minNonceBytes && len(raw) <= maxNonceBytes && len(nonce) == base64.RawURLEncoding.EncodedLen(len(raw))
+	var raw [maxNonceBytes]byte
+	if n := base64.RawURLEncoding.DecodedLen(len(nonce)); n < minNonceBytes || n > maxNonceBytes || strings.ContainsAny(nonce, "\r\n") {
+		return false
+	}
+	n, err := base64.RawURLEncoding.Strict().Decode(raw[:], []byte(nonce))
+	return err == nil && n >= minNonceBytes
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -138,6 +139,35 @@ func TestSessionEnds(t *testing.T) {
 		for range 60 {
 			time.Sleep(30 * time.Second)
 			proof()
+		}
+	})
+}
+
+// Many calls that begin a session at once begin one: a server has no room for more than 8 nonces of one token.
+func TestManyCallsBeginOneSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTokenWorld(t, payments{})
+		cc := w.channel()
+		for range 3 {
+			var wg sync.WaitGroup
+			var mu sync.Mutex
+			proofs := map[string]bool{}
+			for range 64 {
+				wg.Go(func() {
+					var header metadata.MD
+					if err := quote(t.Context(), cc, grpc.Header(&header)); err != nil {
+						t.Error(err)
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					proofs[strings.Join(header["parley-proof"], "")] = true
+				})
+			}
+			wg.Wait()
+			if len(proofs) != 1 {
+				t.Errorf("there were %d proofs in one session", len(proofs))
+			}
+			time.Sleep(time.Minute)
 		}
 	})
 }
