@@ -73,11 +73,12 @@ func (c caller) stripped(ctx context.Context) context.Context {
 	return ctx
 }
 
-// turnAway reports a refusal. Those that another connection or another moment would mend say that the handler never ran.
+// turnAway reports a refusal before the handler runs. Those that another connection, another token or another moment would mend
+// say that it never ran.
 func (g *Gate) turnAway(ctx context.Context, method string, who caller, err error) error {
 	g.auditCall(ctx, Call{Method: method, Peer: who.peer, User: who.user}, err)
 	switch rpcerr.ReasonOf(err) {
-	case rpcerr.ConnectionExpired, rpcerr.KeysUnavailable, rpcerr.AuthOverloaded:
+	case rpcerr.ConnectionExpired, rpcerr.KeysUnavailable, rpcerr.AuthOverloaded, rpcerr.CredentialsExpired:
 		_ = rpcerr.SetUnprocessed(ctx) // fails only outside of gRPC, where nobody reads trailers
 	default:
 	}

@@ -66,7 +66,14 @@ func (c *Channel) setTokenMode() error {
 		errs = append(errs, fmt.Errorf("auth: WithMode(%d): there is no such mode", c.config.mode))
 	}
 	if len(c.expected) == 1 {
-		c.audience, _ = c.expected[0].(ID)
+		switch one := c.expected[0].(type) {
+		case ID:
+			c.audience = one
+		case *ID:
+			if one != nil {
+				c.audience = *one
+			}
+		}
 	}
 	if c.audience.IsZero() {
 		errs = append(errs, fmt.Errorf("auth: Channel: mode %v needs exactly one expected server and no pattern, because a token is for one server", c.config.mode))

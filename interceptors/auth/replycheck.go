@@ -48,11 +48,10 @@ func (c *Channel) checkReply(ctx context.Context, header metadata.MD, e *exchang
 		return refuse(rpcerr.KeysUnavailable, err)
 	}
 	key := checkedKey{proofs[0], sent.nonce, sent.ath}
-	perCall := e.level >= policy.ProofCall
-	if !perCall && c.checked.holds(key, keys.trust) {
+	if e.level < policy.ProofCall && c.checked.holds(key, keys.trust, e.begun) {
 		return nil
 	}
-	p, perMethod, err := c.checkProof(ctx, keys, key, e.method, perCall)
+	p, perMethod, err := c.checkProof(ctx, keys, key, e)
 	if err != nil {
 		return serverRefusal(err)
 	}
@@ -66,7 +65,7 @@ func (c *Channel) checkReply(ctx context.Context, header metadata.MD, e *exchang
 }
 
 // checkProof checks a proof completely. It reports what is to be remembered of it, and whether it is good for one method only.
-func (c *Channel) checkProof(ctx context.Context, keys *core, key checkedKey, method string, perCall bool) (p checkedProof, perMethod bool, err error) {
+func (c *Channel) checkProof(ctx context.Context, keys *core, key checkedKey, e *exchange) (p checkedProof, perMethod bool, err error) {
 	defer refusePanic(&err)
 	token, err := jose.Parse(key.proof, replyProofType)
 	if err != nil {
@@ -81,21 +80,20 @@ func (c *Channel) checkProof(ctx context.Context, keys *core, key checkedKey, me
 	if err != nil {
 		return p, false, err
 	}
-	want := replyProof{caller: c.identity.self, nonce: key.nonce, ath: key.ath, method: method}
-	p.until, err = want.check(claims, p.owner, perCall, time.Now())
+	want := replyProof{caller: c.identity.self, nonce: key.nonce, ath: key.ath, method: e.method}
+	p.until, err = want.check(claims, p.owner, e.level >= policy.ProofCall, e.begun)
 	return p, claims.Has(claimMethod), err
 }
 
-// holds tells whether a proof was checked before and still holds.
-func (c *checkedProofs) holds(key checkedKey, trust anchor) bool {
+// holds tells whether a proof was checked before and still holds for a call that was begun at some time.
+func (c *checkedProofs) holds(key checkedKey, trust anchor, begun time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p, ok := c.proofs.get(key)
 	if !ok {
 		return false
 	}
-	if !time.Now().Before(p.until) {
-		c.proofs.remove(key)
+	if !begun.Before(p.until) {
 		return false
 	}
 	generation := trust.generation()

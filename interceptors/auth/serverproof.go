@@ -61,8 +61,9 @@ func (p replyProof) sign(key *jose.PrivateKey, self ID, now time.Time) (string, 
 }
 
 // check compares claims whose signature held with what they must say, where owner is the one ID that the verifying key
-// belongs to. It reports until when the proof is good.
-func (p replyProof) check(claims *jose.Claims, owner ID, perCall bool, now time.Time) (until time.Time, err error) {
+// belongs to, for a call that was begun at some time: the header of an answer comes when the handler sends it, which may be long
+// after the proof was made, and the nonce says that it was not made long before. It reports until when the proof is good.
+func (p replyProof) check(claims *jose.Claims, owner ID, perCall bool, begun time.Time) (until time.Time, err error) {
 	count := 7
 	if err := checkOwner(claims, owner); err != nil {
 		return until, err
@@ -86,11 +87,16 @@ func (p replyProof) check(claims *jose.Claims, owner ID, perCall bool, now time.
 	if len(claims.Names()) != count {
 		return until, errors.New("there are claims that the proof must not have")
 	}
-	if err := checkTimes(claims, maxProofLifetime, now); err != nil {
+	issued, expires, err := readLifetime(claims, maxProofLifetime)
+	switch until = expires.Add(clockSkew); {
+	case err != nil:
 		return until, err
+	case !begun.Before(until):
+		return until, errExpired
+	case issued.After(time.Now().Add(clockSkew)):
+		return until, errNotYetValid
 	}
-	until, _, err = claims.NumericDate(claimExpires)
-	return until.Add(clockSkew), err
+	return until, nil
 }
 
 // prove puts the server's proof into the header of the answer to a caller whose token held. A caller that sent no nonce wants
