@@ -64,21 +64,35 @@ func (cc callCredentials) present(ctx context.Context, e *exchange) (map[string]
 		sent = c.inSession(token)
 	}
 	if e.level == policy.ProofWPT {
-		if sent.metadata[possessionKey], err = c.possession(ctx, e, sent); err != nil {
-			return nil, refuse(rpcerr.ConfigurationInvalid, err)
+		if err := c.provePossession(ctx, e, sent); err != nil {
+			return nil, refuse(rpcerr.TokenSourceUnavailable, err)
 		}
 	}
 	e.sent.Store(sent)
 	return sent.metadata, nil
 }
 
-// possession proves for one wire attempt that this workload holds its key.
-func (c *Channel) possession(ctx context.Context, e *exchange, sent *credential) (string, error) {
+// provePossession adds the proof, for one wire attempt, that this workload holds its key.
+func (c *Channel) provePossession(ctx context.Context, e *exchange, sent *credential) error {
 	keys, err := c.identity.usable(ctx)
 	if err != nil {
-		return "", err
+		return err
 	}
-	return possession{caller: c.identity.self, server: c.audience, ath: sent.ath, method: e.method}.sign(keys.key, time.Now())
+	now := time.Now()
+	if keys.expired(now) {
+		return errOwnTokenExpired
+	}
+	signed, err := possession{
+		caller: c.identity.self, server: c.audience, ath: sent.ath, method: e.method, tokenHash: hashOfToken(keys.token),
+	}.sign(keys.key, now)
+	if err != nil {
+		return err
+	}
+	sent.metadata[possessionKey] = signed
+	if keys.token != "" {
+		sent.metadata[identityTokenKey] = keys.token
+	}
+	return nil
 }
 
 // inSession returns the credential of the session, of which there is only one at a time: a server has room for a few nonces.

@@ -79,7 +79,10 @@ func (c *Channel) setTokenMode() error {
 		errs = append(errs, fmt.Errorf("auth: Channel: mode %v needs exactly one expected server and no pattern, because a token is for one server", c.config.mode))
 	}
 	if c.source = c.config.source; c.source == nil {
-		c.source = &selfSigned{identity: c.identity}
+		c.source = newOwnTokens(c.identity)
+		if c.identity.issued != nil {
+			errs = append(errs, errors.New("auth: Channel: servers do not know the key of a workload that an issuer vouches for; say WithTokenSource where its tokens come from, such as TokensFromIssuer"))
+		}
 	}
 	table := c.config.table
 	if table == nil {

@@ -62,8 +62,6 @@ const (
 	badTokens = 1024
 	// badTokenAge is how long such a token is remembered.
 	badTokenAge = 10 * time.Second
-	// selfSignedLifetime is how long a token is valid that a client in token mode signs for itself; it is replaced after three quarters.
-	selfSignedLifetime = 10 * time.Minute
 	// renewInterval is how often, at most, a channel asks for a new token because a server found one to be expired.
 	renewInterval = time.Second
 	// nonceAge is how long a channel in token mode uses one nonce.

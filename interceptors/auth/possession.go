@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/metadata"
@@ -16,13 +17,18 @@ import (
 // possessionType is the type of a workload proof token (draft-ietf-wimse-wpt).
 const possessionType = "wpt+jwt"
 
+// claimIdentityHash is the SHA-256 of the workload identity token beside a workload proof token.
+const claimIdentityHash = "wth"
+
 // possession is what a caller's proof that it holds its key must say, seen from either end. The draft binds the key by a
-// workload identity token; here the trust of the server does, so iss and sub stand in the place of wth.
+// workload identity token; with a trust directory there is none, and iss and sub stand in the place of wth.
 type possession struct {
 	caller ID
 	server ID
 	ath    string
 	method string
+
+	tokenHash string // of the caller's identity token, where there is one
 }
 
 // sign makes the proof with the key of the caller, good for one use.
@@ -30,6 +36,9 @@ func (p possession) sign(key *jose.PrivateKey, now time.Time) (string, error) {
 	var b jose.ClaimsBuilder
 	b.String(claimIssuer, p.caller.String()).String(claimSubject, p.caller.String()).String(claimAudience, p.server.String())
 	b.String(claimTokenHash, p.ath).String(claimMethod, p.method).String(claimTokenID, rand.Text())
+	if p.tokenHash != "" {
+		b.String(claimIdentityHash, p.tokenHash)
+	}
 	claims, err := b.NumericDate(claimIssuedAt, now).NumericDate(claimExpires, now.Add(possessionLifetime)).Claims()
 	if err != nil {
 		return "", err
@@ -46,6 +55,13 @@ func (p possession) check(claims *jose.Claims, owner ID, now time.Time) (id stri
 	if err := checkOwner(claims, owner); err != nil {
 		return "", err
 	}
+	count := 8
+	if p.tokenHash != "" {
+		count++
+		if !sameClaim(claims, claimIdentityHash, p.tokenHash) {
+			return "", errors.New("wth is not the hash of the identity token beside it")
+		}
+	}
 	id, ok := claims.String(claimTokenID)
 	switch {
 	case !sameClaim(claims, claimAudience, p.server.String()):
@@ -56,7 +72,7 @@ func (p possession) check(claims *jose.Claims, owner ID, now time.Time) (id stri
 		return "", errors.New("mth is not the method that is called")
 	case !ok || id == "" || len(id) > maxProofIDLength:
 		return "", errors.New("jti is missing or too long")
-	case len(claims.Names()) != 8:
+	case len(claims.Names()) != count:
 		return "", errors.New("there are claims that the proof must not have")
 	}
 	return id, checkTimes(claims, maxProofLifetime, now)
@@ -73,8 +89,14 @@ func (g *Gate) checkPossession(ctx context.Context, t *verified, method string) 
 	default:
 		return refuse(rpcerr.CredentialsInvalid, fmt.Errorf("%d proofs of possession instead of one", len(sent)))
 	}
-	now := time.Now()
-	id, err := g.readPossession(ctx, sent[0], possession{caller: t.peer.ID, server: g.identity.self, ath: t.ath, method: method}, now)
+	identities := metadata.ValueFromIncomingContext(ctx, identityTokenKey)
+	if len(identities) > 1 {
+		return refuse(rpcerr.CredentialsInvalid, fmt.Errorf("%d identity tokens instead of one", len(identities)))
+	}
+	now, identity := time.Now(), strings.Join(identities, "")
+	id, err := g.readPossession(ctx, sent[0], identity, possession{
+		caller: t.peer.ID, server: g.identity.self, ath: t.ath, method: method, tokenHash: hashOfToken(identity),
+	}, now)
 	if err != nil {
 		return callerRefusal(err)
 	}
@@ -88,7 +110,7 @@ func (g *Gate) checkPossession(ctx context.Context, t *verified, method string) 
 }
 
 // readPossession checks a proof but for its being new, and returns its ID.
-func (g *Gate) readPossession(ctx context.Context, compact string, want possession, now time.Time) (id string, err error) {
+func (g *Gate) readPossession(ctx context.Context, compact, identity string, want possession, now time.Time) (id string, err error) {
 	defer refusePanic(&err)
 	token, err := jose.Parse(compact, possessionType)
 	if err != nil {
@@ -98,13 +120,13 @@ func (g *Gate) readPossession(ctx context.Context, compact string, want possessi
 	if err != nil {
 		return "", err
 	}
-	owner, key, err := trust.lookup(token.KeyID())
+	bound, err := trust.vouch(ctx, identity, token.KeyID(), g.turn)
 	if err != nil {
 		return "", err
 	}
-	claims, err := checkSignature(ctx, token, key, g.turn)
+	claims, err := checkSignature(ctx, token, bound.key, g.turn)
 	if err != nil {
 		return "", err
 	}
-	return want.check(claims, owner, now)
+	return want.check(claims, bound.id, now)
 }

@@ -21,6 +21,8 @@ const (
 	nonceKey = "parley-nonce"
 	// replyProofKey holds the server's proof, in the header of the answer.
 	replyProofKey = "parley-proof"
+	// replyIdentityKey holds the server's workload identity token beside its proof.
+	replyIdentityKey = "parley-identity"
 	// possessionKey holds the caller's proof that it holds its key (draft-ietf-wimse-wpt).
 	possessionKey = "workload-proof-token"
 	// identityTokenKey holds the caller's workload identity token.
@@ -43,6 +45,8 @@ type replyProof struct {
 	nonce  string
 	ath    string
 	method string // empty where the proof is good for every method
+
+	tokenHash string // of the server's identity token, where there is one
 }
 
 // sign makes the proof with the key of self.
@@ -52,6 +56,9 @@ func (p replyProof) sign(key *jose.PrivateKey, self ID, now time.Time) (string, 
 	b.String(claimNonce, p.nonce).String(claimTokenHash, p.ath)
 	if p.method != "" {
 		b.String(claimMethod, p.method)
+	}
+	if p.tokenHash != "" {
+		b.String(claimIdentity, p.tokenHash)
 	}
 	claims, err := b.NumericDate(claimIssuedAt, now).NumericDate(claimExpires, now.Add(replyProofLifetime)).Claims()
 	if err != nil {
@@ -83,6 +90,12 @@ func (p replyProof) check(claims *jose.Claims, owner ID, perCall bool, begun tim
 		}
 	} else if perCall {
 		return until, errors.New("the proof is not made for this call")
+	}
+	if p.tokenHash != "" {
+		count++
+		if !sameClaim(claims, claimIdentity, p.tokenHash) {
+			return until, errors.New("cth is not the hash of the identity token")
+		}
 	}
 	if len(claims.Names()) != count {
 		return until, errors.New("there are claims that the proof must not have")
@@ -130,7 +143,10 @@ func (g *Gate) proofFor(ctx context.Context, t *verified, want replyProof) (meta
 		return nil, errors.Join(errKeysUnavailable, err)
 	}
 	now := time.Now()
-	session := issuedKey{kid: keys.key.Public().Thumbprint(), caller: want.caller, token: t.hash, nonce: want.nonce}
+	if keys.expired(now) {
+		return nil, errors.Join(errKeysUnavailable, errOwnTokenExpired)
+	}
+	session := issuedKey{by: keys, caller: want.caller, token: t.hash, nonce: want.nonce}
 	if want.method == "" {
 		switch header, full := g.proofs.get(session, now); {
 		case header != nil:
@@ -143,11 +159,15 @@ func (g *Gate) proofFor(ctx context.Context, t *verified, want replyProof) (meta
 		return nil, err
 	}
 	defer g.turn.leave()
+	want.tokenHash = hashOfToken(keys.token)
 	signed, err := want.sign(keys.key, g.identity.self, now)
 	if err != nil {
 		return nil, err
 	}
 	header := metadata.MD{replyProofKey: []string{signed}}
+	if keys.token != "" {
+		header[replyIdentityKey] = []string{keys.token}
+	}
 	if want.method == "" {
 		header = g.proofs.put(session, header, now)
 	}
