@@ -111,6 +111,10 @@ func TestTokenModeByConfiguration(t *testing.T) {
 	client := framework.New("orders", framework.WithEnviron(nil), framework.WithConfigFile(writeFile(t, identity+
 		fmt.Sprintf("clients:\n  payments: {target: \"passthrough:///payments\", mode: token, ca_file: %q, server_name: localhost}\n", cert))))
 	cc := client.Client("payments", framework.WithDialer(func(ctx context.Context, _ string) (net.Conn, error) { return lis.DialContext(ctx) }))
+	var text strings.Builder
+	if err := client.Describe(&text); err != nil || !strings.Contains(text.String(), "auth.WithMode(token)") {
+		t.Errorf("Describe does not show the mode: %v\n%s", err, text.String())
+	}
 	var header metadata.MD
 	_, err := paymentsv1.NewPaymentsServiceClient(cc).GetQuote(t.Context(), &paymentsv1.GetQuoteRequest{}, grpc.WaitForReady(true), grpc.Header(&header))
 	if err != nil {

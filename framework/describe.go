@@ -90,6 +90,10 @@ func (c *Client) describe(b *bytes.Buffer) {
 		} else {
 			fmt.Fprintf(b, "  expects: %v\n", expected)
 		}
+		options, _ := c.authOptions() // its error is Check's
+		for _, o := range options {
+			fmt.Fprintf(b, "  %s\n", o)
+		}
 	}
 	fmt.Fprintf(b, "  chain: %s > wire\n", joinSteps(c.chain(shown)))
 }

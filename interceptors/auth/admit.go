@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
+	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -47,6 +48,9 @@ func (g *Gate) admit(ctx context.Context, method string, request any) (context.C
 			err = wrong
 		}
 	}
+	if err == nil && who.token != nil && d.proof == policy.ProofWPT {
+		err = g.checkPossession(ctx, who.token, method)
+	}
 	ctx = who.stripped(ctx)
 	if err == nil {
 		err = g.authorize(ctx, d, undecided, Call{Method: method, Peer: who.peer, User: who.user, Request: request})
@@ -60,7 +64,7 @@ func (g *Gate) admit(ctx context.Context, method string, request any) (context.C
 // stripped is the context of a call without what the caller brought to prove itself, and with what that proved.
 func (c caller) stripped(ctx context.Context) context.Context {
 	ctx = withoutCredentials(ctx)
-	if c.token != nil {
+	if c.token != nil && c.peer != nil {
 		ctx = context.WithValue(ctx, peerKey{}, c.peer)
 	}
 	if c.brought != nil {
@@ -69,11 +73,12 @@ func (c caller) stripped(ctx context.Context) context.Context {
 	return ctx
 }
 
-// turnAway reports a refusal. Those that another connection or another moment would mend say that the handler never ran.
+// turnAway reports a refusal before the handler runs. Those that another connection, another token or another moment would mend
+// say that it never ran.
 func (g *Gate) turnAway(ctx context.Context, method string, who caller, err error) error {
 	g.auditCall(ctx, Call{Method: method, Peer: who.peer, User: who.user}, err)
 	switch rpcerr.ReasonOf(err) {
-	case rpcerr.ConnectionExpired, rpcerr.KeysUnavailable, rpcerr.AuthOverloaded:
+	case rpcerr.ConnectionExpired, rpcerr.KeysUnavailable, rpcerr.AuthOverloaded, rpcerr.CredentialsExpired:
 		_ = rpcerr.SetUnprocessed(ctx) // fails only outside of gRPC, where nobody reads trailers
 	default:
 	}

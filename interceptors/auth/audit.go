@@ -7,7 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/parley-rpc/parley/policy"
+
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -68,6 +71,9 @@ func (i *Identity) auditClock(step time.Duration) {
 
 // auditReply reports an answer in token mode that is not to be believed.
 func (i *Identity) auditReply(ctx context.Context, method string, err error) {
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		span.SetAttributes(spanAttributes(err)...)
+	}
 	attrs := []slog.Attr{slog.String("method", method), slog.String("reason", string(rpcerr.ReasonOf(err)))}
 	if refusal := refusalOf(err); refusal != nil && refusal.Cause != nil {
 		attrs = append(attrs, slog.String("cause", causeOf(err)))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
@@ -50,7 +51,7 @@ func (g *Gate) readBearer(ctx context.Context, values []string) (*verified, erro
 	}
 	t, err := g.bearer.verify(ctx, compact)
 	switch {
-	case errors.Is(err, errExpired):
+	case errors.Is(err, errExpired) && time.Since(t.expires) < expiredProofAge:
 		return t, callerRefusal(err)
 	case err != nil:
 		return nil, callerRefusal(err)

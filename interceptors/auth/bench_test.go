@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
+	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 )
@@ -165,4 +166,14 @@ func BenchmarkUnary(b *testing.B) {
 		s := serve(b, payments{}, w.identity("payments").ServerOptions(nil)...)
 		run(b, dial(b, s.dialer, w.identity("orders").DialOptions(w.id("payments"))...))
 	})
+	for name, level := range map[string]policyv1.Proof{
+		"TokenSession": policyv1.Proof_PROOF_SESSION, "TokenCall": policyv1.Proof_PROOF_CALL, "TokenWPT": policyv1.Proof_PROOF_WPT,
+	} {
+		b.Run(name, func(b *testing.B) {
+			roots, certificate := w.certificate()
+			table := tableOf(b, proofs(level))
+			tokens := &tokenWorld{w, serve(b, payments{}, w.identity("payments").ServerOptions(table, auth.WithBearer(certificate))...), roots}
+			run(b, tokens.channel(auth.WithProofPolicy(table)))
+		})
+	}
 }

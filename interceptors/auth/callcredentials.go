@@ -57,15 +57,62 @@ func (cc callCredentials) present(ctx context.Context, e *exchange) (map[string]
 	if err != nil {
 		return nil, refuse(rpcerr.TokenSourceUnavailable, err)
 	}
-	sent := c.session.Load()
-	if e.level >= policy.ProofCall || sent == nil || sent.token.Value != token.Value || !time.Now().Before(sent.until) {
+	var sent *credential
+	if e.level >= policy.ProofCall {
 		sent = newCredential(token)
-		if e.level < policy.ProofCall {
-			c.session.Store(sent)
+	} else {
+		sent = c.inSession(token)
+	}
+	if e.level == policy.ProofWPT {
+		if err := c.provePossession(ctx, e, sent); err != nil {
+			return nil, refuse(rpcerr.TokenSourceUnavailable, err)
 		}
 	}
 	e.sent.Store(sent)
 	return sent.metadata, nil
+}
+
+// provePossession adds the proof, for one wire attempt, that this workload holds its key.
+func (c *Channel) provePossession(ctx context.Context, e *exchange, sent *credential) error {
+	keys, err := c.identity.usable(ctx)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	if keys.expired(now) {
+		return errOwnTokenExpired
+	}
+	signed, err := possession{
+		caller: c.identity.self, server: c.audience, ath: sent.ath, method: e.method, tokenHash: hashOfToken(keys.token),
+	}.sign(keys.key, now)
+	if err != nil {
+		return err
+	}
+	sent.metadata[possessionKey] = signed
+	if keys.token != "" {
+		sent.metadata[identityTokenKey] = keys.token
+	}
+	return nil
+}
+
+// inSession returns the credential of the session, of which there is only one at a time: a server has room for a few nonces.
+func (c *Channel) inSession(token Token) *credential {
+	now := time.Now()
+	if s := c.session.Load(); s.fits(token, now) {
+		return s
+	}
+	c.beginning.Lock()
+	defer c.beginning.Unlock()
+	s := c.session.Load()
+	if !s.fits(token, now) {
+		s = newCredential(token)
+		c.session.Store(s)
+	}
+	return s
+}
+
+func (s *credential) fits(token Token, now time.Time) bool {
+	return s != nil && s.token.Value == token.Value && now.Before(s.until)
 }
 
 func newCredential(token Token) *credential {
@@ -85,8 +132,12 @@ func newCredential(token Token) *credential {
 // renew asks for another token in the place of one that the proven server found to be expired, at most once a second. It
 // reports whether there is another one.
 func (c *Channel) renew(ctx context.Context, sent *credential) bool {
-	c.renewing.Lock()
-	defer c.renewing.Unlock()
+	select {
+	case c.renewing <- struct{}{}:
+		defer func() { <-c.renewing }()
+	case <-ctx.Done():
+		return false
+	}
 	if now, err := c.source.Token(ctx, c.audience); err == nil && now.Value != sent.token.Value {
 		return true // another call was quicker
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 
 	"github.com/parley-rpc/parley/attempt"
@@ -28,17 +29,16 @@ type Channel struct {
 	options  []string
 	flaw     error
 	failure  atomic.Pointer[failure]
-	refused  atomic.Bool // since the trust changed last, by either side
-	conns    connSet
 
 	// In token mode.
-	audience ID
-	source   TokenSource
-	levels   *policy.View[policy.Proof]
-	session  atomic.Pointer[credential]
-	checked  *checkedProofs
-	renewing sync.Mutex
-	renewed  time.Time
+	audience  ID
+	source    TokenSource
+	levels    *policy.View[policy.Proof]
+	session   atomic.Pointer[credential]
+	beginning sync.Mutex // of a session
+	checked   *checkedProofs
+	renewing  chan struct{} // holds whoever renews the token
+	renewed   time.Time
 }
 
 func newChannel(i *Identity, expected []Pattern, opts []ChannelOption) *Channel {
@@ -66,13 +66,23 @@ func (c *Channel) setTokenMode() error {
 		errs = append(errs, fmt.Errorf("auth: WithMode(%d): there is no such mode", c.config.mode))
 	}
 	if len(c.expected) == 1 {
-		c.audience, _ = c.expected[0].(ID)
+		switch one := c.expected[0].(type) {
+		case ID:
+			c.audience = one
+		case *ID:
+			if one != nil {
+				c.audience = *one
+			}
+		}
 	}
 	if c.audience.IsZero() {
 		errs = append(errs, fmt.Errorf("auth: Channel: mode %v needs exactly one expected server and no pattern, because a token is for one server", c.config.mode))
 	}
 	if c.source = c.config.source; c.source == nil {
-		c.source = &selfSigned{identity: c.identity}
+		c.source = newOwnTokens(c.identity)
+		if c.identity.issued != nil {
+			errs = append(errs, errors.New("auth: Channel: servers do not know the key of a workload that an issuer vouches for; say WithTokenSource where its tokens come from, such as TokensFromIssuer"))
+		}
 	}
 	table := c.config.table
 	if table == nil {
@@ -81,6 +91,7 @@ func (c *Channel) setTokenMode() error {
 	c.levels = policy.NewView(table, func(m policy.Method) (policy.Proof, error) { return m.Auth.Proof.Value, nil })
 	runtime.AddCleanup(c, func(levels *policy.View[policy.Proof]) { levels.Close() }, c.levels)
 	c.checked = newCheckedProofs()
+	c.renewing = make(chan struct{}, 1)
 	return errors.Join(errs...)
 }
 
@@ -114,10 +125,17 @@ func (c *Channel) DialOptions() []grpc.DialOption {
 	)
 }
 
-// TransportOptions returns the credentials of the connection and, in token mode, those of each call. They need the
-// interceptors: in token mode a call that does not come through them carries no token, and nobody checks who answers it.
+// TransportOptions returns the credentials of the connection and, in token mode, those of each call, and bounds the wait
+// between two attempts to connect by 5 seconds, so that a server that was refused is back soon after the trust has changed.
+// Options of the same kind behind them win. They need the interceptors: in token mode a call that does not come through them
+// carries no token, and nobody checks who answers it.
 func (c *Channel) TransportOptions() []grpc.DialOption {
-	options := []grpc.DialOption{grpc.WithTransportCredentials(c.TransportCredentials())}
+	waits := backoff.DefaultConfig
+	waits.MaxDelay = maxConnectBackoff
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(c.TransportCredentials()),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: waits, MinConnectTimeout: minConnectTimeout}),
+	}
 	if c.config.mode != ModeRequire {
 		options = append(options, grpc.WithPerRPCCredentials(callCredentials{c}))
 	}
@@ -149,7 +167,7 @@ func (c *Channel) TransportCredentials() credentials.TransportCredentials {
 // had because a handshake failed, it returns the status of that failure in the place of UNAVAILABLE, or of
 // DEADLINE_EXCEEDED when the call waited for a connection; see package rpcerr for the reasons.
 func (c *Channel) UnaryClientInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	if err := c.begin(ctx, cc); err != nil {
+	if err := c.begin(ctx); err != nil {
 		return err
 	}
 	if c.config.mode != ModeRequire {
@@ -165,7 +183,7 @@ func (c *Channel) UnaryClientInterceptor(ctx context.Context, method string, req
 
 // StreamClientInterceptor is [Channel.UnaryClientInterceptor] for streams.
 func (c *Channel) StreamClientInterceptor(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	if err := c.begin(ctx, cc); err != nil {
+	if err := c.begin(ctx); err != nil {
 		return nil, err
 	}
 	if c.config.mode != ModeRequire {
@@ -179,8 +197,8 @@ func (c *Channel) StreamClientInterceptor(ctx context.Context, desc *grpc.Stream
 	return stream, nil
 }
 
-// begin refuses calls of a channel that cannot work, and remembers whose channel it is.
-func (c *Channel) begin(ctx context.Context, cc *grpc.ClientConn) error {
+// begin refuses calls of a channel that cannot work.
+func (c *Channel) begin(ctx context.Context) error {
 	if c.flaw != nil {
 		return refuse(rpcerr.ConfigurationInvalid, c.flaw)
 	}
@@ -189,16 +207,9 @@ func (c *Channel) begin(ctx context.Context, cc *grpc.ClientConn) error {
 			return refuse(rpcerr.ConfigurationInvalid, err)
 		}
 	}
-	c.conns.see(cc)
 	return nil
 }
 
-// trustChanged lets servers that were refused be tried again at once. Other channels are left alone: grpc-go 1.85 walks a
-// map without its lock in ResetConnectBackoff, which can end the process when subchannels come and go at the same moment
-// (grpc/grpc-go#9155).
-func (c *Channel) trustChanged() {
-	c.failure.Store(nil)
-	if c.refused.Swap(false) {
-		c.conns.resetBackoff()
-	}
-}
+// trustChanged ends the explanation of failed calls by a refusal that may be mended now. GRPC tries again within seconds, see
+// maxConnectBackoff.
+func (c *Channel) trustChanged() { c.failure.Store(nil) }

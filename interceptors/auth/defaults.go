@@ -23,6 +23,8 @@ const (
 	handshakeTimeout = 10 * time.Second
 	// maxHandshakes is the most connections of one server that may be in their handshake at once; one more closes the oldest (WithMaxHandshakes).
 	maxHandshakes = 1000
+	// maxPlainStreams is the most calls that may be open at once on a connection of a server that also speaks plain HTTP/2.
+	maxPlainStreams = 250
 	// signatureWait is how long a credential may wait for its turn to be checked before the server calls itself overloaded.
 	signatureWait = time.Second
 
@@ -41,8 +43,12 @@ const (
 
 	// checkInterval is how often an identity that is not usable is checked again because of a connection or a call.
 	checkInterval = time.Second
-	// failureMemory is how long the status of a failed handshake explains failed calls; a little over the longest wait of gRPC between two connection attempts.
-	failureMemory = 150 * time.Second
+	// maxConnectBackoff is the longest wait between two attempts to connect, before gRPC adds or takes off a fifth.
+	maxConnectBackoff = 5 * time.Second
+	// minConnectTimeout is how long gRPC gives one attempt to connect at least.
+	minConnectTimeout = 20 * time.Second
+	// failureMemory is how long the status of a failed handshake explains failed calls; a little over the longest time between the ends of two attempts to connect.
+	failureMemory = 30 * time.Second
 
 	// maxTokenLifetime is the longest lifetime of a bearer token.
 	maxTokenLifetime = time.Hour
@@ -56,8 +62,6 @@ const (
 	badTokens = 1024
 	// badTokenAge is how long such a token is remembered.
 	badTokenAge = 10 * time.Second
-	// selfSignedLifetime is how long a token is valid that a client in token mode signs for itself; it is replaced after three quarters.
-	selfSignedLifetime = 10 * time.Minute
 	// renewInterval is how often, at most, a channel asks for a new token because a server found one to be expired.
 	renewInterval = time.Second
 	// nonceAge is how long a channel in token mode uses one nonce.
@@ -70,10 +74,20 @@ const (
 	maxNonceBytes = 32
 	// replyProofLifetime is how long a server's proof in token mode is valid.
 	replyProofLifetime = time.Minute
+	// expiredProofAge is how long after its end a token still gets a proof of the server, so that its bearer can believe that it has expired.
+	expiredProofAge = time.Hour
 	// maxTokenNonces is for how many nonces at once a server proves itself to the bearer of one token.
 	maxTokenNonces = 8
 	// maxSessionProofs is how many proofs of a session a server has valid at once.
 	maxSessionProofs = 4096
+	// possessionLifetime is how long a proof of possession is valid after it was signed; longer ones than a handshake proof's are refused.
+	possessionLifetime = 30 * time.Second
+	// maxProofIDLength is the most bytes of the jti of a proof of possession.
+	maxProofIDLength = 128
+	// replayMemory is how long a server remembers a proof of possession: the longest lifetime, and the clock skew twice.
+	replayMemory = maxProofLifetime + 2*clockSkew
+	// maxSeenProofs is how many proofs of possession a server remembers; when there are more it refuses calls that bring one.
+	maxSeenProofs = 1 << 16
 	// maxCheckedProofs is how many proofs that hold a channel remembers.
 	maxCheckedProofs = 256
 	// maxTransactionLifetime is the longest lifetime of a transaction token.

@@ -17,11 +17,18 @@
 // A connection ends with the credential behind it, at the latest after 30 minutes, and at once when the peer's key
 // leaves the trust directory.
 //
-// # Bearer tokens
+// # Token mode
 //
-// Callers that are not Parley (grpcurl, another language, a proxy that ends TLS) send "authorization: Bearer" with a
-// token of type at+jwt that they signed with their own key. A server accepts them only where it was given a TLS
-// certificate, see [WithBearer].
+// Through proxies that end TLS, and for callers that are not Parley, identity travels with each call: the caller sends
+// "authorization: Bearer" with a token of type at+jwt, and the server answers with a signed proof that is bound to that token
+// and to the caller's nonce. A server takes part where it was given a TLS certificate, see [WithBearer]; a client where its
+// [Mode] says so, and only behind a TLS name that it has verified:
+//
+//	c := id.Channel([]auth.Pattern{orders}, auth.WithMode(auth.ModeToken))
+//	cc, err := grpc.NewClient(target, c.DialOptions()...)
+//
+// By default a workload signs its tokens itself. [WithTokenSource] takes them from elsewhere, and [WithIssuers] lets a server
+// accept those of an [Issuer].
 //
 // # Issuers
 //
@@ -39,5 +46,5 @@
 // Statuses carry a constant text and one of the reasons of package rpcerr. Everything else goes to the log of this
 // process: every handshake, refusal and change of trust with IDs, key ID, reason and trust generation, and never a token.
 //
-// The wire protocol stands in docs/auth.md.
+// How it works is described in docs/auth.md, and what goes over the wire in docs/protocol.md.
 package auth

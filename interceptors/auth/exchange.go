@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -29,8 +30,10 @@ type exchange struct {
 	channel *Channel
 	method  string
 	level   policy.Proof
+	begun   time.Time
 	sent    atomic.Pointer[credential] // what the wire attempt that was last sent carries; nil in connection mode
 	header  metadata.MD
+	trailer metadata.MD
 
 	judged  sync.Once // in a stream
 	verdict error
@@ -52,7 +55,7 @@ func (c *Channel) newExchange(ctx context.Context, method string) (context.Conte
 	if err != nil {
 		return nil, nil, refuse(rpcerr.ConfigurationInvalid, err)
 	}
-	e := &exchange{Context: ctx, channel: c, method: method, level: level}
+	e := &exchange{Context: ctx, channel: c, method: method, level: level, begun: time.Now()}
 	return e, e, nil
 }
 
@@ -64,7 +67,7 @@ func (c *Channel) exchangeUnary(ctx context.Context, method string, req, reply a
 		if err != nil {
 			return err
 		}
-		err = a.Invoke(ctx, method, req, reply, cc, invoker, append(slices.Clip(opts), grpc.Header(&e.header))...)
+		err = a.Invoke(ctx, method, req, reply, cc, invoker, append(slices.Clip(opts), grpc.Header(&e.header), grpc.Trailer(&e.trailer))...)
 		if wrong := e.verify(e.header, err); wrong != nil {
 			forget(reply, opts)
 			if !errors.Is(wrong, ErrUnproven) {
@@ -72,7 +75,7 @@ func (c *Channel) exchangeUnary(ctx context.Context, method string, req, reply a
 			}
 			return c.explain(wrong, a, cc)
 		}
-		if again || !e.renew(err) {
+		if again || !e.renew(err, e.trailer) {
 			return c.explain(err, a, cc)
 		}
 	}
@@ -95,10 +98,12 @@ func (e *exchange) verify(header metadata.MD, outcome error) error {
 }
 
 // renew takes a new token where the proven server finds the one that was sent to be expired. It reports whether the attempt
-// can be made again.
-func (e *exchange) renew(outcome error) bool {
+// can be made again: the trailer must say that the handler did not run, because the reason alone may come from a server behind
+// that one.
+func (e *exchange) renew(outcome error, trailer metadata.MD) bool {
 	sent := e.sent.Load()
-	if outcome == nil || sent == nil || status.Code(outcome) != codes.Unauthenticated || rpcerr.ReasonOf(outcome) != rpcerr.CredentialsExpired {
+	if outcome == nil || sent == nil || !rpcerr.Unprocessed(trailer) ||
+		status.Code(outcome) != codes.Unauthenticated || rpcerr.ReasonOf(outcome) != rpcerr.CredentialsExpired {
 		return false
 	}
 	return e.channel.renew(e, sent)

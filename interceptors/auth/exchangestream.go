@@ -123,7 +123,11 @@ func (s *provingStream) received() {
 
 // repeat opens the stream again after the server found the token to be expired, and reports whether it did.
 func (s *provingStream) repeat(e *exchange, outcome error) bool {
-	if outcome == nil || !e.renew(outcome) {
+	if outcome == nil {
+		return false
+	}
+	ended, _ := s.current()
+	if !e.renew(outcome, ended.Trailer()) {
 		return false
 	}
 	s.mu.Lock()

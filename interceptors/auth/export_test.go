@@ -129,3 +129,8 @@ func Leaving(from net.Conn, age time.Duration) func([]byte) (int, error) {
 	f := &farewell{term: newTerm(time.Now(), age, 0), header: make([]byte, 0, http2HeaderLength)}
 	return func(b []byte) (int, error) { return f.read(from, b, true) }
 }
+
+// UseProof notes a proof of possession.
+func UseProof(g *Gate, issuer ID, id string) (fresh, full bool) {
+	return g.replays.use(proofUse{issuer, id}, time.Now())
+}

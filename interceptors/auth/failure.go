@@ -27,7 +27,6 @@ func (c *Channel) record(remote string, err error) {
 		return
 	}
 	if refusal := refusalOf(err); refusal != nil {
-		c.refused.Store(true)
 		c.failure.Store(&failure{refusal: refusal, remote: remote, at: time.Now()})
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
 )
@@ -49,6 +50,15 @@ func TestFIPS(t *testing.T) {
 				t.Errorf("bearer token: %v", err)
 			}
 			issuedUnderFIPS(t, map[string]jose.Algorithm{"Ed25519": jose.EdDSA, "ES256": jose.ES256}[name])
+
+			for name, level := range map[string]policyv1.Proof{"session": policyv1.Proof_PROOF_SESSION, "wpt": policyv1.Proof_PROOF_WPT} {
+				roots, certificate := w.certificate()
+				table := tableOf(t, proofs(level))
+				tokens := &tokenWorld{w, serve(t, payments{}, payment.ServerOptions(table, auth.WithBearer(certificate))...), roots}
+				if err := quote(t.Context(), tokens.channel(auth.WithProofPolicy(table))); err != nil {
+					t.Errorf("token mode, %s: %v", name, err)
+				}
+			}
 		})
 	}
 }

@@ -33,12 +33,13 @@ type Gate struct {
 	// The same for transaction tokens.
 	transactions *verifier
 	refusals     metric.Int64Counter
+	replays      *replays
 	tls          func() (*tls.Config, error)
 	stops        []func()
 }
 
 func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
-	g := &Gate{identity: i, config: serverConfig{handshakes: maxHandshakes}, turn: newTurnstile(), proofs: newIssuedProofs()}
+	g := &Gate{identity: i, config: serverConfig{handshakes: maxHandshakes}, turn: newTurnstile(), proofs: newIssuedProofs(), replays: newReplays()}
 	for _, o := range opts {
 		if o != nil {
 			o.applyServer(&g.config)
@@ -157,11 +158,12 @@ func (g *Gate) ServerOptions() []grpc.ServerOption {
 }
 
 // TransportOptions returns the credentials and the limits that belong to them: 10 seconds for a handshake, 32 KiB of
-// metadata, and a GOAWAY after 80 % of a connection's age, so that clients connect anew before it is closed. Options of the
-// same kind behind them win.
+// metadata, and a GOAWAY after 80 % of a connection's age, so that clients connect anew before it is closed. With
+// [WithBearer] also 250 calls at once on a connection, because on one of plain HTTP/2 requests are read before their caller is
+// known. Options of the same kind behind them win.
 func (g *Gate) TransportOptions() []grpc.ServerOption {
 	age := g.identity.config.connectionAge
-	return []grpc.ServerOption{
+	options := []grpc.ServerOption{
 		grpc.Creds(g.TransportCredentials()),
 		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.MaxHeaderListSize(maxHeaderList),
@@ -170,6 +172,10 @@ func (g *Gate) TransportOptions() []grpc.ServerOption {
 			MaxConnectionAgeGrace: age * drainGracePercent / 100,
 		}),
 	}
+	if g.config.bearer {
+		options = append(options, grpc.MaxConcurrentStreams(maxPlainStreams))
+	}
+	return options
 }
 
 // TransportCredentials returns the credentials of the server.

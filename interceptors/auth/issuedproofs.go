@@ -18,7 +18,7 @@ type issuedProofs struct {
 
 // issuedKey is everything that a proof is good for.
 type issuedKey struct {
-	kid    string // of the server's key
+	by     *core // the server's key and identity token
 	caller ID
 	token  tokenHash
 	nonce  string

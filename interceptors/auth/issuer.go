@@ -14,7 +14,8 @@ type Issuer struct {
 	Name string
 	// Keys are the keys with which it signs. Required. A key counts for this issuer alone.
 	Keys *KeySet
-	// Types are the token types (the JOSE header's typ) that are accepted. Default: at+jwt (RFC 9068).
+	// Types are the token types (the JOSE header's typ) that are accepted. Those of proofs, which are good for one use, are a
+	// mistake. Default: at+jwt (RFC 9068).
 	Types []string
 	// Audiences are those for whom a token may be meant; its aud must name one of them. Default: the server's own ID. An
 	// empty list that is not nil is a mistake: a token that is good for anybody is never accepted.
@@ -92,6 +93,7 @@ func (v *voucher) mistakes() error {
 	wrong(v.name == "", "it has no Name; state the iss of its tokens, byte for byte")
 	wrong(v.keys == nil, "it has no Keys")
 	wrong(len(v.types) == 0 || slices.Contains(v.types, ""), "Types is empty or holds an empty type; leave it out for at+jwt")
+	wrong(slices.ContainsFunc(v.types, provesOnce), "Types names a type of proof, which is good for one use; tokens are good for many")
 	wrong(len(v.audiences) == 0 || slices.Contains(v.audiences, ""), "Audiences is empty or holds an empty name, and a token for anybody is never accepted; leave it out for the server's own ID")
 	wrong(slices.Contains(v.required, ""), "RequiredClaims holds an empty name")
 	wrong(v.maxLifetime < 0, "MaxLifetime is negative")
@@ -101,6 +103,16 @@ func (v *voucher) mistakes() error {
 		wrong(isNoPattern(p), fmt.Sprintf("subject %d is no ID; make it with ParseID, TrustDomain.ID or ParsePattern", n+1))
 	}
 	return errors.Join(errs...)
+}
+
+// provesOnce tells whether tokens of the type are proofs, which must never be taken for a token that may be used again.
+func provesOnce(typ string) bool {
+	switch typ {
+	case possessionType, replyProofType, serverProofType, clientProofType, "dpop+jwt":
+		return true
+	default:
+		return false
+	}
 }
 
 // isNoPattern tells whether p can match nothing because it was not made by a constructor of this package.

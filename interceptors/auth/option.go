@@ -130,8 +130,8 @@ func WithMaxConnectionAge(d time.Duration) Option {
 	return option{fmt.Sprintf("auth.WithMaxConnectionAge(%v)", d), func(c *config) { c.connectionAge = d }}
 }
 
-// WithBearer also accepts callers that are not Parley: plain HTTP/2 over TLS 1.3, each call with a bearer token in its
-// metadata. What protects their payload is the name in the certificate, which certificate yields for each connection as
+// WithBearer also accepts callers in token mode, and those that are not Parley: plain HTTP/2 over TLS 1.3, each call with a
+// bearer token in its metadata. What protects their payload is the name in the certificate, which certificate yields for each connection as
 // [tls.Config.GetCertificate] does; it must be one that they verify. Without this option only connection mode is spoken.
 func WithBearer(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) ServerOption {
 	return serverOption{"auth.WithBearer", func(c *serverConfig) { c.bearer, c.certificate = true, certificate }}
@@ -147,8 +147,8 @@ func WithIssuers(issuers ...Issuer) ServerOption {
 	return serverOption{fmt.Sprintf("auth.WithIssuers(%q)", names), func(c *serverConfig) { c.issuers = append(c.issuers, issuers...) }}
 }
 
-// WithMaxHandshakes bounds the connections that may be in their handshake at once. One more closes the oldest, so that
-// peers that stall cannot keep others out. The default is 1000; n must be positive.
+// WithMaxHandshakes bounds the connections that have proven nothing yet: those in their handshake, and those of plain HTTP/2 on
+// which no call with a good token was made so far. One more closes the oldest, so that peers that stall cannot keep others out. The default is 1000; n must be positive.
 func WithMaxHandshakes(n int) ServerOption {
 	return serverOption{fmt.Sprintf("auth.WithMaxHandshakes(%d)", n), func(c *serverConfig) { c.handshakes = n }}
 }

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type checkedProof struct {
 	until      time.Time
 	keyID      string
 	owner      ID
+	trust      lifeline
 	generation uint64
 }
 
@@ -48,11 +50,14 @@ func (c *Channel) checkReply(ctx context.Context, header metadata.MD, e *exchang
 		return refuse(rpcerr.KeysUnavailable, err)
 	}
 	key := checkedKey{proofs[0], sent.nonce, sent.ath}
-	perCall := e.level >= policy.ProofCall
-	if !perCall && c.checked.holds(key, keys.trust) {
+	identities := header[replyIdentityKey]
+	if len(identities) > 1 {
+		return refuse(rpcerr.ServerProofInvalid, fmt.Errorf("%d identity tokens instead of one", len(identities)))
+	}
+	if e.level < policy.ProofCall && c.checked.holds(key, e.begun) {
 		return nil
 	}
-	p, perMethod, err := c.checkProof(ctx, keys, key, e.method, perCall)
+	p, perMethod, err := c.checkProof(ctx, keys, key, strings.Join(identities, ""), e)
 	if err != nil {
 		return serverRefusal(err)
 	}
@@ -66,43 +71,45 @@ func (c *Channel) checkReply(ctx context.Context, header metadata.MD, e *exchang
 }
 
 // checkProof checks a proof completely. It reports what is to be remembered of it, and whether it is good for one method only.
-func (c *Channel) checkProof(ctx context.Context, keys *core, key checkedKey, method string, perCall bool) (p checkedProof, perMethod bool, err error) {
+func (c *Channel) checkProof(ctx context.Context, keys *core, key checkedKey, identity string, e *exchange) (p checkedProof, perMethod bool, err error) {
 	defer refusePanic(&err)
 	token, err := jose.Parse(key.proof, replyProofType)
 	if err != nil {
 		return p, false, err
 	}
-	p = checkedProof{keyID: token.KeyID(), generation: keys.trust.generation()}
-	var public *jose.PublicKey
-	if p.owner, public, err = keys.trust.await(ctx, p.keyID); err != nil {
-		return p, false, err
-	}
-	claims, err := token.Verify(public)
+	bound, err := keys.trust.vouch(ctx, identity, token.KeyID(), nil)
 	if err != nil {
 		return p, false, err
 	}
-	want := replyProof{caller: c.identity.self, nonce: key.nonce, ath: key.ath, method: method}
-	p.until, err = want.check(claims, p.owner, perCall, time.Now())
+	p = checkedProof{keyID: token.KeyID(), owner: bound.id, trust: bound.trust, generation: bound.generation}
+	claims, err := token.Verify(bound.key)
+	if err != nil {
+		return p, false, err
+	}
+	want := replyProof{caller: c.identity.self, nonce: key.nonce, ath: key.ath, method: e.method, tokenHash: hashOfToken(identity)}
+	p.until, err = want.check(claims, p.owner, e.level >= policy.ProofCall, e.begun)
+	if !bound.expires.IsZero() && bound.expires.Before(p.until) {
+		p.until = bound.expires
+	}
 	return p, claims.Has(claimMethod), err
 }
 
-// holds tells whether a proof was checked before and still holds.
-func (c *checkedProofs) holds(key checkedKey, trust anchor) bool {
+// holds tells whether a proof was checked before and still holds for a call that was begun at some time.
+func (c *checkedProofs) holds(key checkedKey, begun time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p, ok := c.proofs.get(key)
 	if !ok {
 		return false
 	}
-	if !time.Now().Before(p.until) {
-		c.proofs.remove(key)
+	if !begun.Before(p.until) {
 		return false
 	}
-	generation := trust.generation()
+	generation := p.trust.generation()
 	if p.generation == generation {
 		return true
 	}
-	if !trust.holds(p.keyID, p.owner) {
+	if !p.trust.holds(p.keyID, p.owner) {
 		c.proofs.remove(key)
 		return false
 	}

@@ -29,7 +29,7 @@ func (s *serverCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials
 		_ = raw.Close()
 		return nil, nil, err
 	}
-	client, c, info, err := g.handshake(raw, func() { _ = place.leave() })
+	client, c, info, err := g.handshake(raw, place)
 	if err != nil {
 		_ = raw.Close()
 		if evicted := place.leave(); evicted != nil {
@@ -66,8 +66,9 @@ func (s *serverCredentials) Clone() credentials.TransportCredentials {
 func (s *serverCredentials) OverrideServerName(string) error { return nil }
 
 // handshake runs the server's side of the protocol over raw, in at most handshakeTimeout. The caller closes raw after an
-// error. Opened is for the connection that it returns, see conn.
-func (g *Gate) handshake(raw net.Conn, opened func()) (proven, *conn, credentials.AuthInfo, error) {
+// error, and the connection that it returns gives the place back.
+func (g *Gate) handshake(raw net.Conn, place *visitor) (proven, *conn, credentials.AuthInfo, error) {
+	leave := func() { _ = place.leave() }
 	ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
 	defer cancel()
 	keys, config, err := g.prepare(ctx)
@@ -85,9 +86,9 @@ func (g *Gate) handshake(raw net.Conn, opened func()) (proven, *conn, credential
 	state := conn.ConnectionState()
 	if g.config.bearer && checkSession(&state, protocolHTTP2) == nil {
 		// The connection keeps its place among those of strangers until a call on it is authenticated, or it is closed.
-		made := newConn(conn, nil, clientPreface(), func() {})
-		made.closed = opened
-		return proven{}, made, newPlainInfo(&state, opened), nil
+		made := newConn(conn, nil, clientPreface(), place.settle)
+		made.closed = leave
+		return proven{}, made, newPlainInfo(&state, leave), nil
 	}
 	bound, err := bind(conn, protocol)
 	if err != nil {
@@ -97,7 +98,7 @@ func (g *Gate) handshake(raw net.Conn, opened func()) (proven, *conn, credential
 	if err != nil {
 		return client, nil, nil, err
 	}
-	return client, newConn(conn, l, clientPreface(), opened), newConnectionInfo(l, ""), nil
+	return client, newConn(conn, l, clientPreface(), leave), newConnectionInfo(l, ""), nil
 }
 
 // greet exchanges the frames. It speaks first, and last.

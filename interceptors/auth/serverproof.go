@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -20,6 +21,8 @@ const (
 	nonceKey = "parley-nonce"
 	// replyProofKey holds the server's proof, in the header of the answer.
 	replyProofKey = "parley-proof"
+	// replyIdentityKey holds the server's workload identity token beside its proof.
+	replyIdentityKey = "parley-identity"
 	// possessionKey holds the caller's proof that it holds its key (draft-ietf-wimse-wpt).
 	possessionKey = "workload-proof-token"
 	// identityTokenKey holds the caller's workload identity token.
@@ -42,6 +45,8 @@ type replyProof struct {
 	nonce  string
 	ath    string
 	method string // empty where the proof is good for every method
+
+	tokenHash string // of the server's identity token, where there is one
 }
 
 // sign makes the proof with the key of self.
@@ -52,6 +57,9 @@ func (p replyProof) sign(key *jose.PrivateKey, self ID, now time.Time) (string, 
 	if p.method != "" {
 		b.String(claimMethod, p.method)
 	}
+	if p.tokenHash != "" {
+		b.String(claimIdentity, p.tokenHash)
+	}
 	claims, err := b.NumericDate(claimIssuedAt, now).NumericDate(claimExpires, now.Add(replyProofLifetime)).Claims()
 	if err != nil {
 		return "", err
@@ -60,8 +68,9 @@ func (p replyProof) sign(key *jose.PrivateKey, self ID, now time.Time) (string, 
 }
 
 // check compares claims whose signature held with what they must say, where owner is the one ID that the verifying key
-// belongs to. It reports until when the proof is good.
-func (p replyProof) check(claims *jose.Claims, owner ID, perCall bool, now time.Time) (until time.Time, err error) {
+// belongs to, for a call that was begun at some time: the header of an answer comes when the handler sends it, which may be long
+// after the proof was made, and the nonce says that it was not made long before. It reports until when the proof is good.
+func (p replyProof) check(claims *jose.Claims, owner ID, perCall bool, begun time.Time) (until time.Time, err error) {
 	count := 7
 	if err := checkOwner(claims, owner); err != nil {
 		return until, err
@@ -82,14 +91,25 @@ func (p replyProof) check(claims *jose.Claims, owner ID, perCall bool, now time.
 	} else if perCall {
 		return until, errors.New("the proof is not made for this call")
 	}
+	if p.tokenHash != "" {
+		count++
+		if !sameClaim(claims, claimIdentity, p.tokenHash) {
+			return until, errors.New("cth is not the hash of the identity token")
+		}
+	}
 	if len(claims.Names()) != count {
 		return until, errors.New("there are claims that the proof must not have")
 	}
-	if err := checkTimes(claims, maxProofLifetime, now); err != nil {
+	issued, expires, err := readLifetime(claims, maxProofLifetime)
+	switch until = expires.Add(clockSkew); {
+	case err != nil:
 		return until, err
+	case !begun.Before(until):
+		return until, errExpired
+	case issued.After(time.Now().Add(clockSkew)):
+		return until, errNotYetValid
 	}
-	until, _, err = claims.NumericDate(claimExpires)
-	return until.Add(clockSkew), err
+	return until, nil
 }
 
 // prove puts the server's proof into the header of the answer to a caller whose token held. A caller that sent no nonce wants
@@ -123,7 +143,10 @@ func (g *Gate) proofFor(ctx context.Context, t *verified, want replyProof) (meta
 		return nil, errors.Join(errKeysUnavailable, err)
 	}
 	now := time.Now()
-	session := issuedKey{kid: keys.key.Public().Thumbprint(), caller: want.caller, token: t.hash, nonce: want.nonce}
+	if keys.expired(now) {
+		return nil, errors.Join(errKeysUnavailable, errOwnTokenExpired)
+	}
+	session := issuedKey{by: keys, caller: want.caller, token: t.hash, nonce: want.nonce}
 	if want.method == "" {
 		switch header, full := g.proofs.get(session, now); {
 		case header != nil:
@@ -136,11 +159,15 @@ func (g *Gate) proofFor(ctx context.Context, t *verified, want replyProof) (meta
 		return nil, err
 	}
 	defer g.turn.leave()
+	want.tokenHash = hashOfToken(keys.token)
 	signed, err := want.sign(keys.key, g.identity.self, now)
 	if err != nil {
 		return nil, err
 	}
 	header := metadata.MD{replyProofKey: []string{signed}}
+	if keys.token != "" {
+		header[replyIdentityKey] = []string{keys.token}
+	}
 	if want.method == "" {
 		header = g.proofs.put(session, header, now)
 	}
@@ -149,6 +176,10 @@ func (g *Gate) proofFor(ctx context.Context, t *verified, want replyProof) (meta
 
 // usableNonce tells whether a nonce is 16 to 32 bytes in base64url.
 func usableNonce(nonce string) bool {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(nonce)
-	return err == nil && len(raw) >= minNonceBytes && len(raw) <= maxNonceBytes && len(nonce) == base64.RawURLEncoding.EncodedLen(len(raw))
+	var raw [maxNonceBytes]byte
+	if n := base64.RawURLEncoding.DecodedLen(len(nonce)); n < minNonceBytes || n > maxNonceBytes || strings.ContainsAny(nonce, "\r\n") {
+		return false
+	}
+	n, err := base64.RawURLEncoding.Strict().Decode(raw[:], []byte(nonce))
+	return err == nil && n >= minNonceBytes
 }

@@ -57,7 +57,8 @@ func (g *Gate) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *
 	defer close(left)
 	refusal := refuse(rpcerr.CredentialsExpired, nil)
 	cancel(refusal)
-	return g.turnAway(ctx, info.FullMethod, who, refusal)
+	g.auditCall(ctx, Call{Method: info.FullMethod, Peer: who.peer, User: who.user}, refusal)
+	return refusal
 }
 
 // heldStream is a stream whose context ends with the credential.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -138,6 +139,35 @@ func TestSessionEnds(t *testing.T) {
 		for range 60 {
 			time.Sleep(30 * time.Second)
 			proof()
+		}
+	})
+}
+
+// Many calls that begin a session at once begin one: a server has no room for more than 8 nonces of one token.
+func TestManyCallsBeginOneSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTokenWorld(t, payments{})
+		cc := w.channel()
+		for range 3 {
+			var wg sync.WaitGroup
+			var mu sync.Mutex
+			proofs := map[string]bool{}
+			for range 64 {
+				wg.Go(func() {
+					var header metadata.MD
+					if err := quote(t.Context(), cc, grpc.Header(&header)); err != nil {
+						t.Error(err)
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					proofs[strings.Join(header["parley-proof"], "")] = true
+				})
+			}
+			wg.Wait()
+			if len(proofs) != 1 {
+				t.Errorf("there were %d proofs in one session", len(proofs))
+			}
+			time.Sleep(time.Minute)
 		}
 	})
 }
@@ -297,6 +327,54 @@ func TestExpiredTokenIsRenewedOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An answer that comes after minutes is proven by what was proof when the call was made.
+func TestSlowAnswersAreProven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wait := func() { time.Sleep(5 * time.Minute) }
+		w := newTokenWorld(t, payments{
+			quote: func(context.Context) error { wait(); return nil },
+			watch: func(s grpc.ServerStreamingServer[paymentsv1.WatchChargeResponse]) error {
+				wait()
+				return s.Send(&paymentsv1.WatchChargeResponse{})
+			},
+		})
+		cc := w.channel()
+		for range 2 {
+			if err := quote(t.Context(), cc); err != nil {
+				t.Errorf("unary: %v", err)
+			}
+			if _, err := watch(t.Context(), cc); err != nil {
+				t.Errorf("stream: %v", err)
+			}
+		}
+	})
+}
+
+// What a proven server says of a token is no reason to call again if its handler has run: it may speak of a hop behind it, or
+// of the end of a stream that was open for long.
+func TestExpiryAfterTheHandlerRanIsNotRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		behind := rpcerr.New(codes.Unauthenticated, rpcerr.CredentialsExpired, "the credential has ended", nil)
+		w := newTokenWorld(t, payments{
+			quote: func(context.Context) error { calls++; return behind },
+			watch: func(s grpc.ServerStreamingServer[paymentsv1.WatchChargeResponse]) error {
+				calls++
+				<-s.Context().Done()
+				return s.Context().Err()
+			},
+		})
+		source := &scriptedTokens{tokens: []string{mint(t, w.world, "orders", claims{"exp": in(time.Minute)}), mint(t, w.world, "orders", claims{"jti": "2"})}}
+		cc := w.channel(auth.WithTokenSource(source))
+		refused(t, "unary", quote(t.Context(), cc), codes.Unauthenticated, rpcerr.CredentialsExpired)
+		_, err := watch(t.Context(), cc)
+		refused(t, "stream", err, codes.Unauthenticated, rpcerr.CredentialsExpired)
+		if calls != 2 || source.refreshed != 0 {
+			t.Errorf("the handlers ran %d times and %d tokens were fetched, want 2 and none", calls, source.refreshed)
+		}
+	})
 }
 
 func TestTokenSourceFails(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"sync"
 	"time"
 )
 
@@ -39,44 +38,3 @@ func (t Token) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, t.
 
 // LogValue is [Token.String].
 func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
-
-// selfSigned is the TokenSource of a workload whose key the server trusts by itself: it signs its own tokens.
-type selfSigned struct {
-	identity *Identity
-
-	mu     sync.Mutex
-	tokens map[ID]Token
-}
-
-func (s *selfSigned) Token(_ context.Context, audience ID) (Token, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t := s.tokens[audience]; time.Until(t.Expires) > selfSignedLifetime/4 {
-		return t, nil
-	}
-	return s.sign(audience)
-}
-
-// Refresh signs a new token unless that has been done meanwhile.
-func (s *selfSigned) Refresh(_ context.Context, audience ID, expired Token) (Token, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t := s.tokens[audience]; t.Value != expired.Value && t.Value != "" {
-		return t, nil
-	}
-	return s.sign(audience)
-}
-
-// sign runs with the lock held.
-func (s *selfSigned) sign(audience ID) (Token, error) {
-	expires := time.Now().Add(selfSignedLifetime)
-	value, err := s.identity.Token(audience, nil, selfSignedLifetime)
-	if err != nil {
-		return Token{}, err
-	}
-	if s.tokens == nil {
-		s.tokens = make(map[ID]Token, 1)
-	}
-	s.tokens[audience] = Token{Value: value, Expires: expires}
-	return s.tokens[audience], nil
-}

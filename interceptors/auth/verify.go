@@ -75,7 +75,7 @@ func (c *core) hello(ctx context.Context, self ID, p proof, turn turnstile) ([]b
 		defer turn.leave()
 	}
 	now := time.Now()
-	if !c.expires.IsZero() && !now.Before(c.expires) {
+	if c.expired(now) {
 		return nil, errOwnTokenExpired
 	}
 	p.tokenHash = hashOfToken(c.token)
@@ -85,6 +85,9 @@ func (c *core) hello(ctx context.Context, self ID, p proof, turn turnstile) ([]b
 	}
 	return appendHello(nil, hello{token: c.token, proof: signed})
 }
+
+// expired tells whether the own identity token has expired, with which nothing can be proven any more.
+func (c *core) expired(now time.Time) bool { return !c.expires.IsZero() && !now.Before(c.expires) }
 
 // hashOfToken is what a proof says of the identity token beside it, and "" without one.
 func hashOfToken(identityToken string) string {
