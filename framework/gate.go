@@ -28,6 +28,11 @@ func (s *Server) makeGate() (*auth.Gate, error) {
 	if err != nil {
 		return nil, err
 	}
+	users, err := s.app.userOptions()
+	if err != nil {
+		return nil, err
+	}
+	options = append(append(append(options, users...), s.auth...), s.app.authMeters()...)
 	s.gate = p.identity.Server(p.table, options...)
 	return s.gate, nil
 }

@@ -1,0 +1,76 @@
+package framework_test
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/parley-rpc/parley/framework"
+	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/internal/jose"
+)
+
+// keySet writes a JSON Web Key Set of one key.
+func keySet(t *testing.T) string {
+	t.Helper()
+	key, err := jose.GenerateKey(jose.EdDSA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := key.Public().MarshalJWK()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return writeFile(t, fmt.Sprintf(`{"keys":[%s]}`, jwk))
+}
+
+// A configuration file names who vouches for users, and its policies may demand them.
+func TestUsersInTheConfiguration(t *testing.T) {
+	t.Parallel()
+	const demand = `
+policies:
+  /shop.payments.v1.PaymentsService/Charge:
+    auth:
+      allow:
+      - {name: checkout, peers: [orders], user: {issuers: ["https://login.example"], claims: [{path: [mfa], equals: true}]}}
+      - {name: night, predicates: [at-night]}
+      user: {presence: required}
+`
+	night := framework.WithAuth(auth.WithPredicate("at-night", func(context.Context, auth.Call) bool { return true }))
+	for name, test := range map[string]struct {
+		config string
+		option framework.Option
+		want   string
+	}{
+		"good":               {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}], transactions: {issuer: https://txn.example, keys_file: %q, max_lifetime: 2m}}", keySet(t), keySet(t)) + demand, night, ""},
+		"nobody vouches":     {demand, night, `name somebody WithUserIssuers or WithTransactionTokens`},
+		"no such predicate":  {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}]}", keySet(t)) + demand, nil, `the server has no predicate "at-night"`},
+		"no file":            {"users: {issuers: [{issuer: https://login.example}]}" + demand, night, `users.issuers[0].keys_file: it is missing`},
+		"no such file":       {"users: {transactions: {issuer: https://txn.example, keys_file: /not/there}}" + demand, night, `users.transactions.keys_file: open /not/there`},
+		"no key set":         {fmt.Sprintf("users: {transactions: {issuer: https://txn.example, keys_file: %q}}", writeFile(t, "hello")) + demand, night, `is no JSON Web Key Set`},
+		"too long a life":    {fmt.Sprintf("users: {transactions: {issuer: https://txn.example, keys_file: %q, max_lifetime: 1h}}", keySet(t)) + demand, night, `it must be at most 5m0s`},
+		"an unknown section": {"users: {issuer: []}", night, `unknown key "issuer"; did you mean "issuers"?`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, keyFile := state(t)
+			config := fmt.Sprintf("identity: {trust_domain: shop.example, trust_dir: %q, key_file: %q}\n", dir, keyFile) + test.config
+			options := []framework.Option{framework.WithConfigFile(writeFile(t, config))}
+			if test.option != nil {
+				options = append(options, test.option)
+			}
+			err := newPayments(t, options...).Check()
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("Check = %v, want %q", err, test.want)
+			}
+		})
+	}
+	app := framework.New("payments", framework.WithEnviron(nil), framework.WithInsecureDev(),
+		framework.WithConfigFile(writeFile(t, fmt.Sprintf("users: {transactions: {issuer: a, keys_file: %q}}", filepath.Join(t.TempDir(), "k")))))
+	t.Cleanup(func() { _ = app.Close() })
+	if err := app.Check(); err == nil || !strings.Contains(err.Error(), "so nobody is taken for a user") {
+		t.Errorf("Check = %v, want that users and WithInsecureDev contradict each other", err)
+	}
+}
