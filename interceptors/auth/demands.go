@@ -119,11 +119,11 @@ func (d *demands) rule(ctx context.Context, call *Call, t *trail) ruling {
 	if why := d.shut(); why != "" {
 		return t.end(d.refuse(call, ruling{why: why, source: d.access.Source}))
 	}
-	lacking, refusal := d.ruleUser(call, t)
-	if !refusal.allows() {
+	if refusal := d.rulePeer(call, t); !refusal.allows() {
 		return t.end(refusal)
 	}
-	if refusal := d.rulePeer(call, t); !refusal.allows() {
+	lacking, refusal := d.ruleUser(call, t)
+	if !refusal.allows() {
 		return t.end(refusal)
 	}
 	for _, list := range d.allow {
