@@ -106,8 +106,8 @@ func (r *reader) claim(field string, stated *policyv1.Claim) Claim {
 	default:
 		r.wrong(field+".split", "%d is no way to split; say SPLIT_SPACE, or leave it out", int32(stated.GetSplit()))
 	}
-	if stated != nil && stated.Equals != nil {
-		value := r.scalar(field+".equals", stated.GetEquals())
+	if equals := stated.GetEquals(); equals != nil {
+		value := r.scalar(field+".equals", equals)
 		c.Equals = &value
 	}
 	if stated != nil && stated.Exists != nil {

@@ -39,7 +39,7 @@ type orders struct {
 	payments paymentsv1.PaymentsServiceClient
 }
 
-func (o *orders) PlaceOrder(ctx context.Context, req *ordersv1.PlaceOrderRequest) (*ordersv1.PlaceOrderResponse, error) {
+func (o *orders) PlaceOrder(ctx context.Context, _ *ordersv1.PlaceOrderRequest) (*ordersv1.PlaceOrderResponse, error) {
 	o.shop.saw(ctx, "orders")
 	const id = "order-1"
 	if _, err := o.payments.Charge(ctx, &paymentsv1.ChargeRequest{OrderId: id}); err != nil {

@@ -109,7 +109,7 @@ func stolen(ctx context.Context, s *shop) error {
 // refused checks that a call was refused for the reason that the scene is about, and that no handler ran.
 func (s *shop) refused(who string, err error, code codes.Code, reason rpcerr.Reason) error {
 	if status.Code(err) != code || rpcerr.ReasonOf(err) != reason {
-		return fmt.Errorf("want %v %s, got %w", code, reason, err)
+		return fmt.Errorf("want %v %s, got %w", code, string(reason), err)
 	}
 	s.say("%s is refused: %v, %s.", who, code, reason)
 	return s.sawOnly("")

@@ -52,10 +52,10 @@ func (r *rule) match(ctx context.Context, call *Call) match {
 			return misses
 		}
 	}
-	if r.aboutPeer() && !(hasAll(peer.Scopes, s.Scopes) && holdAll(s.Claims, peer.Claims)) {
+	if r.aboutPeer() && (!hasAll(peer.Scopes, s.Scopes) || !holdAll(s.Claims, peer.Claims)) {
 		return lacks
 	}
-	if u := s.User; u != nil && !(hasAll(call.User.Scopes, u.Scopes) && holdAll(u.Claims, call.User.Claims)) {
+	if u := s.User; u != nil && (!hasAll(call.User.Scopes, u.Scopes) || !holdAll(u.Claims, call.User.Claims)) {
 		return lacks
 	}
 	return fits

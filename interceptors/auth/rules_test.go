@@ -355,7 +355,7 @@ func TestPredicatePanics69(t *testing.T) {
 				if test.want != codes.OK {
 					reason = rpcerr.PolicyDenied
 				}
-				u.everyMode(t, t.Context(), test.want, reason)
+				u.everyMode(t.Context(), t, test.want, reason)
 			})
 		})
 	}
@@ -394,7 +394,7 @@ func TestStepUp(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		u := newUsers(t, payments{}, &policyv1.Auth{User: &policyv1.User{Scopes: []string{"sell"}}}, auth.WithStepUp())
-		u.everyMode(t, auth.AttachUserToken(t.Context(), u.accessToken(t, nil)), codes.PermissionDenied, rpcerr.InsufficientScope)
+		u.everyMode(auth.AttachUserToken(t.Context(), u.accessToken(t, nil)), t, codes.PermissionDenied, rpcerr.InsufficientScope)
 	})
 }
 
@@ -472,9 +472,9 @@ func TestNoUserIsLogged70(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := newUsers(t, payments{}, &policyv1.Auth{User: &policyv1.User{Scopes: []string{"sell"}}})
 		access, txn := u.accessToken(t, claims{"sub": "alice@shop.example", "email": "secret@shop.example"}), u.transactionToken(t, claims{"sub": "alice@shop.example"})
-		u.everyMode(t, auth.AttachUserToken(t.Context(), access), codes.PermissionDenied, rpcerr.PolicyDenied)
-		u.everyMode(t, auth.AttachTransactionToken(t.Context(), txn), codes.PermissionDenied, rpcerr.PolicyDenied)
-		u.everyMode(t, auth.AttachUserToken(t.Context(), access+"A"), codes.Unauthenticated, rpcerr.CredentialsInvalid)
+		u.everyMode(auth.AttachUserToken(t.Context(), access), t, codes.PermissionDenied, rpcerr.PolicyDenied)
+		u.everyMode(auth.AttachTransactionToken(t.Context(), txn), t, codes.PermissionDenied, rpcerr.PolicyDenied)
+		u.everyMode(auth.AttachUserToken(t.Context(), access+"A"), t, codes.Unauthenticated, rpcerr.CredentialsInvalid)
 		log := u.w.log.String()
 		if !hasLine(log, []string{"parley: call refused", "user=", "user_issuer=" + mintName, "txn=9705-3963", "the user's token lacks scope sell"}) {
 			t.Fatalf("the refusal is not in the log:\n%s", log)

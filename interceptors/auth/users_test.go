@@ -111,7 +111,7 @@ func (u *users) transactionToken(t testing.TB, change claims) string {
 }
 
 // everyMode runs a call in unary and stream form and by both carriers.
-func (u *users) everyMode(t *testing.T, ctx context.Context, code codes.Code, reason rpcerr.Reason) {
+func (u *users) everyMode(ctx context.Context, t *testing.T, code codes.Code, reason rpcerr.Reason) {
 	t.Helper()
 	byToken := withBearer(ctx, mint(t, u.w, "orders", nil))
 	refused(t, "connection mode, unary", quote(ctx, u.connection), code, reason)
@@ -226,7 +226,7 @@ func TestUserTokens(t *testing.T) {
 				if test.want == good {
 					code = codes.OK
 				}
-				u.everyMode(t, metadata.NewOutgoingContext(t.Context(), test.send(t, u)), code, test.want)
+				u.everyMode(metadata.NewOutgoingContext(t.Context(), test.send(t, u)), t, code, test.want)
 			})
 		})
 	}
