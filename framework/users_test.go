@@ -4,10 +4,18 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc"
 
 	"github.com/parley-rpc/parley/framework"
+	"github.com/parley-rpc/parley/frameworktest"
+	ordersv1 "github.com/parley-rpc/parley/gen/shop/orders/v1"
+	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
 )
@@ -73,4 +81,61 @@ policies:
 	if err := app.Check(); err == nil || !strings.Contains(err.Error(), "so nobody is taken for a user") {
 		t.Errorf("Check = %v, want that users and WithInsecureDev contradict each other", err)
 	}
+}
+
+// A transaction token goes on by itself from App to App within the trust domain, and the user's own token does not.
+func TestTheUserGoesOnFromAppToApp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		key, err := jose.GenerateKey(jose.EdDSA)
+		if err != nil {
+			t.Fatal(err)
+		}
+		jwk, err := key.Public().MarshalJWK()
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, err := auth.StaticKeys(jwk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		vouched := framework.WithAuth(
+			auth.WithTransactionTokens(auth.Issuer{Name: "https://txn.example", Keys: keys}),
+			auth.WithUserIssuers(auth.Issuer{Name: "https://login.example", Keys: keys}))
+		n := frameworktest.NewNetwork(t)
+		var seen []string
+		see := func(name string) framework.Option {
+			return framework.WithHandler(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+				user, _ := auth.UserFromContext(ctx)
+				seen = append(seen, name+" for "+user.Subject)
+				return handler(ctx, req)
+			}, func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+				return handler(srv, stream)
+			})
+		}
+		paymentsv1.RegisterPaymentsServiceServer(n.Server(n.App("payments", vouched, see("payments"))), &bank{})
+		orders := n.App("orders", vouched, see("orders"))
+		ordersv1.RegisterOrdersServiceServer(n.Server(orders), &quoting{payments: paymentsv1.NewPaymentsServiceClient(orders.Client("payments"))})
+		n.Start()
+		web := ordersv1.NewOrdersServiceClient(n.App("web").Client("orders"))
+		sign := func(typ, claims string) string {
+			now := time.Now().Unix()
+			token, err := key.Sign(typ, fmt.Appendf(nil, claims, now, now+120))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return token
+		}
+		txn := sign("txntoken+jwt", `{"iss":"https://txn.example","sub":"alice","aud":"`+frameworktest.TrustDomain+`","iat":%d,"exp":%d,"txn":"1","scope":"buy","req_wl":"web"}`)
+		access := sign("at+jwt", `{"iss":"https://login.example","sub":"bob","aud":"spiffe://`+frameworktest.TrustDomain+`/orders","iat":%d,"exp":%d,"jti":"1"}`)
+		for _, ctx := range []context.Context{auth.AttachTransactionToken(t.Context(), txn), auth.AttachUserToken(t.Context(), access)} {
+			if _, err := web.GetOrder(ctx, &ordersv1.GetOrderRequest{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := []string{"orders for alice", "payments for alice", "orders for bob", "payments for "}
+		if !slices.Equal(seen, want) {
+			t.Errorf("the handlers saw %q, want %q", seen, want)
+		}
+	})
 }

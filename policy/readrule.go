@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -214,6 +213,3 @@ func (r *reader) user(u *policyv1.User) User {
 	}
 	return user
 }
-
-// place is the name of a rule with its place, for a mistake that lies between two statements.
-func (r Rule) place() string { return fmt.Sprintf("rule %s (%s)", quote(r.Name), r.Source) }
