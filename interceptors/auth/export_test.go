@@ -122,3 +122,6 @@ func Allows(ctx context.Context, g *Gate, call *Call) bool {
 
 // SetRandom makes every jitter of a token keeper be drawn with this number.
 func SetRandom(c *TokenKeeper, random float64) { c.random = func() float64 { return random } }
+
+// Overlap is overlap.
+func Overlap(a, b Pattern) bool { return overlap(a, b) }

@@ -112,17 +112,6 @@ func (g *Gate) compileRule(s policy.Rule) (*rule, error) {
 	return r, errors.Join(errs...)
 }
 
-// mayCall tells whether any workload of the pattern is let in at all.
-func (g *Gate) mayCall(p Pattern) bool { return g.identity.accepts(p.trustDomain()) }
-
-// checkTokens finds a demand for scopes or claims where no caller has any.
-func (g *Gate) checkTokens() error {
-	if g.config.bearer {
-		return nil
-	}
-	return errors.New("it can never hold, because the server takes connections alone, whose callers have neither scopes nor claims; open the server WithBearer")
-}
-
 func (g *Gate) predicate(name string) *namedPredicate {
 	for i := range g.config.predicates {
 		if p := &g.config.predicates[i]; p.name == name && p.test != nil {
