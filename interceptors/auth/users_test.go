@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
@@ -346,6 +347,41 @@ func TestUserTokensWithoutIssuers(t *testing.T) {
 			return nil
 		}})
 		refused(t, "call", quote(auth.AttachTransactionToken(auth.AttachUserToken(t.Context(), "a.b.c"), "d.e.f"), p.cc), codes.OK, "")
+	})
+}
+
+// Nor does the handler of an anonymous method see a token, whoever brings it, in unary or stream form.
+func TestAnonymousHandlersSeeNoToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.enroll("payments")
+		roots, certificate := w.certificate()
+		look := func(ctx context.Context) {
+			for _, key := range []string{userKey, txnKey, "authorization"} {
+				if seen := metadata.ValueFromIncomingContext(ctx, key); len(seen) > 0 {
+					t.Errorf("the handler sees %s", key)
+				}
+			}
+		}
+		s := serve(t, payments{}, append(w.identity("payments").ServerOptions(tableOf(t, policy.Code(auth.HealthPolicy())), auth.WithBearer(certificate)),
+			grpc.ChainUnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
+				look(ctx)
+				return h(ctx, req)
+			}),
+			grpc.ChainStreamInterceptor(func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, h grpc.StreamHandler) error {
+				look(stream.Context())
+				return h(srv, stream)
+			}))...)
+		cc := dial(t, s.dialer, grpc.WithAuthority("localhost"), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
+			RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS13,
+		})))
+		ctx := auth.AttachTransactionToken(auth.AttachUserToken(t.Context(), "a.b.c"), "d.e.f")
+		refused(t, "unary", checkHealth(ctx, cc), codes.OK, "")
+		stream, err := grpc_health_v1.NewHealthClient(cc).Watch(ctx, &grpc_health_v1.HealthCheckRequest{})
+		if err == nil {
+			_, err = stream.Recv()
+		}
+		refused(t, "stream", err, codes.OK, "")
 	})
 }
 
