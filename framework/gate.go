@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,11 +29,7 @@ func (s *Server) makeGate() (*auth.Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	users, err := s.app.userOptions()
-	if err != nil {
-		return nil, err
-	}
-	options = append(append(append(options, users...), s.auth...), s.app.authMeters()...)
+	options = slices.Concat(options, p.users, s.auth, s.app.authMeters())
 	s.gate = p.identity.Server(p.table, options...)
 	return s.gate, nil
 }

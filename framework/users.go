@@ -1,10 +1,9 @@
 package framework
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
+	"log/slog"
 	"strings"
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
@@ -23,55 +22,44 @@ func WithAuth(options ...auth.ServerOption) AppOrServerOption {
 	return appOrServerOption{serverOption{"WithAuth(" + strings.Join(texts, ", ") + ")", func(s *Server) { s.auth = append(s.auth, options...) }}}
 }
 
-// userOptions are those who vouch for end users, by the configuration.
-func (a *App) userOptions() ([]auth.ServerOption, error) {
-	conf := a.parts.config.GetUsers()
-	var options []auth.ServerOption
+// assembleUsers reads who vouches for end users.
+func (a *App) assembleUsers(p *parts) error {
+	conf := p.config.GetUsers()
 	var errs []error
+	issuer := func(path string, stated *configv1.UserIssuer) auth.Issuer {
+		keys, err := userKeys(stated, p.logger)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", path, err))
+		}
+		p.userKeys = append(p.userKeys, keys)
+		return auth.Issuer{
+			Name: stated.GetIssuer(), Keys: keys, Audiences: stated.GetAudiences(), Types: stated.GetTypes(),
+			RequiredClaims: stated.GetRequiredClaims(), MaxLifetime: stated.GetMaxLifetime().AsDuration(),
+		}
+	}
 	for i, stated := range conf.GetIssuers() {
-		issuer, err := userIssuer(fmt.Sprintf("users.issuers[%d]", i), stated)
-		errs = append(errs, err)
-		options = append(options, auth.WithUserIssuers(issuer))
+		p.users = append(p.users, auth.WithUserIssuers(issuer(fmt.Sprintf("users.issuers[%d]", i), stated)))
 	}
 	if stated := conf.GetTransactions(); stated != nil {
-		issuer, err := userIssuer("users.transactions", stated)
-		errs = append(errs, err)
-		options = append(options, auth.WithTransactionTokens(issuer))
+		p.users = append(p.users, auth.WithTransactionTokens(issuer("users.transactions", stated)))
 	}
-	return options, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
-func userIssuer(path string, stated *configv1.UserIssuer) (auth.Issuer, error) {
-	keys, err := readKeySet(stated.GetKeysFile())
-	if err != nil {
-		return auth.Issuer{}, fmt.Errorf("%s.keys_file: %w", path, err)
+// userKeys are the keys of an issuer, which are read and kept fresh from now on.
+func userKeys(stated *configv1.UserIssuer, logger *slog.Logger) (*auth.KeySet, error) {
+	var keys *auth.KeySet
+	switch file, url := stated.GetKeysFile(), stated.GetKeysUrl(); {
+	case file != "" && url != "":
+		return auth.KeysFromFile(file), errors.New("keys_file and keys_url contradict each other; keep one")
+	case file != "":
+		keys = auth.KeysFromFile(file, auth.WithLogger(logger))
+	case url != "":
+		keys = auth.KeysFromURL(url, auth.WithLogger(logger))
+	default:
+		keys = auth.KeysFromProvider(stated.GetIssuer(), auth.WithLogger(logger))
 	}
-	return auth.Issuer{
-		Name: stated.GetIssuer(), Keys: keys, Audiences: stated.GetAudiences(), Types: stated.GetTypes(),
-		RequiredClaims: stated.GetRequiredClaims(), MaxLifetime: stated.GetMaxLifetime().AsDuration(),
-	}, nil
-}
-
-// readKeySet reads a JSON Web Key Set (RFC 7517 section 5).
-func readKeySet(path string) (auth.KeySet, error) {
-	if path == "" {
-		return auth.KeySet{}, errors.New("it is missing; name the file with the issuer's JSON Web Key Set")
-	}
-	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
-	if err != nil {
-		return auth.KeySet{}, err
-	}
-	var set struct {
-		Keys []json.RawMessage `json:"keys"`
-	}
-	if err := json.Unmarshal(text, &set); err != nil {
-		return auth.KeySet{}, fmt.Errorf("%s is no JSON Web Key Set: %w", path, err)
-	}
-	keys := make([][]byte, len(set.Keys))
-	for i, key := range set.Keys {
-		keys[i] = key
-	}
-	return auth.StaticKeys(keys...)
+	return keys, keys.Check()
 }
 
 // authMeters makes servers count refusals where the App counts everything else.

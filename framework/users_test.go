@@ -55,9 +55,9 @@ policies:
 		"good":               {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}], transactions: {issuer: https://txn.example, keys_file: %q, max_lifetime: 2m}}", keySet(t), keySet(t)) + demand, night, ""},
 		"nobody vouches":     {demand, night, `name somebody WithUserIssuers or WithTransactionTokens`},
 		"no such predicate":  {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}]}", keySet(t)) + demand, nil, `the server has no predicate "at-night"`},
-		"no file":            {"users: {issuers: [{issuer: https://login.example}]}" + demand, night, `users.issuers[0].keys_file: it is missing`},
-		"no such file":       {"users: {transactions: {issuer: https://txn.example, keys_file: /not/there}}" + demand, night, `users.transactions.keys_file: open /not/there`},
-		"no key set":         {fmt.Sprintf("users: {transactions: {issuer: https://txn.example, keys_file: %q}}", writeFile(t, "hello")) + demand, night, `is no JSON Web Key Set`},
+		"no provider":        {"users: {issuers: [{issuer: login}]}" + demand, night, `users.issuers[0]: auth.KeysFromProvider("login"`},
+		"file and URL":       {"users: {issuers: [{issuer: https://login.example, keys_file: a, keys_url: https://b}]}" + demand, night, `users.issuers[0]: keys_file and keys_url contradict each other`},
+		"no such file":       {"users: {transactions: {issuer: https://txn.example, keys_file: /not/there}}" + demand, night, `users.transactions: auth.KeysFromFile("/not/there"`},
 		"too long a life":    {fmt.Sprintf("users: {transactions: {issuer: https://txn.example, keys_file: %q, max_lifetime: 1h}}", keySet(t)) + demand, night, `it must be at most 5m0s`},
 		"an unknown section": {"users: {issuer: []}", night, `unknown key "issuer"; did you mean "issuers"?`},
 	} {
@@ -95,10 +95,7 @@ func TestTheUserGoesOnFromAppToApp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys, err := auth.StaticKeys(jwk)
-		if err != nil {
-			t.Fatal(err)
-		}
+		keys := auth.StaticKeys(fmt.Appendf(nil, `{"keys":[%s]}`, jwk))
 		vouched := framework.WithAuth(
 			auth.WithTransactionTokens(auth.Issuer{Name: "https://txn.example", Keys: keys}),
 			auth.WithUserIssuers(auth.Issuer{Name: "https://login.example", Keys: keys}))

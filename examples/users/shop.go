@@ -64,14 +64,6 @@ func (s *shop) open(dir string) (err error) {
 	if s.mint, err = newIssuer("https://txn.shop.example"); err != nil {
 		return err
 	}
-	login, err := s.login.trusted()
-	if err != nil {
-		return err
-	}
-	mint, err := s.mint.trusted()
-	if err != nil {
-		return err
-	}
 	who := map[string]*auth.Identity{}
 	for _, name := range []string{"web", "edge", "orders", "payments"} { // every key, before anybody starts
 		if who[name], err = s.enroll(dir, name); err != nil {
@@ -80,7 +72,7 @@ func (s *shop) open(dir string) (err error) {
 	}
 	s.payments, err = s.serve(who["payments"], paymentsPolicy(), func(srv *grpc.Server) {
 		paymentsv1.RegisterPaymentsServiceServer(srv, &payments{shop: s})
-	}, auth.WithTransactionTokens(mint))
+	}, auth.WithTransactionTokens(s.mint.trusted()))
 	if err != nil {
 		return err
 	}
@@ -90,7 +82,7 @@ func (s *shop) open(dir string) (err error) {
 	}
 	s.orders, err = s.serve(who["orders"], ordersPolicy(s.mint.name), func(srv *grpc.Server) {
 		ordersv1.RegisterOrdersServiceServer(srv, &orders{shop: s, payments: paymentsv1.NewPaymentsServiceClient(toPayments)})
-	}, auth.WithTransactionTokens(mint))
+	}, auth.WithTransactionTokens(s.mint.trusted()))
 	if err != nil {
 		return err
 	}
@@ -100,7 +92,7 @@ func (s *shop) open(dir string) (err error) {
 	}
 	s.edge, err = s.serve(who["edge"], edgePolicy(s.login.name), func(srv *grpc.Server) {
 		ordersv1.RegisterOrdersServiceServer(srv, &edge{shop: s, orders: ordersv1.NewOrdersServiceClient(toOrders)})
-	}, auth.WithUserIssuers(login), auth.WithStepUp())
+	}, auth.WithUserIssuers(s.login.trusted()), auth.WithStepUp())
 	if err != nil {
 		return err
 	}

@@ -32,9 +32,8 @@ func newIssuer(name string) (*issuer, error) {
 }
 
 // trusted is the issuer as those see it that take its word.
-func (i *issuer) trusted() (auth.Issuer, error) {
-	keys, err := auth.StaticKeys(i.jwk)
-	return auth.Issuer{Name: i.name, Keys: keys}, err
+func (i *issuer) trusted() auth.Issuer {
+	return auth.Issuer{Name: i.name, Keys: auth.StaticKeys(fmt.Appendf(nil, `{"keys":[{"kid":"%s",%s]}`, i.kid, i.jwk[1:]))}
 }
 
 // accessToken is what a user gets who logs in: it is meant for one service.

@@ -39,10 +39,7 @@ func ExampleGate_Explain() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	keys, err := auth.StaticKeys([]byte(`{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`))
-	if err != nil {
-		log.Fatal(err)
-	}
+	keys := auth.StaticKeys([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-11","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
 	gate := auth.TrustDir("/etc/parley", exampleID("payments")).Server(table, auth.WithUserIssuers(auth.Issuer{Name: "https://login.example", Keys: keys}))
 
 	fmt.Print(gate.Explain(context.Background(), auth.Call{

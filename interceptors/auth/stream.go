@@ -30,8 +30,13 @@ func (g *Gate) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *
 		}
 		defer held.release()
 	}
-	user := holdUser(who.brought)
-	defer user.release()
+	user, err := g.identity.holdUser(who.brought)
+	if err != nil {
+		return g.turnAway(ctx, info.FullMethod, who, callerRefusal(err))
+	}
+	if user != nil {
+		defer user.release()
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	done, left := make(chan outcome), make(chan struct{})
@@ -51,7 +56,7 @@ func (g *Gate) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *
 	case o := <-done:
 		return o.result()
 	case <-held.gone():
-	case <-user.over():
+	case <-user.gone():
 	}
 	defer close(left)
 	refusal := refuse(rpcerr.CredentialsExpired, nil)

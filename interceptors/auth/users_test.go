@@ -3,6 +3,8 @@ package auth_test
 import (
 	"context"
 	"crypto/tls"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -424,6 +426,52 @@ func TestStreamEndsWithItsUser63(t *testing.T) {
 			t.Errorf("connection mode: the stream lived %v, want exp + skew = 150s", lived)
 		}
 		refused(t, "another call on the connection", quote(t.Context(), u.connection), codes.OK, "")
+	})
+}
+
+// A key of an issuer of users that is revoked ends the streams of the users for whom it vouched at once, and no others.
+func TestStreamEndsWithTheKeyOfItsUser59(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		staff := newVouching(t, "https://staff.shop.example")
+		jwk, err := staff.key.Public().MarshalJWK()
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "keys.json")
+		if err := os.WriteFile(path, []byte(`{"keys":[`+string(jwk)+`]}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		keys := auth.KeysFromFile(path)
+		t.Cleanup(func() { _ = keys.Close() })
+		if err := keys.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		u := newUsers(t, payments{watch: block}, nil, auth.WithUserIssuers(auth.Issuer{Name: staff.name, Keys: keys}))
+		access := sign(t, staff.key, "at+jwt", u.accessClaims().with(claims{"iss": staff.name}))
+		streams := map[string]grpc.ServerStreamingClient[paymentsv1.WatchChargeResponse]{}
+		for name, ctx := range map[string]context.Context{
+			"access token":      auth.AttachUserToken(t.Context(), access),
+			"transaction token": auth.AttachTransactionToken(t.Context(), u.transactionToken(t, nil)),
+		} {
+			stream, err := watch(ctx, u.connection)
+			if err != nil {
+				t.Fatal(err)
+			}
+			streams[name] = stream
+		}
+		start := time.Now()
+		keys.Invalidate(staff.key.Public().Thumbprint())
+		_, err = streams["access token"].Recv()
+		refused(t, "stream", err, codes.Unauthenticated, rpcerr.CredentialsExpired)
+		if lived := time.Since(start); lived != 0 {
+			t.Errorf("the stream lived for another %v", lived)
+		}
+		refused(t, "call", quote(auth.AttachUserToken(t.Context(), access), u.connection), codes.Unauthenticated, rpcerr.CredentialsInvalid)
+		_, err = streams["transaction token"].Recv()
+		refused(t, "the other stream", err, codes.Unauthenticated, rpcerr.CredentialsExpired)
+		if lived := time.Since(start); lived != 150*time.Second {
+			t.Errorf("the other stream lived %v, want exp + skew = 150s", lived)
+		}
 	})
 }
 

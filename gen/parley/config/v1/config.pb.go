@@ -952,10 +952,13 @@ func (x *Users) GetTransactions() *UserIssuer {
 // UserIssuer is somebody who vouches for end users with tokens.
 type UserIssuer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What its tokens state as iss, byte for byte.
+	// What its tokens state as iss, byte for byte. Where no keys are named, it is also the URL of an OpenID provider, whose
+	// discovery document says where its keys are.
 	Issuer *string `protobuf:"bytes,1,opt,name=issuer,proto3,oneof" json:"issuer,omitempty"`
-	// File with its JSON Web Key Set.
+	// File with its JSON Web Key Set, which is read again when it changes.
 	KeysFile *string `protobuf:"bytes,2,opt,name=keys_file,json=keysFile,proto3,oneof" json:"keys_file,omitempty"`
+	// URL of its JSON Web Key Set, https.
+	KeysUrl *string `protobuf:"bytes,7,opt,name=keys_url,json=keysUrl,proto3,oneof" json:"keys_url,omitempty"`
 	// Audiences for whom its access tokens may be meant. Default: the service's own ID.
 	Audiences []string `protobuf:"bytes,3,rep,name=audiences,proto3" json:"audiences,omitempty"`
 	// Token types that are accepted. Default: at+jwt.
@@ -1008,6 +1011,13 @@ func (x *UserIssuer) GetIssuer() string {
 func (x *UserIssuer) GetKeysFile() string {
 	if x != nil && x.KeysFile != nil {
 		return *x.KeysFile
+	}
+	return ""
+}
+
+func (x *UserIssuer) GetKeysUrl() string {
+	if x != nil && x.KeysUrl != nil {
+		return *x.KeysUrl
 	}
 	return ""
 }
@@ -1159,18 +1169,20 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x05Users\x126\n" +
 	"\aissuers\x18\x01 \x03(\v2\x1c.parley.config.v1.UserIssuerR\aissuers\x12E\n" +
 	"\ftransactions\x18\x02 \x01(\v2\x1c.parley.config.v1.UserIssuerH\x00R\ftransactions\x88\x01\x01B\x0f\n" +
-	"\r_transactions\"\x95\x02\n" +
+	"\r_transactions\"\xc2\x02\n" +
 	"\n" +
 	"UserIssuer\x12\x1b\n" +
 	"\x06issuer\x18\x01 \x01(\tH\x00R\x06issuer\x88\x01\x01\x12 \n" +
-	"\tkeys_file\x18\x02 \x01(\tH\x01R\bkeysFile\x88\x01\x01\x12\x1c\n" +
+	"\tkeys_file\x18\x02 \x01(\tH\x01R\bkeysFile\x88\x01\x01\x12\x1e\n" +
+	"\bkeys_url\x18\a \x01(\tH\x02R\akeysUrl\x88\x01\x01\x12\x1c\n" +
 	"\taudiences\x18\x03 \x03(\tR\taudiences\x12\x14\n" +
 	"\x05types\x18\x04 \x03(\tR\x05types\x12'\n" +
 	"\x0frequired_claims\x18\x05 \x03(\tR\x0erequiredClaims\x12A\n" +
-	"\fmax_lifetime\x18\x06 \x01(\v2\x19.google.protobuf.DurationH\x02R\vmaxLifetime\x88\x01\x01B\t\n" +
+	"\fmax_lifetime\x18\x06 \x01(\v2\x19.google.protobuf.DurationH\x03R\vmaxLifetime\x88\x01\x01B\t\n" +
 	"\a_issuerB\f\n" +
 	"\n" +
-	"_keys_fileB\x0f\n" +
+	"_keys_fileB\v\n" +
+	"\t_keys_urlB\x0f\n" +
 	"\r_max_lifetime*C\n" +
 	"\x06Enroll\x12\x16\n" +
 	"\x12ENROLL_UNSPECIFIED\x10\x00\x12\x10\n" +
