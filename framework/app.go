@@ -221,7 +221,7 @@ func (a *App) Check() error {
 	for _, c := range clients {
 		errs = append(errs, c.check())
 	}
-	errs = append(errs, checkServiceNames(servers), a.checkSections(servers), a.checkSurfaces())
+	errs = append(errs, checkServiceNames(servers), a.checkSections(servers), a.checkSurfaces(), a.checkUsers())
 	return errors.Join(errs...)
 }
 

@@ -48,6 +48,11 @@ func (c *Client) chain(ch *channel) []clientStep {
 	innermost := clientAt("wire record", attempt.UnaryClientInterceptor, attempt.StreamClientInterceptor)
 	if ch.auth != nil {
 		innermost = clientAt("auth", ch.auth.UnaryClientInterceptor, ch.auth.StreamClientInterceptor)
+		if ch.auth.Within(c.app.parts.domain) {
+			users := auth.Forward() // the transaction token, which must not leave the trust domain
+			innermost.unary = append([]grpc.UnaryClientInterceptor{users.UnaryClientInterceptor}, innermost.unary...)
+			innermost.stream = append([]grpc.StreamClientInterceptor{users.StreamClientInterceptor}, innermost.stream...)
+		}
 	}
 	return []clientStep{
 		clientAt("call span", tracer.UnaryCallInterceptor, tracer.StreamCallInterceptor),

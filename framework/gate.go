@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,6 +29,7 @@ func (s *Server) makeGate() (*auth.Gate, error) {
 	if err != nil {
 		return nil, err
 	}
+	options = slices.Concat(options, p.users, s.auth, s.app.authMeters())
 	s.gate = p.identity.Server(p.table, options...)
 	return s.gate, nil
 }

@@ -34,6 +34,7 @@ type Server struct {
 	grpcOptions   []grpc.ServerOption
 	handlerUnary  []grpc.UnaryServerInterceptor
 	handlerStream []grpc.StreamServerInterceptor
+	auth          []auth.ServerOption
 	dedupe        *dedupe.Deduplicator // nil for none
 
 	mu       sync.Mutex

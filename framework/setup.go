@@ -36,6 +36,8 @@ type parts struct {
 	identity  *auth.Identity
 	registry  *discovery.Registry
 
+	users        []auth.ServerOption // who vouches for end users
+	userKeys     []*auth.KeySet
 	ownsIdentity bool
 	stopReload   context.CancelFunc
 	reload       sync.WaitGroup
@@ -78,6 +80,7 @@ func (a *App) assemble() error {
 	p.deadlines = policy.NewView(p.table, methodDeadline)
 
 	keep(a.assembleIdentity(p))
+	keep(a.assembleUsers(p))
 	keep(a.assembleDiscovery(p))
 	if a.configFile != "" {
 		a.startReload(p)
@@ -227,6 +230,9 @@ func (a *App) dispose(ctx context.Context) error {
 	}
 	if p.ownsIdentity {
 		errs = append(errs, p.identity.Close())
+	}
+	for _, keys := range p.userKeys {
+		errs = append(errs, keys.Close())
 	}
 	p.deadlines.Close()
 	if p.telemetry != nil {

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"slices"
 	"strconv"
 	"time"
 )
@@ -26,9 +25,8 @@ func contradictions(t terms, subject string) []error {
 		wrong(limit.Source, "retry.max_backoff", limit.Value.String()+" is shorter than retry.initial_backoff, "+first.Value.String()+
 			" ("+first.Source.String()+"); raise it or lower the other")
 	}
-	for _, dead := range slices.Concat(deadRules(t.auth), deadRules(t.trial)) {
-		wrong(dead.Source, "auth", dead.place()+" can never hold, because auth.user.issuers accepts none of the issuers that it names; mend one of the two")
-	}
+	errs = append(errs, neverAsked(t.auth, subject)...)
+	errs = append(errs, neverAsked(t.trial, subject)...)
 	if !t.deadline.Stated() {
 		return errs
 	}
@@ -62,63 +60,4 @@ func unhedgeable(t terms, m Method) []error {
 		return nil
 	}
 	return []error{&Mistake{Source: source, Subject: m.Name, Field: field, Problem: remedy}}
-}
-
-// deadRules are the rules about users whom the method does not accept.
-func deadRules(a Auth) []Rule {
-	if !a.User.Issuers.Stated() {
-		return nil
-	}
-	var dead []Rule
-	for _, rule := range a.Deny {
-		if rule.beyond(a.User.Issuers.Value) {
-			dead = append(dead, rule)
-		}
-	}
-	for _, list := range a.Allow {
-		for _, rule := range list.Value {
-			if rule.beyond(a.User.Issuers.Value) {
-				dead = append(dead, rule)
-			}
-		}
-	}
-	return dead
-}
-
-// beyond tells whether the rule is about users for whom none of the issuers vouches.
-func (r Rule) beyond(issuers []string) bool {
-	if r.User == nil || len(r.User.Issuers) == 0 {
-		return false
-	}
-	return !slices.ContainsFunc(r.User.Issuers, func(issuer string) bool { return slices.Contains(issuers, issuer) })
-}
-
-// unsatisfiable says what the merged terms of all layers demand that no caller could fulfil.
-func unsatisfiable(t terms, subject string) []error {
-	return append(t.auth.unsatisfiable(subject), t.trial.unsatisfiable(subject)...)
-}
-
-func (a Auth) unsatisfiable(subject string) []error {
-	var errs []error
-	wrong := func(source Source, field, problem string) {
-		errs = append(errs, &Mistake{Source: source, Subject: subject, Field: field, Problem: problem})
-	}
-	if a.Access.Value == AccessPeers && len(a.Peers) == 0 {
-		wrong(a.Access.Source, "auth.access", "access is peers, but no peers are listed anywhere, so nobody could call; list peers, or say denied")
-	}
-	issuers := a.User.Issuers
-	if !issuers.Stated() {
-		return errs
-	}
-	if len(issuers.Value) == 0 {
-		wrong(issuers.Source, "auth.user.issuers", "no issuer is listed in all of these places, so no user could call; list a common one")
-		return errs
-	}
-	for _, list := range a.Allow {
-		if !slices.ContainsFunc(list.Value, func(rule Rule) bool { return !rule.beyond(issuers.Value) }) {
-			wrong(list.Source, "auth.allow", "every rule is about users of issuers that auth.user.issuers ("+issuers.Source.String()+
-				") does not accept, so nobody could call; mend one of the two")
-		}
-	}
-	return errs
 }

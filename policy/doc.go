@@ -15,18 +15,25 @@
 //
 //	deadline, attempts, time per attempt, hedges     the smallest
 //	backoffs, delay of a hedge                       the largest
-//	access, carrier                                  the strictest
+//	access, carrier, proof, presence of a user       the strictest
 //	peers                                            the caller must be in every list
-//	scopes                                           all that are stated anywhere
+//	scopes of the caller and of the user             all that are stated anywhere
+//	deny rules                                       all that are stated anywhere
+//	allow rules                                      one of every list must hold
+//	issuers of the user                              those that are in every list
 //	retried codes                                    those that are in every list
 //
 // The statement about a service, in a .proto as well as under "/package.Service/*", holds for each of its methods, with
 // one exception: a deadline stated for a service does not reach its streaming methods. A stream has a deadline only if
 // its own method states one.
 //
-// Peers without access mean [AccessPeers]; scopes without access mean [AccessAuthenticated]. A carrier makes an anonymous
-// method an authenticated one. A first backoff that another layer has raised above the largest one raises that too. One
-// layer must not contradict itself; where two layers meet, the stricter one holds.
+// What a statement puts on trial (dry_run) is merged by the same rules, and apart from what is in force: a trial takes
+// nothing back, whoever states it. A method whose every decision is on trial is not decided.
+//
+// Peers without access mean [AccessPeers]; scopes or allow rules without access mean [AccessAuthenticated]. Deny rules and
+// a demand for a user decide nothing by themselves. A carrier or a proof makes an anonymous method an authenticated one. A
+// first backoff that another layer has raised above the largest one raises that too. One layer must not contradict itself;
+// where two layers meet, the stricter one holds.
 //
 // # Views
 //

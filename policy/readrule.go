@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -106,8 +105,8 @@ func (r *reader) claim(field string, stated *policyv1.Claim) Claim {
 	default:
 		r.wrong(field+".split", "%d is no way to split; say SPLIT_SPACE, or leave it out", int32(stated.GetSplit()))
 	}
-	if stated != nil && stated.Equals != nil {
-		value := r.scalar(field+".equals", stated.GetEquals())
+	if equals := stated.GetEquals(); equals != nil {
+		value := r.scalar(field+".equals", equals)
 		c.Equals = &value
 	}
 	if stated != nil && stated.Exists != nil {
@@ -214,6 +213,3 @@ func (r *reader) user(u *policyv1.User) User {
 	}
 	return user
 }
-
-// place is the name of a rule with its place, for a mistake that lies between two statements.
-func (r Rule) place() string { return fmt.Sprintf("rule %s (%s)", quote(r.Name), r.Source) }

@@ -82,7 +82,7 @@ func TestMistakesInRules(t *testing.T) {
 		{"a rule about users that are not accepted", auth(&policyv1.Auth{
 			User: &policyv1.User{Issuers: []string{"https://a"}},
 			Deny: []*policyv1.Rule{{Name: new("r"), User: &policyv1.UserCondition{Issuers: []string{"https://b"}}}},
-		}), `auth: rule "r" (file orders.yaml:12) can never hold, because auth.user.issuers accepts none of the issuers that it names; mend one of the two`},
+		}), `auth: rule "r" can never hold, because auth.user.issuers (file orders.yaml:12) accepts none of the issuers that it names; mend one of the two`},
 		{"too many rules", deny(slices.Repeat([]*policyv1.Rule{peersRule("r", "a")}, 65)...), `auth.deny: there are 65 rules; there must not be more than 64`},
 		{"too many values", env(&policyv1.Claim{Any: text(slices.Repeat([]string{"a"}, 257)...)}), `auth.deny[0].claims[0].any: there are 257 values; there must not be more than 256`},
 	} {

@@ -2,8 +2,6 @@ package auth
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -41,34 +39,4 @@ func (g *Gate) refusal(r ruling) *rpcerr.Error {
 		return refuse(rpcerr.InsufficientScope, r)
 	}
 	return refuse(r.reason, r)
-}
-
-// checkIssuers finds a demand that no user can fulfil: nobody vouches for users, or none of the issuers does.
-func (g *Gate) checkIssuers(issuers []string) error {
-	if g.users == nil && g.transactions == nil {
-		return errors.New("it can never hold, because nobody vouches for users; name somebody WithUserIssuers or WithTransactionTokens")
-	}
-	if len(issuers) == 0 {
-		return nil
-	}
-	for _, issuer := range issuers {
-		if g.users.knows(issuer) || g.transactions.knows(issuer) {
-			return nil
-		}
-	}
-	return fmt.Errorf("it can never hold, because the server takes the word of none of these issuers: %s; name one WithUserIssuers or WithTransactionTokens", quoteAll(issuers))
-}
-
-// knows tells whether tokens of the issuer are accepted in this place.
-func (v *verifier) knows(issuer string) bool { return v != nil && v.issuers[issuer] != nil }
-
-func quoteAll(words []string) string {
-	text := ""
-	for i, word := range words {
-		if i > 0 {
-			text += ", "
-		}
-		text += quote(word)
-	}
-	return text
 }

@@ -48,12 +48,13 @@ func decisions(t testing.TB) (*auth.Gate, map[string]*auth.Call) {
 }
 
 func TestADecisionAllocatesNothing(t *testing.T) {
+	const runs = 5000 // so many that what the watch of the trust directory allocates meanwhile does not count
 	gate, calls := decisions(t)
 	for name, call := range calls {
 		if got := auth.Allows(t.Context(), gate, call); got != (name == "allow") {
 			t.Errorf("%s: the call passes: %v", name, got)
 		}
-		if allocs := testing.AllocsPerRun(100, func() { auth.Allows(t.Context(), gate, call) }); allocs != 0 {
+		if allocs := testing.AllocsPerRun(runs, func() { auth.Allows(t.Context(), gate, call) }); allocs != 0 {
 			t.Errorf("%s: %v allocations", name, allocs)
 		}
 	}

@@ -55,48 +55,15 @@ func (g *Gate) demand(m policy.Method, a policy.Auth) (*demands, error) {
 		errs = append(errs, err)
 		d.allow = append(d.allow, allowList{rules, stated.Source})
 	}
+	if len(d.peers) > 0 && errors.Join(errs...) == nil {
+		errs = append(errs, d.neverMatched(m))
+	}
 	if a.Scopes.Stated() {
 		if err := g.checkTokens(); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %s: auth.scopes: %w", a.Scopes.Source, m.Name, err))
 		}
 	}
 	return d, errors.Join(append(errs, g.checkUserDemand(m, a.User))...)
-}
-
-// checkUserDemand finds a demand for a user whom nobody vouches for.
-func (g *Gate) checkUserDemand(m policy.Method, u policy.User) error {
-	var errs []error
-	if u.Presence.Value == policy.PresenceRequired {
-		if err := g.checkIssuers(nil); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %s: auth.user.presence: %w", u.Presence.Source, m.Name, err))
-		}
-	}
-	if u.Issuers.Stated() {
-		if err := g.checkIssuers(u.Issuers.Value); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %s: auth.user.issuers: %w", u.Issuers.Source, m.Name, err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// ruling is what demands make of a call.
-type ruling struct {
-	reason rpcerr.Reason // "" lets the call pass
-	why    string        // never says what a token holds
-	name   string        // of the rule, scope or issuer that decided, where one did
-	source policy.Source
-	stepUp bool // whether only scopes or claims were missing
-}
-
-func (r ruling) allows() bool { return r.reason == "" }
-
-// Error is the private reason of a refusal.
-func (r ruling) Error() string {
-	text := r.why
-	if r.name != "" {
-		text += " " + r.name
-	}
-	return text
 }
 
 // rule decides: what is unproven is asked for its credential, then one deny rule refuses, then everything that is demanded
@@ -119,11 +86,11 @@ func (d *demands) rule(ctx context.Context, call *Call, t *trail) ruling {
 	if why := d.shut(); why != "" {
 		return t.end(d.refuse(call, ruling{why: why, source: d.access.Source}))
 	}
-	lacking, refusal := d.ruleUser(call, t)
-	if !refusal.allows() {
+	if refusal := d.rulePeer(call, t); !refusal.allows() {
 		return t.end(refusal)
 	}
-	if refusal := d.rulePeer(call, t); !refusal.allows() {
+	lacking, refusal := d.ruleUser(call, t)
+	if !refusal.allows() {
 		return t.end(refusal)
 	}
 	for _, list := range d.allow {
@@ -140,10 +107,6 @@ func (d *demands) rule(ctx context.Context, call *Call, t *trail) ruling {
 		lacking = d.ruleScopes(call, t)
 	}
 	return t.end(lacking)
-}
-
-func brokenRule(r *rule) ruling {
-	return ruling{why: "a predicate panicked in rule", name: r.stated.Name, source: r.stated.Source}
 }
 
 // refuse gives a refusal its reason: one who could not be identified is not told that it is forbidden.

@@ -39,7 +39,13 @@
 // # Who may call
 //
 // A server asks the [policy.Table] for each method. A method without a decision is refused, and [Gate.Resolve] names all
-// of them at start. Handlers read the proven caller with [PeerFromContext].
+// of them at start. Handlers read the proven caller with [PeerFromContext]. [Gate.Explain] tells how a decision comes about.
+//
+// # The end user
+//
+// Beside the workload that calls, a call may name the user on whose behalf it does, by a token in a metadata key of its own: an
+// access token ([WithUserIssuers]) or a transaction token ([WithTransactionTokens]). It never stands in for the workload's own
+// proof. Handlers read the user with [UserFromContext] and never see the token; [Forward] passes a transaction token on.
 //
 // # What a refused caller learns
 //

@@ -15,12 +15,12 @@ import (
 
 const (
 	// UserTokenKey is the metadata key of an end user's access token. Its one value is the token alone.
-	UserTokenKey = "parley-user-token"
+	UserTokenKey = "parley-user-token" //nolint:gosec // a name and no credential
 	// TransactionTokenKey is the metadata key of a transaction token, as the draft of OAuth transaction tokens has it
 	// (draft-ietf-oauth-transaction-tokens). Its one value is the token alone.
 	TransactionTokenKey = "txn-token"
 
-	transactionTokenType = "txntoken+jwt"
+	transactionTokenType = "txntoken+jwt" //nolint:gosec // a type and no credential
 	claimTransaction     = "txn"
 	claimRequester       = "req_wl"
 )

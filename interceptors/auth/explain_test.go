@@ -31,8 +31,8 @@ func TestExplain(t *testing.T) {
 	}{
 		"allowed": {auth.Call{Peer: j.peer("reports", ""), User: j.user("alice", "")}, `/grpc.health.v1.Health/Check: allowed
   deny no-dev: claim env any "dev": does not hold (code main.go:31)
-  user: met (code main.go:31)
   peers: met (code main.go:31)
+  user: met (code main.go:31)
   allow readers: peers orders; scopes read: does not hold (code main.go:31)
   allow shoppers: user; user subjects alice: holds (code main.go:31)
 on trial: /grpc.health.v1.Health/Check: allowed

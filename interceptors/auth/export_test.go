@@ -134,3 +134,6 @@ func Leaving(from net.Conn, age time.Duration) func([]byte) (int, error) {
 func UseProof(g *Gate, issuer ID, id string) (fresh, full bool) {
 	return g.replays.use(proofUse{issuer, id}, time.Now())
 }
+
+// Overlap is overlap.
+func Overlap(a, b Pattern) bool { return overlap(a, b) }

@@ -149,3 +149,14 @@ func attach(ctx context.Context, key, token string) context.Context {
 	md.Set(key, token)
 	return metadata.NewOutgoingContext(ctx, md)
 }
+
+// Within tells whether every server that the channel expects belongs to the trust domain, so that transaction tokens may go
+// there.
+func (c *Channel) Within(d TrustDomain) bool {
+	for _, p := range c.expected {
+		if isNoPattern(p) || p.trustDomain() != d {
+			return false
+		}
+	}
+	return !d.IsZero() && len(c.expected) > 0
+}

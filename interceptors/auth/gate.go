@@ -59,7 +59,7 @@ func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
 
 // watchIssuers lets a change of an issuer's keys end what rests on them at once.
 func (g *Gate) watchIssuers() {
-	for _, issuer := range g.config.issuers {
+	for _, issuer := range slices.Concat(g.config.issuers, g.config.userIssuers, g.config.transactionIssuers) {
 		if issuer.Keys != nil {
 			g.stops = append(g.stops, issuer.Keys.listen(func(uint64) { g.identity.endUntrusted() }))
 		}

@@ -175,3 +175,30 @@ func TestParsePeer(t *testing.T) {
 		}
 	}
 }
+
+// Two patterns overlap where one workload can match both.
+func TestOverlap(t *testing.T) {
+	for _, test := range []struct {
+		a, b string
+		want bool
+	}{
+		{"spiffe://shop.example/orders", "spiffe://shop.example/orders", true},
+		{"spiffe://shop.example/orders", "spiffe://shop.example/order", false},
+		{"spiffe://shop.example/ns/orders", "spiffe://shop.example/ns/*", true},
+		{"spiffe://shop.example/nsx", "spiffe://shop.example/ns/*", false},
+		{"spiffe://shop.example/ns", "spiffe://shop.example/ns/*", false},
+		{"spiffe://shop.example/ns/pay/*", "spiffe://shop.example/ns/*", true},
+		{"spiffe://shop.example/ns/pay/*", "spiffe://shop.example/ns/payments/*", false},
+		{"spiffe://shop.example/*", "spiffe://shop.example/ns/*", true},
+		{"spiffe://shop.example/*", "spiffe://shop.example.evil/*", false},
+	} {
+		a, errA := auth.ParsePattern(test.a)
+		b, errB := auth.ParsePattern(test.b)
+		if errA != nil || errB != nil {
+			t.Fatal(errA, errB)
+		}
+		if auth.Overlap(a, b) != test.want || auth.Overlap(b, a) != test.want {
+			t.Errorf("%s and %s overlap: want %v", a, b, test.want)
+		}
+	}
+}

@@ -48,11 +48,23 @@ func (i *Identity) holdConnection(c *core, role string, other proven, raw net.Co
 	return l, l.begin(other.generation)
 }
 
-// holdStream begins the link of a stream that was opened with a token.
+// holdStream begins the link of a stream that was opened with a token of its caller.
 func (i *Identity) holdStream(token *verified) (*link, error) {
+	return i.holdToken("stream", token, *token.peer)
+}
+
+// holdUser begins the link of a stream that was opened in the name of an end user. It is nil where no token names one.
+func (i *Identity) holdUser(u *broughtUser) (*link, error) {
+	if u == nil {
+		return nil, nil
+	}
+	return i.holdToken("stream of a user", u.token, Peer{KeyID: u.token.keyID})
+}
+
+func (i *Identity) holdToken(what string, token *verified, p Peer) (*link, error) {
 	now := time.Now()
 	t := newTerm(now, token.expires.Add(token.by.skew).Sub(now), 0)
-	l := &link{identity: i, what: "stream", role: roleServer, peer: *token.peer, term: t, trust: voucherOf{token}, ended: make(chan struct{})}
+	l := &link{identity: i, what: what, role: roleServer, peer: p, term: t, trust: voucherOf{token}, ended: make(chan struct{})}
 	return l, l.begin(never)
 }
 

@@ -81,6 +81,19 @@ func (d TrustDomain) ParsePeer(s string) (Pattern, error) {
 	return id, nil
 }
 
+// overlap tells whether a workload can match both patterns.
+func overlap(a, b Pattern) bool {
+	if id, ok := a.(ID); ok {
+		return b.Matches(id)
+	}
+	if id, ok := b.(ID); ok {
+		return a.Matches(id)
+	}
+	x, okX := a.(subtree)
+	y, okY := b.(subtree)
+	return okX && okY && (strings.HasPrefix(x.prefix, y.prefix) || strings.HasPrefix(y.prefix, x.prefix))
+}
+
 func matchesAny(patterns []Pattern, id ID) bool {
 	for _, p := range patterns {
 		if p.Matches(id) {

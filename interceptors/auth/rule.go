@@ -52,10 +52,10 @@ func (r *rule) match(ctx context.Context, call *Call) match {
 			return misses
 		}
 	}
-	if r.aboutPeer() && !(hasAll(peer.Scopes, s.Scopes) && holdAll(s.Claims, peer.Claims)) {
+	if r.aboutPeer() && (!hasAll(peer.Scopes, s.Scopes) || !holdAll(s.Claims, peer.Claims)) {
 		return lacks
 	}
-	if u := s.User; u != nil && !(hasAll(call.User.Scopes, u.Scopes) && holdAll(u.Claims, call.User.Claims)) {
+	if u := s.User; u != nil && (!hasAll(call.User.Scopes, u.Scopes) || !holdAll(u.Claims, call.User.Claims)) {
 		return lacks
 	}
 	return fits
@@ -110,17 +110,6 @@ func (g *Gate) compileRule(s policy.Rule) (*rule, error) {
 		errs = append(errs, g.checkIssuers(s.User.Issuers))
 	}
 	return r, errors.Join(errs...)
-}
-
-// mayCall tells whether any workload of the pattern is let in at all.
-func (g *Gate) mayCall(p Pattern) bool { return g.identity.accepts(p.trustDomain()) }
-
-// checkTokens finds a demand for scopes or claims where no caller has any.
-func (g *Gate) checkTokens() error {
-	if g.config.bearer {
-		return nil
-	}
-	return errors.New("it can never hold, because the server takes connections alone, whose callers have neither scopes nor claims; open the server WithBearer")
 }
 
 func (g *Gate) predicate(name string) *namedPredicate {

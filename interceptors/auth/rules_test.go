@@ -292,7 +292,12 @@ func TestRulesThatCannotHold67(t *testing.T) {
 		"users of an unknown issuer":      {rule(&policyv1.Rule{User: &policyv1.UserCondition{Issuers: []string{"https://x"}}}), []auth.ServerOption{users}, `the server takes the word of none of these issuers: "https://x"`},
 		"a required user without issuers": {&policyv1.Auth{User: &policyv1.User{Presence: policyv1.Presence_PRESENCE_REQUIRED.Enum()}}, []auth.ServerOption{bearer}, `auth.user.presence: it can never hold`},
 		"issuers of which none is known":  {&policyv1.Auth{User: &policyv1.User{Issuers: []string{loginName + "/"}}}, []auth.ServerOption{users}, `auth.user.issuers: it can never hold`},
-		"the same on trial":               {&policyv1.Auth{DryRun: new(true), Scopes: []string{"a"}}, nil, `auth.scopes: it can never hold`},
+		"a rule about callers that the same place keeps out": {&policyv1.Auth{Peers: []string{"orders", "reports"}, Allow: []*policyv1.Rule{
+			{Name: new("a"), Peers: []string{"orders"}}, {Name: new("b"), Peers: []string{"spiffe://shop.example/batch/*"}},
+		}}, nil, `auth.allow: rule "b" can never hold, because auth.peers in the same place lists none of its peers`},
+		"a deny rule about callers that are kept out":   {&policyv1.Auth{Peers: []string{"orders", "reports"}, Deny: []*policyv1.Rule{{Name: new("a"), Peers: []string{"billing"}}}}, nil, `auth.deny: rule "a" can never hold`},
+		"rules about callers that the .proto keeps out": {rule(&policyv1.Rule{Peers: []string{"billing"}}), nil, `auth.allow: nobody could call, because the peers keep out everybody whom its rules name`},
+		"the same on trial":                             {&policyv1.Auth{DryRun: new(true), Scopes: []string{"a"}}, nil, `auth.scopes: it can never hold`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -355,7 +360,7 @@ func TestPredicatePanics69(t *testing.T) {
 				if test.want != codes.OK {
 					reason = rpcerr.PolicyDenied
 				}
-				u.everyMode(t, t.Context(), test.want, reason)
+				u.everyMode(t.Context(), t, test.want, reason)
 			})
 		})
 	}
@@ -394,7 +399,7 @@ func TestStepUp(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		u := newUsers(t, payments{}, &policyv1.Auth{User: &policyv1.User{Scopes: []string{"sell"}}}, auth.WithStepUp())
-		u.everyMode(t, auth.AttachUserToken(t.Context(), u.accessToken(t, nil)), codes.PermissionDenied, rpcerr.InsufficientScope)
+		u.everyMode(auth.AttachUserToken(t.Context(), u.accessToken(t, nil)), t, codes.PermissionDenied, rpcerr.InsufficientScope)
 	})
 }
 
@@ -403,7 +408,7 @@ func TestDryRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reader, spans := sdkmetric.NewManualReader(), tracetest.NewSpanRecorder()
 		tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("test")
-		trial := &policyv1.Auth{DryRun: new(true), Peers: []string{"billing"}, Deny: []*policyv1.Rule{{Name: new("no-orders"), Peers: []string{"orders"}}}}
+		trial := &policyv1.Auth{DryRun: new(true), Peers: []string{"spiffe://shop.example/*"}, Deny: []*policyv1.Rule{{Name: new("no-orders"), Peers: []string{"orders"}}}}
 		w := newWorld(t)
 		w.enroll("orders", "mallory", "payments")
 		gate := w.identity("payments").Server(tableOf(t, narrow(trial)), auth.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))))
@@ -472,9 +477,9 @@ func TestNoUserIsLogged70(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := newUsers(t, payments{}, &policyv1.Auth{User: &policyv1.User{Scopes: []string{"sell"}}})
 		access, txn := u.accessToken(t, claims{"sub": "alice@shop.example", "email": "secret@shop.example"}), u.transactionToken(t, claims{"sub": "alice@shop.example"})
-		u.everyMode(t, auth.AttachUserToken(t.Context(), access), codes.PermissionDenied, rpcerr.PolicyDenied)
-		u.everyMode(t, auth.AttachTransactionToken(t.Context(), txn), codes.PermissionDenied, rpcerr.PolicyDenied)
-		u.everyMode(t, auth.AttachUserToken(t.Context(), access+"A"), codes.Unauthenticated, rpcerr.CredentialsInvalid)
+		u.everyMode(auth.AttachUserToken(t.Context(), access), t, codes.PermissionDenied, rpcerr.PolicyDenied)
+		u.everyMode(auth.AttachTransactionToken(t.Context(), txn), t, codes.PermissionDenied, rpcerr.PolicyDenied)
+		u.everyMode(auth.AttachUserToken(t.Context(), access+"A"), t, codes.Unauthenticated, rpcerr.CredentialsInvalid)
 		log := u.w.log.String()
 		if !hasLine(log, []string{"parley: call refused", "user=", "user_issuer=" + mintName, "txn=9705-3963", "the user's token lacks scope sell"}) {
 			t.Fatalf("the refusal is not in the log:\n%s", log)

@@ -11,18 +11,17 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// StreamServerInterceptor is [Gate.UnaryServerInterceptor] for streams. A stream ends with the credentials that opened it, the caller's or the end
-// user's, whichever is first:
-// the interceptor then answers CREDENTIALS_EXPIRED, the handler's context is cancelled with that error as its cause, and
-// every Send and Receive of the handler fails. The handler therefore runs on a goroutine of its own; a panic in it goes on
-// in the interceptor.
+// StreamServerInterceptor is [Gate.UnaryServerInterceptor] for streams. A stream ends with the credentials that opened it, the
+// caller's or the end user's, whichever is first: the interceptor then answers CREDENTIALS_EXPIRED, the handler's context is
+// cancelled with that error as its cause, and every Send and Receive of the handler fails. The handler therefore runs on a
+// goroutine of its own; a panic in it goes on in the interceptor.
 func (g *Gate) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	ctx, who, err := g.admit(stream.Context(), info.FullMethod, nil)
 	if err != nil {
 		return err
 	}
 	if who.peer == nil && who.user == nil {
-		return handler(srv, stream) // nobody brought a credential that could end
+		return handler(srv, &heldStream{ServerStream: stream, ctx: ctx}) // there is no credential that could end
 	}
 	held := who.link
 	if held == nil && who.peer != nil {
@@ -31,8 +30,13 @@ func (g *Gate) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *
 		}
 		defer held.release()
 	}
-	user := holdUser(who.brought)
-	defer user.release()
+	user, err := g.identity.holdUser(who.brought)
+	if err != nil {
+		return g.turnAway(ctx, info.FullMethod, who, callerRefusal(err))
+	}
+	if user != nil {
+		defer user.release()
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	done, left := make(chan outcome), make(chan struct{})
@@ -52,7 +56,7 @@ func (g *Gate) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *
 	case o := <-done:
 		return o.result()
 	case <-held.gone():
-	case <-user.over():
+	case <-user.gone():
 	}
 	defer close(left)
 	refusal := refuse(rpcerr.CredentialsExpired, nil)

@@ -3,6 +3,8 @@ package auth_test
 import (
 	"context"
 	"crypto/tls"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
@@ -111,7 +114,7 @@ func (u *users) transactionToken(t testing.TB, change claims) string {
 }
 
 // everyMode runs a call in unary and stream form and by both carriers.
-func (u *users) everyMode(t *testing.T, ctx context.Context, code codes.Code, reason rpcerr.Reason) {
+func (u *users) everyMode(ctx context.Context, t *testing.T, code codes.Code, reason rpcerr.Reason) {
 	t.Helper()
 	byToken := withBearer(ctx, mint(t, u.w, "orders", nil))
 	refused(t, "connection mode, unary", quote(ctx, u.connection), code, reason)
@@ -226,7 +229,7 @@ func TestUserTokens(t *testing.T) {
 				if test.want == good {
 					code = codes.OK
 				}
-				u.everyMode(t, metadata.NewOutgoingContext(t.Context(), test.send(t, u)), code, test.want)
+				u.everyMode(metadata.NewOutgoingContext(t.Context(), test.send(t, u)), t, code, test.want)
 			})
 		})
 	}
@@ -349,6 +352,41 @@ func TestUserTokensWithoutIssuers(t *testing.T) {
 	})
 }
 
+// Nor does the handler of an anonymous method see a token, whoever brings it, in unary or stream form.
+func TestAnonymousHandlersSeeNoToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.enroll("payments")
+		roots, certificate := w.certificate()
+		look := func(ctx context.Context) {
+			for _, key := range []string{userKey, txnKey, "authorization"} {
+				if seen := metadata.ValueFromIncomingContext(ctx, key); len(seen) > 0 {
+					t.Errorf("the handler sees %s", key)
+				}
+			}
+		}
+		s := serve(t, payments{}, append(w.identity("payments").ServerOptions(tableOf(t, policy.Code(auth.HealthPolicy())), auth.WithBearer(certificate)),
+			grpc.ChainUnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
+				look(ctx)
+				return h(ctx, req)
+			}),
+			grpc.ChainStreamInterceptor(func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, h grpc.StreamHandler) error {
+				look(stream.Context())
+				return h(srv, stream)
+			}))...)
+		cc := dial(t, s.dialer, grpc.WithAuthority("localhost"), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
+			RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS13,
+		})))
+		ctx := auth.AttachTransactionToken(auth.AttachUserToken(t.Context(), "a.b.c"), "d.e.f")
+		refused(t, "unary", checkHealth(ctx, cc), codes.OK, "")
+		stream, err := grpc_health_v1.NewHealthClient(cc).Watch(ctx, &grpc_health_v1.HealthCheckRequest{})
+		if err == nil {
+			_, err = stream.Recv()
+		}
+		refused(t, "stream", err, codes.OK, "")
+	})
+}
+
 // A stream ends with the earlier of the two credentials: that of the caller, or the user's.
 func TestStreamEndsWithItsUser63(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -388,6 +426,52 @@ func TestStreamEndsWithItsUser63(t *testing.T) {
 			t.Errorf("connection mode: the stream lived %v, want exp + skew = 150s", lived)
 		}
 		refused(t, "another call on the connection", quote(t.Context(), u.connection), codes.OK, "")
+	})
+}
+
+// A key of an issuer of users that is revoked ends the streams of the users for whom it vouched at once, and no others.
+func TestStreamEndsWithTheKeyOfItsUser59(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		staff := newVouching(t, "https://staff.shop.example")
+		jwk, err := staff.key.Public().MarshalJWK()
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "keys.json")
+		if err := os.WriteFile(path, []byte(`{"keys":[`+string(jwk)+`]}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		keys := auth.KeysFromFile(path)
+		t.Cleanup(func() { _ = keys.Close() })
+		if err := keys.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		u := newUsers(t, payments{watch: block}, nil, auth.WithUserIssuers(auth.Issuer{Name: staff.name, Keys: keys}))
+		access := sign(t, staff.key, "at+jwt", u.accessClaims().with(claims{"iss": staff.name}))
+		streams := map[string]grpc.ServerStreamingClient[paymentsv1.WatchChargeResponse]{}
+		for name, ctx := range map[string]context.Context{
+			"access token":      auth.AttachUserToken(t.Context(), access),
+			"transaction token": auth.AttachTransactionToken(t.Context(), u.transactionToken(t, nil)),
+		} {
+			stream, err := watch(ctx, u.connection)
+			if err != nil {
+				t.Fatal(err)
+			}
+			streams[name] = stream
+		}
+		start := time.Now()
+		keys.Invalidate(staff.key.Public().Thumbprint())
+		_, err = streams["access token"].Recv()
+		refused(t, "stream", err, codes.Unauthenticated, rpcerr.CredentialsExpired)
+		if lived := time.Since(start); lived != 0 {
+			t.Errorf("the stream lived for another %v", lived)
+		}
+		refused(t, "call", quote(auth.AttachUserToken(t.Context(), access), u.connection), codes.Unauthenticated, rpcerr.CredentialsInvalid)
+		_, err = streams["transaction token"].Recv()
+		refused(t, "the other stream", err, codes.Unauthenticated, rpcerr.CredentialsExpired)
+		if lived := time.Since(start); lived != 150*time.Second {
+			t.Errorf("the other stream lived %v, want exp + skew = 150s", lived)
+		}
 	})
 }
 

@@ -3,6 +3,7 @@ package jose_test
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/parley-rpc/parley/internal/jose"
@@ -112,7 +113,7 @@ func compare(t *testing.T, claims *jose.Claims, path []string, want any) {
 	}
 	if object, ok := want.(map[string]any); ok {
 		for name, value := range object {
-			compare(t, claims, append(path[:len(path):len(path)], name), value)
+			compare(t, claims, append(slices.Clip(path), name), value)
 		}
 	}
 }

@@ -151,7 +151,9 @@ type Config struct {
 	// How the service starts and stops.
 	Lifecycle *Lifecycle `protobuf:"bytes,6,opt,name=lifecycle,proto3,oneof" json:"lifecycle,omitempty"`
 	// Policies that narrow those of the .proto files, by method "/package.Service/Method" or service "/package.Service/*".
-	Policies      map[string]*v1.Policy `protobuf:"bytes,7,rep,name=policies,proto3" json:"policies,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Policies map[string]*v1.Policy `protobuf:"bytes,7,rep,name=policies,proto3" json:"policies,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Who vouches for the end users on whose behalf others call.
+	Users         *Users `protobuf:"bytes,10,opt,name=users,proto3,oneof" json:"users,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -231,6 +233,13 @@ func (x *Config) GetLifecycle() *Lifecycle {
 func (x *Config) GetPolicies() map[string]*v1.Policy {
 	if x != nil {
 		return x.Policies
+	}
+	return nil
+}
+
+func (x *Config) GetUsers() *Users {
+	if x != nil {
+		return x.Users
 	}
 	return nil
 }
@@ -884,11 +893,168 @@ func (x *Lifecycle) GetFlush() *durationpb.Duration {
 	return nil
 }
 
+// Users says who vouches for end users. It holds for every server of this service.
+type Users struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Those whose access tokens are accepted, in the metadata key parley-user-token.
+	Issuers []*UserIssuer `protobuf:"bytes,1,rep,name=issuers,proto3" json:"issuers,omitempty"`
+	// The one service of the trust domain whose transaction tokens are accepted, in the metadata key txn-token. Their audience
+	// is the trust domain.
+	Transactions  *UserIssuer `protobuf:"bytes,2,opt,name=transactions,proto3,oneof" json:"transactions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Users) Reset() {
+	*x = Users{}
+	mi := &file_parley_config_v1_config_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Users) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Users) ProtoMessage() {}
+
+func (x *Users) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_config_v1_config_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Users.ProtoReflect.Descriptor instead.
+func (*Users) Descriptor() ([]byte, []int) {
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Users) GetIssuers() []*UserIssuer {
+	if x != nil {
+		return x.Issuers
+	}
+	return nil
+}
+
+func (x *Users) GetTransactions() *UserIssuer {
+	if x != nil {
+		return x.Transactions
+	}
+	return nil
+}
+
+// UserIssuer is somebody who vouches for end users with tokens.
+type UserIssuer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What its tokens state as iss, byte for byte. Where no keys are named, it is also the URL of an OpenID provider, whose
+	// discovery document says where its keys are.
+	Issuer *string `protobuf:"bytes,1,opt,name=issuer,proto3,oneof" json:"issuer,omitempty"`
+	// File with its JSON Web Key Set, which is read again when it changes.
+	KeysFile *string `protobuf:"bytes,2,opt,name=keys_file,json=keysFile,proto3,oneof" json:"keys_file,omitempty"`
+	// URL of its JSON Web Key Set, https.
+	KeysUrl *string `protobuf:"bytes,7,opt,name=keys_url,json=keysUrl,proto3,oneof" json:"keys_url,omitempty"`
+	// Audiences for whom its access tokens may be meant. Default: the service's own ID.
+	Audiences []string `protobuf:"bytes,3,rep,name=audiences,proto3" json:"audiences,omitempty"`
+	// Token types that are accepted. Default: at+jwt.
+	Types []string `protobuf:"bytes,4,rep,name=types,proto3" json:"types,omitempty"`
+	// Claims that must be there beside iss, sub, aud, exp and iat. Default: jti.
+	RequiredClaims []string `protobuf:"bytes,5,rep,name=required_claims,json=requiredClaims,proto3" json:"required_claims,omitempty"`
+	// How long its tokens may live. Default: 1h, and 5m for transaction tokens, which is the most for them.
+	MaxLifetime   *durationpb.Duration `protobuf:"bytes,6,opt,name=max_lifetime,json=maxLifetime,proto3,oneof" json:"max_lifetime,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserIssuer) Reset() {
+	*x = UserIssuer{}
+	mi := &file_parley_config_v1_config_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserIssuer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserIssuer) ProtoMessage() {}
+
+func (x *UserIssuer) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_config_v1_config_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserIssuer.ProtoReflect.Descriptor instead.
+func (*UserIssuer) Descriptor() ([]byte, []int) {
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *UserIssuer) GetIssuer() string {
+	if x != nil && x.Issuer != nil {
+		return *x.Issuer
+	}
+	return ""
+}
+
+func (x *UserIssuer) GetKeysFile() string {
+	if x != nil && x.KeysFile != nil {
+		return *x.KeysFile
+	}
+	return ""
+}
+
+func (x *UserIssuer) GetKeysUrl() string {
+	if x != nil && x.KeysUrl != nil {
+		return *x.KeysUrl
+	}
+	return ""
+}
+
+func (x *UserIssuer) GetAudiences() []string {
+	if x != nil {
+		return x.Audiences
+	}
+	return nil
+}
+
+func (x *UserIssuer) GetTypes() []string {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+func (x *UserIssuer) GetRequiredClaims() []string {
+	if x != nil {
+		return x.RequiredClaims
+	}
+	return nil
+}
+
+func (x *UserIssuer) GetMaxLifetime() *durationpb.Duration {
+	if x != nil {
+		return x.MaxLifetime
+	}
+	return nil
+}
+
 var File_parley_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\x1dparley/config/v1/config.proto\x12\x10parley.config.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1dparley/policy/v1/policy.proto\"\x81\x06\n" +
+	"\x1dparley/config/v1/config.proto\x12\x10parley.config.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1dparley/policy/v1/policy.proto\"\xbf\x06\n" +
 	"\x06Config\x12;\n" +
 	"\bidentity\x18\x01 \x01(\v2\x1a.parley.config.v1.IdentityH\x00R\bidentity\x88\x01\x01\x12?\n" +
 	"\aclients\x18\x02 \x03(\v2%.parley.config.v1.Config.ClientsEntryR\aclients\x12?\n" +
@@ -896,7 +1062,9 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\tdiscovery\x18\x04 \x01(\v2\x1b.parley.config.v1.DiscoveryH\x01R\tdiscovery\x88\x01\x01\x12;\n" +
 	"\bsurfaces\x18\x05 \x01(\v2\x1a.parley.config.v1.SurfacesH\x02R\bsurfaces\x88\x01\x01\x12>\n" +
 	"\tlifecycle\x18\x06 \x01(\v2\x1b.parley.config.v1.LifecycleH\x03R\tlifecycle\x88\x01\x01\x12B\n" +
-	"\bpolicies\x18\a \x03(\v2&.parley.config.v1.Config.PoliciesEntryR\bpolicies\x1aT\n" +
+	"\bpolicies\x18\a \x03(\v2&.parley.config.v1.Config.PoliciesEntryR\bpolicies\x122\n" +
+	"\x05users\x18\n" +
+	" \x01(\v2\x17.parley.config.v1.UsersH\x04R\x05users\x88\x01\x01\x1aT\n" +
 	"\fClientsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12.\n" +
 	"\x05value\x18\x02 \x01(\v2\x18.parley.config.v1.ClientR\x05value:\x028\x01\x1aT\n" +
@@ -911,7 +1079,8 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"_discoveryB\v\n" +
 	"\t_surfacesB\f\n" +
 	"\n" +
-	"_lifecycle\"\xee\x02\n" +
+	"_lifecycleB\b\n" +
+	"\x06_users\"\xee\x02\n" +
 	"\bIdentity\x12&\n" +
 	"\ftrust_domain\x18\x01 \x01(\tH\x00R\vtrustDomain\x88\x01\x01\x12 \n" +
 	"\ttrust_dir\x18\x02 \x01(\tH\x01R\btrustDir\x88\x01\x01\x12\x1e\n" +
@@ -996,7 +1165,25 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\t_announceB\b\n" +
 	"\x06_quietB\b\n" +
 	"\x06_graceB\b\n" +
-	"\x06_flush*C\n" +
+	"\x06_flush\"\x97\x01\n" +
+	"\x05Users\x126\n" +
+	"\aissuers\x18\x01 \x03(\v2\x1c.parley.config.v1.UserIssuerR\aissuers\x12E\n" +
+	"\ftransactions\x18\x02 \x01(\v2\x1c.parley.config.v1.UserIssuerH\x00R\ftransactions\x88\x01\x01B\x0f\n" +
+	"\r_transactions\"\xc2\x02\n" +
+	"\n" +
+	"UserIssuer\x12\x1b\n" +
+	"\x06issuer\x18\x01 \x01(\tH\x00R\x06issuer\x88\x01\x01\x12 \n" +
+	"\tkeys_file\x18\x02 \x01(\tH\x01R\bkeysFile\x88\x01\x01\x12\x1e\n" +
+	"\bkeys_url\x18\a \x01(\tH\x02R\akeysUrl\x88\x01\x01\x12\x1c\n" +
+	"\taudiences\x18\x03 \x03(\tR\taudiences\x12\x14\n" +
+	"\x05types\x18\x04 \x03(\tR\x05types\x12'\n" +
+	"\x0frequired_claims\x18\x05 \x03(\tR\x0erequiredClaims\x12A\n" +
+	"\fmax_lifetime\x18\x06 \x01(\v2\x19.google.protobuf.DurationH\x03R\vmaxLifetime\x88\x01\x01B\t\n" +
+	"\a_issuerB\f\n" +
+	"\n" +
+	"_keys_fileB\v\n" +
+	"\t_keys_urlB\x0f\n" +
+	"\r_max_lifetime*C\n" +
 	"\x06Enroll\x12\x16\n" +
 	"\x12ENROLL_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fENROLL_NEVER\x10\x01\x12\x0f\n" +
@@ -1020,7 +1207,7 @@ func file_parley_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_parley_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_parley_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_parley_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_parley_config_v1_config_proto_goTypes = []any{
 	(Enroll)(0),                 // 0: parley.config.v1.Enroll
 	(ChannelMode)(0),            // 1: parley.config.v1.ChannelMode
@@ -1034,42 +1221,48 @@ var file_parley_config_v1_config_proto_goTypes = []any{
 	(*Addresses)(nil),           // 9: parley.config.v1.Addresses
 	(*Surfaces)(nil),            // 10: parley.config.v1.Surfaces
 	(*Lifecycle)(nil),           // 11: parley.config.v1.Lifecycle
-	nil,                         // 12: parley.config.v1.Config.ClientsEntry
-	nil,                         // 13: parley.config.v1.Config.ServersEntry
-	nil,                         // 14: parley.config.v1.Config.PoliciesEntry
-	nil,                         // 15: parley.config.v1.Discovery.ServicesEntry
-	(*durationpb.Duration)(nil), // 16: google.protobuf.Duration
-	(v1.Carrier)(0),             // 17: parley.policy.v1.Carrier
-	(*v1.Policy)(nil),           // 18: parley.policy.v1.Policy
+	(*Users)(nil),               // 12: parley.config.v1.Users
+	(*UserIssuer)(nil),          // 13: parley.config.v1.UserIssuer
+	nil,                         // 14: parley.config.v1.Config.ClientsEntry
+	nil,                         // 15: parley.config.v1.Config.ServersEntry
+	nil,                         // 16: parley.config.v1.Config.PoliciesEntry
+	nil,                         // 17: parley.config.v1.Discovery.ServicesEntry
+	(*durationpb.Duration)(nil), // 18: google.protobuf.Duration
+	(v1.Carrier)(0),             // 19: parley.policy.v1.Carrier
+	(*v1.Policy)(nil),           // 20: parley.policy.v1.Policy
 }
 var file_parley_config_v1_config_proto_depIdxs = []int32{
 	3,  // 0: parley.config.v1.Config.identity:type_name -> parley.config.v1.Identity
-	12, // 1: parley.config.v1.Config.clients:type_name -> parley.config.v1.Config.ClientsEntry
-	13, // 2: parley.config.v1.Config.servers:type_name -> parley.config.v1.Config.ServersEntry
+	14, // 1: parley.config.v1.Config.clients:type_name -> parley.config.v1.Config.ClientsEntry
+	15, // 2: parley.config.v1.Config.servers:type_name -> parley.config.v1.Config.ServersEntry
 	8,  // 3: parley.config.v1.Config.discovery:type_name -> parley.config.v1.Discovery
 	10, // 4: parley.config.v1.Config.surfaces:type_name -> parley.config.v1.Surfaces
 	11, // 5: parley.config.v1.Config.lifecycle:type_name -> parley.config.v1.Lifecycle
-	14, // 6: parley.config.v1.Config.policies:type_name -> parley.config.v1.Config.PoliciesEntry
-	0,  // 7: parley.config.v1.Identity.enroll:type_name -> parley.config.v1.Enroll
-	16, // 8: parley.config.v1.Identity.max_connection_age:type_name -> google.protobuf.Duration
-	1,  // 9: parley.config.v1.Client.mode:type_name -> parley.config.v1.ChannelMode
-	5,  // 10: parley.config.v1.Client.retry_budget:type_name -> parley.config.v1.RetryBudget
-	17, // 11: parley.config.v1.Server.carriers:type_name -> parley.policy.v1.Carrier
-	7,  // 12: parley.config.v1.Server.tls:type_name -> parley.config.v1.Certificate
-	15, // 13: parley.config.v1.Discovery.services:type_name -> parley.config.v1.Discovery.ServicesEntry
-	16, // 14: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
-	16, // 15: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
-	16, // 16: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
-	16, // 17: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
-	4,  // 18: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
-	6,  // 19: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
-	18, // 20: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
-	9,  // 21: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	16, // 6: parley.config.v1.Config.policies:type_name -> parley.config.v1.Config.PoliciesEntry
+	12, // 7: parley.config.v1.Config.users:type_name -> parley.config.v1.Users
+	0,  // 8: parley.config.v1.Identity.enroll:type_name -> parley.config.v1.Enroll
+	18, // 9: parley.config.v1.Identity.max_connection_age:type_name -> google.protobuf.Duration
+	1,  // 10: parley.config.v1.Client.mode:type_name -> parley.config.v1.ChannelMode
+	5,  // 11: parley.config.v1.Client.retry_budget:type_name -> parley.config.v1.RetryBudget
+	19, // 12: parley.config.v1.Server.carriers:type_name -> parley.policy.v1.Carrier
+	7,  // 13: parley.config.v1.Server.tls:type_name -> parley.config.v1.Certificate
+	17, // 14: parley.config.v1.Discovery.services:type_name -> parley.config.v1.Discovery.ServicesEntry
+	18, // 15: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
+	18, // 16: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
+	18, // 17: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
+	18, // 18: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
+	13, // 19: parley.config.v1.Users.issuers:type_name -> parley.config.v1.UserIssuer
+	13, // 20: parley.config.v1.Users.transactions:type_name -> parley.config.v1.UserIssuer
+	18, // 21: parley.config.v1.UserIssuer.max_lifetime:type_name -> google.protobuf.Duration
+	4,  // 22: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
+	6,  // 23: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
+	20, // 24: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
+	9,  // 25: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_parley_config_v1_config_proto_init() }
@@ -1086,13 +1279,15 @@ func file_parley_config_v1_config_proto_init() {
 	file_parley_config_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[9].OneofWrappers = []any{}
+	file_parley_config_v1_config_proto_msgTypes[10].OneofWrappers = []any{}
+	file_parley_config_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_config_v1_config_proto_rawDesc), len(file_parley_config_v1_config_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
