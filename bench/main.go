@@ -2,11 +2,12 @@
 // TLS on loopback, a unary call of 100 bytes, many callers. Absolute times depend on the machine and are not printed as
 // results; ratios are.
 //
-//	go run . [-calls 20000] [-callers 32] [-rounds 7] [-profile cpu|allocs]
+//	go run . [-calls 20000] [-callers 32] [-rounds 7] [-only regexp] [-profile cpu|allocs]
 //
 // Each round gives every stack the same number of calls, in turns, so that a noisy machine is noisy for all. A ratio is
-// taken within a round; the median of the rounds is printed, with the smallest and the largest. A profile covers all
-// stacks and is written to cpu.prof or allocs.prof.
+// taken within a round; the median of the rounds is printed, with the smallest and the largest. With -only the stacks
+// whose names match take part, and the first of them is the base. A profile covers all that take part and is written to
+// cpu.prof or allocs.prof.
 package main
 
 import (
@@ -22,17 +23,18 @@ func main() {
 	calls := flag.Int("calls", 20_000, "calls of each stack in a round")
 	callers := flag.Int("callers", 32, "callers at a time")
 	rounds := flag.Int("rounds", 7, "rounds")
+	only := flag.String("only", "^(plain|Parley)", "measure, beside the base, the stacks whose names match this regular expression")
 	kind := flag.String("profile", "", "write a profile: cpu or allocs")
 	flag.Parse()
-	err := profiled(*kind, func() error { return run(context.Background(), *calls, *callers, *rounds) })
+	err := profiled(*kind, func() error { return run(context.Background(), *only, *calls, *callers, *rounds) })
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, calls, callers, rounds int) error {
-	stacks, err := openStacks(ctx)
+func run(ctx context.Context, only string, calls, callers, rounds int) error {
+	stacks, err := openStacks(ctx, only)
 	defer closeStacks(stacks)
 	if err != nil {
 		return err
