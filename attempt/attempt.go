@@ -30,6 +30,7 @@ type Attempt struct {
 	runs  int // by the outermost interceptor that records the attempt
 	inner int // by those inside of it
 	peer  peer.Peer
+	room  [4]grpc.CallOption // for the options of the first run, so that most attempts need no further memory
 
 	choice  atomic.Pointer[Choice]
 	chosen  func(Choice) // nil if nobody waits for it
@@ -137,7 +138,10 @@ func (a *Attempt) record(opts []grpc.CallOption) []grpc.CallOption {
 		}
 	}
 	a.runs++
-	return append(slices.Clip(opts), grpc.Peer(&a.peer))
+	if a.runs > 1 { // an earlier run may still read what is in the room
+		return append(slices.Clip(opts), grpc.Peer(&a.peer))
+	}
+	return slices.Clip(append(append(a.room[:0], opts...), grpc.Peer(&a.peer)))
 }
 
 // UnaryClientInterceptor runs each attempt on the wire. It belongs innermost in the chain of a channel that has no other

@@ -3,7 +3,6 @@ package tracing
 import (
 	"context"
 	"strconv"
-	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -73,7 +72,7 @@ func (t *Tracer) startServer(ctx context.Context, m *serverMethod, method string
 		o.span.SetAttributes(t.received(ctx, m, method)...)
 	}
 	if t.instruments != nil {
-		o.elapsed, o.began = t.instruments.serverDuration, time.Now()
+		o.time(t, t.instruments.serverDuration)
 	}
 	return o
 }
