@@ -49,7 +49,7 @@ func makers() []maker {
 		{"Parley, telemetry off", parley(framework.WithEnviron([]string{"OTEL_SDK_DISABLED=true"}))},
 		{"Parley, everything on, nothing sampled", parley(framework.WithEnviron([]string{"OTEL_TRACES_SAMPLER=always_off"}))},
 		{"Parley, everything on, every call sampled", parley(framework.WithEnviron(nil), framework.WithTracerProvider(sampleAll()))},
-	}, parts(), peers())
+	}, parts(), floors(), peers())
 }
 
 // openStacks opens the base, with which the others are compared, and the stacks whose names match.
