@@ -9,6 +9,7 @@ package attempt
 
 import (
 	"context"
+	"net"
 	"slices"
 	"sync/atomic"
 
@@ -98,10 +99,18 @@ func (a *Attempt) Tried() []string {
 
 // Endpoint is the address that the attempt reached ("10.0.0.7:8443"), or "" when it reached none or has not ended.
 func (a *Attempt) Endpoint() string {
-	if a == nil || a.peer.Addr == nil {
-		return ""
+	if addr := a.Address(); addr != nil {
+		return addr.String()
 	}
-	return a.peer.Addr.String()
+	return ""
+}
+
+// Address is [Attempt.Endpoint] as the connection has it, or nil.
+func (a *Attempt) Address() net.Addr {
+	if a == nil {
+		return nil
+	}
+	return a.peer.Addr
 }
 
 // NeverSent tells whether it is proven that no byte of the attempt reached a server, so that even a call that must not

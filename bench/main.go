@@ -2,10 +2,10 @@
 // TLS on loopback, a unary call of 100 bytes, many callers. Absolute times depend on the machine and are not printed as
 // results; ratios are.
 //
-//	go run . [-calls 20000] [-callers 32] [-rounds 7] [-only regexp] [-profile cpu|allocs]
+//	go run . [-calls 2000] [-callers 32] [-rounds 50] [-only regexp] [-profile cpu|allocs]
 //
 // Each round gives every stack the same number of calls, in turns, so that a noisy machine is noisy for all. A ratio is
-// taken within a round; the median of the rounds is printed, with the smallest and the largest. With -only the stacks
+// taken within a round; the median of the rounds is printed, with the quartiles. With -only the stacks
 // whose names match take part, and the first of them is the base. A profile covers all that take part and is written to
 // cpu.prof or allocs.prof.
 package main
@@ -23,9 +23,9 @@ import (
 )
 
 func main() {
-	calls := flag.Int("calls", 20_000, "calls of each stack in a round")
+	calls := flag.Int("calls", 2000, "calls of each stack in a round")
 	callers := flag.Int("callers", 32, "callers at a time")
-	rounds := flag.Int("rounds", 7, "rounds")
+	rounds := flag.Int("rounds", 50, "rounds")
 	only := flag.String("only", "^(plain|Parley)", "measure, beside the base, the stacks whose names match this regular expression")
 	kind := flag.String("profile", "", "write a profile: cpu or allocs")
 	flag.Parse()

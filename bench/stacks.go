@@ -48,6 +48,7 @@ func makers() []maker {
 		{"plain grpc-go with TLS, and a trace context", onGRPC(traceContext)},
 		{"Parley, telemetry off", parley(framework.WithEnviron([]string{"OTEL_SDK_DISABLED=true"}))},
 		{"Parley, everything on, nothing sampled", parley(framework.WithEnviron([]string{"OTEL_TRACES_SAMPLER=always_off"}))},
+		{"Parley, everything on, nothing sampled, no trace context sent", parley(framework.WithEnviron([]string{"OTEL_TRACES_SAMPLER=always_off", "OTEL_PROPAGATORS=none"}))},
 		{"Parley, everything on, every call sampled", parley(framework.WithEnviron(nil), framework.WithTracerProvider(sampleAll()))},
 	}, parts(), floors(), peers())
 }

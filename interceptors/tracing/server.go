@@ -79,9 +79,9 @@ func (t *Tracer) startServer(ctx context.Context, m *serverMethod, method string
 
 // received returns what only the span of this one call tells: where it came from, and how often it was tried before.
 func (t *Tracer) received(ctx context.Context, m *serverMethod, method string) []attribute.KeyValue {
-	details := make([]attribute.KeyValue, 0, 4)
+	details := make([]attribute.KeyValue, 0, 2)
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
-		host, port := splitAddress(p.Addr.String())
+		host, port := hostPort(p.Addr)
 		details = append(details, attribute.String(attrPeerAddress, host))
 		if port != 0 {
 			details = append(details, attribute.Int(attrPeerPort, port))
