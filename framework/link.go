@@ -27,7 +27,7 @@ func linkUnary(steps []serverStep) grpc.UnaryServerInterceptor {
 		c := idle.Get().(*unaryCall)
 		c.left, c.info, c.handler = chain, info, handler
 		reply, err := c.proceed(ctx, req)
-		// A call that panics is not used again.
+		// A panic that comes this far takes its call along.
 		c.left, c.info, c.handler = nil, nil, nil
 		idle.Put(c)
 		return reply, err
