@@ -9,6 +9,7 @@ package attempt
 
 import (
 	"context"
+	"net"
 	"slices"
 	"sync/atomic"
 
@@ -30,6 +31,7 @@ type Attempt struct {
 	runs  int // by the outermost interceptor that records the attempt
 	inner int // by those inside of it
 	peer  peer.Peer
+	room  [4]grpc.CallOption // for the options of the first run, so that most attempts need no further memory
 
 	choice  atomic.Pointer[Choice]
 	chosen  func(Choice) // nil if nobody waits for it
@@ -97,10 +99,18 @@ func (a *Attempt) Tried() []string {
 
 // Endpoint is the address that the attempt reached ("10.0.0.7:8443"), or "" when it reached none or has not ended.
 func (a *Attempt) Endpoint() string {
-	if a == nil || a.peer.Addr == nil {
-		return ""
+	if addr := a.Address(); addr != nil {
+		return addr.String()
 	}
-	return a.peer.Addr.String()
+	return ""
+}
+
+// Address is [Attempt.Endpoint] as the connection has it, or nil.
+func (a *Attempt) Address() net.Addr {
+	if a == nil {
+		return nil
+	}
+	return a.peer.Addr
 }
 
 // NeverSent tells whether it is proven that no byte of the attempt reached a server, so that even a call that must not
@@ -137,7 +147,10 @@ func (a *Attempt) record(opts []grpc.CallOption) []grpc.CallOption {
 		}
 	}
 	a.runs++
-	return append(slices.Clip(opts), grpc.Peer(&a.peer))
+	if a.runs > 1 { // an earlier run may still read what is in the room
+		return append(slices.Clip(opts), grpc.Peer(&a.peer))
+	}
+	return slices.Clip(append(append(a.room[:0], opts...), grpc.Peer(&a.peer)))
 }
 
 // UnaryClientInterceptor runs each attempt on the wire. It belongs innermost in the chain of a channel that has no other

@@ -132,6 +132,36 @@ func TestOptionsOfTheCallerAreNotTouched(t *testing.T) {
 	}
 }
 
+// However many options a call has, each run gets them in order with one more at the end, and no other run writes there.
+func TestEachRunHasItsOwnOptions(t *testing.T) {
+	for count := range 6 {
+		given := make([]grpc.CallOption, count)
+		for i := range given {
+			given[i] = grpc.MaxCallRecvMsgSize(i)
+		}
+		ctx, _ := attempt.NewContext(t.Context(), 1, false, nil)
+		var runs [][]grpc.CallOption
+		keep := func(_ context.Context, _ string, _, _ any, _ *grpc.ClientConn, opts ...grpc.CallOption) error {
+			runs = append(runs, opts)
+			_ = append(opts, grpc.StaticMethod())
+			return nil
+		}
+		for range 2 {
+			if err := recorded(keep)(ctx, "/a.B/C", nil, nil, nil, given...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for run, opts := range runs {
+			if len(opts) != count+1 || !slices.Equal(opts[:count], given) {
+				t.Errorf("%d options: run %d had %v", count, run+1, opts)
+			}
+			if _, ok := opts[count].(grpc.PeerCallOption); !ok {
+				t.Errorf("%d options: run %d ends with %T", count, run+1, opts[count])
+			}
+		}
+	}
+}
+
 func TestWithoutAnAttempt(t *testing.T) {
 	var a *attempt.Attempt
 	if a.Number() != 1 || a.Hedge() || a.Tried() != nil || a.Endpoint() != "" || a.NeverSent() {

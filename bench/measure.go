@@ -16,6 +16,7 @@ type cost struct {
 	cpu    float64 // seconds of CPU per call
 	rate   float64 // calls per second
 	allocs float64 // heap allocations per call
+	bytes  float64 // heap bytes per call
 }
 
 // measure makes calls through a stack and says what one of them costs.
@@ -51,6 +52,7 @@ func measure(ctx context.Context, s *stack, calls, callers int) (cost, error) {
 		cpu:    (after.cpu - before.cpu).Seconds() / n,
 		rate:   n / after.at.Sub(before.at).Seconds(),
 		allocs: float64(after.mallocs-before.mallocs) / n,
+		bytes:  float64(after.bytes-before.bytes) / n,
 	}, nil
 }
 
@@ -58,6 +60,7 @@ type resources struct {
 	at      time.Time
 	cpu     time.Duration
 	mallocs uint64
+	bytes   uint64
 }
 
 func usage() resources {
@@ -67,5 +70,5 @@ func usage() resources {
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return resources{time.Now(), time.Duration(r.Utime.Nano() + r.Stime.Nano()), m.Mallocs}
+	return resources{time.Now(), time.Duration(r.Utime.Nano() + r.Stime.Nano()), m.Mallocs, m.TotalAlloc}
 }

@@ -2,26 +2,15 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/big"
-	"net"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-rpc/parley/framework"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
@@ -38,6 +27,12 @@ type stack struct {
 	close  func() error
 }
 
+// maker opens a stack.
+type maker struct {
+	name string
+	open func(context.Context) (*stack, error)
+}
+
 type handler struct {
 	paymentsv1.UnimplementedPaymentsServiceServer
 }
@@ -46,20 +41,34 @@ func (handler) GetQuote(_ context.Context, req *paymentsv1.GetQuoteRequest) (*pa
 	return &paymentsv1.GetQuoteResponse{Replica: req.GetOrderId()}, nil
 }
 
-// openStacks opens every stack; the first is the base that the others are compared with.
-func openStacks(ctx context.Context) ([]*stack, error) {
-	open := []func(context.Context) (*stack, error){
-		plain("plain grpc-go with TLS"),
-		plain("plain grpc-go with TLS, and a trace context", grpc.WithUnaryInterceptor(sendTraceContext)),
-		parley("Parley, everything on, nothing sampled", framework.WithEnviron([]string{"OTEL_TRACES_SAMPLER=always_off"})),
-		parley("Parley, everything on, every call sampled", framework.WithEnviron(nil), framework.WithTracerProvider(sampleAll())),
+// makers are all stacks. The first word of a name says what it is for.
+func makers() []maker {
+	return slices.Concat([]maker{
+		{"plain grpc-go with TLS", onGRPC(nothing)},
+		{"plain grpc-go with TLS, and a trace context", onGRPC(traceContext)},
+		{"Parley, telemetry off", parley(framework.WithEnviron([]string{"OTEL_SDK_DISABLED=true"}))},
+		{"Parley, everything on, nothing sampled", parley(framework.WithEnviron([]string{"OTEL_TRACES_SAMPLER=always_off"}))},
+		{"Parley, everything on, nothing sampled, no trace context sent", parley(framework.WithEnviron([]string{"OTEL_TRACES_SAMPLER=always_off", "OTEL_PROPAGATORS=none"}))},
+		{"Parley, everything on, every call sampled", parley(framework.WithEnviron(nil), framework.WithTracerProvider(sampleAll()))},
+	}, parts(), floors(), peers())
+}
+
+// openStacks opens the base, with which the others are compared, and the stacks whose names match.
+func openStacks(ctx context.Context, only string) ([]*stack, error) {
+	wanted, err := regexp.Compile(only)
+	if err != nil {
+		return nil, fmt.Errorf("-only: %w", err)
 	}
 	var stacks []*stack
-	for _, o := range open {
-		s, err := o(ctx)
-		if err != nil {
-			return stacks, err
+	for n, m := range makers() {
+		if n > 0 && !wanted.MatchString(m.name) {
+			continue
 		}
+		s, err := m.open(ctx)
+		if err != nil {
+			return stacks, fmt.Errorf("%s: %w", m.name, err)
+		}
+		s.name = m.name
 		stacks = append(stacks, s)
 	}
 	return stacks, nil
@@ -73,49 +82,6 @@ func closeStacks(stacks []*stack) {
 	}
 }
 
-// sendTraceContext sends what every traced call sends, sampled or not: an ID of its own. HPACK cannot compress it, and it
-// drives other headers out of the tables of both ends.
-func sendTraceContext(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	var ids [24]byte
-	_, _ = rand.Read(ids[:]) // never fails
-	text := make([]byte, 0, 55)
-	text = append(text, "00-"...)
-	text = hex.AppendEncode(text, ids[:16])
-	text = append(text, '-')
-	text = hex.AppendEncode(text, ids[16:])
-	text = append(text, "-00"...)
-	return invoker(metadata.AppendToOutgoingContext(ctx, "traceparent", string(text)), method, req, reply, cc, opts...)
-}
-
-// plain is grpc-go with TLS and nothing else but options.
-func plain(name string, options ...grpc.DialOption) func(context.Context) (*stack, error) {
-	return func(ctx context.Context) (*stack, error) { return openPlain(ctx, name, options) }
-}
-
-func openPlain(ctx context.Context, name string, options []grpc.DialOption) (*stack, error) {
-	cert, roots, err := certificate()
-	if err != nil {
-		return nil, err
-	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	server := grpc.NewServer(grpc.Creds(credentials.NewServerTLSFromCert(&cert)))
-	paymentsv1.RegisterPaymentsServiceServer(server, handler{})
-	go func() { _ = server.Serve(l) }()
-	secure := grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}))
-	conn, err := grpc.NewClient(l.Addr().String(), append(slices.Clip(options), secure)...)
-	if err != nil {
-		return nil, err
-	}
-	return &stack{name, paymentsv1.NewPaymentsServiceClient(conn), func() error {
-		err := conn.Close()
-		server.Stop()
-		return err
-	}}, nil
-}
-
 // sampleAll samples every call and throws the spans away when they have been batched for export.
 func sampleAll() *sdktrace.TracerProvider {
 	return sdktrace.NewTracerProvider(sdktrace.WithBatcher(nullExporter{}))
@@ -127,7 +93,7 @@ func (nullExporter) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error 
 func (nullExporter) Shutdown(context.Context) error                             { return nil }
 
 // parley is Parley with connection mode, policy, retry, deadline, metrics and tracing.
-func parley(name string, options ...framework.Option) func(context.Context) (*stack, error) {
+func parley(options ...framework.Option) func(context.Context) (*stack, error) {
 	return func(ctx context.Context) (*stack, error) {
 		dir, err := os.MkdirTemp("", "parley-bench-")
 		if err != nil {
@@ -153,7 +119,7 @@ func parley(name string, options ...framework.Option) func(context.Context) (*st
 		}
 		client := framework.New("orders", append(slices.Clip(options), framework.WithIdentity(ordersID), quiet)...)
 		conn := client.Client("payments", framework.WithTarget(listening.Addr().String()))
-		return &stack{name, paymentsv1.NewPaymentsServiceClient(conn), func() error {
+		return &stack{client: paymentsv1.NewPaymentsServiceClient(conn), close: func() error {
 			err := client.Close()
 			stop()
 			return errors.Join(err, <-ended, ordersID.Close(), paymentsID.Close(), os.RemoveAll(dir))
@@ -168,29 +134,4 @@ func identity(dir, name string) (*auth.Identity, error) {
 	}
 	i := auth.TrustDir(dir, id, auth.WithEnroll())
 	return i, i.Check()
-}
-
-func certificate() (tls.Certificate, *x509.CertPool, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, nil, err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		NotBefore:    time.Now().Add(-time.Minute),
-		NotAfter:     time.Now().Add(time.Hour),
-		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return tls.Certificate{}, nil, err
-	}
-	parsed, err := x509.ParseCertificate(der)
-	if err != nil {
-		return tls.Certificate{}, nil, err
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(parsed)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots, nil
 }

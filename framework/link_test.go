@@ -3,6 +3,7 @@ package framework
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -33,6 +34,41 @@ func TestLinkedStepsRunOutsideInOnEachCall(t *testing.T) {
 			t.Errorf("order %v, want %v", order, want)
 		}
 	}
+}
+
+// What serves a call serves others afterwards, each with its own request and handler, also when one has panicked.
+func TestLinkedStepsKeepCallsApart(t *testing.T) {
+	linked := linkUnary([]serverStep{passing("span", func(string) {}), passing("gate", func(string) {})})
+	call := func(request int, panics bool) (reply any) {
+		defer func() {
+			if p := recover(); p != nil {
+				reply = p
+			}
+		}()
+		reply, _ = linked(t.Context(), request, &grpc.UnaryServerInfo{}, func(_ context.Context, req any) (any, error) {
+			if panics {
+				panic(-request)
+			}
+			return req.(int) + request, nil
+		})
+		return reply
+	}
+	var callers sync.WaitGroup
+	for caller := range 8 {
+		callers.Go(func() {
+			for n := range 200 {
+				request, panics := 1+caller*200+n, n%3 == 0
+				want := 2 * request
+				if panics {
+					want = -request
+				}
+				if got := call(request, panics); got != want {
+					t.Errorf("request %d got %v, want %d", request, got, want)
+				}
+			}
+		})
+	}
+	callers.Wait()
 }
 
 // BenchmarkServerChain is what four steps cost that do nothing.

@@ -58,15 +58,15 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 		defer cancel()
 	}
 	err := c.invoker(ctx, c.method, c.req, c.reply, c.conn, c.options...)
-	end := time.Now()
+	took := time.Since(now)
 	if err == nil {
-		c.policy.succeeded(end.Sub(now))
+		c.policy.succeeded(took)
 		c.retrier.budget.success(c.attempts > 1)
 		return nil
 	}
 	c.endpoints = append(c.endpoints, this.Endpoint())
 	c.avoid(sentTo(this))
-	return c.failure(caller, this, err, now, end, until, cutting)
+	return c.failure(caller, this, err, now, now.Add(took), until, cutting)
 }
 
 // failure makes the failure of an attempt that has ended, whose trailer is c.trailer.

@@ -43,7 +43,6 @@ type call struct {
 
 	deadline time.Time
 	limit    *policy.Value[time.Duration] // what set the deadline, nil for the caller
-	over     bool                         // the deadline has passed, or the caller gave up
 
 	attempts  int
 	doublings int // waits since the last pushback
@@ -56,9 +55,10 @@ type call struct {
 	forbidden bool                // a server has said so, while others were out
 	renewed   bool                // an attempt was allowed because there was a new credential
 	kept      bool                // req is the call's own
+	over      bool                // the deadline has passed, or the caller gave up
 	classify  func(error) Verdict // nil for gRPC
 	options   []grpc.CallOption
-	room      [6]grpc.CallOption // for options, so that most calls need no further memory
+	room      [4]grpc.CallOption // for options, so that most calls need no further memory
 }
 
 func (r *Retrier) unary(ctx context.Context, w wire, opts []grpc.CallOption) error {

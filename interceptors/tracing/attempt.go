@@ -3,7 +3,6 @@ package tracing
 import (
 	"context"
 	"slices"
-	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -45,7 +44,7 @@ func (t *Tracer) startAttempt(ctx context.Context, m *clientMethod, method strin
 		a.ctx, a.span = t.startAttemptSpan(a.ctx, m, method, a.facts)
 	}
 	if t.instruments != nil {
-		a.elapsed, a.began = t.instruments.attemptDuration, time.Now()
+		a.time(t, t.instruments.attemptDuration)
 		t.instruments.attemptStarted.Add(a.ctx, 1, m.started...)
 	}
 	a.ctx = t.headers.inject(a.ctx)

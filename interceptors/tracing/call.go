@@ -3,7 +3,6 @@ package tracing
 import (
 	"context"
 	"sync/atomic"
-	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"google.golang.org/grpc"
@@ -61,7 +60,7 @@ func (t *Tracer) startCall(ctx context.Context, m *clientMethod, method string) 
 		o.span.SetAttributes(attribute.String(attrMethodOriginal, method))
 	}
 	if t.instruments != nil {
-		o.elapsed, o.began = t.instruments.callDuration, time.Now()
+		o.time(t, t.instruments.callDuration)
 	}
 	return o
 }

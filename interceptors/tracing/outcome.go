@@ -59,9 +59,16 @@ func conventional(base []attribute.KeyValue, failed func(codes.Code) bool) func(
 type operation struct {
 	ctx     context.Context
 	span    trace.Span // nil: not recorded
-	began   time.Time
+	clock   time.Time  // when time began; reading how long ago that is costs half of reading the time
+	began   time.Duration
 	elapsed metric.Float64Histogram // nil: not measured
 	results *outcomes
+}
+
+// time starts the clock of the operation.
+func (o *operation) time(t *Tracer, elapsed metric.Float64Histogram) {
+	o.elapsed, o.clock = elapsed, t.born
+	o.began = time.Since(o.clock)
 }
 
 // kept tells whether anything is recorded about the operation.
@@ -75,7 +82,7 @@ func (o *operation) end(err error, details ...attribute.KeyValue) {
 	st := statusOf(err)
 	result := o.results.of(st.Code())
 	if o.elapsed != nil {
-		o.elapsed.Record(o.ctx, time.Since(o.began).Seconds(), result.labels...)
+		o.elapsed.Record(o.ctx, (time.Since(o.clock) - o.began).Seconds(), result.labels...)
 	}
 	if o.span == nil {
 		return

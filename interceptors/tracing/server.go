@@ -3,7 +3,6 @@ package tracing
 import (
 	"context"
 	"strconv"
-	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -73,16 +72,16 @@ func (t *Tracer) startServer(ctx context.Context, m *serverMethod, method string
 		o.span.SetAttributes(t.received(ctx, m, method)...)
 	}
 	if t.instruments != nil {
-		o.elapsed, o.began = t.instruments.serverDuration, time.Now()
+		o.time(t, t.instruments.serverDuration)
 	}
 	return o
 }
 
 // received returns what only the span of this one call tells: where it came from, and how often it was tried before.
 func (t *Tracer) received(ctx context.Context, m *serverMethod, method string) []attribute.KeyValue {
-	details := make([]attribute.KeyValue, 0, 4)
+	details := make([]attribute.KeyValue, 0, 2)
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
-		host, port := splitAddress(p.Addr.String())
+		host, port := hostPort(p.Addr)
 		details = append(details, attribute.String(attrPeerAddress, host))
 		if port != 0 {
 			details = append(details, attribute.Int(attrPeerPort, port))

@@ -3,7 +3,10 @@ package tracing
 import (
 	"context"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/embedded"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 )
 
@@ -11,12 +14,11 @@ import (
 // identifies it.
 type spanContext struct {
 	context.Context
-	key  any // under which trace.SpanFromContext looks
 	span unrecordedSpan
 }
 
 func (c *spanContext) Value(key any) any {
-	if key == c.key {
+	if key == c.span.tracer.spanKey {
 		return &c.span
 	}
 	return c.Context.Value(key)
@@ -24,20 +26,44 @@ func (c *spanContext) Value(key any) any {
 
 // unrecordedSpan knows what it is called and nothing else.
 type unrecordedSpan struct {
-	tracenoop.Span
-	sc       trace.SpanContext
-	provider trace.TracerProvider
+	embedded.Span
+	sc     trace.SpanContext
+	tracer *Tracer
 }
 
 func (s *unrecordedSpan) SpanContext() trace.SpanContext { return s.sc }
 
 // TracerProvider lets a handler start spans of its own below this one.
 func (s *unrecordedSpan) TracerProvider() trace.TracerProvider {
-	if s.provider == nil {
-		return s.Span.TracerProvider()
+	if p := s.tracer.tracerProvider; p != nil {
+		return p
 	}
-	return s.provider
+	return tracenoop.NewTracerProvider()
 }
+
+// IsRecording reports false.
+func (*unrecordedSpan) IsRecording() bool { return false }
+
+// End does nothing.
+func (*unrecordedSpan) End(...trace.SpanEndOption) {}
+
+// AddEvent does nothing.
+func (*unrecordedSpan) AddEvent(string, ...trace.EventOption) {}
+
+// AddLink does nothing.
+func (*unrecordedSpan) AddLink(trace.Link) {}
+
+// RecordError does nothing.
+func (*unrecordedSpan) RecordError(error, ...trace.EventOption) {}
+
+// SetStatus does nothing.
+func (*unrecordedSpan) SetStatus(codes.Code, string) {}
+
+// SetName does nothing.
+func (*unrecordedSpan) SetName(string) {}
+
+// SetAttributes does nothing.
+func (*unrecordedSpan) SetAttributes(...attribute.KeyValue) {}
 
 // carry returns a context with sc as its current span.
 func (t *Tracer) carry(ctx context.Context, sc trace.SpanContext) context.Context {
@@ -52,7 +78,7 @@ func (t *Tracer) newSpanContext(ctx context.Context, sc trace.SpanContext) *span
 	if t.spanKey == nil {
 		return nil
 	}
-	return &spanContext{Context: ctx, key: t.spanKey, span: unrecordedSpan{sc: sc, provider: t.tracerProvider}}
+	return &spanContext{Context: ctx, span: unrecordedSpan{sc: sc, tracer: t}}
 }
 
 // spanKey returns the key under which OpenTelemetry looks for a span, or nil when a span under the key that it asks for

@@ -32,3 +32,16 @@ func splitAddress(address string) (string, int) {
 	}
 	return host, int(port)
 }
+
+// hostPort returns the host and the port of a peer, "" and 0 for nil.
+func hostPort(addr net.Addr) (string, int) {
+	switch addr := addr.(type) {
+	case nil:
+		return "", 0
+	case *net.TCPAddr:
+		if addr.Zone == "" && len(addr.IP) > 0 {
+			return addr.IP.String(), addr.Port
+		}
+	}
+	return splitAddress(addr.String())
+}

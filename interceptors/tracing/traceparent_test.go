@@ -2,6 +2,7 @@ package tracing
 
 import (
 	"context"
+	"net"
 	"strings"
 	"testing"
 
@@ -103,5 +104,27 @@ func TestServerAddress(t *testing.T) {
 		if host, port := serverAddress(test.target, test.canonical); host != test.host || port != test.port {
 			t.Errorf("serverAddress(%q) = %q, %d, want %q, %d", test.target, host, port, test.host, test.port)
 		}
+	}
+}
+
+// However the address of a peer is taken apart, its host and port are those of its text.
+func TestPeerAddress(t *testing.T) {
+	for _, addr := range []net.Addr{
+		&net.TCPAddr{IP: net.IPv4(10, 0, 0, 7), Port: 8443},
+		&net.TCPAddr{IP: net.IPv4(10, 0, 0, 7).To4(), Port: 8443},
+		&net.TCPAddr{IP: net.IPv6loopback, Port: 8443},
+		&net.TCPAddr{IP: net.ParseIP("fe80::1"), Port: 8443, Zone: "eth0"},
+		&net.TCPAddr{Port: 8443},
+		&net.TCPAddr{IP: net.IPv6loopback},
+		&net.UnixAddr{Name: "/run/payments.sock", Net: "unix"},
+		&net.IPAddr{IP: net.IPv4(10, 0, 0, 7)},
+	} {
+		wantHost, wantPort := splitAddress(addr.String())
+		if host, port := hostPort(addr); host != wantHost || port != wantPort {
+			t.Errorf("hostPort(%s) = %q, %d, want %q, %d", addr, host, port, wantHost, wantPort)
+		}
+	}
+	if host, port := hostPort(nil); host != "" || port != 0 {
+		t.Errorf("hostPort(nil) = %q, %d", host, port)
 	}
 }

@@ -28,6 +28,7 @@ package tracing
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
@@ -45,6 +46,7 @@ type Tracer struct {
 	instruments *instruments // nil: metrics are off
 	headers     headers
 	spanKey     any
+	born        time.Time
 	clients     cache[clientKey, clientMethod]
 	servers     cache[string, serverMethod]
 	err         error
@@ -53,7 +55,7 @@ type Tracer struct {
 // New returns a Tracer. Without [WithTracerProvider] it makes no spans, without [WithMeterProvider] it measures nothing;
 // an incoming span context is passed on in either case. What is wrong with the options is kept for [Tracer.Check].
 func New(opts ...Option) *Tracer {
-	t := &Tracer{spanKey: spanKey()}
+	t := &Tracer{spanKey: spanKey(), born: time.Now()}
 	for _, opt := range opts {
 		opt.apply(&t.config)
 	}
