@@ -134,7 +134,7 @@ func outageKeepsLastGood(l *lab) {
 func emptyListHeld(l *lab) {
 	hold := 5*time.Second + l.h.Visible
 	in := instance("payments", 1)
-	p := l.subscribe(l.registry(discovery.WithEmptyHold(hold)))
+	p := l.subscribe(l.registry(discovery.WithHold(hold)))
 	l.put(in)
 	p.await(l.patience(), "the instance is listed", l.lists(in))
 	l.remove(in)
