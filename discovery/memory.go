@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -128,9 +127,6 @@ func (m *memory) read() {
 }
 
 func (m *memory) text() ([]byte, error) {
-	if _, err := os.Lstat(m.path); err != nil {
-		return nil, err // do not make a folder only to find nothing in it
-	}
 	folder, err := privatefile.Open(filepath.Dir(m.path))
 	if err != nil {
 		return nil, err
@@ -160,7 +156,7 @@ func (m *memory) write() {
 }
 
 func (m *memory) replace(text []byte) error {
-	folder, err := privatefile.Open(filepath.Dir(m.path))
+	folder, err := privatefile.Make(filepath.Dir(m.path))
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,14 @@ type Harness struct {
 	// SetDown cuts the connections to the engine and refuses new ones, or ends that. Nil means that the engine cannot
 	// be down.
 	SetDown func(t *testing.T, down bool)
+	// Kill ends the engine at once, as SIGKILL does, and starts it again with the data that it had. Nil means that the
+	// engine has no process.
+	Kill func(t *testing.T)
+	// Freeze makes the engine accept everything and answer nothing, as SIGSTOP does, or ends that. Nil means that it cannot
+	// be done.
+	Freeze func(t *testing.T, frozen bool)
+	// Delay makes every answer of the engine come that much later; zero ends that. Nil means that it cannot be done.
+	Delay func(t *testing.T, delay time.Duration)
 	// LoseLeases ends every lease as if its ttl had passed. Nil means that it cannot be done.
 	LoseLeases func(t *testing.T)
 	// DeleteEntry removes an instance as an operator would by mistake. Nil means that it cannot be done.

@@ -52,6 +52,20 @@ func watchResumesAfterOutage(l *lab) {
 	})
 }
 
+// watchResumesAfterKill: that the engine's process dies and comes back is an outage like any other.
+func watchResumesAfterKill(l *lab) {
+	l.resumes(func() { l.h.Kill(l.T) })
+}
+
+// watchResumesAfterFreeze: an engine that is silent for longer than all leases last, with every connection up, is an outage.
+func watchResumesAfterFreeze(l *lab) {
+	l.resumes(func() {
+		l.h.Freeze(l.T, true)
+		l.pass(2*l.h.TTL + l.h.Detect)
+		l.h.Freeze(l.T, false)
+	})
+}
+
 // watchResumesAfterHistoryLoss: what is missed while the engine forgets its history is not missed for good.
 func watchResumesAfterHistoryLoss(l *lab) {
 	l.resumes(func() {

@@ -18,14 +18,18 @@ const (
 // TemporarySuffix ends the names of files that are being written. One that is left over is from a process that died.
 const TemporarySuffix = ".tmp"
 
-// Open opens a folder, which it makes with mode 0700 when it is missing. The error is an [*Error] when the folder is not
-// believed.
+// Make is [Open] for a folder that it makes with mode 0700 when it is missing.
+func Make(folder string) (*os.Root, error) {
+	if err := os.MkdirAll(folder, folderMode); err != nil {
+		return nil, err
+	}
+	return Open(folder)
+}
+
+// Open opens a folder. The error is an [*Error] when the folder is not believed.
 func Open(folder string) (*os.Root, error) {
 	absolute, err := filepath.Abs(folder)
 	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(absolute, folderMode); err != nil {
 		return nil, err
 	}
 	resolved, err := filepath.EvalSymlinks(absolute)

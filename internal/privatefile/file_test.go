@@ -16,7 +16,7 @@ import (
 
 func open(t *testing.T, folder string) *os.Root {
 	t.Helper()
-	root, err := privatefile.Open(folder)
+	root, err := privatefile.Make(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,6 +86,13 @@ func TestWhatIsNotBelieved(t *testing.T) {
 				t.Errorf("%v; want it to say %q", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestOpenMakesNothing(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "a")
+	if _, err := privatefile.Open(folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Open of a missing folder: %v; want fs.ErrNotExist", err)
 	}
 }
 
