@@ -22,7 +22,7 @@ run: ## show in ten seconds what Parley does
 
 test: race-notice ## run every test, shuffled and with the race detector
 	$(TEST) ./...
-	@for module in $(filter test,$(NESTED)); do echo "$(TEST) ./... in $$module"; (cd $$module && $(TEST) ./...) || exit 1; done
+	@for module in $(filter test discovery/%,$(NESTED)); do echo "$(TEST) ./... in $$module"; (cd $$module && $(TEST) ./...) || exit 1; done
 
 race-notice:
 	@$(if $(RACE),:,echo "No C compiler was found: the tests run without the race detector.")

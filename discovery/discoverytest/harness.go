@@ -92,10 +92,14 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 	}
 }
 
-// RunLive runs the suite in real time.
+// RunLive runs the suite in real time, and its tests side by side, because they wait most of the time. The engine must be
+// another process: what is left of a driver is found among the goroutines of this one.
 func RunLive(t *testing.T, newHarness func(t *testing.T) Harness) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			if !c.alone {
+				t.Parallel()
+			}
 			h := newHarness(t)
 			if pointless := c.pointless(h); pointless != "" {
 				t.Skip(pointless)
