@@ -107,7 +107,7 @@ func newEngine(t testing.TB, changes ...func(*settings)) *engine {
 
 // freeAddr returns an address of this machine at which nobody listens.
 func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
@@ -119,7 +119,7 @@ func (e *engine) start() error {
 	if err != nil {
 		return err
 	}
-	e.process = exec.Command(os.Args[0])
+	e.process = exec.CommandContext(context.Background(), os.Args[0])
 	e.process.Env = append(os.Environ(), engineVariable+"="+string(text))
 	e.process.Stderr = os.Stderr
 	if e.stdin, err = e.process.StdinPipe(); err != nil {

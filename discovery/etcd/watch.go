@@ -43,7 +43,6 @@ type following struct {
 	service string
 	emit    func([]driver.Instance)
 
-	keys    int64 // how many keys etcd holds
 	entries map[string]driver.Instance
 	known   map[string]bool // the keys, also those whose value is no instance
 	changed int             // counts the changes
@@ -100,7 +99,7 @@ func (f *following) list(ctx context.Context) (int64, error) {
 	}
 	f.entries, f.known = make(map[string]driver.Instance, len(reply.Kvs)), make(map[string]bool, len(reply.Kvs))
 	for _, kv := range reply.Kvs {
-		f.put(string(kv.Key), kv.Value)
+		f.put(string(kv.GetKey()), kv.GetValue())
 	}
 	f.show()
 	return reply.Header.GetRevision(), nil
@@ -134,14 +133,15 @@ func (f *following) apply(events []*clientv3.Event) {
 	if len(events) == 0 {
 		return
 	}
-	for _, event := range events {
-		key := string(event.Kv.Key)
-		if event.Type == mvccpb.Event_DELETE {
+	for _, e := range events {
+		event := (*mvccpb.Event)(e)
+		key := string(event.GetKv().GetKey())
+		if event.GetType() == mvccpb.Event_DELETE {
 			delete(f.known, key)
 			delete(f.entries, key)
 			continue
 		}
-		f.put(key, event.Kv.Value)
+		f.put(key, event.GetKv().GetValue())
 	}
 	f.changed++
 	f.show()

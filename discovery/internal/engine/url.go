@@ -18,13 +18,13 @@ type URL struct {
 }
 
 // ParseURL reads <scheme>://host:port/path?name=value. Names are the parameters that it may have besides those of
-// [URL.TLS]. Users and passwords in front of the host are refused, because URLs are printed, and no error shows the URL.
+// [URL.TLS]; whether there is a host is for the caller to check. Users and passwords in front of the host are refused, because URLs are printed, and no error shows the URL.
 func ParseURL(scheme, text string, names ...string) (URL, error) {
 	parsed, err := url.Parse(text)
 	if err != nil {
 		return URL{}, fmt.Errorf("%s: the URL cannot be read; want %s://host:port", scheme, scheme)
 	}
-	if parsed.Scheme != scheme || parsed.Host == "" || parsed.Fragment != "" {
+	if parsed.Scheme != scheme || parsed.Opaque != "" || parsed.Host == "" && parsed.Path == "" || parsed.Fragment != "" {
 		return URL{}, fmt.Errorf("%s: want %s://host:port", scheme, scheme)
 	}
 	if parsed.User != nil {
