@@ -35,6 +35,9 @@ type Harness struct {
 	// Carried returns what the engine can carry of an instance. Nil means everything.
 	Carried func(in driver.Instance) driver.Instance
 
+	// Valid tells whether the engine can hold a service of that name. Nil means that it can hold all.
+	Valid func(service string) bool
+
 	// SetDown cuts the connections to the engine and refuses new ones, or ends that. Nil means that the engine cannot
 	// be down.
 	SetDown func(t *testing.T, down bool)

@@ -133,8 +133,7 @@ func (f *following) apply(events []*clientv3.Event) {
 	if len(events) == 0 {
 		return
 	}
-	for _, e := range events {
-		event := (*mvccpb.Event)(e)
+	for _, event := range events {
 		key := string(event.GetKv().GetKey())
 		if event.GetType() == mvccpb.Event_DELETE {
 			delete(f.known, key)
