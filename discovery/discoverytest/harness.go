@@ -38,6 +38,9 @@ type Harness struct {
 	// Valid tells whether the engine can hold a service of that name. Nil means that it can hold all.
 	Valid func(service string) bool
 
+	// Many is how many instances the engine can take from one client in a few seconds. 0 means 1,000.
+	Many int
+
 	// SetDown cuts the connections to the engine and refuses new ones, or ends that. Nil means that the engine cannot
 	// be down.
 	SetDown func(t *testing.T, down bool)
@@ -147,6 +150,14 @@ func (l *lab) close(d driver.Driver) {
 	if err := d.Close(); err != nil {
 		l.Errorf("Close: %v", err)
 	}
+}
+
+// many returns how many instances to try, at most n.
+func (l *lab) many(n int) int {
+	if l.h.Many > 0 {
+		return min(n, l.h.Many)
+	}
+	return n
 }
 
 // announces tells whether instances register themselves.

@@ -117,7 +117,7 @@ func lastAnnounceWins(l *lab) {
 
 // thousandInstances: all of many are seen, as they come and by a new client.
 func thousandInstances(l *lab) {
-	const many = 1000
+	many := l.many(1000)
 	p := l.watch(l.driver(), "payments")
 	want := make([]driver.Instance, 0, many)
 	for n := range many {

@@ -162,7 +162,8 @@ func emptyListHeld(l *lab) {
 
 // updateStormDebounced: of many changes only some are told, and the last one is among them.
 func updateStormDebounced(l *lab) {
-	const changes, debounce = 500, 100 * time.Millisecond
+	const debounce = 100 * time.Millisecond
+	changes := l.many(500)
 	p, in := l.subscribe(l.registry(discovery.WithDebounce(debounce, debounce))), instance("payments", 1)
 	l.put(in)
 	p.await(l.patience(), "the instance is listed", l.lists(in))
