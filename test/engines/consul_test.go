@@ -100,7 +100,6 @@ func TestConsul(t *testing.T) {
 			Delay:       func(_ *testing.T, delay time.Duration) { proxy.SetDelay(delay) },
 			LoseLeases:  func(t *testing.T) { a.deregister(t, "") },
 			DeleteEntry: func(t *testing.T, service, _ string) { a.deregister(t, service) },
-			LoseHistory: a.kill,
 			TTL:         2 * time.Second,
 			Visible:     2 * time.Second,
 			Detect:      6 * time.Second,
