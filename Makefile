@@ -12,17 +12,20 @@ RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 TEST := $(GO) test $(RACE) -shuffle=on -count=1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test race-notice lint fmt generate proto baseline tidy tidy-check deps bench ci
+.PHONY: help run test test-engines race-notice lint fmt generate proto baseline tidy tidy-check deps bench ci
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 run: ## show in ten seconds what Parley does
 	$(GO) run ./examples/quickstart
 
 test: race-notice ## run every test, shuffled and with the race detector
 	$(TEST) ./...
-	@for module in $(filter test,$(NESTED)); do echo "$(TEST) ./... in $$module"; (cd $$module && $(TEST) ./...) || exit 1; done
+	@for module in $(filter test discovery/%,$(NESTED)); do echo "$(TEST) ./... in $$module"; (cd $$module && $(TEST) ./...) || exit 1; done
+
+test-engines: $(BIN)/consul $(BIN)/etcd $(BIN)/kube-apiserver ## run the drivers of discovery against real engines, which are built first (20 minutes, once)
+	cd test/engines && PARLEY_ENGINES=$(BIN) $(GO) test -count=1 -timeout=20m -v ./...
 
 race-notice:
 	@$(if $(RACE),:,echo "No C compiler was found: the tests run without the race detector.")
@@ -69,3 +72,12 @@ $(BIN)/.buf: tools/buf/go.mod tools/buf/go.sum
 $(BIN)/.lint: tools/lint/go.mod tools/lint/go.sum
 	GOBIN=$(BIN) $(GO) -C tools/lint install tool
 	@touch $@
+
+$(BIN)/consul: tools/consul/go.mod tools/consul/go.sum
+	$(GO) -C tools/consul build -trimpath -o $@ github.com/hashicorp/consul
+
+$(BIN)/etcd: tools/kubernetes/go.mod tools/kubernetes/go.sum
+	$(GO) -C tools/kubernetes build -trimpath -o $@ go.etcd.io/etcd/server/v3
+
+$(BIN)/kube-apiserver: tools/kubernetes/go.mod tools/kubernetes/go.sum
+	$(GO) -C tools/kubernetes build -trimpath -o $@ k8s.io/kubernetes/cmd/kube-apiserver

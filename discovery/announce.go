@@ -12,7 +12,7 @@ import (
 // run announces the instance until ctx ends. It alone talks to the engine meanwhile.
 func (reg *Registration) run(ctx context.Context) {
 	defer reg.finish()
-	retry := pace{config: &reg.registry.config}
+	retry := pace{config: &reg.registry.config, spread: rejoinSpread}
 	for {
 		lease, err := reg.announce(ctx)
 		if errors.Is(err, driver.ErrNoRegistration) {
@@ -48,6 +48,7 @@ func (reg *Registration) announce(ctx context.Context) (driver.Lease, error) {
 		return nil, reg.fault("announce", err)
 	}
 	reg.succeed(lease, version)
+	reg.count()
 	reg.logger().Info("registered in discovery")
 	if former != nil && !isClosed(former.Lost()) {
 		if err := former.Revoke(call); err != nil {
@@ -118,6 +119,13 @@ func (reg *Registration) succeed(lease driver.Lease, version uint64) {
 	}
 	reg.registered, reg.haveVersion, reg.err = true, version, nil
 	reg.move()
+}
+
+// count counts an announcement.
+func (reg *Registration) count() {
+	reg.mu.Lock()
+	defer reg.mu.Unlock()
+	reg.announced++
 }
 
 // fail notes why the instance is not registered.

@@ -10,8 +10,10 @@ const (
 	defaultDebounce = 100 * time.Millisecond
 	// How long changes are collected, at most, while they keep coming.
 	defaultDebounceMost = 800 * time.Millisecond
-	// How long an empty list is not believed when there were instances before.
-	defaultEmptyHold = 5 * time.Minute
+	// How long instances are kept that an engine suddenly does not list any more.
+	defaultHold = 5 * time.Minute
+	// Within which time losses add up to a sudden one; longer than it takes leases to run out that were lost together.
+	lossWindow = time.Minute
 	// How long a service may be unknown without an error before that is one.
 	defaultFirstWait = 3 * time.Second
 	// How long a watch outlives its last user; longer than gRPC's idle timeout of 30 minutes.
@@ -20,6 +22,13 @@ const (
 	defaultBackoff = 200 * time.Millisecond
 	// The longest possible wait between two attempts, so that an engine that is back is found within five seconds.
 	defaultBackoffMost = 4 * time.Second
+	// The longest possible wait before a lost instance is announced again, so that instances that were lost together do not
+	// come back together.
+	rejoinSpread = time.Second
+	// The largest file of last known good lists.
+	memoryMost = 16 << 20
+	// How often that file is written at most.
+	memoryInterval = time.Second
 	// How long one request to announce, update or revoke an instance may take.
 	callTimeout = 5 * time.Second
 	// How long Close may take to revoke what is still registered.

@@ -6,15 +6,15 @@
 //
 //   - It tries for ever, at jittered intervals, to follow what is asked for and to announce what is registered, and
 //     announces again what the engine has forgotten.
-//   - It keeps the last good list while the engine cannot be reached. Instances do not age: a dead one is found out by
-//     its connections.
-//   - It holds the last good list when the engine suddenly lists nothing, for a bounded time.
+//   - It keeps the last good list while the engine cannot be reached, and in a file for the next start if that is asked
+//     for. Instances do not age: a dead one is found out by its connections.
+//   - It holds what was listed before when the engine suddenly lists nothing or has lost most of it, for a bounded time.
 //   - It joins changes that follow each other closely, sorts, drops what has no address, and leaves out instances that
 //     drain unless nothing else is left.
 //   - Everyone in the process who asks for a service shares one watch, which outlives its users for a while, so that a
 //     gRPC channel that wakes from idleness during an outage still knows its servers.
 //
-// The drivers mem, static and dns are part of this module. Package grpcresolver makes a Registry a resolver of gRPC.
+// The drivers mem, static, dns and file are part of this module. Package grpcresolver makes a Registry a resolver of gRPC.
 package discovery
 
 import (

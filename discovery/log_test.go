@@ -43,7 +43,7 @@ func TestTransitionsAreLoggedOnce(t *testing.T) {
 			`level=INFO msg="discovery is back" service=payments driver=mem`:                                                                                               1,
 			`level=INFO msg="registered in discovery" service=payments id=a driver=mem`:                                                                                    2,
 			`level=WARN msg="not registered in discovery; trying again" service=payments id=a driver=mem error="discovery: mem: announce \"payments\": the lease is lost"`: 1,
-			`msg="discovery still lists nothing; the last good list is given up" service=payments driver=mem instances=1`:                                                  1,
+			`msg="discovery has listed few instances or none for long; those of before are given up" service=payments driver=mem listed=0 instances=1`:                     1,
 		} {
 			if got := strings.Count(out.String(), text); got != want {
 				t.Errorf("logged %d times; want %d: %s", got, want, text)

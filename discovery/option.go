@@ -16,10 +16,11 @@ type Option interface {
 }
 
 type config struct {
-	ttl, emptyHold, firstWait, linger time.Duration
-	debounce, debounceMost            time.Duration
-	backoff, backoffMost              time.Duration
+	ttl, hold, firstWait, linger time.Duration
+	debounce, debounceMost       time.Duration
+	backoff, backoffMost         time.Duration
 
+	memory string
 	logger *slog.Logger
 	random func() float64
 	err    error
@@ -43,7 +44,7 @@ func (o option) apply(c *config) {
 
 func configure(opts []Option) config {
 	c := config{
-		ttl: defaultTTL, emptyHold: defaultEmptyHold, firstWait: defaultFirstWait, linger: defaultLinger,
+		ttl: defaultTTL, hold: defaultHold, firstWait: defaultFirstWait, linger: defaultLinger,
 		debounce: defaultDebounce, debounceMost: defaultDebounceMost,
 		backoff: defaultBackoff, backoffMost: defaultBackoffMost,
 		logger: slog.New(slog.DiscardHandler),
@@ -80,10 +81,24 @@ func WithDebounce(least, most time.Duration) Option {
 	}
 }
 
-// WithEmptyHold sets how long the last good list is kept when the engine lists nothing. Only time in which the engine can
-// be asked counts. The default is 5m; zero believes an empty list at once.
-func WithEmptyHold(hold time.Duration) Option {
-	return option{fmt.Sprintf("WithEmptyHold(%v)", hold), func(c *config) { c.emptyHold = hold }, unless(hold >= 0, "want 0s or more")}
+// WithHold sets how long instances are kept that the engine suddenly does not list any more: all of them when it lists
+// nothing, and those that vanished when within a minute more instances have vanished than are left. Instances that drain
+// before they leave are not missed, nor is one whose place a new one has taken. Only time in which the engine can be asked
+// counts. The default is 5m; zero believes every list at once.
+func WithHold(hold time.Duration) Option {
+	return option{fmt.Sprintf("WithHold(%v)", hold), func(c *config) { c.hold = hold }, unless(hold >= 0, "want 0s or more")}
+}
+
+// WithLastKnownGood keeps the last good lists in a file, for a program that starts while the engine is down: it then calls
+// what was listed before, State.StaleSince telling since when, until the engine answers.
+//
+// The file has mode 0600 and is written as a whole at most once a second, and by [Registry.Close]. It and the folders
+// above it must belong to the user of the process or to root, closed to writing by others. A file that is not so, is
+// damaged, is larger than 16 MiB, is from another version or was written for another engine is not used; that is logged
+// and stands in [Registry.Snapshot], and the file is replaced once there is a good list. Two processes must not share one
+// file.
+func WithLastKnownGood(path string) Option {
+	return option{fmt.Sprintf("WithLastKnownGood(%q)", path), func(c *config) { c.memory = path }, unless(path != "", "want the path of a file")}
 }
 
 // WithFirstWait sets after which time an engine that neither answers nor fails is reported as [ErrSilent]. It is being
@@ -108,7 +123,7 @@ func WithBackoff(base, most time.Duration) Option {
 	}
 }
 
-// WithLogger sets where transitions are logged: an engine lost and found, an empty list held, a registration lost. The
+// WithLogger sets where transitions are logged: an engine lost and found, a list held, a registration lost. The
 // default logs nothing.
 func WithLogger(logger *slog.Logger) Option {
 	return option{"WithLogger(...)", func(c *config) { c.logger = logger }, unless(logger != nil, "want a logger")}

@@ -11,6 +11,7 @@ import (
 type pace struct {
 	config   *config
 	failures int
+	spread   time.Duration // the least bound of a wait, below that of the configuration
 }
 
 // survived tells how long the last success lasted. Only one that outlived the longest wait starts the waits anew: an
@@ -25,6 +26,7 @@ func (p *pace) survived(d time.Duration) {
 func (p *pace) wait(ctx context.Context) bool {
 	p.failures++
 	bound := backoff.Bound(p.config.backoff, p.config.backoffMost, p.failures)
+	bound = max(bound, min(p.spread, p.config.backoffMost))
 	timer := time.NewTimer(backoff.Full(bound, p.config.random))
 	defer timer.Stop()
 	select {

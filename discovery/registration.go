@@ -24,6 +24,7 @@ type Registration struct {
 	haveVersion  uint64 // the version that the engine shows, or showed last
 	lease        driver.Lease
 	registered   bool
+	announced    int  // how often the engine took the instance
 	elsewhere    bool // the platform registers instances
 	deregistered bool
 	err          error
@@ -204,7 +205,7 @@ func (reg *Registration) alive() bool { return reg.elsewhere || !isClosed(reg.en
 func (reg *Registration) snapshot() RegistrationSnapshot {
 	reg.mu.Lock()
 	defer reg.mu.Unlock()
-	return RegistrationSnapshot{Instance: reg.want.Clone(), Registered: reg.registered || reg.elsewhere, Err: reg.err}
+	return RegistrationSnapshot{Instance: reg.want.Clone(), Registered: reg.registered || reg.elsewhere, Err: reg.err, Announced: reg.announced}
 }
 
 func (reg *Registration) fault(op string, err error) error {

@@ -14,6 +14,7 @@ import (
 type Registry struct {
 	driver driver.Driver
 	config config
+	memory *memory // nil without a file
 
 	ctx     context.Context // ends with the Registry
 	cancel  context.CancelFunc
@@ -34,7 +35,7 @@ func New(d driver.Driver, opts ...Option) *Registry {
 		d = noDriver{}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Registry{
+	r := &Registry{
 		driver:        d,
 		config:        configure(opts),
 		ctx:           ctx,
@@ -42,6 +43,10 @@ func New(d driver.Driver, opts ...Option) *Registry {
 		watches:       make(map[string]*watch),
 		registrations: make(map[*Registration]struct{}),
 	}
+	if r.config.memory != "" {
+		r.memory = newMemory(r.config.memory, d.String(), r.config.logger)
+	}
+	return r
 }
 
 // String names the engine and where it is.
@@ -57,7 +62,7 @@ func (r *Registry) Check() error {
 }
 
 // Close revokes what is still registered, waiting two seconds at most, ends every watch and subscription, waits for
-// their goroutines, and closes the driver. It returns every error joined. Calling it again returns the same.
+// their goroutines, writes the file of [WithLastKnownGood], and closes the driver. It returns every error joined. Calling it again returns the same.
 func (r *Registry) Close() error {
 	r.closing.Do(func() { r.closeErr = r.end() })
 	return r.closeErr
@@ -88,7 +93,7 @@ func (r *Registry) end() error {
 
 	r.cancel()
 	r.running.Wait()
-	return errors.Join(append(errs, r.driver.Close())...)
+	return errors.Join(append(errs, r.memory.close(), r.driver.Close())...)
 }
 
 // fault names the engine and what was tried in an error.

@@ -3,6 +3,7 @@ package discovery
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // Snapshot is what a Registry knows and does at one moment, for people to read.
@@ -13,6 +14,9 @@ type Snapshot struct {
 	Services []ServiceSnapshot
 	// Registrations are the instances of this process, sorted by service and ID.
 	Registrations []RegistrationSnapshot
+	// File is that of [WithLastKnownGood], or "". FileErr is why it could not be read or written last, or nil.
+	File    string
+	FileErr error
 }
 
 // ServiceSnapshot is what is known of one service.
@@ -27,6 +31,9 @@ type ServiceSnapshot struct {
 	Users int
 	// Restarts counts the attempts to follow the service that have failed.
 	Restarts int
+	// Shown counts the states that users were shown, and Changed is when the present one was.
+	Shown   uint64
+	Changed time.Time
 }
 
 // RegistrationSnapshot is how one own instance stands.
@@ -37,6 +44,8 @@ type RegistrationSnapshot struct {
 	Registered bool
 	// Err is what [Registration.Err] says.
 	Err error
+	// Announced counts how often the engine has taken the instance; more than once means that it was lost in between.
+	Announced int
 }
 
 // Snapshot returns what the Registry knows and does now.
@@ -48,6 +57,7 @@ func (r *Registry) Snapshot() Snapshot {
 		Services:      make([]ServiceSnapshot, 0, len(r.watches)),
 		Registrations: make([]RegistrationSnapshot, 0, len(r.registrations)),
 	}
+	s.File, s.FileErr = r.memory.describe()
 	for _, w := range r.watches {
 		s.Services = append(s.Services, w.snapshot())
 	}
@@ -65,5 +75,5 @@ func (r *Registry) Snapshot() Snapshot {
 func (w *watch) snapshot() ServiceSnapshot {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return ServiceSnapshot{Service: w.service, State: w.state, Listed: w.listed, Users: w.users, Restarts: w.restarts}
+	return ServiceSnapshot{Service: w.service, State: w.state, Listed: w.listed, Users: w.users, Restarts: w.restarts, Shown: w.version, Changed: w.changed}
 }

@@ -10,9 +10,11 @@ import (
 type State struct {
 	// Instances are the ones to call, sorted by ID. They are the last that the engine vouched for.
 	Instances []Instance
-	// Known tells that the engine has answered at least once. Until then Instances are empty because nobody knows.
+	// Known tells that the engine has answered at least once, or did so for an earlier process that left a file (see
+	// [WithLastKnownGood]). Until then Instances are empty because nobody knows.
 	Known bool
-	// Held tells that the engine lists nothing and that Instances are what it listed before.
+	// Held tells that the engine suddenly lists nothing, or has lost more instances than are left, and that those of before
+	// are still among Instances. See [WithHold].
 	Held bool
 	// Err is why nothing is known, or why Instances may be out of date; nil while the engine vouches for them.
 	Err error

@@ -211,6 +211,104 @@ func TestStates(t *testing.T) {
 			},
 			want: []string{"0s [a]", "1s [a] held", "4m1s [a] held failing", "1h4m1s [a] held", "1h5m1s []"},
 		},
+		{
+			name: "the loss of most instances is held for 5 minutes",
+			act: func(s *stage) {
+				s.list(a, b, c)
+				time.Sleep(time.Second)
+				s.list(a)
+				time.Sleep(time.Hour)
+			},
+			want: []string{"0s [a b c]", "1s [a b c] held", "5m1s [a]"},
+		},
+		{
+			name: "also when they go one after the other",
+			act: func(s *stage) {
+				s.list(a, b, c)
+				time.Sleep(time.Second)
+				s.list(a, b)
+				time.Sleep(time.Minute)
+				s.list(a)
+				time.Sleep(time.Minute)
+			},
+			want: []string{"0s [a b c]", "1.1s [a b]", "1m1s [a b] held", "1m1.1s [a b c] held"},
+		},
+		{
+			name: "but not when they go slowly",
+			act: func(s *stage) {
+				s.list(a, b, c)
+				time.Sleep(time.Second)
+				s.list(a, b)
+				time.Sleep(time.Minute + 1)
+				s.list(a)
+			},
+			want: []string{"0s [a b c]", "1.1s [a b]", "1m1.100000001s [a]"},
+		},
+		{
+			name: "the loss of half is believed",
+			act: func(s *stage) {
+				s.list(a, b)
+				time.Sleep(time.Second)
+				s.list(a)
+			},
+			want: []string{"0s [a b]", "1.1s [a]"},
+		},
+		{
+			name: "instances that drained before are not missed",
+			act: func(s *stage) {
+				s.list(a, b, c)
+				time.Sleep(time.Second)
+				s.list(a, draining(b), draining(c))
+				time.Sleep(time.Second)
+				s.list(a)
+			},
+			want: []string{"0s [a b c]", "1.1s [a]"},
+		},
+		{
+			name: "nor are those whose place others took",
+			act: func(s *stage) {
+				s.list(a, b, c)
+				time.Sleep(time.Second)
+				s.list(one("d"), one("e"), one("f"))
+			},
+			want: []string{"0s [a b c]", "1.1s [d e f]"},
+		},
+		{
+			name: "those that return end the hold",
+			act: func(s *stage) {
+				s.list(a, b, c)
+				time.Sleep(time.Second)
+				s.list(a)
+				time.Sleep(time.Second)
+				s.list(a, c)
+			},
+			want: []string{"0s [a b c]", "1s [a b c] held", "2s [a b c]", "2.1s [a c]"},
+		},
+		{
+			name: "new ones are called during the hold",
+			act: func(s *stage) {
+				s.list(a, b, c, one("d"))
+				time.Sleep(time.Second)
+				s.list(a)
+				time.Sleep(time.Second)
+				s.list(a, one("e"))
+				time.Sleep(time.Second)
+			},
+			want: []string{"0s [a b c d]", "1s [a b c d] held", "2s [a b c d]", "2.1s [a e]"},
+		},
+		{
+			name: "an engine that comes back with few and then none is held for 5 minutes in all",
+			act: func(s *stage) {
+				s.list(a, b, c)
+				s.fail()
+				time.Sleep(time.Hour)
+				s.list(a)
+				time.Sleep(4 * time.Minute)
+				s.list()
+				time.Sleep(time.Hour)
+			},
+			want: []string{"0s [a b c]", "0s [a b c] failing", "1h0m0s [a b c] held", "1h5m0s []"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

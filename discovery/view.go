@@ -23,7 +23,8 @@ type view struct {
 	window     time.Duration
 	shown      time.Time
 
-	hold     *time.Timer // until an empty list is believed
+	losses   losses
+	hold     *time.Timer // until a loss is believed
 	holdFrom time.Time   // zero while the engine cannot be asked
 	holdLeft time.Duration
 }
@@ -59,12 +60,19 @@ func (v *view) take(list []Instance) {
 		v.logger.Info("discovery is back", slog.Int("listed", len(list)))
 	}
 	v.state.Err, v.state.StaleSince = nil, time.Time{}
+	before := v.listed
 	v.listed = readable(v.service, list)
+	v.losses.note(before, v.listed, !v.state.Held)
 	instances := callable(v.listed)
 	switch {
 	case len(v.state.Instances) == 0:
+		v.losses.forget()
 		v.show(instances) // an empty state is not worth keeping
 	case len(instances) == 0:
+		v.drop()
+		v.holdOn()
+	case v.registry.config.hold > 0 && v.losses.most(instances):
+		v.postpone(v.losses.join(instances))
 		v.holdOn()
 	default:
 		v.letGo()
@@ -79,6 +87,7 @@ func (v *view) doubt(err error) {
 		v.logger.Warn("discovery fails; what was known before is kept", slog.Any("error", err), slog.Int("instances", len(v.state.Instances)))
 	}
 	v.state.Err = err
+	v.recall()
 	if v.state.Known && v.state.StaleSince.IsZero() {
 		v.state.StaleSince = time.Now()
 	}
@@ -93,6 +102,28 @@ func (v *view) doubt(err error) {
 func (v *view) tire() {
 	v.state.Err = v.registry.fault("find", v.service, ErrSilent)
 	v.logger.Warn("discovery fails", slog.Any("error", v.state.Err))
+	v.recall()
+}
+
+// recall shows what an earlier process knew when the engine tells nothing. Once the engine does, its word is compared with
+// that: an engine that was down itself may list only the first ones that found it again.
+func (v *view) recall() {
+	if v.state.Known {
+		return
+	}
+	list, saved := v.registry.memory.recall(v.service)
+	if len(list) == 0 {
+		return
+	}
+	v.listed = readable(v.service, list)
+	v.show(callable(v.listed))
+	v.state.StaleSince = saved
+	v.logger.Warn("discovery is used as it was when the file was written", slog.String("file", v.registry.memory.path), slog.Time("written", saved), slog.Int("instances", len(v.state.Instances)))
+}
+
+// good returns what is worth remembering, and whether there is anything to remember or to forget.
+func (v *view) good() ([]Instance, bool) {
+	return v.listed, v.state.Known && v.state.Err == nil && !v.state.Held
 }
 
 func (v *view) show(instances []Instance) {
@@ -135,12 +166,12 @@ func (v *view) drop() {
 	v.next, v.postponing = nil, false
 }
 
-// holdOn keeps what is shown although the engine lists nothing, until that was so for long enough.
+// holdOn keeps what is shown although the engine lists nothing or has lost most of it, until that was so for long enough.
 func (v *view) holdOn() {
-	v.drop()
 	if !v.state.Held {
-		v.state.Held, v.holdLeft = true, v.registry.config.emptyHold
-		v.logger.Warn("discovery lists nothing; the last good list is held", slog.Int("instances", len(v.state.Instances)), slog.Duration("for", v.holdLeft))
+		v.state.Held, v.holdLeft = true, v.registry.config.hold
+		v.logger.Warn("discovery suddenly lists few instances or none; those of before are held",
+			slog.Int("listed", len(v.listed)), slog.Int("instances", len(v.state.Instances)), slog.Duration("for", v.holdLeft))
 	}
 	if v.holdLeft <= 0 {
 		v.believe()
@@ -152,11 +183,14 @@ func (v *view) holdOn() {
 	}
 }
 
-// believe ends the hold by showing the empty list.
+// believe ends the hold by showing what the engine lists.
 func (v *view) believe() {
-	v.logger.Warn("discovery still lists nothing; the last good list is given up", slog.Int("instances", len(v.state.Instances)))
+	v.logger.Warn("discovery has listed few instances or none for long; those of before are given up",
+		slog.Int("listed", len(v.listed)), slog.Int("instances", len(v.state.Instances)))
 	v.letGo()
-	v.show(nil)
+	v.losses.forget()
+	v.drop()
+	v.show(callable(v.listed))
 }
 
 // letGo ends the hold.

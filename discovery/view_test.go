@@ -58,7 +58,7 @@ func TestEveryChangeWithoutDebounce(t *testing.T) {
 func TestNoHoldBelievesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage()
-		told, cancel := subscribe(open(t, s, discovery.WithEmptyHold(0)), "payments")
+		told, cancel := subscribe(open(t, s, discovery.WithHold(0)), "payments")
 		defer cancel()
 		s.list(one("a"))
 		synctest.Wait()

@@ -26,6 +26,7 @@ type watch struct {
 	mu            sync.Mutex
 	state         State
 	version       uint64 // counts the states; 0 is none yet
+	changed       time.Time
 	listed        []Instance
 	restarts      int
 	subscriptions map[*subscription]struct{}
@@ -111,6 +112,9 @@ func (w *watch) serve(ctx context.Context) {
 			return
 		}
 		w.publish(v, restarted)
+		if list, ok := v.good(); ok {
+			w.registry.memory.remember(w.service, list)
+		}
 	}
 }
 
@@ -126,6 +130,7 @@ func (w *watch) publish(v *view, restarted bool) {
 	}
 	w.state = v.state
 	w.version++
+	w.changed = time.Now()
 	for s := range w.subscriptions {
 		s.notify()
 	}

@@ -107,12 +107,22 @@ func connectionMark(state connectivity.State) admin.State {
 func endpointRows(registry *discovery.Registry) []admin.Row {
 	var rows []admin.Row
 	for _, service := range registry.Snapshot().Services {
+		row := func(in discovery.Instance, mark admin.State, state string) {
+			rows = append(rows, admin.Row{State: mark, Cells: []string{service.Service, in.ID, strings.Join(in.Addresses, ", "), state}})
+		}
+		listed := make(map[string]bool, len(service.Listed))
 		for _, in := range service.Listed {
-			row := admin.Row{State: admin.Good, Cells: []string{service.Service, in.ID, strings.Join(in.Addresses, ", "), "in use"}}
+			listed[in.ID] = true
 			if in.Draining {
-				row.State, row.Cells[3] = admin.Warning, "draining"
+				row(in, admin.Warning, "draining")
+			} else {
+				row(in, admin.Good, "in use")
 			}
-			rows = append(rows, row)
+		}
+		for _, in := range service.State.Instances {
+			if !listed[in.ID] {
+				row(in, admin.Warning, "held, though not listed any more")
+			}
 		}
 		if err := service.State.Err; err != nil {
 			rows = append(rows, admin.Row{State: admin.Bad, Cells: []string{service.Service, "", "", err.Error()}})

@@ -38,6 +38,7 @@ type App struct {
 	meterProvider   metric.MeterProvider
 	ring            *waterfall.Ring
 	driver          driver.Driver
+	engines         map[string]func(string) (driver.Driver, error)
 	layers          []policy.Layer
 	surfaceDefaults surfaceAddresses
 	mounts          []admin.Mount

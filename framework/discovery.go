@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/parley-rpc/parley/discovery"
 	"github.com/parley-rpc/parley/discovery/dns"
 	"github.com/parley-rpc/parley/discovery/driver"
+	"github.com/parley-rpc/parley/discovery/file"
 	"github.com/parley-rpc/parley/discovery/static"
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 )
@@ -24,7 +26,7 @@ func (a *App) assembleDiscovery(p *parts) error {
 		return nil
 	case d == nil:
 		var err error
-		if d, err = configuredDriver(conf); err != nil {
+		if d, err = a.configuredDriver(conf); err != nil {
 			return err
 		}
 	}
@@ -33,7 +35,7 @@ func (a *App) assembleDiscovery(p *parts) error {
 }
 
 // configuredDriver makes the driver that the configuration names by URL.
-func configuredDriver(conf *configv1.Discovery) (driver.Driver, error) {
+func (a *App) configuredDriver(conf *configv1.Discovery) (driver.Driver, error) {
 	name, rest, _ := strings.Cut(conf.GetDriver(), ":")
 	if name == "" && len(conf.GetServices()) > 0 {
 		name = "static"
@@ -62,7 +64,30 @@ func configuredDriver(conf *configv1.Discovery) (driver.Driver, error) {
 			return nil, fmt.Errorf("discovery.driver: %w", err)
 		}
 		return d, nil
-	default:
-		return nil, fmt.Errorf("discovery.driver: %q is not a driver of this program; it has \"static:\" and \"dns:<pattern>\", and any other with WithDiscovery", conf.GetDriver())
+	case "file":
+		d, err := file.Open(conf.GetDriver())
+		if err != nil {
+			return nil, fmt.Errorf("discovery.driver: %w", err)
+		}
+		return d, nil
 	}
+	open, ok := a.engines[name]
+	if !ok {
+		return nil, fmt.Errorf("discovery.driver: scheme %q is no driver of this program; it has %s, and others with WithEngine", name, a.engineNames())
+	}
+	d, err := open(conf.GetDriver())
+	if err != nil {
+		return nil, fmt.Errorf("discovery.driver: %w", err)
+	}
+	return d, nil
+}
+
+// engineNames lists the schemes that the configuration may use.
+func (a *App) engineNames() string {
+	names := []string{"dns:", "file:", "static:"}
+	for name := range a.engines {
+		names = append(names, name+":")
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
 }

@@ -151,6 +151,24 @@ func WithDiscovery(d driver.Driver) Option {
 	return appOption{fmt.Sprintf("WithDiscovery(%T)", d), func(a *App) { a.driver = d }}
 }
 
+// WithEngine lets discovery.driver in the configuration name an engine by URL whose driver is a module of its own:
+//
+//	framework.WithEngine("etcd", etcd.Open)
+//
+// Scheme is that of the URLs, and open makes the driver, which the App closes. It may be given several times.
+func WithEngine(scheme string, open func(rawURL string) (driver.Driver, error)) Option {
+	return appOption{fmt.Sprintf("WithEngine(%q)", scheme), func(a *App) {
+		if open == nil {
+			a.mistake("WithEngine(%q): want a function that makes the driver", scheme)
+			return
+		}
+		if a.engines == nil {
+			a.engines = make(map[string]func(string) (driver.Driver, error))
+		}
+		a.engines[scheme] = open
+	}}
+}
+
 // WithPolicy narrows the policies that the .proto files state, for this program. Keys are "/package.Service/Method" or
 // "/package.Service/*". It may be given several times.
 func WithPolicy(policies map[string]*policyv1.Policy) Option {

@@ -19,10 +19,13 @@ func newHarness(*testing.T) discoverytest.Harness {
 	return discoverytest.Harness{
 		Driver:     func(*testing.T) driver.Driver { return engine.Driver() },
 		SetDown:    func(_ *testing.T, down bool) { engine.SetDown(down) },
+		Kill:       func(*testing.T) { engine.SetDown(true); engine.SetDown(false) },
+		Freeze:     func(_ *testing.T, frozen bool) { engine.SetFrozen(frozen) },
+		Delay:      func(_ *testing.T, delay time.Duration) { engine.SetDelay(delay) },
 		LoseLeases: func(*testing.T) { engine.LoseLeases() },
 		TTL:        2 * time.Second,
 		Visible:    time.Millisecond,
-		Detect:     time.Millisecond,
+		Detect:     time.Second + time.Millisecond,
 	}
 }
 

@@ -35,9 +35,23 @@ type Harness struct {
 	// Carried returns what the engine can carry of an instance. Nil means everything.
 	Carried func(in driver.Instance) driver.Instance
 
+	// Valid tells whether the engine can hold a service of that name. Nil means that it can hold all.
+	Valid func(service string) bool
+
+	// Many is how many instances the engine can take from one client in a few seconds. 0 means 1,000.
+	Many int
+
 	// SetDown cuts the connections to the engine and refuses new ones, or ends that. Nil means that the engine cannot
 	// be down.
 	SetDown func(t *testing.T, down bool)
+	// Kill ends the engine at once, as SIGKILL does, and starts it again with the data that it had. Nil means that the
+	// engine has no process.
+	Kill func(t *testing.T)
+	// Freeze makes the engine accept everything and answer nothing, as SIGSTOP does, or ends that. Nil means that it cannot
+	// be done.
+	Freeze func(t *testing.T, frozen bool)
+	// Delay makes every answer of the engine come that much later; zero ends that. Nil means that it cannot be done.
+	Delay func(t *testing.T, delay time.Duration)
 	// LoseLeases ends every lease as if its ttl had passed. Nil means that it cannot be done.
 	LoseLeases func(t *testing.T)
 	// DeleteEntry removes an instance as an operator would by mistake. Nil means that it cannot be done.
@@ -84,10 +98,14 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 	}
 }
 
-// RunLive runs the suite in real time.
+// RunLive runs the suite in real time, and its tests side by side, because they wait most of the time. The engine must be
+// another process: what is left of a driver is found among the goroutines of this one.
 func RunLive(t *testing.T, newHarness func(t *testing.T) Harness) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			if !c.alone {
+				t.Parallel()
+			}
 			h := newHarness(t)
 			if pointless := c.pointless(h); pointless != "" {
 				t.Skip(pointless)
@@ -132,6 +150,14 @@ func (l *lab) close(d driver.Driver) {
 	if err := d.Close(); err != nil {
 		l.Errorf("Close: %v", err)
 	}
+}
+
+// many returns how many instances to try, at most n.
+func (l *lab) many(n int) int {
+	if l.h.Many > 0 {
+		return min(n, l.h.Many)
+	}
+	return n
 }
 
 // announces tells whether instances register themselves.

@@ -6,90 +6,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/parley-rpc/parley/discovery/driver"
 	"github.com/parley-rpc/parley/discovery/mem"
 )
-
-// mutant is a driver over mem that is broken in one way.
-type mutant struct {
-	name string
-	// killer is a test of the suite that must fail.
-	killer string
-	breaks func(*broken)
-}
-
-// broken is a driver whose methods can be replaced one by one.
-type broken struct {
-	driver.Driver
-	engine   *mem.Engine
-	deleting atomic.Bool // an operator is deleting entries
-	announce func(context.Context, driver.Instance, time.Duration) (driver.Lease, error)
-	watch    func(context.Context, string, func([]driver.Instance)) error
-	close    func() error
-	lease    func(*brokenLease)
-}
-
-func newBroken(engine *mem.Engine, m mutant) *broken {
-	d := engine.Driver()
-	b := &broken{Driver: d, engine: engine, announce: d.Announce, watch: d.Watch, close: d.Close, lease: func(*brokenLease) {}}
-	m.breaks(b)
-	return b
-}
-
-func (b *broken) Announce(ctx context.Context, in driver.Instance, ttl time.Duration) (driver.Lease, error) {
-	lease, err := b.announce(ctx, in, ttl)
-	if err != nil {
-		return nil, err
-	}
-	l := &brokenLease{Lease: lease, in: in, lost: lease.Lost(), update: lease.Update, revoke: lease.Revoke}
-	b.lease(l)
-	return l, nil
-}
-
-func (b *broken) Watch(ctx context.Context, service string, emit func([]driver.Instance)) error {
-	return b.watch(ctx, service, emit)
-}
-
-func (b *broken) Close() error { return b.close() }
-
-type brokenLease struct {
-	driver.Lease
-	in     driver.Instance
-	lost   <-chan struct{}
-	update func(context.Context, driver.Instance) error
-	revoke func(context.Context) error
-}
-
-func (l *brokenLease) Lost() <-chan struct{} { return l.lost }
-
-func (l *brokenLease) Update(ctx context.Context, in driver.Instance) error { return l.update(ctx, in) }
-
-func (l *brokenLease) Revoke(ctx context.Context) error { return l.revoke(ctx) }
-
-// emitting replaces what Watch emits: each list becomes the lists that change returns.
-func emitting(change func(service string, list []driver.Instance) [][]driver.Instance) func(*broken) {
-	return func(b *broken) {
-		b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
-			return b.Driver.Watch(ctx, service, func(list []driver.Instance) {
-				for _, l := range change(service, list) {
-					emit(l)
-				}
-			})
-		}
-	}
-}
-
-// announcing changes instances on their way into the engine.
-func announcing(change func(driver.Instance) driver.Instance) func(*broken) {
-	return func(b *broken) {
-		b.announce = func(ctx context.Context, in driver.Instance, ttl time.Duration) (driver.Lease, error) {
-			return b.Driver.Announce(ctx, change(in), ttl)
-		}
-	}
-}
 
 func one(list []driver.Instance) [][]driver.Instance { return [][]driver.Instance{list} }
 
@@ -198,6 +119,77 @@ var mutants = []mutant{
 		}
 	}},
 	{"emits from its cache when the engine is down", "OutageReportedNeverEmitted", emitsFromCache},
+	{"waits for the word of a frozen engine", "FrozenEngineReported", func(b *broken) {
+		b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
+			err := b.Driver.Watch(ctx, service, emit)
+			if errors.Is(err, mem.ErrSilent) {
+				<-ctx.Done()
+			}
+			return err
+		}
+	}},
+	{"takes the silence of a frozen engine for an empty list", "FrozenEngineReported", func(b *broken) {
+		b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
+			err := b.Driver.Watch(ctx, service, emit)
+			if errors.Is(err, mem.ErrSilent) {
+				emit(nil)
+			}
+			return err
+		}
+	}},
+	{"takes a slow engine for a dead one", "SlowEngineServes", func(b *broken) {
+		b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			answered := time.AfterFunc(50*time.Millisecond, cancel)
+			return b.Driver.Watch(ctx, service, func(list []driver.Instance) {
+				answered.Stop()
+				emit(list)
+			})
+		}
+	}},
+	{"keeps its broken connection", "WatchResumesAfterKill", func(b *broken) {
+		var broken error
+		b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
+			if broken == nil {
+				broken = b.Driver.Watch(ctx, service, emit)
+			}
+			return broken
+		}
+	}},
+	{"does not wake up after a freeze", "WatchResumesAfterFreeze", func(b *broken) {
+		frozen := false
+		b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
+			err := mem.ErrSilent
+			if !frozen {
+				frozen = errors.Is(b.Driver.Watch(ctx, service, emit), err)
+			}
+			return err
+		}
+	}},
+	{"takes being replaced for a loss", "TwoRegistrarsOneID", func(b *broken) {
+		b.lease = func(l *brokenLease) { l.lost = lossOrReplacement(b, l) }
+	}},
+	{"lets everyone in at once when the engine is back", "HundredClientsReconnect", func(b *broken) {
+		b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
+			for ctx.Err() == nil {
+				if err := b.Driver.Watch(ctx, service, emit); !errors.Is(err, mem.ErrDown) {
+					return err
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			return ctx.Err()
+		}
+		b.announce = func(ctx context.Context, in driver.Instance, ttl time.Duration) (driver.Lease, error) {
+			for {
+				lease, err := b.Driver.Announce(ctx, in, ttl)
+				if !errors.Is(err, mem.ErrDown) {
+					return lease, err
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+	}},
 	{"ignores the context of Announce", "ContextEndsCalls", func(b *broken) {
 		b.announce = func(ctx context.Context, in driver.Instance, ttl time.Duration) (driver.Lease, error) {
 			return b.Driver.Announce(context.WithoutCancel(ctx), in, ttl)

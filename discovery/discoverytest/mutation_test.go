@@ -80,3 +80,17 @@ func emitsFromCache(b *broken) {
 		})
 	}
 }
+
+// lossOrReplacement is closed when the lease is lost, and also when somebody else announces its ID.
+func lossOrReplacement(b *broken, l *brokenLease) <-chan struct{} {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer cancel()
+		_ = b.Driver.Watch(ctx, l.in.Service, func(list []driver.Instance) {
+			if i := slices.IndexFunc(list, func(in driver.Instance) bool { return in.ID == l.in.ID }); i >= 0 && !list[i].Equal(l.in) {
+				cancel()
+			}
+		})
+	}()
+	return ctx.Done()
+}

@@ -52,6 +52,20 @@ func watchResumesAfterOutage(l *lab) {
 	})
 }
 
+// watchResumesAfterKill: that the engine's process dies and comes back is an outage like any other.
+func watchResumesAfterKill(l *lab) {
+	l.resumes(func() { l.h.Kill(l.T) })
+}
+
+// watchResumesAfterFreeze: an engine that is silent for longer than all leases last, with every connection up, is an outage.
+func watchResumesAfterFreeze(l *lab) {
+	l.resumes(func() {
+		l.h.Freeze(l.T, true)
+		l.pass(2*l.h.TTL + l.h.Detect)
+		l.h.Freeze(l.T, false)
+	})
+}
+
 // watchResumesAfterHistoryLoss: what is missed while the engine forgets its history is not missed for good.
 func watchResumesAfterHistoryLoss(l *lab) {
 	l.resumes(func() {
@@ -134,7 +148,7 @@ func outageKeepsLastGood(l *lab) {
 func emptyListHeld(l *lab) {
 	hold := 5*time.Second + l.h.Visible
 	in := instance("payments", 1)
-	p := l.subscribe(l.registry(discovery.WithEmptyHold(hold)))
+	p := l.subscribe(l.registry(discovery.WithHold(hold)))
 	l.put(in)
 	p.await(l.patience(), "the instance is listed", l.lists(in))
 	l.remove(in)
@@ -148,7 +162,8 @@ func emptyListHeld(l *lab) {
 
 // updateStormDebounced: of many changes only some are told, and the last one is among them.
 func updateStormDebounced(l *lab) {
-	const changes, debounce = 500, 100 * time.Millisecond
+	const debounce = 100 * time.Millisecond
+	changes := l.many(500)
 	p, in := l.subscribe(l.registry(discovery.WithDebounce(debounce, debounce))), instance("payments", 1)
 	l.put(in)
 	p.await(l.patience(), "the instance is listed", l.lists(in))

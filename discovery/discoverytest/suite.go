@@ -5,6 +5,7 @@ type testCase struct {
 	name  string
 	run   func(*lab)
 	needs []need
+	alone bool // others would disturb it
 }
 
 // need returns why an engine makes a test pointless, or "".
@@ -32,6 +33,12 @@ func announcing(h Harness) string {
 
 func outages(h Harness) string { return lacking(h.SetDown == nil, "the engine cannot be down") }
 
+func process(h Harness) string { return lacking(h.Kill == nil, "the engine has no process to kill") }
+
+func frost(h Harness) string { return lacking(h.Freeze == nil, "the engine cannot be frozen") }
+
+func latency(h Harness) string { return lacking(h.Delay == nil, "the engine cannot be slow") }
+
 func leases(h Harness) string {
 	return lacking(h.LoseLeases == nil, "the engine has no leases to lose")
 }
@@ -55,15 +62,21 @@ var cases = []testCase{
 	{name: "LeaseLossReported", run: leaseLossReported, needs: []need{announcing, leases}},
 	{name: "HistoryLossReported", run: historyLossReported, needs: []need{history}},
 	{name: "OutageReportedNeverEmitted", run: outageReportedNeverEmitted, needs: []need{outages}},
+	{name: "FrozenEngineReported", run: frozenEngineReported, needs: []need{frost}},
+	{name: "SlowEngineServes", run: slowEngineServes, needs: []need{latency}},
 	{name: "ContextEndsCalls", run: contextEndsCalls},
 	{name: "CloseEndsEverything", run: closeEndsEverything},
-	{name: "CloseLeaksNothing", run: closeLeaksNothing},
+	{name: "CloseLeaksNothing", run: closeLeaksNothing, alone: true},
 	{name: "ThousandInstances", run: thousandInstances},
 
 	{name: "LeaseLossReRegisters", run: leaseLossReRegisters, needs: []need{announcing, leases}},
 	{name: "DeletedEntryReRegisters", run: deletedEntryReRegisters, needs: []need{announcing, deletion}},
 	{name: "WatchResumesAfterOutage", run: watchResumesAfterOutage, needs: []need{outages}},
 	{name: "WatchResumesAfterHistoryLoss", run: watchResumesAfterHistoryLoss, needs: []need{history}},
+	{name: "WatchResumesAfterKill", run: watchResumesAfterKill, needs: []need{process}},
+	{name: "WatchResumesAfterFreeze", run: watchResumesAfterFreeze, needs: []need{frost}},
+	{name: "TwoRegistrarsOneID", run: twoRegistrarsOneID, needs: []need{announcing}},
+	{name: "HundredClientsReconnect", run: hundredClientsReconnect, needs: []need{outages}},
 	{name: "EngineDownAtStart", run: engineDownAtStart, needs: []need{outages}},
 	{name: "OutageKeepsLastGood", run: outageKeepsLastGood, needs: []need{outages}},
 	{name: "EmptyListHeld", run: emptyListHeld},

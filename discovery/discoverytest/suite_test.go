@@ -65,7 +65,13 @@ func harness(m mutant) discoverytest.Harness {
 			drivers = append(drivers, d)
 			return d
 		},
-		SetDown:    func(_ *testing.T, down bool) { engine.SetDown(down) },
+		SetDown: func(_ *testing.T, down bool) { engine.SetDown(down) },
+		Kill: func(*testing.T) {
+			engine.SetDown(true)
+			engine.SetDown(false)
+		},
+		Freeze:     func(_ *testing.T, frozen bool) { engine.SetFrozen(frozen) },
+		Delay:      func(_ *testing.T, delay time.Duration) { engine.SetDelay(delay) },
 		LoseLeases: func(*testing.T) { engine.LoseLeases() },
 		DeleteEntry: func(_ *testing.T, service, id string) {
 			for _, d := range drivers {
@@ -76,7 +82,7 @@ func harness(m mutant) discoverytest.Harness {
 		LoseHistory: func(*testing.T) { engine.LoseHistory() },
 		TTL:         2 * time.Second,
 		Visible:     time.Millisecond,
-		Detect:      time.Millisecond,
+		Detect:      time.Second + time.Millisecond,
 	}
 }
 

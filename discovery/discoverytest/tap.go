@@ -52,6 +52,13 @@ func (p *tap) count() int {
 	return len(p.states)
 }
 
+// last returns the state that was heard last.
+func (p *tap) last() discovery.State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.states[len(p.states)-1]
+}
+
 // since returns the states that were heard after the first n.
 func (p *tap) since(n int) []discovery.State {
 	p.mu.Lock()

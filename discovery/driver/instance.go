@@ -8,26 +8,26 @@ import (
 	"unicode"
 )
 
-// Instance is one running server of a service.
+// Instance is one running server of a service. Its JSON form is what drivers write into engines that hold text; see [Parse].
 type Instance struct {
 	// ID tells the instance from all others of its service. It has no slash, no space and no control character.
-	ID string
+	ID string `json:"id"`
 	// Service is what the instance serves. See [CheckService].
-	Service string
+	Service string `json:"service"`
 	// Addresses are the places that the one server is reached at, host:port each. Several mean one server with several
 	// addresses, such as IPv4 and IPv6, and not several servers.
-	Addresses []string
+	Addresses []string `json:"addresses"`
 	// Zone is where the instance runs, in the operator's words, or "".
-	Zone string
+	Zone string `json:"zone,omitempty"`
 	// Weight is its share of the load in proportion to others. 0 means 1.
-	Weight uint32
+	Weight uint32 `json:"weight,omitempty"`
 	// Draining tells that the instance is about to leave and wants no new calls.
-	Draining bool
+	Draining bool `json:"draining,omitempty"`
 	// Version is the version of the program, or "".
-	Version string
+	Version string `json:"version,omitempty"`
 	// Metadata is anything else. It is shown and handed on, never interpreted, and says nothing about who the instance
 	// is: identities come from local configuration alone.
-	Metadata map[string]string
+	Metadata map[string]string `json:"metadata,omitempty"`
 }
 
 // Equal tells whether two instances are the same in every field.

@@ -149,7 +149,7 @@ func TestEmptyListIsHeldThenCallsSayWhatIsMissing(t *testing.T) {
 		engine, net := mem.New(), newFabric()
 		net.serve(t, "10.0.0.1:1")
 		leases := announce(t, engine.Driver(), payments("10.0.0.1:1"))
-		cc := net.channel(t, newRegistry(t, engine.Driver(), discovery.WithEmptyHold(time.Minute)))
+		cc := net.channel(t, newRegistry(t, engine.Driver(), discovery.WithHold(time.Minute)))
 		answers(t, cc, 1)
 		if err := leases[0].Revoke(t.Context()); err != nil {
 			t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 type client struct {
 	engine *Engine
 	closed bool
+	done   chan struct{} // closed with the client
 }
 
 var _ driver.Driver = (*client)(nil)
@@ -32,6 +33,9 @@ func (c *client) ready(ctx context.Context) error {
 }
 
 func (c *client) Announce(ctx context.Context, in driver.Instance, ttl time.Duration) (driver.Lease, error) {
+	if err := c.answer(ctx); err != nil {
+		return nil, err
+	}
 	c.engine.mu.Lock()
 	defer c.engine.mu.Unlock()
 	if err := c.ready(ctx); err != nil {
@@ -54,6 +58,11 @@ func (c *client) Watch(ctx context.Context, service string, emit func([]driver.I
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-w.wake:
+		}
+		if c.failure(w) == nil {
+			if err := c.answerSoon(ctx); err != nil {
+				return err
+			}
 		}
 		list, err := c.list(w)
 		if err != nil {
@@ -79,6 +88,15 @@ func (c *client) unfollow(w *watcher) {
 	c.engine.mu.Lock()
 	defer c.engine.mu.Unlock()
 	delete(c.engine.watchers, w)
+	if w.doubt != nil {
+		w.doubt.Stop()
+	}
+}
+
+func (c *client) failure(w *watcher) error {
+	c.engine.mu.Lock()
+	defer c.engine.mu.Unlock()
+	return w.err
 }
 
 func (c *client) list(w *watcher) ([]driver.Instance, error) {
@@ -102,6 +120,7 @@ func (c *client) Close() error {
 		return nil
 	}
 	c.closed = true
+	close(c.done)
 	c.engine.failWatchers(ErrClosed, func(w *watcher) bool { return w.client == c })
 	for l := range c.engine.leases {
 		if l.client == c {
@@ -118,6 +137,7 @@ type watcher struct {
 	service string
 	wake    chan struct{}
 	err     error
+	doubt   *time.Timer // until the silence of the engine is an error; nil while it answers
 }
 
 func (w *watcher) notify() {
@@ -144,6 +164,9 @@ func (l *lease) lose() { l.once.Do(func() { close(l.lost) }) }
 func (l *lease) Lost() <-chan struct{} { return l.lost }
 
 func (l *lease) Update(ctx context.Context, in driver.Instance) error {
+	if err := l.client.answer(ctx); err != nil {
+		return err
+	}
 	e := l.client.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -158,19 +181,30 @@ func (l *lease) Update(ctx context.Context, in driver.Instance) error {
 }
 
 func (l *lease) Revoke(ctx context.Context) error {
+	l.letGo()
+	if err := l.client.answer(ctx); err != nil {
+		return err
+	}
 	e := l.client.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if _, live := e.leases[l]; !live {
 		return nil
 	}
-	if !l.revoked {
-		l.revoked = true
-		e.runOut(l)
-	}
 	if err := l.client.ready(ctx); err != nil {
 		return err
 	}
 	e.expire(l)
 	return nil
+}
+
+// letGo ends the renewal of a lease.
+func (l *lease) letGo() {
+	e := l.client.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if _, live := e.leases[l]; live && !l.revoked {
+		l.revoked = true
+		e.runOut(l)
+	}
 }

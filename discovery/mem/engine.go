@@ -18,6 +18,8 @@ import (
 const (
 	// ErrDown means that the engine cannot be reached.
 	ErrDown driver.Error = "the engine is down"
+	// ErrSilent means that the engine did not answer for a second.
+	ErrSilent driver.Error = "the engine is silent"
 	// ErrHistoryLost means that a watch cannot go on where it was and has to list anew.
 	ErrHistoryLost driver.Error = "the history of changes is lost"
 	// ErrClosed means that the driver was closed.
@@ -30,6 +32,8 @@ const (
 type Engine struct {
 	mu       sync.Mutex
 	down     bool
+	thawed   chan struct{} // closed at the end of a freeze; nil without one
+	delay    time.Duration
 	services map[string]map[string]entry
 	watchers map[*watcher]struct{}
 	leases   map[*lease]struct{}
@@ -51,7 +55,7 @@ func New() *Engine {
 }
 
 // Driver returns a new client of the engine.
-func (e *Engine) Driver() driver.Driver { return &client{engine: e} }
+func (e *Engine) Driver() driver.Driver { return &client{engine: e, done: make(chan struct{})} }
 
 // SetDown makes the engine unreachable, or reachable again. While it is down, watches fail and leases cannot be renewed:
 // those whose ttl passes are lost, and their entries are gone when the engine is back.
@@ -62,17 +66,22 @@ func (e *Engine) SetDown(down bool) {
 		return
 	}
 	e.down = down
+	e.renewable(!down)
+	if down {
+		e.failWatchers(ErrDown, func(*watcher) bool { return true })
+	}
+}
+
+// renewable lets leases live on, or run out. The caller holds the lock.
+func (e *Engine) renewable(live bool) {
 	for l := range e.leases {
 		switch {
 		case l.client.closed || l.revoked: // runs out already
-		case down:
-			e.runOut(l)
-		default:
+		case live:
 			l.expiry.Stop()
+		default:
+			e.runOut(l)
 		}
-	}
-	if down {
-		e.failWatchers(ErrDown, func(*watcher) bool { return true })
 	}
 }
 

@@ -176,3 +176,62 @@ func TestErrors(t *testing.T) {
 		t.Errorf("Announce after Close: %v; want ErrClosed", err)
 	}
 }
+
+func TestFrozenEngineEndsWatchesAfterASecondAndLeasesWithTheirTTL(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := mem.New()
+		d := e.Driver()
+		short, long := announce(t, d, "a"), e.Driver()
+		ended := make(chan time.Duration, 2)
+		began := time.Now()
+		watch := func() {
+			err := d.Watch(t.Context(), "payments", func([]driver.Instance) {})
+			if !errors.Is(err, mem.ErrSilent) {
+				t.Errorf("Watch: %v; want ErrSilent", err)
+			}
+			ended <- time.Since(began)
+		}
+		go watch()
+		synctest.Wait()
+		e.SetFrozen(true)
+		go watch()
+		for range 2 {
+			if took := <-ended; took != time.Second {
+				t.Errorf("a watch ended after %v; want 1s", took)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := long.Announce(ctx, driver.Instance{ID: "b", Service: "payments", Addresses: []string{"b:1"}}, ttl); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Announce: %v; want it to wait for its context", err)
+		}
+		time.Sleep(ttl)
+		synctest.Wait()
+		if !lost(short) {
+			t.Error("a lease that cannot be renewed is not lost")
+		}
+		e.SetFrozen(false)
+		if ids := listed(t, e); len(ids) != 0 {
+			t.Errorf("listed are %v; want the lease to have run out", ids)
+		}
+	})
+}
+
+func TestSlowEngineAnswersLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := mem.New()
+		d := e.Driver()
+		e.SetDelay(300 * time.Millisecond)
+		began := time.Now()
+		l := announce(t, d, "a")
+		if got := listed(t, e); !slices.Equal(got, []string{"a"}) {
+			t.Errorf("listed are %v", got)
+		}
+		if err := l.Revoke(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took != 900*time.Millisecond {
+			t.Errorf("three answers took %v; want 900ms", took)
+		}
+	})
+}

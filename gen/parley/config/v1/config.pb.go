@@ -658,7 +658,7 @@ func (x *Certificate) GetKey() string {
 // Discovery says where services are found and announced.
 type Discovery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// URL of the driver: "static:", "dns:" or that of an engine whose driver is linked.
+	// URL of the driver: "static:", "dns:<pattern>", "file:/run/parley" or that of an engine whose driver is linked.
 	Driver *string `protobuf:"bytes,1,opt,name=driver,proto3,oneof" json:"driver,omitempty"`
 	// Addresses by service name, for the static driver.
 	Services      map[string]*Addresses `protobuf:"bytes,2,rep,name=services,proto3" json:"services,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`

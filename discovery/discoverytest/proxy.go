@@ -1,0 +1,173 @@
+package discoverytest
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Proxy stands between drivers and an engine that listens on a socket, and does to the connection what happens to real
+// ones. It is for [RunLive]. Its methods may be called from any goroutine.
+type Proxy struct {
+	target   string
+	listener net.Listener
+
+	ctx     context.Context // ends with the test
+	running sync.WaitGroup
+
+	mu     sync.Mutex
+	conns  map[net.Conn]struct{}
+	down   bool
+	thawed chan struct{} // closed at the end of a freeze; nil without one
+	delay  time.Duration
+}
+
+// NewProxy makes a proxy before the engine that listens at target, host:port. It ends with the test.
+func NewProxy(t testing.TB, target string) *Proxy {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Proxy{target: target, listener: listener, conns: make(map[net.Conn]struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	p.ctx = ctx
+	p.running.Go(p.accept)
+	t.Cleanup(func() {
+		cancel()
+		_ = listener.Close()
+		p.SetDown(true)
+		p.running.Wait()
+	})
+	return p
+}
+
+// Addr is where drivers find the engine.
+func (p *Proxy) Addr() string { return p.listener.Addr().String() }
+
+// SetDown cuts every connection and ends each new one at once, or ends that.
+func (p *Proxy) SetDown(down bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.down = down
+	if down {
+		for c := range p.conns {
+			_ = c.Close()
+		}
+	}
+}
+
+// SetFrozen keeps connections and lets nothing through, or ends that.
+func (p *Proxy) SetFrozen(frozen bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case frozen && p.thawed == nil:
+		p.thawed = make(chan struct{})
+	case !frozen && p.thawed != nil:
+		close(p.thawed)
+		p.thawed = nil
+	}
+}
+
+// SetDelay makes everything that the engine says come that much later.
+func (p *Proxy) SetDelay(delay time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = delay
+}
+
+func (p *Proxy) accept() {
+	for {
+		c, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		p.running.Go(func() { p.serve(c) })
+	}
+}
+
+func (p *Proxy) serve(client net.Conn) {
+	defer p.forget(client)
+	if !p.keep(client) {
+		return
+	}
+	var dialer net.Dialer
+	engine, err := dialer.DialContext(p.ctx, "tcp", p.target)
+	if err != nil {
+		return
+	}
+	defer p.forget(engine)
+	if !p.keep(engine) {
+		return
+	}
+	var answering sync.WaitGroup
+	answering.Go(func() {
+		p.forward(client, engine, true)
+		_ = client.Close()
+	})
+	p.forward(engine, client, false)
+	_ = engine.Close()
+	answering.Wait()
+}
+
+// keep notes a connection, and tells whether it may live.
+func (p *Proxy) keep(c net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conns[c] = struct{}{}
+	return !p.down
+}
+
+func (p *Proxy) forget(c net.Conn) {
+	_ = c.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, c)
+}
+
+func (p *Proxy) forward(to io.Writer, from io.Reader, answers bool) {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 {
+			if !p.pass(answers) {
+				return
+			}
+			if _, err := to.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// pass waits until what was read may go on, and tells whether it may.
+func (p *Proxy) pass(answer bool) bool {
+	p.mu.Lock()
+	thawed, delay := p.thawed, p.delay
+	p.mu.Unlock()
+	if thawed != nil {
+		select {
+		case <-thawed:
+		case <-p.ctx.Done():
+			return false
+		}
+	}
+	if !answer || delay == 0 {
+		return true
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-p.ctx.Done():
+		return false
+	}
+}

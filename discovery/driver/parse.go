@@ -1,0 +1,38 @@
+package driver
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// maxText bounds the JSON form of one instance.
+const maxText = 64 << 10
+
+// Text returns the JSON form of an instance that [Parse] reads. It fails when the form has more than 64 KiB, which an
+// engine would refuse or others could not read.
+func (in Instance) Text() ([]byte, error) {
+	text, err := json.Marshal(in)
+	if err == nil && len(text) > maxText {
+		err = fmt.Errorf("instance %q of %q: its JSON form has %d bytes; want at most %d: shorten its metadata", in.ID, in.Service, len(text), maxText)
+	}
+	return text, err
+}
+
+// Parse reads the JSON form of an instance. It knows the fields of [Instance] and overlooks others, so that newer programs
+// can say more. It fails for what [Instance.Check] refuses, and for what follows the first value.
+func Parse(text []byte) (Instance, error) {
+	if len(text) > maxText {
+		return Instance{}, fmt.Errorf("an instance of %d bytes; want at most %d", len(text), maxText)
+	}
+	var in Instance
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	if err := decoder.Decode(&in); err != nil {
+		return Instance{}, fmt.Errorf("no instance in JSON: %w", err)
+	}
+	if decoder.More() {
+		return Instance{}, errors.New("no instance in JSON: something follows it")
+	}
+	return in, in.Check()
+}

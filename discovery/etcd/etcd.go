@@ -1,0 +1,211 @@
+// Package etcd finds and announces instances in etcd.
+//
+//	driver, err := etcd.Open("etcd://10.0.0.1:2379,10.0.0.2:2379/parley?ca=/etc/etcd/ca.pem")
+//
+// An instance is the key <prefix>/<service>/<ID> under a lease of its own; the value is the instance in JSON.
+//
+// etcd shares a machine with nothing that this program does: it is asked with deadlines, a watch that is silent is tested,
+// and after the loss of a connection or of etcd's history the list is read anew.
+package etcd
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/connectivity"
+
+	"github.com/parley-rpc/parley/discovery/driver"
+)
+
+// The errors of a Driver. Match them with errors.Is.
+const (
+	// ErrClosed means that the driver was closed.
+	ErrClosed driver.Error = "the driver is closed"
+	// ErrLeaseEnded means that a lease was lost or revoked.
+	ErrLeaseEnded driver.Error = "the lease has ended"
+	// ErrWatchEnded means that etcd ended a watch without an error.
+	ErrWatchEnded driver.Error = "etcd ended the watch"
+	// ErrWatchBehind means that a watch does not show what etcd holds.
+	ErrWatchBehind driver.Error = "the watch is behind"
+)
+
+// Config says where etcd is and who the program is there.
+type Config struct {
+	// Endpoints are host:port of the members. Required.
+	Endpoints []string
+	// Prefix is what the keys begin with, without slashes at its ends. The default is "parley".
+	Prefix string
+	// TLS is for the connection; nil means plaintext. The name in a member's certificate is that of its endpoint, whatever
+	// ServerName says.
+	TLS *tls.Config
+	// Username and Password are those of a user of etcd, or "".
+	Username, Password string
+}
+
+// Driver is a client of etcd. Its methods may be called from any goroutine.
+type Driver struct {
+	config Config
+
+	life    context.Context // ends with Close
+	end     context.CancelFunc
+	dialing chan struct{} // holds a token while nobody makes the client
+
+	mu      sync.Mutex // guards the rest, and running against Wait
+	client  *clientv3.Client
+	closed  bool
+	running sync.WaitGroup
+}
+
+var _ driver.Driver = (*Driver)(nil)
+
+// New returns a driver. It connects when it is first used.
+func New(config Config) (*Driver, error) {
+	config.Prefix = strings.Trim(config.Prefix, "/")
+	if config.Prefix == "" {
+		config.Prefix = defaultPrefix
+	}
+	if len(config.Endpoints) == 0 {
+		return nil, errors.New("etcd: there is no endpoint; give host:port of its members")
+	}
+	if config.Password != "" && config.Username == "" {
+		return nil, errors.New("etcd: there is a password without a user name")
+	}
+	d := &Driver{config: config, dialing: make(chan struct{}, 1)}
+	d.dialing <- struct{}{}
+	d.life, d.end = context.WithCancel(context.Background())
+	return d, nil
+}
+
+// String names the members of etcd.
+func (d *Driver) String() string { return "etcd at " + strings.Join(d.config.Endpoints, ",") }
+
+// Close ends every Watch and every lease, and the connection.
+func (d *Driver) Close() error {
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return nil
+	}
+	d.closed = true
+	client := d.client
+	d.mu.Unlock()
+	d.end()
+	d.running.Wait()
+	if client == nil {
+		return nil
+	}
+	return unlessCanceled(client.Close())
+}
+
+// unlessCanceled returns err, or nil where it only says that a context has ended.
+func unlessCanceled(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// start runs f unless the driver is closed, and tells whether it does.
+func (d *Driver) start(f func()) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return false
+	}
+	d.running.Go(f)
+	return true
+}
+
+// call returns a context for requests, which ends with ctx and with the driver.
+func (d *Driver) call(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(d.life, func() { cancel(ErrClosed) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// reach returns the client, once its connection is up or has failed again. A connection that is waiting to be made again
+// is made at once: who asks has waited already, at random.
+func (d *Driver) reach(ctx context.Context) (*clientv3.Client, error) {
+	client, err := d.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectWait)
+	defer cancel()
+	conn := client.ActiveConnection()
+	conn.Connect()
+	state := conn.GetState()
+	if state == connectivity.TransientFailure {
+		conn.ResetConnectBackoff()
+		conn.WaitForStateChange(ctx, state)
+	}
+	for state = conn.GetState(); state == connectivity.Connecting || state == connectivity.Idle; state = conn.GetState() {
+		if !conn.WaitForStateChange(ctx, state) {
+			break
+		}
+	}
+	return client, nil
+}
+
+// dial makes the client, which with a user name asks etcd for a token.
+func (d *Driver) dial(ctx context.Context) (*clientv3.Client, error) {
+	select {
+	case <-d.dialing:
+		defer func() { d.dialing <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	d.mu.Lock()
+	client, closed := d.client, d.closed
+	d.mu.Unlock()
+	switch {
+	case closed:
+		return nil, ErrClosed
+	case client != nil:
+		return client, nil
+	}
+	base, cancel := context.WithCancel(d.life)
+	stop := context.AfterFunc(ctx, cancel)
+	client, err := clientv3.New(d.clientConfig(base)) //nolint:contextcheck // the client outlives the call that makes it
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !stop() || d.closed {
+		cancel()
+		return nil, errors.Join(context.Cause(ctx), unlessCanceled(client.Close()))
+	}
+	d.client = client
+	return client, nil
+}
+
+func (d *Driver) clientConfig(base context.Context) clientv3.Config {
+	retry := backoff.DefaultConfig
+	retry.BaseDelay, retry.MaxDelay = 200*time.Millisecond, reconnectMost
+	return clientv3.Config{
+		Endpoints:            d.config.Endpoints,
+		TLS:                  d.config.TLS,
+		Username:             d.config.Username,
+		Password:             d.config.Password,
+		DialTimeout:          requestTimeout,
+		DialKeepAliveTime:    keepAliveTime,
+		DialKeepAliveTimeout: keepAliveTimeout,
+		MaxUnaryRetries:      1, // a failure is to be told; the Registry tries again
+		Context:              base,
+		Logger:               zap.NewNop(),
+		DialOptions:          []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{Backoff: retry, MinConnectTimeout: requestTimeout})},
+	}
+}

@@ -1,0 +1,127 @@
+package file
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/parley-rpc/parley/internal/privatefile"
+)
+
+// names lists what the folder of a service holds. A service without a folder has nothing.
+func names(root *os.Root, service string) ([]fs.DirEntry, error) {
+	f, err := root.Open(service)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return f.ReadDir(-1)
+}
+
+// reader reads the entries of one service, and those alone that have changed.
+type reader struct {
+	service string
+	known   map[string]known
+}
+
+// known is what was read of a file, which is nil when it is no good, and what the file was like.
+type known struct {
+	info  fs.FileInfo
+	entry *entry
+}
+
+// entries returns the live entries whose file names match, by ID. One that cannot be read is left out.
+func (r *reader) entries(root *os.Root, match func(name string) bool) (map[string]*entry, error) {
+	files, err := names(root, r.service)
+	if err != nil {
+		return nil, err
+	}
+	now, read := time.Now(), make(map[string]known, len(files))
+	live := make(map[string]*entry, len(files))
+	for _, file := range files {
+		if !file.Type().IsRegular() || !isEntry(file.Name()) || !match(file.Name()) {
+			continue
+		}
+		e := r.entry(root, file, read)
+		if e == nil || !e.live(now) {
+			continue
+		}
+		if other, ok := live[e.instance.ID]; !ok || e.beats(other) {
+			live[e.instance.ID] = e
+		}
+	}
+	r.known = read
+	return live, nil
+}
+
+// entry returns what stands in a file, or nil, and keeps it in read.
+func (r *reader) entry(root *os.Root, file fs.DirEntry, read map[string]known) *entry {
+	info, err := file.Info()
+	if err != nil {
+		return nil // deleted since it was listed
+	}
+	before, ok := r.known[file.Name()]
+	if !ok || !unchanged(before.info, info) {
+		e, err := readEntry(root, path.Join(r.service, file.Name()))
+		if err != nil || e.instance.Service != r.service {
+			e = nil
+		}
+		before = known{info, e}
+	}
+	read[file.Name()] = before
+	return before.entry
+}
+
+func unchanged(a, b fs.FileInfo) bool {
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size() && a.Mode() == b.Mode()
+}
+
+// supersede removes the other entries of the ID of e, and what has been lying about for long.
+func supersede(root *os.Root, e *entry) error {
+	service, id := e.instance.Service, e.instance.ID
+	files, err := names(root, service)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, file := range files {
+		name := path.Join(service, file.Name())
+		if name != e.path() && (rivals(root, name, id) || litter(root, name, file)) {
+			if err := root.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// rivals tells whether a file is an entry of the ID.
+func rivals(root *os.Root, name, id string) bool {
+	if !isEntry(name) || !strings.HasPrefix(path.Base(name), namePrefix(id)) {
+		return false
+	}
+	e, err := readEntry(root, name)
+	return err == nil && e.instance.ID == id
+}
+
+// litter tells whether a file was left behind by a process that died long ago.
+func litter(root *os.Root, name string, file fs.DirEntry) bool {
+	info, err := file.Info()
+	if err != nil || time.Since(info.ModTime()) < litterAge {
+		return false
+	}
+	if strings.HasSuffix(name, privatefile.TemporarySuffix) {
+		return true
+	}
+	if !isEntry(name) {
+		return false // not ours
+	}
+	e, err := readEntry(root, name)
+	return err == nil && time.Since(e.Expires) > litterAge
+}

@@ -1,0 +1,50 @@
+package file
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Option configures a [Driver]. Every option prints itself as it was written.
+type Option interface {
+	fmt.Stringer
+	apply(*Driver) error
+}
+
+type option struct {
+	text string
+	set  func(*Driver) error
+}
+
+func (o option) String() string { return "file." + o.text }
+
+func (o option) apply(d *Driver) error {
+	if err := o.set(d); err != nil {
+		return fmt.Errorf("%s: %w", o, err)
+	}
+	return nil
+}
+
+// WithInterval sets how often the folder is looked at for changes. The default is 250ms; it must be positive.
+func WithInterval(interval time.Duration) Option {
+	return option{fmt.Sprintf("WithInterval(%v)", interval), func(d *Driver) error {
+		if interval <= 0 {
+			return errors.New("want more than 0s")
+		}
+		d.interval = interval
+		return nil
+	}}
+}
+
+// WithRandom sets the source of jitter, which returns numbers in [0, 1) and may be called from any goroutine. The
+// default is that of math/rand/v2.
+func WithRandom(random func() float64) Option {
+	return option{"WithRandom(...)", func(d *Driver) error {
+		if random == nil {
+			return errors.New("want a function")
+		}
+		d.random = random
+		return nil
+	}}
+}

@@ -1,0 +1,212 @@
+// Package kubernetes finds instances by the EndpointSlices of Kubernetes.
+//
+//	driver, err := kubernetes.Open("kubernetes:///shop?port=grpc")
+//
+// A service is a Service of the same name in the namespace of the configuration, or <name>.<namespace>. An instance is an
+// endpoint of it: a pod, as a rule, with its zone. The pod's readiness is its registration, so that the driver registers
+// nothing: what is not ready is not listed, and what terminates and still serves is listed as draining.
+//
+// The program's service account needs the verbs list and watch for endpointslices in the API group discovery.k8s.io.
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	client "k8s.io/client-go/kubernetes/typed/discovery/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/parley-rpc/parley/discovery/driver"
+	"github.com/parley-rpc/parley/discovery/internal/engine"
+)
+
+// The errors of a Driver. Match them with errors.Is.
+const (
+	// ErrClosed means that the driver was closed.
+	ErrClosed driver.Error = "the driver is closed"
+	// ErrWatchEnded means that the API server ended a watch early.
+	ErrWatchEnded driver.Error = "the API server ended the watch"
+)
+
+// namespaceFile is where Kubernetes tells a pod its namespace.
+const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+// Config says where the API server is and what is looked for.
+type Config struct {
+	// Client makes the requests. Required.
+	Client client.EndpointSlicesGetter
+	// Place is how errors and pages call the cluster. The default is "the cluster".
+	Place string
+	// Namespace is that of services without one in their names. Required.
+	Namespace string
+	// Port is the name of the port of a Service that has several. The default is "grpc".
+	Port string
+	// Zone is where this program runs. With it, hints are followed as kube-proxy does: where every endpoint has hints, and
+	// one of them is for the zone, only those for the zone are listed.
+	Zone string
+	// Check is how often a quiet watch asks whether the API server is alive. The default is 30s.
+	Check time.Duration
+}
+
+// Driver follows EndpointSlices. Its methods may be called from any goroutine.
+type Driver struct {
+	config Config
+	http   *http.Client // nil for a client that was given
+
+	life context.Context // ends with Close
+	end  context.CancelFunc
+}
+
+var _ driver.Driver = (*Driver)(nil)
+
+// New returns a driver.
+func New(config Config) (*Driver, error) {
+	if config.Client == nil {
+		return nil, errors.New("kubernetes: there is no client")
+	}
+	if problems := validation.IsDNS1123Label(config.Namespace); len(problems) > 0 {
+		return nil, fmt.Errorf("kubernetes: namespace %q: %s", config.Namespace, strings.Join(problems, "; "))
+	}
+	if config.Place == "" {
+		config.Place = "the cluster"
+	}
+	if config.Port == "" {
+		config.Port = defaultPort
+	}
+	if config.Check <= 0 {
+		config.Check = defaultCheck
+	}
+	d := &Driver{config: config}
+	d.life, d.end = context.WithCancel(context.Background())
+	return d, nil
+}
+
+// Open is [New] for a URL:
+//
+//	kubernetes:///shop?port=grpc                                          the cluster that the program runs in
+//	kubernetes://10.0.0.1:6443/shop?ca=/etc/ca.pem&token_file=/etc/token  another one
+//
+// The path is the namespace, by default that of the pod. What follows the question mark may be
+//
+//	port        name of the port, where a Service has several
+//	zone        where the program runs, to follow hints
+//	check       how often a quiet watch asks whether the API server is alive, such as 30s
+//	ca          file with the certificates of the authorities that the API server's certificate comes from
+//	tls         "system" trusts the authorities of the system
+//	cert, key   files with the certificate and the key that the program shows
+//	token_file  file with the program's token
+//
+// The last four are for another cluster. Files are read again when they change.
+func Open(rawURL string) (driver.Driver, error) {
+	u, err := engine.ParseURL("kubernetes", rawURL, "port", "zone", "check", "token_file")
+	if err != nil {
+		return nil, err
+	}
+	config := Config{Namespace: strings.Trim(u.Path, "/"), Port: u.Get("port"), Zone: u.Get("zone"), Place: "the cluster"}
+	if text := u.Get("check"); text != "" {
+		if config.Check, err = time.ParseDuration(text); err != nil || config.Check < time.Second {
+			return nil, fmt.Errorf("kubernetes: check=%s: want a time of at least 1s", text)
+		}
+	}
+	access, err := restConfig(u)
+	if err != nil {
+		return nil, err
+	}
+	if u.Host != "" {
+		config.Place = u.Host
+	}
+	if config.Namespace == "" {
+		text, err := os.ReadFile(namespaceFile)
+		if err != nil {
+			return nil, fmt.Errorf("kubernetes: the URL has no namespace, and this is no pod: want kubernetes:///<namespace>: %w", err)
+		}
+		config.Namespace = strings.TrimSpace(string(text))
+	}
+	transport, err := rest.HTTPClientFor(access)
+	if err != nil {
+		return nil, fmt.Errorf("kubernetes: %w", err)
+	}
+	if config.Client, err = client.NewForConfigAndClient(access, transport); err != nil {
+		return nil, fmt.Errorf("kubernetes: %w", err)
+	}
+	d, err := New(config)
+	if err != nil {
+		return nil, err
+	}
+	d.http = transport
+	return d, nil
+}
+
+// restConfig says how to reach the API server.
+func restConfig(u engine.URL) (*rest.Config, error) {
+	if u.Host == "" {
+		for _, name := range []string{"ca", "tls", "cert", "key", "token_file"} {
+			if u.Get(name) != "" {
+				return nil, fmt.Errorf("kubernetes: %s is for another cluster; want kubernetes://host:port/namespace", name)
+			}
+		}
+		config, err := rest.InClusterConfig()
+		if err != nil {
+			return nil, fmt.Errorf("kubernetes: this is no pod; want kubernetes://host:port/namespace: %w", err)
+		}
+		config.QPS = -1
+		return config, nil
+	}
+	if _, err := u.TLS(); err != nil { // says what is wrong with the files
+		return nil, err
+	}
+	if u.Get("ca") == "" && u.Get("tls") == "" {
+		return nil, errors.New("kubernetes: want ca, or tls=system: whose certificates does the program trust?")
+	}
+	if _, err := u.Secret("token_file"); err != nil {
+		return nil, err
+	}
+	return &rest.Config{
+		Host:            "https://" + u.Host,
+		BearerTokenFile: u.Get("token_file"),
+		TLSClientConfig: rest.TLSClientConfig{CAFile: u.Get("ca"), CertFile: u.Get("cert"), KeyFile: u.Get("key")},
+		QPS:             -1, // the Registry paces requests
+		Dial:            (&net.Dialer{Timeout: requestTimeout}).DialContext,
+	}, nil
+}
+
+// String names the cluster.
+func (d *Driver) String() string { return "kubernetes at " + d.config.Place }
+
+// Announce returns [driver.ErrNoRegistration]: readiness is registration.
+func (d *Driver) Announce(context.Context, driver.Instance, time.Duration) (driver.Lease, error) {
+	return nil, driver.ErrNoRegistration
+}
+
+// Close ends every Watch.
+func (d *Driver) Close() error {
+	d.end()
+	if d.http != nil {
+		d.http.CloseIdleConnections()
+	}
+	return nil
+}
+
+// place splits the name of a service into those of a Service and its namespace.
+func (d *Driver) place(service string) (name, namespace string, err error) {
+	if err := driver.CheckService(service); err != nil {
+		return "", "", err
+	}
+	name, namespace, ok := strings.Cut(service, ".")
+	if !ok {
+		namespace = d.config.Namespace
+	}
+	for _, label := range []string{name, namespace} {
+		if problems := validation.IsDNS1123Label(label); len(problems) > 0 {
+			return "", "", fmt.Errorf("service %q is no <name> or <name>.<namespace> of Kubernetes: %s", service, problems[0])
+		}
+	}
+	return name, namespace, nil
+}

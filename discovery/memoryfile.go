@@ -1,0 +1,66 @@
+package discovery
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// memoryVersion is the version of the file. One with another version was written by a program that may mean something else.
+const memoryVersion = 1
+
+// memoryFile is what stands in the file of last known good lists.
+type memoryFile struct {
+	Version  int                  `json:"version"`
+	Engine   string               `json:"engine"`
+	Services map[string]memorized `json:"services"`
+}
+
+// memorized is the list of one service, and when the engine said it first.
+type memorized struct {
+	Seen      time.Time  `json:"seen"`
+	Instances []Instance `json:"instances"`
+}
+
+// parseMemory reads the file for an engine.
+func parseMemory(text []byte, engine string) (map[string]memorized, error) {
+	var head struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(text, &head); err != nil {
+		return nil, fmt.Errorf("it is damaged: %w", err)
+	}
+	if head.Version != memoryVersion {
+		return nil, fmt.Errorf("it has version %d, and this program reads version %d", head.Version, memoryVersion)
+	}
+	var file memoryFile
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&file); err != nil {
+		return nil, fmt.Errorf("it is damaged: %w", err)
+	}
+	if file.Engine != engine {
+		return nil, fmt.Errorf("it was written for %q, and this program uses %q", file.Engine, engine)
+	}
+	for service, known := range file.Services {
+		for _, in := range known.Instances {
+			if err := in.Check(); err != nil {
+				return nil, fmt.Errorf("it is damaged: %w", err)
+			}
+			if in.Service != service {
+				return nil, fmt.Errorf("it is damaged: an instance of %q stands under %q", in.Service, service)
+			}
+		}
+	}
+	return file.Services, nil
+}
+
+func formatMemory(engine string, lists map[string]memorized) ([]byte, error) {
+	text, err := json.Marshal(memoryFile{Version: memoryVersion, Engine: engine, Services: lists})
+	if err == nil && len(text) > memoryMost {
+		err = errors.New("there is too much to remember")
+	}
+	return text, err
+}

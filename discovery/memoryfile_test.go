@@ -1,0 +1,21 @@
+package discovery
+
+import "testing"
+
+// Whatever stands in the file, reading it neither panics nor yields what cannot be called.
+func FuzzParseMemory(f *testing.F) {
+	f.Add([]byte(`{"version":1,"engine":"mem","services":{"payments":{"seen":"2026-01-02T03:04:05Z","instances":[{"id":"a","service":"payments","addresses":["a:1"]}]}}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		lists, err := parseMemory(text, "mem")
+		if err != nil {
+			return
+		}
+		for service, known := range lists {
+			for _, in := range known.Instances {
+				if err := in.Check(); err != nil || in.Service != service {
+					t.Errorf("%q lists %+v: %v", service, in, err)
+				}
+			}
+		}
+	})
+}
