@@ -129,27 +129,29 @@ func TestRotationUnderLoad(t *testing.T) {
 		ready(t, s)
 		began = time.Now()
 		var all sync.WaitGroup
-		for time.Since(began) < keys*interval {
-			compact, err := private[int(time.Since(began)/interval)].Sign("at+jwt", []byte(`{}`))
+		for n := range keys {
+			compact, err := private[n].Sign("at+jwt", []byte(`{}`))
 			if err != nil {
 				t.Fatal(err)
 			}
-			all.Go(func() {
-				token, err := jose.Parse(compact, "at+jwt")
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				signer, err := s.Await(t.Context(), token.KeyID())
-				if err != nil {
-					t.Errorf("after %v: %v", time.Since(began), err)
-					return
-				}
-				if _, err := token.Verify(signer); err != nil {
-					t.Error(err)
-				}
-			})
-			time.Sleep(2 * time.Millisecond)
+			for range int(interval / (2 * time.Millisecond)) {
+				all.Go(func() {
+					token, err := jose.Parse(compact, "at+jwt")
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					signer, err := s.Await(t.Context(), token.KeyID())
+					if err != nil {
+						t.Errorf("after %v: %v", time.Since(began), err)
+						return
+					}
+					if _, err := token.Verify(signer); err != nil {
+						t.Error(err)
+					}
+				})
+				time.Sleep(2 * time.Millisecond)
+			}
 		}
 		all.Wait()
 		if got := e.count(); got > 1+int(keys*interval/(10*time.Second))+1 {

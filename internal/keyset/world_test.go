@@ -87,7 +87,7 @@ func bomb(t testing.TB, size int) script {
 	t.Helper()
 	var wire bytes.Buffer
 	z := gzip.NewWriter(&wire)
-	if _, err := io.Copy(z, io.LimitReader(zeros{}, int64(size))); err != nil {
+	if _, err := io.Copy(z, io.LimitReader(blanks{}, int64(size))); err != nil {
 		t.Fatal(err)
 	}
 	if err := z.Close(); err != nil {
@@ -102,11 +102,13 @@ func bomb(t testing.TB, size int) script {
 	}
 }
 
-type zeros struct{}
+// blanks is white space without end.
+type blanks struct{}
 
-func (zeros) Read(b []byte) (int, error) {
-	for i := range b {
-		b[i] = ' '
+func (blanks) Read(b []byte) (int, error) {
+	copy(b, " ")
+	for n := 1; n < len(b); n *= 2 {
+		copy(b[n:], b[:n])
 	}
 	return len(b), nil
 }
