@@ -19,9 +19,11 @@ func (s *Set) Await(ctx context.Context, kid string) (*jose.PublicKey, error) {
 	if err == nil {
 		return key, nil
 	}
-	round := s.unknown.first()
+	var round <-chan struct{}
 	if errors.Is(err, ErrUnknownKey) {
 		round = s.unknown.want(kid, time.Now())
+	} else {
+		round = s.unknown.first()
 	}
 	if round == nil {
 		return nil, err
