@@ -18,8 +18,8 @@ import (
 // the deadline passed: then it is CANCELLED or DEADLINE_EXCEEDED with a message that names the number of attempts, the
 // reason and the last status.
 type Error struct {
-	// Attempts counts the attempts that were made. It is 0 only if the Retrier was closed before the call, or a
-	// [Breaker] stopped it.
+	// Attempts counts the attempts that were made; for [Resume] from the last message on. It is 0 only if the Retrier was
+	// closed before the call, or a [Breaker] stopped it.
 	Attempts int
 	// Reason says why there was no further one.
 	Reason StopReason

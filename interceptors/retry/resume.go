@@ -120,7 +120,7 @@ func (m *resumption) again(err error) error {
 		return err
 	}
 	if m.progress {
-		c.attempts, c.doublings, c.continued = 1, 0, true
+		c.attempts, c.doublings, c.continued, c.renewed = 1, 0, true, false
 		c.endpoints = c.endpoints[len(c.endpoints)-1:]
 		c.tried = nil
 		c.avoid(c.endpoints[0])

@@ -27,7 +27,7 @@ func feed(cc grpc.ClientConnInterface, method string) func(ctx context.Context, 
 			return nil, err
 		}
 		x := &grpc.GenericClientStream[wrapperspb.StringValue, wrapperspb.StringValue]{ClientStream: stream}
-		return x, errors.Join(x.ClientStream.SendMsg(last), x.ClientStream.CloseSend())
+		return x, errors.Join(x.SendMsg(last), x.CloseSend())
 	}
 }
 
@@ -35,19 +35,19 @@ func feed(cc grpc.ClientConnInterface, method string) func(ctx context.Context, 
 // is told nothing more, it sends all.
 func counting(l *lab, last int, asked *[]string, streams ...int) {
 	n := 0
-	l.watch = func(_ context.Context, stream grpc.ServerStream) error {
+	l.watch = func(ctx context.Context, stream grpc.ServerStream) error {
 		m := new(wrapperspb.StringValue)
 		if err := stream.RecvMsg(m); err != nil {
 			return err
 		}
-		*asked = append(*asked, m.GetValue()+"/"+strings.Join(metadata.ValueFromIncomingContext(stream.Context(), "grpc-previous-rpc-attempts"), ","))
+		*asked = append(*asked, m.GetValue()+"/"+strings.Join(metadata.ValueFromIncomingContext(ctx, "grpc-previous-rpc-attempts"), ","))
 		from := 0
 		_, _ = fmt.Sscan(m.GetValue(), &from)
 		n++
 		if n > len(streams) {
-			return sends(from+1, last, nil)(nil, stream)
+			return sends(from+1, last, nil)(ctx, stream)
 		}
-		return sends(from+1, from+streams[n-1], errScripted)(nil, stream)
+		return sends(from+1, from+streams[n-1], errScripted)(ctx, stream)
 	}
 }
 

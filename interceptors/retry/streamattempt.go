@@ -20,7 +20,6 @@ type streamAttempt struct {
 	codec             *capture // of captured, nil if messages are not kept
 	captured          capture
 	cancel            context.CancelFunc
-	begun             time.Time
 	last              bool
 
 	limit time.Duration // of the wait for the first message, 0 for none
@@ -40,7 +39,7 @@ type streamAttempt struct {
 func (s *stream) open() (*streamAttempt, *failure) {
 	now := time.Now()
 	ctx, this := s.number(s.ctx, false)
-	a := &streamAttempt{of: s, this: this, begun: now, asked: now, last: s.lastAttempt(s.attempts)}
+	a := &streamAttempt{of: s, this: this, asked: now, last: s.lastAttempt(s.attempts)}
 	ctx, a.cancel = context.WithCancel(ctx)
 	s.trailer = nil
 	if until, cutting := s.until(s.caller, now); cutting {
@@ -73,7 +72,7 @@ func (s *stream) open() (*streamAttempt, *failure) {
 // options are those of the caller, except that what gRPC writes is fetched when the call ends, and the codec is ours.
 func (a *streamAttempt) options() []grpc.CallOption {
 	s := a.of
-	options := make([]grpc.CallOption, 0, len(s.opts)+4) // room for what interceptors add
+	options := make([]grpc.CallOption, 0, len(s.opts)+2)
 	for _, o := range s.opts {
 		switch o.(type) {
 		case grpc.OnFinishCallOption, grpc.HeaderCallOption, grpc.TrailerCallOption, grpc.PeerCallOption:
@@ -90,11 +89,11 @@ func (a *streamAttempt) options() []grpc.CallOption {
 	return options
 }
 
-// failure makes the failure of the attempt. This is nil if it was sent.
+// failure makes the failure of the attempt. This is nil if it has been sent, or may have been.
 func (a *streamAttempt) failure(this *attempt.Attempt, err error, end time.Time) *failure {
 	cut := a.cut.Load() && interrupted(statusOf(err).Code())
 	if cut {
-		err = status.Errorf(codes.DeadlineExceeded, "no message within the per-attempt timeout")
+		err = status.Error(codes.DeadlineExceeded, "no message within the per-attempt timeout")
 	}
 	f := a.of.failure(a.of.caller, this, err, a.asked, end, end, cut)
 	f.renewed = a.this.Renewed()
@@ -113,6 +112,9 @@ func (a *streamAttempt) reached(endpoint string) {
 // lost ends the attempt and makes its failure. Received tells that receiving said so, so that there is a trailer.
 func (a *streamAttempt) lost(err error, received bool) *failure {
 	s := a.of
+	if a.timer != nil {
+		a.timer.Stop()
+	}
 	if a.broken != nil {
 		err = a.broken
 	}
@@ -186,10 +188,6 @@ func (a *streamAttempt) finish(err error) {
 	a.finishErr = err
 	a.finished.Store(true)
 	a.cancel()
-	s := a.of
-	if s.won.Load() == a {
-		s.conclude(err)
-		return
-	}
-	s.abandoned(a, err)
+	a.of.mu.Lock()
+	a.of.leave()
 }

@@ -78,7 +78,7 @@ func TestCodecs(t *testing.T) {
 		"content-subtype of no codec":   {[]grpc.CallOption{grpc.CallContentSubtype("nonsense")}, "", codes.Internal},
 		"ForceCodecV2":                  {[]grpc.CallOption{grpc.ForceCodecV2(proto2)}, "application/grpc+proto", codes.OK},
 		"ForceCodec":                    {[]grpc.CallOption{grpc.ForceCodec(older{"Proto"})}, "application/grpc+proto", codes.OK},
-		"CallCustomCodec":               {[]grpc.CallOption{grpc.CallCustomCodec(older{"proto"})}, "application/grpc", codes.OK},
+		"CallCustomCodec":               {[]grpc.CallOption{grpc.CallCustomCodec(older{"proto"})}, "application/grpc", codes.OK}, //nolint:staticcheck // deprecated, and in use
 		"the last of several":           {[]grpc.CallOption{grpc.ForceCodec(older{"nonsense"}), grpc.ForceCodecV2(proto2)}, "application/grpc+proto", codes.OK},
 		"codec and content-subtype":     {[]grpc.CallOption{grpc.ForceCodec(older{"nonsense"}), grpc.CallContentSubtype("proto")}, "application/grpc+proto", codes.OK},
 		"a codec the server cannot use": {[]grpc.CallOption{grpc.ForceCodecV2(newer{proto2})}, "application/grpc+newer", codes.OK},
@@ -139,7 +139,7 @@ func TestRawBytesAreCopied(t *testing.T) {
 		l := newLab(t, nil)
 		var first, second []string
 		acts(l, takes(2, &first, errScripted), answers(takes(-1, &second, nil)))
-		stream := opened(t, t.Context(), l.dial(t, newRetrier(t, uploadMethod, terms{})), uploadMethod, grpc.ForceCodecV2(rawCodec{}))
+		stream := opened(t.Context(), t, l.dial(t, newRetrier(t, uploadMethod, terms{})), uploadMethod, grpc.ForceCodecV2(rawCodec{}))
 		for _, text := range []string{"1", "2", "3"} {
 			message := protoBytes(t, text)
 			if err := stream.SendMsg(&message); err != nil {
@@ -163,7 +163,7 @@ func TestPreparedMessages(t *testing.T) {
 		l := newLab(t, nil)
 		var got []string
 		acts(l, answers(takes(-1, &got, nil)))
-		stream := opened(t, t.Context(), l.dial(t, newRetrier(t, uploadMethod, terms{})), uploadMethod)
+		stream := opened(t.Context(), t, l.dial(t, newRetrier(t, uploadMethod, terms{})), uploadMethod)
 		var prepared grpc.PreparedMsg
 		if err := prepared.Encode(stream, wrapperspb.String("1")); err != nil { // which asks for the context, and so commits
 			t.Fatal(err)
@@ -180,13 +180,13 @@ func TestPreparedMessages(t *testing.T) {
 		acts(l, takes(1, &got, errScripted))
 		cc := l.dial(t, newRetrier(t, uploadMethod, terms{}))
 		var prepared grpc.PreparedMsg
-		origin := opened(t, t.Context(), l.dialPlain(t), uploadMethod)
+		origin := opened(t.Context(), t, l.dialPlain(t), uploadMethod)
 		if err := errors.Join(prepared.Encode(origin, wrapperspb.String("1")), origin.CloseSend()); err != nil {
 			t.Fatal(err)
 		}
 		_ = origin.RecvMsg(new(wrapperspb.StringValue))
 		l.calls.Store(0)
-		stream := opened(t, t.Context(), cc, uploadMethod)
+		stream := opened(t.Context(), t, cc, uploadMethod)
 		err := errors.Join(stream.SendMsg(&prepared), stream.CloseSend())
 		if err != nil {
 			t.Fatal(err)
@@ -209,10 +209,10 @@ func TestMessagesThatCannotBeSent(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := newLab(t, nil)
 				acts(l, hangs)
-				plain := opened(t, t.Context(), l.dialPlain(t), chatMethod, tt.opts...)
+				plain := opened(t.Context(), t, l.dialPlain(t), chatMethod, tt.opts...)
 				want := plain.SendMsg(tt.message)
 				r := newRetrier(t, chatMethod, terms{codes: []string{"INTERNAL", "RESOURCE_EXHAUSTED"}})
-				stream := opened(t, t.Context(), l.dial(t, r), chatMethod, tt.opts...)
+				stream := opened(t.Context(), t, l.dial(t, r), chatMethod, tt.opts...)
 				err := stream.SendMsg(tt.message)
 				stopped(t, err, tt.code, retry.StopNotRetryable, 1)
 				if err.Error() != want.Error() {
@@ -289,7 +289,7 @@ func TestInterceptorsOfAttempts(t *testing.T) {
 				l := newLab(t, nil)
 				var first, second, seen []string
 				acts(l, takes(-1, &first, errScripted), answers(takes(-1, &second, nil)))
-				stream := opened(t, t.Context(), l.dial(t, newRetrier(t, uploadMethod, terms{}), intercepted(tt.send(&seen), nil)), uploadMethod)
+				stream := opened(t.Context(), t, l.dial(t, newRetrier(t, uploadMethod, terms{}), intercepted(tt.send(&seen), nil)), uploadMethod)
 				err := errors.Join(stream.SendMsg(wrapperspb.String("1")), stream.SendMsg(wrapperspb.String("2")), stream.CloseSend(), stream.RecvMsg(new(wrapperspb.StringValue)))
 				if err != nil {
 					t.Fatal(err)
@@ -306,7 +306,7 @@ func TestInterceptorsOfAttempts(t *testing.T) {
 			l := newLab(t, nil)
 			var got []string
 			acts(l, takes(-1, &got, errScripted))
-			stream := opened(t, t.Context(), l.dial(t, newRetrier(t, uploadMethod, terms{}), intercepted(func(_ int, next func(any) error, m any) error {
+			stream := opened(t.Context(), t, l.dial(t, newRetrier(t, uploadMethod, terms{}), intercepted(func(_ int, next func(any) error, m any) error {
 				return errors.Join(next(m), next(m))
 			}, nil)), uploadMethod)
 			if err := errors.Join(stream.SendMsg(wrapperspb.String("1")), stream.CloseSend()); err != nil {
@@ -321,7 +321,7 @@ func TestInterceptorsOfAttempts(t *testing.T) {
 			l := newLab(t, nil)
 			var got []string
 			acts(l, takes(-1, &got, errScripted), hangs)
-			stream := opened(t, t.Context(), l.dial(t, newRetrier(t, uploadMethod, terms{}), intercepted(func(attempt int, next func(any) error, m any) error {
+			stream := opened(t.Context(), t, l.dial(t, newRetrier(t, uploadMethod, terms{}), intercepted(func(attempt int, next func(any) error, m any) error {
 				if attempt > 1 {
 					return errRefused
 				}
@@ -337,7 +337,7 @@ func TestInterceptorsOfAttempts(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLab(t, nil)
 			acts(l, hangs)
-			stream := opened(t, t.Context(), l.dial(t, newRetrier(t, chatMethod, terms{}), intercepted(func(int, func(any) error, any) error { return errRefused }, nil)), chatMethod)
+			stream := opened(t.Context(), t, l.dial(t, newRetrier(t, chatMethod, terms{}), intercepted(func(int, func(any) error, any) error { return errRefused }, nil)), chatMethod)
 			received := make(chan error)
 			go func() { received <- stream.RecvMsg(new(wrapperspb.StringValue)) }()
 			synctest.Wait()
@@ -354,7 +354,7 @@ func TestInterceptorsOfAttempts(t *testing.T) {
 			acts(l, fails(codes.Unavailable), func(ctx context.Context, stream grpc.ServerStream) error {
 				return errors.Join(stream.SendMsg(wrapperspb.String("hello")), sleep(ctx, time.Hour))
 			})
-			stream := opened(t, t.Context(), l.dial(t, newRetrier(t, chatMethod, terms{}), intercepted(func(attempt int, next func(any) error, m any) error {
+			stream := opened(t.Context(), t, l.dial(t, newRetrier(t, chatMethod, terms{}), intercepted(func(attempt int, next func(any) error, m any) error {
 				if attempt > 1 {
 					time.Sleep(ms)
 					return errRefused
@@ -384,7 +384,7 @@ func TestMessageInFlightGoesToTheNextAttempt(t *testing.T) {
 			}
 			return err
 		}
-		stream := opened(t, t.Context(), l.dial(t, newRetrier(t, chatMethod, terms{perAttempt: 50 * ms, attempts: 2}), intercepted(slow, nil)), chatMethod)
+		stream := opened(t.Context(), t, l.dial(t, newRetrier(t, chatMethod, terms{perAttempt: 50 * ms, attempts: 2}), intercepted(slow, nil)), chatMethod)
 		received := make(chan error)
 		go func() { received <- stream.RecvMsg(new(wrapperspb.StringValue)) }()
 		for _, text := range []string{"1", "2", "3"} {
@@ -413,7 +413,7 @@ func TestMessageOfAnAttemptThatWasCut(t *testing.T) {
 			}
 			return err
 		}
-		got, err := drained(watched(t, t.Context(), l.dial(t, newRetrier(t, watchMethod, terms{perAttempt: 50 * ms}), intercepted(nil, slow))))
+		got, err := drained(watched(t.Context(), t, l.dial(t, newRetrier(t, watchMethod, terms{perAttempt: 50 * ms}), intercepted(nil, slow))))
 		same(t, "received", got, []string{"0", "1"})
 		if !errors.Is(err, io.EOF) {
 			t.Error(err)
@@ -435,12 +435,37 @@ func TestStreamGivenUpWithItsFirstMessage(t *testing.T) {
 			return err
 		}
 		var finished []error
-		stream := watched(t, ctx, l.dial(t, newRetrier(t, watchMethod, terms{}), intercepted(nil, giveUp)), grpc.OnFinish(func(err error) { finished = append(finished, err) }))
+		stream := watched(ctx, t, l.dial(t, newRetrier(t, watchMethod, terms{}), intercepted(nil, giveUp)), grpc.OnFinish(func(err error) { finished = append(finished, err) }))
 		if err := stream.RecvMsg(new(wrapperspb.StringValue)); err != nil {
 			t.Fatal(err)
 		}
 		if len(finished) != 1 || status.Code(finished[0]) != codes.Canceled {
 			t.Errorf("OnFinish was called with %v, want once, with CANCELLED", finished)
+		}
+	})
+}
+
+// The same while a message was on its way down. Nothing is kept of it.
+func TestStreamGivenUpWhileSending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, nil)
+		acts(l, hangs)
+		ctx, cancel := context.WithCancel(t.Context())
+		giveUp := func(_ int, next func(any) error, m any) error {
+			err := next(m)
+			cancel()
+			time.Sleep(ms)
+			return err
+		}
+		memory := retry.DefaultReplayMemory()
+		var finished []error
+		cc := l.dial(t, newRetrier(t, chatMethod, terms{}, retry.WithReplayMemory(memory)), intercepted(giveUp, nil))
+		stream := opened(ctx, t, cc, chatMethod, grpc.OnFinish(func(err error) { finished = append(finished, err) }))
+		if err := stream.SendMsg(wrapperspb.String("1")); err != nil {
+			t.Fatal(err)
+		}
+		if len(finished) != 1 || status.Code(finished[0]) != codes.Canceled || memory.InUse() != 0 {
+			t.Errorf("OnFinish was called with %v, want once, with CANCELLED; %d bytes are kept", finished, memory.InUse())
 		}
 	})
 }

@@ -122,7 +122,7 @@ func TestStreamsStopForTheSameReasons(t *testing.T) {
 					code = codes.Unavailable
 				}
 				start := time.Now()
-				stream := opened(t, ctx, cc, method)
+				stream := opened(ctx, t, cc, method)
 				if err := stream.SendMsg(wrapperspb.String("hello")); err != nil && !errors.Is(err, io.EOF) {
 					t.Fatal(err)
 				}
@@ -149,7 +149,7 @@ func TestStreamThatCannotBeOpened(t *testing.T) {
 		l.down.Store(true)
 		cc := l.dial(t, newRetrier(t, talkMethod, terms{initial: 200 * ms}))
 		time.AfterFunc(50*ms, func() { l.down.Store(false) })
-		got, err := drained(opened(t, t.Context(), cc, talkMethod))
+		got, err := drained(opened(t.Context(), t, cc, talkMethod))
 		same(t, "received", got, []string{"0", "1"})
 		if !errors.Is(err, io.EOF) {
 			t.Error(err)
@@ -178,7 +178,7 @@ func TestUnprocessedStreamIsRepeated(t *testing.T) {
 		acts(l, func(ctx context.Context, _ grpc.ServerStream) error {
 			return errors.Join(rpcerr.SetUnprocessed(ctx), errScripted)
 		}, sends(0, 1, nil))
-		stream := opened(t, t.Context(), l.dial(t, newRetrier(t, talkMethod, terms{})), talkMethod)
+		stream := opened(t.Context(), t, l.dial(t, newRetrier(t, talkMethod, terms{})), talkMethod)
 		if err := stream.SendMsg(wrapperspb.String("hello")); err != nil {
 			t.Fatal(err)
 		}
@@ -207,7 +207,7 @@ func TestWhatCommits(t *testing.T) {
 				acts(l, func(ctx context.Context, stream grpc.ServerStream) error {
 					return errors.Join(stream.SendHeader(nil), sleep(ctx, ms), errScripted)
 				})
-				stream := watched(t, t.Context(), l.dial(t, newRetrier(t, watchMethod, terms{attempts: 2})))
+				stream := watched(t.Context(), t, l.dial(t, newRetrier(t, watchMethod, terms{attempts: 2})))
 				tt.use(stream)
 				_, err := drained(stream)
 				if failed := failure(t, err); failed.Reason != tt.reason {
@@ -226,7 +226,7 @@ func TestHeaderIsWaitedForOverAttempts(t *testing.T) {
 			return errors.Join(stream.SendHeader(metadata.Pairs("h", "3")), stream.SendMsg(wrapperspb.String("0")))
 		})
 		start := time.Now()
-		stream := watched(t, t.Context(), l.dial(t, newRetrier(t, watchMethod, terms{})))
+		stream := watched(t.Context(), t, l.dial(t, newRetrier(t, watchMethod, terms{})))
 		header, err := stream.Header()
 		same(t, "header", header.Get("h"), []string{"3"})
 		if err != nil {
@@ -242,7 +242,7 @@ func TestHeaderIsWaitedForOverAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, nil)
 		acts(l, fails(codes.Unavailable))
-		stream := watched(t, t.Context(), l.dial(t, newRetrier(t, watchMethod, terms{})))
+		stream := watched(t.Context(), t, l.dial(t, newRetrier(t, watchMethod, terms{})))
 		if header, err := stream.Header(); header != nil || err != nil {
 			t.Errorf("the header is %v, %v, want none, as gRPC has it", header, err)
 		}
@@ -256,7 +256,7 @@ func TestSenderFindsTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, nil)
 		acts(l, sends(0, 2, errScripted))
-		stream := opened(t, t.Context(), l.dial(t, newRetrier(t, chatMethod, terms{})), chatMethod)
+		stream := opened(t.Context(), t, l.dial(t, newRetrier(t, chatMethod, terms{})), chatMethod)
 		synctest.Wait()
 		if err := stream.SendMsg(wrapperspb.String("hello")); !errors.Is(err, io.EOF) {
 			t.Errorf("sending returned %v, want io.EOF", err)
@@ -268,7 +268,7 @@ func TestSenderFindsTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // which is a success
 		l := newLab(t, nil)
 		acts(l, sends(0, -1, nil))
-		stream := opened(t, t.Context(), l.dial(t, newRetrier(t, chatMethod, terms{})), chatMethod)
+		stream := opened(t.Context(), t, l.dial(t, newRetrier(t, chatMethod, terms{})), chatMethod)
 		synctest.Wait()
 		if err := stream.SendMsg(wrapperspb.String("hello")); !errors.Is(err, io.EOF) {
 			t.Errorf("sending returned %v, want io.EOF", err)
@@ -287,7 +287,7 @@ func TestTimeoutWaitsForTheRequest(t *testing.T) {
 			var got []string
 			acts(l, answers(takes(-1, &got, nil)))
 			cc := l.dial(t, newRetrier(t, method, terms{perAttempt: 50 * ms}))
-			stream := opened(t, t.Context(), cc, method)
+			stream := opened(t.Context(), t, cc, method)
 			received := make(chan error)
 			go func() { received <- stream.RecvMsg(new(wrapperspb.StringValue)) }()
 			time.Sleep(time.Hour)
@@ -310,7 +310,7 @@ func TestTimeoutWaitsForTheCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, nil)
 		acts(l, sends(0, 1, nil))
-		stream := watched(t, t.Context(), l.dial(t, newRetrier(t, watchMethod, terms{perAttempt: 50 * ms})))
+		stream := watched(t.Context(), t, l.dial(t, newRetrier(t, watchMethod, terms{perAttempt: 50 * ms})))
 		time.Sleep(time.Hour)
 		got, err := drained(stream)
 		same(t, "received", got, []string{"0", "1"})
@@ -337,7 +337,7 @@ func TestReplayDoesNotBlockReceiving(t *testing.T) {
 		})
 		memory := retry.DefaultReplayMemory()
 		r := newRetrier(t, chatMethod, terms{}, retry.WithReplayMemory(memory), retry.WithReplayLimit(16<<20))
-		stream := opened(t, t.Context(), l.dial(t, r), chatMethod)
+		stream := opened(t.Context(), t, l.dial(t, r), chatMethod)
 		for range 7 {
 			if err := stream.SendMsg(wrapperspb.String(strings.Repeat("x", size))); err != nil {
 				t.Fatal(err)
@@ -373,7 +373,7 @@ func TestAbandonedStreamIsOver(t *testing.T) {
 			memory := retry.NewReplayMemory(1 << 20)
 			var finished []error
 			ctx, cancel := context.WithCancel(t.Context())
-			stream := opened(t, ctx, l.dial(t, newRetrier(t, chatMethod, terms{}, retry.WithReplayMemory(memory))), chatMethod,
+			stream := opened(ctx, t, l.dial(t, newRetrier(t, chatMethod, terms{}, retry.WithReplayMemory(memory))), chatMethod,
 				grpc.OnFinish(func(err error) { finished = append(finished, err) }))
 			if sending {
 				if err := stream.SendMsg(wrapperspb.String("kept")); err != nil || memory.InUse() != 64+6 {
@@ -399,7 +399,7 @@ func TestReplayMemoryIsShared(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		streams := make([]grpc.ClientStream, 5)
 		for i := range streams {
-			streams[i] = opened(t, ctx, cc, chatMethod)
+			streams[i] = opened(ctx, t, cc, chatMethod)
 			if err := streams[i].SendMsg(wrapperspb.String("x")); err != nil {
 				t.Fatal(err)
 			}
@@ -445,7 +445,7 @@ func TestEventsOfStreams(t *testing.T) {
 				l := newLab(t, nil)
 				acts(l, tt.script...)
 				cc := l.dial(t, newRetrier(t, watchMethod, terms{attempts: 2, perAttempt: 100 * ms}))
-				got := traced(t.Context(), func(ctx context.Context) { _, _ = drained(watched(t, ctx, cc)) })
+				got := traced(t.Context(), func(ctx context.Context) { _, _ = drained(watched(ctx, t, cc)) })
 				if want := strings.Join(tt.want, "\n") + "\n"; got != want {
 					t.Errorf("got\n%swant\n%s", got, want)
 				}
@@ -469,7 +469,7 @@ func TestAttemptsOfAStream(t *testing.T) {
 				tried = append(tried, fmt.Sprint(a.Number(), a.Tried()))
 				return streamer(ctx, desc, cc, method, opts...)
 			}))
-		_, err := drained(watched(t, t.Context(), cc))
+		_, err := drained(watched(t.Context(), t, cc))
 		same(t, "endpoints", failure(t, err).Endpoints, []string{"replica:1", "replica:1", "replica:1"})
 		same(t, "announced", announced, []string{"", "1", "2"})
 		same(t, "attempts", tried, []string{"1 []", "2 [replica:1]", "3 [replica:1]"})
@@ -495,7 +495,7 @@ func TestScenario37StreamWithARenewedCredential(t *testing.T) {
 						return err
 					}}, err
 				}))
-			stream := opened(t, t.Context(), cc, uploadMethod)
+			stream := opened(t.Context(), t, cc, uploadMethod)
 			start := time.Now()
 			err := errors.Join(stream.SendMsg(wrapperspb.String("1")), stream.CloseSend())
 			if err != nil {
@@ -525,7 +525,7 @@ func TestOperationsRunConcurrently(t *testing.T) {
 			}))
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			stream := opened(t, ctx, l.dial(t, newRetrier(t, chatMethod, terms{})), chatMethod)
+			stream := opened(ctx, t, l.dial(t, newRetrier(t, chatMethod, terms{})), chatMethod)
 			var all sync.WaitGroup
 			all.Go(func() {
 				for range 10 {

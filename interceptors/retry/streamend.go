@@ -56,6 +56,9 @@ func (s *stream) reason(err error) StopReason {
 
 // leave unlocks. If the call has ended by then, it tells the caller's options so.
 func (s *stream) leave() {
+	if a := s.current; a != nil && a.finished.Load() {
+		s.bury(a)
+	}
 	if s.over {
 		s.concludeLocked(s.err)
 	}
@@ -63,7 +66,7 @@ func (s *stream) leave() {
 	s.tell = false
 	s.mu.Unlock()
 	if tell {
-		finish(s.opts, err)
+		_ = finish(s.opts, err) // returns err
 	}
 }
 
@@ -165,16 +168,16 @@ func (s *stream) answer(a *streamAttempt) {
 	}
 }
 
-// abandoned ends the call if its attempt has ended for good while the caller was busy with something else.
-func (s *stream) abandoned(a *streamAttempt, err error) {
-	s.mu.Lock()
-	defer s.leave()
+// bury ends the call with its attempt, of which gRPC says that it has ended: one that has won, or one for which there is
+// nobody to find that out, because the caller has given it up and is at none of its operations.
+func (s *stream) bury(a *streamAttempt) {
 	switch {
+	case s.over:
 	case s.won.Load() == a:
-		s.concludeLocked(err)
-	case s.current != a, s.over, s.deciding, s.receiving, s.sending, s.waiting > 0:
+		s.concludeLocked(a.finishErr)
+	case s.deciding, s.receiving, s.sending, s.waiting > 0:
 	case s.ended(s.caller, time.Now()) != "":
-		f := a.lost(err, false)
+		f := a.lost(a.finishErr, false)
 		_, stop := s.judge(s.caller, f)
 		s.end(f, stop)
 	}

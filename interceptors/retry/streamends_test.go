@@ -38,7 +38,7 @@ func TestStreamOfADrainingReplica(t *testing.T) {
 		}
 		cc := l.dial(t, newRetrier(t, uploadMethod, terms{}), balanced(l), grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"round_robin":{}}]}`))
 		ready(t, cc)
-		stream := opened(t, t.Context(), cc, uploadMethod)
+		stream := opened(t.Context(), t, cc, uploadMethod)
 		if err := stream.SendMsg(wrapperspb.String("1")); err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +73,7 @@ func TestStreamOfADyingConnection(t *testing.T) {
 				conns = append(conns, conn)
 				return conn, err
 			}))
-			stream := opened(t, t.Context(), cc, chatMethod)
+			stream := opened(t.Context(), t, cc, chatMethod)
 			if err := stream.SendMsg(wrapperspb.String("1")); err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +112,7 @@ func TestStreamOfAClosedChannel(t *testing.T) {
 			acts(l, hangs)
 			var finished []error
 			cc := l.dial(t, newRetrier(t, chatMethod, terms{}))
-			stream := opened(t, t.Context(), cc, chatMethod, grpc.OnFinish(func(err error) { finished = append(finished, err) }))
+			stream := opened(t.Context(), t, cc, chatMethod, grpc.OnFinish(func(err error) { finished = append(finished, err) }))
 			received := make(chan error, 1)
 			if inside {
 				go func() { received <- stream.RecvMsg(new(wrapperspb.StringValue)) }()
@@ -134,13 +134,13 @@ func TestStreamOfAClosedChannel(t *testing.T) {
 	}
 }
 
-// A credential that ends ends its streams. Nothing is tried again with it, and what was delivered stays delivered.
+// When a credential ends, its streams do. Nothing is tried again with it, and what was delivered stays delivered.
 func TestStreamWhoseCredentialEnds(t *testing.T) {
 	for n, reason := range map[int]retry.StopReason{0: retry.StopNotRetryable, 2: retry.StopCommitted} {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLab(t, nil)
 			acts(l, sends(1, n, status.Error(codes.Unauthenticated, "credentials expired")))
-			got, err := drained(watched(t, t.Context(), l.dial(t, newRetrier(t, watchMethod, terms{}))))
+			got, err := drained(watched(t.Context(), t, l.dial(t, newRetrier(t, watchMethod, terms{}))))
 			if len(got) != n {
 				t.Errorf("received %q", got)
 			}
@@ -180,7 +180,7 @@ func TestStreamsAndTheBreaker(t *testing.T) {
 				cc := l.dial(t, newRetrier(t, watchMethod, terms{attempts: 1},
 					retry.WithBreaker(retry.Breaker{FailureRatio: 0.6, MinAttempts: 5, Window: time.Minute, StopsCalls: true})))
 				for range tt.runs {
-					_, _ = drained(watched(t, t.Context(), cc))
+					_, _ = drained(watched(t.Context(), t, cc))
 				}
 				_, err := cc.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true}, watchMethod) // the one that finds out
 				if err != nil {
@@ -202,7 +202,7 @@ func TestScenario22NativeRetryOfStreams(t *testing.T) {
 		acts(l, fails(codes.Unavailable))
 		r := newRetrier(t, watchMethod, terms{attempts: 3})
 		cc := l.dialPlain(t, grpc.WithStreamInterceptor(r.StreamClientInterceptor), grpc.WithDefaultServiceConfig(nativeRetry))
-		_, err := drained(watched(t, t.Context(), cc))
+		_, err := drained(watched(t.Context(), t, cc))
 		stopped(t, err, codes.Unavailable, retry.StopAttemptsExhausted, 1)
 		l.saw(t, 3)
 	})
@@ -228,13 +228,13 @@ func TestNothingIsKept(t *testing.T) {
 		l := newLab(t, nil)
 		acts(l, fails(codes.Unavailable), sends(0, 0, nil))
 		cc := l.dial(t, newRetrier(t, chatMethod, terms{}, retry.WithReplayLimit(0)))
-		got, err := drained(opened(t, t.Context(), cc, chatMethod))
+		got, err := drained(opened(t.Context(), t, cc, chatMethod))
 		same(t, "received", got, []string{"0"})
 		if !errors.Is(err, io.EOF) {
 			t.Error(err)
 		}
 		l.calls.Store(0)
-		stream := opened(t, t.Context(), cc, chatMethod)
+		stream := opened(t.Context(), t, cc, chatMethod)
 		if err := stream.SendMsg(wrapperspb.String("1")); err != nil && !errors.Is(err, io.EOF) {
 			t.Fatal(err)
 		}
@@ -294,7 +294,7 @@ func TestTransparentRetryIsWithinAnAttempt(t *testing.T) {
 			}()
 			return ours, nil
 		}))
-		stream := opened(t, t.Context(), cc, uploadMethod)
+		stream := opened(t.Context(), t, cc, uploadMethod)
 		if err := errors.Join(stream.SendMsg(wrapperspb.String("1")), stream.SendMsg(wrapperspb.String("2")), stream.CloseSend()); err != nil {
 			t.Fatal(err)
 		}

@@ -136,7 +136,7 @@ func streamProperty(t *testing.T, seed uint64, method string, cc *grpc.ClientCon
 	l.calls.Store(0)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	stream := opened(t, ctx, cc, method)
+	stream := opened(ctx, t, cc, method)
 	want := make([]string, sent)
 	for i := range want {
 		want[i] = fmt.Sprintf("%d.%d", seed, i)

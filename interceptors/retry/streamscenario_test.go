@@ -33,7 +33,7 @@ func acts(l *lab, list ...act) {
 
 var errScripted = status.Error(codes.Unavailable, "scripted")
 
-// sends sends the messages from first to last and then ends the stream with err.
+// sends is an act that sends the messages from first to last and then ends the stream with err.
 func sends(first, last int, err error) act {
 	return func(_ context.Context, stream grpc.ServerStream) error {
 		for i := first; i <= last; i++ {
@@ -78,7 +78,7 @@ func answers(before act) act {
 }
 
 // opened opens a stream of the lab.
-func opened(t *testing.T, ctx context.Context, cc *grpc.ClientConn, method string, opts ...grpc.CallOption) grpc.ClientStream {
+func opened(ctx context.Context, t *testing.T, cc *grpc.ClientConn, method string, opts ...grpc.CallOption) grpc.ClientStream {
 	t.Helper()
 	desc := &grpc.StreamDesc{ClientStreams: method != watchMethod, ServerStreams: method != uploadMethod}
 	stream, err := cc.NewStream(ctx, desc, method, opts...)
@@ -89,9 +89,9 @@ func opened(t *testing.T, ctx context.Context, cc *grpc.ClientConn, method strin
 }
 
 // watched opens a server stream and asks it for its messages.
-func watched(t *testing.T, ctx context.Context, cc *grpc.ClientConn, opts ...grpc.CallOption) grpc.ClientStream {
+func watched(ctx context.Context, t *testing.T, cc *grpc.ClientConn, opts ...grpc.CallOption) grpc.ClientStream {
 	t.Helper()
-	stream := opened(t, ctx, cc, watchMethod, opts...)
+	stream := opened(ctx, t, cc, watchMethod, opts...)
 	if err := errors.Join(stream.SendMsg(wrapperspb.String("all")), stream.CloseSend()); err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestScenario13MessagesAreNotRepeated(t *testing.T) {
 		acts(l, sends(0, 2, errScripted), sends(0, 4, nil))
 		r := newRetrier(t, watchMethod, terms{attempts: 3})
 		start := time.Now()
-		got, err := drained(watched(t, t.Context(), l.dial(t, r)))
+		got, err := drained(watched(t.Context(), t, l.dial(t, r)))
 		same(t, "received", got, []string{"0", "1", "2"})
 		stopped(t, err, codes.Unavailable, retry.StopCommitted, 1)
 		if want := "rpc error: code = Unavailable desc = scripted"; err.Error() != want || status.Convert(err).Message() != "scripted" {
@@ -144,14 +144,14 @@ func TestScenario14SetHeaderDoesNotCommit(t *testing.T) {
 				return err
 			}
 			return errScripted
-		}, func(_ context.Context, stream grpc.ServerStream) error {
+		}, func(ctx context.Context, stream grpc.ServerStream) error {
 			if err := stream.SetHeader(metadata.Pairs("h", "2")); err != nil {
 				return err
 			}
-			return sends(0, 4, nil)(nil, stream)
+			return sends(0, 4, nil)(ctx, stream)
 		})
 		start := time.Now()
-		stream := watched(t, t.Context(), l.dial(t, newRetrier(t, watchMethod, terms{})))
+		stream := watched(t.Context(), t, l.dial(t, newRetrier(t, watchMethod, terms{})))
 		got, err := drained(stream)
 		same(t, "received", got, []string{"0", "1", "2", "3", "4"})
 		if !errors.Is(err, io.EOF) {
@@ -174,7 +174,7 @@ func TestScenario15TimeToFirstMessage(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 400*ms)
 		defer cancel()
 		start := time.Now()
-		got, err := drained(watched(t, ctx, l.dial(t, newRetrier(t, watchMethod, terms{perAttempt: 50 * ms, attempts: 3}))))
+		got, err := drained(watched(ctx, t, l.dial(t, newRetrier(t, watchMethod, terms{perAttempt: 50 * ms, attempts: 3}))))
 		if len(got) != 0 {
 			t.Errorf("received %q", got)
 		}
@@ -193,7 +193,7 @@ func TestScenario15TimeToFirstMessage(t *testing.T) {
 			return nil
 		})
 		start := time.Now()
-		got, err := drained(watched(t, t.Context(), l.dial(t, newRetrier(t, watchMethod, terms{perAttempt: 50 * ms, attempts: 3}))))
+		got, err := drained(watched(t.Context(), t, l.dial(t, newRetrier(t, watchMethod, terms{perAttempt: 50 * ms, attempts: 3}))))
 		same(t, "received", got, []string{"0", "1", "2"})
 		if !errors.Is(err, io.EOF) {
 			t.Errorf("the stream ended with %v", err)
@@ -209,13 +209,13 @@ func TestScenario16ClientStreamIsReplayed(t *testing.T) {
 		var first, second []string
 		acts(l, takes(5, &first, errScripted), answers(takes(-1, &second, nil)))
 		r := newRetrier(t, uploadMethod, terms{attempts: 2})
-		stream := opened(t, t.Context(), l.dial(t, r), uploadMethod)
+		stream := opened(t.Context(), t, l.dial(t, r), uploadMethod)
 		start := time.Now()
 		var want []string
 		reused := new(wrapperspb.StringValue)
 		for i := range 10 {
 			reused.Value = strings.Repeat(fmt.Sprint(i), 10<<10)
-			want = append(want, reused.Value)
+			want = append(want, reused.GetValue())
 			if err := stream.SendMsg(reused); err != nil {
 				t.Fatalf("message %d: %v", i, err)
 			}
@@ -240,7 +240,7 @@ func TestScenario17OverflowCommits(t *testing.T) {
 		var got []string
 		acts(l, takes(512<<10/size, &got, errScripted))
 		memory := retry.NewReplayMemory(1 << 20)
-		stream := opened(t, t.Context(), l.dial(t, newRetrier(t, uploadMethod, terms{attempts: 3}, retry.WithReplayMemory(memory))), uploadMethod)
+		stream := opened(t.Context(), t, l.dial(t, newRetrier(t, uploadMethod, terms{attempts: 3}, retry.WithReplayMemory(memory))), uploadMethod)
 		most, sent := int64(0), 0
 		var err error
 		for range 1 << 20 / size {
@@ -268,7 +268,7 @@ func TestScenario18AnyResponseCommits(t *testing.T) {
 		acts(l, func(ctx context.Context, stream grpc.ServerStream) error {
 			return errors.Join(stream.SendMsg(wrapperspb.String("hello")), sleep(ctx, ms), errScripted)
 		})
-		stream := opened(t, t.Context(), l.dial(t, newRetrier(t, chatMethod, terms{attempts: 3})), chatMethod)
+		stream := opened(t.Context(), t, l.dial(t, newRetrier(t, chatMethod, terms{attempts: 3})), chatMethod)
 		if err := stream.SendMsg(wrapperspb.String("hello")); err != nil {
 			t.Fatal(err)
 		}
@@ -283,21 +283,21 @@ func TestScenario39StreamShowsTheFinalAttempt(t *testing.T) {
 	for _, ok := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLab(t, nil)
-			l.watch = func(_ context.Context, stream grpc.ServerStream) error {
+			l.watch = func(ctx context.Context, stream grpc.ServerStream) error {
 				number := fmt.Sprint(l.calls.Load())
 				stream.SetTrailer(metadata.Pairs("t", number))
 				if err := stream.SetHeader(metadata.Pairs("h", number)); err != nil {
 					return err
 				}
 				if number == "3" && ok {
-					return sends(0, 0, nil)(nil, stream)
+					return sends(0, 0, nil)(ctx, stream)
 				}
 				return errScripted
 			}
 			var header, trailer metadata.MD
 			var from peer.Peer
 			var finished []error
-			stream := watched(t, t.Context(), l.dial(t, newRetrier(t, watchMethod, terms{})), grpc.Header(&header), grpc.Trailer(&trailer), grpc.Peer(&from),
+			stream := watched(t.Context(), t, l.dial(t, newRetrier(t, watchMethod, terms{})), grpc.Header(&header), grpc.Trailer(&trailer), grpc.Peer(&from),
 				grpc.OnFinish(func(err error) { finished = append(finished, err) }))
 			_, err := drained(stream)
 			for _, md := range []metadata.MD{trailer, stream.Trailer()} {
