@@ -59,6 +59,9 @@ type stream struct {
 	concluded bool
 	tell      bool // the caller's OnFinish has to be called with told
 	told      error
+
+	ending  atomic.Bool // the options are filled, or about to be
+	filling sync.Mutex  // held by whoever fills them
 }
 
 func (r *Retrier) stream(ctx context.Context, w wire, desc *grpc.StreamDesc, streamer grpc.Streamer, opts []grpc.CallOption) (grpc.ClientStream, error) {

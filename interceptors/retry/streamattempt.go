@@ -189,5 +189,5 @@ func (a *streamAttempt) finish(err error) {
 	a.finished.Store(true)
 	a.cancel()
 	a.of.mu.Lock()
-	a.of.leave()
+	a.of.unlock()
 }

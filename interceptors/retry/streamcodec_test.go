@@ -469,3 +469,28 @@ func TestStreamGivenUpWhileSending(t *testing.T) {
 		}
 	})
 }
+
+// An interceptor that ends a stream of which gRPC goes on is believed, and gRPC's stream is ended.
+func TestStreamEndedByAnInterceptor(t *testing.T) {
+	for _, committed := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			refused := status.Error(codes.PermissionDenied, "the server has proven nothing")
+			ended := make(chan struct{})
+			l := newLab(t, nil)
+			acts(l, func(ctx context.Context, _ grpc.ServerStream) error {
+				<-ctx.Done()
+				close(ended)
+				return nil
+			})
+			var header metadata.MD
+			cc := l.dial(t, newRetrier(t, chatMethod, terms{}), intercepted(nil, func(int, func(any) error, any) error { return refused }))
+			stream := opened(t.Context(), t, cc, chatMethod, grpc.Header(&header))
+			if committed {
+				_ = stream.Context()
+			}
+			err := stream.RecvMsg(new(wrapperspb.StringValue))
+			stopped(t, err, codes.PermissionDenied, map[bool]retry.StopReason{true: retry.StopCommitted, false: retry.StopNotRetryable}[committed], 1)
+			<-ended
+		})
+	}
+}

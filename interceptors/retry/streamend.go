@@ -54,8 +54,18 @@ func (s *stream) reason(err error) StopReason {
 	return s.stop
 }
 
-// leave unlocks. If the call has ended by then, it tells the caller's options so.
+// leave unlocks at the end of an operation. If the call has ended by then, its options are filled.
 func (s *stream) leave() {
+	s.unlock()
+	if s.ending.Load() {
+		s.filling.Lock()
+		s.filling.Unlock() //nolint:staticcheck // waits for whoever fills them
+	}
+}
+
+// unlock unlocks. If the call has ended by then, it tells the caller's options so, without the lock: to ask for the header
+// of a stream that an interceptor has ended makes gRPC end it, which comes back here.
+func (s *stream) unlock() {
 	if a := s.current; a != nil && a.finished.Load() {
 		s.bury(a)
 	}
@@ -64,10 +74,16 @@ func (s *stream) leave() {
 	}
 	tell, err := s.tell, s.told
 	s.tell = false
-	s.mu.Unlock()
-	if tell {
-		_ = finish(s.opts, err) // returns err
+	if !tell {
+		s.mu.Unlock()
+		return
 	}
+	s.filling.Lock()
+	s.ending.Store(true)
+	s.mu.Unlock()
+	s.fill()
+	s.filling.Unlock()
+	_ = finish(s.opts, err) // returns err
 }
 
 // conclude ends the call as its last attempt has ended.
@@ -97,7 +113,6 @@ func (s *stream) concludeLocked(err error) {
 		}
 		err = s.surface(err)
 	}
-	s.fill()
 	s.showEnd(s.caller, stop)
 	if s.release != nil {
 		s.release()

@@ -93,13 +93,13 @@ func (s *stream) received(a *streamAttempt, err error) error {
 	if a.broken != nil {
 		err = a.broken
 	}
-	shown := s.surface(err)
-	s.concludeLocked(err)
 	if s.resumes != nil && !errors.Is(err, io.EOF) {
 		s.trailer = a.Trailer()
 		s.resumes.failed = a.failure(nil, err, time.Now())
 	}
 	a.cancel() // an interceptor may have ended the stream, and gRPC not know of it
+	shown := s.surface(err)
+	s.concludeLocked(err)
 	return shown
 }
 
