@@ -16,6 +16,7 @@ import (
 	"github.com/parley-rpc/parley/admin"
 	"github.com/parley-rpc/parley/discovery/driver"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/retry"
 	"github.com/parley-rpc/parley/interceptors/retry/dedupe"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/waterfall"
@@ -37,6 +38,7 @@ type App struct {
 	tracerProvider  trace.TracerProvider
 	meterProvider   metric.MeterProvider
 	ring            *waterfall.Ring
+	replay          *retry.ReplayMemory // of all clients
 	driver          driver.Driver
 	engines         map[string]func(string) (driver.Driver, error)
 	layers          []policy.Layer
@@ -105,6 +107,7 @@ func New(service string, opts ...Option) *App {
 		logger:    slog.Default(),
 		runEnded:  make(chan struct{}),
 		announced: make(chan struct{}),
+		replay:    retry.DefaultReplayMemory(),
 	}
 	for _, o := range opts {
 		if o == nil {

@@ -70,7 +70,7 @@ func (c *Client) followEndpoints(ch *channel) []retry.Option {
 }
 
 func (c *Client) makeRetrier(more ...retry.Option) *retry.Retrier {
-	options := append(more, retry.WithPolicy(c.app.parts.table), retry.WithLogger(c.app.parts.logger.With(slog.String("client", c.name))))
+	options := append(more, retry.WithPolicy(c.app.parts.table), retry.WithReplayMemory(c.app.replay), retry.WithLogger(c.app.parts.logger.With(slog.String("client", c.name))))
 	options = append(options, c.retry...)
 	if c.retryBudgetStated() {
 		conf, budget := c.config().GetRetryBudget(), retry.DefaultBudget()

@@ -42,6 +42,12 @@ const (
 	minBreakerWindow = 100 * time.Millisecond
 	// The longest window of a breaker.
 	maxBreakerWindow = time.Hour
+	// What one stream may keep of what it has sent, to send it again, in bytes.
+	defaultReplayLimit = 256 << 10
+	// What the streams of a Retrier may keep together, in bytes.
+	defaultReplayMemory = 64 << 20
+	// What a kept message costs beside its content, in bytes.
+	frameBytes = 64
 	// The most characters that an idempotency key may have.
 	maxKeyLength = 255
 )

@@ -64,10 +64,23 @@
 //
 // [Do] tries any other function again by the same rules, from the same budget.
 //
-// # What it does not do
+// # Streams
 //
-// Streams are not retried: they pass through untouched, except that a deadline which the method itself states ends
-// them.
+// A stream is tried again by the same rules, until its caller has something of it: a message, the header (one that only the
+// server has set does not count), or the context. From then on it is committed, and an error passes as it is, with the
+// reason committed. Before that, a new attempt is sent everything again that the stream has sent, in the bytes that the
+// first attempt has encoded: the caller may reuse its messages. They are kept until the stream is committed, up to
+// 256 KiB for each stream and 64 MiB for each Retrier (see [WithReplayLimit], [WithReplayMemory]). A stream that sends
+// more, or what cannot be kept, such as a grpc.PreparedMsg, goes on and is committed. SendMsg returns io.EOF only when
+// it is decided that no other attempt follows.
+//
+// A stream has a deadline only if its caller or its method states one. The per-attempt timeout bounds the opening of an
+// attempt, and then the time that the caller waits for the first message or the header. Where requests are streamed it
+// counts from the end of them, or in both directions from the first one. Streams are not hedged.
+//
+// [Resume] lets an application say how a server stream goes on after the last message that it has received.
+//
+// # What it does not do
 //
 // gRPC's own retry must be off, or the two multiply. [Retrier.DialOptions] switches it off. A channel that was dialled
 // otherwise, and whose service config has a retry policy for the method, is left to gRPC: the Retrier then makes one

@@ -11,14 +11,15 @@ import (
 	"github.com/parley-rpc/parley/policy"
 )
 
-// Error is how a failed unary call ends, however many attempts it had. Find it with errors.As.
+// Error is how a failed call ends, however many attempts it had. Find it with errors.As. A stream returns it from
+// whichever operation gRPC would return the status.
 //
 // Its status, as status.FromError and status.Code see it, is the one of the last attempt, unless the caller gave up or
 // the deadline passed: then it is CANCELLED or DEADLINE_EXCEEDED with a message that names the number of attempts, the
 // reason and the last status.
 type Error struct {
-	// Attempts counts the attempts that were made. It is 0 only if the Retrier was closed before the call, or a
-	// [Breaker] stopped it.
+	// Attempts counts the attempts that were made; for [Resume] from the last message on. It is 0 only if the Retrier was
+	// closed before the call, or a [Breaker] stopped it.
 	Attempts int
 	// Reason says why there was no further one.
 	Reason StopReason
@@ -35,7 +36,8 @@ type Error struct {
 }
 
 // Error is the text of the status, followed by the number of attempts and the reason. A call whose one attempt failed in a
-// way that nobody would retry has the text that gRPC gives it, as programs without retry know it.
+// way that nobody would retry, and a stream that fails after it has delivered something, have the text that gRPC gives
+// them, as programs without retry know it.
 func (e *Error) Error() string {
 	text := "rpc error"
 	if e.foreign && e.Last != nil {
@@ -43,7 +45,7 @@ func (e *Error) Error() string {
 	} else if err := e.status.Err(); err != nil {
 		text = err.Error()
 	}
-	if e.Attempts == 1 && e.Reason == StopNotRetryable {
+	if e.Attempts == 1 && e.Reason == StopNotRetryable || e.Reason == StopCommitted {
 		return text
 	}
 	return text + " (" + counted(e.Attempts) + ": " + string(e.Reason) + ")"

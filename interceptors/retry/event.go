@@ -62,17 +62,22 @@ func (c *call) showPushback(ctx context.Context, f *failure) {
 	})
 }
 
+// showStop shows why there is no other attempt.
+func (c *call) showStop(ctx context.Context, stop StopReason) {
+	event, reason := stop.event()
+	emit(ctx, event, func() []attribute.KeyValue {
+		attributes := []attribute.KeyValue{attribute.String("reason", reason)}
+		if endpoint := c.endpoints[len(c.endpoints)-1]; endpoint != "" {
+			attributes = append(attributes, attribute.String("endpoint", endpoint))
+		}
+		return attributes
+	})
+}
+
 // showEnd shows how the call ended.
 func (c *call) showEnd(ctx context.Context, stop StopReason) {
 	if stop != StopOK {
-		event, reason := stop.event()
-		emit(ctx, event, func() []attribute.KeyValue {
-			attributes := []attribute.KeyValue{attribute.String("reason", reason)}
-			if endpoint := c.endpoints[len(c.endpoints)-1]; endpoint != "" {
-				attributes = append(attributes, attribute.String("endpoint", endpoint))
-			}
-			return attributes
-		})
+		c.showStop(ctx, stop)
 	}
 	emit(ctx, "", func() []attribute.KeyValue {
 		return []attribute.KeyValue{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
+	ordersv1 "github.com/parley-rpc/parley/gen/shop/orders/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/retry"
 	"github.com/parley-rpc/parley/policy"
@@ -155,3 +157,64 @@ func ExampleDo() {
 }
 
 var errLocked = errors.New("the table is locked")
+
+// shipments is a service whose connection breaks after every second change of an order.
+type shipments struct {
+	ordersv1.UnimplementedOrdersServiceServer
+}
+
+func (shipments) WatchOrder(req *ordersv1.WatchOrderRequest, stream grpc.ServerStreamingServer[ordersv1.WatchOrderResponse]) error {
+	states := []string{"placed", "paid", "packed", "shipped", "delivered"}
+	for n := req.GetAfter(); n < uint64(len(states)); n++ {
+		if n == req.GetAfter()+2 {
+			return status.Error(codes.Unavailable, "the connection broke")
+		}
+		if err := stream.Send(&ordersv1.WatchOrderResponse{Number: n + 1, Order: &ordersv1.Order{State: states[n]}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The application says once how a stream goes on after the last message that it has seen, and then receives as if nothing
+// ever broke.
+func ExampleResume() {
+	listener := bufconn.Listen(1 << 16)
+	server := grpc.NewServer()
+	ordersv1.RegisterOrdersServiceServer(server, shipments{})
+	go func() { _ = server.Serve(listener) }()
+	defer server.Stop()
+	retrier := retry.New()
+	defer func() { _ = retrier.Close() }()
+	cc, err := grpc.NewClient("passthrough:///orders", append(retrier.DialOptions(),
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))...)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer cc.Close()
+	orders := ordersv1.NewOrdersServiceClient(cc)
+
+	changes, err := retry.Resume(context.Background(), func(ctx context.Context, last *ordersv1.WatchOrderResponse) (grpc.ServerStreamingClient[ordersv1.WatchOrderResponse], error) {
+		return orders.WatchOrder(ctx, &ordersv1.WatchOrderRequest{Id: "42", After: last.GetNumber()})
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for {
+		change, err := changes.Recv()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(change.GetNumber(), change.GetOrder().GetState())
+	}
+	// Output:
+	// 1 placed
+	// 2 paid
+	// 3 packed
+	// 4 shipped
+	// 5 delivered
+}

@@ -2,6 +2,7 @@ package retry
 
 import (
 	"context"
+	"errors"
 
 	"github.com/parley-rpc/parley/policy"
 )
@@ -13,17 +14,20 @@ type extras struct {
 	breaker   *Breaker // nil for none
 	unguarded []string
 	guardOff  bool
+
+	memory      *ReplayMemory
+	replayLimit int
 }
 
 func (e *extras) mend() error {
-	if e.breaker == nil {
-		return nil
+	errs := []error{e.mendReplay()}
+	if e.breaker != nil {
+		if err := e.breaker.check(); err != nil {
+			errs = append(errs, err)
+			e.breaker = nil
+		}
 	}
-	err := e.breaker.check()
-	if err != nil {
-		e.breaker = nil
-	}
-	return err
+	return errors.Join(errs...)
 }
 
 // compileExtras adds to m what is beyond plain retries.

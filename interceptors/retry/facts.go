@@ -34,12 +34,21 @@ func (r *Retrier) factsOf(p policy.Method) *facts {
 
 // succeeded takes in a successful attempt.
 func (m *method) succeeded(took time.Duration) {
+	m.responded(took)
+	m.worked()
+}
+
+// responded takes in how long an answer took, which for a stream is not yet its success.
+func (m *method) responded(took time.Duration) {
 	m.latency.observe(took)
-	if m.facts == nil {
-		return
+	if m.facts != nil {
+		m.facts.took(took)
 	}
-	m.facts.took(took)
-	if m.facts.breaker != nil {
+}
+
+// worked takes in the success of an attempt.
+func (m *method) worked() {
+	if m.facts != nil && m.facts.breaker != nil {
 		m.facts.breaker.observe(time.Now(), false)
 	}
 }

@@ -94,7 +94,8 @@ func gaveUp(err error) bool {
 		return failed.Attempts > 1
 	case StopBudget, StopPushback, StopUpstreamRetrying, StopCircuitOpen:
 		return true
-	case StopOK, StopNotRetryable, StopNotIdempotent, StopDeadline, StopSwitchedOff, StopCanceled, StopClosing:
+	case StopOK, StopNotRetryable, StopNotIdempotent, StopDeadline, StopSwitchedOff, StopCommitted, StopBufferOverflow,
+		StopCanceled, StopClosing:
 		return false
 	default:
 		return false

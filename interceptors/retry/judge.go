@@ -28,7 +28,7 @@ func (c *call) judge(ctx context.Context, f *failure) (delay time.Duration, stop
 	if !c.retryable(f) {
 		return 0, StopNotRetryable
 	}
-	if !c.policy.repeatable && !c.policy.keyed && !f.unprocessed {
+	if !c.policy.repeatable && !c.policy.keyed && !f.unprocessed && !c.continued {
 		return 0, StopNotIdempotent
 	}
 	if f.hint.pushback.Said {

@@ -61,14 +61,17 @@ func (l *lab) start(t *testing.T, address string) {
 			return wrapperspb.String(address), nil
 		}}
 	}
+	streamed := func(name string) grpc.StreamDesc {
+		return grpc.StreamDesc{StreamName: name, ServerStreams: true, ClientStreams: true, Handler: func(_ any, stream grpc.ServerStream) error {
+			l.calls.Add(1)
+			return l.watch(stream.Context(), stream)
+		}}
+	}
 	server.RegisterService(&grpc.ServiceDesc{
 		ServiceName: "lab.v1.Lab",
 		HandlerType: (*any)(nil),
 		Methods:     []grpc.MethodDesc{unary("Read"), unary("Write"), unary("Act")},
-		Streams: []grpc.StreamDesc{{StreamName: "Watch", ServerStreams: true, Handler: func(_ any, stream grpc.ServerStream) error {
-			l.calls.Add(1)
-			return l.watch(stream.Context(), stream)
-		}}},
+		Streams:     []grpc.StreamDesc{streamed("Watch"), streamed("Upload"), streamed("Chat"), streamed("Talk")},
 	}, l)
 	listener := bufconn.Listen(1 << 16)
 	l.servers[address] = listener

@@ -28,14 +28,18 @@ const (
 	writeMethod = "/lab.v1.Lab/Write" // idempotent
 	actMethod   = "/lab.v1.Lab/Act"   // nothing is said
 	watchMethod = "/lab.v1.Lab/Watch" // no side effects, streams from the server
+
+	uploadMethod = "/lab.v1.Lab/Upload" // idempotent, streams from the client
+	chatMethod   = "/lab.v1.Lab/Chat"   // idempotent, streams both ways
+	talkMethod   = "/lab.v1.Lab/Talk"   // nothing is said, streams both ways
 )
 
 func registerLab() error {
-	method := func(name string, level descriptorpb.MethodOptions_IdempotencyLevel, streams bool) *descriptorpb.MethodDescriptorProto {
+	method := func(name string, level descriptorpb.MethodOptions_IdempotencyLevel, client, server bool) *descriptorpb.MethodDescriptorProto {
 		const message = ".google.protobuf.StringValue"
 		return &descriptorpb.MethodDescriptorProto{
 			Name: new(name), InputType: new(message), OutputType: new(message),
-			ServerStreaming: new(streams), Options: &descriptorpb.MethodOptions{IdempotencyLevel: level.Enum()},
+			ClientStreaming: new(client), ServerStreaming: new(server), Options: &descriptorpb.MethodOptions{IdempotencyLevel: level.Enum()},
 		}
 	}
 	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
@@ -44,10 +48,13 @@ func registerLab() error {
 		Service: []*descriptorpb.ServiceDescriptorProto{{
 			Name: new("Lab"),
 			Method: []*descriptorpb.MethodDescriptorProto{
-				method("Read", descriptorpb.MethodOptions_NO_SIDE_EFFECTS, false),
-				method("Write", descriptorpb.MethodOptions_IDEMPOTENT, false),
-				method("Act", descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN, false),
-				method("Watch", descriptorpb.MethodOptions_NO_SIDE_EFFECTS, true),
+				method("Read", descriptorpb.MethodOptions_NO_SIDE_EFFECTS, false, false),
+				method("Write", descriptorpb.MethodOptions_IDEMPOTENT, false, false),
+				method("Act", descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN, false, false),
+				method("Watch", descriptorpb.MethodOptions_NO_SIDE_EFFECTS, false, true),
+				method("Upload", descriptorpb.MethodOptions_IDEMPOTENT, true, false),
+				method("Chat", descriptorpb.MethodOptions_IDEMPOTENT, true, true),
+				method("Talk", descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN, true, true),
 			},
 		}},
 	}, protoregistry.GlobalFiles)

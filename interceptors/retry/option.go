@@ -102,6 +102,7 @@ func newConfig(opts []Option) *config {
 		deadline: policy.Value[time.Duration]{Value: defaultDeadline, Source: policy.Source{Kind: policy.KindDefault}},
 		random:   rand.Float64,
 		logger:   slog.New(slog.DiscardHandler),
+		extras:   extras{memory: DefaultReplayMemory(), replayLimit: defaultReplayLimit},
 	}
 	for _, o := range opts {
 		o.apply(c)

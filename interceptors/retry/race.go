@@ -79,15 +79,8 @@ func (c *call) race(ctx context.Context, now time.Time, delay time.Duration) *fa
 // start begins an attempt.
 func (r *race) start(now time.Time, hedge bool) {
 	c := r.call
-	c.attempts++
 	c.endpoints = append(c.endpoints, "")
-	ctx, this := attempt.NewContext(r.ctx, c.attempts, hedge, c.tried)
-	if c.renewed {
-		this.AfterRenewal()
-	}
-	if c.attempts > 1 {
-		ctx = announce(ctx, c.attempts-1)
-	}
+	ctx, this := c.number(r.ctx, hedge)
 	x := &racer{number: c.attempts, this: this, begun: now, reply: another(c.reply)}
 	x.until, x.cutting = c.until(r.ctx, now)
 	ctx, x.cancel = context.WithDeadline(ctx, x.until)

@@ -25,6 +25,10 @@ const (
 	StopCircuitOpen StopReason = "circuit_open"
 	// Retries are switched off, see [Retrier.SetRetries].
 	StopSwitchedOff StopReason = "switched_off"
+	// The caller has had a message or the header of the stream, or its context, so that it cannot begin anew.
+	StopCommitted StopReason = "committed"
+	// The stream has sent more than may be kept to be sent again, see [WithReplayLimit].
+	StopBufferOverflow StopReason = "buffer_overflow"
 	// The caller gave the call up.
 	StopCanceled StopReason = "canceled"
 	// The Retrier or the connection is closed.
@@ -45,7 +49,8 @@ func (r StopReason) outcome(attempts int) string {
 		return "not_retryable"
 	case StopCanceled:
 		return "cancelled"
-	case StopNotRetryable, StopDeadline, StopBudget, StopPushback, StopUpstreamRetrying, StopCircuitOpen, StopSwitchedOff, StopClosing:
+	case StopNotRetryable, StopDeadline, StopBudget, StopPushback, StopUpstreamRetrying, StopCircuitOpen, StopSwitchedOff,
+		StopCommitted, StopBufferOverflow, StopClosing:
 		return string(r)
 	default:
 		return string(r)
@@ -63,7 +68,8 @@ func (r StopReason) event() (name, reason string) {
 		return "retry.aborted", "pushback_negative"
 	case StopCanceled:
 		return "retry.aborted", "cancelled"
-	case StopOK, StopNotRetryable, StopNotIdempotent, StopDeadline, StopUpstreamRetrying, StopCircuitOpen, StopSwitchedOff, StopClosing:
+	case StopOK, StopNotRetryable, StopNotIdempotent, StopDeadline, StopUpstreamRetrying, StopCircuitOpen, StopSwitchedOff,
+		StopCommitted, StopBufferOverflow, StopClosing:
 		return "retry.aborted", string(r)
 	default:
 		return "retry.aborted", string(r)

@@ -98,7 +98,7 @@ func (r *Retrier) DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithDisableRetry(),
 		grpc.WithChainUnaryInterceptor(r.dialledUnary, attempt.UnaryClientInterceptor),
-		grpc.WithChainStreamInterceptor(r.StreamClientInterceptor, attempt.StreamClientInterceptor),
+		grpc.WithChainStreamInterceptor(r.dialledStream, attempt.StreamClientInterceptor),
 	}
 }
 

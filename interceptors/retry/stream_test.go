@@ -34,27 +34,6 @@ func watch(ctx context.Context, cc *grpc.ClientConn) (messages int, err error) {
 	}
 }
 
-func TestStreamsAreNotRetried(t *testing.T) {
-	for _, sent := range []int{0, 3} {
-		synctest.Test(t, func(t *testing.T) {
-			l := newLab(t, nil)
-			l.watch = func(_ context.Context, stream grpc.ServerStream) error {
-				for range sent {
-					if err := stream.SendMsg(new(wrapperspb.StringValue)); err != nil {
-						return err
-					}
-				}
-				return status.Error(codes.Unavailable, "scripted")
-			}
-			messages, err := watch(t.Context(), l.dial(t, newRetrier(t, readMethod, terms{})))
-			if messages != sent || status.Code(err) != codes.Unavailable {
-				t.Errorf("received %d messages and %v, want %d and UNAVAILABLE", messages, err, sent)
-			}
-			l.saw(t, 1)
-		})
-	}
-}
-
 func TestStreamDeadline(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

@@ -41,14 +41,9 @@ func (f *failure) cause() string {
 
 // try makes one attempt, which begins now. It returns nil if that succeeded.
 func (c *call) try(ctx context.Context, now time.Time) *failure {
-	c.attempts++
 	caller := ctx
-	ctx, this := attempt.NewContext(ctx, c.attempts, false, c.tried)
-	if c.renewed {
-		this.AfterRenewal()
-	}
+	ctx, this := c.number(ctx, false)
 	if c.attempts > 1 {
-		ctx = announce(ctx, c.attempts-1)
 		c.resetOptions()
 	}
 	until, cutting := c.until(caller, now)
@@ -67,6 +62,19 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 	c.endpoints = append(c.endpoints, this.Endpoint())
 	c.avoid(sentTo(this))
 	return c.failure(caller, this, err, now, now.Add(took), until, cutting)
+}
+
+// number counts the next attempt and makes its context.
+func (c *call) number(ctx context.Context, hedge bool) (context.Context, *attempt.Attempt) {
+	c.attempts++
+	ctx, this := attempt.NewContext(ctx, c.attempts, hedge, c.tried)
+	if c.renewed {
+		this.AfterRenewal()
+	}
+	if c.attempts > 1 {
+		ctx = announce(ctx, c.attempts-1)
+	}
+	return ctx, this
 }
 
 // failure makes the failure of an attempt that has ended, whose trailer is c.trailer.

@@ -56,6 +56,7 @@ type call struct {
 	renewed   bool                // an attempt was allowed because there was a new credential
 	kept      bool                // req is the call's own
 	over      bool                // the deadline has passed, or the caller gave up
+	continued bool                // the application has said how its stream goes on
 	classify  func(error) Verdict // nil for gRPC
 	options   []grpc.CallOption
 	room      [4]grpc.CallOption // for options, so that most calls need no further memory
@@ -98,17 +99,22 @@ func (c *call) run(ctx context.Context, now time.Time) error {
 			c.showEnd(ctx, StopOK)
 			return nil
 		}
-		delay, stop := c.judge(ctx, f)
-		if stop == "" {
-			c.showWait(ctx, f, delay)
-			stop = c.wait(ctx, delay)
-		}
-		if stop != "" {
+		if stop := c.again(ctx, f); stop != "" {
 			c.showEnd(ctx, stop)
 			return c.failed(f, stop)
 		}
 		now = time.Now()
 	}
+}
+
+// again decides whether there is another attempt after f, and waits for it.
+func (c *call) again(ctx context.Context, f *failure) StopReason {
+	delay, stop := c.judge(ctx, f)
+	if stop == "" {
+		c.showWait(ctx, f, delay)
+		stop = c.wait(ctx, delay)
+	}
+	return stop
 }
 
 // failed makes the error of the call.

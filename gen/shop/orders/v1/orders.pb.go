@@ -276,7 +276,9 @@ func (x *PlaceOrderResponse) GetOrder() *Order {
 type WatchOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order to be watched.
-	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The number of the last change that is known already, 0 for none. Only later changes are sent.
+	After         uint64 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -318,11 +320,20 @@ func (x *WatchOrderRequest) GetId() string {
 	return ""
 }
 
+func (x *WatchOrderRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
 // One change of an order.
 type WatchOrderResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order after the change.
-	Order         *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// The number of the change, counted from 1.
+	Number        uint64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -362,6 +373,13 @@ func (x *WatchOrderResponse) GetOrder() *Order {
 		return x.Order
 	}
 	return nil
+}
+
+func (x *WatchOrderResponse) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
 }
 
 // One order to be imported.
@@ -573,11 +591,13 @@ const file_shop_orders_v1_orders_proto_rawDesc = "" +
 	"\x11PlaceOrderRequest\x12\x12\n" +
 	"\x04item\x18\x01 \x01(\tR\x04item\"A\n" +
 	"\x12PlaceOrderResponse\x12+\n" +
-	"\x05order\x18\x01 \x01(\v2\x15.shop.orders.v1.OrderR\x05order\"#\n" +
+	"\x05order\x18\x01 \x01(\v2\x15.shop.orders.v1.OrderR\x05order\"9\n" +
 	"\x11WatchOrderRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"A\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\x04R\x05after\"Y\n" +
 	"\x12WatchOrderResponse\x12+\n" +
-	"\x05order\x18\x01 \x01(\v2\x15.shop.orders.v1.OrderR\x05order\"B\n" +
+	"\x05order\x18\x01 \x01(\v2\x15.shop.orders.v1.OrderR\x05order\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\"B\n" +
 	"\x13ImportOrdersRequest\x12+\n" +
 	"\x05order\x18\x01 \x01(\v2\x15.shop.orders.v1.OrderR\x05order\"2\n" +
 	"\x14ImportOrdersResponse\x12\x1a\n" +

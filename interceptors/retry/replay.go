@@ -1,0 +1,108 @@
+package retry
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// ReplayMemory bounds what Retriers keep together of the messages that their streams have sent, so that they can be sent
+// again. Give one to all Retriers of a process, see [WithReplayMemory]. It is safe for concurrent use.
+type ReplayMemory struct {
+	limit int64
+	used  atomic.Int64
+}
+
+// NewReplayMemory returns a bound of so many bytes. With 0 bytes no stream that sends is retried once it has sent.
+func NewReplayMemory(bytes int64) *ReplayMemory { return &ReplayMemory{limit: bytes} }
+
+// DefaultReplayMemory is a new bound of 64 MiB.
+func DefaultReplayMemory() *ReplayMemory { return NewReplayMemory(defaultReplayMemory) }
+
+// InUse is how many bytes are kept now, bookkeeping included.
+func (m *ReplayMemory) InUse() int64 { return m.used.Load() }
+
+// take reserves n bytes, if there is room for them.
+func (m *ReplayMemory) take(n int) bool {
+	if m.used.Add(int64(n)) <= m.limit {
+		return true
+	}
+	m.used.Add(-int64(n))
+	return false
+}
+
+func (m *ReplayMemory) give(n int) { m.used.Add(-int64(n)) }
+
+// WithReplayMemory makes the Retrier share a bound with others. By default it has one of its own,
+// [DefaultReplayMemory].
+func WithReplayMemory(m *ReplayMemory) Option {
+	return option{"retry.WithReplayMemory(...)", func(c *config) { c.extras.memory = m }}
+}
+
+// WithReplayLimit says how many bytes of what it has sent one stream may keep, bookkeeping of 64 bytes for each message
+// included. A stream that sends more goes on, but is not retried any more. It must not be negative; with 0 nothing is kept.
+// The default is 256 KiB, that of gRPC's own retry.
+func WithReplayLimit(bytes int) Option {
+	return option{fmt.Sprintf("retry.WithReplayLimit(%d)", bytes), func(c *config) { c.extras.replayLimit = bytes }}
+}
+
+// mendReplay replaces what cannot be used.
+func (e *extras) mendReplay() error {
+	var errs []error
+	if e.memory == nil || e.memory.limit < 0 {
+		errs = append(errs, errors.New("retry.WithReplayMemory: the memory is nil or negative; leave the option out to have one of 64 MiB"))
+		e.memory = DefaultReplayMemory()
+	}
+	if e.replayLimit < 0 {
+		errs = append(errs, fmt.Errorf("retry.WithReplayLimit: %d is negative; say 0 to keep nothing", e.replayLimit))
+		e.replayLimit = 0
+	}
+	return errors.Join(errs...)
+}
+
+// frame is a message as an attempt has encoded it, before compression.
+type frame struct {
+	data []byte
+	kind protoreflect.MessageType // nil if it is no protobuf message
+
+	whole bool // data is the message
+}
+
+// kindOf is the type of a protobuf message, so that one can be made for interceptors to see when it is sent again.
+func kindOf(m any) protoreflect.MessageType {
+	if p, ok := m.(proto.Message); ok {
+		return p.ProtoReflect().Type()
+	}
+	return nil
+}
+
+// replay is what a stream has sent and may have to send again. The mutex of the stream guards it.
+type replay struct {
+	memory *ReplayMemory
+	limit  int
+	size   int
+	frames []frame
+}
+
+// room is the longest message that could be kept now.
+func (r *replay) room() int { return r.limit - r.size - frameBytes }
+
+// keep adds a message, if there is room for it.
+func (r *replay) keep(f frame) bool {
+	n := len(f.data) + frameBytes
+	if r.size+n > r.limit || !r.memory.take(n) {
+		return false
+	}
+	r.size += n
+	r.frames = append(r.frames, f)
+	return true
+}
+
+// drop forgets everything.
+func (r *replay) drop() {
+	r.memory.give(r.size)
+	r.size, r.frames = 0, nil
+}
