@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -24,7 +23,7 @@ const ms = time.Millisecond
 
 // Cases are the promises of a retrier.
 func Cases() []Case {
-	cases := slices.Concat(timeCases(), serversWord(), safetyCases(), loadCases(), callerCases())
+	cases := slices.Concat(timeCases(), serversWord(), safetyCases(), streamCases(), loadCases(), callerCases())
 	slices.SortFunc(cases, func(a, b Case) int { return strings.Compare(a.Name, b.Name) })
 	return cases
 }
@@ -139,47 +138,6 @@ func serversWord() []Case {
 // safetyCases are about what must not happen twice.
 func safetyCases() []Case {
 	return []Case{
-		{"13 messages that were delivered are not delivered again", plain(3), func(s *scene) error {
-			s.watch = func(n int, stream grpc.ServerStreamingServer[retrytestv1.WatchResponse]) error {
-				for i := range int64(3) {
-					if err := stream.Send(&retrytestv1.WatchResponse{Number: i}); err != nil {
-						return err
-					}
-				}
-				if n == 1 {
-					return status.Error(codes.Unavailable, "scripted")
-				}
-				return nil
-			}
-			stream, err := s.client.Watch(context.Background(), &retrytestv1.WatchRequest{})
-			var got []int64
-			for err == nil {
-				var m *retrytestv1.WatchResponse
-				if m, err = stream.Recv(); err == nil {
-					got = append(got, m.GetNumber())
-				}
-			}
-			if !slices.Equal(got, []int64{0, 1, 2}) {
-				return fmt.Errorf("the messages %v arrived, want 0, 1, 2", got)
-			}
-			return errors.Join(is(err, codes.Unavailable), s.saw(1))
-		}},
-		{"16 a stream of the client works as it does without a retrier", plain(3), func(s *scene) error {
-			stream, err := s.client.Upload(context.Background())
-			for range 10 {
-				if err == nil {
-					err = stream.Send(&retrytestv1.UploadRequest{Data: make([]byte, 10<<10)})
-				}
-			}
-			if err != nil && !errors.Is(err, io.EOF) {
-				return fmt.Errorf("sending: %w", err)
-			}
-			reply, err := stream.CloseAndRecv()
-			if err == nil && reply.GetMessages() != 10 {
-				return fmt.Errorf("%d messages arrived, want 10", reply.GetMessages())
-			}
-			return errors.Join(is(err, codes.OK), s.saw(1))
-		}},
 		{"19 what must not be repeated is not", plain(3), func(s *scene) error {
 			s.answer = always(codes.Unavailable)
 			_, err := s.client.Act(context.Background(), &retrytestv1.ActRequest{})

@@ -42,7 +42,11 @@ func TestMutantsAreRejected(t *testing.T) {
 		{"overlooks RetryInfo", inside(bare), "09"},
 		{"takes every RESOURCE_EXHAUSTED for an outage", inside(renaming(codes.ResourceExhausted, codes.Unavailable)), "10"},
 		{"replays what was delivered", replaying, "13"},
-		{"fails streams of the client", refusingUploads, "16"},
+		{"does not try streams again", onlyUnary, "14"},
+		{"has no timeout for the first message", with(func(t *retrytest.Terms) { t.PerAttempt = 0 }), "15"},
+		{"fails streams of the client", refusingUploads, "16 a stream of the client works"},
+		{"does not send again what the client sent", onlyUnary, "16 a stream of the client is sent again"},
+		{"fails what is too long to be kept", refusingUploads, "17"},
 		{"repeats what must not be repeated", inside(claimingUnprocessed), "19 what"},
 		{"takes its timeouts for a proof that nothing was done", inside(claimingUnprocessed), "19 not even"},
 		{"has no budget", options(retry.WithBudget(retry.Budget{Ratio: 1, Max: 1e6})), "25"},
@@ -223,6 +227,12 @@ func (r *replayed) RecvMsg(m any) error {
 		return err
 	}
 	return r.RecvMsg(m)
+}
+
+// onlyUnary leaves streams alone.
+func onlyUnary(terms retrytest.Terms) ([]grpc.DialOption, func()) {
+	r := ours(terms)
+	return []grpc.DialOption{grpc.WithDisableRetry(), grpc.WithChainUnaryInterceptor(r.UnaryClientInterceptor)}, func() { _ = r.Close() }
 }
 
 func refusingUploads(retrytest.Terms) ([]grpc.DialOption, func()) {

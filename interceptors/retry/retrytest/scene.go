@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -27,9 +28,12 @@ type scene struct {
 	// answer is the script: it meets attempt n, counted from 1 over the whole case.
 	answer func(ctx context.Context, n int) error
 	watch  func(n int, stream grpc.ServerStreamingServer[retrytestv1.WatchResponse]) error
+	// upload may end an upload that has received so many messages.
+	upload func(n, received int) error
 
 	mu       sync.Mutex
 	arrivals []arrival
+	uploaded [][]byte    // by the attempt that was answered
 	down     atomic.Bool // connections are refused
 
 	listener *bufconn.Listener
@@ -123,15 +127,25 @@ func (s *scene) Watch(_ *retrytestv1.WatchRequest, stream grpc.ServerStreamingSe
 }
 
 func (s *scene) Upload(stream grpc.ClientStreamingServer[retrytestv1.UploadRequest, retrytestv1.UploadResponse]) error {
-	s.arrive(stream.Context())
-	var n int64
+	attempt := s.arrive(stream.Context())
+	var received [][]byte
 	for {
-		if _, err := stream.Recv(); err != nil {
+		if err := s.upload(attempt, len(received)); err != nil {
+			return err
+		}
+		m, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
 			break
 		}
-		n++
+		if err != nil {
+			return err
+		}
+		received = append(received, m.GetData())
 	}
-	return stream.SendAndClose(&retrytestv1.UploadResponse{Messages: n})
+	s.mu.Lock()
+	s.uploaded = received
+	s.mu.Unlock()
+	return stream.SendAndClose(&retrytestv1.UploadResponse{Messages: int64(len(received))})
 }
 
 // read makes a call with a deadline after limit.
