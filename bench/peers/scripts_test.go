@@ -17,7 +17,6 @@ import (
 	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
 	"google.golang.org/grpc/status"
@@ -33,12 +32,6 @@ type service struct {
 	retrytestv1.UnimplementedScriptServiceServer
 	calls  atomic.Int64
 	answer func(n int64) error
-	watch  func(stream grpc.ServerStreamingServer[retrytestv1.WatchResponse]) error
-}
-
-func (s *service) Watch(_ *retrytestv1.WatchRequest, stream grpc.ServerStreamingServer[retrytestv1.WatchResponse]) error {
-	s.calls.Add(1)
-	return s.watch(stream)
 }
 
 func (s *service) Read(context.Context, *retrytestv1.ReadRequest) (*retrytestv1.ReadResponse, error) {
@@ -75,54 +68,6 @@ func connect(t *testing.T, s *service, options ...grpc.DialOption) retrytestv1.S
 
 func threeAttempts() retrytest.Terms {
 	return retrytest.Terms{MaxAttempts: 3, Backoff: time.Millisecond, MaxBackoff: time.Millisecond}
-}
-
-// grpc-go gives up a stream that has not brought a message yet, if the server has set a header.
-func TestScenario14NativeStopsAtAHeader(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &service{watch: func(stream grpc.ServerStreamingServer[retrytestv1.WatchResponse]) error {
-			if err := stream.SendHeader(metadata.Pairs("k", "v")); err != nil {
-				return err
-			}
-			return status.Error(codes.Unavailable, "scripted")
-		}}
-		native, _ := peers.Native(threeAttempts())
-		receive(t, connect(t, s, native...))
-		if got := s.calls.Load(); got != 1 {
-			t.Errorf("%d streams: it retries after a header now", got)
-		}
-	})
-}
-
-// The per-attempt timeout of go-grpc-middleware does nothing for streams.
-func TestScenario15MiddlewareWaitsForAStreamThatHangs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &service{watch: func(stream grpc.ServerStreamingServer[retrytestv1.WatchResponse]) error {
-			<-stream.Context().Done()
-			return status.FromContextError(stream.Context().Err()).Err()
-		}}
-		terms := threeAttempts()
-		terms.PerAttempt = 50 * time.Millisecond
-		middleware, _ := peers.Middleware(terms)
-		receive(t, connect(t, s, middleware...))
-		if got := s.calls.Load(); got != 1 {
-			t.Errorf("%d streams: its timeout holds for streams now", got)
-		}
-	})
-}
-
-// receive opens a stream with a deadline of 400ms, and waits for its end.
-func receive(t *testing.T, client retrytestv1.ScriptServiceClient) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
-	defer cancel()
-	stream, err := client.Watch(ctx, &retrytestv1.WatchRequest{})
-	if err == nil {
-		_, err = stream.Recv()
-	}
-	if err == nil {
-		t.Error("the stream brought a message")
-	}
 }
 
 // Three services in a row, each with four attempts: the last one sees 64.
