@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/validation"
 	client "k8s.io/client-go/kubernetes/typed/discovery/v1"
 	"k8s.io/client-go/rest"
@@ -189,7 +190,7 @@ func (d *Driver) Announce(context.Context, driver.Instance, time.Duration) (driv
 func (d *Driver) Close() error {
 	d.end()
 	if d.http != nil {
-		d.http.CloseIdleConnections()
+		utilnet.CloseIdleConnectionsFor(d.http.Transport) // which is wrapped, and so hides its own method
 	}
 	return nil
 }
