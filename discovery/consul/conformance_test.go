@@ -23,7 +23,7 @@ func TestConformance(t *testing.T) {
 			LoseHistory: func(*testing.T) { a.loseHistory() },
 			TTL:         2 * time.Second,
 			Visible:     300 * time.Millisecond,
-			Detect:      9 * time.Second,
+			Detect:      11 * time.Second,
 		}
 	})
 }

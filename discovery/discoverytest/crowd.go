@@ -35,7 +35,8 @@ func twoRegistrarsOneID(l *lab) {
 // hundredClientsReconnect: a hundred clients that lose the engine together are back within five seconds of its return, and
 // do not come back in one instant.
 func hundredClientsReconnect(l *lab) {
-	const clients, slice = 100, 100 * time.Millisecond
+	const slice = 100 * time.Millisecond
+	clients := l.many(100)
 	arrivals := &arrivals{times: make(map[int][]time.Time)}
 	shared := instance("payments", 0)
 	if !l.announces() {

@@ -65,7 +65,9 @@ func serve(text string) error {
 		return err
 	}
 	<-e.Server.ReadyNotify()
-	fmt.Println("ready")
+	if _, err := os.Stdout.WriteString("ready\n"); err != nil {
+		return err
+	}
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
 }

@@ -66,7 +66,7 @@ func spread(t testing.TB, service string, list []driver.Instance) []discoveryv1.
 				Name: fmt.Sprint(service, "-", i), Namespace: "shop", Labels: map[string]string{discoveryv1.LabelServiceName: service},
 			},
 			AddressType: discoveryv1.AddressTypeIPv4,
-			Ports:       []discoveryv1.EndpointPort{{Name: ref("grpc"), Port: ref(int32(8443))}},
+			Ports:       []discoveryv1.EndpointPort{{Name: new("grpc"), Port: new(int32(8443))}},
 		}
 	}
 	for i, in := range list {
@@ -76,14 +76,12 @@ func spread(t testing.TB, service string, list []driver.Instance) []discoveryv1.
 		}
 		e := discoveryv1.Endpoint{
 			Addresses:  []string{host},
-			Conditions: discoveryv1.EndpointConditions{Ready: ref(!in.Draining), Serving: ref(true), Terminating: ref(in.Draining)},
+			Conditions: discoveryv1.EndpointConditions{Ready: new(!in.Draining), Serving: new(true), Terminating: new(in.Draining)},
 		}
 		if in.Zone != "" {
-			e.Zone = ref(in.Zone)
+			e.Zone = new(in.Zone)
 		}
 		parts[i%2].Endpoints = append(parts[i%2].Endpoints, e)
 	}
 	return parts
 }
-
-func ref[T any](v T) *T { return &v }

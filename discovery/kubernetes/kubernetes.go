@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	client "k8s.io/client-go/kubernetes/typed/discovery/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/connrotation"
 
 	"github.com/parley-rpc/parley/discovery/driver"
 	"github.com/parley-rpc/parley/discovery/internal/engine"
@@ -58,7 +58,7 @@ type Config struct {
 // Driver follows EndpointSlices. Its methods may be called from any goroutine.
 type Driver struct {
 	config Config
-	http   *http.Client // nil for a client that was given
+	dialer *connrotation.Dialer // nil for a client that was given
 
 	life context.Context // ends with Close
 	end  context.CancelFunc
@@ -129,18 +129,16 @@ func Open(rawURL string) (driver.Driver, error) {
 		}
 		config.Namespace = strings.TrimSpace(string(text))
 	}
-	transport, err := rest.HTTPClientFor(access)
-	if err != nil {
-		return nil, fmt.Errorf("kubernetes: %w", err)
-	}
-	if config.Client, err = client.NewForConfigAndClient(access, transport); err != nil {
+	dialer := connrotation.NewDialer((&net.Dialer{Timeout: requestTimeout}).DialContext)
+	access.Dial = dialer.DialContext
+	if config.Client, err = client.NewForConfig(access); err != nil {
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}
 	d, err := New(config)
 	if err != nil {
 		return nil, err
 	}
-	d.http = transport
+	d.dialer = dialer
 	return d, nil
 }
 
@@ -173,7 +171,6 @@ func restConfig(u engine.URL) (*rest.Config, error) {
 		BearerTokenFile: u.Get("token_file"),
 		TLSClientConfig: rest.TLSClientConfig{CAFile: u.Get("ca"), CertFile: u.Get("cert"), KeyFile: u.Get("key")},
 		QPS:             -1, // the Registry paces requests
-		Dial:            (&net.Dialer{Timeout: requestTimeout}).DialContext,
 	}, nil
 }
 
@@ -188,8 +185,8 @@ func (d *Driver) Announce(context.Context, driver.Instance, time.Duration) (driv
 // Close ends every Watch.
 func (d *Driver) Close() error {
 	d.end()
-	if d.http != nil {
-		d.http.CloseIdleConnections()
+	if d.dialer != nil {
+		d.dialer.CloseAll() // a connection does not count as idle yet when its last watch has just ended
 	}
 	return nil
 }

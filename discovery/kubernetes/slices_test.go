@@ -30,7 +30,7 @@ func follow(t *testing.T, d driver.Driver, service string, limit time.Duration) 
 func slice(name string, endpoints ...discoveryv1.Endpoint) discoveryv1.EndpointSlice {
 	return discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "shop", Labels: map[string]string{discoveryv1.LabelServiceName: "payments"}},
-		Ports:      []discoveryv1.EndpointPort{{Port: ref(int32(8443))}},
+		Ports:      []discoveryv1.EndpointPort{{Port: new(int32(8443))}},
 		Endpoints:  endpoints,
 	}
 }
@@ -45,7 +45,7 @@ func pod(name, address string, ready, serving, terminating *bool) discoveryv1.En
 }
 
 func zoned(e discoveryv1.Endpoint, zone string, hints ...string) discoveryv1.Endpoint {
-	e.Zone = ref(zone)
+	e.Zone = new(zone)
 	if len(hints) > 0 {
 		e.Hints = &discoveryv1.EndpointHints{}
 		for _, h := range hints {
@@ -57,7 +57,7 @@ func zoned(e discoveryv1.Endpoint, zone string, hints ...string) discoveryv1.End
 
 // What becomes of the slices of a service. Lists are told as IDs, those that drain with a minus in front.
 func TestSlices(t *testing.T) {
-	yes, no := ref(true), ref(false)
+	yes, no := new(true), new(false)
 	ready := func(name, address string) discoveryv1.Endpoint { return pod(name, address, yes, yes, no) }
 	named := func(s discoveryv1.EndpointSlice, ports ...discoveryv1.EndpointPort) discoveryv1.EndpointSlice {
 		s.Ports = ports
@@ -78,9 +78,9 @@ func TestSlices(t *testing.T) {
 		{"unknown conditions mean ready", "", []discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", nil, nil, nil))}, []string{"a"}},
 		{"unknown serving is as ready", "", []discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", no, nil, yes))}, nil},
 		{"the named port of several", "", []discoveryv1.EndpointSlice{named(slice("1", ready("a", "10.0.0.1")),
-			discoveryv1.EndpointPort{Name: ref("http"), Port: ref(int32(80))}, discoveryv1.EndpointPort{Name: ref("grpc"), Port: ref(int32(8443))})}, []string{"a"}},
+			discoveryv1.EndpointPort{Name: new("http"), Port: new(int32(80))}, discoveryv1.EndpointPort{Name: new("grpc"), Port: new(int32(8443))})}, []string{"a"}},
 		{"none of several is the named one", "", []discoveryv1.EndpointSlice{named(slice("1", ready("a", "10.0.0.1")),
-			discoveryv1.EndpointPort{Name: ref("http"), Port: ref(int32(80))}, discoveryv1.EndpointPort{Port: ref(int32(81))})}, nil},
+			discoveryv1.EndpointPort{Name: new("http"), Port: new(int32(80))}, discoveryv1.EndpointPort{Port: new(int32(81))})}, nil},
 		{"an endpoint without an address", "", []discoveryv1.EndpointSlice{slice("1", discoveryv1.Endpoint{})}, nil},
 		{"an endpoint that is no pod", "", []discoveryv1.EndpointSlice{slice("1", discoveryv1.Endpoint{Addresses: []string{"10.0.0.1"}})}, []string{"10.0.0.1:8443"}},
 		{"hints for the own zone", "a", []discoveryv1.EndpointSlice{
@@ -123,8 +123,8 @@ func TestSlices(t *testing.T) {
 func TestOneInstanceInTwoSlicesHasBothAddresses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster()
-		c.put(slice("v4", zoned(pod("a", "10.0.0.1", ref(true), nil, nil), "z")))
-		c.put(slice("v6", pod("a", "2001:db8::1", ref(true), nil, nil)))
+		c.put(slice("v4", zoned(pod("a", "10.0.0.1", new(true), nil, nil), "z")))
+		c.put(slice("v6", pod("a", "2001:db8::1", new(true), nil, nil)))
 		lists, _ := follow(t, open(t, kubernetes.Config{Client: c, Namespace: "shop"}), "payments", time.Second)
 		want := driver.Instance{ID: "a", Service: "payments", Addresses: []string{"10.0.0.1:8443", "[2001:db8::1]:8443"}, Zone: "z"}
 		if len(lists) != 1 || len(lists[0]) != 1 || !lists[0][0].Equal(want) {

@@ -48,7 +48,7 @@ func (a *agent) ready(t testing.TB) {
 	t.Helper()
 	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	await(t, "Consul has a leader", func(ctx context.Context) bool {
-		response, ok := answers(ctx, client, "http://"+a.addr+"/v1/status/leader")
+		response, ok := answers(ctx, client, "http://"+a.addr+"/v1/status/leader", "")
 		if response == nil {
 			return false
 		}
@@ -93,7 +93,7 @@ func TestConsul(t *testing.T) {
 				}
 				return d
 			},
-			Many:        100, // of one agent: it compares all its services with the catalogue for each
+			Many:        20, // on this one agent, which answers all queries for a service anew with each of its changes
 			SetDown:     func(_ *testing.T, down bool) { proxy.SetDown(down) },
 			Kill:        a.kill,
 			Freeze:      a.process.freeze,
@@ -102,7 +102,7 @@ func TestConsul(t *testing.T) {
 			DeleteEntry: func(t *testing.T, service, _ string) { a.deregister(t, service) },
 			TTL:         2 * time.Second,
 			Visible:     2 * time.Second,
-			Detect:      6 * time.Second,
+			Detect:      8 * time.Second,
 		}
 	})
 }

@@ -73,7 +73,7 @@ func (c *cluster) ready(t testing.TB) {
 		DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
 	}}
 	await(t, "the API server is ready", func(ctx context.Context) bool {
-		response, ok := answers(ctx, asking, "https://"+c.addr+"/readyz")
+		response, ok := answers(ctx, asking, "https://"+c.addr+"/readyz", token)
 		if response != nil {
 			_ = response.Body.Close()
 		}
@@ -95,7 +95,7 @@ func (c *cluster) set(t *testing.T, namespace, service string, list []driver.Ins
 		slice := &discoveryv1.EndpointSlice{
 			ObjectMeta:  metav1.ObjectMeta{Name: fmt.Sprint(service, "-", i), Labels: map[string]string{discoveryv1.LabelServiceName: service}},
 			AddressType: discoveryv1.AddressTypeIPv4,
-			Ports:       []discoveryv1.EndpointPort{{Name: ref("grpc"), Port: ref(int32(8443))}},
+			Ports:       []discoveryv1.EndpointPort{{Name: new("grpc"), Port: new(int32(8443))}},
 		}
 		for j, in := range list {
 			if j%2 == i {
@@ -132,15 +132,13 @@ func endpoint(t testing.TB, in driver.Instance) discoveryv1.Endpoint {
 	}
 	e := discoveryv1.Endpoint{
 		Addresses:  []string{host},
-		Conditions: discoveryv1.EndpointConditions{Ready: ref(!in.Draining), Serving: ref(true), Terminating: ref(in.Draining)},
+		Conditions: discoveryv1.EndpointConditions{Ready: new(!in.Draining), Serving: new(true), Terminating: new(in.Draining)},
 	}
 	if in.Zone != "" {
-		e.Zone = ref(in.Zone)
+		e.Zone = new(in.Zone)
 	}
 	return e
 }
-
-func ref[T any](v T) *T { return &v }
 
 func TestKubernetes(t *testing.T) {
 	shared := startKubernetes(t)

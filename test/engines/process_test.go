@@ -106,11 +106,14 @@ func await(t testing.TB, what string, good func(context.Context) bool) {
 	}
 }
 
-// answers tells whether a URL is answered with 200.
-func answers(ctx context.Context, client *http.Client, url string) (*http.Response, bool) {
+// answers tells whether a URL is answered with 200. The token may be empty.
+func answers(ctx context.Context, client *http.Client, url, token string) (*http.Response, bool) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, false
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	response, err := client.Do(request)
 	if err != nil {
