@@ -19,6 +19,7 @@ func Keep(ctx context.Context, ttl time.Duration, until time.Time, renew func(co
 		case <-ctx.Done():
 			return
 		}
+		began := time.Now()
 		call, cancel := context.WithDeadline(ctx, until)
 		renewed, stands, err := renew(call)
 		cancel()
@@ -35,7 +36,8 @@ func Keep(ctx context.Context, ttl time.Duration, until time.Time, renew func(co
 		if left <= 0 {
 			return
 		}
-		timer.Reset(min(next, left))
+		// An engine that answers late is asked no less often.
+		timer.Reset(max(min(next-time.Since(began), left), 0))
 	}
 }
 
