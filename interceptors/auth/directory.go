@@ -54,6 +54,11 @@ func (d directory) holds(kid string, id ID) bool {
 
 func (d directory) generation() uint64 { return d.dir.Generation() }
 
+func (d directory) report() Trust {
+	state := d.dir.State()
+	return Trust{Source: state.Dir, Keys: state.Keys, Generation: state.Generation, Read: state.Read, Skipped: state.Skipped, Err: state.Err}
+}
+
 func (d directory) close() error { return d.dir.Close() }
 
 // openDirectory returns the trust directory, not read yet.
