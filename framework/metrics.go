@@ -14,14 +14,13 @@ import (
 const (
 	meterScope = "github.com/parley-rpc/parley/framework"
 
-	metricAuthChecks      = "parley.auth.checks"
+	metricHandshakes      = "parley.auth.handshakes"
 	metricAuthConnections = "parley.auth.connections"
 	metricTrustKeys       = "parley.auth.trust.keys"
 	metricTrustAge        = "parley.auth.trust.age"
 	metricInstances       = "parley.discovery.instances"
 	metricDiscoveryAge    = "parley.discovery.age"
 
-	labelOf      = "parley.auth.of"
 	labelRole    = "parley.auth.role"
 	labelOutcome = "parley.auth.outcome"
 	labelService = "parley.discovery.service"
@@ -29,7 +28,7 @@ const (
 
 // gauges are what is read whenever metrics are collected.
 type gauges struct {
-	checks      metric.Int64ObservableCounter
+	handshakes  metric.Int64ObservableCounter
 	connections metric.Int64ObservableGauge
 	keys        metric.Int64ObservableGauge
 	trustAge    metric.Float64ObservableGauge
@@ -39,18 +38,15 @@ type gauges struct {
 
 // assembleMetrics measures what the identity and discovery know. It costs nothing until metrics are collected.
 func (a *App) assembleMetrics(p *parts) error {
-	provider := a.meterProvider
-	if provider == nil && p.telemetry != nil {
-		provider = p.telemetry.MeterProvider()
-	}
+	provider := a.meters()
 	if provider == nil {
 		return nil
 	}
 	meter := provider.Meter(meterScope)
 	var g gauges
 	var errs [7]error
-	g.checks, errs[0] = meter.Int64ObservableCounter(metricAuthChecks, metric.WithUnit("{check}"),
-		metric.WithDescription("How handshakes ended, and for which reason calls were refused."))
+	g.handshakes, errs[0] = meter.Int64ObservableCounter(metricHandshakes, metric.WithUnit("{handshake}"),
+		metric.WithDescription("How handshakes ended."))
 	g.connections, errs[1] = meter.Int64ObservableGauge(metricAuthConnections, metric.WithUnit("{connection}"),
 		metric.WithDescription("How many connections are open on which both ends are proven."))
 	g.keys, errs[2] = meter.Int64ObservableGauge(metricTrustKeys, metric.WithUnit("{key}"),
@@ -65,7 +61,7 @@ func (a *App) assembleMetrics(p *parts) error {
 		g.observeIdentity(o, p)
 		g.observeDiscovery(o, p)
 		return nil
-	}, g.checks, g.connections, g.keys, g.trustAge, g.instances, g.age)
+	}, g.handshakes, g.connections, g.keys, g.trustAge, g.instances, g.age)
 	if err := errors.Join(errs[:]...); err != nil {
 		return fmt.Errorf("the meter provider refuses an instrument: %w", err)
 	}
@@ -77,8 +73,11 @@ func (g *gauges) observeIdentity(o metric.Observer, p *parts) {
 		return
 	}
 	for outcome, n := range p.identity.Outcomes() {
-		o.ObserveInt64(g.checks, int64(n), metric.WithAttributes( //nolint:gosec // counts of connections
-			attribute.String(labelOf, outcome.Of), attribute.String(labelRole, outcome.Role), attribute.String(labelOutcome, outcome.Result)))
+		if outcome.Of != "handshake" {
+			continue // package auth counts the calls that it refuses
+		}
+		o.ObserveInt64(g.handshakes, int64(n), metric.WithAttributes( //nolint:gosec // counts of connections
+			attribute.String(labelRole, outcome.Role), attribute.String(labelOutcome, outcome.Result)))
 	}
 	open := map[string]int64{"client": 0, "server": 0}
 	for _, c := range p.identity.Connections() {

@@ -17,7 +17,7 @@ import (
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 )
 
-// collect lists the values of Parley's own instruments as "name{labels} value", sorted.
+// collect lists what the App itself measures as "name{labels} value", sorted.
 func collect(t *testing.T, reader sdkmetric.Reader) []string {
 	t.Helper()
 	var metrics metricdata.ResourceMetrics
@@ -29,6 +29,9 @@ func collect(t *testing.T, reader sdkmetric.Reader) []string {
 		lines = append(lines, fmt.Sprintf("%s{%s} %v", name, labels.Encoded(attribute.DefaultEncoder()), value))
 	}
 	for _, scope := range metrics.ScopeMetrics {
+		if scope.Scope.Name != "github.com/parley-rpc/parley/framework" {
+			continue
+		}
 		for _, m := range scope.Metrics {
 			switch data := m.Data.(type) {
 			case metricdata.Gauge[int64]:
@@ -40,10 +43,8 @@ func collect(t *testing.T, reader sdkmetric.Reader) []string {
 					add(m.Name, p.Attributes, p.Value)
 				}
 			case metricdata.Sum[int64]:
-				if strings.HasPrefix(m.Name, "parley.") {
-					for _, p := range data.DataPoints {
-						add(m.Name, p.Attributes, p.Value)
-					}
+				for _, p := range data.DataPoints {
+					add(m.Name, p.Attributes, p.Value)
 				}
 			default:
 			}
@@ -64,9 +65,9 @@ func TestAnAppMeasuresItsIdentityAndItsDiscovery(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []string{
-			"parley.auth.checks{parley.auth.of=handshake,parley.auth.outcome=proven,parley.auth.role=client} 1",
 			"parley.auth.connections{parley.auth.role=client} 1",
 			"parley.auth.connections{parley.auth.role=server} 0",
+			"parley.auth.handshakes{parley.auth.outcome=proven,parley.auth.role=client} 1",
 			"parley.auth.trust.age{} 0",
 			"parley.auth.trust.keys{} 2",
 			"parley.discovery.age{parley.discovery.service=payments} 0",
