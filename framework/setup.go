@@ -103,7 +103,7 @@ func (a *App) assembleTelemetry(p *parts) error {
 	}
 	var err error
 	p.telemetry, err = telemetry.New(context.Background(), a.name, options...)
-	tracer := []tracing.Option{}
+	tracer := []tracing.Option{tracing.WithLogger(p.logger)}
 	if p.telemetry != nil {
 		tracer = append(tracer,
 			tracing.WithTracerProvider(p.telemetry.TracerProvider()),
