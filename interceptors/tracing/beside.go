@@ -33,18 +33,19 @@ type beside struct {
 	said   once
 }
 
-// served tells whether otelgrpc has made the span of a call that was received. Where a call once had no span at all, there
-// is no otelgrpc, and nobody looks again.
-func (b *beside) served(ctx context.Context) bool {
-	switch {
-	case b.absent.Load():
+// served tells whether otelgrpc has made the span of a call that was received, in the trace of its caller: without a
+// propagator of its own it begins another one. Where a call once had no span at all, there is no otelgrpc, and nobody looks
+// again.
+func (b *beside) served(ctx context.Context, caller trace.SpanContext) bool {
+	if b.absent.Load() {
 		return false
-	case madeByOtelgrpc(ctx):
-		return true
-	case !trace.SpanContextFromContext(ctx).IsValid():
-		b.absent.Store(true)
 	}
-	return false
+	own := trace.SpanContextFromContext(ctx)
+	if !own.IsValid() {
+		b.absent.Store(true)
+		return false
+	}
+	return madeByOtelgrpc(ctx) && (!caller.IsValid() || caller.TraceID() == own.TraceID())
 }
 
 // warn says that otelgrpc does the same work.

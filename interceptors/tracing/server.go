@@ -50,16 +50,17 @@ func (s *serverStream) Context() context.Context { return s.ctx }
 // has made a span for it, that one stays alone, unless the endpoint is public: it would carry the caller's baggage on.
 func (t *Tracer) startServer(ctx context.Context, m *serverMethod, method string) operation {
 	o := operation{ctx: ctx, results: &m.results}
-	if t.tracer != nil && !t.publicEndpoint && m.otelgrpc.served(ctx) {
-		if m.otelgrpc.said.first() {
-			t.warn(ctx, "server", "its spans stand for the calls that are received")
-		}
-		t.startClock(&o)
-		return o
-	}
 	var own *spanContext
 	var links []trace.SpanStartOption
 	ctx, remote := t.headers.extract(ctx, !t.publicEndpoint)
+	if t.tracer != nil && !t.publicEndpoint && m.otelgrpc.served(ctx, remote) {
+		if m.otelgrpc.said.first() {
+			t.warn(ctx, "server", "its spans stand for the calls that are received")
+		}
+		o.ctx = ctx
+		t.startClock(&o)
+		return o
+	}
 	switch {
 	case t.publicEndpoint:
 		if trace.SpanContextFromContext(ctx).IsValid() {
