@@ -131,7 +131,7 @@ func TestACollectorReceivesSpansAndMetrics(t *testing.T) {
 				"orders: Client Attempt shop.payments.v1.PaymentsService/GetQuote",
 				"payments: Server shop.payments.v1.PaymentsService/GetQuote",
 				"orders: rpc.client.call.duration", "orders: grpc.client.attempt.started", "orders: grpc.client.attempt.duration",
-				"payments: rpc.server.call.duration", "payments: parley.auth.checks", "orders: parley.discovery.instances",
+				"payments: rpc.server.call.duration", "payments: parley.auth.handshakes", "orders: parley.discovery.instances",
 			} {
 				if !slices.Contains(got, want) {
 					t.Errorf("the collector did not receive %q, but\n%s", want, strings.Join(got, "\n"))

@@ -99,8 +99,8 @@ func (w *town) run(app *framework.App) (stop func() error) {
 	return stop
 }
 
-// trade makes orders call payments once, with two failures before the success, and returns the metrics of both as
-// Prometheus scrapes them.
+// trade makes orders call payments once, with two failures before the success, and catalog once, which may not. It returns
+// the metrics of all as Prometheus scrapes them.
 func (w *town) trade() string {
 	w.t.Helper()
 	tel, err := telemetry.New(w.t.Context(), "shop", telemetry.WithEnviron(nil))
@@ -121,6 +121,15 @@ func (w *town) trade() string {
 	if _, err := client.GetQuote(ctx, &paymentsv1.GetQuoteRequest{}); err != nil {
 		w.t.Fatal(err)
 	}
+	catalog := w.app("catalog", nil, measured)
+	if _, err := paymentsv1.NewPaymentsServiceClient(catalog.Client("payments")).GetQuote(ctx, &paymentsv1.GetQuoteRequest{}); status.Code(err) != codes.PermissionDenied {
+		w.t.Fatalf("catalog got %v", err)
+	}
+	defer func() {
+		if err := catalog.Close(); err != nil {
+			w.t.Error(err)
+		}
+	}()
 	reply := httptest.NewRecorder()
 	tel.MetricsHandler().ServeHTTP(reply, httptest.NewRequestWithContext(w.t.Context(), http.MethodGet, "/metrics", nil))
 	if err := tel.Shutdown(w.t.Context()); err != nil {
