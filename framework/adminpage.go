@@ -41,7 +41,7 @@ func (a *App) adminHandler(r *run) *admin.Handler {
 			Empty:   "No connection is open.",
 		}, admin.Section{
 			Title:   "Trusted keys",
-			Columns: []string{"from", "keys", "read", "changes", "state"},
+			Columns: []string{"of", "from", "keys", "read", "good for", "state"},
 			Rows:    func() []admin.Row { return trustRows(identity) },
 			Empty:   "The keys have not been read yet.",
 		}, admin.Section{

@@ -116,19 +116,24 @@ func connectionRows(identity *auth.Identity) []admin.Row {
 }
 
 func trustRows(identity *auth.Identity) []admin.Row {
-	trust, ok := identity.Trust()
-	if !ok {
-		return nil
-	}
-	row := admin.Row{State: admin.Good, Cells: []string{
-		trust.Source, strconv.Itoa(trust.Keys), age(time.Since(trust.Read)) + " ago", strconv.FormatUint(trust.Generation, 10), "up to date",
-	}}
-	if trust.Err != nil {
-		row.State, row.Cells[4] = admin.Bad, trust.Err.Error()
-	}
-	rows := []admin.Row{row}
-	for _, err := range trust.Skipped {
-		rows = append(rows, admin.Row{State: admin.Warning, Cells: []string{"", "", "", "", "skipped " + err.Error()}})
+	var rows []admin.Row
+	for _, trust := range identity.Trust() {
+		row := admin.Row{State: admin.Good, Cells: []string{
+			trust.Of, trust.Source, strconv.Itoa(trust.Keys), "never", "", "up to date",
+		}}
+		if !trust.Read.IsZero() {
+			row.Cells[3] = age(time.Since(trust.Read)) + " ago"
+		}
+		if !trust.Ends.IsZero() {
+			row.Cells[4] = age(time.Until(trust.Ends))
+		}
+		if trust.Err != nil {
+			row.State, row.Cells[5] = admin.Bad, trust.Err.Error()
+		}
+		rows = append(rows, row)
+		for _, err := range trust.Skipped {
+			rows = append(rows, admin.Row{State: admin.Warning, Cells: []string{trust.Of, "", "", "", "", "skipped " + err.Error()}})
+		}
 	}
 	return rows
 }

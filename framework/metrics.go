@@ -18,11 +18,13 @@ const (
 	metricAuthConnections = "parley.auth.connections"
 	metricTrustKeys       = "parley.auth.trust.keys"
 	metricTrustAge        = "parley.auth.trust.age"
+	metricTrustLeft       = "parley.auth.trust.left"
 	metricInstances       = "parley.discovery.instances"
 	metricDiscoveryAge    = "parley.discovery.age"
 
 	labelRole    = "parley.auth.role"
 	labelOutcome = "parley.auth.outcome"
+	labelTrust   = "parley.auth.trust.of"
 	labelService = "parley.discovery.service"
 )
 
@@ -32,6 +34,7 @@ type gauges struct {
 	connections metric.Int64ObservableGauge
 	keys        metric.Int64ObservableGauge
 	trustAge    metric.Float64ObservableGauge
+	trustLeft   metric.Float64ObservableGauge
 	instances   metric.Int64ObservableGauge
 	age         metric.Float64ObservableGauge
 }
@@ -44,7 +47,7 @@ func (a *App) assembleMetrics(p *parts) error {
 	}
 	meter := provider.Meter(meterScope)
 	var g gauges
-	var errs [7]error
+	var errs [8]error
 	g.handshakes, errs[0] = meter.Int64ObservableCounter(metricHandshakes, metric.WithUnit("{handshake}"),
 		metric.WithDescription("How handshakes ended."))
 	g.connections, errs[1] = meter.Int64ObservableGauge(metricAuthConnections, metric.WithUnit("{connection}"),
@@ -52,16 +55,18 @@ func (a *App) assembleMetrics(p *parts) error {
 	g.keys, errs[2] = meter.Int64ObservableGauge(metricTrustKeys, metric.WithUnit("{key}"),
 		metric.WithDescription("How many keys are trusted."))
 	g.trustAge, errs[3] = meter.Float64ObservableGauge(metricTrustAge, metric.WithUnit("s"),
-		metric.WithDescription("How long ago the trusted keys were last read."))
+		metric.WithDescription("How long ago the source of trusted keys last confirmed them."))
 	g.instances, errs[4] = meter.Int64ObservableGauge(metricInstances, metric.WithUnit("{instance}"),
 		metric.WithDescription("How many instances of a service there are to call."))
 	g.age, errs[5] = meter.Float64ObservableGauge(metricDiscoveryAge, metric.WithUnit("s"),
 		metric.WithDescription("For how long discovery has not vouched for the instances of a service; 0 while it does."))
-	p.measuring, errs[6] = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+	g.trustLeft, errs[6] = meter.Float64ObservableGauge(metricTrustLeft, metric.WithUnit("s"),
+		metric.WithDescription("How long the trusted keys stay good if they are not read again."))
+	p.measuring, errs[7] = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		g.observeIdentity(o, p)
 		g.observeDiscovery(o, p)
 		return nil
-	}, g.handshakes, g.connections, g.keys, g.trustAge, g.instances, g.age)
+	}, g.handshakes, g.connections, g.keys, g.trustAge, g.trustLeft, g.instances, g.age)
 	if err := errors.Join(errs[:]...); err != nil {
 		return fmt.Errorf("the meter provider refuses an instrument: %w", err)
 	}
@@ -86,9 +91,15 @@ func (g *gauges) observeIdentity(o metric.Observer, p *parts) {
 	for role, n := range open {
 		o.ObserveInt64(g.connections, n, metric.WithAttributes(attribute.String(labelRole, role)))
 	}
-	if trust, ok := p.identity.Trust(); ok {
-		o.ObserveInt64(g.keys, int64(trust.Keys))
-		o.ObserveFloat64(g.trustAge, time.Since(trust.Read).Seconds())
+	for _, trust := range p.identity.Trust() {
+		of := metric.WithAttributes(attribute.String(labelTrust, trust.Of))
+		o.ObserveInt64(g.keys, int64(trust.Keys), of)
+		if !trust.Read.IsZero() {
+			o.ObserveFloat64(g.trustAge, time.Since(trust.Read).Seconds(), of)
+		}
+		if !trust.Ends.IsZero() {
+			o.ObserveFloat64(g.trustLeft, time.Until(trust.Ends).Seconds(), of)
+		}
 	}
 }
 

@@ -68,8 +68,9 @@ func TestAnAppMeasuresItsIdentityAndItsDiscovery(t *testing.T) {
 			"parley.auth.connections{parley.auth.role=client} 1",
 			"parley.auth.connections{parley.auth.role=server} 0",
 			"parley.auth.handshakes{parley.auth.outcome=proven,parley.auth.role=client} 1",
-			"parley.auth.trust.age{} 0",
-			"parley.auth.trust.keys{} 2",
+			"parley.auth.trust.age{parley.auth.trust.of=trust directory} 0",
+			"parley.auth.trust.keys{parley.auth.trust.of=trust directory} 2",
+			"parley.auth.trust.left{parley.auth.trust.of=trust directory} 3600",
 			"parley.discovery.age{parley.discovery.service=payments} 0",
 			"parley.discovery.instances{parley.discovery.service=payments} 1",
 		}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"cmp"
+	"fmt"
 	"net"
 	"slices"
 	"time"
@@ -34,34 +35,65 @@ func (i *Identity) Connections() []Connection {
 	return list
 }
 
-// Trust is what an [Identity] trusts at one moment.
+// Trust is a source of trusted keys at one moment.
 type Trust struct {
-	// Source is where the keys come from: a directory.
+	// Of says whose word the keys are: "trust directory", or the name of an issuer.
+	Of string
+	// Source is where they come from: a directory, a file, a URL.
 	Source string
-	// Keys is how many keys are trusted.
+	// Keys is how many are trusted.
 	Keys int
-	// Generation counts the changes of the set of trusted keys.
+	// Generation counts the changes of the set of keys.
 	Generation uint64
-	// Read is when the keys were last read; zero means never.
+	// Read is when the source last confirmed the keys; zero means never.
 	Read time.Time
-	// Skipped says which files were not believed, and why.
+	// Ends is when they are too old, unless the source confirms them again; zero when they never are.
+	Ends time.Time
+	// Skipped says which keys were not believed, and why.
 	Skipped []error
 	// Err is why the last reading failed. Keys of an earlier one may still be trusted.
 	Err error
 }
 
-// reporter is an anchor that can say what it trusts.
-type reporter interface{ report() Trust }
-
-// Trust tells what is trusted now. It reports false before the first [Identity.Check] without error and after Close.
-func (i *Identity) Trust() (Trust, bool) {
+// Trust lists what is trusted now: the trust directory or the keys of the issuers of workloads, and then those of the
+// issuers of each server. It is empty before the first [Identity.Check] without error and after Close.
+func (i *Identity) Trust() []Trust {
 	c := i.ready.Load()
 	if c == nil {
-		return Trust{}, false
+		return nil
 	}
-	r, ok := c.trust.(reporter)
-	if !ok {
-		return Trust{}, false
+	var list []Trust
+	seen := map[*KeySet]bool{}
+	add := func(of string, set *KeySet) {
+		if set != nil && !seen[set] {
+			seen[set] = true
+			list = append(list, set.trust(of))
+		}
 	}
-	return r.report(), true
+	if d, ok := c.trust.(directory); ok {
+		list = append(list, d.report())
+	}
+	if i.issued != nil {
+		for _, issuer := range i.issued.issuers {
+			add(issuer.Name, issuer.Keys)
+		}
+	}
+	i.mu.Lock()
+	gates := i.gates
+	i.mu.Unlock()
+	for _, g := range gates {
+		for _, issuer := range g.config.issuers {
+			add(issuer.Name, issuer.Keys)
+		}
+	}
+	return list
+}
+
+func (k *KeySet) trust(of string) Trust {
+	s := k.State()
+	t := Trust{Of: of, Source: s.Source, Keys: len(s.Keys), Generation: s.Generation, Read: s.Read, Ends: s.Ends, Err: s.Err}
+	for _, skipped := range s.Skipped {
+		t.Skipped = append(t.Skipped, fmt.Errorf("%s: %w", skipped.Key, skipped.Err))
+	}
+	return t
 }

@@ -36,9 +36,9 @@ func TestWhatAnIdentityTellsOperators(t *testing.T) {
 			if want := (map[auth.Outcome]uint64{{Of: "handshake", Role: end.role, Result: "proven"}: 1}); !maps.Equal(end.identity.Outcomes(), want) {
 				t.Errorf("the %s counted %v", end.role, end.identity.Outcomes())
 			}
-			trust, ok := end.identity.Trust()
-			if !ok || trust.Source != p.w.dir || trust.Keys != 2 || trust.Err != nil || time.Since(trust.Read) > 2*time.Second {
-				t.Errorf("the %s trusts %+v, %v", end.role, trust, ok)
+			trust := end.identity.Trust()
+			if len(trust) != 1 || trust[0].Source != p.w.dir || trust[0].Keys != 2 || trust[0].Err != nil || time.Since(trust[0].Read) > 2*time.Second || !trust[0].Ends.After(time.Now()) {
+				t.Errorf("the %s trusts %+v", end.role, trust)
 			}
 		}
 		if err := p.cc.Close(); err != nil {
@@ -76,7 +76,19 @@ func TestRefusalsAreCountedByReason(t *testing.T) {
 func TestAnIdentityThatWasNotCheckedTrustsNothing(t *testing.T) {
 	w := newWorld(t)
 	i := auth.TrustDir(w.dir, w.id("orders"))
-	if trust, ok := i.Trust(); ok {
+	if trust := i.Trust(); len(trust) != 0 {
+		t.Errorf("it trusts %+v", trust)
+	}
+}
+
+func TestTheKeysOfIssuersAreTrustedBesideTheDirectory(t *testing.T) {
+	w := newWorld(t)
+	login := auth.Issuer{Name: "https://login.example", Keys: auth.KeysFromFile("/nowhere/keys.json")}
+	payment := w.identity("payments")
+	payment.Server(nil, auth.WithIssuers(login))
+	payment.Server(nil, auth.WithIssuers(login))
+	trust := payment.Trust()
+	if len(trust) != 2 || trust[0].Of != "trust directory" || trust[1].Of != login.Name || trust[1].Keys != 0 || !trust[1].Read.IsZero() {
 		t.Errorf("it trusts %+v", trust)
 	}
 }

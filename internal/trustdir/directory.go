@@ -96,6 +96,7 @@ type State struct {
 	Keys       int // how many are trusted
 	Generation uint64
 	Read       time.Time // when it was last read; zero means never
+	Ends       time.Time // when the keys are too old, unless it is read again; zero before the first reading
 	Skipped    []error   // of files that were not believed
 	Err        error     // of the latest reading
 }
@@ -104,6 +105,9 @@ type State struct {
 func (d *Directory) State() State {
 	s := d.current.Load()
 	state := State{Dir: d.reader.dir, Keys: len(s.entries), Generation: s.generation, Read: s.good, Err: s.err}
+	if !s.good.IsZero() {
+		state.Ends = s.good.Add(maxStale)
+	}
 	for _, skipped := range s.skipped {
 		state.Skipped = append(state.Skipped, fmt.Errorf("%s: %w", skipped.Path, skipped.Err))
 	}
