@@ -43,6 +43,27 @@ func TestDashboardAndAlertsNameOnlyWhatIsExported(t *testing.T) {
 	}
 }
 
+// Every name that a service exports is explained.
+func TestEveryMetricIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/observability.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := strings.ReplaceAll(string(text), ".", "_")
+	for line := range strings.Lines(newTown(t).trade()) {
+		name, _, ok := strings.Cut(strings.TrimPrefix(line, "# TYPE "), " ")
+		if !ok || !strings.HasPrefix(line, "# TYPE ") || name == "target_info" {
+			continue
+		}
+		for _, suffix := range []string{"_total", "_seconds"} {
+			name = strings.TrimSuffix(name, suffix)
+		}
+		if !strings.Contains(documented, "`"+name+"`") {
+			t.Errorf("docs/observability.md does not explain %s", name)
+		}
+	}
+}
+
 // dashboard lists the expressions of the dashboard.
 func dashboard(t *testing.T) []string {
 	t.Helper()
