@@ -4,7 +4,6 @@ package page_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,48 +16,47 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long anything on the page may take. Nothing waits that long unless it is broken.
-const patience = 30 * time.Second
+const (
+	// patience is how long anything on the page may take. Nothing waits that long unless it is broken.
+	patience = 30 * time.Second
+	// lifetime is how long a test may use its browser.
+	lifetime = 3 * time.Minute
+)
 
 var errNoBrowser = errors.New("no Chromium was found; install it (Debian: apt-get install chromium)")
 
-// browser is the context of the one Chromium that all tests share.
-var browser context.Context
-
-func TestMain(m *testing.M) {
-	flag.Parse()
-	code, err := withBrowser(m.Run)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func withBrowser(run func() int) (int, error) {
-	found := false
+func findBrowser() error {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
 		if _, err := exec.LookPath(name); err == nil {
-			found = true
+			return nil
 		}
 	}
-	if !found {
-		return 0, errNoBrowser
+	return errNoBrowser
+}
+
+// startBrowser starts a Chromium for one test, and returns the context for its tabs.
+func startBrowser(t *testing.T) context.Context {
+	t.Helper()
+	if err := findBrowser(); err != nil {
+		t.Fatal(err)
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium refuses root otherwise
 	}
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	defer stop()
+	ctx, cancel := context.WithTimeout(context.Background(), lifetime)
+	allocator, stop := chromedp.NewExecAllocator(ctx, options...)
 	ctx, stopBrowser := chromedp.NewContext(allocator)
-	defer stopBrowser()
-	if err := chromedp.Do(ctx); err != nil { // starts it
-		return 0, fmt.Errorf("starting Chromium: %w", err)
+	t.Cleanup(func() {
+		stopBrowser()
+		stop()
+		cancel()
+	})
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("starting Chromium: %v", err)
 	}
-	browser = ctx
-	return run(), nil
+	return ctx
 }
 
 // tab is one tab of the browser. A message on its console, an error or a violation of the page's policy fails the test.
@@ -71,7 +69,7 @@ type tab struct {
 	messages []string
 }
 
-func openTab(t *testing.T, url string, width, height int64, scheme string) *tab {
+func openTab(browser context.Context, t *testing.T, url string, width, height int64, scheme string) *tab {
 	t.Helper()
 	b := &tab{t: t}
 	ctx, closeTab := chromedp.NewContext(browser, chromedp.WithListener(b.listen))

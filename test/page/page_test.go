@@ -16,7 +16,7 @@ const wide, narrow, high = 1280, 390, 844
 func TestThePageOpensAndShowsEveryAttempt(t *testing.T) {
 	s := newShop(t)
 	s.quote(2)
-	b := openTab(t, s.url(""), wide, high, "light")
+	b := s.look("", wide, high, "light")
 	b.awaitText("#service", "orders")
 	b.awaitText("#link", "live")
 	b.awaitText(".row", "3 attempts")
@@ -33,7 +33,7 @@ func TestFilters(t *testing.T) {
 	s.quote(0)
 	s.quote(2)
 	s.refund()
-	b := openTab(t, s.url(""), wide, high, "light")
+	b := s.look("", wide, high, "light")
 	rows := func(n int) string { return fmt.Sprintf("document.querySelectorAll('.row').length === %d", n) }
 	b.await("all calls", rows(3))
 	for _, tc := range []struct {
@@ -65,7 +65,7 @@ func TestFilters(t *testing.T) {
 
 	b.do(chromedp.Reload())
 	b.await("the filters survive a reload, in the address", rows(1)+" && location.hash === '#outcome=deadline&order=slowest'")
-	again := openTab(t, s.url("#kind=retried&order=attempts"), wide, high, "light")
+	again := s.look("#kind=retried&order=attempts", wide, high, "light")
 	again.await("a link with filters", rows(1)+" && document.querySelector('#order').value === 'attempts'")
 }
 
@@ -79,7 +79,7 @@ func TestALinkLeadsToOneCall(t *testing.T) {
 	s.quote(0)
 	s.refund()
 	call := ring.Calls()[0]
-	b := openTab(t, s.url("#trace="+call.TraceID+"&span="+call.SpanID), wide, high, "light")
+	b := s.look("#trace="+call.TraceID+"&span="+call.SpanID, wide, high, "light")
 	b.awaitText("#detail h2", "PaymentsService/Refund")
 	b.awaitText("#detail .story", "the deadline left no room for another attempt")
 	b.awaitText("#detail .facts", call.TraceID)
@@ -88,14 +88,14 @@ func TestALinkLeadsToOneCall(t *testing.T) {
 	b.click("#detail .line")
 	b.awaitText("#detail .entry .facts", call.Attempts[0].SpanID)
 
-	gone := openTab(t, s.url("#trace=00000000000000000000000000000001"), wide, high, "light")
+	gone := s.look("#trace=00000000000000000000000000000001", wide, high, "light")
 	gone.awaitText("#detail", "This call is not kept.")
 }
 
 func TestThePageIsLiveAndCanBePaused(t *testing.T) {
 	s := newShop(t)
 	s.quote(0)
-	b := openTab(t, s.url(""), wide, high, "light")
+	b := s.look("", wide, high, "light")
 	b.await("one call", "document.querySelectorAll('.row').length === 1")
 	s.quote(0)
 	b.await("a second call without a reload", "document.querySelectorAll('.row').length === 2")
@@ -112,7 +112,7 @@ func TestThePageIsLiveAndCanBePaused(t *testing.T) {
 func TestThePageSurvivesARestartOfTheService(t *testing.T) {
 	s := newShop(t)
 	s.quote(2)
-	b := openTab(t, s.url(""), wide, high, "light")
+	b := s.look("", wide, high, "light")
 	b.awaitText(".row", "3 attempts")
 	if err := s.orders.stop(); err != nil {
 		t.Fatal(err)
@@ -130,7 +130,7 @@ func TestKeyboard(t *testing.T) {
 	s := newShop(t)
 	s.refund()
 	s.quote(0)
-	b := openTab(t, s.url(""), wide, high, "light")
+	b := s.look("", wide, high, "light")
 	b.await("both calls", "document.querySelectorAll('.row').length === 2")
 	b.press("/")
 	b.await("the filter has the focus", "document.activeElement.id === 'filter'")
@@ -157,7 +157,7 @@ func TestKeyboard(t *testing.T) {
 func TestStatusPolicyAndSetup(t *testing.T) {
 	s := newShop(t)
 	s.quote(2)
-	b := openTab(t, s.url("#status"), wide, high, "light")
+	b := s.look("#status", wide, high, "light")
 	for _, text := range []string{"parley:///payments", "spiffe://shop.example/payments", "payments@127.0.0.1:", s.dir, "up to date", "goroutines", "/debug/pprof/"} {
 		b.awaitText("#status", text)
 	}

@@ -30,6 +30,8 @@ type shop struct {
 	addr   string // of the live page
 	level  slog.LevelVar
 	orders *orders
+
+	browser context.Context
 }
 
 // bank is the payments service. So many of its calls fail.
@@ -58,7 +60,7 @@ type orders struct {
 
 func newShop(t *testing.T) *shop {
 	t.Helper()
-	s := &shop{t: t, dir: filepath.Join(t.TempDir(), "trust"), engine: mem.New(), bank: &bank{}, addr: freeAddress(t)}
+	s := &shop{t: t, dir: filepath.Join(t.TempDir(), "trust"), engine: mem.New(), bank: &bank{}, addr: freeAddress(t), browser: startBrowser(t)}
 	if err := os.Mkdir(s.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -139,6 +141,12 @@ func (s *shop) refund() {
 	if _, err := s.orders.payments.Refund(ctx, &paymentsv1.RefundRequest{}); status.Code(err) != codes.Unavailable {
 		s.t.Fatalf("Refund = %v", err)
 	}
+}
+
+// look opens a tab of the page.
+func (s *shop) look(hash string, width, height int64, scheme string) *tab {
+	s.t.Helper()
+	return openTab(s.browser, s.t, s.url(hash), width, height, scheme)
 }
 
 func (s *shop) url(hash string) string { return "http://" + s.addr + "/" + hash }

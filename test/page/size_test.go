@@ -32,7 +32,7 @@ func TestTenThousandCalls(t *testing.T) {
 		span.SetAttributes(attribute.String("rpc.status_code", "<img src=x onerror=alert(1)>"))
 		span.End()
 	}
-	b := openTab(t, s.url(""), wide, high, "light")
+	b := s.look("", wide, high, "light")
 	b.awaitText(".chip.all .count", "10000")
 	if n := b.count(".row"); n != 200 {
 		t.Errorf("%d rows are drawn, want 200", n)
@@ -53,7 +53,7 @@ func TestNothingIsWiderThanAPhone(t *testing.T) {
 	s.quote(2)
 	s.refund()
 	for _, scheme := range []string{"light", "dark"} {
-		b := openTab(t, s.url(""), narrow, high, scheme)
+		b := s.look("", narrow, high, scheme)
 		for view, sign := range map[string]string{"calls": ".row", "status": "#status table", "policy": ".card", "describe": "#describe pre"} {
 			b.do(chromedp.Navigate(s.url("#" + view)))
 			b.await(view+" is drawn", fmt.Sprintf("document.querySelector(%q)", sign))
@@ -96,7 +96,7 @@ func TestScreenshots(t *testing.T) {
 		{"page-calls-phone", narrow, high, "dark", "#calls", ".row"},
 		{"page-call-phone", narrow, high, "light", "#order=attempts", ".row"},
 	} {
-		b := openTab(t, s.url(shot.hash), shot.width, shot.height, shot.scheme)
+		b := s.look(shot.hash, shot.width, shot.height, shot.scheme)
 		b.await(shot.name, fmt.Sprintf("document.querySelector(%q)", shot.sign))
 		if shot.hash == "#order=attempts" {
 			b.click(".row")
@@ -106,8 +106,8 @@ func TestScreenshots(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.close()                                                                                 // all tabs share six connections
-		if err := os.WriteFile(filepath.Join(folder, shot.name+".png"), png, 0o644); err != nil { //nolint:gosec // a picture for everyone
+		b.close() // all tabs share six connections
+		if err := os.WriteFile(filepath.Join(folder, shot.name+".png"), png, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
