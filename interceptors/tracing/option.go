@@ -60,7 +60,7 @@ func WithPublicEndpoint() Option {
 	return option{"tracing.WithPublicEndpoint()", func(c *config) { c.publicEndpoint = true }}
 }
 
-// WithLogger says what is wrong with how the program uses the Tracer, once: that otelgrpc is installed beside it. Default:
+// WithLogger says, once for each method, that otelgrpc is installed beside the Tracer and does the same work. Default:
 // nothing is said. Nil is the default.
 func WithLogger(logger *slog.Logger) Option {
 	return option{"tracing.WithLogger(...)", func(c *config) { c.logger = logger }}
