@@ -204,6 +204,26 @@ func TestEveryOutcome(t *testing.T) {
 			`,
 		},
 		{
+			name: "stream opened again before its first message", call: watchAll, code: codes.OK,
+			shop: func() *shop {
+				next := inTurn(down, ok)
+				return &shop{watch: func(s grpc.ServerStreamingServer[ordersv1.WatchOrderResponse]) error {
+					if err := next(s.Context()); err != nil {
+						return err
+					}
+					return s.Send(&ordersv1.WatchOrderResponse{})
+				}}
+			}(),
+			want: `
+				CLIENT WatchOrder | parley.attempts=2 parley.retry.delay=0.025 parley.retry.outcome=recovered parley.retry.stop_reason=ok rpc.status_code=OK
+				  * retry.scheduled next_attempt=2 backoff_s=0.025 cause=UNAVAILABLE source=policy endpoint=bufconn
+				  CLIENT Attempt WatchOrder Error(down) | error.type=UNAVAILABLE network.peer.address=bufconn previous-rpc-attempts=0 rpc.status_code=UNAVAILABLE
+				    SERVER WatchOrder Error(down) | error.type=UNAVAILABLE rpc.status_code=UNAVAILABLE
+				  CLIENT Attempt WatchOrder | network.peer.address=bufconn previous-rpc-attempts=1 rpc.status_code=OK
+				    SERVER WatchOrder | previous-rpc-attempts=1 rpc.status_code=OK
+			`,
+		},
+		{
 			name: "stream committed by its first message", call: watchAll, code: codes.Unavailable,
 			shop: &shop{watch: func(s grpc.ServerStreamingServer[ordersv1.WatchOrderResponse]) error {
 				if err := s.Send(&ordersv1.WatchOrderResponse{}); err != nil {
@@ -212,7 +232,8 @@ func TestEveryOutcome(t *testing.T) {
 				return down(s.Context())
 			}},
 			want: `
-				CLIENT WatchOrder Error(down) | error.type=UNAVAILABLE parley.attempts=1 rpc.status_code=UNAVAILABLE
+				CLIENT WatchOrder Error(down) | error.type=UNAVAILABLE parley.attempts=1 parley.retry.delay=0 parley.retry.outcome=committed parley.retry.stop_reason=committed rpc.status_code=UNAVAILABLE
+				  * retry.aborted reason=committed endpoint=bufconn
 				  CLIENT Attempt WatchOrder Error(down) | error.type=UNAVAILABLE network.peer.address=bufconn previous-rpc-attempts=0 rpc.status_code=UNAVAILABLE
 				    SERVER WatchOrder Error(down) | error.type=UNAVAILABLE rpc.status_code=UNAVAILABLE
 			`,
