@@ -12,7 +12,7 @@ RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 TEST := $(GO) test $(RACE) -shuffle=on -count=1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-engines race-notice lint fmt generate proto baseline tidy tidy-check deps bench ci
+.PHONY: help run observe test test-engines test-page test-rules race-notice lint fmt generate proto baseline tidy tidy-check deps bench ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -20,12 +20,22 @@ help: ## list the targets
 run: ## show in ten seconds what Parley does
 	$(GO) run ./examples/quickstart
 
+observe: $(BIN)/otel-desktop-viewer ## run the quickstart with its spans in a trace viewer, in the browser
+	@observability/observe $(BIN)/otel-desktop-viewer
+
 test: race-notice ## run every test, shuffled and with the race detector
 	$(TEST) ./...
 	@for module in $(filter test discovery/%,$(NESTED)); do echo "$(TEST) ./... in $$module"; (cd $$module && $(TEST) ./...) || exit 1; done
 
 test-engines: $(BIN)/consul $(BIN)/etcd $(BIN)/kube-apiserver ## run the drivers of discovery against real engines, which are built first (20 minutes, once)
 	cd test/engines && PARLEY_ENGINES=$(BIN) $(GO) test -count=1 -timeout=20m -v ./...
+
+test-page: race-notice ## drive the live page in a real browser; needs Chromium
+	cd test/page && $(TEST) ./...
+
+test-rules: $(BIN)/promtool ## check the Prometheus alert rules and run their tests
+	$(BIN)/promtool check rules --lint=all observability/prometheus.rules.yml
+	$(BIN)/promtool test rules observability/prometheus.test.yml
 
 race-notice:
 	@$(if $(RACE),:,echo "No C compiler was found: the tests run without the race detector.")
@@ -81,3 +91,13 @@ $(BIN)/etcd: tools/kubernetes/go.mod tools/kubernetes/go.sum
 
 $(BIN)/kube-apiserver: tools/kubernetes/go.mod tools/kubernetes/go.sum
 	$(GO) -C tools/kubernetes build -trimpath -o $@ k8s.io/kubernetes/cmd/kube-apiserver
+
+$(BIN)/otel-desktop-viewer: tools/viewer/go.mod tools/viewer/go.sum
+	@echo "Building otel-desktop-viewer, which takes a few minutes and a C++ compiler, once."
+	GOBIN=$(BIN) $(GO) -C tools/viewer install tool
+	@touch $@
+
+$(BIN)/promtool: tools/promtool/go.mod tools/promtool/go.sum
+	@echo "Building promtool, which takes some minutes, once."
+	GOBIN=$(BIN) $(GO) -C tools/promtool install -tags remove_all_sd tool
+	@touch $@

@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/parley-rpc/parley/waterfall"
 )
@@ -19,6 +20,10 @@ type Config struct {
 	Describe func(io.Writer) error
 	// Sections are the tables of the status view, in order.
 	Sections []Section
+	// Charts yields what is drawn over time.
+	Charts func() []Chart
+	// Policies yields the effective policies of methods, in order.
+	Policies func() []Policy
 	// LogLevel is shown and can be changed.
 	LogLevel *slog.LevelVar
 	// Mounts are further handlers, behind the same protection.
@@ -56,6 +61,42 @@ const (
 	// Bad does not work.
 	Bad State = "bad"
 )
+
+// Chart is one value over time.
+type Chart struct {
+	// Title says what it is: "payments".
+	Title string `json:"title"`
+	// About says of what kind it is. Charts of one kind stand together under it: "Retry budget, in retries".
+	About string `json:"about"`
+	// Max is the end of the scale, which begins at 0.
+	Max float64 `json:"max"`
+	// Interval is how far apart the values are.
+	Interval time.Duration `json:"interval_ns"`
+	// Values are the values, the oldest first; the last one is of now.
+	Values []float64 `json:"values"`
+}
+
+// Policy is the effective policy of one method.
+type Policy struct {
+	// Method is the method as "pkg.Service/Method".
+	Method string `json:"method"`
+	// Kind says how its messages flow, and who uses it: "unary, served".
+	Kind string `json:"kind"`
+	// Values are what is stated about it, in order.
+	Values []PolicyValue `json:"values"`
+	// Problem is why there is no policy; "" when there is one.
+	Problem string `json:"problem,omitempty"`
+}
+
+// PolicyValue is one value of a policy.
+type PolicyValue struct {
+	// Name says what the value is about: "deadline".
+	Name string `json:"name"`
+	// Value is the value: "2s".
+	Value string `json:"value"`
+	// Source is where it was stated: "file orders.yaml:12".
+	Source string `json:"source"`
+}
 
 // Mount is a further handler of the admin surface.
 type Mount struct {

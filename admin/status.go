@@ -14,6 +14,7 @@ type statusView struct {
 	Started  time.Time `json:"started"`
 	Now      time.Time `json:"now"`
 	Sections []table   `json:"sections"`
+	Charts   []Chart   `json:"charts,omitempty"`
 	Links    []link    `json:"links,omitempty"`
 	LogLevel string    `json:"log_level,omitempty"`
 }
@@ -39,6 +40,9 @@ func (h *Handler) status(w http.ResponseWriter, _ *http.Request) {
 		}
 		view.Sections = append(view.Sections, t)
 	}
+	if h.config.Charts != nil {
+		view.Charts = h.config.Charts()
+	}
 	for _, m := range h.config.Mounts {
 		view.Links = append(view.Links, link{m.Title, m.Path})
 	}
@@ -46,6 +50,19 @@ func (h *Handler) status(w http.ResponseWriter, _ *http.Request) {
 		view.LogLevel = h.config.LogLevel.Level().String()
 	}
 	writeJSON(w, view)
+}
+
+// policyList is the JSON form of the effective policies.
+type policyList struct {
+	Policies []Policy `json:"policies"`
+}
+
+func (h *Handler) policies(w http.ResponseWriter, _ *http.Request) {
+	list := []Policy{}
+	if h.config.Policies != nil {
+		list = append(list, h.config.Policies()...)
+	}
+	writeJSON(w, policyList{list})
 }
 
 func (h *Handler) describe(w http.ResponseWriter, _ *http.Request) {

@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parley-rpc/parley/admin"
 )
@@ -108,4 +110,30 @@ func TestMounts(t *testing.T) {
 	want(t, "the status of a mount without a handler", code, 404)
 	code, _ = get(t, h, "http://evil.example/debug/more/")
 	want(t, "the status under another name", code, 421)
+}
+
+func TestCharts(t *testing.T) {
+	h := admin.New(admin.Config{Charts: func() []admin.Chart {
+		return []admin.Chart{{Title: "payments", About: "Retry budgets", Max: 10, Interval: time.Second, Values: []float64{10, 9.5}}}
+	}})
+	_, body := get(t, h, "/status")
+	var view struct{ Charts []admin.Chart }
+	if err := json.Unmarshal([]byte(body), &view); err != nil {
+		t.Fatal(err)
+	}
+	if len(view.Charts) != 1 || view.Charts[0].Title != "payments" || !slices.Equal(view.Charts[0].Values, []float64{10, 9.5}) {
+		t.Errorf("the charts are %+v", view.Charts)
+	}
+	contains(t, "the chart", body, `"interval_ns": 1000000000`)
+}
+
+func TestPolicies(t *testing.T) {
+	h := admin.New(admin.Config{Policies: func() []admin.Policy {
+		return []admin.Policy{{Method: charge, Kind: "unary", Values: []admin.PolicyValue{{Name: "deadline", Value: "2s", Source: "file orders.yaml:12"}}}}
+	}})
+	code, body := get(t, h, "/policies")
+	want(t, "the status", code, 200)
+	contains(t, "the policies", body, `"method": "`+charge+`"`, `"name": "deadline"`, `"value": "2s"`, `"source": "file orders.yaml:12"`)
+	_, body = get(t, admin.New(admin.Config{}), "/policies")
+	contains(t, "the policies of a service without", body, `"policies": []`)
 }

@@ -2,13 +2,9 @@ package framework
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
-	"google.golang.org/grpc/connectivity"
-
 	"github.com/parley-rpc/parley/admin"
-	"github.com/parley-rpc/parley/discovery"
 )
 
 // adminHandler is the admin surface of the App.
@@ -16,7 +12,7 @@ func (a *App) adminHandler(r *run) *admin.Handler {
 	sections := []admin.Section{{
 		Title:   "Servers",
 		Columns: []string{"address", "service", "calls in flight", "state"},
-		Rows:    func() []admin.Row { return r.serverRows() },
+		Rows:    r.serverRows,
 		Empty:   "This program serves nothing.",
 	}, {
 		Title:   "Clients",
@@ -37,96 +33,64 @@ func (a *App) adminHandler(r *run) *admin.Handler {
 			Empty:   "No service has been looked up in " + registry.String() + " yet.",
 		})
 	}
+	if identity := a.parts.identity; identity != nil {
+		sections = append(sections, admin.Section{
+			Title:   "Connections",
+			Columns: []string{"proven peer", "direction", "address", "since", "ends in", "key"},
+			Rows:    func() []admin.Row { return connectionRows(identity) },
+			Empty:   "No connection is open.",
+		}, admin.Section{
+			Title:   "Trusted keys",
+			Columns: []string{"of", "from", "keys", "read", "good for", "state"},
+			Rows:    func() []admin.Row { return trustRows(identity) },
+			Empty:   "The keys have not been read yet.",
+		}, admin.Section{
+			Title:   "Authentication",
+			Columns: []string{"of", "as", "outcome", "times"},
+			Rows:    func() []admin.Row { return outcomeRows(identity) },
+			Empty:   "Nobody has proven anything, and nobody was refused.",
+		})
+	}
 	return admin.New(admin.Config{
 		Service:  a.name,
 		Ring:     a.parts.ring,
 		Describe: a.Describe,
 		Sections: sections,
+		Charts:   r.budgets.charts,
+		Policies: r.policies,
 		LogLevel: a.logLevel,
 		Mounts:   a.mounts,
 	})
 }
 
-func (r *run) serverRows() []admin.Row {
-	state, mark := "ready", admin.Good
-	if !r.app.ready.Load() {
-		state, mark = "not ready", admin.Bad
+// policies are those of the methods that the App serves, and then of the others that the linked .proto files or the
+// configuration say anything about, which it may call.
+func (r *run) policies() []admin.Policy {
+	var list []admin.Policy
+	table, served := r.app.parts.table, map[string]bool{}
+	show := func(name, use string) {
+		m, err := table.Method(name)
+		p := admin.Policy{Method: strings.TrimPrefix(name, "/"), Kind: m.Kind() + ", " + use}
+		for _, s := range m.Statements() {
+			p.Values = append(p.Values, admin.PolicyValue(s))
+		}
+		if err != nil {
+			p.Problem = fmt.Sprint(err)
+		}
+		list = append(list, p)
 	}
-	var rows []admin.Row
 	for _, s := range r.servers {
-		rows = append(rows, admin.Row{State: mark, Cells: []string{
-			s.bound.Addr().String(), s.service, strconv.FormatInt(s.inFlight.total(), 10), state,
-		}})
-	}
-	return rows
-}
-
-func (a *App) clientRows() []admin.Row {
-	a.mu.Lock()
-	clients := a.clients
-	a.mu.Unlock()
-	var rows []admin.Row
-	for _, c := range clients {
-		row := admin.Row{Cells: []string{c.name, c.effectiveTarget(), "not used yet"}}
-		if ch := c.open.Load(); ch != nil {
-			state := ch.conn.GetState()
-			row.Cells[2], row.State = strings.ToLower(strings.ReplaceAll(state.String(), "_", " ")), connectionMark(state)
-		}
-		rows = append(rows, row)
-	}
-	return rows
-}
-
-// budgetRows show what the retries of this program may still cost each service.
-func (a *App) budgetRows() []admin.Row {
-	var rows []admin.Row
-	for target, retrier := range a.budgets.each {
-		spent, refused := retrier.BudgetUse()
-		row := admin.Row{State: admin.Good, Cells: []string{
-			target, fmt.Sprintf("%.1f", retrier.BudgetBalance()), strconv.FormatInt(spent, 10), strconv.FormatInt(refused, 10),
-		}}
-		if retrier.BudgetBalance() < 1 {
-			row.State = admin.Bad
-		}
-		rows = append(rows, row)
-	}
-	return rows
-}
-
-func connectionMark(state connectivity.State) admin.State {
-	switch state {
-	case connectivity.Ready:
-		return admin.Good
-	case connectivity.TransientFailure:
-		return admin.Bad
-	case connectivity.Idle, connectivity.Connecting, connectivity.Shutdown:
-	}
-	return ""
-}
-
-func endpointRows(registry *discovery.Registry) []admin.Row {
-	var rows []admin.Row
-	for _, service := range registry.Snapshot().Services {
-		row := func(in discovery.Instance, mark admin.State, state string) {
-			rows = append(rows, admin.Row{State: mark, Cells: []string{service.Service, in.ID, strings.Join(in.Addresses, ", "), state}})
-		}
-		listed := make(map[string]bool, len(service.Listed))
-		for _, in := range service.Listed {
-			listed[in.ID] = true
-			if in.Draining {
-				row(in, admin.Warning, "draining")
-			} else {
-				row(in, admin.Good, "in use")
+		for _, name := range s.methods() {
+			if !served[name] && !isInfrastructure(name) {
+				served[name] = true
+				show(name, "served")
 			}
 		}
-		for _, in := range service.State.Instances {
-			if !listed[in.ID] {
-				row(in, admin.Warning, "held, though not listed any more")
-			}
-		}
-		if err := service.State.Err; err != nil {
-			rows = append(rows, admin.Row{State: admin.Bad, Cells: []string{service.Service, "", "", err.Error()}})
+	}
+	for _, name := range table.Methods() {
+		if !served[name] && !isInfrastructure(name) {
+			show(name, "not served here")
 		}
 	}
-	return rows
+	return list
 }

@@ -36,4 +36,8 @@ const (
 	reloadInterval = 2 * time.Second
 	// How many recent calls the live page keeps.
 	ringCalls = 1000
+	// How often the live page notes how full the retry budgets are.
+	budgetInterval = 5 * time.Second
+	// How many of these values it keeps: ten minutes of them.
+	budgetPoints = 120
 )

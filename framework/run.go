@@ -31,7 +31,7 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.Check(); err != nil {
 		return errors.Join(err, a.stopRest())
 	}
-	r := &run{app: a, logger: a.parts.logger, failed: make(chan struct{}, 1)}
+	r := &run{app: a, logger: a.parts.logger, failed: make(chan struct{}, 1), budgets: budgetHistory{app: a}}
 	if err := r.start(ctx); err != nil {
 		return errors.Join(err, r.stop())
 	}
@@ -109,6 +109,7 @@ type run struct {
 	surfaces   []*surface
 	background []*runningTask
 	readiness  readiness
+	budgets    budgetHistory
 
 	mu            sync.Mutex
 	failures      []error
@@ -144,6 +145,9 @@ func (r *run) start(ctx context.Context) error {
 	r.app.mu.Lock()
 	tasks, checks := r.app.background, r.app.readiness
 	r.app.mu.Unlock()
+	if r.app.surfaceAddresses().admin != "" {
+		r.background = append(r.background, r.startTask(task{"retry budget history", r.budgets.run}))
+	}
 	for _, t := range tasks {
 		r.background = append(r.background, r.startTask(t))
 	}

@@ -35,6 +35,7 @@ type parts struct {
 	domain    auth.TrustDomain
 	identity  *auth.Identity
 	registry  *discovery.Registry
+	measuring metric.Registration // nil while nothing is measured
 
 	users        []auth.ServerOption // who vouches for end users
 	userKeys     []*auth.KeySet
@@ -82,6 +83,7 @@ func (a *App) assemble() error {
 	keep(a.assembleIdentity(p))
 	keep(a.assembleUsers(p))
 	keep(a.assembleDiscovery(p))
+	keep(a.assembleMetrics(p))
 	if a.configFile != "" {
 		a.startReload(p)
 	}
@@ -101,7 +103,7 @@ func (a *App) assembleTelemetry(p *parts) error {
 	}
 	var err error
 	p.telemetry, err = telemetry.New(context.Background(), a.name, options...)
-	tracer := []tracing.Option{}
+	tracer := []tracing.Option{tracing.WithLogger(p.logger)}
 	if p.telemetry != nil {
 		tracer = append(tracer,
 			tracing.WithTracerProvider(p.telemetry.TracerProvider()),
@@ -237,6 +239,9 @@ func (a *App) dispose(ctx context.Context) error {
 	p.deadlines.Close()
 	if p.telemetry != nil {
 		errs = append(errs, p.telemetry.Shutdown(ctx))
+	}
+	if p.measuring != nil {
+		errs = append(errs, p.measuring.Unregister())
 	}
 	return errors.Join(errs...)
 }

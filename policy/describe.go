@@ -18,46 +18,73 @@ func (m Method) String() string {
 // where it was stated. Its error is that of w.
 func (m Method) Describe(w io.Writer) error {
 	lines := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(lines, "%s (%s)\n", m.Name, m.kind()) // Flush tells whether w failed
-	if m.Described {
-		m.describeValues(lines)
+	_, _ = fmt.Fprintf(lines, "%s (%s)\n", m.Name, m.Kind()) // Flush tells whether w failed
+	for _, s := range m.Statements() {
+		_, _ = fmt.Fprintf(lines, "  %s\t%s\t%s\n", s.Name, s.Value, s.Source)
 	}
 	return lines.Flush()
 }
 
-func (m Method) describeValues(w io.Writer) {
-	line(w, "idempotency", m.Idempotency)
-	if !m.Auth.Access.Stated() {
-		_, _ = fmt.Fprintf(w, "  access\tnot decided\ta server of this method does not start\n")
+// Statement is one value of an effective policy, in words.
+type Statement struct {
+	// Name says what the value is about: "deadline".
+	Name string
+	// Value is the value: "2s".
+	Value string
+	// Source is where it was stated, in words: "proto shop/orders/v1/orders.proto: OrdersService/GetOrder". What a rule
+	// demands, and what may surprise, stands behind it.
+	Source string
+}
+
+// Statements lists what is stated about the method, in the order of [Method.Describe].
+func (m Method) Statements() []Statement {
+	if !m.Described {
+		return nil
 	}
-	describeAuth(w, "", m.Auth)
-	describeAuth(w, "on trial: ", m.Trial)
-	line(w, "deadline", m.Deadline)
-	line(w, "max attempts", m.Retry.MaxAttempts)
-	line(w, "initial backoff", m.Retry.InitialBackoff)
-	line(w, "max backoff", m.Retry.MaxBackoff)
-	line(w, "per-attempt timeout", m.Retry.PerAttemptTimeout)
-	line(w, "retried codes", m.codeNames())
-	line(w, "max hedges", m.Hedge.MaxHedges)
-	line(w, "hedge delay", m.Hedge.Delay)
+	var s statements
+	state(&s, "idempotency", m.Idempotency)
+	if !m.Auth.Access.Stated() {
+		s.add("access", "not decided", "a server of this method does not start")
+	}
+	s.auth("", m.Auth)
+	s.auth("on trial: ", m.Trial)
+	state(&s, "deadline", m.Deadline)
+	state(&s, "max attempts", m.Retry.MaxAttempts)
+	state(&s, "initial backoff", m.Retry.InitialBackoff)
+	state(&s, "max backoff", m.Retry.MaxBackoff)
+	state(&s, "per-attempt timeout", m.Retry.PerAttemptTimeout)
+	state(&s, "retried codes", m.codeNames())
+	state(&s, "max hedges", m.Hedge.MaxHedges)
+	state(&s, "hedge delay", m.Hedge.Delay)
 	for _, warning := range m.Warnings() {
-		_, _ = fmt.Fprintf(w, "  warning\t%s\t%s: %s\n", warning.Field, warning.Source, warning.Problem)
+		s.add("warning", warning.Field, fmt.Sprintf("%s: %s", warning.Source, warning.Problem))
+	}
+	return s
+}
+
+type statements []Statement
+
+func (s *statements) add(name, value, source string) { *s = append(*s, Statement{name, value, source}) }
+
+func state[T any](s *statements, name string, v Value[T]) {
+	if v.Stated() {
+		s.add(name, fmt.Sprint(v.Value), v.Source.String())
 	}
 }
 
-func describeAuth(w io.Writer, prefix string, a Auth) {
-	line(w, prefix+"access", a.Access)
+func (s *statements) auth(prefix string, a Auth) {
+	state(s, prefix+"access", a.Access)
 	for _, peers := range a.Peers {
-		line(w, prefix+"peers", words(peers))
+		state(s, prefix+"peers", words(peers))
 	}
-	line(w, prefix+"scopes", words(a.Scopes))
-	line(w, prefix+"carrier", a.Carrier)
-	line(w, prefix+"proof", a.Proof)
-	line(w, prefix+"user", a.User.Presence)
-	line(w, prefix+"user issuers", words(a.User.Issuers))
-	line(w, prefix+"user scopes", words(a.User.Scopes))
+	state(s, prefix+"scopes", words(a.Scopes))
+	state(s, prefix+"carrier", a.Carrier)
+	state(s, prefix+"proof", a.Proof)
+	state(s, prefix+"user", a.User.Presence)
+	state(s, prefix+"user issuers", words(a.User.Issuers))
+	state(s, prefix+"user scopes", words(a.User.Scopes))
 	for _, rule := range a.Deny {
-		describeRule(w, prefix+"deny", rule)
+		s.rule(prefix+"deny", rule)
 	}
 	for _, list := range a.Allow {
 		for i, rule := range list.Value {
@@ -65,23 +92,18 @@ func describeAuth(w io.Writer, prefix string, a Auth) {
 			if i > 0 {
 				name = prefix + "or allow"
 			}
-			describeRule(w, name, rule)
+			s.rule(name, rule)
 		}
 	}
 }
 
-// describeRule writes what the rule demands behind its place, because it may be long.
-func describeRule(w io.Writer, name string, r Rule) {
-	_, _ = fmt.Fprintf(w, "  %s\t%s\t%s: %s\n", name, r.Name, r.Source, r.condition())
+// rule writes what the rule demands behind its place, because it may be long.
+func (s *statements) rule(name string, r Rule) {
+	s.add(name, r.Name, fmt.Sprintf("%s: %s", r.Source, r.condition()))
 }
 
-func line[T any](w io.Writer, name string, v Value[T]) {
-	if v.Stated() {
-		_, _ = fmt.Fprintf(w, "  %s\t%v\t%s\n", name, v.Value, v.Source)
-	}
-}
-
-func (m Method) kind() string {
+// Kind is how the method's messages flow, in words: "unary", "server stream".
+func (m Method) Kind() string {
 	switch {
 	case !m.Described:
 		return "not described by a linked .proto"

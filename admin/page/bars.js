@@ -63,9 +63,10 @@ function bar(line, scale) {
 
 // miniature draws the attempts and waits of a call in one line.
 function miniature(call) {
-  const track = el("span", {class: "mini", "aria-hidden": "true"});
   const scale = Math.max(1, call.duration_ns);
   const own = linesOf(call).filter(l => l.depth === 0);
+  const plain = own.length === 1 && own[0].status === "OK"; // nothing to tell, so it stays in the background
+  const track = el("span", {class: plain ? "mini plain" : "mini", "aria-hidden": "true"});
   track.append(...own.map(l => bar(l, scale)));
   return track;
 }

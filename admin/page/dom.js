@@ -14,6 +14,13 @@ function el(tag, attributes, ...children) {
   return e;
 }
 
+function svg(tag, attributes, ...children) {
+  const e = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) e.setAttribute(name, value);
+  e.append(...children);
+  return e;
+}
+
 // place puts an element along a timeline; from and to are shares of it.
 function place(e, from, to) {
   const at = Math.min(1, Math.max(0, from));

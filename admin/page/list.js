@@ -59,7 +59,7 @@ function drawList() {
 function drawChips(counts) {
   const chips = byID("chips");
   if (!chips.firstChild) {
-    chips.append(...Object.keys(kinds).map(kind => el("button", {type: "button", role: "radio", "data-kind": kind, class: "chip " + kind, onclick: () => choose(kind)},
+    chips.append(...Object.keys(kinds).map(kind => el("button", {type: "button", role: "radio", "data-kind": kind, class: "chip " + kind, onclick: () => narrow("kind", kind)},
       kinds[kind].label, el("span", {class: "count"}))));
   }
   for (const chip of chips.children) {
@@ -67,12 +67,6 @@ function drawChips(counts) {
     chip.classList.toggle("some", counts[chip.dataset.kind] > 0);
     chip.lastChild.textContent = counts[chip.dataset.kind];
   }
-}
-
-function choose(kind) {
-  store.kind = kind;
-  listLength = pageLength;
-  draw();
 }
 
 function drawEmpty(count) {

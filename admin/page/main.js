@@ -13,19 +13,52 @@ function draw() {
   });
 }
 
+const views = {calls: draw, status: drawStatus, policy: drawPolicy, describe: drawDescription};
+
+// filters are the fields of the store that an address can hold, each with its value when it is not there.
+const filters = {filter: "", kind: "all", outcome: "", order: "newest"};
+
 function route() {
   const hash = new URLSearchParams(location.hash.slice(1));
   const trace = hash.get("trace") || "";
-  view = ["status", "describe"].find(v => hash.has(v)) || "calls";
-  for (const v of ["calls", "status", "describe"]) byID(v).hidden = v !== view;
+  view = Object.keys(views).find(v => hash.has(v)) || "calls";
+  if (Object.keys(filters).some(f => hash.has(f))) restore(hash);
+  for (const v of Object.keys(views)) byID(v).hidden = v !== view;
   for (const a of document.querySelectorAll("nav a")) {
     if (a.dataset.view === view) a.setAttribute("aria-current", "page");
     else a.removeAttribute("aria-current");
   }
   if (trace) open(trace, hash.get("span") || "");
   else close();
-  if (view === "status") drawStatus();
-  if (view === "describe") drawDescription();
+  views[view]();
+  remember();
+}
+
+// restore takes the filters from an address.
+function restore(hash) {
+  for (const [field, usual] of Object.entries(filters)) store[field] = hash.get(field) || usual;
+  if (!kinds[store.kind]) store.kind = "all";
+  if (!orders[store.order]) store.order = "newest";
+  byID("filter").value = store.filter;
+  byID("outcome").value = store.outcome;
+  byID("order").value = store.order;
+}
+
+// remember puts the filters into the address, so that it can be shared and survives a reload.
+function remember() {
+  if (view !== "calls") return;
+  const hash = new URLSearchParams();
+  if (selected.trace) hash.set("trace", selected.trace);
+  if (selected.span) hash.set("span", selected.span);
+  for (const [field, usual] of Object.entries(filters)) if (store[field] !== usual) hash.set(field, store[field]);
+  history.replaceState(null, "", hash.size ? "#" + hash : "#calls");
+}
+
+// narrow changes one filter.
+function narrow(field, value) {
+  store[field] = value;
+  listLength = pageLength;
+  remember();
   draw();
 }
 
@@ -48,9 +81,9 @@ function leave() {
     if (current) current.focus();
     return;
   }
-  byID("filter").value = store.filter = "";
+  byID("filter").value = "";
   byID("filter").blur();
-  draw();
+  narrow("filter", "");
 }
 
 function pause() {
@@ -62,7 +95,7 @@ function pause() {
 const keys = {
   j: () => step(1), ArrowDown: () => step(1), k: () => step(-1), ArrowUp: () => step(-1),
   p: pause, "/": () => byID("filter").focus(), "?": () => byID("keys").showModal(),
-  1: () => choose("all"), 2: () => choose("failed"), 3: () => choose("retried"), 4: () => choose("open"),
+  1: () => narrow("kind", "all"), 2: () => narrow("kind", "failed"), 3: () => narrow("kind", "retried"), 4: () => narrow("kind", "open"),
 };
 
 document.addEventListener("keydown", event => {
@@ -75,15 +108,8 @@ document.addEventListener("keydown", event => {
   keys[event.key]();
 });
 
-byID("filter").addEventListener("input", event => {
-  store.filter = event.target.value;
-  listLength = pageLength;
-  draw();
-});
-byID("order").addEventListener("change", event => {
-  store.order = event.target.value;
-  draw();
-});
+for (const [field, event] of [["filter", "input"], ["outcome", "change"], ["order", "change"]]) byID(field).addEventListener(event, e => narrow(field, e.target.value));
+byID("policy-filter").addEventListener("input", showPolicies);
 byID("pause").addEventListener("click", pause);
 byID("help").addEventListener("click", () => byID("keys").showModal());
 byID("more").addEventListener("click", () => {

@@ -6,15 +6,43 @@ async function drawStatus() {
   const response = await fetch("/status").catch(() => null);
   if (!response || !response.ok || view !== "status") return;
   const status = await response.json();
-  byID("status").replaceChildren(...status.sections.map(sectionOf), ...[status.log_level ? logLevelOf(status.log_level) : "", linksOf(status.links || [])].filter(Boolean));
+  const charts = status.charts || [];
+  const abouts = [...new Set(charts.map(c => c.about))];
+  byID("status").replaceChildren(...abouts.map(about => chartsOf(about, charts.filter(c => c.about === about))), ...status.sections.map(sectionOf), ...[status.log_level ? logLevelOf(status.log_level) : "", linksOf(status.links || [])].filter(Boolean));
 }
 
 function sectionOf(section) {
+  if (!(section.columns || []).some(Boolean)) return tilesOf(section);
   const columns = section.columns || [];
   const body = section.rows.map(row => el("tr", {class: row.state}, ...(row.cells || []).map((cell, i) => el("td", {"data-column": columns[i]}, cell))));
-  const head = columns.some(Boolean) ? el("thead", {}, el("tr", {}, ...columns.map(c => el("th", {scope: "col"}, c)))) : "";
+  const head = el("thead", {}, el("tr", {}, ...columns.map(c => el("th", {scope: "col"}, c))));
   return el("div", {class: "block"}, el("h2", {}, section.title),
-    body.length ? el("table", {class: head ? "" : "pairs"}, head, el("tbody", {}, ...body)) : el("p", {class: "none"}, section.empty || "Nothing here."));
+    body.length ? el("table", {}, head, el("tbody", {}, ...body)) : el("p", {class: "none"}, section.empty || "Nothing here."));
+}
+
+// tilesOf shows a section without headings: names and values.
+function tilesOf(section) {
+  return el("div", {class: "block"}, el("h2", {}, section.title),
+    el("dl", {class: "tiles"}, ...section.rows.map(row => el("div", {}, el("dt", {}, row.cells[0]), el("dd", {}, row.cells[1])))));
+}
+
+function chartsOf(about, charts) {
+  return el("div", {class: "block"}, el("h2", {}, about), el("div", {class: "charts"}, ...charts.map(chartOf)));
+}
+
+// chartOf draws values against the scale from 0 to their maximum; what fills the most room is what is left.
+function chartOf(chart) {
+  const now = chart.values[chart.values.length - 1];
+  const last = Math.max(1, chart.values.length - 1);
+  const points = chart.values.map((v, i) => [300 * i / last, 56 - 52 * Math.min(1, v / chart.max)].map(n => n.toFixed(1)).join(","));
+  if (points.length === 1) points.push("300," + points[0].split(",")[1]);
+  const least = Math.min(...chart.values);
+  const span = duration(last * chart.interval_ns);
+  return el("figure", {class: "sparkline " + (now < 1 ? "bad" : "")},
+    el("figcaption", {}, el("strong", {title: chart.title}, chart.title), el("span", {}, trimmed(now, 1) + " of " + trimmed(chart.max, 1))),
+    svg("svg", {viewBox: "0 0 300 60", preserveAspectRatio: "none", role: "img", "aria-label": chart.title + ": " + trimmed(now, 1) + " of " + trimmed(chart.max, 1) + ", at least " + trimmed(least, 1) + " in the last " + span},
+      svg("path", {class: "area", d: "M0,60L" + points.join("L") + "L300,60Z"}), svg("path", {class: "edge", d: "M" + points.join("L")})),
+    el("small", {}, el("span", {}, span + " ago"), el("span", {}, "least " + trimmed(least, 1)), el("span", {}, "now")));
 }
 
 function logLevelOf(level) {

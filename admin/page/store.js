@@ -9,6 +9,7 @@ const store = {
   paused: false,
   filter: "",
   kind: "all",
+  outcome: "",
   order: "newest",
 };
 
@@ -67,13 +68,25 @@ const orders = {
   attempts: (a, b) => b.attempt_count - a.attempt_count || b.sequence - a.sequence,
 };
 
+const units = {"µs": 1e3, us: 1e3, ms: 1e6, s: 1e9, m: 60e9};
+
+// test makes one word of the filter a question to a call: attempts>2, took>50ms, or a text that must be there.
+function test(word) {
+  const [, key, sign, number, unit] = /^(attempts|took)([<>])([\d.]+)(µs|us|ms|s|m)?$/.exec(word) || [];
+  if (!key) return call => call.words.includes(word);
+  const bound = Number(number) * (key === "took" ? units[unit || "ms"] : 1);
+  const value = key === "took" ? call => call.duration_ns : call => call.attempt_count;
+  return sign === ">" ? call => value(call) > bound : call => value(call) < bound;
+}
+
 // shown returns the calls to show, in order, and how many there are of each kind.
 function shown() {
-  const tokens = store.filter.toLowerCase().split(/\s+/).filter(Boolean);
+  const tests = store.filter.toLowerCase().split(/\s+/).filter(Boolean).map(test);
+  if (store.outcome) tests.push(call => call.outcome === store.outcome);
   const counts = {all: 0, failed: 0, retried: 0, open: 0};
   const calls = [];
   for (const call of store.calls.values()) {
-    if (!tokens.every(t => call.words.includes(t))) continue;
+    if (!tests.every(t => t(call))) continue;
     for (const kind in kinds) if (kinds[kind].is(call)) counts[kind]++;
     if (kinds[store.kind].is(call)) calls.push(call);
   }

@@ -1,8 +1,13 @@
-// The live connection. It comes back by itself; when the service has been restarted the page begins anew.
+// The live connection. It comes back by itself; when the service has been restarted the page begins anew. A page that
+// nobody sees lets go of it: a browser has only six connections to a service, for all of its tabs.
+
+let source = null;
 
 function connect() {
-  const source = new EventSource("/calls/stream");
-  source.addEventListener("hello", event => {
+  if (source) source.close();
+  source = new EventSource("/calls/stream");
+  const own = source;
+  own.addEventListener("hello", event => {
     const hello = JSON.parse(event.data);
     if (store.instance && store.instance !== hello.instance) {
       store.calls.clear();
@@ -14,19 +19,24 @@ function connect() {
     connection("live");
     draw();
   });
-  source.addEventListener("calls", event => {
+  own.addEventListener("calls", event => {
     const calls = JSON.parse(event.data);
     receive(calls);
     if (!store.paused && selected.trace && calls.some(c => c.trace_id === selected.trace)) reopen();
     draw();
   });
-  source.addEventListener("error", () => {
+  own.addEventListener("error", () => {
     connection("lost");
-    if (source.readyState !== EventSource.CLOSED) return; // it tries again by itself
-    source.close();
-    setTimeout(connect, 3000);
+    if (own.readyState !== EventSource.CLOSED) return; // it tries again by itself
+    setTimeout(() => { if (source === own) connect(); }, 3000);
   });
 }
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) return connect();
+  source.close();
+  source = null;
+});
 
 function connection(state) {
   const link = byID("link");

@@ -17,6 +17,7 @@ import (
 // The audit log names IDs, keys, reasons and trust generations. It never gets a token, a proof or a channel binding.
 
 func (i *Identity) auditHandshake(ctx context.Context, l *link, remote string) {
+	i.tally.count(Outcome{ofHandshake, l.role, resultProven})
 	i.log.LogAttrs(ctx, slog.LevelInfo, "parley: connection proven",
 		slog.String("role", l.role), slog.String("peer", l.peer.ID.String()), slog.String("kid", l.peer.KeyID),
 		slog.Uint64("generation", l.checked.Load()), slog.String("remote", remote), slog.Time("expires", l.peer.Expires))
@@ -28,9 +29,11 @@ func (i *Identity) auditRefusal(ctx context.Context, role, remote string, other 
 	attrs := []slog.Attr{slog.String("role", role), slog.String("remote", remote), slog.String("cause", causeOf(err))}
 	refusal := refusalOf(err)
 	if refusal == nil {
+		i.tally.count(Outcome{ofHandshake, role, resultBroken})
 		i.log.LogAttrs(ctx, slog.LevelDebug, "parley: handshake broken off", attrs...)
 		return
 	}
+	i.tally.count(Outcome{ofHandshake, role, string(refusal.Reason)})
 	attrs = append(attrs, slog.String("reason", string(refusal.Reason)), slog.Uint64("generation", other.generation))
 	if other.keyID != "" {
 		attrs = append(attrs, slog.String("kid", other.keyID))
@@ -83,6 +86,7 @@ func (i *Identity) auditReply(ctx context.Context, method string, err error) {
 
 // auditCall says which policy refused a call, where one did.
 func (g *Gate) auditCall(ctx context.Context, call Call, err error) {
+	g.identity.tally.count(Outcome{ofCall, roleServer, string(rpcerr.ReasonOf(err))})
 	g.identity.log.LogAttrs(ctx, slog.LevelWarn, "parley: call refused", refusalAttrs(call, err)...)
 	g.noteRefusal(ctx, err)
 }

@@ -54,6 +54,13 @@ func (d directory) holds(kid string, id ID) bool {
 
 func (d directory) generation() uint64 { return d.dir.Generation() }
 
+func (d directory) report() Trust {
+	s := d.dir.State()
+	return Trust{
+		Of: "trust directory", Source: s.Dir, Keys: s.Keys, Generation: s.Generation, Read: s.Read, Ends: s.Ends, Skipped: s.Skipped, Err: s.Err,
+	}
+}
+
 func (d directory) close() error { return d.dir.Close() }
 
 // openDirectory returns the trust directory, not read yet.

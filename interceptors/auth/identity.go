@@ -37,6 +37,7 @@ type Identity struct {
 
 	links    linkSet
 	channels channelSet
+	tally    tally
 
 	ready atomic.Pointer[core] // set by the first Check without error
 	known atomic.Uint64        // the trust generation that everything was told of

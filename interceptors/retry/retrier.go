@@ -85,6 +85,9 @@ func (r *Retrier) Close() error {
 // BudgetBalance is the number of retries that the budget would pay for now.
 func (r *Retrier) BudgetBalance() float64 { return r.budget.balance() }
 
+// BudgetMax is the number of retries that the budget pays for when it is full.
+func (r *Retrier) BudgetMax() float64 { return float64(r.budget.limit) / token }
+
 // BudgetUse is the number of retries and hedges that the budget has paid for since it was made, and of those that it
 // refused to pay for.
 func (r *Retrier) BudgetUse() (spent, refused int64) {

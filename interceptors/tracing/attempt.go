@@ -28,7 +28,7 @@ func (t *Tracer) UnaryAttemptInterceptor(ctx context.Context, method string, req
 	a := t.startAttempt(ctx, m, method)
 	err := error(unwound{})
 	defer func() { a.finish(err) }()
-	err = invoker(a.ctx, method, req, reply, cc, opts...)
+	err = invoker(a.ctx, method, req, reply, cc, t.lookOut(m, cc, opts)...)
 	return err
 }
 

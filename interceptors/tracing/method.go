@@ -26,6 +26,7 @@ type clientMethod struct {
 	started  []metric.AddOption
 	calls    outcomes
 	attempts outcomes
+	looked   once // for otelgrpc
 }
 
 // clientMethod returns what is known of a method, named as gRPC names it ("/pkg.Service/Method").
@@ -92,7 +93,8 @@ type serverMethod struct {
 	silent  bool
 	unknown bool
 	birth
-	results outcomes
+	results  outcomes
+	otelgrpc beside
 }
 
 // serverMethod returns what is known of a registered method, or of all others when registered is false.

@@ -2,6 +2,7 @@ package tracing
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"go.opentelemetry.io/otel/metric"
@@ -20,6 +21,7 @@ type config struct {
 	meterProvider  metric.MeterProvider
 	propagator     propagation.TextMapPropagator
 	publicEndpoint bool
+	logger         *slog.Logger
 }
 
 type option struct {
@@ -56,4 +58,10 @@ func WithPropagator(p propagation.TextMapPropagator) Option {
 // caller's trace goes on.
 func WithPublicEndpoint() Option {
 	return option{"tracing.WithPublicEndpoint()", func(c *config) { c.publicEndpoint = true }}
+}
+
+// WithLogger says, once for each method, that otelgrpc is installed beside the Tracer and does the same work. Default:
+// nothing is said. Nil is the default.
+func WithLogger(logger *slog.Logger) Option {
+	return option{"tracing.WithLogger(...)", func(c *config) { c.logger = logger }}
 }

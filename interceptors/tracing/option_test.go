@@ -27,6 +27,7 @@ func TestOptionsPrintThemselves(t *testing.T) {
 		"tracing.WithPropagator(nil)":                     tracing.WithPropagator(nil),
 		"tracing.WithPropagator(traceparent, tracestate)": tracing.WithPropagator(propagation.TraceContext{}),
 		"tracing.WithPublicEndpoint()":                    tracing.WithPublicEndpoint(),
+		"tracing.WithLogger(...)":                         tracing.WithLogger(nil),
 	} {
 		if got := opt.String(); got != want {
 			t.Errorf("%s, want %s", got, want)

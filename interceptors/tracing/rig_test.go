@@ -1,6 +1,7 @@
 package tracing_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -103,7 +104,19 @@ type setup struct {
 	server  []grpc.ServerOption                     // further ones
 	outside []grpc.UnaryServerInterceptor           // around the server span
 	dialing func(*tracing.Tracer) []grpc.DialOption // instead of the usual
+	target  string                                  // instead of the usual
+	remote  bool                                    // connections know the address that was dialled
 }
+
+// remoteConn is a connection that knows the address that was dialled.
+type remoteConn struct {
+	net.Conn
+	addr string
+}
+
+func (c remoteConn) RemoteAddr() net.Addr { return c }
+func (remoteConn) Network() string        { return "tcp" }
+func (c remoteConn) String() string       { return c.addr }
 
 func newRig(t *testing.T, s setup) *rig {
 	t.Helper()
@@ -136,11 +149,17 @@ func newRig(t *testing.T, s setup) *rig {
 	if s.dialing != nil {
 		dialing = s.dialing(tracer)
 	}
-	cc, err := grpc.NewClient("passthrough:///shop:8443", append(dialing,
+	cc, err := grpc.NewClient(cmp.Or(s.target, "passthrough:///shop:8443"), append(dialing,
 		grpc.WithChainUnaryInterceptor(attempt.UnaryClientInterceptor),
 		grpc.WithChainStreamInterceptor(attempt.StreamClientInterceptor),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }),
+		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
+			conn, err := listener.DialContext(ctx)
+			if s.remote && err == nil {
+				conn = remoteConn{conn, addr}
+			}
+			return conn, err
+		}),
 		grpc.WithDisableRetry())...)
 	if err != nil {
 		t.Fatal(err)

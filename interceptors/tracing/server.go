@@ -46,12 +46,21 @@ type serverStream struct {
 
 func (s *serverStream) Context() context.Context { return s.ctx }
 
-// startServer starts the span and the clock of a call that was received, below the attempt that brought it.
+// startServer starts the span and the clock of a call that was received, below the attempt that brought it. Where otelgrpc
+// has made a span for it, that one stays alone, unless the endpoint is public: it would carry the caller's baggage on.
 func (t *Tracer) startServer(ctx context.Context, m *serverMethod, method string) operation {
 	o := operation{ctx: ctx, results: &m.results}
 	var own *spanContext
 	var links []trace.SpanStartOption
 	ctx, remote := t.headers.extract(ctx, !t.publicEndpoint)
+	if t.tracer != nil && !t.publicEndpoint && m.otelgrpc.served(ctx, remote) {
+		if m.otelgrpc.said.first() {
+			t.warn(ctx, "server", "its spans stand for the calls that are received")
+		}
+		o.ctx = ctx
+		t.startClock(&o)
+		return o
+	}
 	switch {
 	case t.publicEndpoint:
 		if trace.SpanContextFromContext(ctx).IsValid() {
@@ -71,10 +80,14 @@ func (t *Tracer) startServer(ctx context.Context, m *serverMethod, method string
 	if o.span != nil {
 		o.span.SetAttributes(t.received(ctx, m, method)...)
 	}
+	t.startClock(&o)
+	return o
+}
+
+func (t *Tracer) startClock(o *operation) {
 	if t.instruments != nil {
 		o.time(t, t.instruments.serverDuration)
 	}
-	return o
 }
 
 // received returns what only the span of this one call tells: where it came from, and how often it was tried before.

@@ -46,7 +46,7 @@ func (t *Tracer) StreamAttemptInterceptor(ctx context.Context, desc *grpc.Stream
 	}
 	a := t.startAttempt(ctx, m, method)
 	if !a.kept() {
-		return streamer(a.ctx, desc, cc, method, opts...)
+		return streamer(a.ctx, desc, cc, method, t.lookOut(m, cc, opts)...)
 	}
 	var call *lifetime
 	if c := callFrom(ctx); c != nil && c.stream != nil {
@@ -61,7 +61,7 @@ func (t *Tracer) StreamAttemptInterceptor(ctx context.Context, desc *grpc.Stream
 	}}
 	life.enter()
 	// gRPC itself tells when a stream dies that nobody receives from.
-	opts = append(slices.Clip(opts), grpc.OnFinish(life.die))
+	opts = append(slices.Clip(t.lookOut(m, cc, opts)), grpc.OnFinish(life.die))
 	return life.open(desc, func() (grpc.ClientStream, error) {
 		return streamer(a.ctx, desc, cc, method, opts...)
 	})

@@ -21,6 +21,8 @@ const ordersService = "shop.orders.v1.OrdersService/"
 //	CLIENT GetOrder | parley.attempts=1 rpc.status_code=OK
 //	  CLIENT Attempt GetOrder | ...
 //
+//	  * an event of the call
+//
 // What is the same for all spans of a kind is checked and left out.
 func (r *rig) tree() string {
 	r.t.Helper()
@@ -37,6 +39,9 @@ func (r *rig) tree() string {
 		for _, s := range spans {
 			if s.Parent().SpanID() == parent {
 				fmt.Fprintln(&b, indent+r.line(s))
+				for _, e := range s.Events() {
+					fmt.Fprintln(&b, indent+"  * "+e.Name+" "+spelled(e.Attributes))
+				}
 				draw(s.SpanContext().SpanID(), indent+"  ")
 			}
 		}
@@ -81,6 +86,14 @@ func (r *rig) line(s sdktrace.ReadOnlySpan) string {
 		line += fmt.Sprintf(" %s(%s)", s.Status().Code, s.Status().Description)
 	}
 	return line + " | " + strings.Join(attributes, " ")
+}
+
+func spelled(attributes []attribute.KeyValue) string {
+	parts := make([]string, len(attributes))
+	for i, a := range attributes {
+		parts[i] = string(a.Key) + "=" + a.Value.String()
+	}
+	return strings.Join(parts, " ")
 }
 
 func (r *rig) wantTree(want string) {

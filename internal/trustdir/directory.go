@@ -2,6 +2,7 @@ package trustdir
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -88,6 +89,30 @@ func (d *Directory) Entries() []Entry {
 
 // Skipped lists the files that the latest successful reading did not believe, and why.
 func (d *Directory) Skipped() []Skipped { return slices.Clone(d.current.Load().skipped) }
+
+// State is a directory at one moment, for operators.
+type State struct {
+	Dir        string
+	Keys       int // how many are trusted
+	Generation uint64
+	Read       time.Time // when it was last read; zero means never
+	Ends       time.Time // when the keys are too old, unless it is read again; zero before the first reading
+	Skipped    []error   // of files that were not believed
+	Err        error     // of the latest reading
+}
+
+// State describes the directory now. It never causes a reading.
+func (d *Directory) State() State {
+	s := d.current.Load()
+	state := State{Dir: d.reader.dir, Keys: len(s.entries), Generation: s.generation, Read: s.good, Err: s.err}
+	if !s.good.IsZero() {
+		state.Ends = s.good.Add(maxStale)
+	}
+	for _, skipped := range s.skipped {
+		state.Skipped = append(state.Skipped, fmt.Errorf("%s: %w", skipped.Path, skipped.Err))
+	}
+	return state
+}
 
 // Err returns the error of the latest reading. The keys of an earlier one may still be in use.
 func (d *Directory) Err() error { return d.current.Load().err }

@@ -1,0 +1,159 @@
+package framework
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/connectivity"
+
+	"github.com/parley-rpc/parley/admin"
+	"github.com/parley-rpc/parley/discovery"
+	"github.com/parley-rpc/parley/interceptors/auth"
+)
+
+func (r *run) serverRows() []admin.Row {
+	state, mark := "ready", admin.Good
+	if !r.app.ready.Load() {
+		state, mark = "not ready", admin.Bad
+	}
+	var rows []admin.Row
+	for _, s := range r.servers {
+		rows = append(rows, admin.Row{State: mark, Cells: []string{
+			s.bound.Addr().String(), s.service, strconv.FormatInt(s.inFlight.total(), 10), state,
+		}})
+	}
+	return rows
+}
+
+func (a *App) clientRows() []admin.Row {
+	a.mu.Lock()
+	clients := a.clients
+	a.mu.Unlock()
+	var rows []admin.Row
+	for _, c := range clients {
+		row := admin.Row{Cells: []string{c.name, c.effectiveTarget(), "not used yet"}}
+		if ch := c.open.Load(); ch != nil {
+			state := ch.conn.GetState()
+			row.Cells[2], row.State = strings.ToLower(strings.ReplaceAll(state.String(), "_", " ")), connectionMark(state)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// budgetRows show what the retries of this program may still cost each service.
+func (a *App) budgetRows() []admin.Row {
+	var rows []admin.Row
+	for target, retrier := range a.budgets.each {
+		spent, refused := retrier.BudgetUse()
+		row := admin.Row{State: admin.Good, Cells: []string{
+			target, fmt.Sprintf("%.1f of %g", retrier.BudgetBalance(), retrier.BudgetMax()), strconv.FormatInt(spent, 10), strconv.FormatInt(refused, 10),
+		}}
+		if retrier.BudgetBalance() < 1 {
+			row.State = admin.Bad
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func connectionMark(state connectivity.State) admin.State {
+	switch state {
+	case connectivity.Ready:
+		return admin.Good
+	case connectivity.TransientFailure:
+		return admin.Bad
+	case connectivity.Idle, connectivity.Connecting, connectivity.Shutdown:
+	}
+	return ""
+}
+
+func endpointRows(registry *discovery.Registry) []admin.Row {
+	var rows []admin.Row
+	for _, service := range registry.Snapshot().Services {
+		row := func(in discovery.Instance, mark admin.State, state string) {
+			rows = append(rows, admin.Row{State: mark, Cells: []string{service.Service, in.ID, strings.Join(in.Addresses, ", "), state}})
+		}
+		listed := make(map[string]bool, len(service.Listed))
+		for _, in := range service.Listed {
+			listed[in.ID] = true
+			if in.Draining {
+				row(in, admin.Warning, "draining")
+			} else {
+				row(in, admin.Good, "in use")
+			}
+		}
+		for _, in := range service.State.Instances {
+			if !listed[in.ID] {
+				row(in, admin.Warning, "held, though not listed any more")
+			}
+		}
+		if err := service.State.Err; err != nil {
+			rows = append(rows, admin.Row{State: admin.Bad, Cells: []string{service.Service, "", "", err.Error()}})
+		}
+	}
+	return rows
+}
+
+func connectionRows(identity *auth.Identity) []admin.Row {
+	now := time.Now()
+	var rows []admin.Row
+	for _, c := range identity.Connections() {
+		direction := "outgoing"
+		if c.Role == "server" {
+			direction = "incoming"
+		}
+		rows = append(rows, admin.Row{State: admin.Good, Cells: []string{
+			c.Peer.ID.String(), direction, c.Remote.String(), age(now.Sub(c.Since)), age(c.Peer.Expires.Sub(now)), c.Peer.KeyID[:min(12, len(c.Peer.KeyID))],
+		}})
+	}
+	return rows
+}
+
+func trustRows(identity *auth.Identity) []admin.Row {
+	var rows []admin.Row
+	for _, trust := range identity.Trust() {
+		row := admin.Row{State: admin.Good, Cells: []string{
+			trust.Of, trust.Source, strconv.Itoa(trust.Keys), "never", "", "up to date",
+		}}
+		if !trust.Read.IsZero() {
+			row.Cells[3] = age(time.Since(trust.Read)) + " ago"
+		}
+		if !trust.Ends.IsZero() {
+			row.Cells[4] = age(time.Until(trust.Ends))
+		}
+		if trust.Err != nil {
+			row.State, row.Cells[5] = admin.Bad, trust.Err.Error()
+		}
+		rows = append(rows, row)
+		for _, err := range trust.Skipped {
+			rows = append(rows, admin.Row{State: admin.Warning, Cells: []string{trust.Of, "", "", "", "", "skipped " + err.Error()}})
+		}
+	}
+	return rows
+}
+
+func outcomeRows(identity *auth.Identity) []admin.Row {
+	counts := identity.Outcomes()
+	order := func(a, b auth.Outcome) int {
+		return cmp.Or(-cmp.Compare(a.Of, b.Of), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Result, b.Result))
+	}
+	var rows []admin.Row
+	for _, o := range slices.SortedFunc(maps.Keys(counts), order) {
+		state := admin.Warning
+		if o.Result == "proven" {
+			state = admin.Good
+		}
+		result := strings.ToLower(strings.ReplaceAll(o.Result, "_", " "))
+		rows = append(rows, admin.Row{State: state, Cells: []string{o.Of, o.Role, result, strconv.FormatUint(counts[o], 10)}})
+	}
+	return rows
+}
+
+// age is a span of time to the second.
+func age(d time.Duration) string { return max(0, d).Round(time.Second).String() }

@@ -1,0 +1,119 @@
+package framework
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// Names of what the App itself measures. RPCs are measured by package tracing.
+const (
+	meterScope = "github.com/parley-rpc/parley/framework"
+
+	metricHandshakes      = "parley.auth.handshakes"
+	metricAuthConnections = "parley.auth.connections"
+	metricTrustKeys       = "parley.auth.trust.keys"
+	metricTrustAge        = "parley.auth.trust.age"
+	metricTrustLeft       = "parley.auth.trust.left"
+	metricInstances       = "parley.discovery.instances"
+	metricDiscoveryAge    = "parley.discovery.age"
+
+	labelRole    = "parley.auth.role"
+	labelOutcome = "parley.auth.outcome"
+	labelTrust   = "parley.auth.trust.of"
+	labelService = "parley.discovery.service"
+)
+
+// gauges are what is read whenever metrics are collected.
+type gauges struct {
+	handshakes  metric.Int64ObservableCounter
+	connections metric.Int64ObservableGauge
+	keys        metric.Int64ObservableGauge
+	trustAge    metric.Float64ObservableGauge
+	trustLeft   metric.Float64ObservableGauge
+	instances   metric.Int64ObservableGauge
+	age         metric.Float64ObservableGauge
+}
+
+// assembleMetrics measures what the identity and discovery know. It costs nothing until metrics are collected.
+func (a *App) assembleMetrics(p *parts) error {
+	provider := a.meters()
+	if provider == nil {
+		return nil
+	}
+	meter := provider.Meter(meterScope)
+	var g gauges
+	var errs [8]error
+	g.handshakes, errs[0] = meter.Int64ObservableCounter(metricHandshakes, metric.WithUnit("{handshake}"),
+		metric.WithDescription("How handshakes ended."))
+	g.connections, errs[1] = meter.Int64ObservableGauge(metricAuthConnections, metric.WithUnit("{connection}"),
+		metric.WithDescription("How many connections are open on which both ends are proven."))
+	g.keys, errs[2] = meter.Int64ObservableGauge(metricTrustKeys, metric.WithUnit("{key}"),
+		metric.WithDescription("How many keys are trusted."))
+	g.trustAge, errs[3] = meter.Float64ObservableGauge(metricTrustAge, metric.WithUnit("s"),
+		metric.WithDescription("How long ago the source of trusted keys last confirmed them."))
+	g.instances, errs[4] = meter.Int64ObservableGauge(metricInstances, metric.WithUnit("{instance}"),
+		metric.WithDescription("How many instances of a service there are to call."))
+	g.age, errs[5] = meter.Float64ObservableGauge(metricDiscoveryAge, metric.WithUnit("s"),
+		metric.WithDescription("For how long discovery has not vouched for the instances of a service; 0 while it does."))
+	g.trustLeft, errs[6] = meter.Float64ObservableGauge(metricTrustLeft, metric.WithUnit("s"),
+		metric.WithDescription("How long the trusted keys stay good if they are not read again."))
+	p.measuring, errs[7] = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		g.observeIdentity(o, p)
+		g.observeDiscovery(o, p)
+		return nil
+	}, g.handshakes, g.connections, g.keys, g.trustAge, g.trustLeft, g.instances, g.age)
+	if err := errors.Join(errs[:]...); err != nil {
+		return fmt.Errorf("the meter provider refuses an instrument: %w", err)
+	}
+	return nil
+}
+
+func (g *gauges) observeIdentity(o metric.Observer, p *parts) {
+	if p.identity == nil {
+		return
+	}
+	for outcome, n := range p.identity.Outcomes() {
+		if outcome.Of != "handshake" {
+			continue // package auth counts the calls that it refuses
+		}
+		o.ObserveInt64(g.handshakes, int64(n), metric.WithAttributes( //nolint:gosec // counts of connections
+			attribute.String(labelRole, outcome.Role), attribute.String(labelOutcome, outcome.Result)))
+	}
+	open := map[string]int64{"client": 0, "server": 0}
+	for _, c := range p.identity.Connections() {
+		open[c.Role]++
+	}
+	for role, n := range open {
+		o.ObserveInt64(g.connections, n, metric.WithAttributes(attribute.String(labelRole, role)))
+	}
+	for _, trust := range p.identity.Trust() {
+		of := metric.WithAttributes(attribute.String(labelTrust, trust.Of))
+		o.ObserveInt64(g.keys, int64(trust.Keys), of)
+		if !trust.Read.IsZero() {
+			o.ObserveFloat64(g.trustAge, time.Since(trust.Read).Seconds(), of)
+		}
+		if !trust.Ends.IsZero() {
+			o.ObserveFloat64(g.trustLeft, time.Until(trust.Ends).Seconds(), of)
+		}
+	}
+}
+
+func (g *gauges) observeDiscovery(o metric.Observer, p *parts) {
+	if p.registry == nil {
+		return
+	}
+	for _, s := range p.registry.Snapshot().Services {
+		service := metric.WithAttributes(attribute.String(labelService, s.Service))
+		o.ObserveInt64(g.instances, int64(len(s.State.Instances)), service)
+		age := 0.0
+		if !s.State.StaleSince.IsZero() {
+			age = time.Since(s.State.StaleSince).Seconds()
+		}
+		o.ObserveFloat64(g.age, age, service)
+	}
+}

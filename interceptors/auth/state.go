@@ -1,0 +1,99 @@
+package auth
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"slices"
+	"time"
+)
+
+// Connection is a connection on which both ends are proven.
+type Connection struct {
+	// Peer is the workload at the other end.
+	Peer Peer
+	// Role is this end's part: "client" or "server".
+	Role string
+	// Remote is the address of the other end.
+	Remote net.Addr
+	// Since is when the handshake was over.
+	Since time.Time
+}
+
+// Connections lists the connections that are open, by peer and age. It is for operators; a handler asks
+// [PeerFromContext].
+func (i *Identity) Connections() []Connection {
+	var list []Connection
+	for _, l := range i.links.all() {
+		if l.raw != nil {
+			list = append(list, Connection{Peer: l.peer, Role: l.role, Remote: l.raw.RemoteAddr(), Since: l.term.start})
+		}
+	}
+	slices.SortFunc(list, func(a, b Connection) int {
+		return cmp.Or(cmp.Compare(a.Peer.ID.String(), b.Peer.ID.String()), a.Since.Compare(b.Since))
+	})
+	return list
+}
+
+// Trust is a source of trusted keys at one moment.
+type Trust struct {
+	// Of says whose word the keys are: "trust directory", or the name of an issuer.
+	Of string
+	// Source is where they come from: a directory, a file, a URL.
+	Source string
+	// Keys is how many are trusted.
+	Keys int
+	// Generation counts the changes of the set of keys.
+	Generation uint64
+	// Read is when the source last confirmed the keys; zero means never.
+	Read time.Time
+	// Ends is when they are too old, unless the source confirms them again; zero when they never are.
+	Ends time.Time
+	// Skipped says which keys were not believed, and why.
+	Skipped []error
+	// Err is why the last reading failed. Keys of an earlier one may still be trusted.
+	Err error
+}
+
+// Trust lists what is trusted now: the trust directory or the keys of the issuers of workloads, and then those of the
+// issuers of each server. It is empty before the first [Identity.Check] without error and after Close.
+func (i *Identity) Trust() []Trust {
+	c := i.ready.Load()
+	if c == nil {
+		return nil
+	}
+	var list []Trust
+	seen := map[*KeySet]bool{}
+	add := func(of string, set *KeySet) {
+		if set != nil && !seen[set] {
+			seen[set] = true
+			list = append(list, set.trust(of))
+		}
+	}
+	if d, ok := c.trust.(directory); ok {
+		list = append(list, d.report())
+	}
+	if i.issued != nil {
+		for _, issuer := range i.issued.issuers {
+			add(issuer.Name, issuer.Keys)
+		}
+	}
+	i.mu.Lock()
+	gates := i.gates
+	i.mu.Unlock()
+	for _, g := range gates {
+		for _, issuer := range g.config.issuers {
+			add(issuer.Name, issuer.Keys)
+		}
+	}
+	return list
+}
+
+func (k *KeySet) trust(of string) Trust {
+	s := k.State()
+	t := Trust{Of: of, Source: s.Source, Keys: len(s.Keys), Generation: s.Generation, Read: s.Read, Ends: s.Ends, Err: s.Err}
+	for _, skipped := range s.Skipped {
+		t.Skipped = append(t.Skipped, fmt.Errorf("%s: %w", skipped.Key, skipped.Err))
+	}
+	return t
+}

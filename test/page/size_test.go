@@ -1,0 +1,114 @@
+package page_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/parley-rpc/parley/waterfall"
+)
+
+var screenshots = flag.String("screenshots", "", "folder for the screenshots of TestScreenshots; empty for a temporary one")
+
+// The ring is full, of calls whose statuses a hostile peer has chosen.
+func TestTenThousandCalls(t *testing.T) {
+	const calls = 10_000
+	s := newShop(t)
+	ring := waterfall.NewRing(calls)
+	if err := s.orders.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s.open(ring)
+	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(ring)).Tracer("test")
+	for i := range calls {
+		_, span := tracer.Start(t.Context(), fmt.Sprintf("shop.Stock/M%d", i), trace.WithSpanKind(trace.SpanKindClient))
+		span.SetAttributes(attribute.String("rpc.status_code", "<img src=x onerror=alert(1)>"))
+		span.End()
+	}
+	b := s.look("", wide, high, "light")
+	b.awaitText(".chip.all .count", "10000")
+	if n := b.count(".row"); n != 200 {
+		t.Errorf("%d rows are drawn, want 200", n)
+	}
+	b.click("#more")
+	b.await("more rows", "document.querySelectorAll('.row').length === 400")
+	b.do(chromedp.SendKeys(chromedp.CSS("#filter"), "/m9999"))
+	b.await("one of them", "document.querySelectorAll('.row').length === 1 && document.querySelector('.chip.all .count').innerText === '1'")
+	b.click(".row")
+	b.awaitText("#detail .verdict", "<img src=x onerror=alert(1)>")
+	if n := b.count("main img"); n != 0 {
+		t.Errorf("%d texts of a peer became elements", n)
+	}
+}
+
+func TestNothingIsWiderThanAPhone(t *testing.T) {
+	s := newShop(t)
+	s.quote(2)
+	s.refund()
+	for _, scheme := range []string{"light", "dark"} {
+		b := s.look("", narrow, high, scheme)
+		for view, sign := range map[string]string{"calls": ".row", "status": "#status table", "policy": ".card", "describe": "#describe pre"} {
+			b.do(chromedp.Navigate(s.url("#" + view)))
+			b.await(view+" is drawn", fmt.Sprintf("document.querySelector(%q)", sign))
+			if width := eval[int](b, "document.documentElement.scrollWidth"); width > narrow {
+				t.Errorf("%s is %d pixels wide in the %s", view, width, scheme)
+			}
+		}
+		b.do(chromedp.Navigate(s.url("#calls")))
+		b.await("calls", "document.querySelector('.row')")
+		b.click(".row")
+		b.await("one call", "document.querySelector('#detail .line')")
+		if width := eval[int](b, "document.documentElement.scrollWidth"); width > narrow {
+			t.Errorf("one call is %d pixels wide in the %s", width, scheme)
+		}
+		b.close()
+	}
+}
+
+// Each is looked at by people; run with -args -screenshots to keep them.
+func TestScreenshots(t *testing.T) {
+	folder := *screenshots
+	if folder == "" {
+		folder = t.TempDir()
+	}
+	s := newShop(t)
+	for i := range int32(18) {
+		s.quote([...]int32{0, 0, 1, 0, 0, 2}[i%6])
+	}
+	s.refund()
+	for _, shot := range []struct {
+		name          string
+		width, height int64
+		scheme, hash  string
+		sign          string
+	}{
+		{"page-calls", wide, 800, "light", "#calls", ".row"},
+		{"page-call", wide, 800, "dark", "#order=attempts", ".row"},
+		{"page-status", wide, 800, "light", "#status", "#status table"},
+		{"page-policy", wide, 800, "dark", "#policy", ".card"},
+		{"page-calls-phone", narrow, high, "dark", "#calls", ".row"},
+		{"page-call-phone", narrow, high, "light", "#order=attempts", ".row"},
+	} {
+		b := s.look(shot.hash, shot.width, shot.height, shot.scheme)
+		b.await(shot.name, fmt.Sprintf("document.querySelector(%q)", shot.sign))
+		if shot.hash == "#order=attempts" {
+			b.click(".row")
+			b.awaitText("#detail .story", "Recovered")
+		}
+		png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.close() // all tabs share six connections
+		if err := os.WriteFile(filepath.Join(folder, shot.name+".png"), png, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
