@@ -21,6 +21,16 @@ func emit(ctx context.Context, event string, attributes func() []attribute.KeyVa
 	}
 }
 
+// showDeadline shows the deadline that the policy sets. That of the caller is known without it.
+func (c *call) showDeadline(ctx context.Context) {
+	if c.limit == nil {
+		return
+	}
+	emit(ctx, "", func() []attribute.KeyValue {
+		return []attribute.KeyValue{attribute.Float64("parley.deadline", c.limit.Value.Seconds())}
+	})
+}
+
 // showWait shows that there will be another attempt.
 func (c *call) showWait(ctx context.Context, f *failure, delay time.Duration) {
 	emit(ctx, "retry.scheduled", func() []attribute.KeyValue {

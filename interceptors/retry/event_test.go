@@ -51,14 +51,14 @@ func TestEvents(t *testing.T) {
 	}{
 		{
 			name: "clean", script: failing(0, codes.OK),
-			want: []string{"parley.attempts=1 parley.retry.outcome=none parley.retry.stop_reason=ok parley.retry.delay=0"},
+			want: []string{"parley.deadline=10 parley.attempts=1 parley.retry.outcome=none parley.retry.stop_reason=ok parley.retry.delay=0"},
 		},
 		{
 			name: "recovered", script: failing(2, codes.Unavailable),
 			want: []string{
 				"retry.scheduled next_attempt=2 backoff_s=0.025 cause=UNAVAILABLE source=policy endpoint=replica:1",
 				"retry.scheduled next_attempt=3 backoff_s=0.05 cause=UNAVAILABLE source=policy endpoint=replica:1",
-				"parley.attempts=3 parley.retry.outcome=recovered parley.retry.stop_reason=ok parley.retry.delay=0.075",
+				"parley.deadline=10 parley.attempts=3 parley.retry.outcome=recovered parley.retry.stop_reason=ok parley.retry.delay=0.075",
 			},
 		},
 		{
@@ -66,7 +66,7 @@ func TestEvents(t *testing.T) {
 			want: []string{
 				"retry.scheduled next_attempt=2 backoff_s=0.025 cause=UNAVAILABLE source=policy endpoint=replica:1",
 				"retry.exhausted reason=max_attempts endpoint=replica:1",
-				"parley.attempts=2 parley.retry.outcome=max_attempts parley.retry.stop_reason=attempts_exhausted parley.retry.delay=0.025",
+				"parley.deadline=10 parley.attempts=2 parley.retry.outcome=max_attempts parley.retry.stop_reason=attempts_exhausted parley.retry.delay=0.025",
 			},
 		},
 		{
@@ -74,7 +74,7 @@ func TestEvents(t *testing.T) {
 			want: []string{
 				"retry.scheduled next_attempt=2 backoff_s=0.025 cause=UNAVAILABLE source=policy endpoint=replica:1",
 				"retry.exhausted reason=budget endpoint=replica:1",
-				"parley.attempts=2 parley.retry.outcome=budget parley.retry.stop_reason=budget parley.retry.delay=0.025",
+				"parley.deadline=10 parley.attempts=2 parley.retry.outcome=budget parley.retry.stop_reason=budget parley.retry.delay=0.025",
 			},
 		},
 		{
@@ -82,14 +82,14 @@ func TestEvents(t *testing.T) {
 			want: []string{
 				"retry.pushback ms=30",
 				"retry.scheduled next_attempt=2 backoff_s=0.03 cause=UNAVAILABLE source=pushback endpoint=replica:1",
-				"parley.attempts=2 parley.retry.outcome=recovered parley.retry.stop_reason=ok parley.retry.delay=0.03",
+				"parley.deadline=10 parley.attempts=2 parley.retry.outcome=recovered parley.retry.stop_reason=ok parley.retry.delay=0.03",
 			},
 		},
 		{
 			name: "RetryInfo", script: detailed(1, codes.Unavailable, retryInfo(40*time.Millisecond)),
 			want: []string{
 				"retry.scheduled next_attempt=2 backoff_s=0.04 cause=UNAVAILABLE source=retry_info endpoint=replica:1",
-				"parley.attempts=2 parley.retry.outcome=recovered parley.retry.stop_reason=ok parley.retry.delay=0.04",
+				"parley.deadline=10 parley.attempts=2 parley.retry.outcome=recovered parley.retry.stop_reason=ok parley.retry.delay=0.04",
 			},
 		},
 		{
@@ -97,28 +97,28 @@ func TestEvents(t *testing.T) {
 			want: []string{
 				"retry.pushback ms=-1",
 				"retry.aborted reason=pushback_negative endpoint=replica:1",
-				"parley.attempts=1 parley.retry.outcome=pushback parley.retry.stop_reason=pushback parley.retry.delay=0",
+				"parley.deadline=10 parley.attempts=1 parley.retry.outcome=pushback parley.retry.stop_reason=pushback parley.retry.delay=0",
 			},
 		},
 		{
 			name: "deadline", script: always(codes.Unavailable), terms: terms{deadline: 20 * time.Millisecond},
 			want: []string{
 				"retry.aborted reason=deadline endpoint=replica:1",
-				"parley.attempts=1 parley.retry.outcome=deadline parley.retry.stop_reason=deadline parley.retry.delay=0",
+				"parley.deadline=0.02 parley.attempts=1 parley.retry.outcome=deadline parley.retry.stop_reason=deadline parley.retry.delay=0",
 			},
 		},
 		{
 			name: "not retryable", script: always(codes.NotFound),
 			want: []string{
 				"retry.aborted reason=not_retryable endpoint=replica:1",
-				"parley.attempts=1 parley.retry.outcome=not_retryable parley.retry.stop_reason=not_retryable parley.retry.delay=0",
+				"parley.deadline=10 parley.attempts=1 parley.retry.outcome=not_retryable parley.retry.stop_reason=not_retryable parley.retry.delay=0",
 			},
 		},
 		{
 			name: "not idempotent", method: actMethod, script: always(codes.Unavailable),
 			want: []string{
 				"retry.aborted reason=not_idempotent endpoint=replica:1",
-				"parley.attempts=1 parley.retry.outcome=not_retryable parley.retry.stop_reason=not_idempotent parley.retry.delay=0",
+				"parley.deadline=10 parley.attempts=1 parley.retry.outcome=not_retryable parley.retry.stop_reason=not_idempotent parley.retry.delay=0",
 			},
 		},
 		{
@@ -126,7 +126,7 @@ func TestEvents(t *testing.T) {
 			script: func(ctx context.Context, _ int) error { return sleep(ctx, 150*time.Millisecond) },
 			want: []string{
 				"retry.scheduled next_attempt=2 backoff_s=0.025 cause=per_try_timeout source=policy endpoint=replica:1",
-				"parley.attempts=2 parley.retry.outcome=recovered parley.retry.stop_reason=ok parley.retry.delay=0.025",
+				"parley.deadline=10 parley.attempts=2 parley.retry.outcome=recovered parley.retry.stop_reason=ok parley.retry.delay=0.025",
 			},
 		},
 	} {
@@ -169,7 +169,7 @@ func TestEventsOfAWaitThatIsCutShort(t *testing.T) {
 			got := traced(ctx, func(ctx context.Context) { _, _ = call(ctx, cc, readMethod) })
 			want := "retry.scheduled next_attempt=2 backoff_s=0.5 cause=UNAVAILABLE source=policy endpoint=replica:1\n" +
 				"retry.aborted reason=" + word + " endpoint=replica:1\n" +
-				"parley.attempts=1 parley.retry.outcome=" + word + " parley.retry.stop_reason=" + string(reason) + " parley.retry.delay=0.1\n"
+				"parley.deadline=10 parley.attempts=1 parley.retry.outcome=" + word + " parley.retry.stop_reason=" + string(reason) + " parley.retry.delay=0.1\n"
 			if got != want {
 				t.Errorf("the span shows\n%swant\n%s", got, want)
 			}

@@ -153,7 +153,7 @@ func TestHedgeAnnouncesItself(t *testing.T) {
 			t.Errorf("the attempts announced %v and %v, want nothing and 1", first, second)
 		}
 		want := "retry.hedged next_attempt=2 after_s=0.02\n" +
-			"parley.attempts=2 parley.retry.outcome=recovered parley.retry.stop_reason=ok parley.retry.delay=0\n"
+			"parley.deadline=10 parley.attempts=2 parley.retry.outcome=recovered parley.retry.stop_reason=ok parley.retry.delay=0\n"
 		if got != want {
 			t.Errorf("the span shows\n%swant\n%s", got, want)
 		}

@@ -78,6 +78,7 @@ func (r *Retrier) stream(ctx context.Context, w wire, desc *grpc.StreamDesc, str
 	if s.call == nil {
 		s.call = &call{retrier: r, policy: m}
 		s.setStreamDeadline(ctx, time.Now())
+		s.showDeadline(ctx)
 	}
 	if s.resumes != nil {
 		s.resumes.call = s.call

@@ -75,6 +75,7 @@ func (r *Retrier) unary(ctx context.Context, w wire, opts []grpc.CallOption) err
 	c := &call{wire: w, retrier: r, policy: m}
 	c.takeOptions(opts)
 	c.setDeadline(ctx, now)
+	c.showDeadline(ctx)
 	return finish(opts, c.run(ctx, now))
 }
 

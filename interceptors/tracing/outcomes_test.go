@@ -87,7 +87,7 @@ func TestEveryOutcome(t *testing.T) {
 		{
 			name: "clean", shop: &shop{}, code: codes.OK,
 			want: `
-				CLIENT GetOrder | parley.attempts=1 parley.retry.delay=0 parley.retry.outcome=none parley.retry.stop_reason=ok rpc.status_code=OK
+				CLIENT GetOrder | parley.attempts=1 parley.deadline=2 parley.retry.delay=0 parley.retry.outcome=none parley.retry.stop_reason=ok rpc.status_code=OK
 				  CLIENT Attempt GetOrder | network.peer.address=bufconn previous-rpc-attempts=0 rpc.status_code=OK
 				    SERVER GetOrder | rpc.status_code=OK
 			`,
@@ -95,7 +95,7 @@ func TestEveryOutcome(t *testing.T) {
 		{
 			name: "recovered", shop: &shop{get: inTurn(down, down, ok)}, code: codes.OK,
 			want: `
-				CLIENT GetOrder | parley.attempts=3 parley.retry.delay=0.075 parley.retry.outcome=recovered parley.retry.stop_reason=ok rpc.status_code=OK
+				CLIENT GetOrder | parley.attempts=3 parley.deadline=2 parley.retry.delay=0.075 parley.retry.outcome=recovered parley.retry.stop_reason=ok rpc.status_code=OK
 				  * retry.scheduled next_attempt=2 backoff_s=0.025 cause=UNAVAILABLE source=policy endpoint=bufconn
 				  * retry.scheduled next_attempt=3 backoff_s=0.05 cause=UNAVAILABLE source=policy endpoint=bufconn
 				  CLIENT Attempt GetOrder Error(down) | error.type=UNAVAILABLE network.peer.address=bufconn previous-rpc-attempts=0 rpc.status_code=UNAVAILABLE
@@ -109,7 +109,7 @@ func TestEveryOutcome(t *testing.T) {
 		{
 			name: "attempts exhausted", shop: &shop{get: down}, code: codes.Unavailable,
 			want: `
-				CLIENT GetOrder Error(down) | error.type=UNAVAILABLE parley.attempts=3 parley.retry.delay=0.075 parley.retry.outcome=max_attempts parley.retry.stop_reason=attempts_exhausted rpc.status_code=UNAVAILABLE
+				CLIENT GetOrder Error(down) | error.type=UNAVAILABLE parley.attempts=3 parley.deadline=2 parley.retry.delay=0.075 parley.retry.outcome=max_attempts parley.retry.stop_reason=attempts_exhausted rpc.status_code=UNAVAILABLE
 				  * retry.scheduled next_attempt=2 backoff_s=0.025 cause=UNAVAILABLE source=policy endpoint=bufconn
 				  * retry.scheduled next_attempt=3 backoff_s=0.05 cause=UNAVAILABLE source=policy endpoint=bufconn
 				  * retry.exhausted reason=max_attempts endpoint=bufconn
@@ -124,7 +124,7 @@ func TestEveryOutcome(t *testing.T) {
 		{
 			name: "budget empty", shop: &shop{get: down}, budget: retry.Budget{Max: 1}, code: codes.Unavailable,
 			want: `
-				CLIENT GetOrder Error(down) | error.type=UNAVAILABLE parley.attempts=2 parley.retry.delay=0.025 parley.retry.outcome=budget parley.retry.stop_reason=budget rpc.status_code=UNAVAILABLE
+				CLIENT GetOrder Error(down) | error.type=UNAVAILABLE parley.attempts=2 parley.deadline=2 parley.retry.delay=0.025 parley.retry.outcome=budget parley.retry.stop_reason=budget rpc.status_code=UNAVAILABLE
 				  * retry.scheduled next_attempt=2 backoff_s=0.025 cause=UNAVAILABLE source=policy endpoint=bufconn
 				  * retry.exhausted reason=budget endpoint=bufconn
 				  CLIENT Attempt GetOrder Error(down) | error.type=UNAVAILABLE network.peer.address=bufconn previous-rpc-attempts=0 rpc.status_code=UNAVAILABLE
@@ -136,7 +136,7 @@ func TestEveryOutcome(t *testing.T) {
 		{
 			name: "pushback asks for a wait", shop: &shop{get: inTurn(pushBack(30*time.Millisecond), ok)}, code: codes.OK,
 			want: `
-				CLIENT GetOrder | parley.attempts=2 parley.retry.delay=0.03 parley.retry.outcome=recovered parley.retry.stop_reason=ok rpc.status_code=OK
+				CLIENT GetOrder | parley.attempts=2 parley.deadline=2 parley.retry.delay=0.03 parley.retry.outcome=recovered parley.retry.stop_reason=ok rpc.status_code=OK
 				  * retry.pushback ms=30
 				  * retry.scheduled next_attempt=2 backoff_s=0.03 cause=UNAVAILABLE source=pushback endpoint=bufconn
 				  CLIENT Attempt GetOrder Error(down) | error.type=UNAVAILABLE network.peer.address=bufconn previous-rpc-attempts=0 rpc.status_code=UNAVAILABLE
@@ -148,7 +148,7 @@ func TestEveryOutcome(t *testing.T) {
 		{
 			name: "pushback forbids", shop: &shop{get: pushBack(-1)}, code: codes.Unavailable,
 			want: `
-				CLIENT GetOrder Error(down) | error.type=UNAVAILABLE parley.attempts=1 parley.retry.delay=0 parley.retry.outcome=pushback parley.retry.stop_reason=pushback rpc.status_code=UNAVAILABLE
+				CLIENT GetOrder Error(down) | error.type=UNAVAILABLE parley.attempts=1 parley.deadline=2 parley.retry.delay=0 parley.retry.outcome=pushback parley.retry.stop_reason=pushback rpc.status_code=UNAVAILABLE
 				  * retry.pushback ms=-1
 				  * retry.aborted reason=pushback_negative endpoint=bufconn
 				  CLIENT Attempt GetOrder Error(down) | error.type=UNAVAILABLE network.peer.address=bufconn previous-rpc-attempts=0 rpc.status_code=UNAVAILABLE
@@ -176,7 +176,7 @@ func TestEveryOutcome(t *testing.T) {
 		{
 			name: "cancelled", shop: &shop{get: hang}, cancel: time.Second, code: codes.Canceled,
 			want: `
-				CLIENT GetOrder Error(the caller gave up after 1 attempt (canceled); last status: CANCELLED: context canceled) | error.type=CANCELLED parley.attempts=1 parley.retry.delay=0 parley.retry.outcome=cancelled parley.retry.stop_reason=canceled rpc.status_code=CANCELLED
+				CLIENT GetOrder Error(the caller gave up after 1 attempt (canceled); last status: CANCELLED: context canceled) | error.type=CANCELLED parley.attempts=1 parley.deadline=2 parley.retry.delay=0 parley.retry.outcome=cancelled parley.retry.stop_reason=canceled rpc.status_code=CANCELLED
 				  * retry.aborted reason=cancelled endpoint=bufconn
 				  CLIENT Attempt GetOrder Error(context canceled) | error.type=CANCELLED network.peer.address=bufconn previous-rpc-attempts=0 rpc.status_code=CANCELLED
 				    SERVER GetOrder | rpc.status_code=CANCELLED
@@ -186,7 +186,7 @@ func TestEveryOutcome(t *testing.T) {
 			name: "hedged", shop: &shop{get: inTurn(hang, ok)}, code: codes.OK,
 			policy: &policyv1.Policy{Hedge: &policyv1.Hedge{Delay: durationpb.New(100 * time.Millisecond)}},
 			want: `
-				CLIENT GetOrder | parley.attempts=2 parley.retry.delay=0 parley.retry.outcome=recovered parley.retry.stop_reason=ok rpc.status_code=OK
+				CLIENT GetOrder | parley.attempts=2 parley.deadline=2 parley.retry.delay=0 parley.retry.outcome=recovered parley.retry.stop_reason=ok rpc.status_code=OK
 				  * retry.hedged next_attempt=2 after_s=0.1
 				  CLIENT Attempt GetOrder Error(context canceled) | error.type=CANCELLED network.peer.address=bufconn previous-rpc-attempts=0 rpc.status_code=CANCELLED
 				    SERVER GetOrder | rpc.status_code=CANCELLED
@@ -197,7 +197,7 @@ func TestEveryOutcome(t *testing.T) {
 		{
 			name: "refused", shop: &shop{}, server: []grpc.ServerOption{refuse}, code: codes.PermissionDenied,
 			want: `
-				CLIENT GetOrder Error(the caller may not do this) | error.type=PERMISSION_DENIED parley.attempts=1 parley.retry.delay=0 parley.retry.outcome=not_retryable parley.retry.stop_reason=not_retryable rpc.status_code=PERMISSION_DENIED
+				CLIENT GetOrder Error(the caller may not do this) | error.type=PERMISSION_DENIED parley.attempts=1 parley.deadline=2 parley.retry.delay=0 parley.retry.outcome=not_retryable parley.retry.stop_reason=not_retryable rpc.status_code=PERMISSION_DENIED
 				  * retry.aborted reason=not_retryable endpoint=bufconn
 				  CLIENT Attempt GetOrder Error(the caller may not do this) | error.type=PERMISSION_DENIED network.peer.address=bufconn previous-rpc-attempts=0 rpc.status_code=PERMISSION_DENIED
 				    SERVER GetOrder | rpc.status_code=PERMISSION_DENIED
@@ -255,7 +255,7 @@ func TestEveryOutcome(t *testing.T) {
 				return r.cc.Invoke(ctx, "/bogus.Service/Method", &ordersv1.GetOrderRequest{}, &ordersv1.GetOrderResponse{})
 			},
 			want: `
-				CLIENT grpc Error(no such method) | error.type=UNIMPLEMENTED parley.attempts=1 parley.retry.delay=0 parley.retry.outcome=not_retryable parley.retry.stop_reason=not_retryable rpc.method=_OTHER rpc.method_original=/bogus.Service/Method rpc.status_code=UNIMPLEMENTED
+				CLIENT grpc Error(no such method) | error.type=UNIMPLEMENTED parley.attempts=1 parley.deadline=10 parley.retry.delay=0 parley.retry.outcome=not_retryable parley.retry.stop_reason=not_retryable rpc.method=_OTHER rpc.method_original=/bogus.Service/Method rpc.status_code=UNIMPLEMENTED
 				  * retry.aborted reason=not_retryable endpoint=bufconn
 				  CLIENT Attempt grpc Error(no such method) | error.type=UNIMPLEMENTED network.peer.address=bufconn previous-rpc-attempts=0 rpc.method=_OTHER rpc.method_original=/bogus.Service/Method rpc.status_code=UNIMPLEMENTED
 				    SERVER grpc Error(no such method) | error.type=UNIMPLEMENTED rpc.method=_OTHER rpc.method_original=/bogus.Service/Method rpc.status_code=UNIMPLEMENTED
