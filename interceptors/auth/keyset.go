@@ -19,8 +19,9 @@ import (
 // seconds. While the set cannot be read the last good one stays in force, for 24 hours at most; after that, and before the
 // first, credentials of the issuer are refused with KEYS_UNAVAILABLE. A key that disappears from the set is revoked.
 //
-// Keys are Ed25519 or P-256, each with a kid. A key that is malformed, weak, secret or of another kind is skipped and named in
-// [KeySet.State], and so are keys that share a kid; the others count.
+// Keys are Ed25519, P-256, P-384 or RSA of 2048 to 8192 bits, each with a kid, and each for one algorithm, see [WithAlgorithms].
+// A key that is malformed, weak, secret or of another kind is skipped and named in [KeySet.State], and so are keys that share a
+// kid; the others count.
 type KeySet struct {
 	text  string
 	set   *keyset.Set // nil with a flaw
@@ -99,7 +100,7 @@ func newKeySet(text string, opts []KeySetOption, open func(*keySetConfig) (keyse
 		source = keyset.Signed(source, c.root)
 	}
 	k.set = keyset.New(source, keyset.Options{
-		Uses: c.uses, AllowEmpty: c.empty, MaxStale: c.maxStale, Logger: c.logger, OnChange: k.tell,
+		Keys: c.keys, AllowEmpty: c.empty, MaxStale: c.maxStale, Logger: c.logger, OnChange: k.tell,
 	})
 	return k
 }

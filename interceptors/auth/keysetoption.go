@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/parley-rpc/parley/internal/httpdoc"
+	"github.com/parley-rpc/parley/internal/jose"
 )
 
 // KeySetOption changes how a [KeySet] is read. It prints itself.
@@ -23,7 +25,7 @@ type keySetConfig struct {
 	transport http.RoundTripper
 	maxStale  time.Duration
 	empty     bool
-	uses      []string
+	keys      jose.SetProfile
 	logger    *slog.Logger
 }
 
@@ -38,6 +40,14 @@ func (c *keySetConfig) check() error {
 	}
 	if c.maxStale < minStale || c.maxStale > maxStale {
 		errs = append(errs, fmt.Errorf("WithMaxStale(%v): must be between %v and %v", c.maxStale, minStale, maxStale))
+	}
+	if c.keys.Algorithms != nil && len(c.keys.Algorithms) == 0 {
+		errs = append(errs, errors.New("WithAlgorithms: no algorithm is named, and no key would count"))
+	}
+	for _, alg := range c.keys.Algorithms {
+		if !slices.Contains(jose.Algorithms(), alg) {
+			errs = append(errs, fmt.Errorf("WithAlgorithms: %s is none of %v", quote(string(alg)), jose.Algorithms()))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -77,7 +87,28 @@ func WithEmptyKeySet() KeySetOption {
 // WithKeyUses says what the member use of a key may be, where it has one. The default is "sig"; SPIFFE bundles say "jwt-svid" or
 // "wit-svid".
 func WithKeyUses(uses ...string) KeySetOption {
-	return keySetOption{"auth.WithKeyUses(" + strings.Join(uses, ", ") + ")", func(c *keySetConfig) { c.uses = append(c.uses, uses...) }}
+	return keySetOption{"auth.WithKeyUses(" + strings.Join(uses, ", ") + ")", func(c *keySetConfig) { c.keys.Uses = append(c.keys.Uses, uses...) }}
+}
+
+// WithAlgorithms says with which algorithms the issuer signs, by their JWA names: "EdDSA" (also called "Ed25519"), "ES256", "ES384",
+// "RS256" or "PS256". A key for another is skipped. The default is all of them, and there are no others: none with a shared
+// secret, and none that is weaker.
+//
+// Keys of some providers do not say their alg. That of Ed25519, P-256 and P-384 follows from the key. An RSA key without alg is
+// skipped, unless exactly one of "RS256" and "PS256" is named here, which it then is for.
+func WithAlgorithms(names ...string) KeySetOption {
+	return keySetOption{"auth.WithAlgorithms(" + strings.Join(names, ", ") + ")", func(c *keySetConfig) {
+		if c.keys.Algorithms == nil {
+			c.keys.Algorithms = []jose.Algorithm{}
+		}
+		for _, name := range names {
+			alg, ok := jose.AlgorithmOf(name)
+			if !ok {
+				alg = jose.Algorithm(name) // which Check refuses
+			}
+			c.keys.Algorithms = append(c.keys.Algorithms, alg)
+		}
+	}}
 }
 
 // WebOption is an option of whatever is fetched over HTTPS. It prints itself.

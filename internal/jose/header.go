@@ -44,7 +44,7 @@ func headerOf(members []member) (h header, err error) {
 		value := unquote(members[i].value)
 		switch members[i].name {
 		case "alg":
-			h.algorithm = Algorithm(value)
+			h.algorithm, _ = AlgorithmOf(value)
 		case "kid":
 			h.keyID = value
 		case "typ":
@@ -58,8 +58,8 @@ func headerOf(members []member) (h header, err error) {
 
 func (h header) check(allowedTyp []string) error {
 	switch {
-	case h.algorithm != EdDSA && h.algorithm != ES256:
-		return refuse(ReasonAlgorithm, "neither EdDSA nor ES256")
+	case h.algorithm == "":
+		return refuse(ReasonAlgorithm, "none that is accepted")
 	case !usableKeyID(h.keyID):
 		return refuse(ReasonKeyID, "empty, too long or not printable")
 	case !slices.Contains(allowedTyp, h.typ):

@@ -4,7 +4,9 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/rsa"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lestrrat-go/jwx/v2/jwk"
@@ -12,25 +14,32 @@ import (
 
 // fields are the members of a JSON Web Key that count. What RFC 7517 lets a key carry besides is ignored.
 type fields struct {
-	claims   *Claims
-	kty, crv string
-	x, y, d  []byte
-	uses     []string // what use may be
-	named    bool     // kid is a name that the publisher chose
+	profile
+	claims    *Claims
+	algorithm Algorithm
+	x, y, d   []byte // of an Ed25519 or ECDSA key
+	n, e      []byte // of an RSA key
 }
 
-// remedy ends the refusal of a key whose kind is not supported.
-const remedy = "use an Ed25519 key (kty OKP) or a P-256 key (kty EC)"
+// profile is what a key may say about itself.
+type profile struct {
+	named      bool        // kid is a name that the publisher chose, and not the thumbprint
+	uses       []string    // what use may be
+	algorithms []Algorithm // what it may be for
+}
+
+// ownProfile is that of keys of workloads.
+func ownProfile() profile { return profile{uses: []string{"sig"}, algorithms: ownAlgorithms()} }
 
 func readJWK(text []byte) (*fields, error) {
-	f, err := readMembers(text)
+	f, err := readMembers(text, ownProfile())
 	if err != nil {
 		return nil, err
 	}
 	return f, f.readNumbers()
 }
 
-func readMembers(text []byte) (*fields, error) {
+func readMembers(text []byte, p profile) (*fields, error) {
 	if len(text) > MaxKeyLength {
 		return nil, refuse(ReasonKey, "the key is longer than 8192 bytes")
 	}
@@ -38,46 +47,91 @@ func readMembers(text []byte) (*fields, error) {
 	if err != nil {
 		return nil, &Error{Reason: ReasonKey, Detail: "the key is no strict JSON object", Cause: err}
 	}
-	return &fields{claims: claims, uses: []string{"sig"}}, nil
+	return &fields{profile: p, claims: claims}, nil
 }
 
 func (f *fields) readNumbers() (err error) {
-	f.kty, _ = f.claims.String("kty")
-	f.crv, _ = f.claims.String("crv")
-	switch {
-	case f.kty == "OKP" && f.crv == "Ed25519":
-		err = f.read("x", &f.x)
-	case f.kty == "EC" && f.crv == "P-256":
-		if err = f.read("x", &f.x); err == nil {
-			err = f.read("y", &f.y)
+	if f.algorithm, err = f.decide(); err != nil {
+		return err
+	}
+	switch f.algorithm {
+	case EdDSA:
+		f.x, err = f.coordinate("x")
+	case ES256, ES384:
+		if f.x, err = f.coordinate("x"); err == nil {
+			f.y, err = f.coordinate("y")
 		}
-	case f.kty == "oct":
-		err = refuse(ReasonSecret, "the key is a shared secret (kty oct); "+remedy)
-	case f.kty == "RSA":
-		err = refuse(ReasonKey, "RSA keys are not supported; "+remedy)
 	default:
-		err = refuse(ReasonKey, "the key's kty and crv are missing or not supported; "+remedy)
+		err = f.readRSA()
 	}
 	return err
 }
 
-// coordinateLength is the length of every number in an Ed25519 or P-256 key.
-const coordinateLength = 32
+// decide returns the one algorithm that the key is for. Its type and curve decide, except with RSA.
+func (f *fields) decide() (alg Algorithm, err error) {
+	kty, _ := f.claims.String("kty")
+	crv, _ := f.claims.String("crv")
+	switch {
+	case kty == "OKP" && crv == "Ed25519":
+		alg = EdDSA
+	case kty == "EC" && crv == "P-256":
+		alg = ES256
+	case kty == "EC" && crv == "P-384":
+		alg = ES384
+	case kty == "RSA":
+		return f.rsaAlgorithm()
+	case kty == "oct":
+		return "", refuse(ReasonSecret, "the key is a shared secret (kty oct); "+f.remedy())
+	default:
+		return "", f.unsupported("the key's kty and crv are missing or not supported")
+	}
+	if !slices.Contains(f.algorithms, alg) {
+		return "", f.unsupported(alg.keys() + " keys are not supported here")
+	}
+	return alg, nil
+}
 
-func (f *fields) read(name string, to *[]byte) error {
+func (f *fields) unsupported(problem string) error { return refuse(ReasonKey, problem+"; "+f.remedy()) }
+
+// remedy ends the refusal of a key of a kind that is not supported.
+func (f *fields) remedy() string {
+	var kinds []string
+	for _, alg := range f.algorithms {
+		kinds = append(kinds, string(alg)+" ("+alg.keys()+")")
+	}
+	return "use a key for " + strings.Join(kinds, " or ")
+}
+
+// The length of every number in an Ed25519 or P-256 key, and in a P-384 key.
+const (
+	coordinateLength     = 32
+	coordinateLengthP384 = 48
+)
+
+// coordinate reads a number of an Ed25519 or ECDSA key, which has a fixed length.
+func (f *fields) coordinate(name string) ([]byte, error) {
+	decoded, err := f.decode(name)
+	length := coordinateLength
+	if f.algorithm == ES384 {
+		length = coordinateLengthP384
+	}
+	if err == nil && len(decoded) != length {
+		err = refuse(ReasonKey, "member "+name+" is not "+strconv.Itoa(length)+" bytes long")
+	}
+	return decoded, err
+}
+
+// decode reads a member that is base64url of one byte at least.
+func (f *fields) decode(name string) ([]byte, error) {
 	value, ok := f.claims.String(name)
-	if !ok {
-		return refuse(ReasonKey, "member "+name+" is missing or no string")
+	if !ok || value == "" {
+		return nil, refuse(ReasonKey, "member "+name+" is missing, empty or no string")
 	}
 	decoded, err := decodeMember(value)
 	if err != nil {
-		return refuse(ReasonKey, "member "+name+" is not strict base64url")
+		return nil, refuse(ReasonKey, "member "+name+" is not strict base64url")
 	}
-	if len(decoded) != coordinateLength {
-		return refuse(ReasonKey, "member "+name+" is not 32 bytes long")
-	}
-	*to = decoded
-	return nil
+	return decoded, nil
 }
 
 // checkPublic refuses every member that only a private or symmetric key has (RFC 7518 section 6,
@@ -104,7 +158,9 @@ func (f *fields) publicKey() (*PublicKey, error) {
 		}
 		key, err = newEd25519(raw)
 	case *ecdsa.PublicKey:
-		key, err = newP256(raw)
+		key, err = newECDSA(f.algorithm, raw)
+	case *rsa.PublicKey:
+		key, err = newRSA(f.algorithm, raw)
 	default:
 		err = refuse(ReasonKey, "not a public key")
 	}
@@ -118,7 +174,8 @@ func (f *fields) publicKey() (*PublicKey, error) {
 }
 
 func (f *fields) privateKey() (*PrivateKey, error) {
-	if err := f.read("d", &f.d); err != nil {
+	var err error
+	if f.d, err = f.coordinate("d"); err != nil {
 		return nil, err
 	}
 	raw, err := f.parse(`,"d":"` + encode(f.d) + `"`)
@@ -160,7 +217,7 @@ func (f *fields) derive() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	public, err := newP256(&raw.PublicKey)
+	public, err := newECDSA(ES256, &raw.PublicKey)
 	if err != nil {
 		return "", err
 	}
@@ -174,11 +231,16 @@ func (f *fields) parse(secret string) (raw any, err error) {
 			raw, err = nil, refuse(ReasonKey, "the parser panicked")
 		}
 	}()
-	text := `{"kty":"` + f.kty + `","crv":"` + f.crv + `","x":"` + encode(f.x) + `"`
-	if f.y != nil {
-		text += `,"y":"` + encode(f.y) + `"`
+	var text string
+	switch f.algorithm {
+	case EdDSA:
+		text = `"kty":"OKP","crv":"Ed25519","x":"` + encode(f.x) + `"`
+	case ES256, ES384:
+		text = `"kty":"EC","crv":"` + f.algorithm.keys() + `","x":"` + encode(f.x) + `","y":"` + encode(f.y) + `"`
+	default:
+		text = `"kty":"RSA","n":"` + encode(f.n) + `","e":"` + encode(f.e) + `"`
 	}
-	key, err := jwk.ParseKey([]byte(text + secret + "}"))
+	key, err := jwk.ParseKey([]byte("{" + text + secret + "}"))
 	if err == nil {
 		err = key.Raw(&raw)
 	}
@@ -197,11 +259,12 @@ func (f *fields) agree(key *PublicKey, operation string) error {
 		}
 		key.keyID = keyID
 	}
-	for _, member := range [][2]string{{"alg", string(key.algorithm)}, {"kid", keyID}} {
-		name, want := member[0], member[1]
-		if value, _ := f.claims.String(name); f.claims.Has(name) && value != want {
-			return refuse(ReasonKey, "member "+name+" is not "+want)
-		}
+	if kid, _ := f.claims.String("kid"); f.claims.Has("kid") && kid != keyID {
+		return refuse(ReasonKey, "member kid is not "+keyID)
+	}
+	name, _ := f.claims.String("alg")
+	if alg, _ := AlgorithmOf(name); f.claims.Has("alg") && alg != key.algorithm {
+		return refuse(ReasonKey, "member alg is not "+string(key.algorithm))
 	}
 	if use, _ := f.claims.String("use"); f.claims.Has("use") && !slices.Contains(f.uses, use) {
 		return refuse(ReasonKey, "member use is not "+strings.Join(f.uses, " or "))

@@ -72,7 +72,7 @@ func NewPrivateKey(signer crypto.Signer) (key *PrivateKey, err error) {
 		if raw.Curve != elliptic.P256() {
 			return nil, refuse(ReasonKey, "the signer's curve is not P-256")
 		}
-		public, err = newP256(raw)
+		public, err = newECDSA(ES256, raw)
 	default:
 		return nil, refuse(ReasonKey, "the signer's key is neither Ed25519 nor P-256")
 	}
@@ -155,7 +155,7 @@ func newPrivateEd25519(raw ed25519.PrivateKey) (*PrivateKey, error) {
 }
 
 func newPrivateP256(raw *ecdsa.PrivateKey) (*PrivateKey, error) {
-	public, err := newP256(&raw.PublicKey)
+	public, err := newECDSA(ES256, &raw.PublicKey)
 	if err != nil {
 		return nil, err
 	}

@@ -17,25 +17,24 @@ type PublicKey struct {
 	keyID      string // the kid of its tokens
 	members    string // the required members in the order of RFC 7638
 	verifier   jws.Verifier
-	raw        any // ed25519.PublicKey or *ecdsa.PublicKey, as the verifier wants it
+	raw        any // ed25519.PublicKey, *ecdsa.PublicKey or *rsa.PublicKey, as the verifier wants it
 }
 
-// ParsePublicKey reads a single JSON Web Key (RFC 7517) that is a public Ed25519 or P-256 key. Its alg, kid, use and
+// ParsePublicKey reads a single JSON Web Key (RFC 7517) that is the public key of a workload: Ed25519 or P-256. Its alg, kid, use and
 // key_ops may be absent; where they are there, they must agree with the key: kid is the thumbprint, use is sig, key_ops
 // has verify.
 //
 // Every error is an [*Error], with [ReasonSecret] when the text holds secret material, or else with [ReasonKey]: no strict
 // JSON object, another type of key, a wrong length, a point that is not on its curve or of small order.
 func ParsePublicKey(jwk []byte) (*PublicKey, error) {
-	return parsePublicKey(jwk, func(*fields) {})
+	return parsePublicKey(jwk, ownProfile())
 }
 
-func parsePublicKey(jwk []byte, profile func(*fields)) (*PublicKey, error) {
-	fields, err := readMembers(jwk)
+func parsePublicKey(jwk []byte, p profile) (*PublicKey, error) {
+	fields, err := readMembers(jwk, p)
 	if err != nil {
 		return nil, err
 	}
-	profile(fields)
 	if err := fields.checkPublic(); err != nil {
 		return nil, err
 	}
@@ -67,23 +66,32 @@ func newEd25519(raw ed25519.PublicKey) (*PublicKey, error) {
 	return newPublicKey(EdDSA, raw, members)
 }
 
-func newP256(raw *ecdsa.PublicKey) (*PublicKey, error) {
+// newECDSA returns the key of a curve that has been found to be that of alg.
+func newECDSA(alg Algorithm, raw *ecdsa.PublicKey) (*PublicKey, error) {
 	point, err := raw.Bytes() // checks the point
 	if err != nil {
-		return nil, refuse(ReasonKey, "the point is not on P-256")
+		return nil, refuse(ReasonKey, "the point is not on "+alg.keys())
 	}
-	members := `"crv":"P-256","kty":"EC","x":"` + encode(point[1:33]) + `","y":"` + encode(point[33:]) + `"`
-	return newPublicKey(ES256, raw, members)
+	x, y := point[1:1+len(point)/2], point[1+len(point)/2:]
+	members := `"crv":"` + alg.keys() + `","kty":"EC","x":"` + encode(x) + `","y":"` + encode(y) + `"`
+	return newPublicKey(alg, raw, members)
 }
 
 func newPublicKey(alg Algorithm, raw any, members string) (*PublicKey, error) {
-	verifier, err := jws.NewVerifier(jwa.SignatureAlgorithm(alg))
+	verifier, err := newVerifier(alg)
 	if err != nil {
 		return nil, &Error{Reason: ReasonKey, Cause: err}
 	}
 	sum := sha256.Sum256([]byte("{" + members + "}"))
 	thumbprint := encode(sum[:])
 	return &PublicKey{algorithm: alg, thumbprint: thumbprint, keyID: thumbprint, members: members, verifier: verifier, raw: raw}, nil
+}
+
+func newVerifier(alg Algorithm) (jws.Verifier, error) {
+	if alg == PS256 {
+		return pss{}, nil
+	}
+	return jws.NewVerifier(jwa.SignatureAlgorithm(alg))
 }
 
 // verify checks a signature. A panic below is a refusal too: jwx has panicked on malformed keys before.

@@ -53,6 +53,9 @@ func decodeMember(value string) ([]byte, error) {
 	return decode(nil, value)
 }
 
+// encodedLength is the length of n bytes in base64url.
+func encodedLength(n int) int { return base64.RawURLEncoding.EncodedLen(n) }
+
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 func appendSegment(dst []byte, s string) []byte {

@@ -55,10 +55,26 @@ func ReadDocument(object []byte) (*Claims, error) {
 	return &Claims{members: members}, nil
 }
 
-// ParseSetKey is [ParsePublicKey] for a key out of a set that somebody else publishes: it must have a kid, 1 to 128
-// printable ASCII characters of the publisher's choice, and its use may be any of those given, or absent.
-func ParseSetKey(jwk []byte, uses ...string) (*PublicKey, error) {
-	return parsePublicKey(jwk, func(f *fields) { f.named, f.uses = true, uses })
+// SetProfile is what the keys of a publisher may say about themselves. The zero value is good.
+type SetProfile struct {
+	// Uses are what use may be, where it is there. Default: sig.
+	Uses []string
+	// Algorithms are what a key may be for. Default: all of [Algorithms].
+	Algorithms []Algorithm
+}
+
+// ParseSetKey is [ParsePublicKey] for a key out of a set that somebody else publishes: Ed25519, P-256, P-384, or RSA of 2048 to
+// 8192 bits with an odd exponent of 65537 or more. It must have a kid, 1 to 128 printable ASCII characters of the publisher's
+// choice. An RSA key is for the algorithm that it states as alg; when it states none, it is for the one of RS256 and PS256 that
+// p allows, and refused when p allows both.
+func ParseSetKey(jwk []byte, p SetProfile) (*PublicKey, error) {
+	if p.Uses == nil {
+		p.Uses = ownProfile().uses
+	}
+	if p.Algorithms == nil {
+		p.Algorithms = Algorithms()
+	}
+	return parsePublicKey(jwk, profile{named: true, uses: p.Uses, algorithms: p.Algorithms})
 }
 
 // KeyIDOf returns the kid of a JSON Web Key that may be malformed, for messages, or "" when it has none that can be shown.

@@ -6,7 +6,8 @@ type Token struct {
 	header    header
 	signed    string // header and payload as received
 	payload   string
-	signature [signatureLength]byte
+	signature []byte
+	buffer    [signatureLength]byte // where the signature lies, unless it is longer
 }
 
 // signatureLength is the length in bytes of an Ed25519 signature, and of an ES256 signature in the form of RFC 7518.
@@ -26,10 +27,11 @@ func Parse(compact string, allowedTyp ...string) (*Token, error) {
 	if t.header, err = parseHeader(header, allowedTyp); err != nil {
 		return nil, err
 	}
-	if n := len(signature); n != (signatureLength*8+5)/6 {
-		return nil, refuse(ReasonSignature, "not 64 bytes long")
+	least, most := t.header.algorithm.signatureLengths()
+	if n := len(signature); n < encodedLength(least) || n > encodedLength(most) {
+		return nil, refuse(ReasonSignature, "not as long as those of its algorithm")
 	}
-	if _, err = decode(t.signature[:0], signature); err != nil {
+	if t.signature, err = decode(t.buffer[:0], signature); err != nil {
 		return nil, refuse(ReasonEncoding, "signature")
 	}
 	decoded, err := decode(nil, payload)
@@ -46,7 +48,7 @@ func (t *Token) KeyID() string { return t.header.keyID }
 // Type is the header's typ, one of those that were allowed.
 func (t *Token) Type() string { return t.header.typ }
 
-// Algorithm is the header's alg.
+// Algorithm is the header's alg, [EdDSA] also where it says Ed25519.
 func (t *Token) Algorithm() Algorithm { return t.header.algorithm }
 
 // ClaimedIssuer is the iss that the payload states, or "" when it states none that can be read. Nothing proves it: it serves
@@ -70,8 +72,8 @@ func (t *Token) String() string {
 // members at any depth (names that differ only in case are duplicates), at most 16 levels and 64 members per object,
 // valid UTF-8, no NUL, nothing after it. It says nothing about what the claims mean.
 //
-// Tokens must not be told apart by their text: whoever holds an ES256 token can write its signature in a second form that
-// holds too, as ECDSA has it. Of an EdDSA token there is one form.
+// Tokens must not be told apart by their text: whoever holds an ES256 or ES384 token can write its signature in a second form
+// that holds too, as ECDSA has it. Of a token with another algorithm there is one form.
 //
 // Every error is an [*Error].
 func (t *Token) Verify(key *PublicKey) (*Claims, error) {
@@ -83,7 +85,7 @@ func (t *Token) Verify(key *PublicKey) (*Claims, error) {
 	case t.header.keyID != key.keyID:
 		return nil, refuse(ReasonKeyID, "not the key's")
 	}
-	if err := key.verify([]byte(t.signed), t.signature[:]); err != nil {
+	if err := key.verify([]byte(t.signed), t.signature); err != nil {
 		return nil, err
 	}
 	return parseClaims(t.payload)

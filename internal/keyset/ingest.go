@@ -48,7 +48,7 @@ func ingest(text []byte, o *Options) (contents, error) {
 	}
 	for n, text := range list {
 		name := jose.KeyIDOf(text)
-		key, err := jose.ParseSetKey(text, o.uses()...)
+		key, err := jose.ParseSetKey(text, o.Keys)
 		ambiguous := name != "" && names[name] > 1
 		switch {
 		case err == nil && !ambiguous:

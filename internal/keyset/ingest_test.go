@@ -113,7 +113,7 @@ func TestDuplicateKid57(t *testing.T) {
 func TestSetKeysVerify(t *testing.T) {
 	k, text := key(t)
 	set := jwks(strings.Replace(text, kidOf(k), "2026-11", 1), `{"kty":"EC","crv":"P-256","kid":"svid","use":"jwt-svid","x":"`+p256x+`","y":"`+p256y+`"}`)
-	s := keyset.New(keyset.Static([]byte(set)), keyset.Options{Uses: []string{"sig", "jwt-svid"}})
+	s := keyset.New(keyset.Static([]byte(set)), keyset.Options{Keys: jose.SetProfile{Uses: []string{"sig", "jwt-svid"}}})
 	if err := s.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -16,8 +16,8 @@ import (
 
 // Options are what [New] may be told. The zero value is good.
 type Options struct {
-	// Uses are what the member use of a key may be. Default: sig.
-	Uses []string
+	// Keys is what the keys of the set may say about themselves.
+	Keys jose.SetProfile
 	// AllowEmpty takes a set without keys for what it says. By default it changes nothing.
 	AllowEmpty bool
 	// MaxStale is how long the keys are used after the last good reading. Default: [MaxStale].
@@ -29,13 +29,6 @@ type Options struct {
 	OnChange func(generation uint64)
 	// Random returns a number in [0, 1). Default: rand.Float64.
 	Random func() float64
-}
-
-func (o *Options) uses() []string {
-	if o.Uses == nil {
-		return []string{"sig"}
-	}
-	return o.Uses
 }
 
 // Set is the keys of one issuer. It is safe for concurrent use.
