@@ -18,7 +18,9 @@ func modulus(bits uint) string {
 }
 
 func TestAttack06And56SetKeyGate(t *testing.T) {
-	rsa := func(n, e, rest string) string { return `{"kid":"k","kty":"RSA","n":"` + n + `","e":"` + e + `"` + rest + `}` }
+	rsa := func(n, e, rest string) string {
+		return `{"kid":"k","kty":"RSA","n":"` + n + `","e":"` + e + `"` + rest + `}`
+	}
 	good := func(rest string) string { return rsa(rsaN, "AQAB", rest) }
 	p384 := ecdsaMembers(t, newECDSA(t, elliptic.P384()))
 	p256 := ecdsaMembers(t, newECDSA(t, elliptic.P256()))

@@ -42,6 +42,7 @@ type provider struct {
 	members string // of the public key
 	public  *jose.PublicKey
 	bare    func(signed []byte) []byte
+	holds   func(signed, signature []byte) bool // by the standard library
 }
 
 const providerKey = "2026-11"
@@ -54,18 +55,28 @@ func newProvider(t testing.TB, alg jose.Algorithm) *provider {
 		raw := newForger(t).raw
 		p.members = `"kty":"OKP","crv":"Ed25519","x":"` + b64(string(raw[32:])) + `"`
 		p.bare = func(signed []byte) []byte { return ed25519.Sign(raw, signed) }
+		public := ed25519.PublicKey(raw[32:])
+		p.holds = func(signed, signature []byte) bool { return ed25519.Verify(public, signed, signature) }
 	case jose.ES256:
-		p.members, p.bare = ecdsaProvider(t, elliptic.P256())
+		p.ecdsa(t, elliptic.P256())
 	case jose.ES384:
-		p.members, p.bare = ecdsaProvider(t, elliptic.P384())
+		p.ecdsa(t, elliptic.P384())
 	case jose.RS256:
 		raw := rsaKey(t)
 		p.members = `"kty":"RSA","n":"` + rsaN + `","e":"AQAB"`
 		p.bare = func(signed []byte) []byte { return pkcs1(t, raw, crypto.SHA256, signed) }
+		p.holds = func(signed, signature []byte) bool {
+			digest := sha256.Sum256(signed)
+			return rsa.VerifyPKCS1v15(&raw.PublicKey, crypto.SHA256, digest[:], signature) == nil
+		}
 	case jose.PS256:
 		raw := rsaKey(t)
 		p.members = `"kty":"RSA","n":"` + rsaN + `","e":"AQAB"`
 		p.bare = func(signed []byte) []byte { return salted(t, raw, crypto.SHA256, sha256.Size, signed) }
+		p.holds = func(signed, signature []byte) bool {
+			digest := sha256.Sum256(signed)
+			return rsa.VerifyPSS(&raw.PublicKey, crypto.SHA256, digest[:], signature, &rsa.PSSOptions{SaltLength: sha256.Size}) == nil
+		}
 	}
 	p.public = setKey(t, `{"kid":"`+providerKey+`","alg":"`+string(alg)+`",`+p.members+`}`)
 	return p
@@ -80,10 +91,16 @@ func setKey(t testing.TB, jwk string) *jose.PublicKey {
 	return key
 }
 
-func ecdsaProvider(t testing.TB, curve elliptic.Curve) (members string, bare func(signed []byte) []byte) {
+func (p *provider) ecdsa(t testing.TB, curve elliptic.Curve) {
 	t.Helper()
 	raw := newECDSA(t, curve)
-	return ecdsaMembers(t, raw), func(signed []byte) []byte { r, s := ecdsaSign(t, raw, signed); return pair(curve, r, s) }
+	p.members = ecdsaMembers(t, raw)
+	p.bare = func(signed []byte) []byte { r, s := ecdsaSign(t, raw, signed); return pair(curve, r, s) }
+	p.holds = func(signed, signature []byte) bool {
+		half := len(signature) / 2
+		r, s := new(big.Int).SetBytes(signature[:half]), new(big.Int).SetBytes(signature[half:])
+		return ecdsa.Verify(&raw.PublicKey, ecdsaDigest(curve, signed), r, s)
+	}
 }
 
 func newECDSA(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {

@@ -92,3 +92,33 @@ func FuzzParsePublicKey(f *testing.F) {
 		}
 	})
 }
+
+// FuzzParseSetKey asks the same of the keys of an issuer.
+func FuzzParseSetKey(f *testing.F) {
+	for _, alg := range jose.Algorithms() {
+		f.Add([]byte(`{"kid":"a","alg":"` + string(alg) + `",` + newProvider(f, alg).members + `}`))
+	}
+	f.Add([]byte(`{"kid":"a","alg":"RS256","kty":"RSA","n":"` + modulus(2048) + `","e":"Aw"}`))
+	f.Add([]byte(`{"kid":"a","alg":"Ed25519","kty":"OKP","crv":"Ed25519","x":"AA"}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		key, err := jose.ParseSetKey(text, jose.SetProfile{})
+		if err != nil {
+			_ = reason(t, err)
+			return
+		}
+		written, err := key.MarshalJWK()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := jose.ParseSetKey(written, jose.SetProfile{})
+		if err != nil || again.Thumbprint() != key.Thumbprint() || again.Algorithm() != key.Algorithm() {
+			t.Fatalf("%q is read back as %v, %v", written, again, err)
+		}
+		header := `{"alg":"` + string(key.Algorithm()) + `","kid":"` + again.KeyID() + `","typ":"at+jwt"}`
+		length := map[jose.Algorithm]int{jose.ES384: 96, jose.RS256: 256, jose.PS256: 256}[key.Algorithm()]
+		zeros := b64(strings.Repeat("\x00", max(64, length)))
+		if got := new(forger).check(t, b64(header)+"."+b64(`{}`)+"."+zeros, again); got != jose.ReasonSignature {
+			t.Fatalf("%q: a signature of zeros ends with %q", text, got)
+		}
+	})
+}
