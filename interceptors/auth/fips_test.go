@@ -28,6 +28,7 @@ func TestFIPS(t *testing.T) {
 	if !fips140.Enabled() {
 		t.Fatal("the child is not in FIPS mode")
 	}
+	algorithmsUnderFIPS(t)
 	for name, opts := range map[string][]auth.Option{"Ed25519": nil, "ES256": {auth.WithES256()}} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

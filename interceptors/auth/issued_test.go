@@ -293,6 +293,7 @@ func TestIdentityTokensThatAreRefused(t *testing.T) {
 		"cnf with a kid alone":           {claims{"cnf": claims{"kid": "a"}}, invalid},
 		"cnf with more than a key":       {claims{"cnf": claims{"jwk": claims{}, "jku": "https://evil.example"}}, invalid},
 		"cnf with a key that is no key":  {claims{"cnf": claims{"jwk": claims{"kty": "OKP", "crv": "Ed25519", "x": "AA", "alg": "EdDSA"}}}, invalid},
+		"cnf with an RSA key":            {claims{"cnf": claims{"jwk": json.RawMessage(newProvider(t).jwk("RSA", `,"alg":"RS256"`))}}, invalid},
 		"22 no exp":                      {claims{"exp": nil}, invalid},
 		"22 no iat":                      {claims{"iat": nil}, invalid},
 		"24 exp a string":                {claims{"exp": "1893456000"}, invalid},

@@ -20,8 +20,8 @@ func TestKeySetPrintsItself(t *testing.T) {
 		`auth.KeysFromFile("/etc/jwks.json")`:        auth.KeysFromFile("/etc/jwks.json"),
 		`auth.KeysFromProvider("https://a.example")`: auth.KeysFromProvider("https://a.example"),
 		`auth.KeysFromURL("https://a", auth.WithPinnedRoot("` + root + `"), auth.WithMaxStale(1h0m0s), auth.WithEmptyKeySet(), auth.WithKeyUses(sig, wit-svid), ` +
-			`auth.WithLoopbackHTTP(), auth.WithRoundTripper, auth.WithLogger)`: auth.KeysFromURL("https://a", auth.WithPinnedRoot(root), auth.WithMaxStale(time.Hour),
-			auth.WithEmptyKeySet(), auth.WithKeyUses("sig", "wit-svid"), auth.WithLoopbackHTTP(), auth.WithRoundTripper(nil), auth.WithLogger(nil)),
+			`auth.WithAlgorithms(EdDSA, RS256), auth.WithLoopbackHTTP(), auth.WithRoundTripper, auth.WithLogger)`: auth.KeysFromURL("https://a", auth.WithPinnedRoot(root), auth.WithMaxStale(time.Hour),
+			auth.WithEmptyKeySet(), auth.WithKeyUses("sig", "wit-svid"), auth.WithAlgorithms("EdDSA", "RS256"), auth.WithLoopbackHTTP(), auth.WithRoundTripper(nil), auth.WithLogger(nil)),
 	} {
 		if got := k.String(); got != want {
 			t.Errorf("got %s, want %s", got, want)
@@ -44,6 +44,9 @@ func TestKeySetCheck(t *testing.T) {
 		"loopback":        {auth.KeysFromURL("http://127.0.0.1/jwks"), []string{"allowed explicitly"}},
 		"provider":        {auth.KeysFromProvider("id.shop.example"), []string{"names no host"}},
 		"everything else": {auth.KeysFromURL("", auth.WithPinnedRoot("x"), auth.WithMaxStale(25*time.Hour)), []string{"names no host", "thumbprint", "WithMaxStale(25h0m0s)"}},
+		"no algorithm":    {auth.StaticKeys([]byte(`{"keys":[]}`), auth.WithAlgorithms()), []string{"WithAlgorithms: no algorithm"}},
+		"HS256":           {auth.StaticKeys([]byte(`{"keys":[]}`), auth.WithAlgorithms("RS256", "HS256", "none")), []string{`WithAlgorithms: "HS256" is none of`, `"none" is none of [EdDSA ES256 ES384 RS256 PS256]`}},
+		"RSA without alg": {auth.StaticKeys([]byte(`{"keys":[{"kty":"RSA","kid":"a","n":"AQAB","e":"AQAB"}]}`)), []string{"no key of the set is usable"}},
 		"empty pin":       {auth.KeysFromURL("https://a.example", auth.WithPinnedRoot("")), []string{"thumbprint"}},
 	} {
 		t.Run(name, func(t *testing.T) {

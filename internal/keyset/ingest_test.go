@@ -2,6 +2,7 @@ package keyset_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
@@ -11,10 +12,18 @@ import (
 )
 
 const (
-	p256x   = "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4" // of the key in RFC 7517 appendix A.1
-	p256y   = "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"
-	rsa1024 = "ALjZqQMLhdWYVNZGSNbpXVYrjyCyHbYyV4Vn0y5ZDqJ5Bc0NHcRp9VfVmHjR2DUk1r9vQwcTQ3aJZ2bQhQ9jWnqQoVSd8FgHqnLrYzWlGtHl7h4yQdRWmGxKr8kUuJbQjR7wYp3TQ6nO2XxqzC1aVbqKQp0m3l8wYkzqPp9B"
+	p256x = "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4"                      // of the key in RFC 7517 appendix A.1
+	p384x = "qofKIr6LBTeOscce8yCtdG4dO2KLp5uYWfdB4IJUKjhVAvJdv1UpbDpUXjhydgq3" // of the base point
+	p384y = "NhfeSpYmLG9dnpi_kpLcKfj0Hb0omhR86doxE7XwuMAKYLHOHX6BnXpDHXyQ6g5f"
+	p256y = "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"
 )
+
+// modulus is an odd number of that many bits, as base64url.
+func modulus(bits int) string {
+	n := make([]byte, bits/8)
+	n[0], n[len(n)-1] = 0x80, 1
+	return base64.RawURLEncoding.EncodeToString(n)
+}
 
 // Every kind of bad key is skipped and named, and the good one beside it counts.
 func TestBadKeysAreSkipped56(t *testing.T) {
@@ -39,8 +48,14 @@ func TestBadKeysAreSkipped56(t *testing.T) {
 		"off-curve EC":         {`{"kty":"EC","crv":"P-256","kid":"bad","x":"` + p256x + `","y":"` + p256x + `"}`, "", "bad", false},
 		"EC at infinity":       {`{"kty":"EC","crv":"P-256","kid":"bad","x":"` + strings.Repeat("A", 43) + `","y":"` + strings.Repeat("A", 43) + `"}`, "", "bad", false},
 		"P-521":                {`{"kty":"EC","crv":"P-521","kid":"bad","x":"AA","y":"AA"}`, "not supported", "bad", false},
-		"RSA 1024":             {`{"kty":"RSA","kid":"bad","n":"` + rsa1024 + `","e":"AQAB"}`, "RSA", "bad", false},
-		"RSA e=1":              {`{"kty":"RSA","kid":"bad","n":"` + rsa1024 + rsa1024 + `","e":"AQ"}`, "RSA", "bad", false},
+		"RSA 1024":             {`{"kty":"RSA","alg":"RS256","kid":"bad","n":"` + modulus(1024) + `","e":"AQAB"}`, "2048 to 8192 bits", "bad", false},
+		"RSA 16384":            {`{"kty":"RSA","alg":"RS256","kid":"bad","n":"` + modulus(16384) + `","e":"AQAB"}`, "2048 to 8192 bits", "bad", false},
+		"RSA e=1":              {`{"kty":"RSA","alg":"RS256","kid":"bad","n":"` + modulus(2048) + `","e":"AQ"}`, "exponent", "bad", false},
+		"RSA e=3":              {`{"kty":"RSA","alg":"PS256","kid":"bad","n":"` + modulus(2048) + `","e":"Aw"}`, "exponent", "bad", false},
+		"RSA without alg":      {`{"kty":"RSA","kid":"bad","n":"` + modulus(2048) + `","e":"AQAB"}`, "does not say its alg", "bad", false},
+		"RSA for encryption":   {`{"kty":"RSA","alg":"RSA-OAEP","use":"enc","kid":"bad","n":"` + modulus(2048) + `","e":"AQAB"}`, "RS256 or PS256", "bad", false},
+		"P-384 for ES256":      {`{"kty":"EC","crv":"P-384","alg":"ES256","kid":"bad","x":"` + p384x + `","y":"` + p384y + `"}`, "alg", "bad", false},
+		"off-curve P-384":      {`{"kty":"EC","crv":"P-384","kid":"bad","x":"` + p384x + `","y":"` + p384x + `"}`, "P-384", "bad", false},
 		"oct":                  {`{"kty":"oct","kid":"bad","k":"c2VjcmV0"}`, "secret", "bad", true},
 		"oct without k":        {`{"kty":"oct","kid":"bad"}`, "secret", "bad", true},
 		"private Ed25519":      {strings.Replace(string(private), kidOf(good), "bad", 1), "secret", "bad", true},
@@ -106,6 +121,40 @@ func TestDuplicateKid57(t *testing.T) {
 				t.Errorf("skipped %+v", skipped)
 			}
 		})
+	}
+}
+
+// Keys of every kind verify, unless the algorithms were restricted. An RSA key that does not say its alg counts only then.
+func TestAlgorithmsOfASet(t *testing.T) {
+	set := jwks(
+		`{"kty":"RSA","alg":"RS256","kid":"rs","n":"`+modulus(2048)+`","e":"AQAB"}`,
+		`{"kty":"RSA","alg":"PS256","kid":"ps","n":"`+modulus(4096)+`","e":"AQAB"}`,
+		`{"kty":"RSA","kid":"bare","n":"`+modulus(8192)+`","e":"AQAB"}`,
+		`{"kty":"EC","crv":"P-256","kid":"small","x":"`+p256x+`","y":"`+p256y+`"}`,
+		`{"kty":"EC","crv":"P-384","kid":"large","x":"`+p384x+`","y":"`+p384y+`"}`,
+	)
+	for _, c := range []struct {
+		algorithms []jose.Algorithm
+		want       map[string]jose.Algorithm
+	}{
+		{nil, map[string]jose.Algorithm{"rs": jose.RS256, "ps": jose.PS256, "small": jose.ES256, "large": jose.ES384}},
+		{[]jose.Algorithm{jose.RS256}, map[string]jose.Algorithm{"rs": jose.RS256, "bare": jose.RS256}},
+		{[]jose.Algorithm{jose.PS256, jose.ES384}, map[string]jose.Algorithm{"ps": jose.PS256, "bare": jose.PS256, "large": jose.ES384}},
+		{[]jose.Algorithm{jose.ES256, jose.EdDSA}, map[string]jose.Algorithm{"small": jose.ES256}},
+	} {
+		s := keyset.New(keyset.Static([]byte(set)), keyset.Options{Keys: jose.SetProfile{Algorithms: c.algorithms}})
+		if err := s.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, kid := range []string{"rs", "ps", "bare", "small", "large"} {
+			alg := jose.Algorithm("")
+			if key, err := s.Lookup(kid); err == nil {
+				alg = key.Algorithm()
+			}
+			if alg != c.want[kid] {
+				t.Errorf("with %v: %s is for %q, want %q", c.algorithms, kid, alg, c.want[kid])
+			}
+		}
 	}
 }
 
