@@ -48,16 +48,20 @@ func (a *App) assembleUsers(p *parts) error {
 
 // userKeys are the keys of an issuer, which are read and kept fresh from now on.
 func userKeys(stated *configv1.UserIssuer, logger *slog.Logger) (*auth.KeySet, error) {
+	options := []auth.KeySetOption{auth.WithLogger(logger)}
+	if algorithms := stated.GetAlgorithms(); len(algorithms) > 0 {
+		options = append(options, auth.WithAlgorithms(algorithms...))
+	}
 	var keys *auth.KeySet
 	switch file, url := stated.GetKeysFile(), stated.GetKeysUrl(); {
 	case file != "" && url != "":
 		return auth.KeysFromFile(file), errors.New("keys_file and keys_url contradict each other; keep one")
 	case file != "":
-		keys = auth.KeysFromFile(file, auth.WithLogger(logger))
+		keys = auth.KeysFromFile(file, options...)
 	case url != "":
-		keys = auth.KeysFromURL(url, auth.WithLogger(logger))
+		keys = auth.KeysFromURL(url, options...)
 	default:
-		keys = auth.KeysFromProvider(stated.GetIssuer(), auth.WithLogger(logger))
+		keys = auth.KeysFromProvider(stated.GetIssuer(), options...)
 	}
 	return keys, keys.Check()
 }

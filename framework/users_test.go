@@ -52,14 +52,17 @@ policies:
 		option framework.Option
 		want   string
 	}{
-		"good":               {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}], transactions: {issuer: https://txn.example, keys_file: %q, max_lifetime: 2m}}", keySet(t), keySet(t)) + demand, night, ""},
-		"nobody vouches":     {demand, night, `name somebody WithUserIssuers or WithTransactionTokens`},
-		"no such predicate":  {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}]}", keySet(t)) + demand, nil, `the server has no predicate "at-night"`},
-		"no provider":        {"users: {issuers: [{issuer: login}]}" + demand, night, `users.issuers[0]: auth.KeysFromProvider("login"`},
-		"file and URL":       {"users: {issuers: [{issuer: https://login.example, keys_file: a, keys_url: https://b}]}" + demand, night, `users.issuers[0]: keys_file and keys_url contradict each other`},
-		"no such file":       {"users: {transactions: {issuer: https://txn.example, keys_file: /not/there}}" + demand, night, `users.transactions: auth.KeysFromFile("/not/there"`},
-		"too long a life":    {fmt.Sprintf("users: {transactions: {issuer: https://txn.example, keys_file: %q, max_lifetime: 1h}}", keySet(t)) + demand, night, `it must be at most 5m0s`},
-		"an unknown section": {"users: {issuer: []}", night, `unknown key "issuer"; did you mean "issuers"?`},
+		"good":                 {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}], transactions: {issuer: https://txn.example, keys_file: %q, max_lifetime: 2m}}", keySet(t), keySet(t)) + demand, night, ""},
+		"nobody vouches":       {demand, night, `name somebody WithUserIssuers or WithTransactionTokens`},
+		"no such predicate":    {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}]}", keySet(t)) + demand, nil, `the server has no predicate "at-night"`},
+		"no provider":          {"users: {issuers: [{issuer: login}]}" + demand, night, `users.issuers[0]: auth.KeysFromProvider("login"`},
+		"algorithms":           {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q, algorithms: [EdDSA, RS256]}]}", keySet(t)) + demand, night, ""},
+		"shared secrets":       {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q, algorithms: [HS256]}]}", keySet(t)) + demand, night, `WithAlgorithms: "HS256" is none of`},
+		"algorithms of no key": {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q, algorithms: [RS256]}]}", keySet(t)) + demand, night, `no key of the set is usable`},
+		"file and URL":         {"users: {issuers: [{issuer: https://login.example, keys_file: a, keys_url: https://b}]}" + demand, night, `users.issuers[0]: keys_file and keys_url contradict each other`},
+		"no such file":         {"users: {transactions: {issuer: https://txn.example, keys_file: /not/there}}" + demand, night, `users.transactions: auth.KeysFromFile("/not/there"`},
+		"too long a life":      {fmt.Sprintf("users: {transactions: {issuer: https://txn.example, keys_file: %q, max_lifetime: 1h}}", keySet(t)) + demand, night, `it must be at most 5m0s`},
+		"an unknown section":   {"users: {issuer: []}", night, `unknown key "issuer"; did you mean "issuers"?`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -36,6 +36,9 @@
 // says which key is its own. Its keys are a [KeySet], which is kept fresh from a file, a URL or an OpenID provider without any
 // call waiting for it. Tokens to call others with come from a [TokenSource]; [KeepTokens] renews them ahead of time.
 //
+// Workloads sign with EdDSA (Ed25519) or ES256, and nothing else. Keys of issuers may also be for ES384, RS256 and PS256, see
+// [WithAlgorithms]. No key is for two algorithms, none has a shared secret, and "none" is no algorithm.
+//
 // # Who may call
 //
 // A server asks the [policy.Table] for each method. A method without a decision is refused, and [Gate.Resolve] names all

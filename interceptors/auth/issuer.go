@@ -12,7 +12,8 @@ import (
 type Issuer struct {
 	// Name is what its tokens state as iss, byte for byte. Required, and unique within a server.
 	Name string
-	// Keys are the keys with which it signs. Required. A key counts for this issuer alone.
+	// Keys are the keys with which it signs. Required. A key counts for this issuer alone. [WithAlgorithms] says for which
+	// algorithms.
 	Keys *KeySet
 	// Types are the token types (the JOSE header's typ) that are accepted. Those of proofs, which are good for one use, are a
 	// mistake. Default: at+jwt (RFC 9068).

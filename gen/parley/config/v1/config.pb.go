@@ -959,6 +959,9 @@ type UserIssuer struct {
 	KeysFile *string `protobuf:"bytes,2,opt,name=keys_file,json=keysFile,proto3,oneof" json:"keys_file,omitempty"`
 	// URL of its JSON Web Key Set, https.
 	KeysUrl *string `protobuf:"bytes,7,opt,name=keys_url,json=keysUrl,proto3,oneof" json:"keys_url,omitempty"`
+	// Algorithms with which it signs: EdDSA, ES256, ES384, RS256, PS256. Default: any of them. RSA keys that do not say their alg
+	// count only where exactly one of RS256 and PS256 is named.
+	Algorithms []string `protobuf:"bytes,8,rep,name=algorithms,proto3" json:"algorithms,omitempty"`
 	// Audiences for whom its access tokens may be meant. Default: the service's own ID.
 	Audiences []string `protobuf:"bytes,3,rep,name=audiences,proto3" json:"audiences,omitempty"`
 	// Token types that are accepted. Default: at+jwt.
@@ -1020,6 +1023,13 @@ func (x *UserIssuer) GetKeysUrl() string {
 		return *x.KeysUrl
 	}
 	return ""
+}
+
+func (x *UserIssuer) GetAlgorithms() []string {
+	if x != nil {
+		return x.Algorithms
+	}
+	return nil
 }
 
 func (x *UserIssuer) GetAudiences() []string {
@@ -1169,12 +1179,15 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x05Users\x126\n" +
 	"\aissuers\x18\x01 \x03(\v2\x1c.parley.config.v1.UserIssuerR\aissuers\x12E\n" +
 	"\ftransactions\x18\x02 \x01(\v2\x1c.parley.config.v1.UserIssuerH\x00R\ftransactions\x88\x01\x01B\x0f\n" +
-	"\r_transactions\"\xc2\x02\n" +
+	"\r_transactions\"\xe2\x02\n" +
 	"\n" +
 	"UserIssuer\x12\x1b\n" +
 	"\x06issuer\x18\x01 \x01(\tH\x00R\x06issuer\x88\x01\x01\x12 \n" +
 	"\tkeys_file\x18\x02 \x01(\tH\x01R\bkeysFile\x88\x01\x01\x12\x1e\n" +
-	"\bkeys_url\x18\a \x01(\tH\x02R\akeysUrl\x88\x01\x01\x12\x1c\n" +
+	"\bkeys_url\x18\a \x01(\tH\x02R\akeysUrl\x88\x01\x01\x12\x1e\n" +
+	"\n" +
+	"algorithms\x18\b \x03(\tR\n" +
+	"algorithms\x12\x1c\n" +
 	"\taudiences\x18\x03 \x03(\tR\taudiences\x12\x14\n" +
 	"\x05types\x18\x04 \x03(\tR\x05types\x12'\n" +
 	"\x0frequired_claims\x18\x05 \x03(\tR\x0erequiredClaims\x12A\n" +
