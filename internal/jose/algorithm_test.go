@@ -1,6 +1,7 @@
 package jose_test
 
 import (
+	"crypto/fips140"
 	"testing"
 
 	"github.com/parley-rpc/parley/internal/jose"
@@ -42,6 +43,14 @@ func TestEd25519ByItsFullName(t *testing.T) {
 		if got, ok := jose.AlgorithmOf(name); got != want || ok != (want != "") {
 			t.Errorf("%q is %q, %v", name, got, ok)
 		}
+	}
+}
+
+// What FIPS mode does not verify with is refused as a key, and not as each of its tokens.
+func TestRSAKeyOfOddLength(t *testing.T) {
+	jwk := `{"kid":"k","kty":"RSA","alg":"RS256","n":"` + modulus(2049) + `","e":"AQAB"}`
+	if _, err := jose.ParseSetKey([]byte(jwk), jose.SetProfile{}); (err != nil) != fips140.Enforced() {
+		t.Errorf("in FIPS mode: %v, err = %v", fips140.Enforced(), err)
 	}
 }
 

@@ -20,8 +20,8 @@ type PublicKey struct {
 	raw        any // ed25519.PublicKey, *ecdsa.PublicKey or *rsa.PublicKey, as the verifier wants it
 }
 
-// ParsePublicKey reads a single JSON Web Key (RFC 7517) that is the public key of a workload: Ed25519 or P-256. Its alg, kid, use and
-// key_ops may be absent; where they are there, they must agree with the key: kid is the thumbprint, use is sig, key_ops
+// ParsePublicKey reads a single JSON Web Key (RFC 7517) that is the public key of a workload: Ed25519 or P-256. Its alg, kid,
+// use and key_ops may be absent; where they are there, they must agree with the key: kid is the thumbprint, use is sig, key_ops
 // has verify.
 //
 // Every error is an [*Error], with [ReasonSecret] when the text holds secret material, or else with [ReasonKey]: no strict

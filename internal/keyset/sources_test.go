@@ -308,7 +308,8 @@ func FuzzKeySet(f *testing.F) {
 	for _, seed := range []string{
 		"", "{}", jwks(), jwks(text), jwks(text, text), jwks(`{"kty":"oct","k":"AA","kid":"a"}`, text), `{"keys":[null,1,"a",[],{}]}`,
 		`{"keys":[` + text + `],"KEYS":[]}`, jwks(`{"kty":"OKP","crv":"Ed25519","x":"AA","kid":"a"}`), jwks(`{"kty":"EC","crv":"P-256","x":"` + p256x + `","y":"` + p256y + `","kid":"b"}`),
-		jwks(`{"kty":"EC","crv":"P-256","x":"` + p256x + `","y":"` + p256x + `","kid":"b"}`), `{"keys":[{"a":{"a":1,"a":2}}]}`, strings.Repeat(`{"keys":[`, 20),
+		jwks(`{"kty":"EC","crv":"P-256","x":"` + p256x + `","y":"` + p256x + `","kid":"b"}`), `{"keys":[{"a":{"a":1,"a":2}}]}`,
+		jwks(`{"kty":"RSA","alg":"RS256","kid":"c","n":"`+modulus(2048)+`","e":"AQAB"}`, `{"kty":"EC","crv":"P-384","x":"`+p384x+`","y":"`+p384y+`","kid":"d"}`), strings.Repeat(`{"keys":[`, 20),
 	} {
 		f.Add([]byte(seed))
 	}
