@@ -15,7 +15,9 @@ import (
 )
 
 // The tables below are of the classes of json_web_signature_test.json in Wycheproof (github.com/C2SP/wycheproof), made anew: who
-// has the private key can sign any padding at all, and none but the right one may hold.
+// has the private key can sign any padding at all, and none but the right one may hold. Of the classes of json_web_key_test.json,
+// which are in TestAttack06And56SetKeyGate and in package keyset, one is left out: a modulus that a chip with CVE-2017-15361 (ROCA)
+// made is not told from others.
 
 const modulusLength = 256
 
@@ -42,8 +44,10 @@ func TestAttack05PKCS1Padding(t *testing.T) {
 		return append([]byte{tag, byte(len(body))}, body...)
 	}
 	good := der(0x30, der(0x30, oid, null), octets)
-	replaced := func(at int, with ...byte) []byte {
-		return slices.Replace(pkcs1Padding(good), at, at+1, with...)[:modulusLength]
+	replaced := func(at int, with byte) []byte {
+		padded := pkcs1Padding(good)
+		padded[at] = with
+		return padded
 	}
 	info := modulusLength - len(good) // where the DigestInfo begins
 	shifted := func(padding int, garbage []byte) []byte {
