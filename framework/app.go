@@ -225,7 +225,7 @@ func (a *App) Check() error {
 	for _, c := range clients {
 		errs = append(errs, c.check())
 	}
-	errs = append(errs, checkServiceNames(servers), a.checkSections(servers), a.checkSurfaces(), a.checkUsers())
+	errs = append(errs, checkServiceNames(servers), a.checkSections(servers), a.checkSurfaces(), a.checkVouching())
 	return errors.Join(errs...)
 }
 

@@ -34,7 +34,8 @@ type Client struct {
 	attemptUnary  []grpc.UnaryClientInterceptor
 	attemptStream []grpc.StreamClientInterceptor
 
-	open atomic.Pointer[channel]
+	open   atomic.Pointer[channel]
+	tokens clientTokens
 
 	mu     sync.Mutex
 	failed error
@@ -113,12 +114,12 @@ func (c *Client) close() error {
 	c.closed = true
 	ch := c.open.Swap(nil)
 	if ch == nil {
-		return nil
+		return c.tokens.close()
 	}
 	if ch.unfollow != nil {
 		ch.unfollow()
 	}
-	return errors.Join(ch.retrier.Close(), ch.conn.Close())
+	return errors.Join(ch.retrier.Close(), ch.conn.Close(), c.tokens.close())
 }
 
 // isRaw tells a target from a name: a name is what a service may be called in the trust domain.

@@ -26,8 +26,8 @@ func (c *Client) makeAuth() (*auth.Channel, error) {
 // checkAuth finds mistakes in who may answer, and in how that is proven.
 func (c *Client) checkAuth() error {
 	switch conf := c.config(); {
-	case c.app.insecure && (conf.Mode != nil || conf.GetCaFile() != "" || conf.GetServerName() != ""):
-		return fmt.Errorf("clients.%s: WithInsecureDev proves nothing, but mode, ca_file or server_name are stated; remove them, or give the App an identity", c.name)
+	case c.app.insecure && (conf.Mode != nil || conf.GetCaFile() != "" || conf.GetServerName() != "" || conf.GetToken() != nil):
+		return fmt.Errorf("clients.%s: WithInsecureDev proves nothing, but mode, ca_file, server_name or token are stated; remove them, or give the App an identity", c.name)
 	case c.app.insecure:
 		return nil
 	case c.app.parts.identity == nil:
@@ -54,6 +54,9 @@ func (c *Client) authOptions() ([]auth.ChannelOption, error) {
 		if conf.GetServerName() != "" {
 			errs = append(errs, fmt.Errorf("clients.%s.server_name: connection mode verifies no TLS name; set mode to prefer or token, or remove it", c.name))
 		}
+		if conf.GetToken() != nil {
+			errs = append(errs, fmt.Errorf("clients.%s.token: connection mode sends no token; set mode to prefer or token, or remove it", c.name))
+		}
 		return nil, errors.Join(errs...)
 	case configv1.ChannelMode_CHANNEL_MODE_PREFER:
 		mode = auth.ModePrefer
@@ -72,6 +75,13 @@ func (c *Client) authOptions() ([]auth.ChannelOption, error) {
 			return nil, fmt.Errorf("clients.%s.ca_file: %w", c.name, err)
 		}
 		options = append(options, auth.WithRoots(roots))
+	}
+	tokens, err := c.tokenSource()
+	if err != nil {
+		return nil, err
+	}
+	if tokens != nil {
+		options = append(options, auth.WithTokenSource(tokens))
 	}
 	return options, nil
 }

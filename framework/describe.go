@@ -33,8 +33,9 @@ func (a *App) Describe(w io.Writer) error {
 	case a.parts.identity == nil:
 		b.WriteString("none\n")
 	default:
-		fmt.Fprintf(&b, "%s\n", a.parts.identity.ID())
+		fmt.Fprintf(&b, "%s\n  %v\n", a.parts.identity.ID(), a.parts.identity)
 	}
+	a.parts.describeIssuers(&b)
 	a.parts.file.describe(&b)
 	addrs := a.surfaceAddresses()
 	for _, s := range []struct{ name, addr string }{{"probes", addrs.probes}, {"metrics", addrs.metrics}, {"admin", addrs.admin}} {

@@ -47,7 +47,7 @@ func ExampleApp_Check() {
 	ordersv1.RegisterOrdersServiceServer(app.Server("8443"), &orders{})
 	fmt.Println(app.Check())
 	// Output:
-	// this App has no identity; set identity.trust_dir (PARLEY_IDENTITY_TRUST_DIR) to the directory with the services' public keys and identity.key_file to the private key, or pass WithIdentity; for a first try on one machine WithInsecureDev runs without
+	// this App has no identity; set identity.trust_dir (PARLEY_IDENTITY_TRUST_DIR) to the directory with the services' public keys and identity.key_file to the private key, or identity.issued to those who vouch for services, or pass WithIdentity; for a first try on one machine WithInsecureDev runs without
 	// Server("8443"): the address is not host:port: address 8443: missing port in address
 	// Client("payments"): there is no discovery to find it in; configure discovery.driver, or its address with clients.payments.target or WithTarget
 }

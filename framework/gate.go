@@ -49,6 +49,9 @@ func (s *Server) carriers() ([]auth.ServerOption, error) {
 			errs = append(errs, fmt.Errorf("servers.%s.carriers: an entry names no carrier; use token", s.service))
 		}
 	}
+	if !bearer && len(conf.GetIssuers()) > 0 {
+		errs = append(errs, fmt.Errorf("servers.%s.issuers: without the carrier token no bearer token is read; add token to servers.%s.carriers, or remove them", s.service, s.service))
+	}
 	switch {
 	case bearer && (cert.GetCert() == "" || cert.GetKey() == ""):
 		errs = append(errs, fmt.Errorf("servers.%s.carriers: the carrier token needs a TLS certificate that callers verify; set servers.%s.tls.cert and servers.%s.tls.key", s.service, s.service, s.service))
@@ -58,7 +61,7 @@ func (s *Server) carriers() ([]auth.ServerOption, error) {
 			errs = append(errs, fmt.Errorf("servers.%s.tls: %w", s.service, err))
 		}
 		if err := errors.Join(errs...); err == nil {
-			return []auth.ServerOption{auth.WithBearer(files.get)}, nil
+			return append([]auth.ServerOption{auth.WithBearer(files.get)}, s.app.parts.workloads[s.service]...), nil
 		}
 	case cert != nil:
 		errs = append(errs, fmt.Errorf("servers.%s.tls: connection mode makes its own certificate; add token to servers.%s.carriers, or remove the section", s.service, s.service))

@@ -110,6 +110,7 @@ type run struct {
 	background []*runningTask
 	readiness  readiness
 	budgets    budgetHistory
+	asked      bool // whether the readiness was ever told; belongs to its goroutine
 
 	mu            sync.Mutex
 	failures      []error
@@ -143,7 +144,7 @@ func (r *run) start(ctx context.Context) error {
 		return err
 	}
 	r.app.mu.Lock()
-	tasks, checks := r.app.background, r.app.readiness
+	tasks, checks := r.app.background, slices.Concat(r.app.parts.identityChecks(), r.app.readiness)
 	r.app.mu.Unlock()
 	if r.app.surfaceAddresses().admin != "" {
 		r.background = append(r.background, r.startTask(task{"retry budget history", r.budgets.run}))
@@ -225,12 +226,13 @@ func (r *run) register(ctx context.Context) {
 
 // applyReadiness makes health, probes and discovery show whether the App is ready.
 func (r *run) applyReadiness(ready bool, why error) {
-	if was := r.app.ready.Swap(ready); was != ready {
-		if ready {
-			r.logger.Info("ready")
-		} else {
-			r.logger.Warn("not ready", slog.Any("why", why))
-		}
+	was, first := r.app.ready.Swap(ready), !r.asked
+	r.asked = true
+	switch {
+	case ready && !was:
+		r.logger.Info("ready")
+	case !ready && (was || first):
+		r.logger.Warn("not ready", slog.Any("why", why))
 	}
 	for _, s := range r.servers {
 		s.setServing(ready)

@@ -3,7 +3,6 @@ package framework
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"sync"
@@ -37,8 +36,9 @@ type parts struct {
 	registry  *discovery.Registry
 	measuring metric.Registration // nil while nothing is measured
 
-	users        []auth.ServerOption // who vouches for end users
-	userKeys     []*auth.KeySet
+	users        []auth.ServerOption            // who vouches for end users
+	workloads    map[string][]auth.ServerOption // who vouches for the callers of each server
+	keySets      []issuerKeys                   // of everybody who vouches
 	ownsIdentity bool
 	stopReload   context.CancelFunc
 	reload       sync.WaitGroup
@@ -81,7 +81,8 @@ func (a *App) assemble() error {
 	p.deadlines = policy.NewView(p.table, methodDeadline)
 
 	keep(a.assembleIdentity(p))
-	keep(a.assembleUsers(p))
+	keep(p.assembleUsers())
+	keep(p.assembleWorkloads())
 	keep(a.assembleDiscovery(p))
 	keep(a.assembleMetrics(p))
 	if a.configFile != "" {
@@ -150,75 +151,6 @@ func infrastructurePolicy() policy.Layer {
 	return policy.CodeAt("built in", decided)
 }
 
-func (a *App) assembleIdentity(p *parts) error {
-	conf := p.config.GetIdentity()
-	name := conf.GetTrustDomain()
-	if name == "" {
-		name = defaultTrustDomain
-	}
-	if a.identity != nil {
-		p.identity, p.domain = a.identity, a.identity.ID().TrustDomain()
-		var errs []error
-		if a.insecure {
-			errs = append(errs, errors.New("WithInsecureDev and WithIdentity contradict each other; keep the identity"))
-		}
-		if conf != nil {
-			errs = append(errs, errors.New("WithIdentity and the identity section of the configuration contradict each other; keep one"))
-		}
-		return errors.Join(append(errs, p.identity.Check())...)
-	}
-	var err error
-	if p.domain, err = auth.ParseTrustDomain(name); err != nil {
-		return fmt.Errorf("identity.trust_domain: %w", err)
-	}
-	self, err := p.domain.ID(a.name)
-	if err != nil {
-		return fmt.Errorf("New(%q): the name of a service is also its name in the trust domain: %w", a.name, err)
-	}
-	switch {
-	case a.insecure && (conf.GetTrustDir() != "" || conf.GetKeyFile() != ""):
-		return errors.New("WithInsecureDev and the identity section of the configuration contradict each other; remove WithInsecureDev to use the identity")
-	case a.insecure:
-		return nil
-	case p.unread:
-		return nil
-	case conf.GetTrustDir() == "":
-		return errors.New("this App has no identity; set identity.trust_dir (PARLEY_IDENTITY_TRUST_DIR) to the directory with the services' public keys and identity.key_file to the private key, or pass WithIdentity; for a first try on one machine WithInsecureDev runs without")
-	}
-	options, err := a.identityOptions(conf, p)
-	if err != nil {
-		return err
-	}
-	p.identity, p.ownsIdentity = auth.TrustDir(conf.GetTrustDir(), self, options...), true
-	if err := p.identity.Check(); err != nil {
-		return fmt.Errorf("identity: %w", err)
-	}
-	return nil
-}
-
-func (a *App) identityOptions(conf *configv1.Identity, p *parts) ([]auth.Option, error) {
-	options := []auth.Option{auth.WithLogger(p.logger)}
-	if conf.GetKeyFile() != "" {
-		options = append(options, auth.WithKeyFile(conf.GetKeyFile()))
-	}
-	if conf.GetEnroll() == configv1.Enroll_ENROLL_SELF {
-		options = append(options, auth.WithEnroll())
-	}
-	if conf.GetMaxConnectionAge() != nil {
-		options = append(options, auth.WithMaxConnectionAge(conf.GetMaxConnectionAge().AsDuration()))
-	}
-	var errs []error
-	for _, name := range conf.GetAcceptDomains() {
-		domain, err := auth.ParseTrustDomain(name)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("identity.accept_domains: %w", err))
-			continue
-		}
-		options = append(options, auth.WithAcceptDomains(domain))
-	}
-	return options, errors.Join(errs...)
-}
-
 // dispose ends what assemble started, in reverse, and returns every error.
 func (a *App) dispose(ctx context.Context) error {
 	p := &a.parts
@@ -233,8 +165,8 @@ func (a *App) dispose(ctx context.Context) error {
 	if p.ownsIdentity {
 		errs = append(errs, p.identity.Close())
 	}
-	for _, keys := range p.userKeys {
-		errs = append(errs, keys.Close())
+	for _, set := range p.keySets {
+		errs = append(errs, set.keys.Close())
 	}
 	p.deadlines.Close()
 	if p.telemetry != nil {

@@ -3,7 +3,6 @@ package framework
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
@@ -23,19 +22,14 @@ func WithAuth(options ...auth.ServerOption) AppOrServerOption {
 }
 
 // assembleUsers reads who vouches for end users.
-func (a *App) assembleUsers(p *parts) error {
+func (p *parts) assembleUsers() error {
 	conf := p.config.GetUsers()
 	var errs []error
-	issuer := func(path string, stated *configv1.UserIssuer) auth.Issuer {
-		keys, err := userKeys(stated, p.logger)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", path, err))
-		}
-		p.userKeys = append(p.userKeys, keys)
-		return auth.Issuer{
-			Name: stated.GetIssuer(), Keys: keys, Audiences: stated.GetAudiences(), Types: stated.GetTypes(),
-			RequiredClaims: stated.GetRequiredClaims(), MaxLifetime: stated.GetMaxLifetime().AsDuration(),
-		}
+	issuer := func(place string, stated *configv1.UserIssuer) auth.Issuer {
+		where, err := userKeys(place, stated)
+		issuer, issuerErr := p.readIssuer(place, stated, where)
+		errs = append(errs, err, issuerErr)
+		return issuer
 	}
 	for i, stated := range conf.GetIssuers() {
 		p.users = append(p.users, auth.WithUserIssuers(issuer(fmt.Sprintf("users.issuers[%d]", i), stated)))
@@ -46,24 +40,17 @@ func (a *App) assembleUsers(p *parts) error {
 	return errors.Join(errs...)
 }
 
-// userKeys are the keys of an issuer, which are read and kept fresh from now on.
-func userKeys(stated *configv1.UserIssuer, logger *slog.Logger) (*auth.KeySet, error) {
-	options := []auth.KeySetOption{auth.WithLogger(logger)}
-	if algorithms := stated.GetAlgorithms(); len(algorithms) > 0 {
-		options = append(options, auth.WithAlgorithms(algorithms...))
-	}
-	var keys *auth.KeySet
-	switch file, url := stated.GetKeysFile(), stated.GetKeysUrl(); {
-	case file != "" && url != "":
-		return auth.KeysFromFile(file), errors.New("keys_file and keys_url contradict each other; keep one")
-	case file != "":
-		keys = auth.KeysFromFile(file, options...)
-	case url != "":
-		keys = auth.KeysFromURL(url, options...)
+// userKeys says where the keys of an issuer of users are, which has a short form.
+func userKeys(place string, stated *configv1.UserIssuer) (*configv1.Keys, error) {
+	short := &configv1.Keys{File: stated.KeysFile, Url: stated.KeysUrl, Algorithms: stated.GetAlgorithms()}
+	switch {
+	case stated.GetKeys() == nil:
+		return short, nil
+	case short.File != nil || short.Url != nil || len(short.GetAlgorithms()) > 0:
+		return stated.GetKeys(), fmt.Errorf("%s: keys_file, keys_url and algorithms are short for those of keys; state them there", place)
 	default:
-		keys = auth.KeysFromProvider(stated.GetIssuer(), options...)
+		return stated.GetKeys(), nil
 	}
-	return keys, keys.Check()
 }
 
 // authMeters makes servers count refusals where the App counts everything else.
@@ -78,10 +65,17 @@ func (a *App) authMeters() []auth.ServerOption {
 	}
 }
 
-// checkUsers refuses what would be ignored.
-func (a *App) checkUsers() error {
-	if a.insecure && a.parts.config.GetUsers() != nil {
-		return errors.New("users: WithInsecureDev proves nothing, so nobody is taken for a user; remove the section, or give the App an identity")
+// checkVouching refuses what would be ignored.
+func (a *App) checkVouching() error {
+	if !a.insecure {
+		return nil
 	}
-	return nil
+	var errs []error
+	if a.parts.config.GetUsers() != nil {
+		errs = append(errs, errors.New("users: WithInsecureDev proves nothing, so nobody is taken for a user; remove the section, or give the App an identity"))
+	}
+	for name := range a.parts.workloads {
+		errs = append(errs, fmt.Errorf("servers.%s.issuers: WithInsecureDev proves nothing, so nobody's word counts; remove them, or give the App an identity", name))
+	}
+	return errors.Join(errs...)
 }

@@ -59,7 +59,7 @@ policies:
 		"algorithms":           {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q, algorithms: [EdDSA, RS256]}]}", keySet(t)) + demand, night, ""},
 		"shared secrets":       {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q, algorithms: [HS256]}]}", keySet(t)) + demand, night, `WithAlgorithms: "HS256" is none of`},
 		"algorithms of no key": {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q, algorithms: [RS256]}]}", keySet(t)) + demand, night, `no key of the set is usable`},
-		"file and URL":         {"users: {issuers: [{issuer: https://login.example, keys_file: a, keys_url: https://b}]}" + demand, night, `users.issuers[0]: keys_file and keys_url contradict each other`},
+		"file and URL":         {"users: {issuers: [{issuer: https://login.example, keys_file: a, keys_url: https://b}]}" + demand, night, `users.issuers[0]: a file and a URL of its keys contradict each other`},
 		"no such file":         {"users: {transactions: {issuer: https://txn.example, keys_file: /not/there}}" + demand, night, `users.transactions: auth.KeysFromFile("/not/there"`},
 		"too long a life":      {fmt.Sprintf("users: {transactions: {issuer: https://txn.example, keys_file: %q, max_lifetime: 1h}}", keySet(t)) + demand, night, `it must be at most 5m0s`},
 		"an unknown section":   {"users: {issuer: []}", night, `unknown key "issuer"; did you mean "issuers"?`},

@@ -76,9 +76,13 @@ func WithServerName(name string) ChannelOption {
 }
 
 // WithTokenSource says where the tokens of token mode come from. By default the workload signs them with its own key, which
-// works with servers that trust that key.
+// works with servers that trust that key. The option prints the source if that is a [fmt.Stringer].
 func WithTokenSource(s TokenSource) ChannelOption {
-	return channelOption{"auth.WithTokenSource", func(c *channelConfig) { c.source = s }}
+	text := "auth.WithTokenSource"
+	if named, ok := s.(fmt.Stringer); ok {
+		text += "(" + named.String() + ")"
+	}
+	return channelOption{text, func(c *channelConfig) { c.source = s }}
 }
 
 // WithProofPolicy takes the level of proof of each method from t in token mode. The default is policy.FromProto().

@@ -259,8 +259,10 @@ type Identity struct {
 	AcceptDomains []string `protobuf:"bytes,5,rep,name=accept_domains,json=acceptDomains,proto3" json:"accept_domains,omitempty"`
 	// How long a connection may live. At most 30 minutes, which is the default.
 	MaxConnectionAge *durationpb.Duration `protobuf:"bytes,6,opt,name=max_connection_age,json=maxConnectionAge,proto3,oneof" json:"max_connection_age,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Issuers that vouch for workloads, in the place of a trust directory.
+	Issued        *Issued `protobuf:"bytes,7,opt,name=issued,proto3,oneof" json:"issued,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Identity) Reset() {
@@ -335,6 +337,244 @@ func (x *Identity) GetMaxConnectionAge() *durationpb.Duration {
 	return nil
 }
 
+func (x *Identity) GetIssued() *Issued {
+	if x != nil {
+		return x.Issued
+	}
+	return nil
+}
+
+// Issued says who vouches for workloads with identity tokens, and where the one of this service lies.
+type Issued struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// File with the identity token of this service, which is read again when it changes.
+	TokenFile *string `protobuf:"bytes,1,opt,name=token_file,json=tokenFile,proto3,oneof" json:"token_file,omitempty"`
+	// Those who vouch for workloads. One of them vouches for the own trust domain.
+	Issuers       []*IdentityIssuer `protobuf:"bytes,2,rep,name=issuers,proto3" json:"issuers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Issued) Reset() {
+	*x = Issued{}
+	mi := &file_parley_config_v1_config_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Issued) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Issued) ProtoMessage() {}
+
+func (x *Issued) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_config_v1_config_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Issued.ProtoReflect.Descriptor instead.
+func (*Issued) Descriptor() ([]byte, []int) {
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Issued) GetTokenFile() string {
+	if x != nil && x.TokenFile != nil {
+		return *x.TokenFile
+	}
+	return ""
+}
+
+func (x *Issued) GetIssuers() []*IdentityIssuer {
+	if x != nil {
+		return x.Issuers
+	}
+	return nil
+}
+
+// IdentityIssuer is somebody who vouches for the workloads of trust domains with identity tokens.
+type IdentityIssuer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What its tokens state as iss, byte for byte, where they state it. Where no keys are named, it is also the URL of an OpenID
+	// provider, whose discovery document says where its keys are.
+	Issuer *string `protobuf:"bytes,1,opt,name=issuer,proto3,oneof" json:"issuer,omitempty"`
+	// Trust domains that it vouches for. For each of them nobody else does.
+	TrustDomains []string `protobuf:"bytes,2,rep,name=trust_domains,json=trustDomains,proto3" json:"trust_domains,omitempty"`
+	// Where its keys are.
+	Keys          *Keys `protobuf:"bytes,3,opt,name=keys,proto3,oneof" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IdentityIssuer) Reset() {
+	*x = IdentityIssuer{}
+	mi := &file_parley_config_v1_config_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IdentityIssuer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IdentityIssuer) ProtoMessage() {}
+
+func (x *IdentityIssuer) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_config_v1_config_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IdentityIssuer.ProtoReflect.Descriptor instead.
+func (*IdentityIssuer) Descriptor() ([]byte, []int) {
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *IdentityIssuer) GetIssuer() string {
+	if x != nil && x.Issuer != nil {
+		return *x.Issuer
+	}
+	return ""
+}
+
+func (x *IdentityIssuer) GetTrustDomains() []string {
+	if x != nil {
+		return x.TrustDomains
+	}
+	return nil
+}
+
+func (x *IdentityIssuer) GetKeys() *Keys {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+// Keys says where the public keys of an issuer are and which of them count. Where neither file nor url is stated, the issuer's
+// name is the URL of an OpenID provider, whose discovery document says where they are.
+type Keys struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// File with the JSON Web Key Set, which is read again when it changes.
+	File *string `protobuf:"bytes,1,opt,name=file,proto3,oneof" json:"file,omitempty"`
+	// URL of the JSON Web Key Set, https.
+	Url *string `protobuf:"bytes,2,opt,name=url,proto3,oneof" json:"url,omitempty"`
+	// Thumbprint (RFC 7638) of the root key, kept offline, that must have signed the set. Default: the set is not signed.
+	PinnedRoot *string `protobuf:"bytes,3,opt,name=pinned_root,json=pinnedRoot,proto3,oneof" json:"pinned_root,omitempty"`
+	// How long the last good set stays in force while it cannot be read. Between 1m and 24h, which is the default.
+	MaxStale *durationpb.Duration `protobuf:"bytes,4,opt,name=max_stale,json=maxStale,proto3,oneof" json:"max_stale,omitempty"`
+	// Takes a set without keys for what it says: nobody is trusted any more. Default: such a set changes nothing.
+	AllowEmpty *bool `protobuf:"varint,5,opt,name=allow_empty,json=allowEmpty,proto3,oneof" json:"allow_empty,omitempty"`
+	// What the member use of a key may be, where it has one. Default: sig.
+	Uses []string `protobuf:"bytes,6,rep,name=uses,proto3" json:"uses,omitempty"`
+	// Also takes plain HTTP from this machine, for development.
+	LoopbackHttp *bool `protobuf:"varint,7,opt,name=loopback_http,json=loopbackHttp,proto3,oneof" json:"loopback_http,omitempty"`
+	// Algorithms with which the issuer signs: EdDSA, ES256, ES384, RS256, PS256. Default: any of them. RSA keys that do not say
+	// their alg count only where exactly one of RS256 and PS256 is named.
+	Algorithms    []string `protobuf:"bytes,8,rep,name=algorithms,proto3" json:"algorithms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Keys) Reset() {
+	*x = Keys{}
+	mi := &file_parley_config_v1_config_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Keys) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Keys) ProtoMessage() {}
+
+func (x *Keys) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_config_v1_config_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Keys.ProtoReflect.Descriptor instead.
+func (*Keys) Descriptor() ([]byte, []int) {
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Keys) GetFile() string {
+	if x != nil && x.File != nil {
+		return *x.File
+	}
+	return ""
+}
+
+func (x *Keys) GetUrl() string {
+	if x != nil && x.Url != nil {
+		return *x.Url
+	}
+	return ""
+}
+
+func (x *Keys) GetPinnedRoot() string {
+	if x != nil && x.PinnedRoot != nil {
+		return *x.PinnedRoot
+	}
+	return ""
+}
+
+func (x *Keys) GetMaxStale() *durationpb.Duration {
+	if x != nil {
+		return x.MaxStale
+	}
+	return nil
+}
+
+func (x *Keys) GetAllowEmpty() bool {
+	if x != nil && x.AllowEmpty != nil {
+		return *x.AllowEmpty
+	}
+	return false
+}
+
+func (x *Keys) GetUses() []string {
+	if x != nil {
+		return x.Uses
+	}
+	return nil
+}
+
+func (x *Keys) GetLoopbackHttp() bool {
+	if x != nil && x.LoopbackHttp != nil {
+		return *x.LoopbackHttp
+	}
+	return false
+}
+
+func (x *Keys) GetAlgorithms() []string {
+	if x != nil {
+		return x.Algorithms
+	}
+	return nil
+}
+
 // Client says where one called service is and who may answer for it.
 type Client struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -351,14 +591,16 @@ type Client struct {
 	// File with the certificate authorities, PEM, that vouch for the server's TLS name in token mode. Default: the system's.
 	CaFile *string `protobuf:"bytes,6,opt,name=ca_file,json=caFile,proto3,oneof" json:"ca_file,omitempty"`
 	// Name in the server's TLS certificate, in token mode. Default: the host of the target.
-	ServerName    *string `protobuf:"bytes,7,opt,name=server_name,json=serverName,proto3,oneof" json:"server_name,omitempty"`
+	ServerName *string `protobuf:"bytes,7,opt,name=server_name,json=serverName,proto3,oneof" json:"server_name,omitempty"`
+	// Where the tokens of token mode come from. Default: the service signs them with its own key.
+	Token         *TokenSource `protobuf:"bytes,8,opt,name=token,proto3,oneof" json:"token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Client) Reset() {
 	*x = Client{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[2]
+	mi := &file_parley_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -370,7 +612,7 @@ func (x *Client) String() string {
 func (*Client) ProtoMessage() {}
 
 func (x *Client) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[2]
+	mi := &file_parley_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -383,7 +625,7 @@ func (x *Client) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Client.ProtoReflect.Descriptor instead.
 func (*Client) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Client) GetTarget() string {
@@ -435,6 +677,151 @@ func (x *Client) GetServerName() string {
 	return ""
 }
 
+func (x *Client) GetToken() *TokenSource {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+// TokenSource says where the tokens are by which a client proves who it is. One of file and endpoint is stated.
+type TokenSource struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// File with the token, such as a projected one of Kubernetes, which is read again when it changes.
+	File *string `protobuf:"bytes,1,opt,name=file,proto3,oneof" json:"file,omitempty"`
+	// Shows the token of the file to the server although its aud does not name the server's ID. Default: it is not shown.
+	AnyAudience *bool `protobuf:"varint,2,opt,name=any_audience,json=anyAudience,proto3,oneof" json:"any_audience,omitempty"`
+	// An issuer that gives tokens.
+	Endpoint      *TokenEndpoint `protobuf:"bytes,3,opt,name=endpoint,proto3,oneof" json:"endpoint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TokenSource) Reset() {
+	*x = TokenSource{}
+	mi := &file_parley_config_v1_config_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TokenSource) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TokenSource) ProtoMessage() {}
+
+func (x *TokenSource) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_config_v1_config_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TokenSource.ProtoReflect.Descriptor instead.
+func (*TokenSource) Descriptor() ([]byte, []int) {
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *TokenSource) GetFile() string {
+	if x != nil && x.File != nil {
+		return *x.File
+	}
+	return ""
+}
+
+func (x *TokenSource) GetAnyAudience() bool {
+	if x != nil && x.AnyAudience != nil {
+		return *x.AnyAudience
+	}
+	return false
+}
+
+func (x *TokenSource) GetEndpoint() *TokenEndpoint {
+	if x != nil {
+		return x.Endpoint
+	}
+	return nil
+}
+
+// TokenEndpoint is where an issuer gives tokens by the client credentials grant. The service authenticates with its own key
+// (private_key_jwt), and its ID is the client ID.
+type TokenEndpoint struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The issuer as it calls itself, byte for byte: the audience of what the service authenticates with.
+	Issuer *string `protobuf:"bytes,1,opt,name=issuer,proto3,oneof" json:"issuer,omitempty"`
+	// URL of the token endpoint, https.
+	Url *string `protobuf:"bytes,2,opt,name=url,proto3,oneof" json:"url,omitempty"`
+	// Scopes to ask for. Default: the issuer decides.
+	Scopes []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// Also takes plain HTTP from this machine, for development.
+	LoopbackHttp  *bool `protobuf:"varint,4,opt,name=loopback_http,json=loopbackHttp,proto3,oneof" json:"loopback_http,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TokenEndpoint) Reset() {
+	*x = TokenEndpoint{}
+	mi := &file_parley_config_v1_config_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TokenEndpoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TokenEndpoint) ProtoMessage() {}
+
+func (x *TokenEndpoint) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_config_v1_config_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TokenEndpoint.ProtoReflect.Descriptor instead.
+func (*TokenEndpoint) Descriptor() ([]byte, []int) {
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *TokenEndpoint) GetIssuer() string {
+	if x != nil && x.Issuer != nil {
+		return *x.Issuer
+	}
+	return ""
+}
+
+func (x *TokenEndpoint) GetUrl() string {
+	if x != nil && x.Url != nil {
+		return *x.Url
+	}
+	return ""
+}
+
+func (x *TokenEndpoint) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *TokenEndpoint) GetLoopbackHttp() bool {
+	if x != nil && x.LoopbackHttp != nil {
+		return *x.LoopbackHttp
+	}
+	return false
+}
+
 // RetryBudget is a bucket of retries that successful calls fill.
 type RetryBudget struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -453,7 +840,7 @@ type RetryBudget struct {
 
 func (x *RetryBudget) Reset() {
 	*x = RetryBudget{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[3]
+	mi := &file_parley_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -465,7 +852,7 @@ func (x *RetryBudget) String() string {
 func (*RetryBudget) ProtoMessage() {}
 
 func (x *RetryBudget) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[3]
+	mi := &file_parley_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -478,7 +865,7 @@ func (x *RetryBudget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
 func (*RetryBudget) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RetryBudget) GetRatio() float64 {
@@ -524,13 +911,15 @@ type Server struct {
 	Reflection *bool `protobuf:"varint,5,opt,name=reflection,proto3,oneof" json:"reflection,omitempty"`
 	// Largest request message in bytes. Default: 4 MiB.
 	MaxRequestBytes *uint32 `protobuf:"varint,6,opt,name=max_request_bytes,json=maxRequestBytes,proto3,oneof" json:"max_request_bytes,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Those whose bearer tokens are accepted from workloads, beside those that workloads sign themselves. Needs CARRIER_TOKEN.
+	Issuers       []*WorkloadIssuer `protobuf:"bytes,7,rep,name=issuers,proto3" json:"issuers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Server) Reset() {
 	*x = Server{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[4]
+	mi := &file_parley_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -542,7 +931,7 @@ func (x *Server) String() string {
 func (*Server) ProtoMessage() {}
 
 func (x *Server) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[4]
+	mi := &file_parley_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -555,7 +944,7 @@ func (x *Server) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server.ProtoReflect.Descriptor instead.
 func (*Server) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Server) GetListen() string {
@@ -600,6 +989,132 @@ func (x *Server) GetMaxRequestBytes() uint32 {
 	return 0
 }
 
+func (x *Server) GetIssuers() []*WorkloadIssuer {
+	if x != nil {
+		return x.Issuers
+	}
+	return nil
+}
+
+// WorkloadIssuer is somebody who vouches for workloads with bearer tokens.
+type WorkloadIssuer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What its tokens state as iss, byte for byte. Where no keys are named, it is also the URL of an OpenID provider, whose
+	// discovery document says where its keys are.
+	Issuer *string `protobuf:"bytes,1,opt,name=issuer,proto3,oneof" json:"issuer,omitempty"`
+	// Where its keys are.
+	Keys *Keys `protobuf:"bytes,2,opt,name=keys,proto3,oneof" json:"keys,omitempty"`
+	// IDs or ID patterns of the workloads that it may vouch for.
+	Subjects []string `protobuf:"bytes,3,rep,name=subjects,proto3" json:"subjects,omitempty"`
+	// Audiences for whom its tokens may be meant. Default: the service's own ID.
+	Audiences []string `protobuf:"bytes,4,rep,name=audiences,proto3" json:"audiences,omitempty"`
+	// Token types that are accepted. Default: at+jwt.
+	Types []string `protobuf:"bytes,5,rep,name=types,proto3" json:"types,omitempty"`
+	// Claims that must be there beside iss, sub, aud, exp and iat. Default: jti.
+	RequiredClaims []string `protobuf:"bytes,6,rep,name=required_claims,json=requiredClaims,proto3" json:"required_claims,omitempty"`
+	// How long its tokens may live. Default: 1h.
+	MaxLifetime *durationpb.Duration `protobuf:"bytes,7,opt,name=max_lifetime,json=maxLifetime,proto3,oneof" json:"max_lifetime,omitempty"`
+	// How many audiences a token may name. Default: 1.
+	MaxAudiences *uint32 `protobuf:"varint,8,opt,name=max_audiences,json=maxAudiences,proto3,oneof" json:"max_audiences,omitempty"`
+	// How far its clock may be off, at most 5m. Default: 30s.
+	ClockSkew     *durationpb.Duration `protobuf:"bytes,9,opt,name=clock_skew,json=clockSkew,proto3,oneof" json:"clock_skew,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkloadIssuer) Reset() {
+	*x = WorkloadIssuer{}
+	mi := &file_parley_config_v1_config_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkloadIssuer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkloadIssuer) ProtoMessage() {}
+
+func (x *WorkloadIssuer) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_config_v1_config_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkloadIssuer.ProtoReflect.Descriptor instead.
+func (*WorkloadIssuer) Descriptor() ([]byte, []int) {
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *WorkloadIssuer) GetIssuer() string {
+	if x != nil && x.Issuer != nil {
+		return *x.Issuer
+	}
+	return ""
+}
+
+func (x *WorkloadIssuer) GetKeys() *Keys {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *WorkloadIssuer) GetSubjects() []string {
+	if x != nil {
+		return x.Subjects
+	}
+	return nil
+}
+
+func (x *WorkloadIssuer) GetAudiences() []string {
+	if x != nil {
+		return x.Audiences
+	}
+	return nil
+}
+
+func (x *WorkloadIssuer) GetTypes() []string {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+func (x *WorkloadIssuer) GetRequiredClaims() []string {
+	if x != nil {
+		return x.RequiredClaims
+	}
+	return nil
+}
+
+func (x *WorkloadIssuer) GetMaxLifetime() *durationpb.Duration {
+	if x != nil {
+		return x.MaxLifetime
+	}
+	return nil
+}
+
+func (x *WorkloadIssuer) GetMaxAudiences() uint32 {
+	if x != nil && x.MaxAudiences != nil {
+		return *x.MaxAudiences
+	}
+	return 0
+}
+
+func (x *WorkloadIssuer) GetClockSkew() *durationpb.Duration {
+	if x != nil {
+		return x.ClockSkew
+	}
+	return nil
+}
+
 // Certificate names the files of a TLS certificate. They are read again when they change.
 type Certificate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -613,7 +1128,7 @@ type Certificate struct {
 
 func (x *Certificate) Reset() {
 	*x = Certificate{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[5]
+	mi := &file_parley_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -625,7 +1140,7 @@ func (x *Certificate) String() string {
 func (*Certificate) ProtoMessage() {}
 
 func (x *Certificate) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[5]
+	mi := &file_parley_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -638,7 +1153,7 @@ func (x *Certificate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certificate.ProtoReflect.Descriptor instead.
 func (*Certificate) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Certificate) GetCert() string {
@@ -668,7 +1183,7 @@ type Discovery struct {
 
 func (x *Discovery) Reset() {
 	*x = Discovery{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[6]
+	mi := &file_parley_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -680,7 +1195,7 @@ func (x *Discovery) String() string {
 func (*Discovery) ProtoMessage() {}
 
 func (x *Discovery) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[6]
+	mi := &file_parley_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -693,7 +1208,7 @@ func (x *Discovery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discovery.ProtoReflect.Descriptor instead.
 func (*Discovery) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Discovery) GetDriver() string {
@@ -721,7 +1236,7 @@ type Addresses struct {
 
 func (x *Addresses) Reset() {
 	*x = Addresses{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[7]
+	mi := &file_parley_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -733,7 +1248,7 @@ func (x *Addresses) String() string {
 func (*Addresses) ProtoMessage() {}
 
 func (x *Addresses) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[7]
+	mi := &file_parley_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -746,7 +1261,7 @@ func (x *Addresses) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Addresses.ProtoReflect.Descriptor instead.
 func (*Addresses) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Addresses) GetAddresses() []string {
@@ -771,7 +1286,7 @@ type Surfaces struct {
 
 func (x *Surfaces) Reset() {
 	*x = Surfaces{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[8]
+	mi := &file_parley_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -783,7 +1298,7 @@ func (x *Surfaces) String() string {
 func (*Surfaces) ProtoMessage() {}
 
 func (x *Surfaces) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[8]
+	mi := &file_parley_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -796,7 +1311,7 @@ func (x *Surfaces) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Surfaces.ProtoReflect.Descriptor instead.
 func (*Surfaces) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Surfaces) GetProbes() string {
@@ -837,7 +1352,7 @@ type Lifecycle struct {
 
 func (x *Lifecycle) Reset() {
 	*x = Lifecycle{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[9]
+	mi := &file_parley_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -849,7 +1364,7 @@ func (x *Lifecycle) String() string {
 func (*Lifecycle) ProtoMessage() {}
 
 func (x *Lifecycle) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[9]
+	mi := &file_parley_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -862,7 +1377,7 @@ func (x *Lifecycle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lifecycle.ProtoReflect.Descriptor instead.
 func (*Lifecycle) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Lifecycle) GetAnnounce() *durationpb.Duration {
@@ -907,7 +1422,7 @@ type Users struct {
 
 func (x *Users) Reset() {
 	*x = Users{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[10]
+	mi := &file_parley_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -919,7 +1434,7 @@ func (x *Users) String() string {
 func (*Users) ProtoMessage() {}
 
 func (x *Users) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[10]
+	mi := &file_parley_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -932,7 +1447,7 @@ func (x *Users) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Users.ProtoReflect.Descriptor instead.
 func (*Users) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Users) GetIssuers() []*UserIssuer {
@@ -955,13 +1470,14 @@ type UserIssuer struct {
 	// What its tokens state as iss, byte for byte. Where no keys are named, it is also the URL of an OpenID provider, whose
 	// discovery document says where its keys are.
 	Issuer *string `protobuf:"bytes,1,opt,name=issuer,proto3,oneof" json:"issuer,omitempty"`
-	// File with its JSON Web Key Set, which is read again when it changes.
+	// Short for keys.file.
 	KeysFile *string `protobuf:"bytes,2,opt,name=keys_file,json=keysFile,proto3,oneof" json:"keys_file,omitempty"`
-	// URL of its JSON Web Key Set, https.
+	// Short for keys.url.
 	KeysUrl *string `protobuf:"bytes,7,opt,name=keys_url,json=keysUrl,proto3,oneof" json:"keys_url,omitempty"`
-	// Algorithms with which it signs: EdDSA, ES256, ES384, RS256, PS256. Default: any of them. RSA keys that do not say their alg
-	// count only where exactly one of RS256 and PS256 is named.
+	// Short for keys.algorithms.
 	Algorithms []string `protobuf:"bytes,8,rep,name=algorithms,proto3" json:"algorithms,omitempty"`
+	// Where its keys are, and which of them count.
+	Keys *Keys `protobuf:"bytes,11,opt,name=keys,proto3,oneof" json:"keys,omitempty"`
 	// Audiences for whom its access tokens may be meant. Default: the service's own ID.
 	Audiences []string `protobuf:"bytes,3,rep,name=audiences,proto3" json:"audiences,omitempty"`
 	// Token types that are accepted. Default: at+jwt.
@@ -969,14 +1485,18 @@ type UserIssuer struct {
 	// Claims that must be there beside iss, sub, aud, exp and iat. Default: jti.
 	RequiredClaims []string `protobuf:"bytes,5,rep,name=required_claims,json=requiredClaims,proto3" json:"required_claims,omitempty"`
 	// How long its tokens may live. Default: 1h, and 5m for transaction tokens, which is the most for them.
-	MaxLifetime   *durationpb.Duration `protobuf:"bytes,6,opt,name=max_lifetime,json=maxLifetime,proto3,oneof" json:"max_lifetime,omitempty"`
+	MaxLifetime *durationpb.Duration `protobuf:"bytes,6,opt,name=max_lifetime,json=maxLifetime,proto3,oneof" json:"max_lifetime,omitempty"`
+	// How many audiences a token may name. Default: 1.
+	MaxAudiences *uint32 `protobuf:"varint,9,opt,name=max_audiences,json=maxAudiences,proto3,oneof" json:"max_audiences,omitempty"`
+	// How far its clock may be off, at most 5m. Default: 30s.
+	ClockSkew     *durationpb.Duration `protobuf:"bytes,10,opt,name=clock_skew,json=clockSkew,proto3,oneof" json:"clock_skew,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UserIssuer) Reset() {
 	*x = UserIssuer{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[11]
+	mi := &file_parley_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -988,7 +1508,7 @@ func (x *UserIssuer) String() string {
 func (*UserIssuer) ProtoMessage() {}
 
 func (x *UserIssuer) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[11]
+	mi := &file_parley_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1001,7 +1521,7 @@ func (x *UserIssuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserIssuer.ProtoReflect.Descriptor instead.
 func (*UserIssuer) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *UserIssuer) GetIssuer() string {
@@ -1032,6 +1552,13 @@ func (x *UserIssuer) GetAlgorithms() []string {
 	return nil
 }
 
+func (x *UserIssuer) GetKeys() *Keys {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
 func (x *UserIssuer) GetAudiences() []string {
 	if x != nil {
 		return x.Audiences
@@ -1056,6 +1583,20 @@ func (x *UserIssuer) GetRequiredClaims() []string {
 func (x *UserIssuer) GetMaxLifetime() *durationpb.Duration {
 	if x != nil {
 		return x.MaxLifetime
+	}
+	return nil
+}
+
+func (x *UserIssuer) GetMaxAudiences() uint32 {
+	if x != nil && x.MaxAudiences != nil {
+		return *x.MaxAudiences
+	}
+	return 0
+}
+
+func (x *UserIssuer) GetClockSkew() *durationpb.Duration {
+	if x != nil {
+		return x.ClockSkew
 	}
 	return nil
 }
@@ -1090,20 +1631,53 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\t_surfacesB\f\n" +
 	"\n" +
 	"_lifecycleB\b\n" +
-	"\x06_users\"\xee\x02\n" +
+	"\x06_users\"\xb0\x03\n" +
 	"\bIdentity\x12&\n" +
 	"\ftrust_domain\x18\x01 \x01(\tH\x00R\vtrustDomain\x88\x01\x01\x12 \n" +
 	"\ttrust_dir\x18\x02 \x01(\tH\x01R\btrustDir\x88\x01\x01\x12\x1e\n" +
 	"\bkey_file\x18\x03 \x01(\tH\x02R\akeyFile\x88\x01\x01\x125\n" +
 	"\x06enroll\x18\x04 \x01(\x0e2\x18.parley.config.v1.EnrollH\x03R\x06enroll\x88\x01\x01\x12%\n" +
 	"\x0eaccept_domains\x18\x05 \x03(\tR\racceptDomains\x12L\n" +
-	"\x12max_connection_age\x18\x06 \x01(\v2\x19.google.protobuf.DurationH\x04R\x10maxConnectionAge\x88\x01\x01B\x0f\n" +
+	"\x12max_connection_age\x18\x06 \x01(\v2\x19.google.protobuf.DurationH\x04R\x10maxConnectionAge\x88\x01\x01\x125\n" +
+	"\x06issued\x18\a \x01(\v2\x18.parley.config.v1.IssuedH\x05R\x06issued\x88\x01\x01B\x0f\n" +
 	"\r_trust_domainB\f\n" +
 	"\n" +
 	"_trust_dirB\v\n" +
 	"\t_key_fileB\t\n" +
 	"\a_enrollB\x15\n" +
-	"\x13_max_connection_age\"\xf0\x02\n" +
+	"\x13_max_connection_ageB\t\n" +
+	"\a_issued\"w\n" +
+	"\x06Issued\x12\"\n" +
+	"\n" +
+	"token_file\x18\x01 \x01(\tH\x00R\ttokenFile\x88\x01\x01\x12:\n" +
+	"\aissuers\x18\x02 \x03(\v2 .parley.config.v1.IdentityIssuerR\aissuersB\r\n" +
+	"\v_token_file\"\x97\x01\n" +
+	"\x0eIdentityIssuer\x12\x1b\n" +
+	"\x06issuer\x18\x01 \x01(\tH\x00R\x06issuer\x88\x01\x01\x12#\n" +
+	"\rtrust_domains\x18\x02 \x03(\tR\ftrustDomains\x12/\n" +
+	"\x04keys\x18\x03 \x01(\v2\x16.parley.config.v1.KeysH\x01R\x04keys\x88\x01\x01B\t\n" +
+	"\a_issuerB\a\n" +
+	"\x05_keys\"\xee\x02\n" +
+	"\x04Keys\x12\x17\n" +
+	"\x04file\x18\x01 \x01(\tH\x00R\x04file\x88\x01\x01\x12\x15\n" +
+	"\x03url\x18\x02 \x01(\tH\x01R\x03url\x88\x01\x01\x12$\n" +
+	"\vpinned_root\x18\x03 \x01(\tH\x02R\n" +
+	"pinnedRoot\x88\x01\x01\x12;\n" +
+	"\tmax_stale\x18\x04 \x01(\v2\x19.google.protobuf.DurationH\x03R\bmaxStale\x88\x01\x01\x12$\n" +
+	"\vallow_empty\x18\x05 \x01(\bH\x04R\n" +
+	"allowEmpty\x88\x01\x01\x12\x12\n" +
+	"\x04uses\x18\x06 \x03(\tR\x04uses\x12(\n" +
+	"\rloopback_http\x18\a \x01(\bH\x05R\floopbackHttp\x88\x01\x01\x12\x1e\n" +
+	"\n" +
+	"algorithms\x18\b \x03(\tR\n" +
+	"algorithmsB\a\n" +
+	"\x05_fileB\x06\n" +
+	"\x04_urlB\x0e\n" +
+	"\f_pinned_rootB\f\n" +
+	"\n" +
+	"_max_staleB\x0e\n" +
+	"\f_allow_emptyB\x10\n" +
+	"\x0e_loopback_http\"\xb4\x03\n" +
 	"\x06Client\x12\x1b\n" +
 	"\x06target\x18\x01 \x01(\tH\x00R\x06target\x88\x01\x01\x12\x14\n" +
 	"\x05peers\x18\x02 \x03(\tR\x05peers\x126\n" +
@@ -1112,7 +1686,8 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\fretry_budget\x18\x05 \x01(\v2\x1d.parley.config.v1.RetryBudgetH\x03R\vretryBudget\x88\x01\x01\x12\x1c\n" +
 	"\aca_file\x18\x06 \x01(\tH\x04R\x06caFile\x88\x01\x01\x12$\n" +
 	"\vserver_name\x18\a \x01(\tH\x05R\n" +
-	"serverName\x88\x01\x01B\t\n" +
+	"serverName\x88\x01\x01\x128\n" +
+	"\x05token\x18\b \x01(\v2\x1d.parley.config.v1.TokenSourceH\x06R\x05token\x88\x01\x01B\t\n" +
 	"\a_targetB\a\n" +
 	"\x05_modeB\f\n" +
 	"\n" +
@@ -1120,7 +1695,23 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\r_retry_budgetB\n" +
 	"\n" +
 	"\b_ca_fileB\x0e\n" +
-	"\f_server_name\"\xb7\x01\n" +
+	"\f_server_nameB\b\n" +
+	"\x06_token\"\xb7\x01\n" +
+	"\vTokenSource\x12\x17\n" +
+	"\x04file\x18\x01 \x01(\tH\x00R\x04file\x88\x01\x01\x12&\n" +
+	"\fany_audience\x18\x02 \x01(\bH\x01R\vanyAudience\x88\x01\x01\x12@\n" +
+	"\bendpoint\x18\x03 \x01(\v2\x1f.parley.config.v1.TokenEndpointH\x02R\bendpoint\x88\x01\x01B\a\n" +
+	"\x05_fileB\x0f\n" +
+	"\r_any_audienceB\v\n" +
+	"\t_endpoint\"\xaa\x01\n" +
+	"\rTokenEndpoint\x12\x1b\n" +
+	"\x06issuer\x18\x01 \x01(\tH\x00R\x06issuer\x88\x01\x01\x12\x15\n" +
+	"\x03url\x18\x02 \x01(\tH\x01R\x03url\x88\x01\x01\x12\x16\n" +
+	"\x06scopes\x18\x03 \x03(\tR\x06scopes\x12(\n" +
+	"\rloopback_http\x18\x04 \x01(\bH\x02R\floopbackHttp\x88\x01\x01B\t\n" +
+	"\a_issuerB\x06\n" +
+	"\x04_urlB\x10\n" +
+	"\x0e_loopback_http\"\xb7\x01\n" +
 	"\vRetryBudget\x12\x19\n" +
 	"\x05ratio\x18\x01 \x01(\x01H\x00R\x05ratio\x88\x01\x01\x12\x15\n" +
 	"\x03max\x18\x02 \x01(\rH\x01R\x03max\x88\x01\x01\x12)\n" +
@@ -1129,7 +1720,7 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x06_ratioB\x06\n" +
 	"\x04_maxB\x11\n" +
 	"\x0f_min_per_secondB\t\n" +
-	"\a_unsafe\"\xd1\x02\n" +
+	"\a_unsafe\"\x8d\x03\n" +
 	"\x06Server\x12\x1b\n" +
 	"\x06listen\x18\x01 \x01(\tH\x00R\x06listen\x88\x01\x01\x12!\n" +
 	"\tadvertise\x18\x02 \x01(\tH\x01R\tadvertise\x88\x01\x01\x125\n" +
@@ -1138,13 +1729,30 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"reflection\x18\x05 \x01(\bH\x03R\n" +
 	"reflection\x88\x01\x01\x12/\n" +
-	"\x11max_request_bytes\x18\x06 \x01(\rH\x04R\x0fmaxRequestBytes\x88\x01\x01B\t\n" +
+	"\x11max_request_bytes\x18\x06 \x01(\rH\x04R\x0fmaxRequestBytes\x88\x01\x01\x12:\n" +
+	"\aissuers\x18\a \x03(\v2 .parley.config.v1.WorkloadIssuerR\aissuersB\t\n" +
 	"\a_listenB\f\n" +
 	"\n" +
 	"_advertiseB\x06\n" +
 	"\x04_tlsB\r\n" +
 	"\v_reflectionB\x14\n" +
-	"\x12_max_request_bytes\"N\n" +
+	"\x12_max_request_bytes\"\xc9\x03\n" +
+	"\x0eWorkloadIssuer\x12\x1b\n" +
+	"\x06issuer\x18\x01 \x01(\tH\x00R\x06issuer\x88\x01\x01\x12/\n" +
+	"\x04keys\x18\x02 \x01(\v2\x16.parley.config.v1.KeysH\x01R\x04keys\x88\x01\x01\x12\x1a\n" +
+	"\bsubjects\x18\x03 \x03(\tR\bsubjects\x12\x1c\n" +
+	"\taudiences\x18\x04 \x03(\tR\taudiences\x12\x14\n" +
+	"\x05types\x18\x05 \x03(\tR\x05types\x12'\n" +
+	"\x0frequired_claims\x18\x06 \x03(\tR\x0erequiredClaims\x12A\n" +
+	"\fmax_lifetime\x18\a \x01(\v2\x19.google.protobuf.DurationH\x02R\vmaxLifetime\x88\x01\x01\x12(\n" +
+	"\rmax_audiences\x18\b \x01(\rH\x03R\fmaxAudiences\x88\x01\x01\x12=\n" +
+	"\n" +
+	"clock_skew\x18\t \x01(\v2\x19.google.protobuf.DurationH\x04R\tclockSkew\x88\x01\x01B\t\n" +
+	"\a_issuerB\a\n" +
+	"\x05_keysB\x0f\n" +
+	"\r_max_lifetimeB\x10\n" +
+	"\x0e_max_audiencesB\r\n" +
+	"\v_clock_skew\"N\n" +
 	"\vCertificate\x12\x17\n" +
 	"\x04cert\x18\x01 \x01(\tH\x00R\x04cert\x88\x01\x01\x12\x15\n" +
 	"\x03key\x18\x02 \x01(\tH\x01R\x03key\x88\x01\x01B\a\n" +
@@ -1179,7 +1787,7 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x05Users\x126\n" +
 	"\aissuers\x18\x01 \x03(\v2\x1c.parley.config.v1.UserIssuerR\aissuers\x12E\n" +
 	"\ftransactions\x18\x02 \x01(\v2\x1c.parley.config.v1.UserIssuerH\x00R\ftransactions\x88\x01\x01B\x0f\n" +
-	"\r_transactions\"\xe2\x02\n" +
+	"\r_transactions\"\xa6\x04\n" +
 	"\n" +
 	"UserIssuer\x12\x1b\n" +
 	"\x06issuer\x18\x01 \x01(\tH\x00R\x06issuer\x88\x01\x01\x12 \n" +
@@ -1187,16 +1795,24 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\bkeys_url\x18\a \x01(\tH\x02R\akeysUrl\x88\x01\x01\x12\x1e\n" +
 	"\n" +
 	"algorithms\x18\b \x03(\tR\n" +
-	"algorithms\x12\x1c\n" +
+	"algorithms\x12/\n" +
+	"\x04keys\x18\v \x01(\v2\x16.parley.config.v1.KeysH\x03R\x04keys\x88\x01\x01\x12\x1c\n" +
 	"\taudiences\x18\x03 \x03(\tR\taudiences\x12\x14\n" +
 	"\x05types\x18\x04 \x03(\tR\x05types\x12'\n" +
 	"\x0frequired_claims\x18\x05 \x03(\tR\x0erequiredClaims\x12A\n" +
-	"\fmax_lifetime\x18\x06 \x01(\v2\x19.google.protobuf.DurationH\x03R\vmaxLifetime\x88\x01\x01B\t\n" +
+	"\fmax_lifetime\x18\x06 \x01(\v2\x19.google.protobuf.DurationH\x04R\vmaxLifetime\x88\x01\x01\x12(\n" +
+	"\rmax_audiences\x18\t \x01(\rH\x05R\fmaxAudiences\x88\x01\x01\x12=\n" +
+	"\n" +
+	"clock_skew\x18\n" +
+	" \x01(\v2\x19.google.protobuf.DurationH\x06R\tclockSkew\x88\x01\x01B\t\n" +
 	"\a_issuerB\f\n" +
 	"\n" +
 	"_keys_fileB\v\n" +
-	"\t_keys_urlB\x0f\n" +
-	"\r_max_lifetime*C\n" +
+	"\t_keys_urlB\a\n" +
+	"\x05_keysB\x0f\n" +
+	"\r_max_lifetimeB\x10\n" +
+	"\x0e_max_audiencesB\r\n" +
+	"\v_clock_skew*C\n" +
 	"\x06Enroll\x12\x16\n" +
 	"\x12ENROLL_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fENROLL_NEVER\x10\x01\x12\x0f\n" +
@@ -1220,62 +1836,80 @@ func file_parley_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_parley_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_parley_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_parley_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_parley_config_v1_config_proto_goTypes = []any{
 	(Enroll)(0),                 // 0: parley.config.v1.Enroll
 	(ChannelMode)(0),            // 1: parley.config.v1.ChannelMode
 	(*Config)(nil),              // 2: parley.config.v1.Config
 	(*Identity)(nil),            // 3: parley.config.v1.Identity
-	(*Client)(nil),              // 4: parley.config.v1.Client
-	(*RetryBudget)(nil),         // 5: parley.config.v1.RetryBudget
-	(*Server)(nil),              // 6: parley.config.v1.Server
-	(*Certificate)(nil),         // 7: parley.config.v1.Certificate
-	(*Discovery)(nil),           // 8: parley.config.v1.Discovery
-	(*Addresses)(nil),           // 9: parley.config.v1.Addresses
-	(*Surfaces)(nil),            // 10: parley.config.v1.Surfaces
-	(*Lifecycle)(nil),           // 11: parley.config.v1.Lifecycle
-	(*Users)(nil),               // 12: parley.config.v1.Users
-	(*UserIssuer)(nil),          // 13: parley.config.v1.UserIssuer
-	nil,                         // 14: parley.config.v1.Config.ClientsEntry
-	nil,                         // 15: parley.config.v1.Config.ServersEntry
-	nil,                         // 16: parley.config.v1.Config.PoliciesEntry
-	nil,                         // 17: parley.config.v1.Discovery.ServicesEntry
-	(*durationpb.Duration)(nil), // 18: google.protobuf.Duration
-	(v1.Carrier)(0),             // 19: parley.policy.v1.Carrier
-	(*v1.Policy)(nil),           // 20: parley.policy.v1.Policy
+	(*Issued)(nil),              // 4: parley.config.v1.Issued
+	(*IdentityIssuer)(nil),      // 5: parley.config.v1.IdentityIssuer
+	(*Keys)(nil),                // 6: parley.config.v1.Keys
+	(*Client)(nil),              // 7: parley.config.v1.Client
+	(*TokenSource)(nil),         // 8: parley.config.v1.TokenSource
+	(*TokenEndpoint)(nil),       // 9: parley.config.v1.TokenEndpoint
+	(*RetryBudget)(nil),         // 10: parley.config.v1.RetryBudget
+	(*Server)(nil),              // 11: parley.config.v1.Server
+	(*WorkloadIssuer)(nil),      // 12: parley.config.v1.WorkloadIssuer
+	(*Certificate)(nil),         // 13: parley.config.v1.Certificate
+	(*Discovery)(nil),           // 14: parley.config.v1.Discovery
+	(*Addresses)(nil),           // 15: parley.config.v1.Addresses
+	(*Surfaces)(nil),            // 16: parley.config.v1.Surfaces
+	(*Lifecycle)(nil),           // 17: parley.config.v1.Lifecycle
+	(*Users)(nil),               // 18: parley.config.v1.Users
+	(*UserIssuer)(nil),          // 19: parley.config.v1.UserIssuer
+	nil,                         // 20: parley.config.v1.Config.ClientsEntry
+	nil,                         // 21: parley.config.v1.Config.ServersEntry
+	nil,                         // 22: parley.config.v1.Config.PoliciesEntry
+	nil,                         // 23: parley.config.v1.Discovery.ServicesEntry
+	(*durationpb.Duration)(nil), // 24: google.protobuf.Duration
+	(v1.Carrier)(0),             // 25: parley.policy.v1.Carrier
+	(*v1.Policy)(nil),           // 26: parley.policy.v1.Policy
 }
 var file_parley_config_v1_config_proto_depIdxs = []int32{
 	3,  // 0: parley.config.v1.Config.identity:type_name -> parley.config.v1.Identity
-	14, // 1: parley.config.v1.Config.clients:type_name -> parley.config.v1.Config.ClientsEntry
-	15, // 2: parley.config.v1.Config.servers:type_name -> parley.config.v1.Config.ServersEntry
-	8,  // 3: parley.config.v1.Config.discovery:type_name -> parley.config.v1.Discovery
-	10, // 4: parley.config.v1.Config.surfaces:type_name -> parley.config.v1.Surfaces
-	11, // 5: parley.config.v1.Config.lifecycle:type_name -> parley.config.v1.Lifecycle
-	16, // 6: parley.config.v1.Config.policies:type_name -> parley.config.v1.Config.PoliciesEntry
-	12, // 7: parley.config.v1.Config.users:type_name -> parley.config.v1.Users
+	20, // 1: parley.config.v1.Config.clients:type_name -> parley.config.v1.Config.ClientsEntry
+	21, // 2: parley.config.v1.Config.servers:type_name -> parley.config.v1.Config.ServersEntry
+	14, // 3: parley.config.v1.Config.discovery:type_name -> parley.config.v1.Discovery
+	16, // 4: parley.config.v1.Config.surfaces:type_name -> parley.config.v1.Surfaces
+	17, // 5: parley.config.v1.Config.lifecycle:type_name -> parley.config.v1.Lifecycle
+	22, // 6: parley.config.v1.Config.policies:type_name -> parley.config.v1.Config.PoliciesEntry
+	18, // 7: parley.config.v1.Config.users:type_name -> parley.config.v1.Users
 	0,  // 8: parley.config.v1.Identity.enroll:type_name -> parley.config.v1.Enroll
-	18, // 9: parley.config.v1.Identity.max_connection_age:type_name -> google.protobuf.Duration
-	1,  // 10: parley.config.v1.Client.mode:type_name -> parley.config.v1.ChannelMode
-	5,  // 11: parley.config.v1.Client.retry_budget:type_name -> parley.config.v1.RetryBudget
-	19, // 12: parley.config.v1.Server.carriers:type_name -> parley.policy.v1.Carrier
-	7,  // 13: parley.config.v1.Server.tls:type_name -> parley.config.v1.Certificate
-	17, // 14: parley.config.v1.Discovery.services:type_name -> parley.config.v1.Discovery.ServicesEntry
-	18, // 15: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
-	18, // 16: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
-	18, // 17: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
-	18, // 18: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
-	13, // 19: parley.config.v1.Users.issuers:type_name -> parley.config.v1.UserIssuer
-	13, // 20: parley.config.v1.Users.transactions:type_name -> parley.config.v1.UserIssuer
-	18, // 21: parley.config.v1.UserIssuer.max_lifetime:type_name -> google.protobuf.Duration
-	4,  // 22: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
-	6,  // 23: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
-	20, // 24: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
-	9,  // 25: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	24, // 9: parley.config.v1.Identity.max_connection_age:type_name -> google.protobuf.Duration
+	4,  // 10: parley.config.v1.Identity.issued:type_name -> parley.config.v1.Issued
+	5,  // 11: parley.config.v1.Issued.issuers:type_name -> parley.config.v1.IdentityIssuer
+	6,  // 12: parley.config.v1.IdentityIssuer.keys:type_name -> parley.config.v1.Keys
+	24, // 13: parley.config.v1.Keys.max_stale:type_name -> google.protobuf.Duration
+	1,  // 14: parley.config.v1.Client.mode:type_name -> parley.config.v1.ChannelMode
+	10, // 15: parley.config.v1.Client.retry_budget:type_name -> parley.config.v1.RetryBudget
+	8,  // 16: parley.config.v1.Client.token:type_name -> parley.config.v1.TokenSource
+	9,  // 17: parley.config.v1.TokenSource.endpoint:type_name -> parley.config.v1.TokenEndpoint
+	25, // 18: parley.config.v1.Server.carriers:type_name -> parley.policy.v1.Carrier
+	13, // 19: parley.config.v1.Server.tls:type_name -> parley.config.v1.Certificate
+	12, // 20: parley.config.v1.Server.issuers:type_name -> parley.config.v1.WorkloadIssuer
+	6,  // 21: parley.config.v1.WorkloadIssuer.keys:type_name -> parley.config.v1.Keys
+	24, // 22: parley.config.v1.WorkloadIssuer.max_lifetime:type_name -> google.protobuf.Duration
+	24, // 23: parley.config.v1.WorkloadIssuer.clock_skew:type_name -> google.protobuf.Duration
+	23, // 24: parley.config.v1.Discovery.services:type_name -> parley.config.v1.Discovery.ServicesEntry
+	24, // 25: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
+	24, // 26: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
+	24, // 27: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
+	24, // 28: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
+	19, // 29: parley.config.v1.Users.issuers:type_name -> parley.config.v1.UserIssuer
+	19, // 30: parley.config.v1.Users.transactions:type_name -> parley.config.v1.UserIssuer
+	6,  // 31: parley.config.v1.UserIssuer.keys:type_name -> parley.config.v1.Keys
+	24, // 32: parley.config.v1.UserIssuer.max_lifetime:type_name -> google.protobuf.Duration
+	24, // 33: parley.config.v1.UserIssuer.clock_skew:type_name -> google.protobuf.Duration
+	7,  // 34: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
+	11, // 35: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
+	26, // 36: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
+	15, // 37: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
+	38, // [38:38] is the sub-list for method output_type
+	38, // [38:38] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_parley_config_v1_config_proto_init() }
@@ -1290,17 +1924,23 @@ func file_parley_config_v1_config_proto_init() {
 	file_parley_config_v1_config_proto_msgTypes[4].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[5].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
+	file_parley_config_v1_config_proto_msgTypes[7].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[9].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[10].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
+	file_parley_config_v1_config_proto_msgTypes[12].OneofWrappers = []any{}
+	file_parley_config_v1_config_proto_msgTypes[14].OneofWrappers = []any{}
+	file_parley_config_v1_config_proto_msgTypes[15].OneofWrappers = []any{}
+	file_parley_config_v1_config_proto_msgTypes[16].OneofWrappers = []any{}
+	file_parley_config_v1_config_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_config_v1_config_proto_rawDesc), len(file_parley_config_v1_config_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   16,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

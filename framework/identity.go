@@ -1,0 +1,134 @@
+package framework
+
+import (
+	"errors"
+	"fmt"
+
+	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
+	"github.com/parley-rpc/parley/interceptors/auth"
+)
+
+func (a *App) assembleIdentity(p *parts) error {
+	conf := p.config.GetIdentity()
+	name := conf.GetTrustDomain()
+	if name == "" {
+		name = defaultTrustDomain
+	}
+	if a.identity != nil {
+		p.identity, p.domain = a.identity, a.identity.ID().TrustDomain()
+		var errs []error
+		if a.insecure {
+			errs = append(errs, errors.New("WithInsecureDev and WithIdentity contradict each other; keep the identity"))
+		}
+		if conf != nil {
+			errs = append(errs, errors.New("WithIdentity and the identity section of the configuration contradict each other; keep one"))
+		}
+		return errors.Join(append(errs, p.identity.Check())...)
+	}
+	var err error
+	if p.domain, err = auth.ParseTrustDomain(name); err != nil {
+		return fmt.Errorf("identity.trust_domain: %w", err)
+	}
+	self, err := p.domain.ID(a.name)
+	if err != nil {
+		return fmt.Errorf("New(%q): the name of a service is also its name in the trust domain: %w", a.name, err)
+	}
+	switch {
+	case a.insecure && (conf.GetTrustDir() != "" || conf.GetKeyFile() != "" || conf.GetIssued() != nil):
+		return errors.New("WithInsecureDev and the identity section of the configuration contradict each other; remove WithInsecureDev to use the identity")
+	case a.insecure:
+		return nil
+	case p.unread:
+		return nil
+	case conf.GetTrustDir() == "" && conf.GetIssued() == nil:
+		return errors.New("this App has no identity; set identity.trust_dir (PARLEY_IDENTITY_TRUST_DIR) to the directory with the services' public keys and identity.key_file to the private key, or identity.issued to those who vouch for services, or pass WithIdentity; for a first try on one machine WithInsecureDev runs without")
+	case conf.GetTrustDir() != "" && conf.GetIssued() != nil:
+		return errors.New("identity.trust_dir and identity.issued contradict each other; keep the one that says which key belongs to whom")
+	}
+	options, err := a.identityOptions(conf, p)
+	if conf.GetIssued() != nil {
+		issuers, issuedErr := p.identityIssuers(conf)
+		if err := errors.Join(err, issuedErr); err != nil {
+			return err
+		}
+		p.identity = auth.Issued(self, auth.TokensFromFile(conf.GetIssued().GetTokenFile()), issuers, options...)
+	} else {
+		if err != nil {
+			return err
+		}
+		p.identity = auth.TrustDir(conf.GetTrustDir(), self, options...)
+	}
+	p.ownsIdentity = true
+	if err := p.identity.Check(); err != nil {
+		return fmt.Errorf("identity: %w", err)
+	}
+	return nil
+}
+
+func (a *App) identityOptions(conf *configv1.Identity, p *parts) ([]auth.Option, error) {
+	options := []auth.Option{auth.WithLogger(p.logger)}
+	if conf.GetKeyFile() != "" {
+		options = append(options, auth.WithKeyFile(conf.GetKeyFile()))
+	}
+	if conf.GetEnroll() == configv1.Enroll_ENROLL_SELF {
+		options = append(options, auth.WithEnroll())
+	}
+	if conf.GetMaxConnectionAge() != nil {
+		options = append(options, auth.WithMaxConnectionAge(conf.GetMaxConnectionAge().AsDuration()))
+	}
+	var errs []error
+	for _, name := range conf.GetAcceptDomains() {
+		domain, err := auth.ParseTrustDomain(name)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("identity.accept_domains: %w", err))
+			continue
+		}
+		options = append(options, auth.WithAcceptDomains(domain))
+	}
+	return options, errors.Join(errs...)
+}
+
+// identityIssuers reads who vouches for workloads, and refuses what does not go with it.
+func (p *parts) identityIssuers(conf *configv1.Identity) ([]auth.IdentityIssuer, error) {
+	var errs []error
+	wrong := func(wrong bool, text string) {
+		if wrong {
+			errs = append(errs, errors.New(text))
+		}
+	}
+	issued := conf.GetIssued()
+	wrong(issued.GetTokenFile() == "", "identity.issued.token_file: name the file with the identity token of this service")
+	wrong(conf.GetKeyFile() == "", "identity.key_file: name the file with the private key that the identity token confirms")
+	wrong(len(issued.GetIssuers()) == 0, "identity.issued.issuers: name who vouches for the workloads of the own trust domain")
+	wrong(conf.GetEnroll() == configv1.Enroll_ENROLL_SELF, "identity.enroll: self is for a trust directory, and an issuer enrolls services itself; remove it")
+	wrong(len(conf.GetAcceptDomains()) > 0, "identity.accept_domains: the trust_domains of identity.issued.issuers say who may call; remove it")
+	var issuers []auth.IdentityIssuer
+	for i, stated := range issued.GetIssuers() {
+		place := fmt.Sprintf("identity.issued.issuers[%d]", i)
+		issuer := auth.IdentityIssuer{Name: stated.GetIssuer()}
+		wrong(issuer.Name == "", place+".issuer: state the iss of its tokens, byte for byte")
+		wrong(len(stated.GetTrustDomains()) == 0, place+".trust_domains: name those that it may vouch for")
+		for _, name := range stated.GetTrustDomains() {
+			domain, err := auth.ParseTrustDomain(name)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s.trust_domains: %w", place, err))
+			}
+			issuer.Domains = append(issuer.Domains, domain)
+		}
+		var err error
+		if issuer.Keys, err = p.readKeys(place, issuer.Name, stated.GetKeys()); err != nil {
+			errs = append(errs, err)
+		}
+		issuers = append(issuers, issuer)
+	}
+	return issuers, errors.Join(errs...)
+}
+
+// identityChecks are the conditions for the App to be ready that its identity makes: whoever rests on issuers refuses
+// everybody as long as their keys are not there.
+func (p *parts) identityChecks() []check {
+	if !p.ownsIdentity || p.config.GetIdentity().GetIssued() == nil {
+		return nil
+	}
+	return []check{{"identity", p.identity.Ready}}
+}

@@ -1,0 +1,127 @@
+package framework
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
+	"github.com/parley-rpc/parley/interceptors/auth"
+)
+
+// issuerKeys are the keys of an issuer that the configuration names. The App closes them.
+type issuerKeys struct {
+	place  string // in the configuration
+	issuer string
+	keys   *auth.KeySet
+}
+
+// statedIssuer is what the configuration says of anybody who vouches with tokens.
+type statedIssuer interface {
+	GetIssuer() string
+	GetAudiences() []string
+	GetTypes() []string
+	GetRequiredClaims() []string
+	GetMaxLifetime() *durationpb.Duration
+	GetMaxAudiences() uint32
+	GetClockSkew() *durationpb.Duration
+}
+
+// readIssuer returns the issuer that is stated at place, with keys that are kept fresh from now on.
+func (p *parts) readIssuer(place string, stated statedIssuer, where *configv1.Keys) (auth.Issuer, error) {
+	keys, err := p.readKeys(place, stated.GetIssuer(), where)
+	return auth.Issuer{
+		Name: stated.GetIssuer(), Keys: keys, Audiences: stated.GetAudiences(), Types: stated.GetTypes(),
+		RequiredClaims: stated.GetRequiredClaims(), MaxLifetime: stated.GetMaxLifetime().AsDuration(),
+		MaxAudiences: int(stated.GetMaxAudiences()), ClockSkew: skew(stated.GetClockSkew()),
+	}, err
+}
+
+// skew is the clock skew that is stated. None at all is stated as 0s, and for auth as a negative one.
+func skew(stated *durationpb.Duration) time.Duration {
+	if stated != nil && stated.AsDuration() == 0 {
+		return -1
+	}
+	return stated.AsDuration()
+}
+
+// readKeys returns the keys of an issuer, which are read and kept fresh from now on.
+func (p *parts) readKeys(place, issuer string, stated *configv1.Keys) (*auth.KeySet, error) {
+	options := []auth.KeySetOption{auth.WithLogger(p.logger)}
+	if stated != nil && stated.PinnedRoot != nil {
+		options = append(options, auth.WithPinnedRoot(stated.GetPinnedRoot()))
+	}
+	if stated.GetMaxStale() != nil {
+		options = append(options, auth.WithMaxStale(stated.GetMaxStale().AsDuration()))
+	}
+	if stated.GetAllowEmpty() {
+		options = append(options, auth.WithEmptyKeySet())
+	}
+	if len(stated.GetUses()) > 0 {
+		options = append(options, auth.WithKeyUses(stated.GetUses()...))
+	}
+	if len(stated.GetAlgorithms()) > 0 {
+		options = append(options, auth.WithAlgorithms(stated.GetAlgorithms()...))
+	}
+	if stated.GetLoopbackHttp() {
+		options = append(options, auth.WithLoopbackHTTP())
+	}
+	var keys *auth.KeySet
+	switch file, url := stated.GetFile(), stated.GetUrl(); {
+	case file != "" && url != "":
+		return nil, fmt.Errorf("%s: a file and a URL of its keys contradict each other; keep one", place)
+	case file != "":
+		keys = auth.KeysFromFile(file, options...)
+	case url != "":
+		keys = auth.KeysFromURL(url, options...)
+	default:
+		keys = auth.KeysFromProvider(issuer, options...)
+	}
+	p.keySets = append(p.keySets, issuerKeys{place, issuer, keys})
+	if err := keys.Check(); err != nil {
+		return keys, fmt.Errorf("%s: %w", place, err)
+	}
+	return keys, nil
+}
+
+// assembleWorkloads reads who vouches for workloads with bearer tokens.
+func (p *parts) assembleWorkloads() error {
+	p.workloads = map[string][]auth.ServerOption{}
+	var errs []error
+	for _, server := range slices.Sorted(maps.Keys(p.config.GetServers())) {
+		for i, stated := range p.config.GetServers()[server].GetIssuers() {
+			place := fmt.Sprintf("servers.%s.issuers[%d]", server, i)
+			issuer, err := p.readIssuer(place, stated, stated.GetKeys())
+			errs = append(errs, err)
+			if len(stated.GetSubjects()) == 0 {
+				errs = append(errs, fmt.Errorf("%s.subjects: name the workloads that it may vouch for", place))
+			}
+			for _, subject := range stated.GetSubjects() {
+				pattern, err := auth.ParsePattern(subject)
+				if err != nil {
+					errs = append(errs, fmt.Errorf("%s.subjects: %w", place, err))
+					continue
+				}
+				issuer.Subjects = append(issuer.Subjects, pattern)
+			}
+			p.workloads[server] = append(p.workloads[server], auth.WithIssuers(issuer))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// describeIssuers lists everybody who vouches, and where their keys are.
+func (p *parts) describeIssuers(b *bytes.Buffer) {
+	if len(p.keySets) == 0 {
+		return
+	}
+	b.WriteString("issuers\n")
+	for _, set := range p.keySets {
+		fmt.Fprintf(b, "  %s  %s  %v\n", set.place, set.issuer, set.keys)
+	}
+}
