@@ -33,11 +33,12 @@ type Attempt struct {
 	peer  peer.Peer
 	room  [4]grpc.CallOption // for the options of the first run, so that most attempts need no further memory
 
-	choice  atomic.Pointer[Choice]
-	chosen  func(Choice) // nil if nobody waits for it
-	renewed bool
+	choice atomic.Pointer[Choice]
+	chosen func(Choice) // nil if nobody waits for it
 
-	afterRenewal bool
+	renewable      atomic.Bool
+	renewed        bool
+	followsRenewal bool
 }
 
 // attemptContext holds the attempt inside the context that carries it: one allocation for both.

@@ -49,24 +49,3 @@ func (a *Attempt) OnChoice(f func(Choice)) {
 	}
 	a.chosen = f
 }
-
-// Renew records that the server has refused the credential of the attempt, and that there is a new one, so that another
-// attempt may fare better. It is for the interceptor that owns the credential, on the goroutine that saw the attempt
-// fail. Package retry allows one such attempt for each call. It does nothing for a nil Attempt.
-func (a *Attempt) Renew() {
-	if a != nil {
-		a.renewed = true
-	}
-}
-
-// Renewable tells whether [Attempt.Renew] would be heeded. It would not for the attempt that was allowed because of a new
-// credential: if that is refused too, another one will not help, and its owner need not fetch it. A nil Attempt is not
-// renewable.
-func (a *Attempt) Renewable() bool { return a != nil && !a.afterRenewal }
-
-// AfterRenewal records that the attempt follows a renewal. It is for package retry, before the attempt is on the wire.
-func (a *Attempt) AfterRenewal() { a.afterRenewal = true }
-
-// Renewed tells whether there is a new credential since the attempt failed. It is valid once the attempt has ended, on
-// the goroutine that saw it end.
-func (a *Attempt) Renewed() bool { return a != nil && a.renewed }

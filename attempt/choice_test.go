@@ -28,29 +28,13 @@ func TestChoice(t *testing.T) {
 	}
 }
 
-func TestRenewal(t *testing.T) {
-	_, a := attempt.NewContext(t.Context(), 1, false, nil)
-	if !a.Renewable() || a.Renewed() {
-		t.Error("a first attempt is renewable, and not renewed")
-	}
-	a.Renew()
-	if !a.Renewed() {
-		t.Error("Renew was forgotten")
-	}
-	_, b := attempt.NewContext(t.Context(), 2, false, nil)
-	b.AfterRenewal()
-	if b.Renewable() {
-		t.Error("an attempt after a renewal is renewable")
-	}
-}
-
 // Calls that nobody retries have no attempt, and nobody who writes to it has to ask.
 func TestNoAttempt(t *testing.T) {
 	var none *attempt.Attempt
 	none.Choose(&attempt.Choice{Endpoint: "x"})
 	none.OnChoice(func(attempt.Choice) { t.Error("a choice of no attempt") })
 	none.Renew()
-	if none.Choice() != (attempt.Choice{}) || none.Renewable() || none.Renewed() {
+	if none.Choice() != (attempt.Choice{}) || none.Renewable() || none.Renewed() || none.FollowsRenewal() {
 		t.Error("no attempt knows something")
 	}
 }

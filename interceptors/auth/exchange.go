@@ -59,7 +59,8 @@ func (c *Channel) newExchange(ctx context.Context, method string) (context.Conte
 	return e, e, nil
 }
 
-// exchangeUnary runs a unary attempt, twice if the server, proven, finds the token to be expired: its handler did not run.
+// exchangeUnary runs a unary attempt, twice if the server, proven, finds the token to be expired and nobody outside retries:
+// its handler did not run.
 func (c *Channel) exchangeUnary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts []grpc.CallOption) error {
 	ctx, a := attempt.Ensure(ctx)
 	for again := false; ; again = true {
@@ -97,16 +98,24 @@ func (e *exchange) verify(header metadata.MD, outcome error) error {
 	return err
 }
 
-// renew takes a new token where the proven server finds the one that was sent to be expired. It reports whether the attempt
-// can be made again: the trailer must say that the handler did not run, because the reason alone may come from a server behind
-// that one.
+// renew takes a new token where the proven server finds the one that was sent to be expired: the trailer must say that the
+// handler did not run, because the reason alone may come from a server behind that one. It reports whether the attempt is to
+// be made again here, which it is not where whoever retries the call does so.
 func (e *exchange) renew(outcome error, trailer metadata.MD) bool {
 	sent := e.sent.Load()
 	if outcome == nil || sent == nil || !rpcerr.Unprocessed(trailer) ||
 		status.Code(outcome) != codes.Unauthenticated || rpcerr.ReasonOf(outcome) != rpcerr.CredentialsExpired {
 		return false
 	}
-	return e.channel.renew(e, sent)
+	this := attempt.FromContext(e)
+	if this.FollowsRenewal() || !e.channel.renew(e, sent) {
+		return false
+	}
+	if this.Renewable() {
+		this.Renew()
+		return false
+	}
+	return true
 }
 
 // forget takes back what gRPC has filled in from an answer that is not to be believed.

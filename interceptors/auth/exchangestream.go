@@ -26,8 +26,8 @@ type provingStream struct {
 	last     bool // there is no second attempt any more
 }
 
-// exchangeStream opens a stream. Where the client sends one message only, the stream is opened a second time if the server,
-// proven, finds the token to be expired; elsewhere the token is replaced for the next stream.
+// exchangeStream opens a stream. Where nobody outside retries and the client sends one message only, the stream is opened a
+// second time if the server, proven, finds the token to be expired; elsewhere the token is replaced for the next stream.
 func (c *Channel) exchangeStream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts []grpc.CallOption) (grpc.ClientStream, error) {
 	ctx, a := attempt.Ensure(ctx)
 	ctx, stop := context.WithCancel(ctx)

@@ -23,8 +23,9 @@
 //	is there budget?                                          budget
 //
 // By default UNAVAILABLE can be retried, and RESOURCE_EXHAUSTED if the server says when; a method's policy may name
-// other codes. PERMISSION_DENIED is never retried, and UNAUTHENTICATED once for each call, without a wait, where the
-// interceptor that owns the credential has fetched a new one since (Renew of package attempt). The idempotency_level of
+// other codes. PERMISSION_DENIED is never retried, and UNAUTHENTICATED once for each call where the interceptor
+// that owns the credential has fetched a new one since (Renew of package attempt); that waits for nothing, costs nothing of the
+// budget, and does not ask for the switch, what is above, or the circuit. The idempotency_level of
 // the .proto decides whether a method may be repeated. Without one, a call is tried again only if no byte of it reached a
 // server, or if the trailer parley-unprocessed says that the handler never ran.
 //

@@ -42,14 +42,19 @@ func (c *call) judge(ctx context.Context, f *failure) (delay time.Duration, stop
 		c.retrier.budget.drain()
 		return 0, StopPushback
 	}
-	if stop := c.barred(ctx); stop != "" {
+	// When a credential ends, it does so for many calls at once, and it is no sign of load.
+	c.unpaid = f.renewed
+	if !c.unpaid {
+		stop = c.barred(ctx)
+	}
+	if stop != "" {
 		return 0, stop
 	}
 	delay, ok := c.plan(f)
 	if !ok {
 		return 0, StopDeadline
 	}
-	if !c.retrier.budget.withdraw() {
+	if !c.unpaid && !c.retrier.budget.withdraw() {
 		return 0, StopBudget
 	}
 	return delay, ""
@@ -90,14 +95,14 @@ func (c *call) leftToGRPC() bool {
 
 // retryable tells whether a failure is of a kind that may go away. Only then it reads what the server said beside it.
 func (c *call) retryable(f *failure) bool {
+	code := f.status.Code()
+	f.renewed = f.renewed && code == codes.Unauthenticated && !c.renewed && !f.cut && c.classify == nil
 	if f.cut {
 		return true
 	}
 	if c.classify != nil {
 		return c.classified(f)
 	}
-	code := f.status.Code()
-	f.renewed = f.renewed && code == codes.Unauthenticated && !c.renewed
 	if !c.policy.codes.has(code) && !f.renewed {
 		return false
 	}
@@ -135,12 +140,14 @@ func (c *call) wait(ctx context.Context, delay time.Duration) (stop StopReason) 
 	now := time.Now()
 	c.waited += now.Sub(from)
 	stop = c.ended(ctx, now)
-	if stop != "" {
+	switch {
+	case c.unpaid:
+	case stop != "":
 		c.retrier.budget.refund()
-		return stop
+	default:
+		c.retrier.budget.spent.Add(1)
 	}
-	c.retrier.budget.spent.Add(1)
-	return ""
+	return stop
 }
 
 // pause returns after delay, or when ctx, the Retrier or the connection ends.

@@ -40,6 +40,7 @@ func (s *stream) open() (*streamAttempt, *failure) {
 	now := time.Now()
 	ctx, this := s.number(s.ctx, false)
 	a := &streamAttempt{of: s, this: this, asked: now, last: s.lastAttempt(s.attempts)}
+	this.SetRenewable(!a.last && !s.renewed)
 	ctx, a.cancel = context.WithCancel(ctx)
 	s.trailer = nil
 	if until, cutting := s.until(s.caller, now); cutting {

@@ -79,6 +79,7 @@ func (s *stream) commit(a *streamAttempt, why StopReason) {
 		a.timer.Stop()
 	}
 	s.won.Store(a)
+	a.this.SetRenewable(false)
 	s.free()
 	s.changed.Broadcast()
 }

@@ -179,7 +179,7 @@ func (s *stream) answer(a *streamAttempt) {
 	// A stream that goes on again and again is not a success each time, or a service that sends one message and fails
 	// would earn the very retries that it fails.
 	if !s.continued {
-		s.retrier.budget.success(s.attempts > 1)
+		s.retrier.budget.success(s.attempts > 1 && !s.unpaid)
 	}
 }
 

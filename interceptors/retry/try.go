@@ -43,6 +43,7 @@ func (f *failure) cause() string {
 func (c *call) try(ctx context.Context, now time.Time) *failure {
 	caller := ctx
 	ctx, this := c.number(ctx, false)
+	this.SetRenewable(c.renewable())
 	if c.attempts > 1 {
 		c.resetOptions()
 	}
@@ -56,7 +57,7 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 	took := time.Since(now)
 	if err == nil {
 		c.policy.succeeded(took)
-		c.retrier.budget.success(c.attempts > 1)
+		c.retrier.budget.success(c.attempts > 1 && !c.unpaid)
 		return nil
 	}
 	c.endpoints = append(c.endpoints, this.Endpoint())
@@ -69,12 +70,19 @@ func (c *call) number(ctx context.Context, hedge bool) (context.Context, *attemp
 	c.attempts++
 	ctx, this := attempt.NewContext(ctx, c.attempts, hedge, c.tried)
 	if c.renewed {
-		this.AfterRenewal()
+		this.FollowRenewal()
 	}
 	if c.attempts > 1 {
 		ctx = announce(ctx, c.attempts-1)
 	}
 	return ctx, this
+}
+
+// renewable tells whether a new credential would allow another attempt. An operation knows nothing of credentials. The attempts
+// of a race are not asked, because a refusal of one must not end the others.
+func (c *call) renewable() bool {
+	return !c.renewed && c.conn != nil && c.attempts < c.policy.attempts &&
+		(c.nativeOff || c.conn.GetMethodConfig(c.method).RetryPolicy == nil)
 }
 
 // failure makes the failure of an attempt that has ended, whose trailer is c.trailer.

@@ -54,6 +54,7 @@ type call struct {
 	trailer   metadata.MD         // of the last attempt
 	forbidden bool                // a server has said so, while others were out
 	renewed   bool                // an attempt was allowed because there was a new credential
+	unpaid    bool                // the last attempt that was allowed costs nothing of the budget
 	kept      bool                // req is the call's own
 	over      bool                // the deadline has passed, or the caller gave up
 	continued bool                // the application has said how its stream goes on
