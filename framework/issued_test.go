@@ -2,19 +2,29 @@ package framework_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	otelcodes "go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
 	"github.com/parley-rpc/parley/framework"
 	"github.com/parley-rpc/parley/frameworktest"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
+	"github.com/parley-rpc/parley/interceptors/retry"
 	"github.com/parley-rpc/parley/internal/jose"
 )
 
@@ -117,10 +127,12 @@ identity:
 }
 
 // app is a service of the office in the network n, with no identity but that of its configuration.
-func (o *office) app(n *frameworktest.Network, service, rest string) *framework.App {
+func (o *office) app(n *frameworktest.Network, service, rest string, opts ...framework.Option) *framework.App {
 	o.t.Helper()
-	app := framework.New(service, o.config(service, rest), framework.WithEnviron(nil), framework.WithDialer(n.Dial),
-		framework.WithLogger(slog.New(slog.DiscardHandler)))
+	app := framework.New(service, append([]framework.Option{
+		o.config(service, rest), framework.WithEnviron(nil), framework.WithDialer(n.Dial),
+		framework.WithLogger(slog.New(slog.DiscardHandler)),
+	}, opts...)...)
 	o.t.Cleanup(func() {
 		if err := app.Close(); err != nil {
 			o.t.Errorf("closing %s: %v", service, err)
@@ -276,5 +288,90 @@ clients:
 	}
 	if t.Failed() {
 		t.Log(text.String())
+	}
+}
+
+// lateConn holds up one write for the time that it is told.
+type lateConn struct {
+	net.Conn
+	late *atomic.Int64
+}
+
+func (c lateConn) Write(b []byte) (int, error) {
+	time.Sleep(time.Duration(c.late.Swap(0)))
+	return c.Conn.Write(b)
+}
+
+// A token that ends on its way is renewed, and the second attempt has a span of its own, also of a method that must not be
+// repeated.
+func TestScenario37ATokenThatEndsOnItsWay(t *testing.T) {
+	t.Parallel()
+	for name, call := range map[string]func(context.Context, paymentsv1.PaymentsServiceClient) error{
+		"unary": func(ctx context.Context, client paymentsv1.PaymentsServiceClient) error {
+			_, err := client.Charge(ctx, &paymentsv1.ChargeRequest{})
+			return err
+		},
+		"stream": func(ctx context.Context, client paymentsv1.PaymentsServiceClient) error {
+			stream, err := client.WatchCharge(ctx, &paymentsv1.WatchChargeRequest{})
+			for err == nil {
+				_, err = stream.Recv()
+			}
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o, n := newOffice(t), frameworktest.NewNetwork(t)
+				o.hire("payments", time.Hour)
+				o.hire("orders", time.Hour)
+				o.bearer(time.Second)
+				cert, key := certificateFor(t)
+				server := o.app(n, "payments", o.place(fmt.Sprintf(`
+lifecycle: {announce: 0s, quiet: 0s}
+servers:
+  payments:
+    carriers: [token]
+    tls: {cert: %q, key: %q}
+    issuers: [{issuer: %s, keys: {file: KEYS}, subjects: ["spiffe://shop.example/orders"], clock_skew: 0s}]
+`, cert, key, officeName)))
+				paymentsv1.RegisterPaymentsServiceServer(n.Server(server), &bank{watch: func(context.Context) error { return nil }})
+				n.Run(server)
+				var late atomic.Int64
+				spans := tracetest.NewSpanRecorder()
+				orders := o.app(n, "orders", o.place(fmt.Sprintf(`
+clients:
+  payments: {target: "passthrough:///server-1:443", mode: token, ca_file: %q, server_name: localhost, token: {file: BEARER}}
+`, cert)), framework.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))),
+					framework.WithDialer(func(ctx context.Context, addr string) (net.Conn, error) {
+						conn, err := n.Dial(ctx, addr)
+						return lateConn{conn, &late}, err
+					}))
+				client := paymentsv1.NewPaymentsServiceClient(orders.Client("payments"))
+				if err := call(t.Context(), client); err != nil {
+					t.Fatal(err)
+				}
+				spans.Reset()
+				time.Sleep(750 * time.Millisecond)
+				o.bearer(time.Hour)
+				late.Store(int64(500 * time.Millisecond))
+				if err := call(t.Context(), client); err != nil {
+					var re *retry.Error; errors.As(err, &re); t.Fatalf("%v %+v %v", err, re.Reason, re.Attempts)
+				}
+				ended := spans.Ended()
+				if len(ended) != 3 {
+					t.Fatalf("%d spans, want one of the call and two of attempts", len(ended))
+				}
+				if got := attributeOf(ended[2], "parley.attempts").AsInt64(); got != 2 {
+					t.Errorf("the call says that it had %d attempts", got)
+				}
+				if got := ended[0].Status().Code; got != otelcodes.Error {
+					t.Errorf("the first attempt ended with %v", got)
+				}
+			})
+		})
 	}
 }

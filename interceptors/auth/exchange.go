@@ -76,7 +76,7 @@ func (c *Channel) exchangeUnary(ctx context.Context, method string, req, reply a
 			}
 			return c.explain(wrong, a, cc)
 		}
-		if again || !e.renew(err, e.trailer) {
+		if again || !e.renew(ctx, err, e.trailer) {
 			return c.explain(err, a, cc)
 		}
 	}
@@ -101,14 +101,14 @@ func (e *exchange) verify(header metadata.MD, outcome error) error {
 // renew takes a new token where the proven server finds the one that was sent to be expired: the trailer must say that the
 // handler did not run, because the reason alone may come from a server behind that one. It reports whether the attempt is to
 // be made again here, which it is not where whoever retries the call does so.
-func (e *exchange) renew(outcome error, trailer metadata.MD) bool {
+func (e *exchange) renew(ctx context.Context, outcome error, trailer metadata.MD) bool {
 	sent := e.sent.Load()
 	if outcome == nil || sent == nil || !rpcerr.Unprocessed(trailer) ||
 		status.Code(outcome) != codes.Unauthenticated || rpcerr.ReasonOf(outcome) != rpcerr.CredentialsExpired {
 		return false
 	}
 	this := attempt.FromContext(e)
-	if this.FollowsRenewal() || !e.channel.renew(e, sent) {
+	if this.FollowsRenewal() || !e.channel.renew(ctx, sent) {
 		return false
 	}
 	if this.Renewable() {

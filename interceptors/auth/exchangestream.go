@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -127,7 +128,9 @@ func (s *provingStream) repeat(e *exchange, outcome error) bool {
 		return false
 	}
 	ended, _ := s.current()
-	if !e.renew(outcome, ended.Trailer()) {
+	ctx, cancel := e.afterwards()
+	defer cancel()
+	if !e.renew(ctx, outcome, ended.Trailer()) {
 		return false
 	}
 	s.mu.Lock()
@@ -149,6 +152,15 @@ func (s *provingStream) repeat(e *exchange, outcome error) bool {
 		_ = stream.CloseSend()
 	}
 	return true
+}
+
+// afterwards is a context for what follows the end of a stream, with whose context whoever retries the call may be through.
+func (e *exchange) afterwards() (context.Context, context.CancelFunc) {
+	until := time.Now().Add(tokenWait)
+	if deadline, ok := e.Deadline(); ok && deadline.Before(until) {
+		until = deadline
+	}
+	return context.WithDeadline(context.WithoutCancel(e), until)
 }
 
 // SendMsg sends a message.
