@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/parley-rpc/parley/attempt"
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
@@ -284,6 +285,46 @@ func (s *scriptedTokens) Refresh(ctx context.Context, id auth.ID, _ auth.Token) 
 		s.tokens = s.tokens[1:]
 	}
 	return s.Token(ctx, id)
+}
+
+// Where somebody outside makes another attempt after a renewal, auth takes the new token and leaves that attempt to them. After
+// it another renewal would not help.
+func TestScenario37TheRenewedAttemptIsLeftToWhoeverRetries(t *testing.T) {
+	calls := map[string]func(context.Context, *grpc.ClientConn) error{
+		"unary":  func(ctx context.Context, cc *grpc.ClientConn) error { return quote(ctx, cc) },
+		"stream": func(ctx context.Context, cc *grpc.ClientConn) error { _, err := watch(ctx, cc); return err },
+	}
+	for name, call := range calls {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var carriers []policy.Carrier
+				w := newTokenWorld(t, seen(&carriers))
+				expired := mint(t, w.world, "orders", claims{"iat": in(-time.Hour), "exp": in(-31 * time.Second), "jti": "1"})
+				source := &scriptedTokens{tokens: []string{expired, mint(t, w.world, "orders", nil)}}
+				cc := w.channel(auth.WithTokenSource(source))
+				ctx, first := attempt.NewContext(t.Context(), 1, false, nil)
+				first.SetRenewable(true)
+				refused(t, "the first attempt", call(ctx, cc), codes.Unauthenticated, rpcerr.CredentialsExpired)
+				if !first.Renewed() || source.refreshed != 1 || len(carriers) != 0 {
+					t.Errorf("renewed: %v, %d tokens were fetched, the handler ran %d times", first.Renewed(), source.refreshed, len(carriers))
+				}
+				ctx, second := attempt.NewContext(t.Context(), 2, false, nil)
+				second.FollowRenewal()
+				if err := call(ctx, cc); err != nil {
+					t.Errorf("the second attempt: %v", err)
+				}
+
+				source = &scriptedTokens{tokens: []string{expired, mint(t, w.world, "orders", nil)}}
+				cc = w.channel(auth.WithTokenSource(source))
+				ctx, second = attempt.NewContext(t.Context(), 2, false, nil)
+				second.FollowRenewal()
+				refused(t, "a second attempt with a bad token", call(ctx, cc), codes.Unauthenticated, rpcerr.CredentialsExpired)
+				if second.Renewed() || source.refreshed != 0 {
+					t.Errorf("after a renewal %d tokens were fetched", source.refreshed)
+				}
+			})
+		})
+	}
 }
 
 // A proven server that finds the token to be expired gets another one, once, because its handler did not run.

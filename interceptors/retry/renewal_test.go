@@ -119,3 +119,60 @@ func TestUnauthenticatedWithoutANewCredential(t *testing.T) {
 		stopped(t, err, codes.Unauthenticated, retry.StopNotRetryable, 1)
 	})
 }
+
+// A credential ends for many calls at once, which is no sign of load: what follows a renewal costs nothing of the budget, and is
+// made where retries are switched off.
+func TestARenewalCostsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, func(ctx context.Context, _ int) error {
+			if slices.Equal(metadata.ValueFromIncomingContext(ctx, "token"), []string{"a"}) {
+				time.Sleep(10 * ms)
+				return status.Error(codes.Unauthenticated, "the token has expired")
+			}
+			return nil
+		})
+		r := newRetrier(t, readMethod, terms{}, retry.WithBudget(retry.Budget{Ratio: 0.1, Max: 1}))
+		r.SetRetries(false)
+		cc := l.dial(t, r, grpc.WithChainUnaryInterceptor(new(tokens).intercept))
+		var all sync.WaitGroup
+		for range 5 {
+			all.Go(func() {
+				if _, err := call(t.Context(), cc, readMethod); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if spent, refused := r.BudgetUse(); spent != 0 || refused != 0 {
+			t.Errorf("the renewals cost %d attempts, and %d were refused", spent, refused)
+		}
+	})
+}
+
+// An attempt is renewable only where another one would follow the renewal.
+func TestWhichAttemptsAreRenewable(t *testing.T) {
+	for name, tt := range map[string]struct {
+		terms terms
+		want  []bool
+	}{
+		"two of three":   {terms{attempts: 3}, []bool{true, true, false}},
+		"the only one":   {terms{attempts: 1}, []bool{false}},
+		"none in a race": {terms{attempts: 2, hedges: 1, hedgeDelay: time.Second}, []bool{false, false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(t, always(codes.Unavailable))
+				var got []bool
+				cc := l.dial(t, newRetrier(t, readMethod, tt.terms), grpc.WithChainUnaryInterceptor(
+					func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+						got = append(got, attempt.FromContext(ctx).Renewable())
+						return invoker(ctx, method, req, reply, cc, opts...)
+					}))
+				_, _ = call(t.Context(), cc, readMethod)
+				if !slices.Equal(got, tt.want) {
+					t.Errorf("renewable: %v, want %v", got, tt.want)
+				}
+			})
+		})
+	}
+}
