@@ -39,6 +39,7 @@ func TestCheckOfIssuedIdentities(t *testing.T) {
 		"file and URL":      {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {file: KEYS, url: https://a}}]}", "identity.issued.issuers[0]: a file and a URL of its keys contradict each other; keep one"},
 		"plain HTTP":        {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {url: http://id.shop.example}}]}", `identity.issued.issuers[0]: auth.KeysFromURL("http://id.shop.example"`},
 		"a bad pin":         {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {file: KEYS, pinned_root: \"\"}}]}", "WithPinnedRoot: a pin is the SHA-256 thumbprint"},
+		"shared secrets":    {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {file: KEYS, algorithms: [HS256]}}]}", `WithAlgorithms: "HS256" is none of`},
 		"stale for days":    {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {file: KEYS, max_stale: 48h}}]}", "WithMaxStale(48h0m0s): must be between"},
 	} {
 		t.Run(name, func(t *testing.T) {
