@@ -107,7 +107,7 @@ func (e *exchange) renew(ctx context.Context, outcome error, trailer metadata.MD
 		status.Code(outcome) != codes.Unauthenticated || rpcerr.ReasonOf(outcome) != rpcerr.CredentialsExpired {
 		return false
 	}
-	this := attempt.FromContext(e)
+	this := attempt.FromContext(ctx)
 	if this.FollowsRenewal() || !e.channel.renew(ctx, sent) {
 		return false
 	}
