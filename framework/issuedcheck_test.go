@@ -1,7 +1,10 @@
 package framework_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -140,5 +143,22 @@ func TestInsecureDevContradictsIssuersAndTokens(t *testing.T) {
 		app := newPayments(t, framework.WithInsecureDev(), framework.WithConfigFile(writeFile(t, config)))
 		app.Client("ledger", framework.WithTarget("localhost:1"))
 		checks(t, app, want)
+	}
+}
+
+// Issuers whose keys are stated alike share them. The log names each set that trusts a key.
+func TestKeysThatAreStatedAlikeAreReadOnce(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.hire("payments", time.Hour)
+	var log bytes.Buffer
+	app := newPayments(t, framework.WithLogger(slog.New(slog.NewTextHandler(&log, nil))), o.config("payments", o.place(`
+users: {issuers: [{issuer: a, keys: {file: KEYS}}, {issuer: b, keys: {file: KEYS, max_stale: 1h}}]}
+`)))
+	if err := errors.Join(app.Check(), app.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(log.String(), "issuer's key trusted"); got != 2 {
+		t.Errorf("%d sets of keys were read, want one for the identity and a, and another for b", got)
 	}
 }

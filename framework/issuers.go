@@ -14,7 +14,8 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth"
 )
 
-// issuerKeys are the keys of an issuer that the configuration names. The App closes them.
+// issuerKeys are the keys of an issuer that the configuration names. The App closes them. Issuers whose keys are stated alike share
+// a set, so that it is fetched once.
 type issuerKeys struct {
 	place  string // in the configuration
 	issuer string
@@ -81,6 +82,11 @@ func (p *parts) readKeys(place, issuer string, stated *configv1.Keys) (*auth.Key
 		keys = auth.KeysFromURL(url, options...)
 	default:
 		keys = auth.KeysFromProvider(issuer, options...)
+	}
+	for _, other := range p.keySets {
+		if other.keys.String() == keys.String() { // which says all of how it is made
+			keys = other.keys
+		}
 	}
 	p.keySets = append(p.keySets, issuerKeys{place, issuer, keys})
 	if err := keys.Check(); err != nil {
