@@ -179,7 +179,7 @@ func golden(t testing.TB, name string, made any) {
 	if !*updateVectors {
 		t.Fatalf("%s is not what the code makes; if the protocol was meant to change, run go test ./interceptors/auth -run TestVectors -update", path)
 	}
-	if err := os.WriteFile(path, text.Bytes(), 0o644); err != nil { //nolint:gosec // everybody may read the documentation
+	if err := os.WriteFile(path, text.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
