@@ -41,7 +41,7 @@ func node(t *testing.T, args ...string) string {
 	if _, err := os.Stat("node_modules"); err != nil {
 		t.Fatalf("the packages of the Node program are not installed: run make test-node, or npm ci in test/node: %v", err)
 	}
-	said, err := exec.CommandContext(ctx, program, args...).CombinedOutput() //nolint:gosec // a program of this folder
+	said, err := exec.CommandContext(ctx, program, args...).CombinedOutput()
 	t.Logf("%s", said)
 	if err != nil {
 		t.Errorf("node %s: %v", strings.Join(args, " "), err)
@@ -95,7 +95,7 @@ func (payments) WatchCharge(_ *paymentsv1.WatchChargeRequest, stream grpc.Server
 func serve(t *testing.T, opts ...auth.Option) string {
 	t.Helper()
 	state := t.TempDir()
-	if err := os.Chmod(state, 0o700); err != nil { //nolint:gosec // a folder
+	if err := os.Chmod(state, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	orders := enroll(t, state, "orders", opts...) // first, so that payments knows its key from the beginning
