@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc/metadata"
@@ -32,7 +33,10 @@ func (g *Gate) presented(ctx context.Context) (p presented) {
 	for name, values := range md {
 		if place := p.place(name); place != nil {
 			p.any = true
-			*place = append(*place, values...)
+			if *place != nil {
+				values = slices.Concat(*place, values)
+			}
+			*place = values
 		}
 	}
 	return p
