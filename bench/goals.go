@@ -65,7 +65,7 @@ func reportGoals(ctx context.Context) error {
 // benchmark runs benchmarks of a package of Parley several times.
 func benchmark(ctx context.Context, dir, pattern string) (figures, error) {
 	var out bytes.Buffer
-	run := exec.CommandContext(ctx, "go", "-C", "..", "test", "-run=^$", "-bench="+pattern, "-benchtime=200ms", "-count=9", dir)
+	run := exec.CommandContext(ctx, "go", "-C", "..", "test", "-run=^$", "-bench="+pattern, "-benchtime=200ms", "-count=9", dir) //nolint:gosec // its arguments are those of goals
 	run.Stdout, run.Stderr = &out, os.Stderr
 	if err := run.Run(); err != nil {
 		return nil, fmt.Errorf("benchmarks of %s: %w\n%s", dir, err, out.String())
