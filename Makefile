@@ -12,7 +12,7 @@ RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 TEST := $(GO) test $(RACE) -shuffle=on -count=1
 
 .DEFAULT_GOAL := help
-.PHONY: help run observe test test-engines test-page test-rules race-notice lint fmt generate proto baseline tidy tidy-check deps bench ci
+.PHONY: help run observe test test-engines test-node test-page test-rules race-notice lint fmt generate proto baseline tidy tidy-check deps bench ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,11 @@ test: race-notice ## run every test, shuffled and with the race detector
 
 test-engines: $(BIN)/consul $(BIN)/etcd $(BIN)/kube-apiserver ## run the drivers of discovery against real engines, which are built first (20 minutes, once)
 	cd test/engines && PARLEY_ENGINES=$(BIN) $(GO) test -count=1 -timeout=20m -v ./...
+
+test-node: race-notice ## call a server from Node.js, and check the test vectors there; needs Node.js 20 and npm
+	@command -v npm >/dev/null || { echo "npm was not found: install Node.js 20 or later with npm (Debian: nodejs and npm)"; exit 1; }
+	cd test/node && npm ci --loglevel=error
+	cd test/node && $(TEST) ./...
 
 test-page: race-notice ## drive the live page in a real browser; needs Chromium
 	cd test/page && $(TEST) ./...

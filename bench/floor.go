@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -19,7 +20,8 @@ func floors() []maker {
 	return []maker{
 		{"floor: deadline of the attempt", onGRPC(floorDeadline)},
 		{"floor: deadline, trailer, peer, trace context", onGRPC(floorTraced)},
-		{"floor: the same, measured", onGRPC(floorMeasured)},
+		{"floor: the same, with a token sent and a proof received", onGRPC(floorProven)},
+		{"floor: deadline, trailer, peer, trace context, measured", onGRPC(floorMeasured)},
 		{"floor: deadline, trailer, peer, three spans", onGRPC(floorSpans)},
 	}
 }
@@ -50,6 +52,27 @@ func floorAttempt(ctx context.Context, method string, req, reply any, cc *grpc.C
 	var p peer.Peer
 	var trailer metadata.MD
 	return sendTraceContext(ctx, method, req, reply, cc, invoker, append(opts, grpc.Peer(&p), grpc.Trailer(&trailer))...)
+}
+
+// floorProven carries what token mode does, the same in each call, and looks at none of it.
+func floorProven(context.Context) (ends, error) {
+	proof := metadata.Pairs("parley-proof", strings.Repeat("p", 500))
+	return ends{
+		dial: []grpc.DialOption{
+			grpc.WithPerRPCCredentials(bearer{"authorization": "Bearer " + strings.Repeat("t", 500), "parley-nonce": strings.Repeat("n", 22)}),
+			grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+				var header metadata.MD
+				return floorAttempt(ctx, method, req, reply, cc, invoker, append(opts, grpc.Header(&header))...)
+			}),
+		},
+		serve: []grpc.ServerOption{grpc.UnaryInterceptor(
+			func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+				if err := grpc.SetHeader(ctx, proof); err != nil {
+					return nil, err
+				}
+				return handler(floorReceive(ctx), req)
+			})},
+	}, nil
 }
 
 type traceKey struct{}

@@ -2,12 +2,13 @@
 // TLS on loopback, a unary call of 100 bytes, many callers. Absolute times depend on the machine and are not printed as
 // results; ratios are.
 //
-//	go run . [-calls 2000] [-callers 32] [-rounds 50] [-only regexp] [-profile cpu|allocs]
+//	go run . [-calls 2000] [-callers 32] [-rounds 50] [-only regexp] [-pieces=false] [-profile cpu|allocs]
 //
 // Each round gives every stack the same number of calls, in turns, so that a noisy machine is noisy for all. A ratio is
 // taken within a round; the median of the rounds is printed, with the quartiles. With -only the stacks
 // whose names match take part, and the first of them is the base. A profile covers all that take part and is written to
-// cpu.prof or allocs.prof.
+// cpu.prof or allocs.prof. A second table has the pieces of Parley with goals of their own, from the benchmarks of their
+// packages, which go test runs.
 package main
 
 import (
@@ -26,10 +27,14 @@ func main() {
 	calls := flag.Int("calls", 2000, "calls of each stack in a round")
 	callers := flag.Int("callers", 32, "callers at a time")
 	rounds := flag.Int("rounds", 50, "rounds")
-	only := flag.String("only", "^(plain|Parley)", "measure, beside the base, the stacks whose names match this regular expression")
+	only := flag.String("only", "^(plain|Parley|chain)", "measure, beside the base, the stacks whose names match this regular expression")
+	pieces := flag.Bool("pieces", true, "measure the pieces that have goals of their own, too")
 	kind := flag.String("profile", "", "write a profile: cpu or allocs")
 	flag.Parse()
 	err := profiled(*kind, func() error { return run(context.Background(), *only, *calls, *callers, *rounds) })
+	if err == nil && *pieces {
+		err = reportGoals(context.Background())
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)

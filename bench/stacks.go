@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -49,8 +50,9 @@ func makers() []maker {
 		{"Parley, telemetry off", parley(framework.WithEnviron([]string{"OTEL_SDK_DISABLED=true"}))},
 		{"Parley, everything on, nothing sampled", parley(framework.WithEnviron([]string{"OTEL_TRACES_SAMPLER=always_off"}))},
 		{"Parley, everything on, nothing sampled, no trace context sent", parley(framework.WithEnviron([]string{"OTEL_TRACES_SAMPLER=always_off", "OTEL_PROPAGATORS=none"}))},
+		{"Parley in token mode, everything on, nothing sampled", tokenMode(framework.WithEnviron([]string{"OTEL_TRACES_SAMPLER=always_off"}))},
 		{"Parley, everything on, every call sampled", parley(framework.WithEnviron(nil), framework.WithTracerProvider(sampleAll()))},
-	}, parts(), floors(), peers())
+	}, chains(), parts(), floors(), peers())
 }
 
 // openStacks opens the base, with which the others are compared, and the stacks whose names match.
@@ -99,32 +101,62 @@ func parley(options ...framework.Option) func(context.Context) (*stack, error) {
 		if err != nil {
 			return nil, err
 		}
-		paymentsID, err1 := identity(dir, "payments")
-		ordersID, err2 := identity(dir, "orders")
+		return openParley(ctx, dir, options, options)
+	}
+}
+
+// tokenMode is the same in token mode: a bearer token and a nonce in each call, and the server's proof in each answer.
+func tokenMode(options ...framework.Option) func(context.Context) (*stack, error) {
+	return func(ctx context.Context) (*stack, error) {
+		dir, err := os.MkdirTemp("", "parley-bench-")
+		if err != nil {
+			return nil, err
+		}
+		cert, key, err := certificateFiles(dir)
+		if err != nil {
+			return nil, err
+		}
+		serving, err1 := configFile(dir, "server.yaml", fmt.Sprintf("servers:\n  payments: {carriers: [token], tls: {cert: %q, key: %q}}\n", cert, key))
+		calling, err2 := configFile(dir, "client.yaml", fmt.Sprintf("clients:\n  payments: {mode: token, ca_file: %q}\n", cert))
 		if err := errors.Join(err1, err2); err != nil {
 			return nil, err
 		}
-		quiet := framework.WithLogger(slog.New(slog.DiscardHandler))
-		server := framework.New("payments", append(slices.Clip(options), framework.WithIdentity(paymentsID), quiet)...)
-		listening := server.Server("127.0.0.1:0")
-		paymentsv1.RegisterPaymentsServiceServer(listening, handler{})
-		ctx, stop := context.WithCancel(ctx)
-		ended := make(chan error, 1)
-		go func() { ended <- server.Run(ctx) }()
-		select {
-		case <-server.Ready():
-		case err := <-ended:
-			stop()
-			return nil, err
-		}
-		client := framework.New("orders", append(slices.Clip(options), framework.WithIdentity(ordersID), quiet)...)
-		conn := client.Client("payments", framework.WithTarget(listening.Addr().String()))
-		return &stack{client: paymentsv1.NewPaymentsServiceClient(conn), close: func() error {
-			err := client.Close()
-			stop()
-			return errors.Join(err, <-ended, ordersID.Close(), paymentsID.Close(), os.RemoveAll(dir))
-		}}, nil
+		return openParley(ctx, dir, append(slices.Clip(options), serving), append(slices.Clip(options), calling))
 	}
+}
+
+func configFile(dir, name, text string) (framework.Option, error) {
+	path := filepath.Join(dir, name)
+	return framework.WithConfigFile(path), os.WriteFile(path, []byte(text), 0o600)
+}
+
+// openParley removes dir in the end.
+func openParley(ctx context.Context, dir string, serving, calling []framework.Option) (*stack, error) {
+	paymentsID, err1 := identity(dir, "payments")
+	ordersID, err2 := identity(dir, "orders")
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	quiet := framework.WithLogger(slog.New(slog.DiscardHandler))
+	server := framework.New("payments", append(slices.Clip(serving), framework.WithIdentity(paymentsID), quiet)...)
+	listening := server.Server("127.0.0.1:0")
+	paymentsv1.RegisterPaymentsServiceServer(listening, handler{})
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx) }()
+	select {
+	case <-server.Ready():
+	case err := <-ended:
+		stop()
+		return nil, err
+	}
+	client := framework.New("orders", append(slices.Clip(calling), framework.WithIdentity(ordersID), quiet)...)
+	conn := client.Client("payments", framework.WithTarget(listening.Addr().String()))
+	return &stack{client: paymentsv1.NewPaymentsServiceClient(conn), close: func() error {
+		err := client.Close()
+		stop()
+		return errors.Join(err, <-ended, ordersID.Close(), paymentsID.Close(), os.RemoveAll(dir))
+	}}, nil
 }
 
 func identity(dir, name string) (*auth.Identity, error) {

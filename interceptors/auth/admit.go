@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
 	"github.com/parley-rpc/parley/policy"
@@ -38,20 +37,21 @@ func (g *Gate) admit(ctx context.Context, method string, request any) (context.C
 	if undecided != nil {
 		d = &decision{} // nobody decided who may call, so nobody may
 	}
-	who, err := g.authenticate(ctx)
+	has := g.presented(ctx)
+	who, err := g.authenticate(ctx, has.authorization)
 	if err == nil {
-		err = g.authenticateUser(ctx, &who)
+		err = g.authenticateUser(ctx, &who, &has)
 	}
 	if who.token != nil {
 		// A caller that is refused learns by whom, too.
-		if wrong := g.prove(ctx, who.token, method, d.proof); wrong != nil && err == nil {
+		if wrong := g.prove(ctx, who.token, has.nonce, method, d.proof); wrong != nil && err == nil {
 			err = wrong
 		}
 	}
 	if err == nil && who.token != nil && d.proof == policy.ProofWPT {
-		err = g.checkPossession(ctx, who.token, method)
+		err = g.checkPossession(ctx, who.token, &has, method)
 	}
-	ctx = who.stripped(ctx)
+	ctx = who.admitted(has.stripped(ctx))
 	if err == nil {
 		err = g.authorize(ctx, d, undecided, Call{Method: method, Peer: who.peer, User: who.user, Request: request})
 	}
@@ -61,9 +61,8 @@ func (g *Gate) admit(ctx context.Context, method string, request any) (context.C
 	return ctx, who, nil
 }
 
-// stripped is the context of a call without what the caller brought to prove itself, and with what that proved.
-func (c caller) stripped(ctx context.Context) context.Context {
-	ctx = withoutCredentials(ctx)
+// admitted is the context of a call with what the caller has proven beside the connection.
+func (c caller) admitted(ctx context.Context) context.Context {
 	if c.token != nil && c.peer != nil {
 		ctx = context.WithValue(ctx, peerKey{}, c.peer)
 	}
@@ -86,12 +85,11 @@ func (g *Gate) turnAway(ctx context.Context, method string, who caller, err erro
 }
 
 // authenticate finds out who calls. Its error is a refusal.
-func (g *Gate) authenticate(ctx context.Context) (caller, error) {
+func (g *Gate) authenticate(ctx context.Context, credential []string) (caller, error) {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
 		return caller{}, nil
 	}
-	credential := metadata.ValueFromIncomingContext(ctx, authorizationKey)
 	switch info := p.AuthInfo.(type) {
 	case *connectionInfo:
 		return g.authenticateConnection(ctx, info.link, credential)
@@ -133,21 +131,4 @@ func (g *Gate) authenticateBearer(ctx context.Context, info *plainInfo, credenti
 	}
 	info.known()
 	return caller{peer: t.peer, token: t}, nil
-}
-
-// withoutCredentials takes what the caller proved itself with out of the metadata, so that no handler can log it or pass it
-// on. In connection mode nothing of it has a meaning.
-func withoutCredentials(ctx context.Context) context.Context {
-	keys := [...]string{authorizationKey, nonceKey, possessionKey, identityTokenKey, UserTokenKey, TransactionTokenKey}
-	for _, key := range keys {
-		if len(metadata.ValueFromIncomingContext(ctx, key)) == 0 {
-			continue
-		}
-		md, _ := metadata.FromIncomingContext(ctx)
-		for _, key := range keys {
-			md.Delete(key)
-		}
-		return metadata.NewIncomingContext(ctx, md)
-	}
-	return ctx
 }

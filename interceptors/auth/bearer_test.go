@@ -187,3 +187,20 @@ func paymentsThatExpect(t testing.TB, caller auth.ID) payments {
 		return s.Send(nil)
 	}}
 }
+
+func TestTokenOfAWorkloadThatWasJustEnrolled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.enroll("payments")
+		gate := w.identity("payments").Server(nil)
+		time.Sleep(10 * time.Second)
+		w.enroll("orders")
+		token, err := w.identity("orders").Token(w.id("payments"), nil, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if peer, err := auth.VerifyBearer(t.Context(), gate, token); err != nil || peer.ID != w.id("orders") {
+			t.Errorf("its first call: %v, %v", peer.ID, err)
+		}
+	})
+}

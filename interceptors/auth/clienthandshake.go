@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -149,7 +150,7 @@ func (c *Channel) meet(ctx context.Context, keys *core, config *tls.Config, raw 
 }
 
 // greet exchanges the frames. It sends nothing before the server has proven one of the expected IDs.
-func (c *Channel) greet(ctx context.Context, keys *core, conn *tls.Conn, bound bindings) (proven, error) {
+func (c *Channel) greet(ctx context.Context, keys *core, conn io.ReadWriter, bound bindings) (proven, error) {
 	serverHello, err := readFrame(conn, frameServerHello)
 	if err != nil {
 		return proven{}, frameRefusal(err, rpcerr.ServerProofMissing)

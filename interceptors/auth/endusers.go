@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
 	"github.com/parley-rpc/parley/rpcerr"
@@ -128,16 +127,16 @@ func acceptTransaction(t *verified) error {
 }
 
 // authenticateUser reads the one token of an end user that a call may carry beside what its caller has proven.
-func (g *Gate) authenticateUser(ctx context.Context, who *caller) error {
+func (g *Gate) authenticateUser(ctx context.Context, who *caller, has *presented) error {
 	if g.users == nil && g.transactions == nil {
 		return nil // nobody is there to vouch for a user
 	}
 	var tokens, transactions []string
 	if g.users != nil {
-		tokens = metadata.ValueFromIncomingContext(ctx, UserTokenKey)
+		tokens = has.user
 	}
 	if g.transactions != nil {
-		transactions = metadata.ValueFromIncomingContext(ctx, TransactionTokenKey)
+		transactions = has.transaction
 	}
 	brought := &broughtUser{key: UserTokenKey}
 	by, values := g.users, tokens

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/metadata"
+
+	"github.com/parley-rpc/parley/policy"
 )
 
 // HoldTurnstile takes every turn at a gate's signature check, until release gives them back.
@@ -137,3 +139,69 @@ func UseProof(g *Gate, issuer ID, id string) (fresh, full bool) {
 
 // Overlap is overlap.
 func Overlap(a, b Pattern) bool { return overlap(a, b) }
+
+// Greet runs the client's side of a handshake on a connection with these bindings.
+func Greet(ctx context.Context, c *Channel, conn io.ReadWriter, server, client string) error {
+	keys, err := c.identity.usable(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = c.greet(ctx, keys, conn, bindings{server: server, client: client})
+	return err
+}
+
+// ServerHello returns the body of frame 1 on a connection with this binding.
+func ServerHello(ctx context.Context, g *Gate, binding string) ([]byte, error) {
+	keys, err := g.identity.usable(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return keys.hello(ctx, g.identity.self, proof{typ: serverProofType, binding: binding}, nil)
+}
+
+// Listen reads frame 2 and returns the verdict.
+func Listen(ctx context.Context, g *Gate, frame io.Reader, serverHello []byte, binding string) (byte, error) {
+	keys, err := g.identity.usable(ctx)
+	if err != nil {
+		return 0, err
+	}
+	_, err = g.listen(ctx, keys, frame, proof{typ: clientProofType, binding: binding, audience: g.identity.self, helloHash: hashOf(serverHello)})
+	if err == nil {
+		return byte(verdictWelcome), nil
+	}
+	refusal := refusalOf(err)
+	if refusal == nil {
+		return 0, err
+	}
+	return byte(verdictFor(refusal.Reason)), nil
+}
+
+// ReadBearer reads the values of the authorization key.
+func ReadBearer(ctx context.Context, g *Gate, values ...string) error {
+	_, err := g.readBearer(ctx, values)
+	return err
+}
+
+// ProofFor makes the server's proof for a call with the token. Without a method it is good for the session.
+func ProofFor(ctx context.Context, g *Gate, token, nonce, method string) (metadata.MD, error) {
+	t, err := g.bearer.verify(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	return g.proofFor(ctx, t, replyProof{caller: t.peer.ID, nonce: nonce, ath: t.ath, method: method})
+}
+
+// CheckReply checks the header of the answer to a call with the token.
+func CheckReply(ctx context.Context, c *Channel, header metadata.MD, token, nonce, method string, level policy.Proof) error {
+	e := &exchange{Context: ctx, channel: c, method: method, level: level, begun: time.Now()}
+	return c.checkReply(ctx, header, e, &credential{nonce: nonce, ath: hashOf([]byte(token))})
+}
+
+// CheckPossession checks a proof of possession beside the token.
+func CheckPossession(ctx context.Context, g *Gate, token, method, proof string) error {
+	t, err := g.bearer.verify(ctx, token)
+	if err != nil {
+		return err
+	}
+	return g.checkPossession(ctx, t, &presented{possession: []string{proof}}, method)
+}

@@ -12,7 +12,9 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
 
+	"github.com/parley-rpc/parley/internal/contextkey"
 	"github.com/parley-rpc/parley/policy"
 )
 
@@ -36,10 +38,12 @@ type Gate struct {
 	replays      *replays
 	tls          func() (*tls.Config, error)
 	stops        []func()
+	metadataKey  any // under which gRPC keeps the metadata received
 }
 
 func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
 	g := &Gate{identity: i, config: serverConfig{handshakes: maxHandshakes}, turn: newTurnstile(), proofs: newIssuedProofs(), replays: newReplays()}
+	g.metadataKey = contextkey.AskedBy(func(ctx context.Context) { metadata.FromIncomingContext(ctx) })
 	for _, o := range opts {
 		if o != nil {
 			o.applyServer(&g.config)

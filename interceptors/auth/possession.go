@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/grpc/metadata"
-
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -80,21 +78,19 @@ func (p possession) check(claims *jose.Claims, owner ID, now time.Time) (id stri
 
 // checkPossession demands that the caller proves, for this attempt alone, that it holds the key of the workload that its token
 // names. Its error is a refusal.
-func (g *Gate) checkPossession(ctx context.Context, t *verified, method string) (err error) {
-	sent := metadata.ValueFromIncomingContext(ctx, possessionKey)
-	switch len(sent) {
+func (g *Gate) checkPossession(ctx context.Context, t *verified, has *presented, method string) (err error) {
+	switch len(has.possession) {
 	case 0:
 		return refuse(rpcerr.ProofRequired, nil)
 	case 1:
 	default:
-		return refuse(rpcerr.CredentialsInvalid, fmt.Errorf("%d proofs of possession instead of one", len(sent)))
+		return refuse(rpcerr.CredentialsInvalid, fmt.Errorf("%d proofs of possession instead of one", len(has.possession)))
 	}
-	identities := metadata.ValueFromIncomingContext(ctx, identityTokenKey)
-	if len(identities) > 1 {
-		return refuse(rpcerr.CredentialsInvalid, fmt.Errorf("%d identity tokens instead of one", len(identities)))
+	if len(has.identity) > 1 {
+		return refuse(rpcerr.CredentialsInvalid, fmt.Errorf("%d identity tokens instead of one", len(has.identity)))
 	}
-	now, identity := time.Now(), strings.Join(identities, "")
-	id, err := g.readPossession(ctx, sent[0], identity, possession{
+	now, identity := time.Now(), strings.Join(has.identity, "")
+	id, err := g.readPossession(ctx, has.possession[0], identity, possession{
 		caller: t.peer.ID, server: g.identity.self, ath: t.ath, method: method, tokenHash: hashOfToken(identity),
 	}, now)
 	if err != nil {

@@ -136,7 +136,7 @@ func (g *Gate) greet(ctx context.Context, keys *core, conn *tls.Conn, bound bind
 }
 
 // listen reads the client's hello and checks it.
-func (g *Gate) listen(ctx context.Context, keys *core, conn *tls.Conn, want proof) (proven, error) {
+func (g *Gate) listen(ctx context.Context, keys *core, conn io.Reader, want proof) (proven, error) {
 	clientHello, err := readFrame(conn, frameClientHello)
 	if err != nil {
 		return proven{}, frameRefusal(err, rpcerr.CredentialsInvalid)

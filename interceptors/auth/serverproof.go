@@ -114,8 +114,7 @@ func (p replyProof) check(claims *jose.Claims, owner ID, perCall bool, begun tim
 
 // prove puts the server's proof into the header of the answer to a caller whose token held. A caller that sent no nonce wants
 // none. The error is a refusal: without the proof that it asked for, no caller gets an answer.
-func (g *Gate) prove(ctx context.Context, t *verified, method string, level policy.Proof) error {
-	sent := metadata.ValueFromIncomingContext(ctx, nonceKey)
+func (g *Gate) prove(ctx context.Context, t *verified, sent []string, method string, level policy.Proof) error {
 	switch {
 	case len(sent) == 0:
 		return nil

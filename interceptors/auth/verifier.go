@@ -161,7 +161,7 @@ func (v *voucher) find(ctx context.Context, kid string) (ID, *jose.PublicKey, er
 	if err != nil {
 		return ID{}, nil, err
 	}
-	return trust.lookup(kid)
+	return trust.await(ctx, kid)
 }
 
 // generation is that of the keys.

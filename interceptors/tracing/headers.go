@@ -9,6 +9,8 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/metadata"
+
+	"github.com/parley-rpc/parley/internal/contextkey"
 )
 
 // headers carry span contexts and baggage in the metadata of a call. The W3C formats are read and written directly;
@@ -23,8 +25,8 @@ type headers struct {
 
 func newHeaders(p propagation.TextMapPropagator) headers {
 	h := headers{
-		incoming: keyAsked(func(ctx context.Context) { metadata.FromIncomingContext(ctx) }),
-		outgoing: keyAsked(func(ctx context.Context) { metadata.FromOutgoingContext(ctx) }),
+		incoming: contextkey.AskedBy(func(ctx context.Context) { metadata.FromIncomingContext(ctx) }),
+		outgoing: contextkey.AskedBy(func(ctx context.Context) { metadata.FromOutgoingContext(ctx) }),
 	}
 	if p == nil {
 		p = propagation.TraceContext{}

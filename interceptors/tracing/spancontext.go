@@ -8,6 +8,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/embedded"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/parley-rpc/parley/internal/contextkey"
 )
 
 // spanContext is a context whose current span is not recorded here: one allocation for the context, the span and what
@@ -84,28 +86,10 @@ func (t *Tracer) newSpanContext(ctx context.Context, sc trace.SpanContext) *span
 // spanKey returns the key under which OpenTelemetry looks for a span, or nil when a span under the key that it asks for
 // is not found again.
 func spanKey() any {
-	key := keyAsked(func(ctx context.Context) { trace.SpanFromContext(ctx) })
+	key := contextkey.AskedBy(func(ctx context.Context) { trace.SpanFromContext(ctx) })
 	span := trace.Span(&unrecordedSpan{})
 	if key == nil || trace.SpanFromContext(context.WithValue(context.Background(), key, span)) != span {
 		return nil
 	}
 	return key
-}
-
-// keyAsked returns the key for which look asks a context. Packages keep these keys to themselves, and offer only
-// functions that copy what is under them.
-func keyAsked(look func(context.Context)) any {
-	probe := &keyProbe{Context: context.Background()}
-	look(probe)
-	return probe.key
-}
-
-type keyProbe struct {
-	context.Context
-	key any
-}
-
-func (p *keyProbe) Value(key any) any {
-	p.key = key
-	return nil
 }
