@@ -162,6 +162,63 @@ func TestBudgetsAreShown(t *testing.T) {
 	})
 }
 
+// A call that was retried is measured once, with how often and how long it waited; one that was not is not (gRFC A96).
+func TestRetriedCallsAreMeasured(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := frameworktest.NewNetwork(t)
+		out := frameworktest.NewFaults()
+		replicas(n, out)
+		reader := sdkmetric.NewManualReader()
+		provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+		client := paymentsv1.NewPaymentsServiceClient(n.App("orders", framework.WithMeterProvider(provider)).Client("payments"))
+		settle(t, client)
+		out.Fail(getQuote, 2, codes.Unavailable)
+		started := time.Now()
+		if err := quote(t, client); err != nil {
+			t.Fatal(err)
+		}
+		waited := time.Since(started).Seconds()
+
+		of := attribute.NewSet(
+			attribute.String("grpc.method", strings.TrimPrefix(getQuote, "/")),
+			attribute.String("grpc.target", "parley:///payments"),
+		)
+		if got := histogram[int64](t, reader, "grpc.client.call.retries", of); got.Count != 1 || got.Sum != 2 {
+			t.Errorf("%d calls with %d retries, want one with two", got.Count, got.Sum)
+		}
+		if got := histogram[float64](t, reader, "grpc.client.call.retry_delay", of); got.Count != 1 || got.Sum != waited {
+			t.Errorf("%d calls waited %v s, want one that waited %v s", got.Count, got.Sum, waited)
+		}
+		if err := provider.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// histogram is what an instrument has recorded for a set of attributes, and nothing else.
+func histogram[N int64 | float64](t *testing.T, reader *sdkmetric.ManualReader, name string, of attribute.Set) metricdata.HistogramDataPoint[N] {
+	t.Helper()
+	var all metricdata.ResourceMetrics
+	if err := reader.Collect(t.Context(), &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, scope := range all.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			data, ok := m.Data.(metricdata.Histogram[N])
+			if !ok || m.Name != name {
+				continue
+			}
+			if len(data.DataPoints) != 1 || !data.DataPoints[0].Attributes.Equals(&of) {
+				t.Fatalf("%s has the series %v, want one of %v", name, data.DataPoints, of.ToSlice())
+			}
+			return data.DataPoints[0]
+		}
+	}
+	t.Fatalf("nothing measures %s", name)
+	return metricdata.HistogramDataPoint[N]{}
+}
+
 // measured is the value of an instrument for a set of attributes.
 func measured(t *testing.T, reader *sdkmetric.ManualReader, name string, of attribute.Set) float64 {
 	t.Helper()

@@ -60,6 +60,7 @@ type bucket struct {
 	spent      atomic.Int64
 	refused    atomic.Int64
 	suppressed [7]atomic.Int64 // calls that had no further attempt, by reason
+	calls      atomic.Pointer[callMeter]
 
 	tokens   atomic.Int64
 	trickled atomic.Int64 // nanoseconds since made, up to which the trickle is in tokens

@@ -89,6 +89,7 @@ func (c *call) showEnd(ctx context.Context, stop StopReason) {
 	if stop != StopOK {
 		c.showStop(ctx, stop)
 	}
+	c.measure(ctx)
 	emit(ctx, "", func() []attribute.KeyValue {
 		return []attribute.KeyValue{
 			attribute.Int("parley.attempts", c.attempts),

@@ -27,7 +27,7 @@ func (k *bucket) suppress(stop StopReason) {
 	}
 }
 
-// meter lets p observe the budget until the Retrier is closed.
+// meter lets p observe the budget until the Retrier is closed, and measures the calls of all who share it.
 func (r *Retrier) meter(p metric.MeterProvider, target string) error {
 	meter := p.Meter(scopeName)
 	var errs [4]error
@@ -45,6 +45,10 @@ func (r *Retrier) meter(p metric.MeterProvider, target string) error {
 		return fmt.Errorf("retry.WithMeterProvider: the provider refuses an instrument: %w", err)
 	}
 	whose := attribute.String("grpc.target", target)
+	calls, err := newCallMeter(meter, whose)
+	if err != nil {
+		return err
+	}
 	of := metric.WithAttributeSet(attribute.NewSet(whose))
 	var reasons [len(r.budget.suppressed)]metric.ObserveOption
 	for i, reason := range suppressing() {
@@ -64,5 +68,6 @@ func (r *Retrier) meter(p metric.MeterProvider, target string) error {
 		return fmt.Errorf("retry.WithMeterProvider: the provider refuses to observe: %w", err)
 	}
 	r.unmeter = registration.Unregister
+	budget.calls.Store(calls)
 	return nil
 }

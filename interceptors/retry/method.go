@@ -1,6 +1,7 @@
 package retry
 
 import (
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -12,6 +13,7 @@ import (
 // method is the policy of one method as the retrier uses it.
 type method struct {
 	name           string
+	label          string // for metrics: "other" where no .proto describes it
 	deadline       policy.Value[time.Duration]
 	attempts       int
 	initialBackoff time.Duration
@@ -42,10 +44,19 @@ func setOf(list ...codes.Code) codeSet {
 	return s
 }
 
+// labelOf names a method in metrics. What callers make up must not make up series (gRFC A66).
+func labelOf(p policy.Method) string {
+	if !p.Described {
+		return "other"
+	}
+	return strings.TrimPrefix(p.Name, "/")
+}
+
 // compile makes a method of its policy.
 func (r *Retrier) compile(p policy.Method) (*method, error) {
 	m := &method{
 		name:           p.Name,
+		label:          labelOf(p),
 		deadline:       p.Deadline,
 		attempts:       stated(p.Retry.MaxAttempts, defaultMaxAttempts),
 		initialBackoff: stated(p.Retry.InitialBackoff, defaultInitialBackoff),

@@ -58,8 +58,8 @@ func WithBudgetOf(other *Retrier) Option {
 	return option{"retry.WithBudgetOf(...)", func(c *config) { c.lender = other }}
 }
 
-// WithMeterProvider measures the budget with instruments of p, and says that it belongs to target (the attribute
-// grpc.target):
+// WithMeterProvider measures the budget and the calls with instruments of p, and says that they belong to target (the
+// attribute grpc.target):
 //
 //	parley.client.retry.budget.available   what the budget would pay for now
 //	parley.client.retry.budget.spent       the retries and hedges that it has paid for
@@ -67,8 +67,12 @@ func WithBudgetOf(other *Retrier) Option {
 //	parley.client.retry.suppressed         the calls that failed for a reason of the retrier's (the attribute reason):
 //	                                       budget, deadline, pushback, not_idempotent, upstream_is_retrying,
 //	                                       circuit_open, switched_off
+//	grpc.client.call.retries               the retries of each call that had any (gRFC A96)
+//	grpc.client.call.hedges                its hedges
+//	grpc.client.call.retry_delay           the time that it waited between attempts
 //
-// They are observed when somebody collects, so calls pay nothing for them. Of Retriers that share a budget, give it to one.
+// The first four are observed when somebody collects, and a call with one attempt pays nothing for the others. Of Retriers
+// that share a budget, give it to one; it measures the calls of all.
 // By default nothing is measured.
 func WithMeterProvider(p metric.MeterProvider, target string) Option {
 	return option{fmt.Sprintf("retry.WithMeterProvider(%T, %q)", p, target), func(c *config) { c.meters, c.target = p, target }}

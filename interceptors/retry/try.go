@@ -68,6 +68,9 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 // number counts the next attempt and makes its context.
 func (c *call) number(ctx context.Context, hedge bool) (context.Context, *attempt.Attempt) {
 	c.attempts++
+	if hedge {
+		c.hedges++
+	}
 	ctx, this := attempt.NewContext(ctx, c.attempts, hedge, c.tried)
 	if c.renewed {
 		this.FollowRenewal()

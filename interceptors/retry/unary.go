@@ -45,6 +45,7 @@ type call struct {
 	limit    *policy.Value[time.Duration] // what set the deadline, nil for the caller
 
 	attempts  int
+	hedges    int // of the attempts
 	doublings int // waits since the last pushback
 	waited    time.Duration
 	last      error    // of the last attempt that ended by itself, or of the first
