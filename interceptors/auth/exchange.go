@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +33,7 @@ type exchange struct {
 	sent    atomic.Pointer[credential] // what the wire attempt that was last sent carries; nil in connection mode
 	header  metadata.MD
 	trailer metadata.MD
+	room    [4]grpc.CallOption // for the options of a unary attempt
 
 	judged  sync.Once // in a stream
 	verdict error
@@ -68,7 +68,7 @@ func (c *Channel) exchangeUnary(ctx context.Context, method string, req, reply a
 		if err != nil {
 			return err
 		}
-		err = a.Invoke(ctx, method, req, reply, cc, invoker, append(slices.Clip(opts), grpc.Header(&e.header), grpc.Trailer(&e.trailer))...)
+		err = a.Invoke(ctx, method, req, reply, cc, invoker, append(append(e.room[:0], opts...), grpc.Header(&e.header), grpc.Trailer(&e.trailer))...)
 		if wrong := e.verify(e.header, err); wrong != nil {
 			forget(reply, opts)
 			if !errors.Is(wrong, ErrUnproven) {
