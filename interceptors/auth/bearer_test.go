@@ -23,10 +23,13 @@ import (
 // mint is a token of a service for payments, honest but for what change alters.
 func mint(t testing.TB, w *world, service string, change claims) string {
 	t.Helper()
+	return sign(t, w.key(service), "at+jwt", tokenClaims(w, service).with(change))
+}
+
+// tokenClaims are those of an honest token of a service for payments.
+func tokenClaims(w *world, service string) claims {
 	id := w.id(service).String()
-	return sign(t, w.key(service), "at+jwt", claims{
-		"iss": id, "sub": id, "aud": w.id("payments").String(), "iat": in(0), "exp": in(10 * time.Minute), "jti": "1",
-	}.with(change))
+	return claims{"iss": id, "sub": id, "aud": w.id("payments").String(), "iat": in(0), "exp": in(10 * time.Minute), "jti": "1"}
 }
 
 func withBearer(ctx context.Context, token string) context.Context {
