@@ -48,6 +48,16 @@ func (c claims) with(other claims) claims {
 
 func sign(t testing.TB, key *jose.PrivateKey, typ string, c claims) string {
 	t.Helper()
+	token, err := key.Sign(typ, []byte(c.text(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// text is the JSON object, with every time as it is now.
+func (c claims) text(t testing.TB) string {
+	t.Helper()
 	for name, value := range c {
 		if from, ok := value.(in); ok {
 			c[name] = time.Now().Add(time.Duration(from)).Unix()
@@ -57,11 +67,7 @@ func sign(t testing.TB, key *jose.PrivateKey, typ string, c claims) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := key.Sign(typ, text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
+	return string(text)
 }
 
 func frameOf(kind byte, body []byte) []byte {
