@@ -3,11 +3,13 @@ package auth_test
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/emptypb"
 
@@ -186,6 +188,9 @@ func TestAttack42MetadataBeyondItsBound(t *testing.T) {
 		if err := quote(ctx, cc); err == nil || called {
 			t.Errorf("the call went through: %v", err)
 		}
+		if _, err := watch(ctx, cc); err == nil {
+			t.Error("the stream went through")
+		}
 	})
 }
 
@@ -199,6 +204,13 @@ func TestAttack67UnknownMethods(t *testing.T) {
 			for name, ctx := range map[string]context.Context{"nobody": t.Context(), "orders": withBearer(t.Context(), mint(t, w, "orders", nil))} {
 				if err := cc.Invoke(ctx, method, &emptypb.Empty{}, &emptypb.Empty{}); err == nil {
 					t.Errorf("%s as %s: the call went through", method, name)
+				}
+				stream, err := cc.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, method)
+				if err == nil {
+					err = stream.RecvMsg(&emptypb.Empty{})
+				}
+				if err == nil || errors.Is(err, io.EOF) {
+					t.Errorf("%s as %s: the stream went through: %v", method, name, err)
 				}
 			}
 		}

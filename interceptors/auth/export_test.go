@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/metadata"
@@ -87,6 +88,25 @@ func ExamineBearer(ctx context.Context, g *Gate, token string) error {
 func CountExaminations(g *Gate, examined func()) {
 	accept := g.bearer.accept
 	g.bearer.accept = func(t *verified) error { examined(); return accept(t) }
+}
+
+// CountSignatureChecks makes the gate count how often somebody has a turn at its signature check, until ctx is over. Nobody may
+// call the gate yet.
+func CountSignatureChecks(ctx context.Context, g *Gate) *atomic.Int64 {
+	turn, count := make(turnstile), new(atomic.Int64)
+	g.turn, g.bearer.turn = turn, turn
+	go func() {
+		for {
+			select {
+			case <-turn:
+				count.Add(1)
+				turn <- struct{}{}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return count
 }
 
 // SetClock makes the cache of a gate believe that the wall clock was set forward by d since it was made. Nobody may call the
@@ -205,3 +225,6 @@ func CheckPossession(ctx context.Context, g *Gate, token, method, proof string) 
 	}
 	return g.checkPossession(ctx, t, &presented{possession: []string{proof}}, method)
 }
+
+// BearerToken is bearerToken.
+func BearerToken(values []string) (string, error) { return bearerToken(values) }
