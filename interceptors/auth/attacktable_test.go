@@ -254,6 +254,7 @@ func numberAtStart(text string) int {
 	n, _ := strconv.Atoi(text[:len(text)-len(strings.TrimLeft(text, digits))])
 	return n
 }
+
 func numberAtEnd(text string) int {
 	n, _ := strconv.Atoi(text[len(strings.TrimRight(text, digits)):])
 	return n

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/rpcerr"
 )
 
 // HoldTurnstile takes every turn at a gate's signature check, until release gives them back.
@@ -74,6 +76,18 @@ func VerifyBearer(ctx context.Context, g *Gate, token string) (Peer, error) {
 	t, err := g.bearer.verify(ctx, token)
 	if err != nil {
 		return Peer{}, callerRefusal(err)
+	}
+	return *t.peer, nil
+}
+
+// ReadPeer returns whom the values of the authorization key name. Its error holds the private cause.
+func ReadPeer(ctx context.Context, g *Gate, values ...string) (Peer, error) {
+	t, err := g.readBearer(ctx, values)
+	if refusal, ok := errors.AsType[*rpcerr.Error](err); ok {
+		return Peer{}, errors.Join(refusal, refusal.Cause)
+	}
+	if err != nil {
+		return Peer{}, err
 	}
 	return *t.peer, nil
 }

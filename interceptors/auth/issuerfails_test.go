@@ -17,10 +17,13 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
+// response is what an endpoint answers.
+type response func(*http.Request) (*http.Response, error)
+
 // endpoint is where an issuer publishes its keys. It answers what a script says.
 type endpoint struct {
 	mu      sync.Mutex
-	answer  func(*http.Request) (*http.Response, error)
+	answer  response
 	fetches int
 }
 
@@ -32,7 +35,7 @@ func (e *endpoint) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer(r)
 }
 
-func (e *endpoint) set(answer func(*http.Request) (*http.Response, error)) {
+func (e *endpoint) set(answer response) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.answer = answer
@@ -44,16 +47,16 @@ func (e *endpoint) count() int {
 	return e.fetches
 }
 
-func publishing(text string) func(*http.Request) (*http.Response, error) {
+func publishing(text string) response {
 	return func(*http.Request) (*http.Response, error) { return answer(text), nil }
 }
 
 // server is payments, which accepts the tokens of the issuer whose keys lie here.
-func (e *endpoint) server(t testing.TB, opts ...auth.KeySetOption) (*login, *grpc.ClientConn) {
+func (e *endpoint) server(t testing.TB) (*login, *grpc.ClientConn) {
 	t.Helper()
 	l := newLogin(t)
 	e.set(publishing(jwksOf(t, l.key)))
-	keys := auth.KeysFromURL(issuerKeys, append(opts, auth.WithRoundTripper(e), auth.WithLogger(l.logger()))...)
+	keys := auth.KeysFromURL(issuerKeys, auth.WithRoundTripper(e), auth.WithLogger(l.logger()))
 	t.Cleanup(func() {
 		if err := keys.Close(); err != nil {
 			t.Error(err)
@@ -82,7 +85,7 @@ func ended(err error) error {
 // Whatever the endpoint of an issuer does, one thing after another for more than three hours, no call fails and none waits: the
 // last good set is not too old.
 func TestAttack51To55IssuerFailsForHours(t *testing.T) {
-	status := func(code int, text string, header ...string) func(*http.Request) (*http.Response, error) {
+	status := func(code int, text string, header ...string) response {
 		return func(*http.Request) (*http.Response, error) {
 			r := answer(text)
 			r.StatusCode = code
@@ -92,7 +95,7 @@ func TestAttack51To55IssuerFailsForHours(t *testing.T) {
 			return r, nil
 		}
 	}
-	ways := map[string]func(*http.Request) (*http.Response, error){
+	ways := map[string]response{
 		"51 down": func(*http.Request) (*http.Response, error) { return nil, errUnexpected },
 		"52 slow": func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()

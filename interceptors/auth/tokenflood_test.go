@@ -18,11 +18,11 @@ import (
 )
 
 // openGate is the gate of payments and a connection of a client that is not Parley.
-func openGate(t testing.TB, w *world, impl payments, opts ...auth.ServerOption) (*auth.Gate, *grpc.ClientConn) {
+func openGate(t testing.TB, w *world, opts ...auth.ServerOption) (*auth.Gate, *grpc.ClientConn) {
 	t.Helper()
 	roots, certificate := w.certificate()
 	gate := w.identity("payments").Server(tableOf(t), append(opts, auth.WithBearer(certificate))...)
-	s := serve(t, impl, gate.ServerOptions()...)
+	s := serve(t, payments{}, gate.ServerOptions()...)
 	return gate, newStranger(t, &tokenWorld{w, s, roots}).ClientConn
 }
 
@@ -32,13 +32,13 @@ func TestAttack47UnknownKeyFlood(t *testing.T) {
 		w := newWorld(t)
 		w.enroll("payments")
 		l, e := newLogin(t), &endpoint{}
-		e.set(func(r *http.Request) (*http.Response, error) {
+		e.set(func(*http.Request) (*http.Response, error) {
 			time.Sleep(200 * time.Millisecond)
 			return answer(jwksOf(t, l.key)), nil
 		})
 		keys := auth.KeysFromURL(issuerKeys, auth.WithRoundTripper(e), auth.WithLogger(l.logger()))
 		t.Cleanup(func() { _ = keys.Close() })
-		gate, cc := openGate(t, w, payments{}, auth.WithIssuers(auth.Issuer{Name: issuerName, Keys: keys, Subjects: []auth.Pattern{w.domain.Pattern()}}))
+		gate, cc := openGate(t, w, auth.WithIssuers(auth.Issuer{Name: issuerName, Keys: keys, Subjects: []auth.Pattern{w.domain.Pattern()}}))
 		time.Sleep(time.Minute)
 		both(t, "before", l, cc, l.key, codes.OK, "")
 		fetches, began := e.count(), time.Now()
@@ -74,7 +74,7 @@ func TestAttack49HonestCallersInAFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.enroll("orders", "payments")
-		gate, cc := openGate(t, w, payments{})
+		gate, cc := openGate(t, w)
 		known := mint(t, w, "orders", nil)
 		if err := quote(withBearer(t.Context(), known), cc); err != nil {
 			t.Fatal(err)
@@ -159,7 +159,7 @@ func TestAttack42OversizedTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.enroll("orders", "payments")
-		gate, cc := openGate(t, w, payments{})
+		gate, cc := openGate(t, w)
 		honest := mint(t, w, "orders", nil)
 		for name, token := range map[string]string{
 			"a byte over 8 KiB": honest + strings.Repeat("A", jose.MaxTokenLength+1-len(honest)),
@@ -195,7 +195,7 @@ func TestAttack60ClockStepBetweenCalls(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
 			w.enroll("orders", "payments")
-			gate, cc := openGate(t, w, payments{})
+			gate, cc := openGate(t, w)
 			short, long := mint(t, w, "orders", claims{"exp": in(time.Minute)}), mint(t, w, "orders", claims{"exp": in(time.Hour)})
 			call := func(what, token string, code codes.Code, want rpcerr.Reason) {
 				refused(t, what+", unary", quote(withBearer(t.Context(), token), cc), code, want)

@@ -63,18 +63,18 @@ func callsOf(i *Issuer) []call {
 		}
 	}
 	token := i.Token()
-	values := func(row int, name string, good bool, values ...string) {
-		calls = append(calls, call{Attack{row, name, token, good}, metadata.MD{"authorization": values}})
+	values := func(name string, good bool, values ...string) {
+		calls = append(calls, call{Attack{40, name, token, good}, metadata.MD{"authorization": values}})
 	}
-	values(40, "two values", false, "Bearer "+token, "Bearer "+token)
-	values(40, "two values, the second one bad", false, "Bearer "+token, "Basic x")
-	values(40, "comma", false, "Bearer "+token+",Bearer "+token)
-	values(40, "lower-case scheme", true, "bearer "+token)
-	values(40, "upper-case scheme", true, "BEARER "+token)
-	values(40, "other scheme", false, "DPoP "+token)
-	values(40, "no scheme", false, token)
-	values(40, "two spaces", false, "Bearer  "+token)
-	values(40, "no token", false, "Bearer ")
+	values("two values", false, "Bearer "+token, "Bearer "+token)
+	values("two values, the second one bad", false, "Bearer "+token, "Basic x")
+	values("comma", false, "Bearer "+token+",Bearer "+token)
+	values("lower-case scheme", true, "bearer "+token)
+	values("upper-case scheme", true, "BEARER "+token)
+	values("other scheme", false, "DPoP "+token)
+	values("no scheme", false, token)
+	values("two spaces", false, "Bearer  "+token)
+	values("no token", false, "Bearer ")
 	calls = append(calls, call{Attack{Row: 41, Name: "no authorization"}, metadata.MD{}})
 	for _, key := range []string{"authorization-bin", "proxy-authorization", "x-authorization", "cookie"} {
 		calls = append(calls, call{Attack{Row: 41, Name: "token in " + key}, metadata.Pairs(key, "Bearer "+token)})

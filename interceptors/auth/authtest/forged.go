@@ -118,7 +118,8 @@ func (i *Issuer) times() []Attack {
 	}
 	skew := i.trust.ClockSkew
 	return []Attack{
-		exp(22, "exp missing", ""), {22, "iat missing", i.says("iat", ""), false},
+		exp(22, "exp missing", ""),
+		{22, "iat missing", i.says("iat", ""), false},
 		exp(23, "exp 0", `0`), exp(23, "exp 0.5", `0.5`),
 		exp(24, "exp in digits", quote(at(time.Minute))), exp(24, "exp in words", quote(time.Now().Add(time.Minute).UTC().Format(time.RFC3339))),
 		exp(25, "exp 1e18", `1e18`), exp(25, "exp in the year 10000", `253402300800`),
@@ -129,7 +130,8 @@ func (i *Issuer) times() []Attack {
 		life(29, "expired", -2*time.Minute, -skew-2*time.Second, false),
 		life(30, "iat ahead within the skew", skew-time.Second, 2*time.Minute, true),
 		life(30, "iat an hour ahead", time.Hour, time.Hour+time.Minute, false),
-		{30, "nbf an hour ahead", i.says("nbf", at(time.Hour)), false}, {30, "nbf in words", i.says("nbf", `"soon"`), false},
+		{30, "nbf an hour ahead", i.says("nbf", at(time.Hour)), false},
+		{30, "nbf in words", i.says("nbf", `"soon"`), false},
 	}
 }
 

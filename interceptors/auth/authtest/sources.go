@@ -102,6 +102,9 @@ func usable(token auth.Token) error {
 	return nil
 }
 
+// pass lets time pass.
+func pass(d time.Duration) { <-time.After(d) }
+
 func isGood(ctx context.Context, h Harness) error {
 	_, err := get(ctx, h, h.Audience)
 	return err
@@ -129,7 +132,7 @@ func neverExpired(ctx context.Context, h Harness) error {
 		if _, err := get(ctx, h, h.Audience); err != nil {
 			return err
 		}
-		time.Sleep(h.Life / 10)
+		pass(h.Life / 10)
 		synctest.Wait()
 	}
 	return nil
@@ -163,7 +166,7 @@ func failsAndRecovers(ctx context.Context, h Harness) error {
 		return errors.New("a token beside an error")
 	}
 	h.Break(false)
-	time.Sleep(time.Minute)
+	pass(time.Minute)
 	_, err = get(ctx, h, h.Audience)
 	return err
 }
@@ -174,7 +177,7 @@ func outlivesTheToken(ctx context.Context, h Harness) error {
 	}
 	h.Break(true)
 	for range 30 {
-		time.Sleep(h.Life / 10)
+		pass(h.Life / 10)
 		synctest.Wait()
 		token, err := h.Source.Token(ctx, h.Audience)
 		if err != nil {
@@ -185,7 +188,7 @@ func outlivesTheToken(ctx context.Context, h Harness) error {
 		}
 	}
 	h.Break(false)
-	time.Sleep(time.Minute)
+	pass(time.Minute)
 	_, err := get(ctx, h, h.Audience)
 	return err
 }
@@ -212,7 +215,7 @@ func replaces(ctx context.Context, h Harness) error {
 	if err != nil {
 		return err
 	}
-	time.Sleep(2 * time.Second)
+	pass(2 * time.Second)
 	second, err := h.Source.(auth.TokenRefresher).Refresh(ctx, h.Audience, first)
 	if err != nil {
 		return fmt.Errorf("no token in the place of one that a server found to be expired: %w", err)

@@ -148,8 +148,8 @@ func (v *verifier) signature(h header, signed, signature string) error {
 		_, _ = mac.Write([]byte(signed))
 		return refuseIf(string(mac.Sum(nil)) != signature)
 	case v.lapse == "takes any key" && key == nil:
-		for _, any := range v.keys {
-			key = any
+		for _, other := range v.keys {
+			key = other
 		}
 	}
 	if key == nil || h.Alg != "EdDSA" && v.lapse != "does not compare alg with the key" {
