@@ -1,5 +1,6 @@
 // Package authtest checks a verifier of bearer tokens, or a source of them, whoever wrote it, against Parley's attack table. The
-// number of an [Attack] is that of its row there.
+// number of an [Attack] is that of its row there; attacktable_test.go of package auth lists the rows. What is more than one token,
+// such as floods, key sets that are broken and relays, is not part of this kit.
 //
 // A verifier is a function:
 //
@@ -10,8 +11,8 @@
 // or a gRPC server, whose calls [Calls] makes. What needs no key can also be made from a token of a real issuer, by [WithoutKey].
 // A source of tokens is checked by [Sources].
 //
-// Everything works inside of a testing/synctest bubble as well as outside. Nothing of it is fit for production: the keys are
-// known to everybody.
+// Each attack and each promise of a source can also be checked by itself, by its method Check, inside of a testing/synctest bubble
+// as well as outside. Nothing of this is fit for production: the keys are known to everybody.
 package authtest
 
 import (
@@ -19,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 )
 
 // Verifier checks a bearer token, without the scheme in front of it. An error refuses the token. It may be called from many
@@ -67,13 +69,26 @@ func Verify(t *testing.T, open func(*testing.T, Trust) Verifier) {
 	t.Helper()
 	issuer := NewIssuer()
 	verify := open(t, issuer.Trust())
-	for _, attack := range issuer.Attacks() {
+	attacks := fresh(issuer.Attacks)
+	for n, attack := range issuer.Attacks() {
 		t.Run(attack.String(), func(t *testing.T) {
 			for range 2 {
-				if err := attack.Check(t.Context(), verify); err != nil {
+				if err := attacks(n).Check(t.Context(), verify); err != nil {
 					t.Error(err)
 				}
 			}
 		})
+	}
+}
+
+// fresh returns element n of what forge makes, which is made anew when it is old: the times of an attack are its point.
+func fresh[T any](forge func() []T) func(n int) T {
+	var list []T
+	var made time.Time
+	return func(n int) T {
+		if list == nil || time.Since(made) > 5*time.Second {
+			list, made = forge(), time.Now()
+		}
+		return list[n]
 	}
 }

@@ -25,46 +25,41 @@ type Server struct {
 	Stream string
 }
 
-// Calls runs every attack against a gRPC server, in unary calls and in streams, and those on metadata as well. A call that ends
-// with UNAUTHENTICATED was refused. One that succeeds, or ends with a status of a handler or of its policy, was let in. A server that
-// cannot be reached, or has no such method, fails the test. Open is called once.
-func Calls(t *testing.T, open func(*testing.T, Trust) Server) {
-	t.Helper()
-	issuer := NewIssuer()
-	server := open(t, issuer.Trust())
-	if server.Unary == "" && server.Stream == "" {
-		t.Fatal("authtest: the server has neither a unary nor a streaming method")
-	}
-	attacks := callsOf(issuer)
-	for kind, call := range server.kinds() {
-		for _, attack := range attacks {
-			t.Run(attack.String()+", "+kind, func(t *testing.T) {
-				for range 2 {
-					if err := attack.check(t.Context(), call); err != nil {
-						t.Error(err)
-					}
-				}
-			})
-		}
-	}
-}
-
-// call is an attack in metadata.
-type call struct {
+// Call is an attack on a server: an [Attack], or metadata that hides a good token.
+type Call struct {
 	Attack
 	md metadata.MD
 }
 
-func callsOf(i *Issuer) []call {
-	var calls []call
+// Calls runs every attack against a gRPC server, each in a test of its own and two times, for what a cache may have kept. Open
+// makes the server; it is called once.
+func Calls(t *testing.T, open func(*testing.T, Trust) Server) {
+	t.Helper()
+	issuer := NewIssuer()
+	server := open(t, issuer.Trust())
+	calls := fresh(issuer.Calls)
+	for n, call := range issuer.Calls() {
+		t.Run(call.String(), func(t *testing.T) {
+			for range 2 {
+				if err := calls(n).Check(t.Context(), server); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+// Calls are the attacks that metadata can carry, and those on metadata itself. They are made now, and their times count from now.
+func (i *Issuer) Calls() []Call {
+	var calls []Call
 	for _, attack := range i.Attacks() {
 		if printable(attack.Token) {
-			calls = append(calls, call{attack, metadata.Pairs("authorization", "Bearer "+attack.Token)})
+			calls = append(calls, Call{attack, metadata.Pairs("authorization", "Bearer "+attack.Token)})
 		}
 	}
 	token := i.Token()
 	values := func(name string, good bool, values ...string) {
-		calls = append(calls, call{Attack{40, name, token, good}, metadata.MD{"authorization": values}})
+		calls = append(calls, Call{Attack{40, name, token, good}, metadata.MD{"authorization": values}})
 	}
 	values("two values", false, "Bearer "+token, "Bearer "+token)
 	values("two values, the second one bad", false, "Bearer "+token, "Basic x")
@@ -75,9 +70,9 @@ func callsOf(i *Issuer) []call {
 	values("no scheme", false, token)
 	values("two spaces", false, "Bearer  "+token)
 	values("no token", false, "Bearer ")
-	calls = append(calls, call{Attack{Row: 41, Name: "no authorization"}, metadata.MD{}})
+	calls = append(calls, Call{Attack{Row: 41, Name: "no authorization"}, metadata.MD{}})
 	for _, key := range []string{"authorization-bin", "proxy-authorization", "x-authorization", "cookie"} {
-		calls = append(calls, call{Attack{Row: 41, Name: "token in " + key}, metadata.Pairs(key, "Bearer "+token)})
+		calls = append(calls, Call{Attack{Row: 41, Name: "token in " + key, Token: token}, metadata.Pairs(key, "Bearer "+token)})
 	}
 	return calls
 }
@@ -92,8 +87,21 @@ func printable(text string) bool {
 	return true
 }
 
-func (c call) check(ctx context.Context, do func(context.Context) error) error {
-	return c.Check(ctx, func(ctx context.Context, _ string) error {
+// Check makes the call, unary and as a stream. A call that ends with UNAUTHENTICATED was refused. One that succeeds, or ends with
+// a status of a handler or of a policy, was let in. With a server that cannot be reached or has no such method, nothing is decided,
+// which is an error, too, as is a Server without methods.
+func (c Call) Check(ctx context.Context, s Server) error {
+	if s.Unary == "" && s.Stream == "" {
+		return errors.New("authtest: the server has neither a unary nor a streaming method")
+	}
+	return errors.Join(c.check(ctx, "unary", s.Unary, s.unary), c.check(ctx, "stream", s.Stream, s.stream))
+}
+
+func (c Call) check(ctx context.Context, kind, method string, do func(context.Context) error) error {
+	if method == "" {
+		return nil
+	}
+	err := c.Attack.Check(ctx, func(ctx context.Context, _ string) error {
 		err := do(metadata.NewOutgoingContext(ctx, c.md))
 		switch status.Code(err) {
 		case codes.Unauthenticated:
@@ -107,20 +115,14 @@ func (c call) check(ctx context.Context, do func(context.Context) error) error {
 			return nil
 		}
 	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", kind, err)
+	}
+	return nil
 }
 
-// kinds are the kinds of call that the server takes.
-func (s Server) kinds() map[string]func(context.Context) error {
-	kinds := map[string]func(context.Context) error{}
-	if s.Unary != "" {
-		kinds["unary"] = func(ctx context.Context) error {
-			return s.Conn.Invoke(ctx, s.Unary, &emptypb.Empty{}, &emptypb.Empty{})
-		}
-	}
-	if s.Stream != "" {
-		kinds["stream"] = s.stream
-	}
-	return kinds
+func (s Server) unary(ctx context.Context) error {
+	return s.Conn.Invoke(ctx, s.Unary, &emptypb.Empty{}, &emptypb.Empty{})
 }
 
 func (s Server) stream(ctx context.Context) error {
