@@ -23,10 +23,13 @@ import (
 // mint is a token of a service for payments, honest but for what change alters.
 func mint(t testing.TB, w *world, service string, change claims) string {
 	t.Helper()
+	return sign(t, w.key(service), "at+jwt", tokenClaims(w, service).with(change))
+}
+
+// tokenClaims are those of an honest token of a service for payments.
+func tokenClaims(w *world, service string) claims {
 	id := w.id(service).String()
-	return sign(t, w.key(service), "at+jwt", claims{
-		"iss": id, "sub": id, "aud": w.id("payments").String(), "iat": in(0), "exp": in(10 * time.Minute), "jti": "1",
-	}.with(change))
+	return claims{"iss": id, "sub": id, "aud": w.id("payments").String(), "iat": in(0), "exp": in(10 * time.Minute), "jti": "1"}
 }
 
 func withBearer(ctx context.Context, token string) context.Context {
@@ -90,6 +93,7 @@ func TestBearerTokens(t *testing.T) {
 		"24 exp in words":                        {says(claims{"exp": "1893456000"}), invalid},
 		"25 exp in the year 33658":               {says(claims{"exp": 1e12}), invalid},
 		"26 exp null":                            {func(t testing.TB, w *world) []string { return []string{"Bearer " + nullExp(t, w)} }, invalid},
+		"27 exp with a fraction":                 {says(claims{"exp": inHalf(10 * time.Minute)}), good},
 		"28 an hour and a second":                {says(claims{"exp": in(time.Hour + time.Second)}), invalid},
 		"28 an hour":                             {says(claims{"exp": in(time.Hour)}), good},
 		"29 expired within the skew":             {says(claims{"iat": in(-time.Minute), "exp": in(-28 * time.Second)}), good},
@@ -99,6 +103,7 @@ func TestBearerTokens(t *testing.T) {
 		"30 iat ahead":                           {says(claims{"iat": in(5 * time.Minute)}), rpcerr.CredentialsNotYetValid},
 		"30 nbf ahead":                           {says(claims{"nbf": in(5 * time.Minute)}), rpcerr.CredentialsNotYetValid},
 		"30 nbf in words":                        {says(claims{"nbf": "soon"}), invalid},
+		"31 aud as text":                         {says(claims{"aud": payments}), good},
 		"31 aud in a list of one":                {says(claims{"aud": []string{payments}}), good},
 		"32 aud with a slash behind":             {says(claims{"aud": payments + "/"}), invalid},
 		"32 aud in other case":                   {says(claims{"aud": "spiffe://shop.example/PAYMENTS"}), invalid},
@@ -123,6 +128,7 @@ func TestBearerTokens(t *testing.T) {
 		"40 other scheme":                        {raw(func(s string) []string { return []string{"DPoP " + s} }), invalid},
 		"40 no scheme":                           {raw(func(s string) []string { return []string{s} }), invalid},
 		"40 two spaces":                          {raw(func(s string) []string { return []string{"Bearer  " + s} }), invalid},
+		"40 upper-case scheme":                   {raw(func(s string) []string { return []string{"BEARER " + s} }), good},
 		"40 no token":                            {raw(func(string) []string { return []string{"Bearer "} }), invalid},
 		"42 9 KiB":                               {raw(func(s string) []string { return []string{"Bearer " + s + strings.Repeat("A", 9000)} }), invalid},
 		"44 padding":                             {raw(func(s string) []string { return []string{"Bearer " + s + "="} }), invalid},
@@ -203,4 +209,13 @@ func TestTokenOfAWorkloadThatWasJustEnrolled(t *testing.T) {
 			t.Errorf("its first call: %v, %v", peer.ID, err)
 		}
 	})
+}
+
+// What gRPC's own client does not send, others may.
+func TestAttack40Authorization(t *testing.T) {
+	for _, value := range []string{"", " ", "Bearer", "Bearer\tabc", "Bearer\u00a0abc", "\tBearer abc", "Bearer\nabc", "BearerX abc"} {
+		if token, err := auth.BearerToken([]string{value}); err == nil {
+			t.Errorf("%q is taken for the token %q", value, token)
+		}
+	}
 }

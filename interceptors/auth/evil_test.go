@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"io"
 	"math/big"
+	"strconv"
 	"testing"
 	"time"
 
@@ -28,11 +29,14 @@ const (
 	exporterLabel = "EXPERIMENTAL-parley-connection-v1"
 )
 
-// claims are those of a proof or a token; a nil value takes a claim out, and one of type in is a time.
+// claims are those of a proof or a token; a nil value takes a claim out, and one of type in or inHalf is a time.
 type claims map[string]any
 
 // in is a time seen from the moment of signing.
 type in time.Duration
+
+// inHalf is in, and half a second.
+type inHalf time.Duration
 
 func (c claims) with(other claims) claims {
 	merged := claims{}
@@ -48,20 +52,29 @@ func (c claims) with(other claims) claims {
 
 func sign(t testing.TB, key *jose.PrivateKey, typ string, c claims) string {
 	t.Helper()
+	token, err := key.Sign(typ, []byte(c.text(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// text is the JSON object, with every time as it is now.
+func (c claims) text(t testing.TB) string {
+	t.Helper()
 	for name, value := range c {
-		if from, ok := value.(in); ok {
+		switch from := value.(type) {
+		case in:
 			c[name] = time.Now().Add(time.Duration(from)).Unix()
+		case inHalf:
+			c[name] = json.RawMessage(strconv.FormatInt(time.Now().Add(time.Duration(from)).Unix(), 10) + ".5")
 		}
 	}
 	text, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := key.Sign(typ, text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
+	return string(text)
 }
 
 func frameOf(kind byte, body []byte) []byte {
@@ -119,7 +132,7 @@ func evilServerConfig(t testing.TB, protocols ...string) *tls.Config {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(7), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(7), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		DNSNames: []string{"localhost"},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)

@@ -130,6 +130,7 @@ func TestClientProofs(t *testing.T) {
 		"64 jti":                        {says(claims{"jti": "1"}), invalid, 1},
 		"22 exp missing":                {says(claims{"exp": nil}), invalid, 1},
 		"22 iat missing":                {says(claims{"iat": nil}), invalid, 1},
+		"27 exp with a fraction":        {says(claims{"exp": inHalf(30 * time.Second)}), "", 0},
 		"28 lifetime of 61 s":           {says(claims{"exp": in(61 * time.Second)}), invalid, 1},
 		"29 expired":                    {says(claims{"iat": in(-60 * time.Second), "exp": in(-30 * time.Second)}), expired, 2},
 		"29 expired, by a stranger": {func(c evilClient) []byte {

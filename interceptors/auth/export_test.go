@@ -2,13 +2,16 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/rpcerr"
 )
 
 // HoldTurnstile takes every turn at a gate's signature check, until release gives them back.
@@ -77,6 +80,18 @@ func VerifyBearer(ctx context.Context, g *Gate, token string) (Peer, error) {
 	return *t.peer, nil
 }
 
+// ReadPeer returns whom the values of the authorization key name. Its error holds the private cause.
+func ReadPeer(ctx context.Context, g *Gate, values ...string) (Peer, error) {
+	t, err := g.readBearer(ctx, values)
+	if refusal, ok := errors.AsType[*rpcerr.Error](err); ok {
+		return Peer{}, errors.Join(refusal, refusal.Cause)
+	}
+	if err != nil {
+		return Peer{}, err
+	}
+	return *t.peer, nil
+}
+
 // ExamineBearer checks a bearer token that no cache knows.
 func ExamineBearer(ctx context.Context, g *Gate, token string) error {
 	_, err := g.bearer.examine(ctx, token, tokenHash{})
@@ -87,6 +102,25 @@ func ExamineBearer(ctx context.Context, g *Gate, token string) error {
 func CountExaminations(g *Gate, examined func()) {
 	accept := g.bearer.accept
 	g.bearer.accept = func(t *verified) error { examined(); return accept(t) }
+}
+
+// CountSignatureChecks makes the gate count how often somebody has a turn at its signature check, until ctx is over. Nobody may
+// call the gate yet.
+func CountSignatureChecks(ctx context.Context, g *Gate) *atomic.Int64 {
+	turn, count := make(turnstile), new(atomic.Int64)
+	g.turn, g.bearer.turn = turn, turn
+	go func() {
+		for {
+			select {
+			case <-turn:
+				count.Add(1)
+				turn <- struct{}{}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return count
 }
 
 // SetClock makes the cache of a gate believe that the wall clock was set forward by d since it was made. Nobody may call the
@@ -205,3 +239,6 @@ func CheckPossession(ctx context.Context, g *Gate, token, method, proof string) 
 	}
 	return g.checkPossession(ctx, t, &presented{possession: []string{proof}}, method)
 }
+
+// BearerToken is bearerToken.
+func BearerToken(values []string) (string, error) { return bearerToken(values) }

@@ -9,7 +9,7 @@ import (
 )
 
 // A length that is out of bounds is refused before anything is made for it.
-func TestLengthIsCheckedBeforeAllocation66(t *testing.T) {
+func TestLengthIsCheckedBeforeAllocation42And66(t *testing.T) {
 	huge := []byte{serverHello, 0xff, 0xff, 0xff}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -108,13 +108,15 @@ func TestIssuerRotatesUnderLoad58(t *testing.T) {
 		for n := range keys {
 			l.publish(list[max(0, n-1) : n+7]...)
 			ctx := l.access(t.Context(), list[n])
-			for range 1000 {
-				all.Go(func() {
-					if err := quote(ctx, cc); err != nil {
-						t.Errorf("key %d: %v", n, err)
-					}
-				})
-				time.Sleep(2 * time.Millisecond)
+			for range 100 {
+				for range 10 {
+					all.Go(func() {
+						if err := quote(ctx, cc); err != nil {
+							t.Errorf("key %d: %v", n, err)
+						}
+					})
+				}
+				time.Sleep(20 * time.Millisecond) // ten calls at a time: to wake up for each costs as much as the call
 			}
 		}
 		all.Wait()

@@ -47,13 +47,13 @@ func TestMintedToken(t *testing.T) {
 		refused(t, "token for ledger", quote(withBearer(t.Context(), other), cc), codes.Unauthenticated, rpcerr.CredentialsInvalid)
 
 		for name, mistake := range map[string]func() (string, error){
-			"no audience":   func() (string, error) { return orders.Token(auth.ID{}, nil, time.Minute) },
-			"no time":       func() (string, error) { return orders.Token(w.id("payments"), nil, 0) },
-			"too long":      func() (string, error) { return orders.Token(w.id("payments"), nil, 61*time.Minute) },
-			"no scope":      func() (string, error) { return orders.Token(w.id("payments"), []string{""}, time.Minute) },
-			"two in one":    func() (string, error) { return orders.Token(w.id("payments"), []string{"a b"}, time.Minute) },
-			"quote in it":   func() (string, error) { return orders.Token(w.id("payments"), []string{`"`}, time.Minute) },
-			"newline in it": func() (string, error) { return orders.Token(w.id("payments"), []string{"a\nb"}, time.Minute) },
+			"no audience":    func() (string, error) { return orders.Token(auth.ID{}, nil, time.Minute) },
+			"no time":        func() (string, error) { return orders.Token(w.id("payments"), nil, 0) },
+			"too long":       func() (string, error) { return orders.Token(w.id("payments"), nil, 61*time.Minute) },
+			"no scope":       func() (string, error) { return orders.Token(w.id("payments"), []string{""}, time.Minute) },
+			"two in one":     func() (string, error) { return orders.Token(w.id("payments"), []string{"a b"}, time.Minute) },
+			"68 quote in it": func() (string, error) { return orders.Token(w.id("payments"), []string{`"`}, time.Minute) },
+			"newline in it":  func() (string, error) { return orders.Token(w.id("payments"), []string{"a\nb"}, time.Minute) },
 		} {
 			if _, err := mistake(); err == nil {
 				t.Errorf("%s: a token was minted", name)
