@@ -20,7 +20,7 @@ func (a *App) assembleDiscovery(p *parts) error {
 	conf := p.config.GetDiscovery()
 	d := a.driver
 	switch {
-	case d != nil && conf != nil:
+	case d != nil && (conf.GetDriver() != "" || len(conf.GetServices()) > 0):
 		return errors.New("WithDiscovery and the discovery section of the configuration contradict each other; keep one")
 	case d == nil && conf == nil:
 		return nil

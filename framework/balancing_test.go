@@ -1,0 +1,142 @@
+package framework_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/parley-rpc/parley/discovery/grpcbalancer"
+	"github.com/parley-rpc/parley/framework"
+	"github.com/parley-rpc/parley/frameworktest"
+	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
+)
+
+// What clients.<name> may say about balancing, and what is said of what it may not.
+func TestBalancingByConfiguration(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ client, want string }{
+		{"balancing: zone_weighted", ""},
+		{"balancing: least_request", ""},
+		{"balancing: ring_hash, hash_key: {metadata: user-id}", ""},
+		{"balancing: ring_hash, hash_key: {field: order.customer_id}", ""},
+		{"subset: {above: 50, size: 10}", ""},
+		{"subset: {size: 0}", ""},
+		{"outliers: {}", ""},
+		{"outliers: {interval: 5s, min_calls: 10, failure_percent: 80, rest: 1m, max_percent: 20}", ""},
+		{"balancing: fastest", `clients.payments: balancing policy "fastest" is not known here; use one of least_request, pick_first, ring_hash, round_robin, zone_weighted, or`},
+		{"balancing: ring_hash, hash_key: {}", "clients.payments: hash_key: state either metadata or field"},
+		{"balancing: ring_hash, hash_key: {metadata: a, field: b}", "hash_key: state either metadata or field"},
+		{"hash_key: {field: order_id}", "balancing: ring_hash alone"},
+		{"hash_key: {metadata: user-id}", "ring_hash alone"},
+		{"subset: {above: 5, size: 10}", "a size of 10 above 5"},
+		{"outliers: {rest: 1h}", "a rest of 1h0m0s"},
+	} {
+		t.Run(tt.client, func(t *testing.T) {
+			t.Parallel()
+			app := framework.New("orders", framework.WithInsecureDev(), framework.WithEnviron(nil),
+				framework.WithConfigFile(writeFile(t, "discovery: {services: {payments: {addresses: ['127.0.0.1:1']}}}\nclients:\n  payments: {"+tt.client+"}\n")))
+			app.Client("payments")
+			err := app.Check()
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("Check: %v; want it to say %q", err, tt.want)
+			}
+			if err := app.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Calls about one thing go to one replica, which is found by a field of the request.
+func TestRingHashByAFieldOfTheRequest(t *testing.T) {
+	t.Parallel()
+	file := writeFile(t, "clients:\n  payments: {balancing: ring_hash, hash_key: {field: order_id}}\n")
+	synctest.Test(t, func(t *testing.T) {
+		n := frameworktest.NewNetwork(t)
+		replicas(n, frameworktest.NewFaults(), frameworktest.NewFaults(), frameworktest.NewFaults())
+		var way route
+		client := paymentsv1.NewPaymentsServiceClient(n.App("orders", way.option(), framework.WithConfigFile(file)).Client("payments"))
+		used := map[string]bool{}
+		for i := range 30 {
+			var home string
+			for range 3 {
+				if _, err := client.GetQuote(t.Context(), &paymentsv1.GetQuoteRequest{OrderId: fmt.Sprint("order ", i)}); err != nil {
+					t.Fatal(err)
+				}
+				taken := way.taken()
+				if home == "" {
+					home = taken[0]
+				}
+				if taken[0] != home {
+					t.Fatalf("order %d went to %s and to %s", i, home, taken[0])
+				}
+				used[home] = true
+			}
+		}
+		if len(used) != 3 {
+			t.Errorf("thirty orders are at %v, want all three replicas", used)
+		}
+	})
+}
+
+// Code says where an App runs and how calls are spread; instances are announced with the zone.
+func TestZonesAndBalancingInCode(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := frameworktest.NewNetwork(t)
+		near, far := frameworktest.NewFaults(), frameworktest.NewFaults()
+		paymentsv1.RegisterPaymentsServiceServer(n.Server(n.App("payments", framework.WithZone("east")), near.Option()), &bank{})
+		paymentsv1.RegisterPaymentsServiceServer(n.Server(n.App("payments", framework.WithZone("west")), far.Option()), &bank{})
+		n.Start()
+		orders := n.App("orders", framework.WithZone("east"))
+		zoned := paymentsv1.NewPaymentsServiceClient(orders.Client("payments"))
+		settle(t, zoned)
+		before := far.Calls(getQuote)
+		for range 20 {
+			if err := quote(t, zoned); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := far.Calls(getQuote) - before; n != 0 {
+			t.Errorf("%d of 20 calls left the zone", n)
+		}
+		even := paymentsv1.NewPaymentsServiceClient(n.App("orders", framework.WithZone("east")).Client("payments",
+			framework.WithBalancing(grpcbalancer.Balancing{Policy: grpcbalancer.RoundRobin})))
+		settle(t, even)
+		before = far.Calls(getQuote)
+		for range 20 {
+			if err := quote(t, even); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := far.Calls(getQuote) - before; n != 10 {
+			t.Errorf("%d of 20 calls went to the other zone, want every second one", n)
+		}
+	})
+}
+
+// The configuration says it over the code, and gives instances weights.
+func TestZonesAndWeightsByConfiguration(t *testing.T) {
+	t.Parallel()
+	heavy := writeFile(t, "discovery: {zone: east}\nservers:\n  payments: {weight: 3}\n")
+	light := writeFile(t, "discovery: {zone: east}\n")
+	synctest.Test(t, func(t *testing.T) {
+		n := frameworktest.NewNetwork(t)
+		first, second := frameworktest.NewFaults(), frameworktest.NewFaults()
+		paymentsv1.RegisterPaymentsServiceServer(n.Server(n.App("payments", framework.WithConfigFile(heavy)), first.Option()), &bank{})
+		paymentsv1.RegisterPaymentsServiceServer(n.Server(n.App("payments", framework.WithConfigFile(light), framework.WithZone("west")), second.Option()), &bank{})
+		n.Start()
+		client := paymentsv1.NewPaymentsServiceClient(n.App("orders", framework.WithZone("east")).Client("payments"))
+		settle(t, client)
+		before := second.Calls(getQuote)
+		for range 100 {
+			if err := quote(t, client); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := second.Calls(getQuote) - before; n < 24 || n > 26 {
+			t.Errorf("%d of 100 calls went to the instance of a quarter of the weight", n)
+		}
+	})
+}
