@@ -1,10 +1,12 @@
 package framework_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 	"github.com/parley-rpc/parley/framework"
@@ -24,7 +26,7 @@ func TestBalancingByConfiguration(t *testing.T) {
 		{"subset: {size: 0}", ""},
 		{"outliers: {}", ""},
 		{"outliers: {interval: 5s, min_calls: 10, failure_percent: 80, rest: 1m, max_percent: 20}", ""},
-		{"balancing: fastest", `clients.payments: balancing policy "fastest" is not known here; use one of least_request, pick_first, ring_hash, round_robin, zone_weighted, or`},
+		{"balancing: fastest", `clients.payments: balancing policy "fastest" is not known here; use one of least_request, pick_first, ring_hash, round_robin, weighted_round_robin, zone_weighted, or`},
 		{"balancing: ring_hash, hash_key: {}", "clients.payments: hash_key: state either metadata or field"},
 		{"balancing: ring_hash, hash_key: {metadata: a, field: b}", "hash_key: state either metadata or field"},
 		{"hash_key: {field: order_id}", "balancing: ring_hash alone"},
@@ -138,5 +140,37 @@ func TestZonesAndWeightsByConfiguration(t *testing.T) {
 		if n := second.Calls(getQuote) - before; n < 24 || n > 26 {
 			t.Errorf("%d of 100 calls went to the instance of a quarter of the weight", n)
 		}
+	})
+}
+
+// A replica that takes three times as long gets a third of the calls of the other, once the reports have settled.
+func TestWeightedRoundRobinFollowsTheReportsOfServers(t *testing.T) {
+	t.Parallel()
+	file := writeFile(t, "clients:\n  payments: {balancing: weighted_round_robin}\n")
+	reporting := writeFile(t, "servers:\n  payments: {load_reports: true}\n")
+	synctest.Test(t, func(t *testing.T) {
+		n := frameworktest.NewNetwork(t)
+		takes := func(d time.Duration) *bank {
+			return &bank{quote: func(context.Context) error { time.Sleep(d); return nil }}
+		}
+		fast, slow := frameworktest.NewFaults(), frameworktest.NewFaults()
+		paymentsv1.RegisterPaymentsServiceServer(n.Server(n.App("payments"), fast.Option(), framework.WithLoadReports()), takes(10*time.Millisecond))
+		paymentsv1.RegisterPaymentsServiceServer(n.Server(n.App("payments", framework.WithConfigFile(reporting)), slow.Option()), takes(30*time.Millisecond))
+		n.Start()
+		l := &load{t: t, client: paymentsv1.NewPaymentsServiceClient(n.App("orders", framework.WithConfigFile(file)).Client("payments"))}
+		l.during(50, true, func() {
+			time.Sleep(5 * time.Second)
+			if a, b := fast.Calls(getQuote), slow.Calls(getQuote); a < b-2 || a > b+2 {
+				t.Errorf("before the reports count, %d and %d calls were made, want as many to each", a, b)
+			}
+			time.Sleep(10 * time.Second)
+			a, b := fast.Calls(getQuote), slow.Calls(getQuote)
+			time.Sleep(20 * time.Second)
+			a, b = fast.Calls(getQuote)-a, slow.Calls(getQuote)-b
+			if part := float64(a) / float64(a+b); part < 0.72 || part > 0.78 {
+				t.Errorf("the fast replica got %d and the slow one %d calls, want three quarters and one", a, b)
+			}
+		})
+		l.report(50 * 30)
 	})
 }

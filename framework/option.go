@@ -327,6 +327,12 @@ func WithPeers(peers ...string) ClientOption {
 	return clientOption{fmt.Sprintf("WithPeers(%s)", strings.Join(peers, ", ")), func(c *Client) { c.peers = peers }}
 }
 
+// WithLoadReports makes the server tell its clients with each call how busy it is, as ORCA reports, for those that balance
+// by weighted_round_robin. The configuration servers.<name>.load_reports does the same.
+func WithLoadReports() ServerOption {
+	return serverOption{"WithLoadReports()", func(s *Server) { s.reportsLoad = true }}
+}
+
 // WithBalancing sets how the client spreads its calls. The configuration clients.<name>.balancing, hash_key, subset and
 // outliers overrides it.
 func WithBalancing(b grpcbalancer.Balancing) AppOrClientOption {

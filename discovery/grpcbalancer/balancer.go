@@ -39,6 +39,7 @@ const Name = "parley"
 func init() {
 	balancer.Register(builder{})
 	balancer.Register(zonesBuilder{})
+	balancer.Register(loadsBuilder{})
 }
 
 // Config returns the entry of loadBalancingConfig that puts this policy in front of the policy called child, without

@@ -23,6 +23,9 @@ const (
 	// LeastRequest takes that of two random instances which has fewer calls of this channel in flight (gRFC A48). It
 	// suits calls of very different cost.
 	LeastRequest = "least_request"
+	// WeightedRoundRobin gives each instance calls by what it tells of its load (gRFC A58), which servers of Parley do with
+	// framework.WithLoadReports. Until the reports of two instances have come for 10s, it takes them in turn.
+	WeightedRoundRobin = "weighted_round_robin"
 	// RingHash sends calls of one key to one instance, and moves few keys when instances come or go (gRFC A42, A76). It
 	// has no health checks: a server that says it does not serve keeps its keys while it is connected.
 	RingHash = "ring_hash"
@@ -33,11 +36,12 @@ const (
 // known are the policies by name, as gRPC calls them.
 func known() map[string]string {
 	return map[string]string{
-		ZoneWeighted: zonesName,
-		RoundRobin:   RoundRobin,
-		LeastRequest: "least_request_experimental",
-		RingHash:     ringhash.Name,
-		PickFirst:    PickFirst,
+		ZoneWeighted:       zonesName,
+		RoundRobin:         RoundRobin,
+		LeastRequest:       "least_request_experimental",
+		WeightedRoundRobin: loadsName,
+		RingHash:           ringhash.Name,
+		PickFirst:          PickFirst,
 	}
 }
 
@@ -52,8 +56,8 @@ type Balancing struct {
 	// HashMetadata is the key of the outgoing metadata by which RingHash keeps calls together. Without it the key is that
 	// of [WithHashKey]. A call without a key goes to a random instance.
 	HashMetadata string
-	// Subset bounds how many instances of a large service one channel connects to. ZoneWeighted, RoundRobin and
-	// LeastRequest use it; what the others do depends on seeing every instance.
+	// Subset bounds how many instances of a large service one channel connects to. RingHash, PickFirst and
+	// policies of the program do not use it: what they do may depend on seeing every instance.
 	Subset Subset
 	// Outliers makes instances that fail far more than the others rest. Default: they do not. RingHash pays no regard.
 	Outliers *Outliers
@@ -133,7 +137,7 @@ func (b Balancing) String() string {
 // subsets tells whether there are subsets of a large service.
 func (b Balancing) subsets() bool {
 	switch b.policy() {
-	case ZoneWeighted, RoundRobin, LeastRequest:
+	case ZoneWeighted, RoundRobin, LeastRequest, WeightedRoundRobin:
 		return b.Subset.orDefault().Size > 0
 	}
 	return false

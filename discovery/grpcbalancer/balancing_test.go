@@ -25,7 +25,7 @@ func TestMistakesInBalancing(t *testing.T) {
 	}{
 		{grpcbalancer.Balancing{}, ""},
 		{grpcbalancer.Balancing{Policy: "least_request_experimental"}, ""},
-		{grpcbalancer.Balancing{Policy: "roundrobin"}, `"roundrobin" is not known here; use one of least_request, pick_first, ring_hash, round_robin, zone_weighted, or`},
+		{grpcbalancer.Balancing{Policy: "roundrobin"}, `"roundrobin" is not known here; use one of least_request, pick_first, ring_hash, round_robin, weighted_round_robin, zone_weighted, or`},
 		{grpcbalancer.Balancing{Policy: grpcbalancer.RingHash, HashMetadata: "user-id"}, ""},
 		{grpcbalancer.Balancing{Policy: grpcbalancer.RingHash, HashMetadata: "user-bin"}, `metadata "user-bin"`},
 		{grpcbalancer.Balancing{Policy: grpcbalancer.LeastRequest, HashMetadata: "user-id"}, "ring_hash alone"},
@@ -52,6 +52,7 @@ func TestBalancingByName(t *testing.T) {
 		{grpcbalancer.RoundRobin, map[string]int{"one": 10, "two": 10, "three": 10}},
 		{grpcbalancer.PickFirst, map[string]int{"one": 30}},
 		{grpcbalancer.LeastRequest, nil},
+		{grpcbalancer.WeightedRoundRobin, map[string]int{"one": 10, "two": 10, "three": 10}},
 		{grpcbalancer.RingHash, nil},
 	} {
 		t.Run(tt.policy, func(t *testing.T) {

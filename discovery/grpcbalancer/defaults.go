@@ -23,6 +23,12 @@ const (
 	defaultOutlierMost = 30
 	// The longest that an outlier rests (gRFC A50, max_ejection_time).
 	maxEjection = 5 * time.Minute
+	// How often weighted_round_robin weighs the instances (gRFC A58, weight_update_period).
+	weighPeriod = time.Second
+	// How long reports must have come before they count (gRFC A58, blackout_period).
+	weightBlackout = 10 * time.Second
+	// How long the last report counts (gRFC A58, weight_expiration_period).
+	weightExpiry = 3 * time.Minute
 	// How much more than its share of the healthy weight a zone is trusted with before calls spill over, in percent
 	// (Envoy's overprovisioning factor).
 	overprovisioning = 140

@@ -23,6 +23,7 @@ type endpoint struct {
 
 	tally    tally
 	ejection ejection
+	load     load
 
 	ready   bool
 	checked bool // the server's health counts
@@ -104,6 +105,7 @@ func (e *endpoint) note(s connectivity.State) {
 	e.ready = s == connectivity.Ready
 	if !e.ready {
 		e.checked = false
+		e.load.forget()
 	}
 	e.count()
 }
@@ -125,6 +127,9 @@ func (e *endpoint) count() {
 func (e *endpoint) done(info balancer.DoneInfo) {
 	if conf := e.outlet.outliers.Load(); conf != nil {
 		e.weigh(info.Err, conf)
+	}
+	if e.load.wanted.Load() {
+		e.load.note(info.Trailer, time.Since(e.outlet.made))
 	}
 	if info.Err == nil || len(info.Trailer) == 0 {
 		return
