@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"google.golang.org/grpc"
 	_ "google.golang.org/grpc/health" // client-side health checking of the balancing policies
@@ -64,6 +65,9 @@ func (c *Client) checkBalancing() error {
 		case key.GetField() != "" && b.Policy != grpcbalancer.RingHash:
 			err = errors.Join(err, errors.New("hash_key: it is of use to balancing: ring_hash alone"))
 		}
+	}
+	if target := c.effectiveTarget(); strings.HasPrefix(target, "xds:") {
+		err = errors.Join(err, fmt.Errorf("target %q: a control plane of xDS brings its own balancing, retries and credentials, which this client would take from it; find the service in discovery, or call it over a grpc.NewClient with package xds of gRPC", target))
 	}
 	if err != nil {
 		return fmt.Errorf("clients.%s: %w", c.name, err)

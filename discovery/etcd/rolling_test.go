@@ -8,7 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/parley-rpc/parley/discovery/driver"
+	"google.golang.org/grpc/status"
+
 	"github.com/parley-rpc/parley/discovery/etcd"
 	"github.com/parley-rpc/parley/framework"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
@@ -19,14 +20,21 @@ type payments struct {
 	paymentsv1.UnimplementedPaymentsServiceServer
 }
 
-func (payments) GetQuote(context.Context, *paymentsv1.GetQuoteRequest) (*paymentsv1.GetQuoteResponse, error) {
-	time.Sleep(20 * time.Millisecond)
-	return &paymentsv1.GetQuoteResponse{}, nil
+func (payments) GetQuote(ctx context.Context, _ *paymentsv1.GetQuoteRequest) (*paymentsv1.GetQuoteResponse, error) {
+	return &paymentsv1.GetQuoteResponse{}, work(ctx)
 }
 
-func (payments) Charge(context.Context, *paymentsv1.ChargeRequest) (*paymentsv1.ChargeResponse, error) {
-	time.Sleep(20 * time.Millisecond)
-	return &paymentsv1.ChargeResponse{}, nil
+func (payments) Charge(ctx context.Context, _ *paymentsv1.ChargeRequest) (*paymentsv1.ChargeResponse, error) {
+	return &paymentsv1.ChargeResponse{}, work(ctx)
+}
+
+func work(ctx context.Context) error {
+	select {
+	case <-time.After(20 * time.Millisecond):
+		return nil
+	case <-ctx.Done():
+		return status.FromContextError(ctx.Err()).Err()
+	}
 }
 
 // shop makes an App that is found in e.
@@ -36,8 +44,7 @@ func shop(t *testing.T, e *engine, name string) *framework.App {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var found driver.Driver = d
-	return framework.New(name, framework.WithInsecureDev(), framework.WithEnviron(nil), framework.WithDiscovery(found),
+	return framework.New(name, framework.WithInsecureDev(), framework.WithEnviron(nil), framework.WithDiscovery(d),
 		framework.WithLogger(slog.New(slog.DiscardHandler)))
 }
 
