@@ -2,102 +2,117 @@ package etcd_test
 
 import (
 	"context"
-	"log/slog"
+	"encoding/json"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
+	"github.com/parley-rpc/parley/discovery"
 	"github.com/parley-rpc/parley/discovery/etcd"
-	"github.com/parley-rpc/parley/framework"
-	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
+	"github.com/parley-rpc/parley/discovery/grpcbalancer"
+	"github.com/parley-rpc/parley/discovery/grpcresolver"
 )
 
-// payments answers after 20ms.
-type payments struct {
-	paymentsv1.UnimplementedPaymentsServiceServer
-}
-
-func (payments) GetQuote(ctx context.Context, _ *paymentsv1.GetQuoteRequest) (*paymentsv1.GetQuoteResponse, error) {
-	return &paymentsv1.GetQuoteResponse{}, work(ctx)
-}
-
-func (payments) Charge(ctx context.Context, _ *paymentsv1.ChargeRequest) (*paymentsv1.ChargeResponse, error) {
-	return &paymentsv1.ChargeResponse{}, work(ctx)
-}
-
-func work(ctx context.Context) error {
-	select {
-	case <-time.After(20 * time.Millisecond):
-		return nil
-	case <-ctx.Done():
-		return status.FromContextError(ctx.Err()).Err()
-	}
-}
-
-// shop makes an App that is found in e.
-func shop(t *testing.T, e *engine, name string) *framework.App {
+// found is a registry over e.
+func found(t *testing.T, e *engine) *discovery.Registry {
 	t.Helper()
 	d, err := etcd.New(etcd.Config{Endpoints: []string{e.settings.Client}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return framework.New(name, framework.WithInsecureDev(), framework.WithEnviron(nil), framework.WithDiscovery(d),
-		framework.WithLogger(slog.New(slog.DiscardHandler)))
+	r := discovery.New(d)
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
 }
 
-// run runs a replica of payments until the returned function stops it.
-func run(t *testing.T, e *engine) (stop func()) {
-	t.Helper()
-	app := shop(t, e, "payments")
-	paymentsv1.RegisterPaymentsServiceServer(app.Server("127.0.0.1:0"), payments{})
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- app.Run(ctx) }()
+// work lets a call take 20ms.
+func work(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	select {
-	case <-app.Ready():
-	case err := <-ended:
-		cancel()
-		t.Fatalf("Run: %v", err)
+	case <-time.After(20 * time.Millisecond):
+		return handler(ctx, req)
+	case <-ctx.Done():
+		return nil, status.FromContextError(ctx.Err()).Err()
+	}
+}
+
+// replica serves until the returned function stops it in order: draining is announced for a second, then it deregisters,
+// and then it lets its calls end.
+func replica(t *testing.T, e *engine) (stop func()) {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, healthy := grpc.NewServer(grpc.UnaryInterceptor(work)), health.NewServer()
+	healthpb.RegisterHealthServer(server, healthy)
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := server.Serve(l); err != nil {
+			t.Error(err)
+		}
+	})
+	instance := found(t, e).Register(t.Context(), discovery.Instance{Service: "payments", Addresses: []string{l.Addr().String()}})
+	if err := instance.Err(); err != nil {
+		t.Error(err)
 	}
 	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("Run: %v", err)
+		healthy.Shutdown()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := instance.Update(ctx, func(in *discovery.Instance) { in.Draining = true }); err != nil {
+			t.Error(err)
 		}
+		<-time.After(time.Second)
+		if err := instance.Deregister(ctx); err != nil {
+			t.Error(err)
+		}
+		server.GracefulStop()
+		serving.Wait()
 	})
 	t.Cleanup(stop)
 	return stop
 }
 
-// Three replicas are restarted one after the other, over sockets and a real etcd. Every second call may not be repeated.
+// Three replicas are restarted one after the other, over sockets and a real etcd. Nothing repeats a call.
 func TestRollingRestartOfThreeReplicasUnder300CallsASecondFailsNoCall(t *testing.T) {
 	e := newEngine(t)
-	var stops []func()
-	for range 3 {
-		stops = append(stops, run(t, e))
+	stops := []func(){replica(t, e), replica(t, e), replica(t, e)}
+	config, err := json.Marshal(map[string]any{
+		"loadBalancingConfig": []any{grpcbalancer.Balancing{}.Config()},
+		"healthCheckConfig":   map[string]any{"serviceName": ""},
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	orders := shop(t, e, "orders")
+	conn, err := grpc.NewClient("parley:///payments", append(grpcresolver.DialOptions(found(t, e), "parley"), grpc.WithDisableRetry(),
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultServiceConfig(string(config)))...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
-		if err := orders.Close(); err != nil {
+		if err := conn.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	client := paymentsv1.NewPaymentsServiceClient(orders.Client("payments"))
 
 	var made, failed atomic.Int64
-	call := func(idempotent bool) {
-		var err error
-		if idempotent {
-			_, err = client.GetQuote(t.Context(), &paymentsv1.GetQuoteRequest{})
-		} else {
-			_, err = client.Charge(t.Context(), &paymentsv1.ChargeRequest{})
-		}
-		made.Add(1)
-		if err != nil && failed.Add(1) <= 3 {
-			t.Errorf("call (idempotent: %v): %v", idempotent, err)
+	client := healthpb.NewHealthClient(conn)
+	call := func() {
+		_, err := client.Check(t.Context(), &healthpb.HealthCheckRequest{Service: ""})
+		if made.Add(1); err != nil && failed.Add(1) <= 3 {
+			t.Error(err)
 		}
 	}
 	done := make(chan struct{})
@@ -105,18 +120,18 @@ func TestRollingRestartOfThreeReplicasUnder300CallsASecondFailsNoCall(t *testing
 	calls.Go(func() {
 		ticker := time.NewTicker(time.Second / 300)
 		defer ticker.Stop()
-		for number := 0; ; number++ {
+		for {
 			select {
 			case <-done:
 				return
 			case <-ticker.C:
-				calls.Go(func() { call(number%2 == 0) })
+				calls.Go(call)
 			}
 		}
 	})
 	for _, stop := range stops {
 		stop()
-		run(t, e)
+		replica(t, e)
 	}
 	close(done)
 	calls.Wait()

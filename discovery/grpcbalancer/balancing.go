@@ -109,9 +109,15 @@ func (b Balancing) Check() error {
 	return errors.Join(errs...)
 }
 
+// policy is the name here, also of a policy that was called by its gRPC name.
 func (b Balancing) policy() string {
 	if b.Policy == "" {
 		return ZoneWeighted
+	}
+	for name, grpcName := range known() {
+		if b.Policy == grpcName {
+			return name
+		}
 	}
 	return b.Policy
 }

@@ -54,6 +54,7 @@ func TestBalancingByName(t *testing.T) {
 		{grpcbalancer.LeastRequest, nil},
 		{grpcbalancer.WeightedRoundRobin, map[string]int{"one": 10, "two": 10, "three": 10}},
 		{grpcbalancer.RingHash, nil},
+		{"ring_hash_experimental", nil},
 	} {
 		t.Run(tt.policy, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
