@@ -75,6 +75,14 @@ func (c *Client) checkBalancing() error {
 	return nil
 }
 
+func (c *Client) describeBalancing() string {
+	text := c.balancing().String()
+	if field := c.config().GetHashKey().GetField(); field != "" {
+		text += ", by field " + field
+	}
+	return text
+}
+
 // keyOptions give each call its key where that is a field of the request.
 func (c *Client) keyOptions() []grpc.DialOption {
 	path := c.config().GetHashKey().GetField()

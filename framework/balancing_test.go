@@ -51,6 +51,30 @@ func TestBalancingByConfiguration(t *testing.T) {
 	}
 }
 
+func TestDescribeSaysHowCallsAreSpread(t *testing.T) {
+	t.Parallel()
+	for client, want := range map[string]string{
+		"balancing: ring_hash, hash_key: {field: order_id}":        "balancing: ring_hash, by field order_id\n",
+		"balancing: ring_hash, hash_key: {metadata: user-id}":      "balancing: ring_hash, by metadata user-id\n",
+		"balancing: least_request_experimental, subset: {size: 0}": "balancing: least_request\n",
+		"outliers: {rest: 1m}":                                     "balancing: zone_weighted, zone east, 20 instances of more than 100, outliers rest 1m0s\n",
+	} {
+		app := framework.New("orders", framework.WithInsecureDev(), framework.WithEnviron(nil),
+			framework.WithConfigFile(writeFile(t, "discovery: {zone: east}\nclients:\n  payments: {"+client+"}\n")))
+		app.Client("payments")
+		var text strings.Builder
+		if err := app.Describe(&text); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%s: described as\n%s\nwant %s", client, text.String(), want)
+		}
+		if err := app.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // Calls about one thing go to one replica, which is found by a field of the request.
 func TestRingHashByAFieldOfTheRequest(t *testing.T) {
 	t.Parallel()
