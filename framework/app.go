@@ -47,6 +47,7 @@ type App struct {
 	logLevel        *slog.LevelVar
 	forServers      []ServerOption
 	forClients      []ClientOption
+	zone            string
 
 	mu         sync.Mutex
 	mistakes   []error

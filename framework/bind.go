@@ -38,7 +38,10 @@ func (s *Server) serve(fail func(error)) {
 // instance is how the server is announced in discovery.
 func (s *Server) instance() discovery.Instance {
 	addr := s.advertised()
-	return discovery.Instance{ID: s.service + "@" + addr, Service: s.service, Addresses: []string{addr}}
+	return discovery.Instance{
+		ID: s.service + "@" + addr, Service: s.service, Addresses: []string{addr},
+		Zone: s.app.homeZone(), Weight: s.config().GetWeight(),
+	}
 }
 
 // advertised is the address that others reach the server at: the configured one, else the bound one, with the machine's

@@ -107,6 +107,9 @@ func (s *Server) chain() []serverStep {
 		// A stream has no key, so nothing stands in its way.
 		steps = append(steps, serverStep{name: "dedupe", unary: []grpc.UnaryServerInterceptor{s.dedupe.UnaryServerInterceptor}})
 	}
+	if s.reportsLoad || s.config().GetLoadReports() {
+		steps = append(steps, newLoadReports().step())
+	}
 	return append(steps, s.userStep())
 }
 

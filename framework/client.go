@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
+	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/retry"
 	"github.com/parley-rpc/parley/rpcerr"
@@ -28,6 +29,7 @@ type Client struct {
 	peers         []string
 	dialer        func(context.Context, string) (net.Conn, error)
 	grpcOptions   []grpc.DialOption
+	spread        grpcbalancer.Balancing
 	retry         []retry.Option
 	callUnary     []grpc.UnaryClientInterceptor
 	callStream    []grpc.StreamClientInterceptor

@@ -1,19 +1,15 @@
 package framework
 
 import (
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/balancer"
 	"google.golang.org/grpc/credentials/insecure"
-	_ "google.golang.org/grpc/health" // client-side health checking of the round_robin policy
 
 	"github.com/parley-rpc/parley/discovery"
-	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 	"github.com/parley-rpc/parley/discovery/grpcresolver"
 	"github.com/parley-rpc/parley/interceptors/retry"
 )
@@ -45,6 +41,7 @@ func (c *Client) connect() (*channel, error) {
 	if c.inDiscovery() {
 		options = append(options, grpcresolver.DialOptions(c.app.parts.registry, discoveryScheme)...)
 	}
+	options = append(options, c.keyOptions()...)
 	if c.dialer != nil {
 		options = append(options, grpc.WithContextDialer(c.dialer))
 	}
@@ -90,31 +87,3 @@ func (c *Client) makeRetrier(more ...retry.Option) *retry.Retrier {
 }
 
 func (c *Client) retryBudgetStated() bool { return c.config().GetRetryBudget() != nil }
-
-func (c *Client) balancing() string {
-	if name := c.config().GetBalancing(); name != "" {
-		return name
-	}
-	return defaultBalancing
-}
-
-func (c *Client) checkBalancing() error {
-	if name := c.balancing(); balancer.Get(name) == nil {
-		return fmt.Errorf("clients.%s.balancing: gRPC knows no policy %q in this program; use round_robin or pick_first, or import the package that registers it", c.name, name)
-	}
-	return nil
-}
-
-// serviceConfig is the gRPC service config of the channel: its balancing policy, with client-side health checks, and
-// round_robin after it, which gRPC falls back to.
-func (c *Client) serviceConfig() string {
-	type object = map[string]any
-	text, err := json.Marshal(object{
-		"loadBalancingConfig": []object{grpcbalancer.Config(c.balancing()), {defaultBalancing: object{}}},
-		"healthCheckConfig":   object{"serviceName": ""},
-	})
-	if err != nil {
-		return "{}" // strings and maps of strings always marshal
-	}
-	return string(text)
-}

@@ -6,8 +6,8 @@ import "time"
 const (
 	// The trust domain of an App whose configuration names none.
 	defaultTrustDomain = "local"
-	// The balancing policy of a client whose configuration names none.
-	defaultBalancing = "round_robin"
+	// How long the load of a server is averaged for the reports to its clients.
+	loadWindow = time.Second
 	// The largest request that a server reads, in bytes.
 	defaultMaxRequestBytes = 4 << 20
 	// The largest header list that a server reads, in bytes.

@@ -82,7 +82,7 @@ func (c *Client) describe(b *bytes.Buffer) {
 			fmt.Fprintf(b, "  %s\n", o)
 		}
 	}
-	fmt.Fprintf(b, "  target: %s\n  balancing: %s\n", c.effectiveTarget(), c.balancing())
+	fmt.Fprintf(b, "  target: %s\n  balancing: %s\n", c.effectiveTarget(), c.describeBalancing())
 	shown := &channel{retrier: &retry.Retrier{}} // for the names of the steps; nothing is called through it
 	if c.app.parts.identity != nil {
 		shown.auth = &auth.Channel{}

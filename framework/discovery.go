@@ -19,10 +19,11 @@ import (
 func (a *App) assembleDiscovery(p *parts) error {
 	conf := p.config.GetDiscovery()
 	d := a.driver
+	stated := conf.GetDriver() != "" || len(conf.GetServices()) > 0
 	switch {
-	case d != nil && conf != nil:
+	case d != nil && stated:
 		return errors.New("WithDiscovery and the discovery section of the configuration contradict each other; keep one")
-	case d == nil && conf == nil:
+	case d == nil && !stated:
 		return nil
 	case d == nil:
 		var err error

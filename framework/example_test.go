@@ -115,6 +115,6 @@ func ExampleApp_Describe() {
 	// client warehouse
 	//   WithTarget("dns:///warehouse.internal:8443")
 	//   target: dns:///warehouse.internal:8443
-	//   balancing: round_robin
+	//   balancing: zone_weighted, 20 instances of more than 100
 	//   chain: call span > [Call] > deadline, retry > attempt span > [Attempt] > wire record > wire
 }

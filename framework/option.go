@@ -14,6 +14,7 @@ import (
 
 	"github.com/parley-rpc/parley/admin"
 	"github.com/parley-rpc/parley/discovery/driver"
+	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/retry"
@@ -149,6 +150,12 @@ func WithMeterProvider(mp metric.MeterProvider) Option {
 // of the discovery section of the configuration.
 func WithDiscovery(d driver.Driver) Option {
 	return appOption{fmt.Sprintf("WithDiscovery(%T)", d), func(a *App) { a.driver = d }}
+}
+
+// WithZone says in which zone the App runs: its instances are announced with it, and its clients call instances of it
+// first. The configuration discovery.zone overrides it.
+func WithZone(zone string) Option {
+	return appOption{fmt.Sprintf("WithZone(%q)", zone), func(a *App) { a.zone = zone }}
 }
 
 // WithEngine lets discovery.driver in the configuration name an engine by URL whose driver is a module of its own:
@@ -318,6 +325,18 @@ func WithTarget(target string) ClientOption {
 // name in the App's own trust domain. The configuration clients.<name>.peers overrides it.
 func WithPeers(peers ...string) ClientOption {
 	return clientOption{fmt.Sprintf("WithPeers(%s)", strings.Join(peers, ", ")), func(c *Client) { c.peers = peers }}
+}
+
+// WithLoadReports makes the server tell its clients with each call how busy it is, as ORCA reports, for those that balance
+// by weighted_round_robin. The configuration servers.<name>.load_reports does the same.
+func WithLoadReports() ServerOption {
+	return serverOption{"WithLoadReports()", func(s *Server) { s.reportsLoad = true }}
+}
+
+// WithBalancing sets how the client spreads its calls. The configuration clients.<name>.balancing, hash_key, subset and
+// outliers overrides it.
+func WithBalancing(b grpcbalancer.Balancing) AppOrClientOption {
+	return appOrClientOption{clientOption{"WithBalancing(" + b.String() + ")", func(c *Client) { c.spread = b }}}
 }
 
 // WithDialer opens the client's connections with dial instead of TCP.

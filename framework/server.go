@@ -31,6 +31,7 @@ type Server struct {
 
 	listener      net.Listener
 	reflection    bool
+	reportsLoad   bool
 	grpcOptions   []grpc.ServerOption
 	handlerUnary  []grpc.UnaryServerInterceptor
 	handlerStream []grpc.StreamServerInterceptor

@@ -2,8 +2,10 @@ package frameworktest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"sync/atomic"
 
 	"google.golang.org/grpc/test/bufconn"
@@ -17,6 +19,10 @@ type listener struct {
 	*bufconn.Listener
 	addr  string
 	count atomic.Int64
+
+	mu    sync.Mutex
+	conns []net.Conn
+	dead  bool
 }
 
 func newListener(addr string) *listener {
@@ -42,6 +48,9 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !l.keep(c) {
+		return nil, errors.Join(net.ErrClosed, c.Close())
+	}
 	name := memoryAddr(fmt.Sprintf("client-%d of %s", l.count.Add(1), l.addr))
 	return &conn{Conn: c, local: memoryAddr(l.addr), remote: clientAddr{name, c}}, nil
 }
@@ -52,6 +61,27 @@ func (l *listener) dial(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	return &conn{Conn: c, local: memoryAddr("client"), remote: memoryAddr(l.addr)}, nil
+}
+
+// keep remembers the server's end of a connection, unless the server is dead.
+func (l *listener) keep(c net.Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.dead {
+		l.conns = append(l.conns, c)
+	}
+	return !l.dead
+}
+
+// kill refuses new connections and breaks the ones that there are.
+func (l *listener) kill() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dead = true
+	_ = l.Close() // a process that is killed says nothing about it
+	for _, c := range l.conns {
+		_ = c.Close()
+	}
 }
 
 type conn struct {

@@ -8,8 +8,10 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 
+	"github.com/parley-rpc/parley/discovery/driver"
 	"github.com/parley-rpc/parley/discovery/mem"
 	"github.com/parley-rpc/parley/framework"
 	"github.com/parley-rpc/parley/interceptors/auth"
@@ -31,7 +33,15 @@ type Network struct {
 	listeners map[string]*listener
 	count     int
 
-	apps []*framework.App
+	apps      []*framework.App
+	processes map[*framework.App]*process
+}
+
+// process is what an App would lose with its process.
+type process struct {
+	driver    driver.Driver
+	listeners []*listener
+	killed    atomic.Bool
 }
 
 // NewNetwork returns an empty network that ends with the test. When the test has failed, the waterfalls of its recent
@@ -44,6 +54,7 @@ func NewNetwork(t testing.TB) *Network {
 		engine:    mem.New(),
 		ring:      waterfall.NewRing(1000),
 		listeners: map[string]*listener{},
+		processes: map[*framework.App]*process{},
 	}
 	waterfall.LogOnFailure(t, n.ring)
 	return n
@@ -54,9 +65,10 @@ func NewNetwork(t testing.TB) *Network {
 func (n *Network) App(name string, opts ...framework.Option) *framework.App {
 	n.t.Helper()
 	id := n.Identity(name)
+	p := &process{driver: n.engine.Driver()}
 	base := []framework.Option{
 		framework.WithIdentity(id),
-		framework.WithDiscovery(n.engine.Driver()),
+		framework.WithDiscovery(p.driver),
 		framework.WithEnviron(nil),
 		framework.WithDevelopment(),
 		framework.WithWaterfall(n.ring),
@@ -65,8 +77,9 @@ func (n *Network) App(name string, opts ...framework.Option) *framework.App {
 	}
 	app := framework.New(name, append(base, opts...)...)
 	n.apps = append(n.apps, app)
+	n.processes[app] = p
 	n.t.Cleanup(func() {
-		if err := app.Close(); err != nil {
+		if err := app.Close(); err != nil && !p.killed.Load() {
 			n.t.Errorf("closing %s: %v", name, err)
 		}
 	})
@@ -103,6 +116,9 @@ func (n *Network) Server(app *framework.App, opts ...framework.ServerOption) *fr
 	n.t.Helper()
 	n.count++
 	l := newListener(fmt.Sprintf("server-%d:443", n.count))
+	if p := n.processes[app]; p != nil {
+		p.listeners = append(p.listeners, l)
+	}
 	n.mu.Lock()
 	n.listeners[l.addr] = l
 	n.mu.Unlock()
@@ -142,7 +158,7 @@ func (n *Network) Run(app *framework.App) (stop func() error) {
 	}
 	taken := false
 	n.t.Cleanup(func() {
-		if err := end(); err != nil && !taken {
+		if err := end(); err != nil && !taken && !n.killed(app) {
 			n.t.Errorf("Run: %v", err)
 		}
 	})
@@ -150,6 +166,31 @@ func (n *Network) Run(app *framework.App) (stop func() error) {
 		taken = true
 		return end()
 	}
+}
+
+// Engine is the discovery engine of the network, which may be taken down.
+func (n *Network) Engine() *mem.Engine { return n.engine }
+
+// Kill does to an App, as far as others can see, what kill -9 does to a process: its connections break, new ones are
+// refused, and discovery shows it until its lease has run out. Nothing is asserted of how the App then ends.
+func (n *Network) Kill(app *framework.App) {
+	n.t.Helper()
+	p := n.processes[app]
+	if p == nil {
+		n.t.Fatal("Kill: the App is not of this network")
+	}
+	p.killed.Store(true)
+	if err := p.driver.Close(); err != nil {
+		n.t.Errorf("Kill: %v", err)
+	}
+	for _, l := range p.listeners {
+		l.kill()
+	}
+}
+
+func (n *Network) killed(app *framework.App) bool {
+	p := n.processes[app]
+	return p != nil && p.killed.Load()
 }
 
 // Calls returns the recent calls of every App of the network, newest first.

@@ -12,7 +12,8 @@
 // A child that hashes consistently (ring_hash) always has its way, since moving a key away is what it avoids. A choice
 // that is passed over ends without an error, as far as the child can see.
 //
-// It stands in a service config in front of the policy that does the work; [Config] writes it:
+// It stands in a service config in front of the policy that does the work; [Config] writes it, and [Balancing] does with
+// all that can be set:
 //
 //	{"loadBalancingConfig": [{"parley": {"childPolicy": [{"round_robin": {}}]}}]}
 package grpcbalancer
@@ -35,7 +36,11 @@ import (
 const Name = "parley"
 
 // gRPC has no other place than this for policies; the channel's options do not take one.
-func init() { balancer.Register(builder{}) }
+func init() {
+	balancer.Register(builder{})
+	balancer.Register(zonesBuilder{})
+	balancer.Register(loadsBuilder{})
+}
 
 // Config returns the entry of loadBalancingConfig that puts this policy in front of the policy called child, without
 // configuration of its own.
@@ -48,14 +53,16 @@ type builder struct{}
 func (builder) Name() string { return Name }
 
 func (builder) Build(cc balancer.ClientConn, opts balancer.BuildOptions) balancer.Balancer {
-	return &policy{outlet: &outlet{ClientConn: cc, made: time.Now()}, opts: opts}
+	return &policy{outlet: &outlet{ClientConn: cc, made: time.Now(), members: make(map[*endpoint]struct{})}, opts: opts}
 }
 
 // config is the parsed configuration of the policy.
 type config struct {
 	serviceconfig.LoadBalancingConfig
-	child  balancer.Builder
-	config serviceconfig.LoadBalancingConfig
+	child    balancer.Builder
+	config   serviceconfig.LoadBalancingConfig
+	subset   *subset   // nil for none
+	outliers *Outliers // nil for none
 }
 
 // ParseConfig reads {"childPolicy": [...]} and takes the first policy that this program knows, as gRPC does. An error
@@ -63,9 +70,30 @@ type config struct {
 func (builder) ParseConfig(text json.RawMessage) (serviceconfig.LoadBalancingConfig, error) {
 	var parsed struct {
 		ChildPolicy []map[string]json.RawMessage `json:"childPolicy"`
+		Subset      *struct{ Above, Size uint32 }
+		Outliers    *struct {
+			Interval, Rest                       string
+			MinCalls, FailurePercent, MaxPercent int
+		}
 	}
 	if err := json.Unmarshal(text, &parsed); err != nil {
 		return nil, fmt.Errorf("balancing policy %q: %w", Name, err)
+	}
+	var more config
+	if s := parsed.Subset; s != nil {
+		if s.Above < 1 || s.Size < 1 || s.Size > s.Above {
+			return nil, fmt.Errorf("balancing policy %q: subset: want 1 <= size <= above", Name)
+		}
+		more.subset = &subset{above: s.Above, size: s.Size}
+	}
+	if o := parsed.Outliers; o != nil {
+		outliers := Outliers{MinCalls: o.MinCalls, FailurePercent: o.FailurePercent, MaxPercent: o.MaxPercent}
+		err := errors.Join(parseDuration(&outliers.Interval, o.Interval), parseDuration(&outliers.Rest, o.Rest), outliers.check())
+		if err != nil {
+			return nil, fmt.Errorf("balancing policy %q: %w", Name, err)
+		}
+		outliers = outliers.orDefault()
+		more.outliers = &outliers
 	}
 	for _, entry := range parsed.ChildPolicy {
 		if len(entry) != 1 {
@@ -73,23 +101,36 @@ func (builder) ParseConfig(text json.RawMessage) (serviceconfig.LoadBalancingCon
 		}
 		for name, text := range entry {
 			if child := balancer.Get(name); child != nil {
-				return parseChild(child, text)
+				return more.over(child, text)
 			}
 		}
 	}
 	return nil, fmt.Errorf("balancing policy %q: childPolicy: this program knows none of the policies; name one such as round_robin, or import the package that registers it", Name)
 }
 
-func parseChild(child balancer.Builder, text json.RawMessage) (serviceconfig.LoadBalancingConfig, error) {
+func parseDuration(d *time.Duration, text string) (err error) {
+	if text != "" {
+		*d, err = time.ParseDuration(text)
+	}
+	return err
+}
+
+// over completes the configuration with the child and its part of the text.
+func (c config) over(child balancer.Builder, text json.RawMessage) (serviceconfig.LoadBalancingConfig, error) {
+	c.child = child
+	if c.subset != nil {
+		c.subset.child, c.subset.settings = child.Name(), text
+	}
 	parser, ok := child.(balancer.ConfigParser)
 	if !ok {
-		return config{child: child}, nil
+		return c, nil
 	}
 	parsed, err := parser.ParseConfig(text)
 	if err != nil {
 		return nil, fmt.Errorf("balancing policy %q: childPolicy %q: %w", Name, child.Name(), err)
 	}
-	return config{child: child, config: parsed}, nil
+	c.config = parsed
+	return c, nil
 }
 
 // policy stands between a channel and the child policy. gRPC calls its methods one at a time.
@@ -105,13 +146,22 @@ func (p *policy) UpdateClientConnState(s balancer.ClientConnState) error {
 	if !ok {
 		conf = config{child: balancer.Get("round_robin")}
 	}
-	if name := conf.child.Name(); p.child == nil || p.name != name {
+	p.outlet.outliers.Store(conf.outliers)
+	p.outlet.sticky.Store(sticky(conf.child.Name()))
+	child, childConfig := conf.child, conf.config
+	if conf.subset != nil {
+		var err error
+		if childConfig, err = conf.subset.config(len(s.ResolverState.Endpoints)); err != nil {
+			return err
+		}
+		child = conf.subset.builder()
+	}
+	if name := child.Name(); p.child == nil || p.name != name {
 		p.Close()
-		p.outlet.sticky.Store(sticky(name))
-		p.name, p.child = name, conf.child.Build(p.outlet, p.opts)
+		p.name, p.child = name, child.Build(p.outlet, p.opts)
 	}
 	p.outlet.expect(len(s.ResolverState.Endpoints))
-	s.BalancerConfig = conf.config
+	s.BalancerConfig = childConfig
 	return p.child.UpdateClientConnState(s)
 }
 
@@ -148,6 +198,10 @@ type outlet struct {
 	usable  atomic.Int64 // endpoints that take calls
 	resting atomic.Int64 // until when the last of the resting endpoints rests, as the time since made; 0 for none
 	sticky  atomic.Bool  // the child hashes consistently
+
+	outliers  atomic.Pointer[Outliers] // nil when none rest
+	membersMu sync.Mutex
+	members   map[*endpoint]struct{} // those that the child has
 }
 
 // errNoEndpoints stands in until the resolver has said why there is nothing.

@@ -23,6 +23,13 @@ func TestParseConfig(t *testing.T) {
 		{`{"childPolicy":[{"nonsense":{}},{"round_robin":{}}]}`, ""},
 		{`{"childPolicy":[{"pick_first":{"shuffleAddressList":true}}]}`, ""},
 		{`{"childPolicy":[{"parley":{"childPolicy":[{"round_robin":{}}]}}]}`, ""},
+		{`{"childPolicy":[{"round_robin":{}}],"subset":{"above":100,"size":20}}`, ""},
+		{`{"childPolicy":[{"round_robin":{}}],"subset":{"above":10,"size":20}}`, "1 <= size <= above"},
+		{`{"childPolicy":[{"round_robin":{}}],"outliers":{}}`, ""},
+		{`{"childPolicy":[{"round_robin":{}}],"outliers":{"interval":"5s","minCalls":10}}`, ""},
+		{`{"childPolicy":[{"round_robin":{}}],"outliers":{"rest":"soon"}}`, `"soon"`},
+		{`{"childPolicy":[{"round_robin":{}}],"outliers":{"rest":"1h"}}`, "a rest of 1h"},
+		{`{"childPolicy":[{"parley_zone_weighted":{"zone":7}}]}`, `"parley_zone_weighted"`},
 		{`{"childPolicy":[{"pick_first":{"shuffleAddressList":7}}]}`, `"pick_first"`},
 		{`{"childPolicy":[{"nonsense":{}}]}`, "knows none"},
 		{`{"childPolicy":[]}`, "knows none"},
@@ -47,6 +54,7 @@ func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte(`{"childPolicy":[{"round_robin":{}}]}`))
 	f.Add([]byte(`{"childPolicy":[{"nonsense":{}},{"pick_first":{"shuffleAddressList":true}}]}`))
 	f.Add([]byte(`{"childPolicy":[{}]}`))
+	f.Add([]byte(`{"childPolicy":[{"parley_zone_weighted":{"zone":"a"}}],"subset":{"above":100,"size":20},"outliers":{"rest":"5s"}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if conf, err := parser.ParseConfig(text); (conf == nil) == (err == nil) {
 			t.Errorf("%q: config %v, error %v; want one of them", text, conf, err)

@@ -21,6 +21,10 @@ type endpoint struct {
 	resting atomic.Int64                 // until when the server asked for a pause, as the time since outlet.made
 	settle  func(info balancer.DoneInfo) // done, bound once
 
+	tally    tally
+	ejection ejection
+	load     load
+
 	ready   bool
 	checked bool // the server's health counts
 	healthy bool
@@ -46,7 +50,18 @@ func (o *outlet) NewSubConn(addresses []resolver.Address, opts balancer.NewSubCo
 	if e.SubConn, err = o.ClientConn.NewSubConn(addresses, opts); err != nil { //nolint:staticcheck // the warning is about several addresses, which come from the child
 		return nil, err
 	}
+	o.membersMu.Lock()
+	defer o.membersMu.Unlock()
+	o.members[e] = struct{}{}
 	return e, nil
+}
+
+// Shutdown ends the connection, which the child has no more use for.
+func (e *endpoint) Shutdown() {
+	e.outlet.membersMu.Lock()
+	delete(e.outlet.members, e)
+	e.outlet.membersMu.Unlock()
+	e.SubConn.Shutdown()
 }
 
 // UpdateAddresses and RemoveSubConn are for children of old times; gRPC itself knows its own connections only.
@@ -90,6 +105,7 @@ func (e *endpoint) note(s connectivity.State) {
 	e.ready = s == connectivity.Ready
 	if !e.ready {
 		e.checked = false
+		e.load.forget()
 	}
 	e.count()
 }
@@ -109,6 +125,12 @@ func (e *endpoint) count() {
 
 // done hears how a call has ended.
 func (e *endpoint) done(info balancer.DoneInfo) {
+	if conf := e.outlet.outliers.Load(); conf != nil {
+		e.weigh(info.Err, conf)
+	}
+	if e.load.wanted.Load() {
+		e.load.note(info.Trailer, time.Since(e.outlet.made))
+	}
 	if info.Err == nil || len(info.Trailer) == 0 {
 		return
 	}

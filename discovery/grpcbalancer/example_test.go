@@ -14,3 +14,12 @@ func ExampleConfig() {
 	fmt.Println(string(text), err)
 	// Output: {"loadBalancingConfig":[{"parley":{"childPolicy":[{"round_robin":{}}]}}]} <nil>
 }
+
+func ExampleBalancing() {
+	text, err := json.Marshal(grpcbalancer.Balancing{
+		Policy:       grpcbalancer.RingHash,
+		HashMetadata: "user-id",
+	}.Config())
+	fmt.Println(string(text), err)
+	// Output: {"parley":{"childPolicy":[{"ring_hash_experimental":{"requestHashHeader":"user-id"}}]}} <nil>
+}

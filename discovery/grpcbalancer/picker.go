@@ -22,13 +22,17 @@ type picker struct {
 
 // Pick implements balancer.Picker.
 func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
+	sticky := p.outlet.sticky.Load()
+	if sticky {
+		info.Ctx = showKey(info.Ctx)
+	}
 	picked, err := p.Picker.Pick(info)
 	e, ok := picked.SubConn.(*endpoint)
 	if err != nil || !ok {
 		return picked, err
 	}
 	this := attempt.FromContext(info.Ctx)
-	alone := p.outlet.usable.Load() < 2 || p.outlet.sticky.Load()
+	alone := sticky || p.outlet.usable.Load() < 2
 	if !alone {
 		picked, e = p.better(info, picked, e, this.Tried())
 	}
@@ -96,4 +100,10 @@ func (p *picker) better(info balancer.PickInfo, picked balancer.PickResult, e *e
 		}
 	}
 	return picked, e
+}
+
+// rests tells whether e asked for a pause, or was given one, that is not over.
+func (o *outlet) rests(e *endpoint) bool {
+	until := e.resting.Load()
+	return until != 0 && until > int64(time.Since(o.made))
 }

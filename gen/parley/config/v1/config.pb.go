@@ -584,7 +584,9 @@ type Client struct {
 	Peers []string `protobuf:"bytes,2,rep,name=peers,proto3" json:"peers,omitempty"`
 	// Which carrier this channel uses. Default: CHANNEL_MODE_REQUIRE.
 	Mode *ChannelMode `protobuf:"varint,3,opt,name=mode,proto3,enum=parley.config.v1.ChannelMode,oneof" json:"mode,omitempty"`
-	// Balancing policy of the channel, as its gRPC name. Default: "round_robin".
+	// Balancing policy of the channel: zone_weighted, round_robin, least_request, weighted_round_robin, ring_hash, pick_first, or
+	// the gRPC name of another that the program registers. Default: "zone_weighted", which is round_robin where instances
+	// carry neither zone nor weight.
 	Balancing *string `protobuf:"bytes,4,opt,name=balancing,proto3,oneof" json:"balancing,omitempty"`
 	// Limits what failing calls may cost the called service.
 	RetryBudget *RetryBudget `protobuf:"bytes,5,opt,name=retry_budget,json=retryBudget,proto3,oneof" json:"retry_budget,omitempty"`
@@ -593,7 +595,13 @@ type Client struct {
 	// Name in the server's TLS certificate, in token mode. Default: the host of the target.
 	ServerName *string `protobuf:"bytes,7,opt,name=server_name,json=serverName,proto3,oneof" json:"server_name,omitempty"`
 	// Where the tokens of token mode come from. Default: the service signs them with its own key.
-	Token         *TokenSource `protobuf:"bytes,8,opt,name=token,proto3,oneof" json:"token,omitempty"`
+	Token *TokenSource `protobuf:"bytes,8,opt,name=token,proto3,oneof" json:"token,omitempty"`
+	// What ring_hash keeps together.
+	HashKey *HashKey `protobuf:"bytes,9,opt,name=hash_key,json=hashKey,proto3,oneof" json:"hash_key,omitempty"`
+	// Bounds how many instances of a large service the channel connects to.
+	Subset *Subset `protobuf:"bytes,10,opt,name=subset,proto3,oneof" json:"subset,omitempty"`
+	// Lets instances rest that fail far more than the others. Default: none rests.
+	Outliers      *Outliers `protobuf:"bytes,11,opt,name=outliers,proto3,oneof" json:"outliers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -684,6 +692,220 @@ func (x *Client) GetToken() *TokenSource {
 	return nil
 }
 
+func (x *Client) GetHashKey() *HashKey {
+	if x != nil {
+		return x.HashKey
+	}
+	return nil
+}
+
+func (x *Client) GetSubset() *Subset {
+	if x != nil {
+		return x.Subset
+	}
+	return nil
+}
+
+func (x *Client) GetOutliers() *Outliers {
+	if x != nil {
+		return x.Outliers
+	}
+	return nil
+}
+
+// HashKey says what calls that ring_hash keeps together have in common. One of the two is stated.
+type HashKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Key of the outgoing metadata.
+	Metadata *string `protobuf:"bytes,1,opt,name=metadata,proto3,oneof" json:"metadata,omitempty"`
+	// Path of a scalar field of the request, such as "order.customer_id". Calls of methods whose request has no such field, and
+	// streams, have no key and go to random instances.
+	Field         *string `protobuf:"bytes,2,opt,name=field,proto3,oneof" json:"field,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HashKey) Reset() {
+	*x = HashKey{}
+	mi := &file_parley_config_v1_config_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HashKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HashKey) ProtoMessage() {}
+
+func (x *HashKey) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_config_v1_config_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HashKey.ProtoReflect.Descriptor instead.
+func (*HashKey) Descriptor() ([]byte, []int) {
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *HashKey) GetMetadata() string {
+	if x != nil && x.Metadata != nil {
+		return *x.Metadata
+	}
+	return ""
+}
+
+func (x *HashKey) GetField() string {
+	if x != nil && x.Field != nil {
+		return *x.Field
+	}
+	return ""
+}
+
+// Subset bounds the instances that one channel connects to. Ring_hash and pick_first have no subsets.
+type Subset struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of instances above which a subset is used. Default 100.
+	Above *uint32 `protobuf:"varint,1,opt,name=above,proto3,oneof" json:"above,omitempty"`
+	// How many instances the subset has. Default 20; 0 means that there is none.
+	Size          *uint32 `protobuf:"varint,2,opt,name=size,proto3,oneof" json:"size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Subset) Reset() {
+	*x = Subset{}
+	mi := &file_parley_config_v1_config_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Subset) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Subset) ProtoMessage() {}
+
+func (x *Subset) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_config_v1_config_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Subset.ProtoReflect.Descriptor instead.
+func (*Subset) Descriptor() ([]byte, []int) {
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Subset) GetAbove() uint32 {
+	if x != nil && x.Above != nil {
+		return *x.Above
+	}
+	return 0
+}
+
+func (x *Subset) GetSize() uint32 {
+	if x != nil && x.Size != nil {
+		return *x.Size
+	}
+	return 0
+}
+
+// Outliers says when an instance rests because it fails far more than the others.
+type Outliers struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long calls are counted together. Default 10s, at most 5m.
+	Interval *durationpb.Duration `protobuf:"bytes,1,opt,name=interval,proto3,oneof" json:"interval,omitempty"`
+	// How many calls must have ended on the instance within the interval, and on the others. Default 20.
+	MinCalls *uint32 `protobuf:"varint,2,opt,name=min_calls,json=minCalls,proto3,oneof" json:"min_calls,omitempty"`
+	// How many of them failed, in percent. Default 50.
+	FailurePercent *uint32 `protobuf:"varint,3,opt,name=failure_percent,json=failurePercent,proto3,oneof" json:"failure_percent,omitempty"`
+	// How long the instance rests at first. Default 30s, at most 5m.
+	Rest *durationpb.Duration `protobuf:"bytes,4,opt,name=rest,proto3,oneof" json:"rest,omitempty"`
+	// How many of the instances may rest at once, in percent; it may always be one. Default 30.
+	MaxPercent    *uint32 `protobuf:"varint,5,opt,name=max_percent,json=maxPercent,proto3,oneof" json:"max_percent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Outliers) Reset() {
+	*x = Outliers{}
+	mi := &file_parley_config_v1_config_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Outliers) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Outliers) ProtoMessage() {}
+
+func (x *Outliers) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_config_v1_config_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Outliers.ProtoReflect.Descriptor instead.
+func (*Outliers) Descriptor() ([]byte, []int) {
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Outliers) GetInterval() *durationpb.Duration {
+	if x != nil {
+		return x.Interval
+	}
+	return nil
+}
+
+func (x *Outliers) GetMinCalls() uint32 {
+	if x != nil && x.MinCalls != nil {
+		return *x.MinCalls
+	}
+	return 0
+}
+
+func (x *Outliers) GetFailurePercent() uint32 {
+	if x != nil && x.FailurePercent != nil {
+		return *x.FailurePercent
+	}
+	return 0
+}
+
+func (x *Outliers) GetRest() *durationpb.Duration {
+	if x != nil {
+		return x.Rest
+	}
+	return nil
+}
+
+func (x *Outliers) GetMaxPercent() uint32 {
+	if x != nil && x.MaxPercent != nil {
+		return *x.MaxPercent
+	}
+	return 0
+}
+
 // TokenSource says where the tokens are by which a client proves who it is. One of file and endpoint is stated.
 type TokenSource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -699,7 +921,7 @@ type TokenSource struct {
 
 func (x *TokenSource) Reset() {
 	*x = TokenSource{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[6]
+	mi := &file_parley_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -711,7 +933,7 @@ func (x *TokenSource) String() string {
 func (*TokenSource) ProtoMessage() {}
 
 func (x *TokenSource) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[6]
+	mi := &file_parley_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -724,7 +946,7 @@ func (x *TokenSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenSource.ProtoReflect.Descriptor instead.
 func (*TokenSource) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TokenSource) GetFile() string {
@@ -766,7 +988,7 @@ type TokenEndpoint struct {
 
 func (x *TokenEndpoint) Reset() {
 	*x = TokenEndpoint{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[7]
+	mi := &file_parley_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -778,7 +1000,7 @@ func (x *TokenEndpoint) String() string {
 func (*TokenEndpoint) ProtoMessage() {}
 
 func (x *TokenEndpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[7]
+	mi := &file_parley_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -791,7 +1013,7 @@ func (x *TokenEndpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenEndpoint.ProtoReflect.Descriptor instead.
 func (*TokenEndpoint) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TokenEndpoint) GetIssuer() string {
@@ -840,7 +1062,7 @@ type RetryBudget struct {
 
 func (x *RetryBudget) Reset() {
 	*x = RetryBudget{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[8]
+	mi := &file_parley_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -852,7 +1074,7 @@ func (x *RetryBudget) String() string {
 func (*RetryBudget) ProtoMessage() {}
 
 func (x *RetryBudget) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[8]
+	mi := &file_parley_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -865,7 +1087,7 @@ func (x *RetryBudget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
 func (*RetryBudget) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RetryBudget) GetRatio() float64 {
@@ -912,14 +1134,19 @@ type Server struct {
 	// Largest request message in bytes. Default: 4 MiB.
 	MaxRequestBytes *uint32 `protobuf:"varint,6,opt,name=max_request_bytes,json=maxRequestBytes,proto3,oneof" json:"max_request_bytes,omitempty"`
 	// Those whose bearer tokens are accepted from workloads, beside those that workloads sign themselves. Needs CARRIER_TOKEN.
-	Issuers       []*WorkloadIssuer `protobuf:"bytes,7,rep,name=issuers,proto3" json:"issuers,omitempty"`
+	Issuers []*WorkloadIssuer `protobuf:"bytes,7,rep,name=issuers,proto3" json:"issuers,omitempty"`
+	// Share of the calls that this instance wants, against the others of its service. Default 1.
+	Weight *uint32 `protobuf:"varint,8,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
+	// Whether the clients are told with each call how busy the server is, for those that balance by weighted_round_robin.
+	// Default: no.
+	LoadReports   *bool `protobuf:"varint,9,opt,name=load_reports,json=loadReports,proto3,oneof" json:"load_reports,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Server) Reset() {
 	*x = Server{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[9]
+	mi := &file_parley_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -931,7 +1158,7 @@ func (x *Server) String() string {
 func (*Server) ProtoMessage() {}
 
 func (x *Server) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[9]
+	mi := &file_parley_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -944,7 +1171,7 @@ func (x *Server) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server.ProtoReflect.Descriptor instead.
 func (*Server) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Server) GetListen() string {
@@ -996,6 +1223,20 @@ func (x *Server) GetIssuers() []*WorkloadIssuer {
 	return nil
 }
 
+func (x *Server) GetWeight() uint32 {
+	if x != nil && x.Weight != nil {
+		return *x.Weight
+	}
+	return 0
+}
+
+func (x *Server) GetLoadReports() bool {
+	if x != nil && x.LoadReports != nil {
+		return *x.LoadReports
+	}
+	return false
+}
+
 // WorkloadIssuer is somebody who vouches for workloads with bearer tokens.
 type WorkloadIssuer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1024,7 +1265,7 @@ type WorkloadIssuer struct {
 
 func (x *WorkloadIssuer) Reset() {
 	*x = WorkloadIssuer{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[10]
+	mi := &file_parley_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1036,7 +1277,7 @@ func (x *WorkloadIssuer) String() string {
 func (*WorkloadIssuer) ProtoMessage() {}
 
 func (x *WorkloadIssuer) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[10]
+	mi := &file_parley_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1049,7 +1290,7 @@ func (x *WorkloadIssuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkloadIssuer.ProtoReflect.Descriptor instead.
 func (*WorkloadIssuer) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *WorkloadIssuer) GetIssuer() string {
@@ -1128,7 +1369,7 @@ type Certificate struct {
 
 func (x *Certificate) Reset() {
 	*x = Certificate{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[11]
+	mi := &file_parley_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1140,7 +1381,7 @@ func (x *Certificate) String() string {
 func (*Certificate) ProtoMessage() {}
 
 func (x *Certificate) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[11]
+	mi := &file_parley_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1153,7 +1394,7 @@ func (x *Certificate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certificate.ProtoReflect.Descriptor instead.
 func (*Certificate) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Certificate) GetCert() string {
@@ -1176,14 +1417,16 @@ type Discovery struct {
 	// URL of the driver: "static:", "dns:<pattern>", "file:/run/parley" or that of an engine whose driver is linked.
 	Driver *string `protobuf:"bytes,1,opt,name=driver,proto3,oneof" json:"driver,omitempty"`
 	// Addresses by service name, for the static driver.
-	Services      map[string]*Addresses `protobuf:"bytes,2,rep,name=services,proto3" json:"services,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Services map[string]*Addresses `protobuf:"bytes,2,rep,name=services,proto3" json:"services,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Zone in which this process runs. Its instances are announced with it, and its channels call instances of it first.
+	Zone          *string `protobuf:"bytes,3,opt,name=zone,proto3,oneof" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Discovery) Reset() {
 	*x = Discovery{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[12]
+	mi := &file_parley_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1195,7 +1438,7 @@ func (x *Discovery) String() string {
 func (*Discovery) ProtoMessage() {}
 
 func (x *Discovery) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[12]
+	mi := &file_parley_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1208,7 +1451,7 @@ func (x *Discovery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discovery.ProtoReflect.Descriptor instead.
 func (*Discovery) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Discovery) GetDriver() string {
@@ -1225,6 +1468,13 @@ func (x *Discovery) GetServices() map[string]*Addresses {
 	return nil
 }
 
+func (x *Discovery) GetZone() string {
+	if x != nil && x.Zone != nil {
+		return *x.Zone
+	}
+	return ""
+}
+
 // Addresses lists where one service is.
 type Addresses struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1236,7 +1486,7 @@ type Addresses struct {
 
 func (x *Addresses) Reset() {
 	*x = Addresses{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[13]
+	mi := &file_parley_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1248,7 +1498,7 @@ func (x *Addresses) String() string {
 func (*Addresses) ProtoMessage() {}
 
 func (x *Addresses) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[13]
+	mi := &file_parley_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1261,7 +1511,7 @@ func (x *Addresses) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Addresses.ProtoReflect.Descriptor instead.
 func (*Addresses) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Addresses) GetAddresses() []string {
@@ -1286,7 +1536,7 @@ type Surfaces struct {
 
 func (x *Surfaces) Reset() {
 	*x = Surfaces{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[14]
+	mi := &file_parley_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +1548,7 @@ func (x *Surfaces) String() string {
 func (*Surfaces) ProtoMessage() {}
 
 func (x *Surfaces) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[14]
+	mi := &file_parley_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +1561,7 @@ func (x *Surfaces) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Surfaces.ProtoReflect.Descriptor instead.
 func (*Surfaces) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Surfaces) GetProbes() string {
@@ -1352,7 +1602,7 @@ type Lifecycle struct {
 
 func (x *Lifecycle) Reset() {
 	*x = Lifecycle{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[15]
+	mi := &file_parley_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1364,7 +1614,7 @@ func (x *Lifecycle) String() string {
 func (*Lifecycle) ProtoMessage() {}
 
 func (x *Lifecycle) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[15]
+	mi := &file_parley_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1377,7 +1627,7 @@ func (x *Lifecycle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lifecycle.ProtoReflect.Descriptor instead.
 func (*Lifecycle) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Lifecycle) GetAnnounce() *durationpb.Duration {
@@ -1422,7 +1672,7 @@ type Users struct {
 
 func (x *Users) Reset() {
 	*x = Users{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[16]
+	mi := &file_parley_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1434,7 +1684,7 @@ func (x *Users) String() string {
 func (*Users) ProtoMessage() {}
 
 func (x *Users) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[16]
+	mi := &file_parley_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1447,7 +1697,7 @@ func (x *Users) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Users.ProtoReflect.Descriptor instead.
 func (*Users) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Users) GetIssuers() []*UserIssuer {
@@ -1496,7 +1746,7 @@ type UserIssuer struct {
 
 func (x *UserIssuer) Reset() {
 	*x = UserIssuer{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[17]
+	mi := &file_parley_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1508,7 +1758,7 @@ func (x *UserIssuer) String() string {
 func (*UserIssuer) ProtoMessage() {}
 
 func (x *UserIssuer) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[17]
+	mi := &file_parley_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1521,7 +1771,7 @@ func (x *UserIssuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserIssuer.ProtoReflect.Descriptor instead.
 func (*UserIssuer) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *UserIssuer) GetIssuer() string {
@@ -1677,7 +1927,7 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"_max_staleB\x0e\n" +
 	"\f_allow_emptyB\x10\n" +
-	"\x0e_loopback_http\"\xb4\x03\n" +
+	"\x0e_loopback_http\"\x88\x05\n" +
 	"\x06Client\x12\x1b\n" +
 	"\x06target\x18\x01 \x01(\tH\x00R\x06target\x88\x01\x01\x12\x14\n" +
 	"\x05peers\x18\x02 \x03(\tR\x05peers\x126\n" +
@@ -1687,7 +1937,11 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\aca_file\x18\x06 \x01(\tH\x04R\x06caFile\x88\x01\x01\x12$\n" +
 	"\vserver_name\x18\a \x01(\tH\x05R\n" +
 	"serverName\x88\x01\x01\x128\n" +
-	"\x05token\x18\b \x01(\v2\x1d.parley.config.v1.TokenSourceH\x06R\x05token\x88\x01\x01B\t\n" +
+	"\x05token\x18\b \x01(\v2\x1d.parley.config.v1.TokenSourceH\x06R\x05token\x88\x01\x01\x129\n" +
+	"\bhash_key\x18\t \x01(\v2\x19.parley.config.v1.HashKeyH\aR\ahashKey\x88\x01\x01\x125\n" +
+	"\x06subset\x18\n" +
+	" \x01(\v2\x18.parley.config.v1.SubsetH\bR\x06subset\x88\x01\x01\x12;\n" +
+	"\boutliers\x18\v \x01(\v2\x1a.parley.config.v1.OutliersH\tR\boutliers\x88\x01\x01B\t\n" +
 	"\a_targetB\a\n" +
 	"\x05_modeB\f\n" +
 	"\n" +
@@ -1696,7 +1950,33 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"\b_ca_fileB\x0e\n" +
 	"\f_server_nameB\b\n" +
-	"\x06_token\"\xb7\x01\n" +
+	"\x06_tokenB\v\n" +
+	"\t_hash_keyB\t\n" +
+	"\a_subsetB\v\n" +
+	"\t_outliers\"\\\n" +
+	"\aHashKey\x12\x1f\n" +
+	"\bmetadata\x18\x01 \x01(\tH\x00R\bmetadata\x88\x01\x01\x12\x19\n" +
+	"\x05field\x18\x02 \x01(\tH\x01R\x05field\x88\x01\x01B\v\n" +
+	"\t_metadataB\b\n" +
+	"\x06_field\"O\n" +
+	"\x06Subset\x12\x19\n" +
+	"\x05above\x18\x01 \x01(\rH\x00R\x05above\x88\x01\x01\x12\x17\n" +
+	"\x04size\x18\x02 \x01(\rH\x01R\x04size\x88\x01\x01B\b\n" +
+	"\x06_aboveB\a\n" +
+	"\x05_size\"\xb8\x02\n" +
+	"\bOutliers\x12:\n" +
+	"\binterval\x18\x01 \x01(\v2\x19.google.protobuf.DurationH\x00R\binterval\x88\x01\x01\x12 \n" +
+	"\tmin_calls\x18\x02 \x01(\rH\x01R\bminCalls\x88\x01\x01\x12,\n" +
+	"\x0ffailure_percent\x18\x03 \x01(\rH\x02R\x0efailurePercent\x88\x01\x01\x122\n" +
+	"\x04rest\x18\x04 \x01(\v2\x19.google.protobuf.DurationH\x03R\x04rest\x88\x01\x01\x12$\n" +
+	"\vmax_percent\x18\x05 \x01(\rH\x04R\n" +
+	"maxPercent\x88\x01\x01B\v\n" +
+	"\t_intervalB\f\n" +
+	"\n" +
+	"_min_callsB\x12\n" +
+	"\x10_failure_percentB\a\n" +
+	"\x05_restB\x0e\n" +
+	"\f_max_percent\"\xb7\x01\n" +
 	"\vTokenSource\x12\x17\n" +
 	"\x04file\x18\x01 \x01(\tH\x00R\x04file\x88\x01\x01\x12&\n" +
 	"\fany_audience\x18\x02 \x01(\bH\x01R\vanyAudience\x88\x01\x01\x12@\n" +
@@ -1720,7 +2000,7 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x06_ratioB\x06\n" +
 	"\x04_maxB\x11\n" +
 	"\x0f_min_per_secondB\t\n" +
-	"\a_unsafe\"\x8d\x03\n" +
+	"\a_unsafe\"\xee\x03\n" +
 	"\x06Server\x12\x1b\n" +
 	"\x06listen\x18\x01 \x01(\tH\x00R\x06listen\x88\x01\x01\x12!\n" +
 	"\tadvertise\x18\x02 \x01(\tH\x01R\tadvertise\x88\x01\x01\x125\n" +
@@ -1730,13 +2010,17 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"reflection\x18\x05 \x01(\bH\x03R\n" +
 	"reflection\x88\x01\x01\x12/\n" +
 	"\x11max_request_bytes\x18\x06 \x01(\rH\x04R\x0fmaxRequestBytes\x88\x01\x01\x12:\n" +
-	"\aissuers\x18\a \x03(\v2 .parley.config.v1.WorkloadIssuerR\aissuersB\t\n" +
+	"\aissuers\x18\a \x03(\v2 .parley.config.v1.WorkloadIssuerR\aissuers\x12\x1b\n" +
+	"\x06weight\x18\b \x01(\rH\x05R\x06weight\x88\x01\x01\x12&\n" +
+	"\fload_reports\x18\t \x01(\bH\x06R\vloadReports\x88\x01\x01B\t\n" +
 	"\a_listenB\f\n" +
 	"\n" +
 	"_advertiseB\x06\n" +
 	"\x04_tlsB\r\n" +
 	"\v_reflectionB\x14\n" +
-	"\x12_max_request_bytes\"\xc9\x03\n" +
+	"\x12_max_request_bytesB\t\n" +
+	"\a_weightB\x0f\n" +
+	"\r_load_reports\"\xc9\x03\n" +
 	"\x0eWorkloadIssuer\x12\x1b\n" +
 	"\x06issuer\x18\x01 \x01(\tH\x00R\x06issuer\x88\x01\x01\x12/\n" +
 	"\x04keys\x18\x02 \x01(\v2\x16.parley.config.v1.KeysH\x01R\x04keys\x88\x01\x01\x12\x1a\n" +
@@ -1757,14 +2041,16 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x04cert\x18\x01 \x01(\tH\x00R\x04cert\x88\x01\x01\x12\x15\n" +
 	"\x03key\x18\x02 \x01(\tH\x01R\x03key\x88\x01\x01B\a\n" +
 	"\x05_certB\x06\n" +
-	"\x04_key\"\xd4\x01\n" +
+	"\x04_key\"\xf6\x01\n" +
 	"\tDiscovery\x12\x1b\n" +
 	"\x06driver\x18\x01 \x01(\tH\x00R\x06driver\x88\x01\x01\x12E\n" +
-	"\bservices\x18\x02 \x03(\v2).parley.config.v1.Discovery.ServicesEntryR\bservices\x1aX\n" +
+	"\bservices\x18\x02 \x03(\v2).parley.config.v1.Discovery.ServicesEntryR\bservices\x12\x17\n" +
+	"\x04zone\x18\x03 \x01(\tH\x01R\x04zone\x88\x01\x01\x1aX\n" +
 	"\rServicesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x121\n" +
 	"\x05value\x18\x02 \x01(\v2\x1b.parley.config.v1.AddressesR\x05value:\x028\x01B\t\n" +
-	"\a_driver\")\n" +
+	"\a_driverB\a\n" +
+	"\x05_zone\")\n" +
 	"\tAddresses\x12\x1c\n" +
 	"\taddresses\x18\x01 \x03(\tR\taddresses\"\x82\x01\n" +
 	"\bSurfaces\x12\x1b\n" +
@@ -1836,7 +2122,7 @@ func file_parley_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_parley_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_parley_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_parley_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_parley_config_v1_config_proto_goTypes = []any{
 	(Enroll)(0),                 // 0: parley.config.v1.Enroll
 	(ChannelMode)(0),            // 1: parley.config.v1.ChannelMode
@@ -1846,70 +2132,78 @@ var file_parley_config_v1_config_proto_goTypes = []any{
 	(*IdentityIssuer)(nil),      // 5: parley.config.v1.IdentityIssuer
 	(*Keys)(nil),                // 6: parley.config.v1.Keys
 	(*Client)(nil),              // 7: parley.config.v1.Client
-	(*TokenSource)(nil),         // 8: parley.config.v1.TokenSource
-	(*TokenEndpoint)(nil),       // 9: parley.config.v1.TokenEndpoint
-	(*RetryBudget)(nil),         // 10: parley.config.v1.RetryBudget
-	(*Server)(nil),              // 11: parley.config.v1.Server
-	(*WorkloadIssuer)(nil),      // 12: parley.config.v1.WorkloadIssuer
-	(*Certificate)(nil),         // 13: parley.config.v1.Certificate
-	(*Discovery)(nil),           // 14: parley.config.v1.Discovery
-	(*Addresses)(nil),           // 15: parley.config.v1.Addresses
-	(*Surfaces)(nil),            // 16: parley.config.v1.Surfaces
-	(*Lifecycle)(nil),           // 17: parley.config.v1.Lifecycle
-	(*Users)(nil),               // 18: parley.config.v1.Users
-	(*UserIssuer)(nil),          // 19: parley.config.v1.UserIssuer
-	nil,                         // 20: parley.config.v1.Config.ClientsEntry
-	nil,                         // 21: parley.config.v1.Config.ServersEntry
-	nil,                         // 22: parley.config.v1.Config.PoliciesEntry
-	nil,                         // 23: parley.config.v1.Discovery.ServicesEntry
-	(*durationpb.Duration)(nil), // 24: google.protobuf.Duration
-	(v1.Carrier)(0),             // 25: parley.policy.v1.Carrier
-	(*v1.Policy)(nil),           // 26: parley.policy.v1.Policy
+	(*HashKey)(nil),             // 8: parley.config.v1.HashKey
+	(*Subset)(nil),              // 9: parley.config.v1.Subset
+	(*Outliers)(nil),            // 10: parley.config.v1.Outliers
+	(*TokenSource)(nil),         // 11: parley.config.v1.TokenSource
+	(*TokenEndpoint)(nil),       // 12: parley.config.v1.TokenEndpoint
+	(*RetryBudget)(nil),         // 13: parley.config.v1.RetryBudget
+	(*Server)(nil),              // 14: parley.config.v1.Server
+	(*WorkloadIssuer)(nil),      // 15: parley.config.v1.WorkloadIssuer
+	(*Certificate)(nil),         // 16: parley.config.v1.Certificate
+	(*Discovery)(nil),           // 17: parley.config.v1.Discovery
+	(*Addresses)(nil),           // 18: parley.config.v1.Addresses
+	(*Surfaces)(nil),            // 19: parley.config.v1.Surfaces
+	(*Lifecycle)(nil),           // 20: parley.config.v1.Lifecycle
+	(*Users)(nil),               // 21: parley.config.v1.Users
+	(*UserIssuer)(nil),          // 22: parley.config.v1.UserIssuer
+	nil,                         // 23: parley.config.v1.Config.ClientsEntry
+	nil,                         // 24: parley.config.v1.Config.ServersEntry
+	nil,                         // 25: parley.config.v1.Config.PoliciesEntry
+	nil,                         // 26: parley.config.v1.Discovery.ServicesEntry
+	(*durationpb.Duration)(nil), // 27: google.protobuf.Duration
+	(v1.Carrier)(0),             // 28: parley.policy.v1.Carrier
+	(*v1.Policy)(nil),           // 29: parley.policy.v1.Policy
 }
 var file_parley_config_v1_config_proto_depIdxs = []int32{
 	3,  // 0: parley.config.v1.Config.identity:type_name -> parley.config.v1.Identity
-	20, // 1: parley.config.v1.Config.clients:type_name -> parley.config.v1.Config.ClientsEntry
-	21, // 2: parley.config.v1.Config.servers:type_name -> parley.config.v1.Config.ServersEntry
-	14, // 3: parley.config.v1.Config.discovery:type_name -> parley.config.v1.Discovery
-	16, // 4: parley.config.v1.Config.surfaces:type_name -> parley.config.v1.Surfaces
-	17, // 5: parley.config.v1.Config.lifecycle:type_name -> parley.config.v1.Lifecycle
-	22, // 6: parley.config.v1.Config.policies:type_name -> parley.config.v1.Config.PoliciesEntry
-	18, // 7: parley.config.v1.Config.users:type_name -> parley.config.v1.Users
+	23, // 1: parley.config.v1.Config.clients:type_name -> parley.config.v1.Config.ClientsEntry
+	24, // 2: parley.config.v1.Config.servers:type_name -> parley.config.v1.Config.ServersEntry
+	17, // 3: parley.config.v1.Config.discovery:type_name -> parley.config.v1.Discovery
+	19, // 4: parley.config.v1.Config.surfaces:type_name -> parley.config.v1.Surfaces
+	20, // 5: parley.config.v1.Config.lifecycle:type_name -> parley.config.v1.Lifecycle
+	25, // 6: parley.config.v1.Config.policies:type_name -> parley.config.v1.Config.PoliciesEntry
+	21, // 7: parley.config.v1.Config.users:type_name -> parley.config.v1.Users
 	0,  // 8: parley.config.v1.Identity.enroll:type_name -> parley.config.v1.Enroll
-	24, // 9: parley.config.v1.Identity.max_connection_age:type_name -> google.protobuf.Duration
+	27, // 9: parley.config.v1.Identity.max_connection_age:type_name -> google.protobuf.Duration
 	4,  // 10: parley.config.v1.Identity.issued:type_name -> parley.config.v1.Issued
 	5,  // 11: parley.config.v1.Issued.issuers:type_name -> parley.config.v1.IdentityIssuer
 	6,  // 12: parley.config.v1.IdentityIssuer.keys:type_name -> parley.config.v1.Keys
-	24, // 13: parley.config.v1.Keys.max_stale:type_name -> google.protobuf.Duration
+	27, // 13: parley.config.v1.Keys.max_stale:type_name -> google.protobuf.Duration
 	1,  // 14: parley.config.v1.Client.mode:type_name -> parley.config.v1.ChannelMode
-	10, // 15: parley.config.v1.Client.retry_budget:type_name -> parley.config.v1.RetryBudget
-	8,  // 16: parley.config.v1.Client.token:type_name -> parley.config.v1.TokenSource
-	9,  // 17: parley.config.v1.TokenSource.endpoint:type_name -> parley.config.v1.TokenEndpoint
-	25, // 18: parley.config.v1.Server.carriers:type_name -> parley.policy.v1.Carrier
-	13, // 19: parley.config.v1.Server.tls:type_name -> parley.config.v1.Certificate
-	12, // 20: parley.config.v1.Server.issuers:type_name -> parley.config.v1.WorkloadIssuer
-	6,  // 21: parley.config.v1.WorkloadIssuer.keys:type_name -> parley.config.v1.Keys
-	24, // 22: parley.config.v1.WorkloadIssuer.max_lifetime:type_name -> google.protobuf.Duration
-	24, // 23: parley.config.v1.WorkloadIssuer.clock_skew:type_name -> google.protobuf.Duration
-	23, // 24: parley.config.v1.Discovery.services:type_name -> parley.config.v1.Discovery.ServicesEntry
-	24, // 25: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
-	24, // 26: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
-	24, // 27: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
-	24, // 28: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
-	19, // 29: parley.config.v1.Users.issuers:type_name -> parley.config.v1.UserIssuer
-	19, // 30: parley.config.v1.Users.transactions:type_name -> parley.config.v1.UserIssuer
-	6,  // 31: parley.config.v1.UserIssuer.keys:type_name -> parley.config.v1.Keys
-	24, // 32: parley.config.v1.UserIssuer.max_lifetime:type_name -> google.protobuf.Duration
-	24, // 33: parley.config.v1.UserIssuer.clock_skew:type_name -> google.protobuf.Duration
-	7,  // 34: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
-	11, // 35: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
-	26, // 36: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
-	15, // 37: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
-	38, // [38:38] is the sub-list for method output_type
-	38, // [38:38] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	13, // 15: parley.config.v1.Client.retry_budget:type_name -> parley.config.v1.RetryBudget
+	11, // 16: parley.config.v1.Client.token:type_name -> parley.config.v1.TokenSource
+	8,  // 17: parley.config.v1.Client.hash_key:type_name -> parley.config.v1.HashKey
+	9,  // 18: parley.config.v1.Client.subset:type_name -> parley.config.v1.Subset
+	10, // 19: parley.config.v1.Client.outliers:type_name -> parley.config.v1.Outliers
+	27, // 20: parley.config.v1.Outliers.interval:type_name -> google.protobuf.Duration
+	27, // 21: parley.config.v1.Outliers.rest:type_name -> google.protobuf.Duration
+	12, // 22: parley.config.v1.TokenSource.endpoint:type_name -> parley.config.v1.TokenEndpoint
+	28, // 23: parley.config.v1.Server.carriers:type_name -> parley.policy.v1.Carrier
+	16, // 24: parley.config.v1.Server.tls:type_name -> parley.config.v1.Certificate
+	15, // 25: parley.config.v1.Server.issuers:type_name -> parley.config.v1.WorkloadIssuer
+	6,  // 26: parley.config.v1.WorkloadIssuer.keys:type_name -> parley.config.v1.Keys
+	27, // 27: parley.config.v1.WorkloadIssuer.max_lifetime:type_name -> google.protobuf.Duration
+	27, // 28: parley.config.v1.WorkloadIssuer.clock_skew:type_name -> google.protobuf.Duration
+	26, // 29: parley.config.v1.Discovery.services:type_name -> parley.config.v1.Discovery.ServicesEntry
+	27, // 30: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
+	27, // 31: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
+	27, // 32: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
+	27, // 33: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
+	22, // 34: parley.config.v1.Users.issuers:type_name -> parley.config.v1.UserIssuer
+	22, // 35: parley.config.v1.Users.transactions:type_name -> parley.config.v1.UserIssuer
+	6,  // 36: parley.config.v1.UserIssuer.keys:type_name -> parley.config.v1.Keys
+	27, // 37: parley.config.v1.UserIssuer.max_lifetime:type_name -> google.protobuf.Duration
+	27, // 38: parley.config.v1.UserIssuer.clock_skew:type_name -> google.protobuf.Duration
+	7,  // 39: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
+	14, // 40: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
+	29, // 41: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
+	18, // 42: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
+	43, // [43:43] is the sub-list for method output_type
+	43, // [43:43] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_parley_config_v1_config_proto_init() }
@@ -1930,17 +2224,20 @@ func file_parley_config_v1_config_proto_init() {
 	file_parley_config_v1_config_proto_msgTypes[10].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[12].OneofWrappers = []any{}
+	file_parley_config_v1_config_proto_msgTypes[13].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[14].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[15].OneofWrappers = []any{}
-	file_parley_config_v1_config_proto_msgTypes[16].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[17].OneofWrappers = []any{}
+	file_parley_config_v1_config_proto_msgTypes[18].OneofWrappers = []any{}
+	file_parley_config_v1_config_proto_msgTypes[19].OneofWrappers = []any{}
+	file_parley_config_v1_config_proto_msgTypes[20].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_config_v1_config_proto_rawDesc), len(file_parley_config_v1_config_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   22,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,116 @@
+package framework
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/grpc"
+	_ "google.golang.org/grpc/health" // client-side health checking of the balancing policies
+	"google.golang.org/protobuf/proto"
+
+	"github.com/parley-rpc/parley/discovery/grpcbalancer"
+)
+
+// balancing is how the client spreads its calls: the values of the configuration over those of the code.
+func (c *Client) balancing() grpcbalancer.Balancing {
+	b, conf := c.spread, c.config()
+	if b.Zone == "" {
+		b.Zone = c.app.homeZone()
+	}
+	if conf.Balancing != nil {
+		b.Policy = conf.GetBalancing()
+	}
+	if key := conf.GetHashKey(); key != nil {
+		b.HashMetadata = key.GetMetadata()
+	}
+	if s := conf.GetSubset(); s.GetAbove() > 0 {
+		b.Subset.Above = int(s.GetAbove())
+	}
+	if s := conf.GetSubset(); s != nil && s.Size != nil {
+		b.Subset.Size = int(s.GetSize())
+		if s.GetSize() == 0 {
+			b.Subset.Size = -1
+		}
+	}
+	if o := conf.GetOutliers(); o != nil {
+		b.Outliers = &grpcbalancer.Outliers{
+			Interval:       o.GetInterval().AsDuration(),
+			MinCalls:       int(o.GetMinCalls()),
+			FailurePercent: int(o.GetFailurePercent()),
+			Rest:           o.GetRest().AsDuration(),
+			MaxPercent:     int(o.GetMaxPercent()),
+		}
+	}
+	return b
+}
+
+// homeZone is where this process runs, "" when nobody says.
+func (a *App) homeZone() string {
+	if zone := a.parts.config.GetDiscovery().GetZone(); zone != "" {
+		return zone
+	}
+	return a.zone
+}
+
+func (c *Client) checkBalancing() error {
+	b := c.balancing()
+	err := b.Check()
+	if key := c.config().GetHashKey(); key != nil {
+		switch {
+		case (key.GetMetadata() == "") == (key.GetField() == ""):
+			err = errors.Join(err, errors.New("hash_key: state either metadata or field"))
+		case key.GetField() != "" && b.Policy != grpcbalancer.RingHash:
+			err = errors.Join(err, errors.New("hash_key: it is of use to balancing: ring_hash alone"))
+		}
+	}
+	if target := c.effectiveTarget(); strings.HasPrefix(target, "xds:") {
+		err = errors.Join(err, fmt.Errorf("target %q: a control plane of xDS brings its own balancing, retries and credentials, which this client would take from it; find the service in discovery, or call it over a grpc.NewClient with package xds of gRPC", target))
+	}
+	if err != nil {
+		return fmt.Errorf("clients.%s: %w", c.name, err)
+	}
+	return nil
+}
+
+func (c *Client) describeBalancing() string {
+	text := c.balancing().String()
+	if field := c.config().GetHashKey().GetField(); field != "" {
+		text += ", by field " + field
+	}
+	return text
+}
+
+// keyOptions give each call its key where that is a field of the request.
+func (c *Client) keyOptions() []grpc.DialOption {
+	path := c.config().GetHashKey().GetField()
+	if path == "" {
+		return nil
+	}
+	field := newFieldKey(path)
+	return []grpc.DialOption{grpc.WithChainUnaryInterceptor(
+		func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			if m, ok := req.(proto.Message); ok {
+				if key, ok := field.of(m.ProtoReflect()); ok {
+					ctx = grpcbalancer.WithHashKey(ctx, key)
+				}
+			}
+			return invoker(ctx, method, req, reply, cc, opts...)
+		})}
+}
+
+// serviceConfig is the gRPC service config of the channel: its balancing policy, with client-side health checks, and
+// round_robin after it, which gRPC falls back to.
+func (c *Client) serviceConfig() string {
+	type object = map[string]any
+	text, err := json.Marshal(object{
+		"loadBalancingConfig": []object{c.balancing().Config(), {grpcbalancer.RoundRobin: object{}}},
+		"healthCheckConfig":   object{"serviceName": ""},
+	})
+	if err != nil {
+		return "{}" // strings, numbers and maps of them always marshal
+	}
+	return string(text)
+}

@@ -1,0 +1,81 @@
+package framework
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/parley-rpc/parley/internal/orca"
+)
+
+// loadReports tell the clients of a server, with the end of each call, how busy it is (gRFC A51). Clients that balance by
+// weighted_round_robin weigh by calls a second over utilization (gRFC A58).
+//
+// The utilization is the time that unary handlers took, over the time that passed and the processors that there are. So it
+// grows with every reason for slowness, and may be above 1 where handlers wait for others.
+type loadReports struct {
+	made     time.Time
+	measured atomic.Int64 // when trailer was last made, as the time since made
+	trailer  atomic.Pointer[metadata.MD]
+
+	calls    atomic.Int64
+	failures atomic.Int64
+	busy     atomic.Int64 // nanoseconds in handlers
+}
+
+func newLoadReports() *loadReports { return &loadReports{made: time.Now()} }
+
+// step stands inside of what refuses calls: a refusal says nothing about the handlers.
+func (l *loadReports) step() serverStep { return serverAt("load report", l.unary, l.stream) }
+
+func (l *loadReports) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	started := time.Now()
+	reply, err := handler(ctx, req)
+	if md := l.count(time.Since(started), err); md != nil {
+		_ = grpc.SetTrailer(ctx, *md) // the call does not fail for want of a report
+	}
+	return reply, err
+}
+
+// stream counts a stream as a call, and not its time: it may have been idle for most of it.
+func (l *loadReports) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	err := handler(srv, ss)
+	if md := l.count(0, err); md != nil {
+		ss.SetTrailer(*md)
+	}
+	return err
+}
+
+// count counts a call and returns the trailer for it, nil within the first window.
+func (l *loadReports) count(took time.Duration, err error) *metadata.MD {
+	l.calls.Add(1)
+	l.busy.Add(int64(took))
+	switch status.Code(err) {
+	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
+		l.failures.Add(1)
+	default:
+	}
+	now := int64(time.Since(l.made))
+	last := l.measured.Load()
+	if passed := time.Duration(now - last); passed >= loadWindow && l.measured.CompareAndSwap(last, now) {
+		md := metadata.Pairs(orca.Key, string(l.measure(passed).Append(nil)))
+		l.trailer.Store(&md)
+	}
+	return l.trailer.Load()
+}
+
+// measure begins a new window and returns what the reports within it say.
+func (l *loadReports) measure(passed time.Duration) orca.Report {
+	rate := func(n int64) float64 { return float64(n) / passed.Seconds() }
+	return orca.Report{
+		Rate:        rate(l.calls.Swap(0)),
+		Errors:      rate(l.failures.Swap(0)),
+		Utilization: float64(l.busy.Swap(0)) / float64(passed) / float64(runtime.GOMAXPROCS(0)),
+	}
+}
