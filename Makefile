@@ -71,8 +71,9 @@ baseline: $(BIN)/.buf ## take today's protos as the released ones that make prot
 tidy: ## run go mod tidy in every module
 	@for module in . $(MODULES); do echo "go mod tidy in $$module"; $(GO) -C $$module mod tidy || exit 1; done
 
+# Of Consul and Kubernetes it would load hundreds of modules, for a line each that pins a version.
 tidy-check: ## check that every go.mod is tidy
-	@for module in . $(MODULES); do echo "go mod tidy -diff in $$module"; $(GO) -C $$module mod tidy -diff || exit 1; done
+	@for module in . $(filter-out tools/consul tools/kubernetes,$(MODULES)); do echo "go mod tidy -diff in $$module"; $(GO) -C $$module mod tidy -diff || exit 1; done
 
 deps: ## rewrite internal/deps.txt after a change of dependencies
 	$(GO) test ./internal/rules -run '^TestLinkedModules$$' -count=1 -update
