@@ -86,7 +86,7 @@ func attackTable() map[int]attackRow {
 		44: {"loose base64", everywhere, handshakes, "jose.TestAttack44LooseBase64", ""},
 		45: {"text that is none", everywhere, handshakes, payload, ""},
 		46: {"segments", everywhere, handshakes, "jose.TestAttack46Segments", ""},
-		47: {"a flood of unknown keys", "TestAttack47UnknownKeyFlood TestAttack47RememberedTokensAreBounded", "", "keyset.TestUnknownKidFlood47 keyset.TestUnknownKidIsRemembered47", noMode},
+		47: {"a flood of unknown keys", "TestAttack47UnknownKeyFlood TestAttack47WaitsForTheTrustDirectoryAreBounded TestAttack47RememberedTokensAreBounded", "", "keyset.TestUnknownKidFlood47 keyset.TestUnknownKidIsRemembered47", noMode},
 		48: {"a flood of one bad token", everywhere + " TestAttack48SameBadTokenFlood", handshakes, "", "nothing of a handshake is remembered"},
 		49: {"a flood of signatures", "TestAttack49RandomSignatureFlood TestAttack49HonestCallersInAFlood", "TestOverload49", "", ""},
 		50: {"the issuer is down at the start", "TestAttack50IssuerIsDownAtTheStart", "TestIssuerDown50And51", "keyset.TestEndpointDownAtStart50", ""},

@@ -58,6 +58,9 @@ const (
 	cachedTokens = 4096
 	// cachedTokenAge is how long a good token is remembered at most; it also ends with its own time.
 	cachedTokenAge = 5 * time.Minute
+	// maxKeyWaits is how many calls may wait at once for the trust directory to be read, because it does not know the key of their
+	// bearer token.
+	maxKeyWaits = 1024
 	// badTokens is how many tokens whose signature does not hold a server remembers.
 	badTokens = 1024
 	// badTokenAge is how long such a token is remembered.

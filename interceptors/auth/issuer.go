@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,6 +41,7 @@ type voucher struct {
 	name         string
 	keys         keySource
 	trust        func() (anchor, error)
+	waiting      atomic.Int32 // calls that ask the trust for a key, and may wait
 	types        []string
 	audiences    []string
 	subjects     []Pattern

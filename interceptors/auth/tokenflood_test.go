@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,6 +65,36 @@ func TestAttack47UnknownKeyFlood(t *testing.T) {
 		all.Wait()
 		if n, most := e.count()-fetches, 1+int(time.Since(began)/(10*time.Second)); n < 1 || n > most {
 			t.Errorf("%d fetches in %v, want %d at most", n, time.Since(began), most)
+		}
+	})
+}
+
+// A key that the trust directory does not know may have been published just now, so a call waits for the next reading. A
+// bounded number of them does; all others are refused at once.
+func TestAttack47WaitsForTheTrustDirectoryAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.enroll("payments")
+		gate, _ := openGate(t, w)
+		payload := b64(`{"iss":"spiffe://shop.example/orders"}`)
+		var atOnce, later atomic.Int32
+		var all sync.WaitGroup
+		began := time.Now()
+		for n := range 1500 {
+			unknown := b64(`{"alg":"EdDSA","kid":"k`+strconv.Itoa(n)+`","typ":"at+jwt"}`) + "." + payload + "." + strings.Repeat("A", 86)
+			all.Go(func() {
+				_, err := auth.VerifyBearer(t.Context(), gate, unknown)
+				refused(t, "unknown key", err, codes.Unauthenticated, rpcerr.CredentialsInvalid)
+				if time.Since(began) == 0 {
+					atOnce.Add(1)
+				} else {
+					later.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if atOnce.Load() != 476 || later.Load() != 1024 {
+			t.Errorf("%d calls were refused at once and %d waited, want 476 and 1024", atOnce.Load(), later.Load())
 		}
 	})
 }

@@ -161,6 +161,12 @@ func (v *voucher) find(ctx context.Context, kid string) (ID, *jose.PublicKey, er
 	if err != nil {
 		return ID{}, nil, err
 	}
+	// Who brings unknown keys to many calls must not make all of them wait for the next reading.
+	if v.waiting.Add(1) > maxKeyWaits {
+		v.waiting.Add(-1)
+		return trust.lookup(kid)
+	}
+	defer v.waiting.Add(-1)
 	return trust.await(ctx, kid)
 }
 
