@@ -26,6 +26,8 @@ type Config struct {
 	Policies func() []Policy
 	// LogLevel is shown and can be changed.
 	LogLevel *slog.LevelVar
+	// Switches are shown and can be turned off and on, in order.
+	Switches []Switch
 	// Mounts are further handlers, behind the same protection.
 	Mounts []Mount
 }

@@ -50,6 +50,8 @@ func (h *Handler) routes() http.Handler {
 	mux.HandleFunc("GET /describe", h.describe)
 	mux.HandleFunc("GET /loglevel", h.logLevel)
 	mux.HandleFunc("POST /loglevel", h.setLogLevel)
+	mux.HandleFunc("GET /switches", h.listSwitches)
+	mux.HandleFunc("POST /switches", h.setSwitch)
 	mux.HandleFunc("GET /debug/pprof/{$}", h.listProfiles)
 	mux.HandleFunc("GET /debug/pprof/profile", h.cpuProfile)
 	mux.HandleFunc("GET /debug/pprof/trace", h.executionTrace)

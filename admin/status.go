@@ -9,14 +9,15 @@ import (
 
 // statusView is the JSON form of the status view.
 type statusView struct {
-	Service  string    `json:"service"`
-	Instance string    `json:"instance"`
-	Started  time.Time `json:"started"`
-	Now      time.Time `json:"now"`
-	Sections []table   `json:"sections"`
-	Charts   []Chart   `json:"charts,omitempty"`
-	Links    []link    `json:"links,omitempty"`
-	LogLevel string    `json:"log_level,omitempty"`
+	Service  string       `json:"service"`
+	Instance string       `json:"instance"`
+	Started  time.Time    `json:"started"`
+	Now      time.Time    `json:"now"`
+	Sections []table      `json:"sections"`
+	Charts   []Chart      `json:"charts,omitempty"`
+	Links    []link       `json:"links,omitempty"`
+	LogLevel string       `json:"log_level,omitempty"`
+	Switches []switchView `json:"switches,omitempty"`
 }
 
 type table struct {
@@ -32,7 +33,7 @@ type link struct {
 }
 
 func (h *Handler) status(w http.ResponseWriter, _ *http.Request) {
-	view := statusView{Service: h.config.Service, Instance: h.instance, Started: h.started, Now: time.Now()}
+	view := statusView{Service: h.config.Service, Instance: h.instance, Started: h.started, Now: time.Now(), Switches: h.switches()}
 	for _, s := range append(slices.Clip(h.config.Sections), runtimeSection(h.started)) {
 		t := table{Title: s.Title, Columns: s.Columns, Empty: s.Empty, Rows: []Row{}}
 		if s.Rows != nil {

@@ -59,7 +59,11 @@ func (a *App) adminHandler(r *run) *admin.Handler {
 		Charts:   r.budgets.charts,
 		Policies: r.policies,
 		LogLevel: a.logLevel,
-		Mounts:   a.mounts,
+		Switches: []admin.Switch{{
+			Title: "Retries", About: "Off, every call of this program has one attempt, and nothing is hedged.",
+			On: a.Retries, Set: a.SetRetries,
+		}},
+		Mounts: a.mounts,
 	})
 }
 

@@ -54,6 +54,7 @@ type App struct {
 	servers    []*Server
 	clients    []*Client
 	budgets    budgets
+	retries    retry.Switch
 	background []task
 	readiness  []check
 	stage      stage

@@ -67,7 +67,7 @@ func (c *Client) followEndpoints(ch *channel) []retry.Option {
 }
 
 func (c *Client) makeRetrier(more ...retry.Option) *retry.Retrier {
-	options := append(more, retry.WithPolicy(c.app.parts.table), retry.WithReplayMemory(c.app.replay), retry.WithLogger(c.app.parts.logger.With(slog.String("client", c.name))))
+	options := append(more, retry.WithPolicy(c.app.parts.table), retry.WithReplayMemory(c.app.replay), retry.WithSwitch(&c.app.retries), retry.WithLogger(c.app.parts.logger.With(slog.String("client", c.name))))
 	options = append(options, c.retry...)
 	if c.retryBudgetStated() {
 		conf, budget := c.config().GetRetryBudget(), retry.DefaultBudget()

@@ -8,7 +8,7 @@ async function drawStatus() {
   const status = await response.json();
   const charts = status.charts || [];
   const abouts = [...new Set(charts.map(c => c.about))];
-  byID("status").replaceChildren(...abouts.map(about => chartsOf(about, charts.filter(c => c.about === about))), ...status.sections.map(sectionOf), ...[status.log_level ? logLevelOf(status.log_level) : "", linksOf(status.links || [])].filter(Boolean));
+  byID("status").replaceChildren(...abouts.map(about => chartsOf(about, charts.filter(c => c.about === about))), ...status.sections.map(sectionOf), ...(status.switches || []).map(switchOf), ...[status.log_level ? logLevelOf(status.log_level) : "", linksOf(status.links || [])].filter(Boolean));
 }
 
 function sectionOf(section) {
@@ -52,6 +52,15 @@ function logLevelOf(level) {
       await fetch("/loglevel", {method: "POST", body: new URLSearchParams({level: name})}).catch(() => null);
       drawStatus();
     }}, name))));
+}
+
+function switchOf(s) {
+  const chip = (on, text) => el("button", {type: "button", class: "chip", role: "radio", "aria-checked": String(on === s.on), onclick: async () => {
+    await fetch("/switches", {method: "POST", body: new URLSearchParams({title: s.title, on})}).catch(() => null);
+    drawStatus();
+  }}, text);
+  return el("div", {class: "block"}, el("h2", {}, s.title), s.about ? el("p", {class: "none"}, s.about) : "",
+    el("div", {class: "chips", role: "radiogroup", "aria-label": s.title}, chip(true, "On"), chip(false, "Off")));
 }
 
 function linksOf(mounts) {

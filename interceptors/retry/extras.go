@@ -17,6 +17,7 @@ type extras struct {
 
 	memory      *ReplayMemory
 	replayLimit int
+	onOff       *Switch
 }
 
 func (e *extras) mend() error {
@@ -42,18 +43,10 @@ func (r *Retrier) compileExtras(m *method, p policy.Method) error {
 	return err
 }
 
-// SetRetries switches all retries and hedges of the Retrier off, or on again: a switch for the operator of a service
-// that is in trouble. Calls then have one attempt, and those that would have had another end with the reason
-// switched_off. Deadlines hold as before. It takes effect at once, and is on at first.
-func (r *Retrier) SetRetries(on bool) { r.off.Store(!on) }
-
-// Retries tells whether retries and hedges are switched on.
-func (r *Retrier) Retries() bool { return !r.off.Load() }
-
 // barred tells why there would be no other attempt, whatever became of this one.
 func (c *call) barred(ctx context.Context) StopReason {
 	switch {
-	case c.retrier.off.Load():
+	case !c.retrier.Retries():
 		return StopSwitchedOff
 	case !c.policy.unguarded && repeated(ctx):
 		return StopUpstreamRetrying

@@ -106,7 +106,7 @@ func newConfig(opts []Option) *config {
 		deadline: policy.Value[time.Duration]{Value: defaultDeadline, Source: policy.Source{Kind: policy.KindDefault}},
 		random:   rand.Float64,
 		logger:   slog.New(slog.DiscardHandler),
-		extras:   extras{memory: DefaultReplayMemory(), replayLimit: defaultReplayLimit},
+		extras:   extras{memory: DefaultReplayMemory(), replayLimit: defaultReplayLimit, onOff: new(Switch)},
 	}
 	for _, o := range opts {
 		o.apply(c)

@@ -23,7 +23,7 @@ const (
 	StopUpstreamRetrying StopReason = "upstream_is_retrying"
 	// Too many attempts of the method failed of late, see [Breaker].
 	StopCircuitOpen StopReason = "circuit_open"
-	// Retries are switched off, see [Retrier.SetRetries].
+	// Retries are switched off, see [Switch].
 	StopSwitchedOff StopReason = "switched_off"
 	// The caller has had a message or the header of the stream, or its context, so that it cannot begin anew.
 	StopCommitted StopReason = "committed"

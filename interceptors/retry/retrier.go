@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -29,7 +28,6 @@ type Retrier struct {
 	keyed    []string // methods whose calls carry a key, as WithKeyedMethods has them
 	mistakes error
 	extras   extras
-	off      atomic.Bool // retries and hedges, by SetRetries
 
 	latencies   sync.Map // of *latency, by the name of a described method
 	undescribed latency

@@ -1,0 +1,55 @@
+package admin
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// Switch is something that an operator can turn off and on while the service runs. Its functions are called from any
+// goroutine and should return at once.
+type Switch struct {
+	// Title names it, once among the switches: "Retries".
+	Title string
+	// About says what turning it off does.
+	About string
+	// On tells how it stands.
+	On func() bool
+	// Set turns it on or off.
+	Set func(on bool)
+}
+
+// switchView is the JSON form of a switch.
+type switchView struct {
+	Title string `json:"title"`
+	About string `json:"about,omitempty"`
+	On    bool   `json:"on"`
+}
+
+func (h *Handler) switches() []switchView {
+	views := make([]switchView, 0, len(h.config.Switches))
+	for _, s := range h.config.Switches {
+		views = append(views, switchView{s.Title, s.About, s.On()})
+	}
+	return views
+}
+
+func (h *Handler) listSwitches(w http.ResponseWriter, _ *http.Request) { writeJSON(w, h.switches()) }
+
+// setSwitch takes a form with the fields title and on, which is true or false.
+func (h *Handler) setSwitch(w http.ResponseWriter, r *http.Request) {
+	title := r.PostFormValue("title")
+	on, err := strconv.ParseBool(r.PostFormValue("on"))
+	if err != nil {
+		http.Error(w, fmt.Sprintf("on=%q: want true or false", r.PostFormValue("on")), http.StatusBadRequest)
+		return
+	}
+	for _, s := range h.config.Switches {
+		if s.Title == title {
+			s.Set(on)
+			h.listSwitches(w, r)
+			return
+		}
+	}
+	http.Error(w, fmt.Sprintf("title=%q: there is no such switch; GET /switches lists them", title), http.StatusNotFound)
+}
