@@ -60,7 +60,7 @@ func (a *App) adminHandler(r *run) *admin.Handler {
 		Policies: r.policies,
 		LogLevel: a.logLevel,
 		Switches: []admin.Switch{{
-			Title: "Retries", About: "Off, every call of this program has one attempt, and nothing is hedged.",
+			Title: "Retries", About: "When they are off, every call of this program has one attempt, and nothing is hedged.",
 			On: a.Retries, Set: a.SetRetries,
 		}},
 		Mounts: a.mounts,
