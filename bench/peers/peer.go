@@ -1,13 +1,17 @@
 package peers
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/failsafegrpc"
 	"github.com/failsafe-go/failsafe-go/timeout"
+	"github.com/googleapis/gax-go/v2"
 	mw "github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/retry"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
@@ -66,6 +70,34 @@ func Failsafe(terms retrytest.Terms) ([]grpc.DialOption, func()) {
 		policies = append(policies, timeout.New[any](terms.PerAttempt))
 	}
 	return []grpc.DialOption{grpc.WithDisableRetry(), grpc.WithChainUnaryInterceptor(failsafegrpc.NewUnaryClientInterceptor(policies...))}, nothing
+}
+
+// Gax is gax-go, with which Google's own clients retry. It has no bound of attempts, so the retryer counts them.
+func Gax(terms retrytest.Terms) ([]grpc.DialOption, func()) {
+	interceptor := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		retryer := gax.WithRetry(func() gax.Retryer {
+			backoff := gax.Backoff{Initial: terms.Backoff, Max: terms.MaxBackoff, Multiplier: 2}
+			return &counted{Retryer: gax.OnCodes([]codes.Code{codes.Unavailable}, backoff), left: terms.MaxAttempts - 1}
+		})
+		return gax.Invoke(ctx, func(ctx context.Context, _ gax.CallSettings) error {
+			return invoker(ctx, method, req, reply, cc, opts...)
+		}, retryer)
+	}
+	return []grpc.DialOption{grpc.WithDisableRetry(), grpc.WithChainUnaryInterceptor(interceptor)}, nothing
+}
+
+// counted ends after so many retries.
+type counted struct {
+	gax.Retryer
+	left int
+}
+
+func (c *counted) Retry(err error) (time.Duration, bool) {
+	if c.left == 0 {
+		return 0, false
+	}
+	c.left--
+	return c.Retryer.Retry(err)
 }
 
 // Parley is what the table compares them with.
