@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/consul/api"
@@ -62,11 +61,7 @@ type Driver struct {
 	client    *api.Client
 	transport *http.Transport
 
-	life    context.Context // ends with Close
-	end     context.CancelFunc
-	mu      sync.Mutex // guards closed, and running against Wait
-	closed  bool
-	running sync.WaitGroup
+	life *engine.Life
 }
 
 var _ driver.Driver = (*Driver)(nil)
@@ -100,8 +95,7 @@ func New(config Config) (*Driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("consul: %w", err)
 	}
-	d := &Driver{address: config.Address, wait: config.Wait, client: client, transport: transport}
-	d.life, d.end = context.WithCancel(context.Background())
+	d := &Driver{address: config.Address, wait: config.Wait, client: client, transport: transport, life: engine.NewLife(ErrClosed)}
 	return d, nil
 }
 
@@ -145,32 +139,7 @@ func (d *Driver) String() string { return "consul at " + d.address }
 
 // Close ends every Watch and every lease, and the connections.
 func (d *Driver) Close() error {
-	d.mu.Lock()
-	d.closed = true
-	d.mu.Unlock()
-	d.end()
-	d.running.Wait()
+	d.life.End()
 	d.transport.CloseIdleConnections()
 	return nil
-}
-
-// start runs f unless the driver is closed, and tells whether it does.
-func (d *Driver) start(f func()) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed {
-		return false
-	}
-	d.running.Go(f)
-	return true
-}
-
-// call returns a context for requests, which ends with ctx and with the driver.
-func (d *Driver) call(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(d.life, func() { cancel(ErrClosed) })
-	return ctx, func() {
-		stop()
-		cancel(nil)
-	}
 }

@@ -21,9 +21,9 @@ func (d *Driver) Announce(ctx context.Context, in driver.Instance, ttl time.Dura
 		return nil, err
 	}
 	l := &lease{driver: d, id: "parley-" + strings.ToLower(rand.Text()), ttl: ttl, in: in, lost: make(chan struct{})}
-	l.ctx, l.stop = context.WithCancel(d.life)
+	l.ctx, l.stop = context.WithCancel(d.life.Context())
 	err := l.show(ctx, in)
-	if err == nil && !d.start(l.keep) {
+	if err == nil && !d.life.Start(l.keep) {
 		err = ErrClosed
 	}
 	if err != nil {
@@ -78,7 +78,7 @@ func (l *lease) show(ctx context.Context, in driver.Instance) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := l.driver.call(ctx)
+	ctx, cancel := l.driver.life.Request(ctx)
 	defer cancel()
 	ctx, done := context.WithTimeout(ctx, requestTimeout)
 	defer done()

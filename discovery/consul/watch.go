@@ -15,7 +15,7 @@ func (d *Driver) Watch(ctx context.Context, service string, emit func([]driver.I
 	if err := driver.CheckService(service); err != nil {
 		return err
 	}
-	ctx, cancel := d.call(ctx)
+	ctx, cancel := d.life.Request(ctx)
 	defer cancel()
 	err := d.follow(ctx, service, emit)
 	if ctx.Err() != nil {

@@ -23,6 +23,7 @@ import (
 	"google.golang.org/grpc/connectivity"
 
 	"github.com/parley-rpc/parley/discovery/driver"
+	"github.com/parley-rpc/parley/discovery/internal/engine"
 )
 
 // The errors of a Driver. Match them with errors.Is.
@@ -54,14 +55,11 @@ type Config struct {
 type Driver struct {
 	config Config
 
-	life    context.Context // ends with Close
-	end     context.CancelFunc
+	life    *engine.Life
 	dialing chan struct{} // holds a token while nobody makes the client
 
-	mu      sync.Mutex // guards the rest, and running against Wait
-	client  *clientv3.Client
-	closed  bool
-	running sync.WaitGroup
+	mu     sync.Mutex
+	client *clientv3.Client
 }
 
 var _ driver.Driver = (*Driver)(nil)
@@ -78,9 +76,8 @@ func New(config Config) (*Driver, error) {
 	if config.Password != "" && config.Username == "" {
 		return nil, errors.New("etcd: there is a password without a user name")
 	}
-	d := &Driver{config: config, dialing: make(chan struct{}, 1)}
+	d := &Driver{config: config, life: engine.NewLife(ErrClosed), dialing: make(chan struct{}, 1)}
 	d.dialing <- struct{}{}
-	d.life, d.end = context.WithCancel(context.Background())
 	return d, nil
 }
 
@@ -89,17 +86,11 @@ func (d *Driver) String() string { return "etcd at " + strings.Join(d.config.End
 
 // Close ends every Watch and every lease, and the connection.
 func (d *Driver) Close() error {
+	first := d.life.End()
 	d.mu.Lock()
-	if d.closed {
-		d.mu.Unlock()
-		return nil
-	}
-	d.closed = true
 	client := d.client
 	d.mu.Unlock()
-	d.end()
-	d.running.Wait()
-	if client == nil {
+	if !first || client == nil {
 		return nil
 	}
 	return unlessCanceled(client.Close())
@@ -111,27 +102,6 @@ func unlessCanceled(err error) error {
 		return nil
 	}
 	return err
-}
-
-// start runs f unless the driver is closed, and tells whether it does.
-func (d *Driver) start(f func()) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed {
-		return false
-	}
-	d.running.Go(f)
-	return true
-}
-
-// call returns a context for requests, which ends with ctx and with the driver.
-func (d *Driver) call(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(d.life, func() { cancel(ErrClosed) })
-	return ctx, func() {
-		stop()
-		cancel(nil)
-	}
 }
 
 // reach returns the client, once its connection is up or has failed again. A connection that is waiting to be made again
@@ -167,15 +137,15 @@ func (d *Driver) dial(ctx context.Context) (*clientv3.Client, error) {
 		return nil, context.Cause(ctx)
 	}
 	d.mu.Lock()
-	client, closed := d.client, d.closed
+	client := d.client
 	d.mu.Unlock()
 	switch {
-	case closed:
+	case d.life.Over():
 		return nil, ErrClosed
 	case client != nil:
 		return client, nil
 	}
-	base, cancel := context.WithCancel(d.life)
+	base, cancel := context.WithCancel(d.life.Context())
 	stop := context.AfterFunc(ctx, cancel)
 	client, err := clientv3.New(d.clientConfig(base)) //nolint:contextcheck // the client outlives the call that makes it
 	if err != nil {
@@ -184,7 +154,7 @@ func (d *Driver) dial(ctx context.Context) (*clientv3.Client, error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !stop() || d.closed {
+	if !stop() || d.life.Over() {
 		cancel()
 		return nil, errors.Join(context.Cause(ctx), unlessCanceled(client.Close()))
 	}

@@ -23,7 +23,7 @@ func (d *Driver) Announce(ctx context.Context, in driver.Instance, ttl time.Dura
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := d.call(ctx)
+	ctx, cancel := d.life.Request(ctx)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
@@ -44,9 +44,9 @@ func (d *Driver) Announce(ctx context.Context, in driver.Instance, ttl time.Dura
 		ttl: time.Duration(grant.TTL) * time.Second, lost: make(chan struct{}),
 	}
 	l.until = began.Add(l.ttl)
-	l.ctx, l.stop = context.WithCancel(d.life)
+	l.ctx, l.stop = context.WithCancel(d.life.Context())
 	err = l.put(granting, text)
-	if err == nil && !d.start(l.keep) {
+	if err == nil && !d.life.Start(l.keep) {
 		err = ErrClosed
 	}
 	if err != nil {
@@ -84,7 +84,7 @@ func (l *lease) Update(ctx context.Context, in driver.Instance) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := l.driver.call(ctx)
+	ctx, cancel := l.driver.life.Request(ctx)
 	defer cancel()
 	ctx, done := context.WithTimeout(ctx, requestTimeout)
 	defer done()

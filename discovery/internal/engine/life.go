@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"context"
+	"sync"
+)
+
+// Life is the life of a driver: what it has started ends with it. Make one with [NewLife]. Its methods may be called from any
+// goroutine.
+type Life struct {
+	ctx    context.Context // ends with End
+	end    context.CancelFunc
+	closed error // the cause that a request is given when the driver is closed
+
+	mu      sync.Mutex // guards over, and running against Wait
+	over    bool
+	running sync.WaitGroup
+}
+
+// NewLife returns a life that has begun. Closed is why its requests end with it.
+func NewLife(closed error) *Life {
+	l := &Life{closed: closed}
+	l.ctx, l.end = context.WithCancel(context.Background())
+	return l
+}
+
+// Context ends with the life.
+func (l *Life) Context() context.Context { return l.ctx }
+
+// Over tells whether the life has ended.
+func (l *Life) Over() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.over
+}
+
+// Start runs f unless the life has ended, and tells whether it does. F must return soon after Context has ended.
+func (l *Life) Start(f func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return false
+	}
+	l.running.Go(f)
+	return true
+}
+
+// Request returns a context for requests, which ends with ctx and with the life.
+func (l *Life) Request(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(l.ctx, func() { cancel(l.closed) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// End ends the life and waits for what was started. It tells whether it was the first to do so.
+func (l *Life) End() bool {
+	l.mu.Lock()
+	first := !l.over
+	l.over = true
+	l.mu.Unlock()
+	l.end()
+	l.running.Wait()
+	return first
+}
