@@ -29,6 +29,7 @@ type Channel struct {
 	options  []string
 	flaw     error
 	failure  atomic.Pointer[failure]
+	managed  credentials.TransportCredentials // nil where nobody manages the TLS of the channel
 
 	// In token mode.
 	audience  ID
@@ -52,11 +53,21 @@ func newChannel(i *Identity, expected []Pattern, opts []ChannelOption) *Channel 
 	c.flaw = c.checkExpected()
 	if c.config.mode != ModeRequire {
 		c.flaw = errors.Join(c.flaw, c.setTokenMode())
-	} else if c.config.source != nil || c.config.roots != nil || c.config.serverName != "" {
+	}
+	c.flaw = errors.Join(c.flaw, c.setManagedTLS())
+	if c.config.mode == ModeRequire && (c.config.source != nil || c.config.roots != nil || c.config.serverName != "") {
 		c.flaw = errors.Join(c.flaw, errors.New("auth: Channel: WithTokenSource, WithRoots and WithServerName have no meaning in connection mode; set WithMode, or leave them out"))
 	}
 	i.channels.add(c)
 	return c
+}
+
+func (c *Channel) setManagedTLS() (err error) {
+	if c.config.managed != nil && c.config.mode != ModeToken {
+		return fmt.Errorf("auth: Channel: WithManagedTLS secures connections that prove no identity, which mode %v does not make; set WithMode(ModeToken), or leave it out", c.config.mode)
+	}
+	c.managed, err = c.config.managed.credentials()
+	return err
 }
 
 // setTokenMode makes what token mode needs.

@@ -67,6 +67,12 @@ func (c *clientCredentials) OverrideServerName(name string) error {
 	return nil
 }
 
+// UsesXDS tells the balancers of xDS whether these credentials take what a control plane says about TLS.
+func (c *clientCredentials) UsesXDS() bool {
+	asked, ok := c.channel.managed.(interface{ UsesXDS() bool })
+	return ok && asked.UsesXDS()
+}
+
 func protocolInfo(serverName string) credentials.ProtocolInfo {
 	return credentials.ProtocolInfo{SecurityProtocol: "tls", ServerName: serverName} //nolint:staticcheck // gRPC still goes by it
 }
@@ -88,7 +94,7 @@ func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { _ = raw.Close() })()
-	met, err := c.meet(ctx, keys, config, raw)
+	met, err := c.meet(ctx, keys, config, serverName, raw)
 	if err != nil {
 		if ctx.Err() != nil && broken(err) {
 			err = ctx.Err()
@@ -98,8 +104,7 @@ func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn
 	var info credentials.AuthInfo
 	var l *link
 	if met.plain {
-		state := met.conn.ConnectionState()
-		info = c.newNameInfo(&state)
+		info = c.newNameInfo(met.state)
 	} else {
 		if l, err = c.identity.holdConnection(keys, roleClient, met.server, raw); err != nil {
 			return met.server, nil, nil, serverRefusal(err)
@@ -120,15 +125,23 @@ func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn
 
 // encounter is a server that was met: proven, or reached over plain HTTP/2 behind its verified TLS name.
 type encounter struct {
-	conn   *tls.Conn
+	conn   net.Conn
 	server proven
 	plain  bool
+	state  *tls.ConnectionState // of plain HTTP/2
 }
 
 // meet sets TLS up and, in connection mode, exchanges the frames.
-func (c *Channel) meet(ctx context.Context, keys *core, config *tls.Config, raw net.Conn) (met encounter, err error) {
-	met.conn = tls.Client(raw, config)
-	if err := met.conn.HandshakeContext(ctx); err != nil {
+func (c *Channel) meet(ctx context.Context, keys *core, config *tls.Config, serverName string, raw net.Conn) (met encounter, err error) {
+	if c.managed != nil {
+		s, err := c.meetManaged(ctx, serverName, raw)
+		if err != nil || s.state != nil {
+			return encounter{conn: s.conn, plain: true, state: s.state}, err
+		}
+	}
+	conn := tls.Client(raw, config)
+	met.conn = conn
+	if err := conn.HandshakeContext(ctx); err != nil {
 		if broken(err) {
 			return met, err
 		}
@@ -137,15 +150,15 @@ func (c *Channel) meet(ctx context.Context, keys *core, config *tls.Config, raw 
 		}
 		return met, refuse(rpcerr.ServerProofMissing, err)
 	}
-	if state := met.conn.ConnectionState(); c.config.mode != ModeRequire && state.NegotiatedProtocol == protocolHTTP2 {
-		met.plain = true
+	if state := conn.ConnectionState(); c.config.mode != ModeRequire && state.NegotiatedProtocol == protocolHTTP2 {
+		met.plain, met.state = true, &state
 		return met, nil
 	}
-	bound, err := bind(met.conn, protocol)
+	bound, err := bind(conn, protocol)
 	if err != nil {
 		return met, refuse(rpcerr.ServerProofMissing, err)
 	}
-	met.server, err = c.greet(ctx, keys, met.conn, bound)
+	met.server, err = c.greet(ctx, keys, conn, bound)
 	return met, err
 }
 

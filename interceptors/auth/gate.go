@@ -37,6 +37,7 @@ type Gate struct {
 	refusals     metric.Int64Counter
 	replays      *replays
 	tls          func() (*tls.Config, error)
+	managed      credentials.TransportCredentials // nil where nobody manages the TLS of the server
 	stops        []func()
 	metadataKey  any // under which gRPC keeps the metadata received
 }
@@ -84,7 +85,12 @@ func (g *Gate) checkOptions() error {
 	if g.config.handshakes < 1 {
 		errs = append(errs, fmt.Errorf("auth: WithMaxHandshakes(%d): must be positive", g.config.handshakes))
 	}
-	if g.config.bearer && g.config.certificate == nil {
+	g.managed, err = g.config.managed.credentials()
+	errs = append(errs, err)
+	if g.config.managed != nil && !g.config.bearer {
+		errs = append(errs, errors.New("auth: WithManagedServerTLS secures connections that prove no identity; accept bearer tokens on them WithBearer"))
+	}
+	if g.config.bearer && g.config.certificate == nil && g.config.managed == nil {
 		errs = append(errs, errors.New("auth: WithBearer: there is no source of certificates; callers with bearer tokens need one that they verify"))
 	}
 	return errors.Join(errs...)
@@ -98,7 +104,7 @@ func (g *Gate) makeTLS() (*tls.Config, error) {
 	}
 	config := serverTLS(protocol)
 	config.Certificates = []tls.Certificate{certificate}
-	if !g.config.bearer {
+	if g.config.certificate == nil {
 		return config, nil
 	}
 	plain := serverTLS(protocolHTTP2)

@@ -47,6 +47,7 @@ type channelConfig struct {
 	roots      *x509.CertPool
 	serverName string
 	source     TokenSource
+	managed    ManagedTLS
 	table      *policy.Table
 }
 

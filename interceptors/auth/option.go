@@ -40,6 +40,7 @@ type serverConfig struct {
 	bearer      bool
 	issuers     []Issuer
 	handshakes  int
+	managed     ManagedTLS
 
 	predicates         []namedPredicate
 	userIssuers        []Issuer

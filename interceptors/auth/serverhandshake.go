@@ -68,7 +68,6 @@ func (s *serverCredentials) OverrideServerName(string) error { return nil }
 // handshake runs the server's side of the protocol over raw, in at most handshakeTimeout. The caller closes raw after an
 // error, and the connection that it returns gives the place back.
 func (g *Gate) handshake(raw net.Conn, place *visitor) (proven, *conn, credentials.AuthInfo, error) {
-	leave := func() { _ = place.leave() }
 	ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
 	defer cancel()
 	keys, config, err := g.prepare(ctx)
@@ -79,16 +78,22 @@ func (g *Gate) handshake(raw net.Conn, place *visitor) (proven, *conn, credentia
 	if err := raw.SetDeadline(time.Now().Add(handshakeTimeout)); err != nil {
 		return proven{}, nil, nil, fmt.Errorf("auth: deadline of the handshake: %w", err)
 	}
+	if g.managed != nil {
+		s, err := securedBy(g.managed.ServerHandshake(raw))
+		if err != nil {
+			return proven{}, nil, nil, err
+		}
+		if s.state != nil {
+			return g.admitPlain(s.conn, s.state, place)
+		}
+	}
 	conn := tls.Server(raw, config)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return proven{}, nil, nil, err
 	}
 	state := conn.ConnectionState()
 	if g.config.bearer && checkSession(&state, protocolHTTP2) == nil {
-		// The connection keeps its place among those of strangers until a call on it is authenticated, or it is closed.
-		made := newConn(conn, nil, clientPreface(), place.settle)
-		made.closed = leave
-		return proven{}, made, newPlainInfo(&state, leave), nil
+		return g.admitPlain(conn, &state, place)
 	}
 	bound, err := bind(conn, protocol)
 	if err != nil {
@@ -98,7 +103,16 @@ func (g *Gate) handshake(raw net.Conn, place *visitor) (proven, *conn, credentia
 	if err != nil {
 		return client, nil, nil, err
 	}
-	return client, newConn(conn, l, clientPreface(), leave), newConnectionInfo(l, ""), nil
+	return client, newConn(conn, l, clientPreface(), func() { _ = place.leave() }), newConnectionInfo(l, ""), nil
+}
+
+// admitPlain takes a connection of plain HTTP/2, on which nothing is proven yet. It keeps its place among those of strangers
+// until a call on it is authenticated, or it is closed.
+func (*Gate) admitPlain(secure net.Conn, state *tls.ConnectionState, place *visitor) (proven, *conn, credentials.AuthInfo, error) {
+	leave := func() { _ = place.leave() }
+	made := newConn(secure, nil, clientPreface(), place.settle)
+	made.closed = leave
+	return proven{}, made, newPlainInfo(state, leave), nil
 }
 
 // greet exchanges the frames. It speaks first, and last.
