@@ -64,9 +64,9 @@ func (u untouched) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo
 	return raw, u, nil
 }
 
-func (untouched) Info() credentials.ProtocolInfo              { return protocolInfo("") }
+func (untouched) Info() credentials.ProtocolInfo            { return protocolInfo("") }
 func (u untouched) Clone() credentials.TransportCredentials { return u }
-func (untouched) OverrideServerName(string) error             { return nil }
+func (untouched) OverrideServerName(string) error           { return nil }
 
 // secured is a connection as managed credentials return it: with TLS, or with a nil state, untouched.
 type secured struct {

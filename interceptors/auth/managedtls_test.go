@@ -56,7 +56,7 @@ func (m *meshCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.A
 	conn := tls.Server(raw, &tls.Config{
 		Certificates: []tls.Certificate{*m.certificate}, MaxVersion: m.version, NextProtos: []string{"h2"}, SessionTicketsDisabled: true,
 	})
-	err := conn.Handshake()
+	err := conn.HandshakeContext(context.Background())
 	return conn, credentials.TLSInfo{State: conn.ConnectionState()}, err
 }
 
