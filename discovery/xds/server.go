@@ -1,0 +1,174 @@
+package xds
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/status"
+	grpcxds "google.golang.org/grpc/xds"
+
+	"github.com/parley-rpc/parley/discovery/controlplane"
+)
+
+var errNotDescribed = errors.New("xds: the control plane has not described the listener of this server yet")
+
+// Server is a gRPC server whose listener a control plane describes (gRFC A36). It serves while that description is there and
+// decides nothing by principals, see [PrincipalError]; meanwhile connections are closed or calls are refused with UNAVAILABLE.
+// Calls of the health service are answered in any case.
+type Server struct {
+	grpc    *grpcxds.GRPCServer
+	told    func(serving bool, why error)
+	changed chan struct{}           // says that mode has changed
+	refusal atomic.Pointer[refusal] // why calls are refused; nil while they are not
+	quit    chan struct{}
+	stop    func()
+	watcher sync.WaitGroup
+
+	mu   sync.Mutex
+	mode grpcxds.ServingModeChangeArgs
+}
+
+// refusal is why the server does not serve.
+type refusal struct{ why error }
+
+// NewServer returns a server that calls told whenever it begins to serve or ceases to, with the reason: a [*PrincipalError], or
+// what gRPC says of the description. Told is called from a goroutine that ends with Stop or GracefulStop; nil is nobody. An
+// error says that there is no usable bootstrap, which for servers must have a server_listener_resource_name_template.
+//
+// The listener must be one of TCP. [grpcxds.ServingModeCallback] among the options would take the place of the server's own.
+func (*ControlPlane) NewServer(told func(serving bool, why error), options ...grpc.ServerOption) (controlplane.Server, error) {
+	if told == nil {
+		told = func(bool, error) {}
+	}
+	s := &Server{told: told, changed: make(chan struct{}, 1), quit: make(chan struct{})}
+	s.stop = sync.OnceFunc(func() { close(s.quit) })
+	s.refusal.Store(&refusal{errNotDescribed})
+	s.mode = grpcxds.ServingModeChangeArgs{Mode: connectivity.ServingModeNotServing, Err: errNotDescribed}
+	var err error
+	s.grpc, err = grpcxds.NewGRPCServer(append([]grpc.ServerOption{
+		grpcxds.ServingModeCallback(s.modeChanged),
+		grpc.ChainUnaryInterceptor(s.guardUnary),
+		grpc.ChainStreamInterceptor(s.guardStream),
+	}, options...)...)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// RegisterService registers a service. It is called by generated code, before Serve.
+func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
+	s.grpc.RegisterService(desc, impl)
+}
+
+// GetServiceInfo describes the registered services.
+func (s *Server) GetServiceInfo() map[string]grpc.ServiceInfo { return s.grpc.GetServiceInfo() }
+
+// Serve accepts connections until Stop or GracefulStop, as [grpc.Server.Serve] does.
+func (s *Server) Serve(l net.Listener) error {
+	s.watcher.Go(func() { s.watch(l.Addr().String()) })
+	defer s.watcher.Wait()
+	err := s.grpc.Serve(l)
+	s.stop()
+	return err
+}
+
+// Stop ends every connection and call at once.
+func (s *Server) Stop() {
+	s.stop()
+	s.grpc.Stop()
+}
+
+// GracefulStop waits for the calls that are running.
+func (s *Server) GracefulStop() {
+	s.stop()
+	s.grpc.GracefulStop()
+}
+
+// modeChanged is called by gRPC, and must not block.
+func (s *Server) modeChanged(_ net.Addr, args grpcxds.ServingModeChangeArgs) {
+	s.mu.Lock()
+	s.mode = args
+	s.mu.Unlock()
+	select {
+	case s.changed <- struct{}{}:
+	default: // it is known that something has
+	}
+}
+
+// watch tells of each change of whether the server serves.
+func (s *Server) watch(address string) {
+	ticker := time.NewTicker(examineInterval)
+	defer ticker.Stop()
+	serving, reason := false, errNotDescribed.Error()
+	for {
+		select {
+		case <-s.changed:
+		case <-ticker.C:
+		case <-s.quit:
+			return
+		}
+		why := s.examine(address)
+		if why == nil {
+			s.refusal.Store(nil)
+		} else {
+			s.refusal.Store(&refusal{why})
+		}
+		if now := why == nil; now != serving || !now && why.Error() != reason {
+			serving = now
+			s.told(serving, why)
+		}
+		if why != nil {
+			reason = why.Error()
+		}
+	}
+}
+
+// examine returns why the server must not serve, or nil.
+func (s *Server) examine(address string) error {
+	s.mu.Lock()
+	mode := s.mode
+	s.mu.Unlock()
+	if mode.Mode != connectivity.ServingModeServing {
+		if mode.Err == nil {
+			return errNotDescribed
+		}
+		return mode.Err
+	}
+	described, err := readStatus()
+	if err != nil {
+		return err
+	}
+	return described.principals(address)
+}
+
+// refuse returns the status of a call that the server must not serve.
+func (s *Server) refuse(method string) error {
+	r := s.refusal.Load()
+	if r == nil || strings.HasPrefix(method, "/grpc.health.v1.Health/") {
+		return nil
+	}
+	return status.Error(codes.Unavailable, "the server does not serve; its log says why")
+}
+
+func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	if err := s.refuse(info.FullMethod); err != nil {
+		return nil, err
+	}
+	return handler(ctx, req)
+}
+
+func (s *Server) guardStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	if err := s.refuse(info.FullMethod); err != nil {
+		return err
+	}
+	return handler(srv, ss)
+}
