@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/parley-rpc/parley/admin"
+	"github.com/parley-rpc/parley/discovery/controlplane"
 	"github.com/parley-rpc/parley/discovery/driver"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/retry"
@@ -48,6 +49,7 @@ type App struct {
 	forServers      []ServerOption
 	forClients      []ClientOption
 	zone            string
+	plane           controlplane.ControlPlane // nil without one
 
 	mu         sync.Mutex
 	mistakes   []error
@@ -227,7 +229,7 @@ func (a *App) Check() error {
 	for _, c := range clients {
 		errs = append(errs, c.check())
 	}
-	errs = append(errs, checkServiceNames(servers), a.checkSections(servers), a.checkSurfaces(), a.checkVouching())
+	errs = append(errs, checkServiceNames(servers), a.checkSections(servers), a.checkSurfaces(), a.checkVouching(), a.checkControlPlane())
 	return errors.Join(errs...)
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"google.golang.org/grpc"
 	_ "google.golang.org/grpc/health" // client-side health checking of the balancing policies
@@ -66,9 +65,6 @@ func (c *Client) checkBalancing() error {
 			err = errors.Join(err, errors.New("hash_key: it is of use to balancing: ring_hash alone"))
 		}
 	}
-	if target := c.effectiveTarget(); strings.HasPrefix(target, "xds:") {
-		err = errors.Join(err, fmt.Errorf("target %q: a control plane of xDS brings its own balancing, retries and credentials, which this client would take from it; find the service in discovery, or call it over a grpc.NewClient with package xds of gRPC", target))
-	}
 	if err != nil {
 		return fmt.Errorf("clients.%s: %w", c.name, err)
 	}
@@ -81,6 +77,14 @@ func (c *Client) describeBalancing() string {
 		text += ", by field " + field
 	}
 	return text
+}
+
+// balancingOptions say who spreads the calls. What a control plane says comes through the resolver.
+func (c *Client) balancingOptions() []grpc.DialOption {
+	if c.controlled() {
+		return c.app.plane.DialOptions()
+	}
+	return append(c.keyOptions(), grpc.WithDisableServiceConfig(), grpc.WithDefaultServiceConfig(c.serviceConfig()))
 }
 
 // keyOptions give each call its key where that is a field of the request.

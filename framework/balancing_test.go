@@ -33,7 +33,7 @@ func TestBalancingByConfiguration(t *testing.T) {
 		{"hash_key: {metadata: user-id}", "ring_hash alone"},
 		{"subset: {above: 5, size: 10}", "a size of 10 above 5"},
 		{"outliers: {rest: 1h}", "a rest of 1h0m0s"},
-		{`target: "xds:///payments"`, `clients.payments: target "xds:///payments": a control plane of xDS`},
+		{`target: "xds:///payments"`, `Client("payments"): target "xds:///payments": the App has no control plane; give it one with WithControlPlane(xds.New())`},
 	} {
 		t.Run(tt.client, func(t *testing.T) {
 			t.Parallel()

@@ -186,6 +186,6 @@ func (c *Client) check() error {
 	if err := retrier.Check(); err != nil {
 		errs = append(errs, fmt.Errorf("Client(%q): %w", c.name, err))
 	}
-	errs = append(errs, c.checkBalancing(), retrier.Close())
+	errs = append(errs, c.checkBalancing(), c.checkControlPlane(), retrier.Close())
 	return errors.Join(errs...)
 }

@@ -45,6 +45,9 @@ func (c *Client) checkAuth() error {
 func (c *Client) authOptions() ([]auth.ChannelOption, error) {
 	conf := c.config()
 	var mode auth.Mode
+	if c.controlled() && conf.GetMode() != configv1.ChannelMode_CHANNEL_MODE_TOKEN {
+		return nil, fmt.Errorf("clients.%s: connection mode does not go with target %q, whose control plane decides about TLS; set clients.%s.mode to token", c.name, c.effectiveTarget(), c.name)
+	}
 	switch conf.GetMode() {
 	case configv1.ChannelMode_CHANNEL_MODE_UNSPECIFIED, configv1.ChannelMode_CHANNEL_MODE_REQUIRE:
 		var errs []error
@@ -66,6 +69,9 @@ func (c *Client) authOptions() ([]auth.ChannelOption, error) {
 		return nil, fmt.Errorf("clients.%s.mode: %d is no mode; use require, prefer or token", c.name, conf.GetMode())
 	}
 	options := []auth.ChannelOption{auth.WithMode(mode), auth.WithProofPolicy(c.app.parts.table)}
+	if c.controlled() {
+		options = append(options, auth.WithManagedTLS(c.app.plane.ClientCredentials))
+	}
 	if name := conf.GetServerName(); name != "" {
 		options = append(options, auth.WithServerName(name))
 	}

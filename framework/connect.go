@@ -24,11 +24,7 @@ func (c *Client) connect() (*channel, error) {
 	ch.retrier = c.app.budgets.join(c.effectiveTarget(), func(budget ...retry.Option) *retry.Retrier {
 		return c.makeRetrier(append(more, budget...)...)
 	}, retry.WithMeterProvider(c.app.meters(), c.effectiveTarget()))
-	options := []grpc.DialOption{
-		grpc.WithDisableRetry(),
-		grpc.WithDisableServiceConfig(),
-		grpc.WithDefaultServiceConfig(c.serviceConfig()),
-	}
+	options := append([]grpc.DialOption{grpc.WithDisableRetry()}, c.balancingOptions()...)
 	if c.app.parts.identity == nil {
 		options = append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	} else {
@@ -41,7 +37,6 @@ func (c *Client) connect() (*channel, error) {
 	if c.inDiscovery() {
 		options = append(options, grpcresolver.DialOptions(c.app.parts.registry, discoveryScheme)...)
 	}
-	options = append(options, c.keyOptions()...)
 	if c.dialer != nil {
 		options = append(options, grpc.WithContextDialer(c.dialer))
 	}

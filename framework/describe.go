@@ -64,6 +64,9 @@ func (s *Server) describe(b *bytes.Buffer) {
 			fmt.Fprintf(b, "  %s\n", o)
 		}
 	}
+	if s.controlled() {
+		s.describeControl(b)
+	}
 	_, _ = s.makeGate() // for the chain; its error is Check's
 	fmt.Fprintf(b, "  chain: %s > handler\n", joinSteps(s.chain()))
 	for _, name := range s.methods() {
@@ -82,7 +85,12 @@ func (c *Client) describe(b *bytes.Buffer) {
 			fmt.Fprintf(b, "  %s\n", o)
 		}
 	}
-	fmt.Fprintf(b, "  target: %s\n  balancing: %s\n", c.effectiveTarget(), c.describeBalancing())
+	fmt.Fprintf(b, "  target: %s\n", c.effectiveTarget())
+	if c.controlled() {
+		c.describeControl(b)
+	} else {
+		fmt.Fprintf(b, "  balancing: %s\n", c.describeBalancing())
+	}
 	shown := &channel{retrier: &retry.Retrier{}} // for the names of the steps; nothing is called through it
 	if c.app.parts.identity != nil {
 		shown.auth = &auth.Channel{}

@@ -89,7 +89,7 @@ func (r *run) drain(times lifecycleTimes) (DrainReport, error) {
 	for _, s := range r.servers {
 		s.health.Shutdown()
 	}
-	if len(r.registrations) > 0 {
+	if len(r.registrations) > 0 || slices.ContainsFunc(r.servers, (*Server).controlled) {
 		r.announce(true)
 		time.Sleep(times.announce)
 		report.Announced = times.announce

@@ -52,7 +52,15 @@ func (s *Server) carriers() ([]auth.ServerOption, error) {
 	if !bearer && len(conf.GetIssuers()) > 0 {
 		errs = append(errs, fmt.Errorf("servers.%s.issuers: without the carrier token no bearer token is read; add token to servers.%s.carriers, or remove them", s.service, s.service))
 	}
+	var options []auth.ServerOption
+	if s.controlled() {
+		options = append(options, auth.WithManagedServerTLS(s.app.plane.ServerCredentials))
+	}
 	switch {
+	case s.controlled() && !bearer:
+		errs = append(errs, fmt.Errorf("servers.%s: connection mode does not go with a control plane, which decides about TLS; add token to servers.%s.carriers", s.service, s.service))
+	case s.controlled() && cert == nil:
+		options = append(options, auth.WithBearer(nil))
 	case bearer && (cert.GetCert() == "" || cert.GetKey() == ""):
 		errs = append(errs, fmt.Errorf("servers.%s.carriers: the carrier token needs a TLS certificate that callers verify; set servers.%s.tls.cert and servers.%s.tls.key", s.service, s.service, s.service))
 	case bearer:
@@ -60,13 +68,17 @@ func (s *Server) carriers() ([]auth.ServerOption, error) {
 		if _, err := files.load(); err != nil {
 			errs = append(errs, fmt.Errorf("servers.%s.tls: %w", s.service, err))
 		}
-		if err := errors.Join(errs...); err == nil {
-			return append([]auth.ServerOption{auth.WithBearer(files.get)}, s.app.parts.workloads[s.service]...), nil
-		}
+		options = append(options, auth.WithBearer(files.get))
 	case cert != nil:
 		errs = append(errs, fmt.Errorf("servers.%s.tls: connection mode makes its own certificate; add token to servers.%s.carriers, or remove the section", s.service, s.service))
 	}
-	return nil, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if bearer {
+		options = append(options, s.app.parts.workloads[s.service]...)
+	}
+	return options, nil
 }
 
 // certificateFiles is a TLS certificate that is read again when its files change.

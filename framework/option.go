@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/parley-rpc/parley/admin"
+	"github.com/parley-rpc/parley/discovery/controlplane"
 	"github.com/parley-rpc/parley/discovery/driver"
 	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
@@ -337,6 +338,18 @@ func WithLoadReports() ServerOption {
 // outliers overrides it.
 func WithBalancing(b grpcbalancer.Balancing) AppOrClientOption {
 	return appOrClientOption{clientOption{"WithBalancing(" + b.String() + ")", func(c *Client) { c.spread = b }}}
+}
+
+// WithControlPlane lets p say where services are and how they are called, for clients whose target is of its scheme, and what
+// servers serve, for those with [WithControlledListener]. Package discovery/xds has one.
+func WithControlPlane(p controlplane.ControlPlane) Option {
+	return appOption{fmt.Sprintf("WithControlPlane(%v)", p), func(a *App) { a.plane = p }}
+}
+
+// WithControlledListener lets the control plane of the App describe the listener of the server, which serves while it does.
+// The configuration servers.<name>.control_plane overrides it.
+func WithControlledListener() ServerOption {
+	return serverOption{"WithControlledListener()", func(s *Server) { s.isControlled = true }}
 }
 
 // WithDialer opens the client's connections with dial instead of TCP.

@@ -12,6 +12,7 @@ import (
 type readiness struct {
 	checks []check
 	first  chan struct{} // closed once everything has been ready
+	again  chan struct{} // says that a check has changed its mind
 	stop   context.CancelFunc
 	ended  sync.WaitGroup
 }
@@ -20,6 +21,14 @@ func (rd *readiness) start(checks []check, apply func(ready bool, why error)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	rd.checks, rd.first, rd.stop = checks, make(chan struct{}), cancel
 	rd.ended.Go(func() { rd.watch(ctx, apply) })
+}
+
+// reconsider lets the checks be asked at once.
+func (rd *readiness) reconsider() {
+	select {
+	case rd.again <- struct{}{}:
+	default: // they will be
+	}
 }
 
 func (rd *readiness) watch(ctx context.Context, apply func(bool, error)) {
@@ -40,6 +49,7 @@ func (rd *readiness) watch(ctx context.Context, apply func(bool, error)) {
 		}
 		select {
 		case <-ticker.C:
+		case <-rd.again:
 		case <-ctx.Done():
 			return
 		}

@@ -32,6 +32,7 @@ func (a *App) Run(ctx context.Context) error {
 		return errors.Join(err, a.stopRest())
 	}
 	r := &run{app: a, logger: a.parts.logger, failed: make(chan struct{}, 1), budgets: budgetHistory{app: a}}
+	r.readiness.again = make(chan struct{}, 1)
 	if err := r.start(ctx); err != nil {
 		return errors.Join(err, r.stop())
 	}
@@ -158,7 +159,7 @@ func (r *run) start(ctx context.Context) error {
 	for _, s := range r.surfaces {
 		s.serve(r.fail)
 	}
-	r.readiness.start(checks, r.applyReadiness)
+	r.readiness.start(slices.Concat(checks, r.controlChecks()), r.applyReadiness)
 	select {
 	case <-r.readiness.first:
 	case <-r.failed:
@@ -183,13 +184,17 @@ func (r *run) bind(ctx context.Context) error {
 			errs = append(errs, err)
 			continue
 		}
-		s.build()
 		r.servers = append(r.servers, s)
+		s.reconsider = r.readiness.reconsider
+		errs = append(errs, s.build())
 	}
 	surfaces, err := r.app.openSurfaces(ctx, r)
 	r.surfaces = surfaces
 	if err := errors.Join(append(errs, err)...); err != nil {
 		for _, s := range r.servers {
+			if s.grpc != nil {
+				s.grpc.Stop()
+			}
 			err = errors.Join(err, s.bound.Close())
 		}
 		for _, s := range r.surfaces {

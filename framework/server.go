@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
@@ -17,6 +18,7 @@ import (
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	reflectionv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 
+	"github.com/parley-rpc/parley/discovery/controlplane"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/retry/dedupe"
 )
@@ -32,6 +34,7 @@ type Server struct {
 	listener      net.Listener
 	reflection    bool
 	reportsLoad   bool
+	isControlled  bool
 	grpcOptions   []grpc.ServerOption
 	handlerUnary  []grpc.UnaryServerInterceptor
 	handlerStream []grpc.StreamServerInterceptor
@@ -43,10 +46,13 @@ type Server struct {
 	sealed   bool
 
 	gate     *auth.Gate
-	grpc     *grpc.Server
+	grpc     controlplane.Server
 	health   *health.Server
 	bound    net.Listener
 	inFlight *inFlight
+
+	unserved   atomic.Pointer[error] // why a controlled server does not serve, nil while it does
+	reconsider func()                // lets readiness be asked at once
 
 	goingAway context.Context // ends when the drain comes to GOAWAY
 	goAway    context.CancelFunc
@@ -141,6 +147,7 @@ func (s *Server) check() error {
 	if gate != nil {
 		errs = append(errs, gate.Check(), gate.Resolve(s.allMethods()...))
 	}
+	errs = append(errs, s.checkControlPlane())
 	return errors.Join(errs...)
 }
 
@@ -179,7 +186,7 @@ func (s *Server) offersReflection() bool {
 }
 
 // build makes the gRPC server with everything registered. It is called once, by Run, after a good check.
-func (s *Server) build() {
+func (s *Server) build() error {
 	s.mu.Lock()
 	s.sealed = true
 	s.mu.Unlock()
@@ -190,7 +197,10 @@ func (s *Server) build() {
 		grpc.MaxRecvMsgSize(s.maxRequestBytes()),
 		grpc.MaxHeaderListSize(maxHeaderListBytes),
 	}, s.chainOptions()...)
-	s.grpc = grpc.NewServer(append(options, s.grpcOptions...)...)
+	var err error
+	if s.grpc, err = s.newGRPC(append(options, s.grpcOptions...)); err != nil {
+		return fmt.Errorf("Server(%q): %w", s.listenAddr(), err)
+	}
 	for _, r := range s.services {
 		s.grpc.RegisterService(r.desc, r.impl)
 	}
@@ -202,6 +212,14 @@ func (s *Server) build() {
 	if s.offersReflection() {
 		reflection.Register(s.grpc)
 	}
+	return nil
+}
+
+func (s *Server) newGRPC(options []grpc.ServerOption) (controlplane.Server, error) {
+	if s.controlled() {
+		return s.newControlled(options)
+	}
+	return grpc.NewServer(options...), nil
 }
 
 func (s *Server) registers(service string) bool {

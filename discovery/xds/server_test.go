@@ -55,7 +55,7 @@ func (n news) until(t testing.TB, what string, wanted func(error) bool) error {
 
 func (n news) serving(t testing.TB) {
 	t.Helper()
-	n.until(t, "serving", func(why error) bool { return why == nil })
+	_ = n.until(t, "serving", func(why error) bool { return why == nil })
 }
 
 // serve runs a server on a free port of the machine, with a service of health under whose name other calls can be made.
@@ -154,7 +154,7 @@ func TestServeWhileDescribed(t *testing.T) {
 	plane.Put(listener)
 	news.serving(t)
 	plane.Delete(listener)
-	news.until(t, "the end", func(why error) bool { return why != nil })
+	_ = news.until(t, "the end", func(why error) bool { return why != nil })
 	plane.Put(listener)
 	news.serving(t)
 }
@@ -214,7 +214,7 @@ func TestPrincipalsAreRefused(t *testing.T) {
 	not := &rbacv3.Principal{Identifier: &rbacv3.Principal_NotId{NotId: orders}}
 	either := &rbacv3.Principal{Identifier: &rbacv3.Principal_OrIds{OrIds: &rbacv3.Principal_Set{Ids: []*rbacv3.Principal{anybody, orders}}}}
 	both := &rbacv3.Principal{Identifier: &rbacv3.Principal_AndIds{AndIds: &rbacv3.Principal_Set{Ids: []*rbacv3.Principal{anybody, orders}}}}
-	noted := &rbacv3.Principal{Identifier: &rbacv3.Principal_Metadata{Metadata: &matcherv3.MetadataMatcher{
+	noted := &rbacv3.Principal{Identifier: &rbacv3.Principal_Metadata{Metadata: &matcherv3.MetadataMatcher{ //nolint:staticcheck // gRPC knows no other form
 		Filter: "envoy.filters.http.jwt_authn",
 		Path:   []*matcherv3.MetadataMatcher_PathSegment{{Segment: &matcherv3.MetadataMatcher_PathSegment_Key{Key: "sub"}}},
 		Value:  &matcherv3.ValueMatcher{MatchPattern: &matcherv3.ValueMatcher_PresentMatch{PresentMatch: true}},

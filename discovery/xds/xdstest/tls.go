@@ -18,7 +18,7 @@ func (p *ControlPlane) WriteCertificates(cert, key, authorities []byte) {
 	p.t.Helper()
 	folder := os.Getenv(folderVariable)
 	for name, content := range map[string][]byte{"cert.pem": cert, "key.pem": key, "ca.pem": authorities} {
-		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil { //nolint:gosec // Main has made the folder
 			p.t.Fatal(err)
 		}
 	}

@@ -1139,7 +1139,9 @@ type Server struct {
 	Weight *uint32 `protobuf:"varint,8,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
 	// Whether the clients are told with each call how busy the server is, for those that balance by weighted_round_robin.
 	// Default: no.
-	LoadReports   *bool `protobuf:"varint,9,opt,name=load_reports,json=loadReports,proto3,oneof" json:"load_reports,omitempty"`
+	LoadReports *bool `protobuf:"varint,9,opt,name=load_reports,json=loadReports,proto3,oneof" json:"load_reports,omitempty"`
+	// Whether the control plane of the program describes this listener. Default: no.
+	ControlPlane  *bool `protobuf:"varint,10,opt,name=control_plane,json=controlPlane,proto3,oneof" json:"control_plane,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1233,6 +1235,13 @@ func (x *Server) GetWeight() uint32 {
 func (x *Server) GetLoadReports() bool {
 	if x != nil && x.LoadReports != nil {
 		return *x.LoadReports
+	}
+	return false
+}
+
+func (x *Server) GetControlPlane() bool {
+	if x != nil && x.ControlPlane != nil {
+		return *x.ControlPlane
 	}
 	return false
 }
@@ -2000,7 +2009,7 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x06_ratioB\x06\n" +
 	"\x04_maxB\x11\n" +
 	"\x0f_min_per_secondB\t\n" +
-	"\a_unsafe\"\xee\x03\n" +
+	"\a_unsafe\"\xaa\x04\n" +
 	"\x06Server\x12\x1b\n" +
 	"\x06listen\x18\x01 \x01(\tH\x00R\x06listen\x88\x01\x01\x12!\n" +
 	"\tadvertise\x18\x02 \x01(\tH\x01R\tadvertise\x88\x01\x01\x125\n" +
@@ -2012,7 +2021,9 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x11max_request_bytes\x18\x06 \x01(\rH\x04R\x0fmaxRequestBytes\x88\x01\x01\x12:\n" +
 	"\aissuers\x18\a \x03(\v2 .parley.config.v1.WorkloadIssuerR\aissuers\x12\x1b\n" +
 	"\x06weight\x18\b \x01(\rH\x05R\x06weight\x88\x01\x01\x12&\n" +
-	"\fload_reports\x18\t \x01(\bH\x06R\vloadReports\x88\x01\x01B\t\n" +
+	"\fload_reports\x18\t \x01(\bH\x06R\vloadReports\x88\x01\x01\x12(\n" +
+	"\rcontrol_plane\x18\n" +
+	" \x01(\bH\aR\fcontrolPlane\x88\x01\x01B\t\n" +
 	"\a_listenB\f\n" +
 	"\n" +
 	"_advertiseB\x06\n" +
@@ -2020,7 +2031,8 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\v_reflectionB\x14\n" +
 	"\x12_max_request_bytesB\t\n" +
 	"\a_weightB\x0f\n" +
-	"\r_load_reports\"\xc9\x03\n" +
+	"\r_load_reportsB\x10\n" +
+	"\x0e_control_plane\"\xc9\x03\n" +
 	"\x0eWorkloadIssuer\x12\x1b\n" +
 	"\x06issuer\x18\x01 \x01(\tH\x00R\x06issuer\x88\x01\x01\x12/\n" +
 	"\x04keys\x18\x02 \x01(\v2\x16.parley.config.v1.KeysH\x01R\x04keys\x88\x01\x01\x12\x1a\n" +
