@@ -27,7 +27,7 @@ observe: $(BIN)/otel-desktop-viewer ## run the quickstart with its spans in a tr
 # race detector, under which an etcd is too slow for them.
 test: race-notice ## run every test, shuffled and with the race detector
 	@echo "$(GO) test ./... in discovery/etcd"; (cd discovery/etcd && $(GO) test -shuffle=on -count=1 ./...) & etcd=$$!; \
-	for module in . test; do echo "$(TEST) ./... in $$module"; (cd $$module && $(TEST) ./...) || { kill $$etcd; exit 1; }; done; \
+	for module in . discovery/xds test; do echo "$(TEST) ./... in $$module"; (cd $$module && $(TEST) ./...) || { kill $$etcd; exit 1; }; done; \
 	wait $$etcd
 
 test-engines: $(BIN)/consul $(BIN)/etcd $(BIN)/kube-apiserver ## run the drivers of discovery against real engines, which are built first (20 minutes, once)

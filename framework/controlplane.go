@@ -71,7 +71,8 @@ func (s *Server) checkControlPlane() error {
 
 // newControlled makes the gRPC server of a listener that a control plane describes.
 func (s *Server) newControlled(options []grpc.ServerOption) (controlplane.Server, error) {
-	s.unserved.Store(&errUndescribed)
+	why := errUndescribed
+	s.unserved.Store(&why)
 	return s.app.plane.NewServer(s.told, options...)
 }
 

@@ -113,14 +113,14 @@ func dial(t testing.TB, target string) *grpc.ClientConn {
 	return cc
 }
 
-func echo(t testing.TB, cc *grpc.ClientConn) error {
+func echo(t testing.TB, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
 	t.Helper()
-	return cc.Invoke(t.Context(), "/shop.Echo/Echo", &healthv1.HealthCheckRequest{}, &healthv1.HealthCheckResponse{})
+	return cc.Invoke(t.Context(), "/shop.Echo/Echo", &healthv1.HealthCheckRequest{}, &healthv1.HealthCheckResponse{}, opts...)
 }
 
-func echoes(t testing.TB, cc *grpc.ClientConn) error {
+func echoes(t testing.TB, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
 	t.Helper()
-	stream, err := cc.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true}, "/shop.Echo/Echoes")
+	stream, err := cc.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true}, "/shop.Echo/Echoes", opts...)
 	if err != nil {
 		return err
 	}
@@ -313,7 +313,7 @@ func TestCallsOfARefusedServer(t *testing.T) {
 	refusedByPrincipal(t, itsNews, denied.GetName())
 
 	cc := dial(t, refused)
-	for what, call := range map[string]func(testing.TB, *grpc.ClientConn) error{"unary": echo, "stream": echoes} {
+	for what, call := range map[string]func(testing.TB, *grpc.ClientConn, ...grpc.CallOption) error{"unary": echo, "stream": echoes} {
 		if err := call(t, cc); status.Code(err) != codes.Unavailable || status.Convert(err).Message() != "the server does not serve; its log says why" {
 			t.Errorf("a %s call of a server that is refused ended with %v", what, err)
 		}

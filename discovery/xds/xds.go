@@ -83,9 +83,14 @@ func (*ControlPlane) Check() error {
 	return nil
 }
 
-// DialOptions let a channel go to the endpoints of the control plane themselves, whatever HTTPS_PROXY says. The scheme xds is
-// known to gRPC by linking this package.
-func (*ControlPlane) DialOptions() []grpc.DialOption { return []grpc.DialOption{grpc.WithNoProxy()} }
+// DialOptions let a channel go to the endpoints of the control plane themselves, whatever HTTPS_PROXY says, and let calls that
+// wait for ready outlast the start of the control plane, which gRPC 1.85 fails. The scheme xds is known to gRPC by linking this
+// package.
+func (*ControlPlane) DialOptions() []grpc.DialOption {
+	return []grpc.DialOption{
+		grpc.WithNoProxy(), grpc.WithChainUnaryInterceptor(placeUnary), grpc.WithChainStreamInterceptor(placeStream),
+	}
+}
 
 // ClientCredentials are those of gRPC: where the control plane names certificates, TLS with them, and the names that it
 // accepts; elsewhere those of fallback (gRFC A29).
