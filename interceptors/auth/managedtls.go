@@ -84,8 +84,9 @@ func securedBy(conn net.Conn, info credentials.AuthInfo, err error) (secured, er
 		return secured{conn: conn}, nil
 	case credentials.TLSInfo:
 		return secured{conn, &info.State}, checkSession(&info.State, protocolHTTP2)
+	default:
+		return secured{}, fmt.Errorf("auth: managed TLS: the connection was secured by a %T, which is not TLS", info)
 	}
-	return secured{}, fmt.Errorf("auth: managed TLS: the connection was secured by %q, which is not TLS", info.AuthType())
 }
 
 // meetManaged lets whoever manages the TLS of the channel secure the connection. A refusal is that of the server's name; other
