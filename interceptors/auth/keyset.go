@@ -143,6 +143,9 @@ func (k *KeySet) Invalidate(kid string) {
 	if k.set != nil {
 		k.set.Invalidate(kid)
 	}
+	if k.fixed && k.flaw == nil {
+		k.tell(k.set.Generation()) // nothing runs that would
+	}
 }
 
 // Close stops what keeps the set fresh. From then on credentials of the issuer are refused with KEYS_UNAVAILABLE. It always
