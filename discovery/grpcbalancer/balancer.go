@@ -146,6 +146,9 @@ func (p *policy) UpdateClientConnState(s balancer.ClientConnState) error {
 	if !ok {
 		conf = config{child: balancer.Get("round_robin")}
 	}
+	census, _ := s.ResolverState.Attributes.Value(censusKey{}).(*Census)
+	p.outlet.census.Store(census)
+	census.watch(p.outlet)
 	p.outlet.outliers.Store(conf.outliers)
 	p.outlet.sticky.Store(sticky(conf.child.Name()))
 	child, childConfig := conf.child, conf.config
@@ -155,6 +158,7 @@ func (p *policy) UpdateClientConnState(s balancer.ClientConnState) error {
 			return err
 		}
 		child = conf.subset.builder()
+		census.divide(conf.subset, len(s.ResolverState.Endpoints))
 	}
 	if name := child.Name(); p.child == nil || p.name != name {
 		p.Close()
@@ -182,6 +186,7 @@ func (p *policy) ExitIdle() {
 func (p *policy) Close() {
 	if p.child != nil {
 		p.child.Close()
+		p.outlet.forget()
 	}
 }
 
@@ -202,6 +207,7 @@ type outlet struct {
 	outliers  atomic.Pointer[Outliers] // nil when none rest
 	membersMu sync.Mutex
 	members   map[*endpoint]struct{} // those that the child has
+	census    atomic.Pointer[Census] // nil where nobody wants to know
 }
 
 // errNoEndpoints stands in until the resolver has said why there is nothing.

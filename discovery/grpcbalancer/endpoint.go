@@ -28,7 +28,7 @@ type endpoint struct {
 	ready   bool
 	checked bool // the server's health counts
 	healthy bool
-	usable  bool
+	usable  atomic.Bool
 }
 
 // choices are what an attempt is told that is sent to an endpoint.
@@ -60,8 +60,19 @@ func (o *outlet) NewSubConn(addresses []resolver.Address, opts balancer.NewSubCo
 func (e *endpoint) Shutdown() {
 	e.outlet.membersMu.Lock()
 	delete(e.outlet.members, e)
+	e.ejection.leave()
 	e.outlet.membersMu.Unlock()
 	e.SubConn.Shutdown()
+}
+
+// forget lets go of the connections of a child that is closed, whether or not it has shut them down.
+func (o *outlet) forget() {
+	o.membersMu.Lock()
+	defer o.membersMu.Unlock()
+	for e := range o.members {
+		e.ejection.leave()
+	}
+	clear(o.members)
 }
 
 // UpdateAddresses and RemoveSubConn are for children of old times; gRPC itself knows its own connections only.
@@ -112,10 +123,9 @@ func (e *endpoint) note(s connectivity.State) {
 
 func (e *endpoint) count() {
 	usable := e.ready && (!e.checked || e.healthy)
-	if usable == e.usable {
+	if e.usable.Swap(usable) == usable {
 		return
 	}
-	e.usable = usable
 	if usable {
 		e.outlet.usable.Add(1)
 	} else {

@@ -41,6 +41,14 @@ func (t *tally) of(interval int64) (calls, failures int64) {
 type ejection struct {
 	until time.Duration // since outlet.made
 	rest  time.Duration
+	end   *time.Timer // tells of the end
+}
+
+// leave makes nobody be told of the end, for an endpoint that is gone by then.
+func (e ejection) leave() {
+	if e.end != nil {
+		e.end.Stop()
+	}
 }
 
 // faulty tells whether an error speaks against the server. A call that its caller gave up speaks against nobody.
@@ -63,12 +71,15 @@ func (e *endpoint) weigh(err error, conf *Outliers) {
 	failed := faulty(err)
 	calls, failures := e.tally.add(interval, failed)
 	if failed && calls >= int64(conf.MinCalls) && failures*100 >= calls*int64(conf.FailurePercent) {
-		e.outlet.judge(e, conf, now, interval)
+		if rest := e.outlet.judge(e, conf, now, interval); rest > 0 {
+			e.outlet.census.Load().ejected(e.address(), rest, calls, failures)
+		}
 	}
 }
 
-// judge compares an endpoint that fails with the others.
-func (o *outlet) judge(e *endpoint, conf *Outliers, now time.Duration, interval int64) {
+// judge compares an endpoint that fails with the others. It returns for how long the endpoint has to rest from now on, 0
+// if it has not.
+func (o *outlet) judge(e *endpoint, conf *Outliers, now time.Duration, interval int64) (rest time.Duration) {
 	o.membersMu.Lock()
 	defer o.membersMu.Unlock()
 	var calls, failures int64
@@ -84,19 +95,21 @@ func (o *outlet) judge(e *endpoint, conf *Outliers, now time.Duration, interval 
 		calls, failures = calls+c, failures+f
 	}
 	ownCalls, ownFailures := e.tally.of(interval)
+	_, member := o.members[e]
 	switch {
-	case e.ejection.until > now, // a call from before
+	case !member, e.ejection.until > now, // a call from before
 		calls < int64(conf.MinCalls),
 		ownFailures*calls <= 2*failures*ownCalls,
 		resting > max(1, int(o.usable.Load())*conf.MaxPercent/100):
-		return
+		return 0
 	}
-	rest := conf.Rest
+	rest = conf.Rest
 	if last := e.ejection; last.rest > 0 && now-last.until < last.rest {
 		rest = min(2*last.rest, maxEjection)
 	}
-	e.ejection = ejection{now + rest, rest}
+	e.ejection = ejection{now + rest, rest, time.AfterFunc(rest, func() { o.census.Load().returned(e.address()) })}
 	e.tally.word.Store(0)
 	extend(&e.resting, int64(now+rest))
 	extend(&o.resting, int64(now+rest))
+	return rest
 }

@@ -20,7 +20,7 @@ type subset struct {
 // config is what random subsetting is told for a service of so many instances.
 func (s *subset) config(instances int) (serviceconfig.LoadBalancingConfig, error) {
 	size := s.size
-	if instances <= int(s.above) {
+	if !s.divides(instances) {
 		size = s.above
 	}
 	settings := s.settings
@@ -40,5 +40,8 @@ func (s *subset) config(instances int) (serviceconfig.LoadBalancingConfig, error
 	}
 	return parser.ParseConfig(text)
 }
+
+// divides tells whether a service of so many instances is too large for one channel.
+func (s *subset) divides(instances int) bool { return instances > int(s.above) }
 
 func (s *subset) builder() balancer.Builder { return balancer.Get(randomsubsetting.Name) }
