@@ -16,7 +16,7 @@ func (a *App) adminHandler(r *run) *admin.Handler {
 		Empty:   "This program serves nothing.",
 	}, {
 		Title:   "Clients",
-		Columns: []string{"name", "target", "connection"},
+		Columns: []string{"name", "target", "connection", "endpoints"},
 		Rows:    a.clientRows,
 		Empty:   "This program calls nothing.",
 	}, {

@@ -36,10 +36,11 @@ func (a *App) clientRows() []admin.Row {
 	a.mu.Unlock()
 	var rows []admin.Row
 	for _, c := range clients {
-		row := admin.Row{Cells: []string{c.name, c.effectiveTarget(), "not used yet"}}
+		row := admin.Row{Cells: []string{c.name, c.effectiveTarget(), "not used yet", ""}}
 		if ch := c.open.Load(); ch != nil {
 			state := ch.conn.GetState()
 			row.Cells[2], row.State = strings.ToLower(strings.ReplaceAll(state.String(), "_", " ")), connectionMark(state)
+			row.Cells[3] = ch.census.Endpoints().String()
 		}
 		rows = append(rows, row)
 	}

@@ -238,6 +238,12 @@ func measured(t *testing.T, reader *sdkmetric.ManualReader, name string, of attr
 						return p.Value
 					}
 				}
+			case metricdata.Gauge[int64]:
+				for _, p := range data.DataPoints {
+					if p.Attributes.Equals(&of) {
+						return float64(p.Value)
+					}
+				}
 			case metricdata.Sum[int64]:
 				for _, p := range data.DataPoints {
 					if p.Attributes.Equals(&of) {

@@ -49,6 +49,7 @@ type channel struct {
 	conn    *grpc.ClientConn
 	retrier *retry.Retrier
 	auth    *auth.Channel
+	census  *grpcbalancer.Census
 
 	unfollow func() // ends the subscription of the endpoints, nil without one
 

@@ -8,8 +8,10 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/resolver"
 
 	"github.com/parley-rpc/parley/discovery"
+	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 	"github.com/parley-rpc/parley/discovery/grpcresolver"
 	"github.com/parley-rpc/parley/interceptors/retry"
 )
@@ -19,7 +21,7 @@ const discoveryScheme = "parley"
 
 // connect makes the connection, which dials when it is first used, and the chain in front of it.
 func (c *Client) connect() (*channel, error) {
-	ch := &channel{}
+	ch := &channel{census: grpcbalancer.NewCensus(c.logger())}
 	more := c.followEndpoints(ch)
 	ch.retrier = c.app.budgets.join(c.effectiveTarget(), func(budget ...retry.Option) *retry.Retrier {
 		return c.makeRetrier(append(more, budget...)...)
@@ -35,12 +37,16 @@ func (c *Client) connect() (*channel, error) {
 		options = append(options, ch.auth.TransportOptions()...)
 	}
 	if c.inDiscovery() {
-		options = append(options, grpcresolver.DialOptions(c.app.parts.registry, discoveryScheme)...)
+		found := grpcresolver.Builder(c.app.parts.registry, discoveryScheme)
+		options = append(options, grpc.WithResolvers(ch.census.Resolver(found)), grpc.WithNoProxy()) // as grpcresolver.DialOptions has it
 	}
 	if c.dialer != nil {
 		options = append(options, grpc.WithContextDialer(c.dialer))
 	}
-	conn, err := grpc.NewClient(c.effectiveTarget(), append(options, c.grpcOptions...)...)
+	options = append(options, c.grpcOptions...)
+	// Last, so that a resolver of the program for the same scheme has its way.
+	options = append(options, grpc.WithResolvers(ch.census.Resolver(resolver.Get("dns"))))
+	conn, err := grpc.NewClient(c.effectiveTarget(), options...)
 	if err != nil {
 		return nil, fmt.Errorf("Client(%q): target %q: %w", c.name, c.effectiveTarget(), err)
 	}
@@ -61,8 +67,12 @@ func (c *Client) followEndpoints(ch *channel) []retry.Option {
 	return []retry.Option{retry.WithEndpoints(func() int { return int(endpoints.Load()) })}
 }
 
+func (c *Client) logger() *slog.Logger {
+	return c.app.parts.logger.With(slog.String("client", c.name))
+}
+
 func (c *Client) makeRetrier(more ...retry.Option) *retry.Retrier {
-	options := append(more, retry.WithPolicy(c.app.parts.table), retry.WithReplayMemory(c.app.replay), retry.WithSwitch(&c.app.retries), retry.WithLogger(c.app.parts.logger.With(slog.String("client", c.name))))
+	options := append(more, retry.WithPolicy(c.app.parts.table), retry.WithReplayMemory(c.app.replay), retry.WithSwitch(&c.app.retries), retry.WithLogger(c.logger()))
 	options = append(options, c.retry...)
 	if c.retryBudgetStated() {
 		conf, budget := c.config().GetRetryBudget(), retry.DefaultBudget()

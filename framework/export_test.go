@@ -4,3 +4,6 @@ import "github.com/parley-rpc/parley/admin"
 
 // BudgetRows is what the admin page shows of the retry budgets.
 func (a *App) BudgetRows() []admin.Row { return a.budgetRows() }
+
+// ClientRows is what the admin page shows of the clients.
+func (a *App) ClientRows() []admin.Row { return a.clientRows() }

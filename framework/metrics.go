@@ -21,11 +21,14 @@ const (
 	metricTrustLeft       = "parley.auth.trust.left"
 	metricInstances       = "parley.discovery.instances"
 	metricDiscoveryAge    = "parley.discovery.age"
+	metricEndpoints       = "parley.client.endpoints"
 
 	labelRole    = "parley.auth.role"
 	labelOutcome = "parley.auth.outcome"
 	labelTrust   = "parley.auth.trust.of"
 	labelService = "parley.discovery.service"
+	labelTarget  = "grpc.target"
+	labelState   = "parley.endpoint.state"
 )
 
 // gauges are what is read whenever metrics are collected.
@@ -37,9 +40,10 @@ type gauges struct {
 	trustLeft   metric.Float64ObservableGauge
 	instances   metric.Int64ObservableGauge
 	age         metric.Float64ObservableGauge
+	endpoints   metric.Int64ObservableGauge
 }
 
-// assembleMetrics measures what the identity and discovery know. It costs nothing until metrics are collected.
+// assembleMetrics measures what the identity, discovery and the clients know. It costs nothing until metrics are collected.
 func (a *App) assembleMetrics(p *parts) error {
 	provider := a.meters()
 	if provider == nil {
@@ -47,7 +51,7 @@ func (a *App) assembleMetrics(p *parts) error {
 	}
 	meter := provider.Meter(meterScope)
 	var g gauges
-	var errs [8]error
+	var errs [9]error
 	g.handshakes, errs[0] = meter.Int64ObservableCounter(metricHandshakes, metric.WithUnit("{handshake}"),
 		metric.WithDescription("How handshakes ended."))
 	g.connections, errs[1] = meter.Int64ObservableGauge(metricAuthConnections, metric.WithUnit("{connection}"),
@@ -62,11 +66,14 @@ func (a *App) assembleMetrics(p *parts) error {
 		metric.WithDescription("For how long discovery has not vouched for the instances of a service; 0 while it does."))
 	g.trustLeft, errs[6] = meter.Float64ObservableGauge(metricTrustLeft, metric.WithUnit("s"),
 		metric.WithDescription("How long the trusted keys stay good if they are not read again."))
-	p.measuring, errs[7] = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+	g.endpoints, errs[7] = meter.Int64ObservableGauge(metricEndpoints, metric.WithUnit("{endpoint}"),
+		metric.WithDescription("How many endpoints the clients of a target connect to, by what they are good for."))
+	p.measuring, errs[8] = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		g.observeIdentity(o, p)
 		g.observeDiscovery(o, p)
+		g.observeClients(o, a)
 		return nil
-	}, g.handshakes, g.connections, g.keys, g.trustAge, g.trustLeft, g.instances, g.age)
+	}, g.handshakes, g.connections, g.keys, g.trustAge, g.trustLeft, g.instances, g.age, g.endpoints)
 	if err := errors.Join(errs[:]...); err != nil {
 		return fmt.Errorf("the meter provider refuses an instrument: %w", err)
 	}
@@ -115,5 +122,28 @@ func (g *gauges) observeDiscovery(o metric.Observer, p *parts) {
 			age = time.Since(s.State.StaleSince).Seconds()
 		}
 		o.ObserveFloat64(g.age, age, service)
+	}
+}
+
+// observeClients adds up the clients of one target.
+func (g *gauges) observeClients(o metric.Observer, a *App) {
+	a.mu.Lock()
+	clients := a.clients
+	a.mu.Unlock()
+	type group struct{ target, state string }
+	counts := map[group]int{}
+	for _, c := range clients {
+		ch := c.open.Load()
+		if ch == nil {
+			continue
+		}
+		n := ch.census.Endpoints()
+		for state, n := range map[string]int{"usable": n.Usable, "outlier": n.Outliers, "paused": n.Paused, "unready": n.Unready} {
+			counts[group{c.effectiveTarget(), state}] += n
+		}
+	}
+	for of, n := range counts {
+		o.ObserveInt64(g.endpoints, int64(n), metric.WithAttributes(
+			attribute.String(labelTarget, of.target), attribute.String(labelState, of.state)))
 	}
 }

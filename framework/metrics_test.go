@@ -54,7 +54,7 @@ func collect(t *testing.T, reader sdkmetric.Reader) []string {
 	return lines
 }
 
-func TestAnAppMeasuresItsIdentityAndItsDiscovery(t *testing.T) {
+func TestAnAppMeasuresItsIdentityItsDiscoveryAndItsClients(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := frameworktest.NewNetwork(t)
@@ -71,6 +71,10 @@ func TestAnAppMeasuresItsIdentityAndItsDiscovery(t *testing.T) {
 			"parley.auth.trust.age{parley.auth.trust.of=trust directory} 0",
 			"parley.auth.trust.keys{parley.auth.trust.of=trust directory} 2",
 			"parley.auth.trust.left{parley.auth.trust.of=trust directory} 3600",
+			"parley.client.endpoints{grpc.target=parley:///payments,parley.endpoint.state=outlier} 0",
+			"parley.client.endpoints{grpc.target=parley:///payments,parley.endpoint.state=paused} 0",
+			"parley.client.endpoints{grpc.target=parley:///payments,parley.endpoint.state=unready} 0",
+			"parley.client.endpoints{grpc.target=parley:///payments,parley.endpoint.state=usable} 1",
 			"parley.discovery.age{parley.discovery.service=payments} 0",
 			"parley.discovery.instances{parley.discovery.service=payments} 1",
 		}
