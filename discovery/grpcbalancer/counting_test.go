@@ -1,15 +1,21 @@
 package grpcbalancer_test
 
 import (
+	"encoding/json"
+	"errors"
 	"sync/atomic"
 	"testing"
 
 	"google.golang.org/grpc/balancer"
+	"google.golang.org/grpc/serviceconfig"
+
+	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 )
 
 func init() {
 	balancer.Register(&counting{name: "counting"})
 	balancer.Register(&counting{name: "ring_hash_counting"})
+	balancer.Register(&pickers{})
 }
 
 func countingPolicy(t *testing.T, name string) *counting {
@@ -56,4 +62,33 @@ func (p countingPicker) Pick(info balancer.PickInfo) (balancer.PickResult, error
 		picked.Done = func(balancer.DoneInfo) { p.counts.ended.Add(1) }
 	}
 	return picked, err
+}
+
+const pickersName = "counting_pickers"
+
+// pickers is the policy of this package, and counts the pickers that it makes.
+type pickers struct{ built atomic.Int64 }
+
+func (*pickers) Name() string { return pickersName }
+
+func (*pickers) ParseConfig(text json.RawMessage) (serviceconfig.LoadBalancingConfig, error) {
+	parser, ok := balancer.Get(grpcbalancer.Name).(balancer.ConfigParser)
+	if !ok {
+		return nil, errors.New("the policy takes no configuration")
+	}
+	return parser.ParseConfig(text)
+}
+
+func (p *pickers) Build(cc balancer.ClientConn, opts balancer.BuildOptions) balancer.Balancer {
+	return balancer.Get(grpcbalancer.Name).Build(pickersChannel{cc, p}, opts)
+}
+
+type pickersChannel struct {
+	balancer.ClientConn
+	counts *pickers
+}
+
+func (c pickersChannel) UpdateState(s balancer.State) {
+	c.counts.built.Add(1)
+	c.ClientConn.UpdateState(s)
 }
