@@ -137,7 +137,10 @@ func (g *gauges) observeClients(o metric.Observer, a *App) {
 		if ch == nil {
 			continue
 		}
-		n := ch.census.Endpoints()
+		n, ok := ch.census.Endpoints()
+		if !ok {
+			continue
+		}
 		for state, n := range map[string]int{"usable": n.Usable, "outlier": n.Outliers, "paused": n.Paused, "unready": n.Unready} {
 			counts[group{c.effectiveTarget(), state}] += n
 		}

@@ -14,7 +14,7 @@ import (
 // may be called from any goroutine.
 type Census struct {
 	logger  *slog.Logger
-	outlet  atomic.Pointer[outlet] // nil until there are endpoints
+	outlet  atomic.Pointer[outlet] // nil until the policy has heard of it
 	divided bool                   // the channel connects to a subset; for the policy alone
 }
 
@@ -22,11 +22,10 @@ type Census struct {
 func NewCensus(logger *slog.Logger) *Census { return &Census{logger: logger} }
 
 // Resolver returns b with the census in what it resolves, which is how the channel's policy learns of it. Give it to the
-// channel with grpc.WithResolvers in place of b. Channels with a policy other than this package's have nothing to tell.
+// channel with grpc.WithResolvers, in place of b.
 func (c *Census) Resolver(b resolver.Builder) resolver.Builder { return censusBuilder{b, c} }
 
-// Endpoints are those that the channel connects to, by what they are good for now. While the channel is idle there are
-// none.
+// Endpoints are those that a channel connects to, by what they are good for.
 type Endpoints struct {
 	// Usable ones take calls.
 	Usable int
@@ -56,11 +55,12 @@ func (e Endpoints) String() string {
 	return text
 }
 
-// Endpoints counts them.
-func (c *Census) Endpoints() (n Endpoints) {
+// Endpoints counts them as they are now; while the channel is idle there are none. It returns false for a channel that has
+// resolved nothing yet, or has another policy.
+func (c *Census) Endpoints() (n Endpoints, ok bool) {
 	o := c.outlet.Load()
 	if o == nil {
-		return n
+		return n, false
 	}
 	o.membersMu.Lock()
 	defer o.membersMu.Unlock()
@@ -77,7 +77,7 @@ func (c *Census) Endpoints() (n Endpoints) {
 			n.Usable++
 		}
 	}
-	return n
+	return n, true
 }
 
 // The methods below are those of the policy, which has no census (nil) unless the resolver brings one.

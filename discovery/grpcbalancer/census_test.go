@@ -58,17 +58,12 @@ func (s *servers) counted(t *testing.T, b grpcbalancer.Balancing, opts ...grpc.D
 		}
 	})
 	t.Cleanup(c.end)
-	if got := c.endpoints(); got != (grpcbalancer.Endpoints{}) {
+	if got, ok := c.census.Endpoints(); ok {
 		t.Errorf("before anything is resolved there are %v", got)
 	}
 	c.Connect()
 	synctest.Wait()
 	return c
-}
-
-func (c *counted) endpoints() grpcbalancer.Endpoints {
-	synctest.Wait()
-	return c.census.Endpoints()
 }
 
 // logged returns what was logged since it was last asked.
@@ -82,8 +77,9 @@ func (c *counted) logged() string {
 
 func (c *counted) expect(t *testing.T, when string, want grpcbalancer.Endpoints, logged string) {
 	t.Helper()
-	if got := c.endpoints(); got != want {
-		t.Errorf("%s there are %v; want %v", when, got, want)
+	synctest.Wait()
+	if got, ok := c.census.Endpoints(); got != want || !ok {
+		t.Errorf("%s there are %v (known: %v); want %v", when, got, ok, want)
 	}
 	if got := c.logged(); got != logged {
 		t.Errorf("%s the log says\n%swant\n%s", when, got, logged)
