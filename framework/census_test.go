@@ -39,7 +39,7 @@ func TestOutliersAreShown(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for state, want := range map[string]float64{"usable": 2, "outlier": 1, "paused": 0, "unready": 0} {
+		for state, want := range map[string]float64{"usable": 2, "resting": 1, "paused": 0, "unready": 0} {
 			labels := attribute.NewSet(attribute.String("grpc.target", "parley:///payments"), attribute.String("parley.endpoint.state", state))
 			if got := measured(t, reader, "parley.client.endpoints", labels); got != want {
 				t.Errorf("%v endpoints are measured as %s, want %v", got, state, want)
@@ -48,8 +48,8 @@ func TestOutliersAreShown(t *testing.T) {
 		if text := log.String(); strings.Count(text, "an outlier rests") != 1 || !strings.Contains(text, "client=payments") {
 			t.Errorf("the log says\n%s", text)
 		}
-		if page := app.ClientRows(); len(page) != 1 || page[0].Cells[3] != "2 usable, 1 outliers" {
-			t.Errorf("the page shows %v, want 2 usable and 1 outliers", page)
+		if page := app.ClientRows(); len(page) != 1 || page[0].Cells[3] != "2 usable, 1 resting" {
+			t.Errorf("the page shows %v, want 2 usable and 1 resting", page)
 		}
 		if err := provider.Shutdown(t.Context()); err != nil {
 			t.Error(err)

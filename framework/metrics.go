@@ -141,7 +141,7 @@ func (g *gauges) observeClients(o metric.Observer, a *App) {
 		if !ok {
 			continue
 		}
-		for state, n := range map[string]int{"usable": n.Usable, "outlier": n.Outliers, "paused": n.Paused, "unready": n.Unready} {
+		for state, n := range map[string]int{"usable": n.Usable, "resting": n.Resting, "paused": n.Paused, "unready": n.Unready} {
 			counts[group{c.effectiveTarget(), state}] += n
 		}
 	}

@@ -29,21 +29,21 @@ func (c *Census) Resolver(b resolver.Builder) resolver.Builder { return censusBu
 type Endpoints struct {
 	// Usable ones take calls.
 	Usable int
-	// Outliers rest, because they failed far more than the others.
-	Outliers int
+	// Resting ones are outliers: they failed far more than the others.
+	Resting int
 	// Paused ones are well, and asked for a pause.
 	Paused int
 	// Unready ones are not connected, or say that they do not serve.
 	Unready int
 }
 
-// String lists those states that there are: "18 usable, 1 outliers, 1 unready".
+// String lists those states that there are: "18 usable, 1 resting, 1 unready".
 func (e Endpoints) String() string {
 	var text string
 	for _, state := range []struct {
 		n    int
 		name string
-	}{{e.Usable, "usable"}, {e.Outliers, "outliers"}, {e.Paused, "paused"}, {e.Unready, "unready"}} {
+	}{{e.Usable, "usable"}, {e.Resting, "resting"}, {e.Paused, "paused"}, {e.Unready, "unready"}} {
 		switch {
 		case state.n == 0:
 		case text == "":
@@ -70,7 +70,7 @@ func (c *Census) Endpoints() (n Endpoints, ok bool) {
 		case !e.usable.Load():
 			n.Unready++
 		case e.ejection.until > now:
-			n.Outliers++
+			n.Resting++
 		case e.resting.Load() > int64(now):
 			n.Paused++
 		default:

@@ -94,10 +94,10 @@ func TestCensusTellsOfOutliers(t *testing.T) {
 		c.expect(t, "at first", grpcbalancer.Endpoints{Usable: 3}, "")
 		s.failing(codes.Internal, "one")
 		tryAll(t, c.ClientConn, 100)
-		c.expect(t, "while one rests", grpcbalancer.Endpoints{Usable: 2, Outliers: 1},
+		c.expect(t, "while one rests", grpcbalancer.Endpoints{Usable: 2, Resting: 1},
 			"level=WARN msg=\"an outlier rests: it fails far more than the other instances\" endpoint=one rest=30s calls=20 failures=20\n")
 		time.Sleep(30*time.Second - time.Nanosecond)
-		c.expect(t, "until its rest is over", grpcbalancer.Endpoints{Usable: 2, Outliers: 1}, "")
+		c.expect(t, "until its rest is over", grpcbalancer.Endpoints{Usable: 2, Resting: 1}, "")
 		time.Sleep(time.Nanosecond)
 		c.expect(t, "when it is", grpcbalancer.Endpoints{Usable: 3},
 			"level=INFO msg=\"an outlier has rested and may take calls again\" endpoint=one\n")
@@ -178,11 +178,11 @@ func TestCensusTellsOfTheSubset(t *testing.T) {
 
 func TestEndpointsAreShownByState(t *testing.T) {
 	for want, e := range map[string]grpcbalancer.Endpoints{
-		"":                                 {},
-		"3 usable":                         {Usable: 3},
-		"1 unready":                        {Unready: 1},
-		"17 usable, 2 outliers, 1 unready": {Usable: 17, Outliers: 2, Unready: 1},
-		"1 usable, 1 outliers, 1 paused":   {Usable: 1, Outliers: 1, Paused: 1},
+		"":                                {},
+		"3 usable":                        {Usable: 3},
+		"1 unready":                       {Unready: 1},
+		"17 usable, 2 resting, 1 unready": {Usable: 17, Resting: 2, Unready: 1},
+		"1 usable, 1 resting, 1 paused":   {Usable: 1, Resting: 1, Paused: 1},
 	} {
 		if got := e.String(); got != want {
 			t.Errorf("%#v is shown as %q; want %q", e, got, want)
