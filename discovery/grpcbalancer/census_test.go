@@ -157,6 +157,20 @@ func TestCensusTellsOfPausesAndHealth(t *testing.T) {
 	})
 }
 
+func TestCensusForgetsWhatAClosedPolicyLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := serve(t).counted(t, grpcbalancer.Balancing{Policy: leavesName}, grpc.WithIdleTimeout(time.Hour))
+		s := endpoints("one", "two")
+		for _, e := range s.Endpoints { // such policies know addresses alone
+			s.Addresses = append(s.Addresses, e.Addresses...)
+		}
+		c.UpdateState(s)
+		c.expect(t, "at first", grpcbalancer.Endpoints{Usable: 2}, "")
+		time.Sleep(time.Hour)
+		c.expect(t, "in idleness", grpcbalancer.Endpoints{}, "")
+	})
+}
+
 func TestCensusTellsOfTheSubset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := serve(t).counted(t, grpcbalancer.Balancing{Subset: grpcbalancer.Subset{Above: 2, Size: 1}})

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"google.golang.org/grpc/balancer"
+	"google.golang.org/grpc/balancer/base"
 	"google.golang.org/grpc/serviceconfig"
 
 	"github.com/parley-rpc/parley/discovery/grpcbalancer"
@@ -16,6 +17,7 @@ func init() {
 	balancer.Register(&counting{name: "counting"})
 	balancer.Register(&counting{name: "ring_hash_counting"})
 	balancer.Register(&pickers{})
+	balancer.Register(base.NewBalancerBuilder(leavesName, leaves{}, base.Config{}))
 }
 
 func countingPolicy(t *testing.T, name string) *counting {
@@ -91,4 +93,22 @@ type pickersChannel struct {
 func (c pickersChannel) UpdateState(s balancer.State) {
 	c.counts.built.Add(1)
 	c.ClientConn.UpdateState(s)
+}
+
+const leavesName = "leaves_connections"
+
+// leaves is the simplest policy. When it is closed it leaves its connections to gRPC, as policies still may.
+type leaves struct{}
+
+func (leaves) Build(info base.PickerBuildInfo) balancer.Picker {
+	for conn := range info.ReadySCs {
+		return leavesPicker{conn}
+	}
+	return base.NewErrPicker(balancer.ErrNoSubConnAvailable)
+}
+
+type leavesPicker struct{ balancer.SubConn }
+
+func (p leavesPicker) Pick(balancer.PickInfo) (balancer.PickResult, error) {
+	return balancer.PickResult{SubConn: p.SubConn}, nil
 }
