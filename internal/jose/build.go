@@ -53,6 +53,27 @@ func (b *ClaimsBuilder) NumericDate(name string, t time.Time) *ClaimsBuilder {
 	return b
 }
 
+// Bool adds a claim that is true or false.
+func (b *ClaimsBuilder) Bool(name string, value bool) *ClaimsBuilder {
+	if b.name(name) {
+		b.text = strconv.AppendBool(b.text, value)
+	}
+	return b
+}
+
+// Integer adds a claim that is a whole number. It must lie within the 53 bits that every reader of JSON keeps (RFC 8259
+// section 6).
+func (b *ClaimsBuilder) Integer(name string, n int64) *ClaimsBuilder {
+	if !b.name(name) {
+		return b
+	}
+	if n < -maxInteger || n > maxInteger {
+		b.fail("a number has more than 53 bits")
+	}
+	b.text = strconv.AppendInt(b.text, n, 10)
+	return b
+}
+
 // Object adds a claim that is an object, from its JSON text, which is checked as strictly as it would be when read.
 func (b *ClaimsBuilder) Object(name string, object []byte) *ClaimsBuilder {
 	if b.name(name) {

@@ -17,11 +17,13 @@ func TestClaimsBuilder(t *testing.T) {
 		Strings("none").
 		NumericDate("exp", time.Unix(1893456000, 999)).
 		Object("cnf", []byte(`{"jwk":{"kty":"OKP"}}`)).
+		Bool("mfa", true).
+		Integer("level", -9007199254740991).
 		Claims()
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"sub":"a\"b\\c\u0001` + "\x7f" + `é</script>","aud":["x","y"],"none":[],"exp":1893456000,"cnf":{"jwk":{"kty":"OKP"}}}`
+	want := `{"sub":"a\"b\\c\u0001` + "\x7f" + `é</script>","aud":["x","y"],"none":[],"exp":1893456000,"cnf":{"jwk":{"kty":"OKP"}},"mfa":true,"level":-9007199254740991}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -80,6 +82,8 @@ func TestClaimsBuilderRefuses(t *testing.T) {
 		"year 1969":             new(jose.ClaimsBuilder).NumericDate("exp", time.Unix(-1, 0)),
 		"zero time":             new(jose.ClaimsBuilder).NumericDate("exp", time.Time{}),
 		"year 10000":            new(jose.ClaimsBuilder).NumericDate("exp", time.Unix(253402300800, 0)),
+		"54 bits":               new(jose.ClaimsBuilder).Integer("a", 1<<53),
+		"54 bits, negative":     new(jose.ClaimsBuilder).Integer("a", -1<<53),
 		"no object":             new(jose.ClaimsBuilder).Object("a", []byte(`1`)),
 		"two objects":           new(jose.ClaimsBuilder).Object("a", []byte(`{},"b":{}`)),
 		"duplicate in object":   new(jose.ClaimsBuilder).Object("a", []byte(`{"x":1,"x":1}`)),

@@ -1,0 +1,50 @@
+package issuer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"strings"
+)
+
+// The audit log names clients, keys, audiences and scopes, and users by a hash. It never gets a token or an assertion.
+
+func (is *Issuer) auditToken(r *http.Request, c caller, w wish, m made) {
+	attrs := []slog.Attr{
+		slog.String("client", c.ID), slog.String("kid", c.keyID), slog.String("type", w.typ), slog.String("id", m.id),
+		slog.String("audience", w.audience), slog.String("scope", strings.Join(w.scopes, " ")),
+		slog.Time("expires", m.expires), slog.String("remote", r.RemoteAddr),
+	}
+	if w.user {
+		attrs = append(attrs, slog.String("user", pseudonym(is.name, w.subject)))
+	}
+	is.config.logger.LogAttrs(r.Context(), slog.LevelInfo, "parley: token issued", attrs...)
+}
+
+func (is *Issuer) auditRefusal(r *http.Request, c caller, why *refusal) {
+	level := slog.LevelWarn
+	if why.status == http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	attrs := []slog.Attr{slog.String("error", why.code), slog.String("cause", cut(why.cause.Error())), slog.String("remote", r.RemoteAddr)}
+	if c.ID != "" {
+		attrs = append(attrs, slog.String("client", c.ID), slog.String("kid", c.keyID))
+	}
+	is.config.logger.LogAttrs(r.Context(), level, "parley: token refused", attrs...)
+}
+
+// pseudonym stands for a user, as that of interceptors/auth does: who knows the user finds the lines about him or her, in the
+// logs of all services, and nobody else does.
+func pseudonym(issuer, subject string) string {
+	sum := sha256.Sum256([]byte(issuer + "\x00" + subject))
+	return hex.EncodeToString(sum[:8])
+}
+
+// cut bounds a text of which a client may have a part.
+func cut(text string) string {
+	if len(text) > maxCause {
+		return strings.ToValidUTF8(text[:maxCause], "") + "..."
+	}
+	return text
+}

@@ -1,0 +1,185 @@
+package issuer
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/parley-rpc/parley/internal/jose"
+)
+
+// Client is a service that may ask for tokens: how it logs in, and what it may get. Fields that are not set grant nothing.
+type Client struct {
+	// ID is the service, spiffe://<trust domain>/<service>: the iss and sub of its logins, and the sub of its tokens.
+	// Required.
+	ID string
+	// JWKS is the JSON Web Key Set (RFC 7517 section 5) of its public keys, one for each replica that has one of its own:
+	// Ed25519 or P-256. Where a key states a kid it is its thumbprint (RFC 7638). Required.
+	JWKS []byte
+	// Own is what it may do in its own name.
+	Own Grant
+	// Users is what it may do in the name of users whose access tokens it was sent. The trust domain among the audiences lets
+	// it get transaction tokens.
+	Users Grant
+	// Claims are further claims of the access tokens in its own name: a string, bool, int or []string each. Names are made of
+	// A-Z a-z 0-9 _ . : / - and are no names that this package gives a meaning to.
+	Claims map[string]any
+}
+
+// Grant is what may be asked for. Everything is compared byte for byte.
+type Grant struct {
+	// Audiences are those for whom a token may be meant, one for each token.
+	Audiences []string
+	// Scopes are what may be granted, all of them unless fewer are asked for.
+	Scopes []string
+}
+
+// Check returns every mistake in the registration, joined.
+func (c Client) Check() error {
+	var errs []error
+	wrong := func(err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("issuer: client %s: %w", quote(c.ID), err))
+		}
+	}
+	wrong(checkID(c.ID))
+	_, err := c.keys()
+	wrong(err)
+	wrong(c.Own.check("Own"))
+	wrong(c.Users.check("Users"))
+	wrong(checkClaims(c.Claims))
+	return errors.Join(errs...)
+}
+
+func (g Grant) check(name string) error {
+	var errs []error
+	if len(g.Audiences) == 0 && len(g.Scopes) > 0 {
+		errs = append(errs, fmt.Errorf("%s grants scopes and no audience; a token is always meant for somebody", name))
+	}
+	for _, audience := range g.Audiences {
+		if !printable(audience) || strings.Contains(audience, "*") {
+			errs = append(errs, fmt.Errorf("%s: audience %s is empty, too long, not printable or a wildcard; name each audience", name, quote(audience)))
+		}
+	}
+	for _, scope := range g.Scopes {
+		if !isScope(scope) {
+			errs = append(errs, fmt.Errorf("%s: %s is no scope (RFC 6749 section 3.3)", name, quote(scope)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// keys are the public keys of the client by their names. One that is no key is an error: nobody should wonder why a
+// registered key does not count.
+func (c Client) keys() (map[string]*jose.PublicKey, error) {
+	list, err := jose.SplitKeySet(c.JWKS, maxClientKeys)
+	if err != nil {
+		return nil, fmt.Errorf("JWKS: %w", err)
+	}
+	if len(list) == 0 {
+		return nil, errors.New("JWKS: there is no key; the client could not log in")
+	}
+	keys := make(map[string]*jose.PublicKey, len(list))
+	for n, jwk := range list {
+		key, err := jose.ParsePublicKey(jwk)
+		if err != nil {
+			return nil, fmt.Errorf("JWKS: key %d: %w", n+1, err)
+		}
+		keys[key.KeyID()] = key
+	}
+	return keys, nil
+}
+
+// key is the client's public key called kid. Keys that state another name are not even read.
+func (c Client) key(kid string) (*jose.PublicKey, error) {
+	list, err := jose.SplitKeySet(c.JWKS, maxClientKeys)
+	if err != nil {
+		return nil, err
+	}
+	for _, jwk := range list {
+		if stated := jose.KeyIDOf(jwk); stated != "" && stated != kid {
+			continue
+		}
+		if key, err := jose.ParsePublicKey(jwk); err == nil && key.KeyID() == kid {
+			return key, nil
+		}
+	}
+	return nil, errors.New("the client has no key of that kid")
+}
+
+// ownClaims are the names that the formats of the tokens give a meaning to, or others that verifiers act on.
+var ownClaims = []string{
+	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "cnf", "act", "may_act", "txn", "req_wl", "tctx", "rctx",
+}
+
+// checkClaims returns every mistake in further claims, those that their encoder finds included.
+func checkClaims(claims map[string]any) error {
+	var errs []error
+	for name := range claims {
+		if slices.ContainsFunc(ownClaims, func(own string) bool { return strings.EqualFold(own, name) }) {
+			errs = append(errs, fmt.Errorf("claim %s is the issuer's own", quote(name)))
+		}
+	}
+	var b jose.ClaimsBuilder
+	errs = append(errs, addClaims(&b, claims))
+	_, err := b.Claims()
+	return errors.Join(append(errs, err)...)
+}
+
+// addClaims writes further claims, in the order of their names. The builder refuses every name and value that could be read
+// as more than one claim.
+func addClaims(b *jose.ClaimsBuilder, claims map[string]any) error {
+	for _, name := range slices.Sorted(maps.Keys(claims)) {
+		switch value := claims[name].(type) {
+		case string:
+			b.String(name, value)
+		case bool:
+			b.Bool(name, value)
+		case int:
+			b.Integer(name, int64(value))
+		case []string:
+			b.Strings(name, value...)
+		default:
+			return fmt.Errorf("claim %s is a %T; use a string, bool, int or []string", quote(name), value)
+		}
+	}
+	return nil
+}
+
+var (
+	idForm     = regexp.MustCompile(`^spiffe://[a-z0-9_-]+(\.[a-z0-9_-]+)*(/[A-Za-z0-9._-]+)+$`)
+	domainForm = regexp.MustCompile(`^[a-z0-9_-]+(\.[a-z0-9_-]+)*$`)
+)
+
+// idScheme begins the name of a service, and never that of a user.
+const idScheme = "spiffe://"
+
+// checkID tells whether id is one that interceptors/auth takes for a workload's.
+func checkID(id string) error {
+	dots := func(segment string) bool { return segment == "." || segment == ".." }
+	if len(id) > maxName || !idForm.MatchString(id) || slices.ContainsFunc(strings.Split(id, "/"), dots) {
+		return errors.New("the ID is not of the form spiffe://<trust domain>/<service>")
+	}
+	return nil
+}
+
+// isScope checks the alphabet of a scope (RFC 6749 section 3.3).
+func isScope(scope string) bool { return printable(scope) && !strings.ContainsAny(scope, `"\`) }
+
+// printable tells whether a name is one of printable ASCII characters without spaces.
+func printable(name string) bool {
+	other := func(r rune) bool { return r <= ' ' || r > '~' }
+	return name != "" && len(name) <= maxName && !strings.ContainsFunc(name, other)
+}
+
+// quote prints what somebody wrote, cut so that it cannot fill a log.
+func quote(s string) string {
+	const shown = 80
+	if len(s) > shown {
+		return fmt.Sprintf("%q...", s[:shown])
+	}
+	return fmt.Sprintf("%q", s)
+}

@@ -1,0 +1,84 @@
+package issuer
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+// form is the parameters of a request: each was there once, and none is empty.
+type form map[string]string
+
+// readForm reads the body of a request. The error is a refusal.
+func readForm(w http.ResponseWriter, r *http.Request) (form, error) {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch {
+	case err != nil || media != "application/x-www-form-urlencoded":
+		return nil, badRequest("the Content-Type is not application/x-www-form-urlencoded")
+	case r.URL.RawQuery != "":
+		return nil, badRequest("parameters stand in the URL; send them in the body")
+	case len(r.Header.Values("Authorization")) > 0:
+		return nil, badRequest("there is an Authorization header; clients log in with a client_assertion alone")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return nil, &refusal{status: http.StatusRequestEntityTooLarge, code: "invalid_request", hint: "the body is too large", cause: err}
+	}
+	if err != nil {
+		return nil, &refusal{status: http.StatusBadRequest, code: "invalid_request", hint: "the body broke off", cause: err}
+	}
+	return parseForm(string(body))
+}
+
+// parseForm takes a form apart (RFC 6749 section 3.2): a parameter may be there once, and one without a value is not there.
+func parseForm(body string) (form, error) {
+	values, err := url.ParseQuery(body)
+	if err != nil {
+		return nil, badRequest("the body is no form")
+	}
+	f := form{}
+	for name, list := range values {
+		switch {
+		case len(list) > 1:
+			return nil, badRequest("a parameter is there twice")
+		case !utf8.ValidString(list[0]) || strings.ContainsRune(list[0], 0):
+			return nil, badRequest("a parameter is not valid UTF-8 or contains NUL")
+		case list[0] != "":
+			f[name] = list[0]
+		}
+	}
+	return f, nil
+}
+
+// audience is the one party for whom a token is asked (audience of RFC 8693, resource of RFC 8707).
+func (f form) audience() (string, error) {
+	audience, resource := f["audience"], f["resource"]
+	switch {
+	case audience != "" && resource != "" && audience != resource:
+		return "", badTarget("audience and resource differ; a token is meant for one")
+	case audience == "" && resource == "":
+		return "", badTarget("neither audience nor resource is there")
+	case audience == "":
+		return resource, nil
+	default:
+		return audience, nil
+	}
+}
+
+// scopes are those that are asked for, and none where the parameter is missing.
+func (f form) scopes() ([]string, error) {
+	if f["scope"] == "" {
+		return nil, nil
+	}
+	scopes := strings.Split(f["scope"], " ")
+	for _, scope := range scopes {
+		if !isScope(scope) {
+			return nil, badScope("scope is no list of scopes")
+		}
+	}
+	return scopes, nil
+}

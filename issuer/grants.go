@@ -1,0 +1,149 @@
+package issuer
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/parley-rpc/parley/internal/jose"
+)
+
+const (
+	clientCredentials = "client_credentials"
+	tokenExchange     = "urn:ietf:params:oauth:grant-type:token-exchange"
+
+	accessTokenURN      = "urn:ietf:params:oauth:token-type:access_token" //nolint:gosec // a name and no credential
+	transactionTokenURN = "urn:ietf:params:oauth:token-type:txn_token"    //nolint:gosec // a name and no credential
+
+	transactionType = "txntoken+jwt"
+)
+
+// wish is the token that a client may have.
+type wish struct {
+	typ      string
+	subject  string
+	user     bool // the subject is a user
+	audience string
+	scopes   []string
+	life     time.Duration
+	claims   map[string]any
+}
+
+// wishOf reads what a client asks for and compares it with what it was granted. The error is a refusal.
+func (is *Issuer) wishOf(ctx context.Context, c caller, f form) (wish, error) {
+	switch f["grant_type"] {
+	case clientCredentials:
+		return is.ownWish(c, f)
+	case tokenExchange:
+		return is.userWish(ctx, c, f)
+	case "":
+		return wish{}, badRequest("there is no grant_type")
+	default:
+		return wish{}, &refusal{status: http.StatusBadRequest, code: "unsupported_grant_type", cause: errors.New("grant_type is another")}
+	}
+}
+
+// ownWish is an access token in the client's own name (RFC 6749 section 4.4).
+func (is *Issuer) ownWish(c caller, f form) (wish, error) {
+	if len(c.Own.Audiences) == 0 {
+		return wish{}, notGranted(errors.New("the client is granted nothing in its own name"))
+	}
+	w := wish{typ: accessTokenType, subject: c.ID, life: is.config.life, claims: c.Claims}
+	return w, w.restrict(f, c.Own.Audiences, c.Own.Scopes)
+}
+
+// userWish is a token in the name of the user whose token the client has (RFC 8693).
+func (is *Issuer) userWish(ctx context.Context, c caller, f form) (wish, error) {
+	w := wish{user: true}
+	switch {
+	case is.users == nil || len(c.Users.Audiences) == 0:
+		return w, notGranted(errors.New("the client is granted nothing in the name of users"))
+	case f["actor_token"] != "" || f["actor_token_type"] != "":
+		return w, badRequest("actor tokens are not supported; the client itself acts")
+	case f["subject_token"] == "":
+		return w, badRequest("there is no subject_token")
+	case f["subject_token_type"] != accessTokenURN:
+		return w, badRequest("the subject_token_type is not supported; a user is known by an access token")
+	}
+	allowed := slices.Clone(c.Users.Audiences)
+	switch isDomain := func(a string) bool { return a == is.config.domain }; f["requested_token_type"] {
+	case "", accessTokenURN:
+		w.typ, w.life, allowed = accessTokenType, is.config.life, slices.DeleteFunc(allowed, isDomain)
+	case transactionTokenURN:
+		w.typ, w.life = transactionType, is.config.transactionLife
+		allowed = slices.DeleteFunc(allowed, func(a string) bool { return !isDomain(a) })
+	default:
+		return w, badRequest("the requested_token_type is not supported")
+	}
+	u, err := is.users.verify(ctx, f["subject_token"], c.ID)
+	if err != nil {
+		return w, err
+	}
+	w.subject = u.subject
+	w.life = min(w.life, time.Until(u.expires))
+	scopes := slices.DeleteFunc(slices.Clone(c.Users.Scopes), func(s string) bool { return !slices.Contains(u.scopes, s) })
+	if err := w.restrict(f, allowed, scopes); err != nil {
+		return w, err
+	}
+	if w.typ == transactionType && len(w.scopes) == 0 {
+		return w, badScope("a transaction token without a scope would be for nothing")
+	}
+	return w, nil
+}
+
+// restrict compares audience and scopes with what is allowed. All scopes are meant where none is named.
+func (w *wish) restrict(f form, audiences, scopes []string) (err error) {
+	if w.audience, err = f.audience(); err != nil {
+		return err
+	}
+	if !slices.Contains(audiences, w.audience) {
+		return badTarget("the audience is not granted")
+	}
+	if w.scopes, err = f.scopes(); err != nil {
+		return err
+	}
+	if w.scopes == nil {
+		w.scopes = scopes
+	}
+	if slices.ContainsFunc(w.scopes, func(s string) bool { return !slices.Contains(scopes, s) }) {
+		return badScope("a scope is not granted")
+	}
+	return nil
+}
+
+// made is a token, and what the audit log shows of it.
+type made struct {
+	compact string
+	id      string // its jti or txn
+	expires time.Time
+}
+
+// make signs the token of a wish, in the form of RFC 9068 or of draft-ietf-oauth-transaction-tokens.
+func (is *Issuer) make(c caller, w wish) (made, error) {
+	now := time.Now()
+	m := made{id: rand.Text(), expires: now.Add(w.life)}
+	var b jose.ClaimsBuilder
+	b.String("iss", is.name).String("sub", w.subject).String("aud", w.audience)
+	b.NumericDate("iat", now).NumericDate("exp", m.expires)
+	if w.typ == transactionType {
+		b.String("txn", m.id).String("req_wl", c.ID)
+	} else {
+		b.String("jti", m.id).String("client_id", c.ID)
+	}
+	if len(w.scopes) > 0 {
+		b.String("scope", strings.Join(w.scopes, " "))
+	}
+	if err := addClaims(&b, w.claims); err != nil {
+		return m, err
+	}
+	claims, err := b.Claims()
+	if err != nil {
+		return m, err
+	}
+	m.compact, err = is.keys.sign(w.typ, claims)
+	return m, err
+}

@@ -1,0 +1,139 @@
+package issuer
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/parley-rpc/parley/internal/httpdoc"
+)
+
+// Issuer is an OAuth 2.0 authorization server for services: an [http.Handler] with a token endpoint (/token), its key set
+// (/jwks.json) and its metadata (RFC 8414 and OpenID Connect Discovery). It is safe for concurrent use. [New] makes one.
+//
+// Requests are at most 32 KiB. Answers of the token endpoint are never cached. An error is one of RFC 6749 section 5.2, and
+// says what is wrong with a request, but never why a login or a user's token was not believed; that is in the audit log. A
+// service that asks too often gets the status 429, and 503 means that the same request may succeed later.
+//
+// Everything that takes time but a slow client is bounded here; give the http.Server a ReadTimeout.
+type Issuer struct {
+	name     string
+	keys     *Keys
+	registry Registry
+	config   config
+	text     string
+	flaw     error
+
+	meter    *meter
+	replays  *replays
+	users    *users // nil without a login service
+	start    sync.Once
+	handlers map[string]http.HandlerFunc // by path
+}
+
+// New returns the issuer called name, an HTTPS URL without query and fragment, which its tokens state as iss, byte for byte. It
+// must be reached under that URL; its paths follow it.
+//
+// New does no I/O and starts nothing. Mistakes show in [Issuer.Check]; an issuer that has one answers every request with 503.
+func New(name string, keys *Keys, registry Registry, opts ...Option) *Issuer {
+	is := &Issuer{name: name, keys: keys, registry: registry, replays: newReplays(), config: config{
+		logger: slog.New(slog.DiscardHandler), life: defaultTokenLife, transactionLife: defaultTransactionLife, rate: defaultRate, burst: defaultBurst,
+	}}
+	is.text = fmt.Sprintf("issuer.New(%q", name)
+	for _, o := range opts {
+		if o != nil {
+			o.apply(&is.config)
+			is.text += ", " + o.String()
+		}
+	}
+	is.text += ")"
+	is.flaw = is.check()
+	if is.flaw == nil && len(is.config.logins) == 1 {
+		is.users, is.flaw = newUsers(is.config.logins[0], &is.config)
+	}
+	if is.flaw == nil {
+		is.meter = newMeter(is.config.rate, is.config.burst)
+		is.handlers = is.routes()
+	}
+	return is
+}
+
+func (is *Issuer) check() error {
+	c := &is.config
+	var errs []error
+	wrong := func(wrong bool, format string, args ...any) {
+		if wrong {
+			errs = append(errs, fmt.Errorf("issuer: New: "+format, args...))
+		}
+	}
+	if err := httpdoc.New(httpdoc.Options{Loopback: c.loopback}).CheckURL(is.name); err != nil {
+		errs = append(errs, fmt.Errorf("issuer: New: name: %w", err))
+	}
+	wrong(strings.ContainsAny(is.name, "?#"), "name %s has a query or a fragment; an issuer has neither (RFC 8414 section 2)", quote(is.name))
+	wrong(is.keys == nil, "there are no keys; make them with NewKeys")
+	if is.keys != nil {
+		errs = append(errs, is.keys.flaw)
+	}
+	wrong(is.registry == nil, "there is no registry; make one with NewStatic")
+	if r, ok := is.registry.(interface{ Check() error }); ok {
+		errs = append(errs, r.Check())
+	}
+	wrong(len(c.logins) > 1, "WithLogin is there twice; an issuer takes the word of one login service")
+	wrong(c.transactions && !domainForm.MatchString(c.domain), "WithTransactions: %s is no trust domain such as shop.example", quote(c.domain))
+	wrong(c.transactions && len(c.logins) == 0, "WithTransactions: no login service is named whose users could have transactions; name it WithLogin")
+	wrong(c.life < minLife || c.life > maxTokenLife, "WithTokenLifetime(%v): must be between %v and %v", c.life, minLife, maxTokenLife)
+	wrong(c.transactionLife < minLife || c.transactionLife > maxTransactionLife,
+		"WithTransactionLifetime(%v): must be between %v and %v", c.transactionLife, minLife, maxTransactionLife)
+	wrong(c.rate < 1 || c.rate > maxRate || c.burst < 1 || c.burst > maxRate, "WithRate(%d, %d): both must be between 1 and %d", c.rate, c.burst, maxRate)
+	return errors.Join(errs...)
+}
+
+// String is how the issuer was made.
+func (is *Issuer) String() string { return is.text }
+
+// Check returns every mistake in the arguments, joined, those of the registry included where it has a method Check. It begins
+// to keep the keys of the login service fresh, as the first request does.
+func (is *Issuer) Check() error {
+	if is.flaw == nil {
+		is.begin()
+	}
+	return is.flaw
+}
+
+// begin starts what lives until Close.
+func (is *Issuer) begin() {
+	if is.users != nil && is.users.JWKSURL != "" {
+		is.start.Do(is.users.keys.Start)
+	}
+}
+
+// Close stops what keeps the keys of the login service fresh; from then on nothing is exchanged. It always returns nil;
+// closing twice is harmless.
+func (is *Issuer) Close() error {
+	if is.users == nil {
+		return nil
+	}
+	return is.users.keys.Close()
+}
+
+// ServeHTTP answers a request.
+func (is *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if is.flaw != nil {
+		is.refuse(w, r, caller{}, unavailable(is.flaw))
+		return
+	}
+	is.begin()
+	serve := is.handlers[r.URL.Path]
+	if serve == nil {
+		http.NotFound(w, r)
+		return
+	}
+	serve(w, r)
+}
+
+// seconds is a duration as Cache-Control has it.
+func seconds(d time.Duration) int { return int(d / time.Second) }

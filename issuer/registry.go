@@ -1,0 +1,60 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ErrUnknownClient is what a [Registry] says of a service that it does not know.
+var ErrUnknownClient = errors.New("issuer: unknown client")
+
+// Registry knows the services. It must be safe for concurrent use. It may also have a method Check() error, which
+// [Issuer.Check] calls.
+type Registry interface {
+	// Client returns the service called id as it is registered now; from then on it is not changed. Whoever asks has not
+	// proven to be that service yet. The error is, or wraps, [ErrUnknownClient], or it says that the registry cannot be asked.
+	Client(ctx context.Context, id string) (Client, error)
+}
+
+// Static is a [Registry] that never changes. [NewStatic] makes one.
+type Static struct {
+	clients map[string]Client
+	flaw    error
+}
+
+// NewStatic returns the registry that holds clients, which must not be changed afterwards. Mistakes show in [Static.Check].
+func NewStatic(clients ...Client) *Static {
+	s := &Static{clients: make(map[string]Client, len(clients))}
+	owners := map[string]string{}
+	var errs []error
+	for _, client := range clients {
+		errs = append(errs, client.Check())
+		if _, twice := s.clients[client.ID]; twice {
+			errs = append(errs, fmt.Errorf("issuer: client %s is there twice", quote(client.ID)))
+		}
+		s.clients[client.ID] = client
+		keys, _ := client.keys() // whose error Check has found
+		for kid := range keys {
+			if owner, taken := owners[kid]; taken && owner != client.ID {
+				errs = append(errs, fmt.Errorf("issuer: %s and %s have the same key %s; a key belongs to one service", quote(owner), quote(client.ID), kid))
+			}
+			owners[kid] = client.ID
+		}
+	}
+	s.flaw = errors.Join(errs...)
+	return s
+}
+
+// Check returns every mistake in the registrations, joined: those of each [Client.Check], a service that is there twice, a key
+// that two services have.
+func (s *Static) Check() error { return s.flaw }
+
+// Client returns the service called id, or [ErrUnknownClient].
+func (s *Static) Client(_ context.Context, id string) (Client, error) {
+	client, ok := s.clients[id]
+	if !ok {
+		return Client{}, ErrUnknownClient
+	}
+	return client, nil
+}

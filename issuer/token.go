@@ -1,0 +1,87 @@
+package issuer
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// answer is what a client gets (RFC 6749 section 5.1, RFC 8693 section 2.2.1).
+type answer struct {
+	AccessToken string `json:"access_token"`
+	IssuedType  string `json:"issued_token_type,omitempty"`
+	Type        string `json:"token_type"`
+	ExpiresIn   int64  `json:"expires_in"`
+	Scope       string `json:"scope,omitempty"`
+}
+
+// fault is what a client gets instead (RFC 6749 section 5.2).
+type fault struct {
+	Code        string `json:"error"`
+	Description string `json:"error_description,omitempty"`
+}
+
+// serveToken is the token endpoint.
+func (is *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
+	var c caller
+	var of wish
+	var token made
+	f, err := readForm(w, r)
+	if err == nil {
+		c, err = is.authenticate(r.Context(), f)
+	}
+	if err == nil {
+		err = is.registered(c)
+	}
+	if err == nil {
+		of, err = is.wishOf(r.Context(), c, f)
+	}
+	if err == nil {
+		token, err = is.make(c, of)
+	}
+	if err != nil {
+		is.refuse(w, r, c, refusalOf(err))
+		return
+	}
+	a := answer{AccessToken: token.compact, Type: "Bearer", ExpiresIn: int64(of.life / time.Second), Scope: strings.Join(of.scopes, " ")}
+	switch {
+	case of.typ == transactionType:
+		a.IssuedType, a.Type = transactionTokenURN, "N_A" // it is nothing to send as a bearer token
+	case of.user:
+		a.IssuedType = accessTokenURN
+	}
+	is.auditToken(r, c, of, token)
+	writeJSON(w, http.StatusOK, a)
+}
+
+// registered tells whether the registration of a client makes sense. A registry may hold what [Client.Check] was never asked
+// about.
+func (is *Issuer) registered(c caller) error {
+	if err := errors.Join(c.Own.check("Own"), c.Users.check("Users"), checkClaims(c.Claims)); err != nil {
+		return notGranted(err)
+	}
+	return nil
+}
+
+func (is *Issuer) refuse(w http.ResponseWriter, r *http.Request, c caller, why *refusal) {
+	is.auditRefusal(r, c, why)
+	if why.after > 0 {
+		w.Header().Set("Retry-After", strconv.FormatInt(int64((why.after+time.Second-1)/time.Second), 10))
+	}
+	writeJSON(w, why.status, fault{why.code, why.hint})
+}
+
+// writeJSON writes an answer that nobody may keep.
+func writeJSON(w http.ResponseWriter, status int, answer any) {
+	text, err := json.Marshal(answer)
+	if err != nil {
+		status, text = http.StatusInternalServerError, []byte(`{"error":"server_error"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // to a client that has gone there is nothing to say
+}
