@@ -1,0 +1,29 @@
+package issuer
+
+import "time"
+
+// Replays is the memory of logins.
+type Replays struct{ r *replays }
+
+// NewReplays returns an empty one.
+func NewReplays() Replays { return Replays{newReplays()} }
+
+// Use notes a login.
+func (r Replays) Use(client, id string) (fresh, full bool) {
+	return r.r.use(login{client, id}, time.Now())
+}
+
+// Len is how many logins are remembered.
+func (r Replays) Len() int { return max(len(r.r.seen), len(r.r.queue)) }
+
+// Meter is the memory of rates.
+type Meter struct{ m *meter }
+
+// NewMeter returns an empty one.
+func NewMeter(rate, burst int) Meter { return Meter{newMeter(rate, burst)} }
+
+// Take counts a request.
+func (m Meter) Take(client string) { m.m.take(client, time.Now()) }
+
+// Len is how many services are remembered.
+func (m Meter) Len() int { return len(m.m.full) }
