@@ -1,6 +1,9 @@
 package issuer
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Replays is the memory of logins.
 type Replays struct{ r *replays }
@@ -27,3 +30,12 @@ func (m Meter) Take(client string) { m.m.take(client, time.Now()) }
 
 // Len is how many services are remembered.
 func (m Meter) Len() int { return len(m.m.full) }
+
+// ParseForm takes a form apart.
+func ParseForm(body string) (map[string]string, error) { return parseForm(body) }
+
+// VerifyUser checks the token of a user that client has sent.
+func VerifyUser(ctx context.Context, is *Issuer, compact, client string) error {
+	_, err := is.users.verify(ctx, compact, client)
+	return err
+}

@@ -197,11 +197,11 @@ func TestAttack70NoSecretsInLogs(t *testing.T) {
 	assertion := sign(t, s.edge, assertionType, honest(edge))
 	user := sign(t, s.login, "at+jwt", alice())
 	first := s.post(change(s.userForm(user), map[string][]string{"client_assertion": {assertion}}))
-	s.post(s.formWith(assertion))                                                              // replayed
-	s.post(s.formWith(assertion[:len(assertion)-1]))                                           // broken
-	s.post(s.userForm(user[:len(user)-4] + "AAAA"))                                            // forged
-	s.post(change(s.ownForm(), map[string][]string{"scope": {"SECRET"}, "resource": {"x"}}))   // what is asked for in vain
-	s.post(s.formWith(sign(t, newKey(t), "at+jwt", claims{"iss": strings.Repeat("i", 4000)}))) // a long name
+	s.post(s.formWith(assertion))                                                                   // replayed
+	s.post(s.formWith(assertion[:len(assertion)-1]))                                                // broken
+	s.post(s.userForm(user[:len(user)-4] + "AAAA"))                                                 // forged
+	s.post(change(s.ownForm(), map[string][]string{"scope": {"SECRET"}, "resource": {"x"}}))        // what is asked for in vain
+	s.post(s.formWith(sign(t, newKey(t), assertionType, claims{"iss": strings.Repeat("i", 4000)}))) // a long name
 	log := s.log.String()
 	for _, token := range []string{assertion, user, first.text("access_token")} {
 		for part := range strings.SplitSeq(token, ".") {

@@ -1,0 +1,269 @@
+package issuer_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
+
+	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
+	ordersv1 "github.com/parley-rpc/parley/gen/shop/orders/v1"
+	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/issuer"
+	"github.com/parley-rpc/parley/policy"
+)
+
+// mesh is a shop whose services run: edge, which proves itself by the trust directory, and orders, a server.
+type mesh struct {
+	*shop
+	dir      string
+	service  *auth.Identity // edge
+	server   *auth.Identity // orders
+	handlers *handlers
+}
+
+// handlers remember whom they saw.
+type handlers struct {
+	ordersv1.UnimplementedOrdersServiceServer
+	peer auth.Peer
+	user auth.User
+}
+
+func (h *handlers) PlaceOrder(ctx context.Context, _ *ordersv1.PlaceOrderRequest) (*ordersv1.PlaceOrderResponse, error) {
+	h.peer, _ = auth.PeerFromContext(ctx)
+	h.user, _ = auth.UserFromContext(ctx)
+	return &ordersv1.PlaceOrderResponse{}, nil
+}
+
+func newMesh(t testing.TB, opts ...auth.Option) *mesh {
+	t.Helper()
+	m := &mesh{shop: newShop(t), dir: filepath.Join(t.TempDir(), "state"), handlers: &handlers{}}
+	if err := os.Mkdir(m.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{edge, orders} { // each reads what the other has published
+		if err := m.identity(id, opts...).Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.service, m.server = m.identity(edge), m.identity(orders)
+	m.edge = m.keyOf("edge")
+	client := m.edgeClient()
+	client.Users.Audiences = []string{"shop.example", orders}
+	m.registry = issuer.NewStatic(client)
+	m.open()
+	if err := m.id.Check(); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func (m *mesh) identity(id string, opts ...auth.Option) *auth.Identity {
+	m.t.Helper()
+	self, err := auth.ParseID(id)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	i := auth.TrustDir(m.dir, self, append(opts, auth.WithEnroll())...)
+	if err := i.Check(); err != nil {
+		m.t.Fatal(err)
+	}
+	m.t.Cleanup(func() { _ = i.Close() })
+	return i
+}
+
+// keyOf is the key that a service has made for itself.
+func (m *mesh) keyOf(service string) *jose.PrivateKey {
+	m.t.Helper()
+	text, err := os.ReadFile(filepath.Join(m.dir, "keys", "shop.example", service+".jwk"))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	key, err := jose.ParsePrivateKey(text)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return key
+}
+
+// keySet is the issuer's keys as servers fetch them.
+func (m *mesh) keySet() *auth.KeySet {
+	keys := auth.KeysFromURL(issuerName+"/jwks.json", auth.WithRoundTripper(m))
+	m.t.Cleanup(func() { _ = keys.Close() })
+	return keys
+}
+
+// serve starts orders, which edge may call, and returns how it is reached.
+func (m *mesh) serve(opts ...auth.ServerOption) func(context.Context, string) (net.Conn, error) {
+	m.t.Helper()
+	table, err := policy.New(policy.Code(map[string]*policyv1.Policy{
+		ordersv1.OrdersService_PlaceOrder_FullMethodName: {Auth: &policyv1.Auth{Peers: []string{"edge"}}},
+	}))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	gate := m.server.Server(table, opts...)
+	if err := gate.Check(); err != nil {
+		m.t.Fatal(err)
+	}
+	server, listener := grpc.NewServer(gate.ServerOptions()...), bufconn.Listen(1<<16)
+	ordersv1.RegisterOrdersServiceServer(server, m.handlers)
+	go func() { _ = server.Serve(listener) }()
+	m.t.Cleanup(server.Stop)
+	return func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }
+}
+
+func (m *mesh) call(ctx context.Context, dial func(context.Context, string) (net.Conn, error), opts ...grpc.DialOption) error {
+	m.t.Helper()
+	cc, err := grpc.NewClient("passthrough:///orders", append(opts, grpc.WithContextDialer(dial))...)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer cc.Close()
+	_, err = ordersv1.NewOrdersServiceClient(cc).PlaceOrder(ctx, &ordersv1.PlaceOrderRequest{})
+	return err
+}
+
+// A service gets a token from the issuer with auth.TokensFromIssuer, and a server that knows nothing of the service but its
+// issuer lets it in, after the issuer's key has changed, too.
+func TestServiceLogsIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMesh(t)
+		certificate, roots := newCertificate(t)
+		dial := m.serve(auth.WithBearer(certificate), auth.WithIssuers(auth.Issuer{
+			Name: issuerName, Keys: m.keySet(), Subjects: []auth.Pattern{m.service.ID().TrustDomain().Pattern()},
+		}))
+		source := auth.KeepTokens(auth.TokensFromIssuer(issuerName, issuerName+"/token", m.service, auth.WithRoundTripper(m), auth.WithScopes("orders.read")))
+		defer func() { _ = source.Close() }()
+		call := func() error {
+			token, err := source.Token(t.Context(), m.server.ID())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if left := time.Until(token.Expires); left > 10*time.Minute || left < 30*time.Second {
+				t.Errorf("the token ends in %v", left)
+			}
+			return m.call(metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+token.Value), dial,
+				grpc.WithAuthority("localhost"),
+				grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS13})))
+		}
+		if err := call(); err != nil {
+			t.Fatal(err)
+		}
+		seen := m.handlers.peer
+		if seen.ID != m.service.ID() || strings.Join(seen.Scopes, " ") != "orders.read" || seen.Claims.Names() == nil {
+			t.Errorf("the handler saw %+v", seen)
+		}
+		if env, _ := seen.Claims.String("env"); env != "prod" {
+			t.Errorf("env is %q", env)
+		}
+		if _, err := m.keys.Rotate(newSigner(t)); err != nil {
+			t.Fatal(err)
+		}
+		for range 60 {
+			time.Sleep(time.Minute)
+			if err := call(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if m.handlers.peer.KeyID == seen.KeyID {
+			t.Error("the key has not changed")
+		}
+	})
+}
+
+// The edge exchanges the user's token, and a server takes the transaction token beside the edge's own identity.
+func TestUserReachesAServerByTransactionToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMesh(t)
+		dial := m.serve(auth.WithTransactionTokens(auth.Issuer{Name: issuerName, Keys: m.keySet()}))
+		r := m.post(m.aliceForm())
+		m.token(t, r, "txntoken+jwt")
+		ctx := metadata.AppendToOutgoingContext(t.Context(), auth.TransactionTokenKey, r.text("access_token"))
+		if err := m.call(ctx, dial, m.service.DialOptions(m.server.ID())...); err != nil {
+			t.Fatal(err)
+		}
+		user := m.handlers.user
+		if m.handlers.peer.ID != m.service.ID() || user.Subject != "alice" || user.Issuer != issuerName || user.Requester != edge ||
+			strings.Join(user.Scopes, " ") != "orders.place payments.charge" || len(user.Transaction) < 20 || time.Until(user.Expires) != 2*time.Minute {
+			t.Errorf("the handler saw %+v for %+v", m.handlers.peer, user)
+		}
+		time.Sleep(3 * time.Minute)
+		if err := m.call(ctx, dial, m.service.DialOptions(m.server.ID())...); status.Code(err) != codes.Unauthenticated {
+			t.Errorf("after its end: %v", err)
+		}
+	})
+}
+
+// Row 38: neither of the two kinds of access tokens passes for the other, although one key signs both.
+func TestAttack38UsersAndServicesAreNotMixed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMesh(t)
+		certificate, _ := newCertificate(t)
+		keys := m.keySet()
+		dial := m.serve(auth.WithBearer(certificate), auth.WithUserIssuers(auth.Issuer{Name: issuerName, Keys: keys}),
+			auth.WithIssuers(auth.Issuer{Name: issuerName, Keys: keys, Subjects: []auth.Pattern{m.service.ID().TrustDomain().Pattern()}}))
+		user := m.post(change(m.aliceForm(), url.Values{"audience": {orders}, "requested_token_type": nil}))
+		own := m.post(change(m.ownForm(), url.Values{"resource": {orders}}))
+		for name, test := range map[string]struct {
+			key, token string
+			want       codes.Code
+		}{
+			"the user's as the user's":    {auth.UserTokenKey, m.compact(t, user), codes.OK},
+			"the service's as the user's": {auth.UserTokenKey, m.compact(t, own), codes.Unauthenticated},
+			"the user's as the service's": {"authorization", "Bearer " + m.compact(t, user), codes.Unauthenticated},
+		} {
+			ctx := metadata.AppendToOutgoingContext(t.Context(), test.key, test.token)
+			if err := m.call(ctx, dial, m.service.DialOptions(m.server.ID())...); status.Code(err) != test.want {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if m.handlers.user.Subject != "alice" || m.handlers.user.Transaction != "" {
+			t.Errorf("the handler saw %+v", m.handlers.user)
+		}
+	})
+}
+
+func (m *mesh) compact(t *testing.T, r reply) string {
+	t.Helper()
+	m.token(t, r, "at+jwt")
+	return r.text("access_token")
+}
+
+// newCertificate returns a certificate for localhost as a server wants it, and the roots that vouch for it.
+func newCertificate(t testing.TB) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), *x509.CertPool) {
+	t.Helper()
+	signer := newSigner(t)
+	template := &x509.Certificate{
+		DNSNames: []string{"localhost"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, signer.Public(), signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(leaf)
+	certificate := &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: signer, Leaf: leaf}
+	return func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }, roots
+}

@@ -1,0 +1,128 @@
+package issuer_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/issuer"
+)
+
+// The issuer of a shop, and a service that logs in to it with its own key and gets a token for another service.
+func Example() {
+	orders, jwks, err := enroll()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = orders.Close() }()
+
+	_, signer, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	services := issuer.NewStatic(issuer.Client{
+		ID: "spiffe://shop.example/orders", JWKS: jwks,
+		Own:    issuer.Grant{Audiences: []string{"spiffe://shop.example/payments"}, Scopes: []string{"payments.read", "payments.refund"}},
+		Claims: map[string]any{"env": "prod"},
+	})
+	id := issuer.New("https://id.shop.example", issuer.NewKeys(signer), services)
+	defer func() { _ = id.Close() }()
+	if err := id.Check(); err != nil {
+		log.Fatal(err)
+	}
+
+	tokens := auth.TokensFromIssuer("https://id.shop.example", "https://id.shop.example/token", orders,
+		auth.WithScopes("payments.read"), auth.WithRoundTripper(inMemory{id}))
+	payments, err := auth.ParseID("spiffe://shop.example/payments")
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := tokens.Token(context.Background(), payments)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("a token for", time.Until(token.Expires).Round(time.Minute))
+
+	elsewhere, err := auth.ParseID("spiffe://shop.example/ledger")
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = tokens.Token(context.Background(), elsewhere)
+	fmt.Println(err)
+	// Output:
+	// a token for 10m0s
+	// auth: token endpoint: POST https://id.shop.example/token: HTTP status 400: invalid_target
+}
+
+// A key is replaced in one call: it is published now and signs when every verifier has seen it.
+func ExampleKeys_Rotate() {
+	_, first, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, second, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	keys := issuer.NewKeys(first)
+	signs, err := keys.Rotate(second)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("signs in", time.Until(signs).Round(time.Minute))
+	for _, key := range keys.State() {
+		fmt.Println(key.Use)
+	}
+	// Output:
+	// signs in 12m0s
+	// signing
+	// next
+}
+
+// enroll makes a workload with a key of its own. Its public half is what the issuer registers.
+func enroll() (orders *auth.Identity, jwks []byte, err error) {
+	dir, err := os.MkdirTemp("", "parley") // of mode 0700
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	self, err := auth.ParseID("spiffe://shop.example/orders")
+	if err != nil {
+		return nil, nil, err
+	}
+	orders = auth.TrustDir(dir, self, auth.WithEnroll())
+	if err := orders.Check(); err != nil {
+		return nil, nil, err
+	}
+	entries, err := filepath.Glob(filepath.Join(dir, "trust", "shop.example", "orders.*.json"))
+	if err != nil || len(entries) != 1 {
+		return nil, nil, fmt.Errorf("%d entries in the trust directory, %w", len(entries), err)
+	}
+	text, err := os.ReadFile(entries[0])
+	if err != nil {
+		return nil, nil, err
+	}
+	var entry struct {
+		JWK json.RawMessage `json:"jwk"`
+	}
+	err = json.Unmarshal(text, &entry)
+	return orders, fmt.Appendf(nil, `{"keys":[%s]}`, entry.JWK), err
+}
+
+// inMemory reaches an issuer without a network.
+type inMemory struct{ id *issuer.Issuer }
+
+func (m inMemory) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	m.id.ServeHTTP(w, r)
+	return w.Result(), nil
+}
