@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"time"
 )
 
 // metadata describes the issuer to its clients (RFC 8414 section 2, OpenID Connect Discovery 1.0 section 3).
@@ -46,7 +48,7 @@ func readable(document func() (media string, text []byte)) http.HandlerFunc {
 	return only(func(w http.ResponseWriter, _ *http.Request) {
 		media, text := document()
 		w.Header().Set("Content-Type", media)
-		w.Header().Set("Cache-Control", fmt.Sprintf("public, max-age=%d", seconds(keysMaxAge)))
+		w.Header().Set("Cache-Control", fmt.Sprintf("public, max-age=%d", keysMaxAge/time.Second))
 		_, _ = w.Write(text) // to a client that has gone there is nothing to say
 	}, http.MethodGet, http.MethodHead)
 }
@@ -54,11 +56,9 @@ func readable(document func() (media string, text []byte)) http.HandlerFunc {
 // only answers requests of other methods with 405.
 func only(serve http.HandlerFunc, methods ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		for _, method := range methods {
-			if r.Method == method {
-				serve(w, r)
-				return
-			}
+		if slices.Contains(methods, r.Method) {
+			serve(w, r)
+			return
 		}
 		w.Header().Set("Allow", strings.Join(methods, ", "))
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -29,13 +30,13 @@ import (
 	"github.com/parley-rpc/parley/policy"
 )
 
-// mesh is a shop whose services run: edge, which proves itself by the trust directory, and orders, a server.
+// mesh is a shop whose services run and prove themselves by a trust directory: edge, and orders behind it.
 type mesh struct {
 	*shop
 	dir      string
 	service  *auth.Identity // edge
 	server   *auth.Identity // orders
-	handlers *handlers
+	handlers *handlers      // of orders
 }
 
 // handlers remember whom they saw.
@@ -43,11 +44,15 @@ type handlers struct {
 	ordersv1.UnimplementedOrdersServiceServer
 	peer auth.Peer
 	user auth.User
+	next func(context.Context) error // may be nil
 }
 
 func (h *handlers) PlaceOrder(ctx context.Context, _ *ordersv1.PlaceOrderRequest) (*ordersv1.PlaceOrderResponse, error) {
 	h.peer, _ = auth.PeerFromContext(ctx)
 	h.user, _ = auth.UserFromContext(ctx)
+	if h.next != nil {
+		return &ordersv1.PlaceOrderResponse{}, h.next(ctx)
+	}
 	return &ordersv1.PlaceOrderResponse{}, nil
 }
 
@@ -109,27 +114,36 @@ func (m *mesh) keySet() *auth.KeySet {
 	return keys
 }
 
+// dialer reaches a server.
+type dialer = func(context.Context, string) (net.Conn, error)
+
 // serve starts orders, which edge may call, and returns how it is reached.
-func (m *mesh) serve(opts ...auth.ServerOption) func(context.Context, string) (net.Conn, error) {
+func (m *mesh) serve(opts ...auth.ServerOption) dialer {
+	m.t.Helper()
+	return m.serveAs(m.server, m.handlers, "edge", opts)
+}
+
+func (m *mesh) serveAs(self *auth.Identity, h *handlers, caller string, opts []auth.ServerOption, outside ...grpc.UnaryServerInterceptor) dialer {
 	m.t.Helper()
 	table, err := policy.New(policy.Code(map[string]*policyv1.Policy{
-		ordersv1.OrdersService_PlaceOrder_FullMethodName: {Auth: &policyv1.Auth{Peers: []string{"edge"}}},
+		ordersv1.OrdersService_PlaceOrder_FullMethodName: {Auth: &policyv1.Auth{Peers: []string{caller}}},
 	}))
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	gate := m.server.Server(table, opts...)
+	gate := self.Server(table, opts...)
 	if err := gate.Check(); err != nil {
 		m.t.Fatal(err)
 	}
-	server, listener := grpc.NewServer(gate.ServerOptions()...), bufconn.Listen(1<<16)
-	ordersv1.RegisterOrdersServiceServer(server, m.handlers)
+	server := grpc.NewServer(slices.Concat([]grpc.ServerOption{grpc.ChainUnaryInterceptor(outside...)}, gate.ServerOptions())...)
+	ordersv1.RegisterOrdersServiceServer(server, h)
+	listener := bufconn.Listen(1 << 16)
 	go func() { _ = server.Serve(listener) }()
 	m.t.Cleanup(server.Stop)
 	return func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }
 }
 
-func (m *mesh) call(ctx context.Context, dial func(context.Context, string) (net.Conn, error), opts ...grpc.DialOption) error {
+func (m *mesh) call(ctx context.Context, dial dialer, opts ...grpc.DialOption) error {
 	m.t.Helper()
 	cc, err := grpc.NewClient("passthrough:///orders", append(opts, grpc.WithContextDialer(dial))...)
 	if err != nil {
@@ -188,27 +202,48 @@ func TestServiceLogsIn(t *testing.T) {
 	})
 }
 
-// The edge exchanges the user's token, and a server takes the transaction token beside the edge's own identity.
+// Alice's own token goes to the edge and no further. The edge exchanges it, and orders takes the transaction token beside the
+// edge's own identity.
 func TestUserReachesAServerByTransactionToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMesh(t)
-		dial := m.serve(auth.WithTransactionTokens(auth.Issuer{Name: issuerName, Keys: m.keySet()}))
-		r := m.post(m.aliceForm())
-		m.token(t, r, "txntoken+jwt")
-		ctx := metadata.AppendToOutgoingContext(t.Context(), auth.TransactionTokenKey, r.text("access_token"))
-		if err := m.call(ctx, dial, m.service.DialOptions(m.server.ID())...); err != nil {
+		toOrders := m.serve(auth.WithTransactionTokens(auth.Issuer{Name: issuerName, Keys: m.keySet()}))
+		var transaction string
+		front := &handlers{next: func(ctx context.Context) error {
+			r := m.post(m.userForm(ctx.Value(userToken{}).(string)))
+			m.token(t, r, "txntoken+jwt")
+			transaction = r.text("access_token")
+			return m.call(auth.AttachTransactionToken(ctx, transaction), toOrders, m.service.DialOptions(m.server.ID())...)
+		}}
+		login := auth.Issuer{Name: loginName, Keys: auth.StaticKeys(jwks(t, m.login))}
+		toEdge := m.serveAs(m.service, front, "web", []auth.ServerOption{auth.WithUserIssuers(login)}, keepUserToken)
+		web := m.identity("spiffe://shop.example/web")
+		ctx := auth.AttachUserToken(t.Context(), sign(t, m.login, "at+jwt", alice()))
+		if err := m.call(ctx, toEdge, web.DialOptions(m.service.ID())...); err != nil {
 			t.Fatal(err)
+		}
+		if front.peer.ID != web.ID() || front.user.Subject != "alice" || front.user.Issuer != loginName || front.user.Transaction != "" {
+			t.Errorf("edge saw %+v for %+v", front.peer, front.user)
 		}
 		user := m.handlers.user
 		if m.handlers.peer.ID != m.service.ID() || user.Subject != "alice" || user.Issuer != issuerName || user.Requester != edge ||
 			strings.Join(user.Scopes, " ") != "orders.place payments.charge" || len(user.Transaction) < 20 || time.Until(user.Expires) != 2*time.Minute {
-			t.Errorf("the handler saw %+v for %+v", m.handlers.peer, user)
+			t.Errorf("orders saw %+v for %+v", m.handlers.peer, user)
 		}
 		time.Sleep(3 * time.Minute)
-		if err := m.call(ctx, dial, m.service.DialOptions(m.server.ID())...); status.Code(err) != codes.Unauthenticated {
+		err := m.call(auth.AttachTransactionToken(t.Context(), transaction), toOrders, m.service.DialOptions(m.server.ID())...)
+		if status.Code(err) != codes.Unauthenticated {
 			t.Errorf("after its end: %v", err)
 		}
 	})
+}
+
+type userToken struct{}
+
+// keepUserToken stands outside of the gate, which takes the user's token out of the metadata.
+func keepUserToken(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	token := strings.Join(metadata.ValueFromIncomingContext(ctx, auth.UserTokenKey), "")
+	return handler(context.WithValue(ctx, userToken{}, token), request)
 }
 
 // Row 38: neither of the two kinds of access tokens passes for the other, although one key signs both.

@@ -14,7 +14,7 @@ import (
 
 const (
 	clientCredentials = "client_credentials"
-	tokenExchange     = "urn:ietf:params:oauth:grant-type:token-exchange"
+	tokenExchange     = "urn:ietf:params:oauth:grant-type:token-exchange" //nolint:gosec // a name and no credential
 
 	accessTokenURN      = "urn:ietf:params:oauth:token-type:access_token" //nolint:gosec // a name and no credential
 	transactionTokenURN = "urn:ietf:params:oauth:token-type:txn_token"    //nolint:gosec // a name and no credential
@@ -30,6 +30,7 @@ type wish struct {
 	audience string
 	scopes   []string
 	life     time.Duration
+	until    time.Time // when the token ends at the latest; zero means by its life alone
 	claims   map[string]any
 }
 
@@ -83,8 +84,7 @@ func (is *Issuer) userWish(ctx context.Context, c caller, f form) (wish, error) 
 	if err != nil {
 		return w, err
 	}
-	w.subject = u.subject
-	w.life = min(w.life, time.Until(u.expires))
+	w.subject, w.until = u.subject, u.expires
 	scopes := slices.DeleteFunc(slices.Clone(c.Users.Scopes), func(s string) bool { return !slices.Contains(u.scopes, s) })
 	if err := w.restrict(f, allowed, scopes); err != nil {
 		return w, err
@@ -119,6 +119,7 @@ func (w *wish) restrict(f form, audiences, scopes []string) (err error) {
 type made struct {
 	compact string
 	id      string // its jti or txn
+	life    time.Duration
 	expires time.Time
 }
 
@@ -126,6 +127,10 @@ type made struct {
 func (is *Issuer) make(c caller, w wish) (made, error) {
 	now := time.Now()
 	m := made{id: rand.Text(), expires: now.Add(w.life)}
+	if !w.until.IsZero() && w.until.Before(m.expires) {
+		m.expires = w.until
+	}
+	m.life = m.expires.Sub(now)
 	var b jose.ClaimsBuilder
 	b.String("iss", is.name).String("sub", w.subject).String("aud", w.audience)
 	b.NumericDate("iat", now).NumericDate("exp", m.expires)

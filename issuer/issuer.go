@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/parley-rpc/parley/internal/httpdoc"
 )
@@ -74,10 +73,7 @@ func (is *Issuer) check() error {
 		errs = append(errs, fmt.Errorf("issuer: New: name: %w", err))
 	}
 	wrong(strings.ContainsAny(is.name, "?#"), "name %s has a query or a fragment; an issuer has neither (RFC 8414 section 2)", quote(is.name))
-	wrong(is.keys == nil, "there are no keys; make them with NewKeys")
-	if is.keys != nil {
-		errs = append(errs, is.keys.flaw)
-	}
+	errs = append(errs, is.keys.check())
 	wrong(is.registry == nil, "there is no registry; make one with NewStatic")
 	if r, ok := is.registry.(interface{ Check() error }); ok {
 		errs = append(errs, r.Check())
@@ -134,6 +130,3 @@ func (is *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	serve(w, r)
 }
-
-// seconds is a duration as Cache-Control has it.
-func seconds(d time.Duration) int { return int(d / time.Second) }

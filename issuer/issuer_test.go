@@ -22,6 +22,7 @@ func TestCheckNamesEveryMistake(t *testing.T) {
 				issuer.WithTransactionLifetime(6*time.Minute), issuer.WithTransactions("Shop")),
 			[]string{"use https", "query", "WithRate", "WithTokenLifetime", "WithTransactionLifetime", "no trust domain", "no login service"},
 		},
+		"keys out of nothing": {issuer.New(issuerName, &issuer.Keys{}, s.registry), []string{"keys are none"}},
 		"loopback":            {issuer.New("http://127.0.0.1:8080", s.keys, s.registry), []string{"allowed explicitly"}},
 		"two login services":  {issuer.New(issuerName, s.keys, s.registry, issuer.WithLogin(login), issuer.WithLogin(login)), []string{"twice"}},
 		"the registry's":      {issuer.New(issuerName, s.keys, issuer.NewStatic(issuer.Client{})), []string{"spiffe://"}},

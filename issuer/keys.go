@@ -64,6 +64,19 @@ func NewKeys(signing crypto.Signer, published ...[]byte) *Keys {
 	return k
 }
 
+func (k *Keys) check() error {
+	switch {
+	case k == nil:
+		return errors.New("issuer: New: there are no keys; make them with NewKeys")
+	case k.flaw != nil:
+		return k.flaw
+	case len(k.State()) == 0:
+		return errors.New("issuer: New: the keys are none; make them with NewKeys")
+	default:
+		return nil
+	}
+}
+
 func privateKey(signer crypto.Signer) (*jose.PrivateKey, error) {
 	if signer == nil {
 		return nil, errors.New("there is no key to sign with")

@@ -22,7 +22,7 @@ func uses(k *issuer.Keys) string {
 	for _, key := range k.State() {
 		list = append(list, key.Use)
 	}
-	return strings.Join(list, " ")
+	return strings.Join(list, " < ")
 }
 
 // A key that replaces another is published for 12 minutes before it signs, and the other for an hour and a minute after.
@@ -38,10 +38,10 @@ func TestRotation58(t *testing.T) {
 			after time.Duration
 			want  string
 		}{
-			{0, "signing next"},
-			{12*time.Minute - time.Nanosecond, "signing next"},
-			{time.Nanosecond, "retiring signing"},
-			{61*time.Minute - time.Nanosecond, "retiring signing"},
+			{0, "signing < next"},
+			{12*time.Minute - time.Nanosecond, "signing < next"},
+			{time.Nanosecond, "retiring < signing"},
+			{61*time.Minute - time.Nanosecond, "retiring < signing"},
 			{time.Nanosecond, "signing"},
 		} {
 			time.Sleep(step.after)
@@ -123,7 +123,7 @@ func TestRotationToAPublishedKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		keys := issuer.NewKeys(newSigner(t), jwk(t, public), jwk(t, old))
-		if got := uses(keys); got != "published published signing" {
+		if got := uses(keys); got != "published < published < signing" {
 			t.Error(got)
 		}
 		time.Sleep(10 * time.Minute)
@@ -136,7 +136,7 @@ func TestRotationToAPublishedKey(t *testing.T) {
 			t.Errorf("asked again: %v, %v", again, err)
 		}
 		time.Sleep(2 * time.Minute)
-		if got := uses(keys); got != "published retiring signing" || keys.State()[2].KeyID != public.Public().KeyID() {
+		if got := uses(keys); got != "published < retiring < signing" || keys.State()[2].KeyID != public.Public().KeyID() {
 			t.Errorf("%s, %v", got, keys.State())
 		}
 	})

@@ -46,7 +46,7 @@ func (is *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
 		is.refuse(w, r, c, refusalOf(err))
 		return
 	}
-	a := answer{AccessToken: token.compact, Type: "Bearer", ExpiresIn: int64(of.life / time.Second), Scope: strings.Join(of.scopes, " ")}
+	a := answer{AccessToken: token.compact, Type: "Bearer", ExpiresIn: int64(token.life / time.Second), Scope: strings.Join(of.scopes, " ")}
 	switch {
 	case of.typ == transactionType:
 		a.IssuedType, a.Type = transactionTokenURN, "N_A" // it is nothing to send as a bearer token

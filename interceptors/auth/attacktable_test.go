@@ -20,19 +20,18 @@ type attackRow struct {
 	tokens string
 	// connections are the tests in connection mode.
 	connections string
-	// below are the tests of the packages under this one.
+	// below are the tests of the packages under this one, and of the issuer beside it.
 	below string
 	// but says what of the row is not here, and why.
 	but string
 }
 
 const (
-	everywhere  = "TestAttack01To48HostileTokens TestAttack01To48HostileReplies"
-	handshakes  = "TestAttack01To48HostileClientHellos TestAttack01To48HostileServerHellos"
-	noMetadata  = "a handshake has no metadata"
-	noMode      = "which keys are in force has nothing to do with the mode"
-	oneProof    = "the bounds of a handshake's proof are its own"
-	issuersPart = "the rest is up to the issuer, which is not part of this module"
+	everywhere = "TestAttack01To48HostileTokens TestAttack01To48HostileReplies"
+	handshakes = "TestAttack01To48HostileClientHellos TestAttack01To48HostileServerHellos"
+	noMetadata = "a handshake has no metadata"
+	noMode     = "which keys are in force has nothing to do with the mode"
+	oneProof   = "the bounds of a handshake's proof are its own"
 )
 
 // attackTable is the attack table: 72 rows, each with its tests.
@@ -107,17 +106,17 @@ func attackTable() map[int]attackRow {
 		65: {"a relay", "TestAttack65RelayInTokenMode", "TestAttack65Relay TestAttack65RelayOfTheClient", "", ""},
 		66: {"broken hellos, and none", "", "TestStallingClients66 TestStallingServers66 TestTruncated66 TestLengthIsCheckedBeforeAllocation42And66 TestClientProofs", "", "token mode has no hello"},
 		67: {"methods that nobody knows", "TestAttack67UnknownMethods", "TestResolve67", "", ""},
-		68: {"a name that injects a claim", "TestMintedToken", "", "jose.TestAttack68InjectedClaimName", issuersPart},
+		68: {"a name that injects a claim", "TestMintedToken", "", "jose.TestAttack68InjectedClaimName issuer.TestAttack68ClaimNames issuer.TestAttack68ClaimValues issuer.TestAttack68UsersValues", "a handshake makes no token with claims of somebody's choice"},
 		69: {"panics", "TestPredicatePanics69 TestPanicInTheCheckOfACredential69", "TestPanicInTheCheckOfACredential69", "jose.TestAttack69PanicInTheVerifier", ""},
 		70: {"secrets in logs", "TestAttack70NoSecretsInLogs TestNoUserIsLogged70", "TestNoSecretIsLogged70", "", ""},
-		71: {"an assertion for somebody else", "TestClientCredentials71", "", "", "that the assertion is refused elsewhere is up to the issuer; here it names one audience"},
-		72: {"an exchange for more than was granted", "", "", "", "a token is exchanged by an issuer, which is not part of this module"},
+		71: {"an assertion for somebody else", "TestClientCredentials71", "", "issuer.TestAttack71Assertions", "an assertion is for an issuer, and no connection carries it"},
+		72: {"an exchange for more than was granted", "", "", "issuer.TestAttack72ExchangeForMore issuer.TestAttack72SubjectTokens", "a token is exchanged at an issuer, and in no call"},
 	}
 }
 
 // Every row has its tests: they exist, they speak of the row, and in token mode they make both kinds of call.
 func TestAttackTable(t *testing.T) {
-	tests := sources{"": sourceOf(t, "."), "jose": sourceOf(t, "../../internal/jose"), "keyset": sourceOf(t, "../../internal/keyset")}
+	tests := sources{"": sourceOf(t, "."), "jose": sourceOf(t, "../../internal/jose"), "keyset": sourceOf(t, "../../internal/keyset"), "issuer": sourceOf(t, "../../issuer")}
 	table := attackTable()
 	for row := 1; row <= 72; row++ {
 		r, ok := table[row]
