@@ -40,8 +40,12 @@ func Example() {
 		log.Fatal(err)
 	}
 
+	server := &http.Server{Addr: ":8443", Handler: id, ReadTimeout: 10 * time.Second}
+	// server.ListenAndServeTLS("id.crt", "id.key"), in real life
+	defer func() { _ = server.Close() }()
+
 	tokens := auth.TokensFromIssuer("https://id.shop.example", "https://id.shop.example/token", orders,
-		auth.WithScopes("payments.read"), auth.WithRoundTripper(inMemory{id}))
+		auth.WithScopes("payments.read"), auth.WithRoundTripper(inMemory{server.Handler}))
 	payments, err := auth.ParseID("spiffe://shop.example/payments")
 	if err != nil {
 		log.Fatal(err)
@@ -61,6 +65,25 @@ func Example() {
 	// Output:
 	// a token for 10m0s
 	// auth: token endpoint: POST https://id.shop.example/token: HTTP status 400: invalid_target
+}
+
+// The edge of a shop may exchange the tokens of the users that it is sent for transaction tokens, and nothing else.
+func ExampleWithTransactions() {
+	_, signer, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	edge := issuer.Client{
+		ID:    "spiffe://shop.example/edge",
+		JWKS:  []byte(`{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`),
+		Users: issuer.Grant{Audiences: []string{"shop.example"}, Scopes: []string{"orders.place", "payments.charge"}},
+	}
+	id := issuer.New("https://id.shop.example", issuer.NewKeys(signer), issuer.NewStatic(edge),
+		issuer.WithLogin(issuer.Login{Name: "https://login.shop.example", JWKSURL: "https://login.shop.example/jwks"}),
+		issuer.WithTransactions("shop.example"))
+	defer func() { _ = id.Close() }()
+	fmt.Println(id)
+	// Output: issuer.New("https://id.shop.example", issuer.WithLogin("https://login.shop.example"), issuer.WithTransactions("shop.example"))
 }
 
 // A key is replaced in one call: it is published now and signs when every verifier has seen it.
@@ -119,10 +142,10 @@ func enroll() (orders *auth.Identity, jwks []byte, err error) {
 }
 
 // inMemory reaches an issuer without a network.
-type inMemory struct{ id *issuer.Issuer }
+type inMemory struct{ handler http.Handler }
 
 func (m inMemory) RoundTrip(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
-	m.id.ServeHTTP(w, r)
+	m.handler.ServeHTTP(w, r)
 	return w.Result(), nil
 }
