@@ -91,8 +91,8 @@ func checkAssertion(claims *jose.Claims, client, issuer string, now time.Time) (
 	}
 	id, ok := claims.String("jti")
 	switch {
-	case !is("iss", client) || !is("sub", client):
-		return "", errors.New("iss and sub are not the client")
+	case !is("sub", client): // iss is, by which the client was found
+		return "", errors.New("sub is not the client")
 	case !is("aud", issuer):
 		return "", errors.New("aud is not this issuer alone")
 	case !ok || id == "" || len(id) > maxTokenID:

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/issuer"
 )
 
@@ -63,6 +64,22 @@ func TestClientCredentials(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Any key of a service logs it in, whether or not the registration names it.
+func TestKeysOfAClient(t *testing.T) {
+	s := newShop(t)
+	second := newKey(t)
+	client := s.edgeClient()
+	client.JWKS = []byte(strings.ReplaceAll(string(jwks(t, s.edge, second)), `"kid":"`+second.Public().KeyID()+`",`, ""))
+	s.registry = issuer.NewStatic(client)
+	s.open()
+	if err := s.id.Check(); err != nil || strings.Contains(string(client.JWKS), second.Public().KeyID()) {
+		t.Fatal(err)
+	}
+	for _, key := range []*jose.PrivateKey{s.edge, second} {
+		s.token(t, s.post(s.formWith(sign(t, key, assertionType, honest(edge)))), "at+jwt")
 	}
 }
 
