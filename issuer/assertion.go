@@ -60,8 +60,8 @@ func (is *Issuer) authenticate(ctx context.Context, f form) (caller, error) {
 	return c, is.admit(c, claims, time.Now())
 }
 
-// admit checks what a client says that has signed for it. Its rate is looked at before its login is remembered, so that no
-// client can fill the memory of logins.
+// admit checks what a client says that has signed for it. Its rate is looked at before its assertion is remembered, so that
+// no client can fill the memory alone.
 func (is *Issuer) admit(c caller, claims *jose.Claims, now time.Time) error {
 	id, err := checkAssertion(claims, c.ID, is.name, now)
 	if err != nil {
@@ -72,9 +72,9 @@ func (is *Issuer) admit(c caller, claims *jose.Claims, now time.Time) error {
 		r.after = wait
 		return r
 	}
-	switch fresh, full := is.replays.use(login{c.ID, id}, now); {
+	switch fresh, full := is.replays.use(assertionID{c.ID, id}, now); {
 	case full:
-		return unavailable(errors.New("too many logins are remembered"))
+		return unavailable(errors.New("too many assertions are remembered"))
 	case !fresh:
 		return badClient(fmt.Errorf("%s: the assertion was used before", quote(c.ID)))
 	default:

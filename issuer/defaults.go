@@ -14,15 +14,15 @@ const (
 	// minLife is the shortest life of any token.
 	minLife = time.Second
 
-	// maxAssertionLife is the longest life of the token by which a service logs in.
+	// maxAssertionLife is the longest life of an assertion, by which a service logs in.
 	maxAssertionLife = time.Minute
 	// clockSkew is how far the clocks of services and of the users' login service may be off.
 	clockSkew = 30 * time.Second
-	// replayMemory is how long a login is remembered: its longest life, and the clock skew twice.
+	// replayMemory is how long an assertion is remembered: its longest life, and the clock skew twice.
 	replayMemory = maxAssertionLife + 2*clockSkew
-	// maxLogins is how many logins are remembered; when there are more, no service can log in until the oldest are over.
-	maxLogins = 1 << 16
-	// maxTokenID is the most bytes of the jti of a login.
+	// maxAssertions is how many assertions are remembered; when there are more, no service can log in until the oldest are over.
+	maxAssertions = 1 << 16
+	// maxTokenID is the most bytes of the jti of an assertion.
 	maxTokenID = 128
 
 	// defaultRate is how many tokens a service may ask for in one second (WithRate).
@@ -34,6 +34,8 @@ const (
 	// sweepSize is how many services have asked for tokens before those are forgotten that may ask for a full burst again.
 	sweepSize = 1024
 
+	// waitAtMost is how long a request waits for the registry and for the keys of the login service together.
+	waitAtMost = 5 * time.Second
 	// maxForm is the most bytes in the body of a request: an assertion and a user's token of 8 KiB, and room for the rest.
 	maxForm = 32 << 10
 	// maxName is the most bytes of an ID, an audience or the sub of a user.

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// Replays is the memory of logins.
+// Replays is the memory of assertions.
 type Replays struct{ r *replays }
 
 // NewReplays returns an empty one.
 func NewReplays() Replays { return Replays{newReplays()} }
 
-// Use notes a login.
+// Use notes an assertion.
 func (r Replays) Use(client, id string) (fresh, full bool) {
-	return r.r.use(login{client, id}, time.Now())
+	return r.r.use(assertionID{client, id}, time.Now())
 }
 
-// Len is how many logins are remembered.
+// Len is how many assertions are remembered.
 func (r Replays) Len() int { return max(len(r.r.seen), len(r.r.queue)) }
 
 // Meter is the memory of rates.

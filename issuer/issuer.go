@@ -18,7 +18,8 @@ import (
 // says what is wrong with a request, but never why a login or a user's token was not believed; that is in the audit log. A
 // service that asks too often gets the status 429, and 503 means that the same request may succeed later.
 //
-// Everything that takes time but a slow client is bounded here; give the http.Server a ReadTimeout.
+// A request for a token waits for the registry and for the keys of the login service for 5 seconds at most. Slow clients are up
+// to the http.Server; give it a ReadTimeout.
 type Issuer struct {
 	name     string
 	keys     *Keys
@@ -75,8 +76,8 @@ func (is *Issuer) check() error {
 	wrong(strings.ContainsAny(is.name, "?#"), "name %s has a query or a fragment; an issuer has neither (RFC 8414 section 2)", quote(is.name))
 	errs = append(errs, is.keys.check())
 	wrong(is.registry == nil, "there is no registry; make one with NewStatic")
-	if r, ok := is.registry.(interface{ Check() error }); ok {
-		errs = append(errs, r.Check())
+	if static, ok := is.registry.(*Static); ok && static != nil {
+		errs = append(errs, static.Check())
 	}
 	wrong(len(c.logins) > 1, "WithLogin is there twice; an issuer takes the word of one login service")
 	wrong(c.transactions && !domainForm.MatchString(c.domain), "WithTransactions: %s is no trust domain such as shop.example", quote(c.domain))
@@ -91,8 +92,8 @@ func (is *Issuer) check() error {
 // String is how the issuer was made.
 func (is *Issuer) String() string { return is.text }
 
-// Check returns every mistake in the arguments, joined, those of the registry included where it has a method Check. It begins
-// to keep the keys of the login service fresh, as the first request does.
+// Check returns every mistake in the arguments, joined, those of a [Static] registry included. It begins to keep the keys of
+// the login service fresh, as the first request does.
 func (is *Issuer) Check() error {
 	if is.flaw == nil {
 		is.begin()

@@ -123,7 +123,8 @@ func (k *Keys) Rotate(next crypto.Signer) (signs time.Time, err error) {
 	return key.from, nil
 }
 
-// Revoke takes a key out of the key set at once, which ends every token that it signed. When it is the one that signs, the
+// Revoke takes a key out of the key set at once. That ends every token that it signed, as soon as verifiers read the set again,
+// in 5 minutes at the latest. When it is the one that signs, the
 // next one of [Keys.Rotate] signs from now on, although some verifiers may not know it for a few minutes. The error says that
 // there is no such key, or no next one; nothing has changed then.
 func (k *Keys) Revoke(kid string) error {

@@ -45,7 +45,7 @@ func TestRate(t *testing.T) {
 	})
 }
 
-// Who only claims to be a service does not use its rate up, and a login that was refused for its rate is not used up either.
+// Who only claims to be a service does not use its rate up, and an assertion that was refused for its rate is not used up either.
 func TestRateIsTheProvenClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, issuer.WithRate(1, 1))
@@ -60,8 +60,8 @@ func TestRateIsTheProvenClients(t *testing.T) {
 	})
 }
 
-// The memory of logins is bounded. When it is full nobody can log in, until the oldest are over.
-func TestAttack61MemoryOfLogins(t *testing.T) {
+// The memory of assertions is bounded. When it is full nobody can log in, until the oldest are over.
+func TestAttack61MemoryOfAssertions(t *testing.T) {
 	const room = 1 << 16
 	synctest.Test(t, func(t *testing.T) {
 		r := issuer.NewReplays()
@@ -78,7 +78,7 @@ func TestAttack61MemoryOfLogins(t *testing.T) {
 		}
 		time.Sleep(2*time.Minute - time.Nanosecond)
 		if _, full := r.Use(orders, "x"); !full {
-			t.Error("a login is forgotten that may be good still")
+			t.Error("an assertion is forgotten that may be good still")
 		}
 		time.Sleep(time.Nanosecond)
 		if fresh, _ := r.Use(orders, "0"); !fresh {
@@ -165,6 +165,23 @@ func TestWhatFailsBehind(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A registry that does not answer keeps nobody waiting.
+func TestSlowRegistry52(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		s.registry = registryOf(func(ctx context.Context, _ string) (issuer.Client, error) {
+			<-ctx.Done()
+			return issuer.Client{}, ctx.Err()
+		})
+		s.open()
+		start := time.Now()
+		s.refuses(t, s.post(s.ownForm()), http.StatusServiceUnavailable, "temporarily_unavailable")
+		if waited := time.Since(start); waited != 5*time.Second {
+			t.Errorf("it took %v", waited)
+		}
+	})
 }
 
 // While the keys of the login service cannot be had, a user's token is neither good nor bad.

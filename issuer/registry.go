@@ -9,11 +9,11 @@ import (
 // ErrUnknownClient is what a [Registry] says of a service that it does not know.
 var ErrUnknownClient = errors.New("issuer: unknown client")
 
-// Registry knows the services. It must be safe for concurrent use. It may also have a method Check() error, which
-// [Issuer.Check] calls.
+// Registry knows the services. It must be safe for concurrent use. What it returns should have passed [Client.Check]: for a
+// service whose registration makes no sense, no token is made.
 type Registry interface {
 	// Client returns the service called id as it is registered now; from then on it is not changed. Whoever asks has not
-	// proven to be that service yet. The error is, or wraps, [ErrUnknownClient], or it says that the registry cannot be asked.
+	// proven to be that service yet. It must return soon after ctx has ended, 5 seconds after the request at the latest. The error is, or wraps, [ErrUnknownClient], or it says that the registry cannot be asked.
 	Client(ctx context.Context, id string) (Client, error)
 }
 

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -26,18 +27,20 @@ type fault struct {
 
 // serveToken is the token endpoint.
 func (is *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), waitAtMost)
+	defer cancel()
 	var c caller
 	var of wish
 	var token made
 	f, err := readForm(w, r)
 	if err == nil {
-		c, err = is.authenticate(r.Context(), f)
+		c, err = is.authenticate(ctx, f)
 	}
 	if err == nil {
 		err = is.registered(c)
 	}
 	if err == nil {
-		of, err = is.wishOf(r.Context(), c, f)
+		of, err = is.wishOf(ctx, c, f)
 	}
 	if err == nil {
 		token, err = is.make(c, of)
