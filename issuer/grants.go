@@ -54,7 +54,8 @@ func (is *Issuer) ownWish(c caller, f form) (wish, error) {
 		return wish{}, notGranted(errors.New("the client is granted nothing in its own name"))
 	}
 	w := wish{typ: accessTokenType, subject: c.ID, life: is.config.life, claims: c.Claims}
-	return w, w.restrict(f, c.Own.Audiences, c.Own.Scopes)
+	err := w.restrict(f, c.Own.Audiences, c.Own.Scopes)
+	return w, err
 }
 
 // userWish is a token in the name of the user whose token the client has (RFC 8693).
