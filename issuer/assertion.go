@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/turnstile"
 )
 
 const (
@@ -52,13 +54,19 @@ func (is *Issuer) authenticate(ctx context.Context, f form) (caller, error) {
 	if err != nil {
 		return caller{}, badClient(fmt.Errorf("%s: %w", quote(id), err))
 	}
-	claims, err := token.Verify(key)
+	claims, err := checkSignature(ctx, is.turn, token, key)
+	if errors.Is(err, turnstile.ErrOverloaded) {
+		return caller{}, unavailable(err)
+	}
 	if err != nil {
 		return caller{}, badClient(fmt.Errorf("%s: %w", quote(id), err))
 	}
 	c := caller{client, token.KeyID()}
 	return c, is.admit(c, claims, time.Now())
 }
+
+// assertionID names the token with which a client logged in.
+type assertionID struct{ client, id string }
 
 // admit checks what a client says that has signed for it. Its rate is looked at before its assertion is remembered, so that
 // no client can fill the memory alone.
@@ -72,7 +80,7 @@ func (is *Issuer) admit(c caller, claims *jose.Claims, now time.Time) error {
 		r.after = wait
 		return r
 	}
-	switch fresh, full := is.replays.use(assertionID{c.ID, id}, now); {
+	switch fresh, full := is.replays.Use(assertionID{c.ID, strings.Clone(id)}, now); {
 	case full:
 		return unavailable(errors.New("too many assertions are remembered"))
 	case !fresh:
@@ -80,6 +88,15 @@ func (is *Issuer) admit(c caller, claims *jose.Claims, now time.Time) error {
 	default:
 		return nil
 	}
+}
+
+// checkSignature holds the turnstile, which bounds what a flood of forged tokens costs, around the signature alone.
+func checkSignature(ctx context.Context, turn turnstile.Turnstile, token *jose.Token, key *jose.PublicKey) (*jose.Claims, error) {
+	if err := turn.Enter(ctx, signatureWait); err != nil {
+		return nil, err
+	}
+	defer turn.Leave()
+	return token.Verify(key)
 }
 
 // checkAssertion checks the claims of an assertion and returns its jti. The audience is this issuer alone and no list, so that

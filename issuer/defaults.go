@@ -22,6 +22,9 @@ const (
 	replayMemory = maxAssertionLife + 2*clockSkew
 	// maxAssertions is how many assertions are remembered; when there are more, no service can log in until the oldest are over.
 	maxAssertions = 1 << 16
+	// signatureWait is how long an assertion or a user's token waits for its turn to be checked before the issuer says that it is
+	// overloaded.
+	signatureWait = time.Second
 	// maxTokenID is the most bytes of the jti of an assertion.
 	maxTokenID = 128
 

@@ -18,5 +18,5 @@
 // client with TokensFromIssuer.
 //
 // Nothing is written to disk. Which tokens of services were seen is known to one process, so that with several processes
-// each takes such a token once.
+// each takes such a token once, and one that was restarted once more.
 package issuer

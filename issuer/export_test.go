@@ -2,22 +2,29 @@ package issuer
 
 import (
 	"context"
+	"testing"
 	"time"
 )
 
-// Replays is the memory of assertions.
-type Replays struct{ r *replays }
-
-// NewReplays returns an empty one.
-func NewReplays() Replays { return Replays{newReplays()} }
-
-// Use notes an assertion.
-func (r Replays) Use(client, id string) (fresh, full bool) {
-	return r.r.use(assertionID{client, id}, time.Now())
+// HoldSignatureChecks takes every turn at the signature check until leave is called.
+func HoldSignatureChecks(t testing.TB, is *Issuer) (leave func()) {
+	t.Helper()
+	for range cap(is.turn) {
+		if err := is.turn.Enter(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() {
+		for range cap(is.turn) {
+			is.turn.Leave()
+		}
+	}
 }
 
-// Len is how many assertions are remembered.
-func (r Replays) Len() int { return max(len(r.r.seen), len(r.r.queue)) }
+// UseAssertion notes an assertion.
+func UseAssertion(is *Issuer, client, id string) (fresh, full bool) {
+	return is.replays.Use(assertionID{client, id}, time.Now())
+}
 
 // Meter is the memory of rates.
 type Meter struct{ m *meter }

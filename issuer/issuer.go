@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/parley-rpc/parley/internal/httpdoc"
+	"github.com/parley-rpc/parley/internal/replays"
+	"github.com/parley-rpc/parley/internal/turnstile"
 )
 
 // Issuer is an OAuth 2.0 authorization server for services: an [http.Handler] with a token endpoint (/token), its key set
@@ -29,8 +31,9 @@ type Issuer struct {
 	flaw     error
 
 	meter    *meter
-	replays  *replays
-	users    *users // nil without a login service
+	replays  *replays.Memory[assertionID]
+	turn     turnstile.Turnstile // at the checks of signatures
+	users    *users              // nil without a login service
 	start    sync.Once
 	handlers map[string]http.HandlerFunc // by path
 }
@@ -40,7 +43,7 @@ type Issuer struct {
 //
 // New does no I/O and starts nothing. Mistakes show in [Issuer.Check]; an issuer that has one answers every request with 503.
 func New(name string, keys *Keys, registry Registry, opts ...Option) *Issuer {
-	is := &Issuer{name: name, keys: keys, registry: registry, replays: newReplays(), config: config{
+	is := &Issuer{name: name, keys: keys, registry: registry, replays: replays.New[assertionID](replayMemory, maxAssertions), turn: turnstile.New(), config: config{
 		logger: slog.New(slog.DiscardHandler), life: defaultTokenLife, transactionLife: defaultTransactionLife, rate: defaultRate, burst: defaultBurst,
 	}}
 	is.text = fmt.Sprintf("issuer.New(%q", name)
@@ -53,7 +56,7 @@ func New(name string, keys *Keys, registry Registry, opts ...Option) *Issuer {
 	is.text += ")"
 	is.flaw = is.check()
 	if is.flaw == nil && len(is.config.logins) == 1 {
-		is.users, is.flaw = newUsers(is.config.logins[0], &is.config)
+		is.users, is.flaw = newUsers(is.config.logins[0], &is.config, is.turn)
 	}
 	if is.flaw == nil {
 		is.meter = newMeter(is.config.rate, is.config.burst)

@@ -64,28 +64,45 @@ func TestRateIsTheProvenClients(t *testing.T) {
 func TestAttack61MemoryOfAssertions(t *testing.T) {
 	const room = 1 << 16
 	synctest.Test(t, func(t *testing.T) {
-		r := issuer.NewReplays()
+		is := newShop(t).id
 		for n := range room {
-			if fresh, full := r.Use(edge, strconv.Itoa(n)); !fresh || full {
+			if fresh, full := issuer.UseAssertion(is, edge, strconv.Itoa(n)); !fresh || full {
 				t.Fatal(n)
 			}
 		}
-		if _, full := r.Use(orders, "x"); !full {
+		if _, full := issuer.UseAssertion(is, orders, "x"); !full {
 			t.Error("there is more room than that")
 		}
-		if fresh, full := r.Use(edge, "0"); fresh || full {
+		if fresh, full := issuer.UseAssertion(is, edge, "0"); fresh || full {
 			t.Error("the first is forgotten")
 		}
 		time.Sleep(2*time.Minute - time.Nanosecond)
-		if _, full := r.Use(orders, "x"); !full {
+		if _, full := issuer.UseAssertion(is, orders, "x"); !full {
 			t.Error("an assertion is forgotten that may be good still")
 		}
 		time.Sleep(time.Nanosecond)
-		if fresh, _ := r.Use(orders, "0"); !fresh {
+		if fresh, _ := issuer.UseAssertion(is, orders, "0"); !fresh {
 			t.Error("the jti of one client is used up for another")
 		}
-		if fresh, _ := r.Use(edge, "0"); !fresh || r.Len() != 2 {
-			t.Errorf("%d are remembered", r.Len())
+		if fresh, _ := issuer.UseAssertion(is, edge, "0"); !fresh {
+			t.Error("an assertion is remembered for longer than it could be good")
+		}
+	})
+}
+
+// A flood of signatures makes others wait for a second, and then says that it is too much. Nobody is refused for good.
+func TestSignaturesWaitForTheirTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		leave := issuer.HoldSignatureChecks(t, s.id)
+		began := time.Now()
+		s.refuses(t, s.post(s.ownForm()), http.StatusServiceUnavailable, "temporarily_unavailable")
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("it took %v", took)
+		}
+		leave()
+		if r := s.post(s.ownForm()); r.status != http.StatusOK {
+			t.Errorf("afterwards: %d %v", r.status, r.members)
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/parley-rpc/parley/internal/httpdoc"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/keyset"
+	"github.com/parley-rpc/parley/internal/turnstile"
 )
 
 // accessTokenType is the type of access tokens (RFC 9068).
@@ -63,9 +64,10 @@ func isNoAccess(typ string) bool {
 type users struct {
 	Login
 	keys *keyset.Set
+	turn turnstile.Turnstile
 }
 
-func newUsers(l Login, c *config) (*users, error) {
+func newUsers(l Login, c *config, turn turnstile.Turnstile) (*users, error) {
 	client := httpdoc.New(httpdoc.Options{Transport: c.transport, Loopback: c.loopback})
 	if err := l.check(client); err != nil {
 		return nil, err
@@ -80,7 +82,7 @@ func newUsers(l Login, c *config) (*users, error) {
 	if l.Types == nil {
 		l.Types = []string{accessTokenType}
 	}
-	u := &users{Login: l, keys: keyset.New(source, keyset.Options{Logger: c.logger})}
+	u := &users{Login: l, keys: keyset.New(source, keyset.Options{Logger: c.logger}), turn: turn}
 	if l.JWKSURL == "" {
 		if err := u.keys.Load(context.Background()); err != nil {
 			return nil, fmt.Errorf("issuer: WithLogin: %s: %w", quote(l.Name), err)
@@ -109,7 +111,10 @@ func (u *users) verify(ctx context.Context, compact, client string) (user, error
 	if err != nil {
 		return user{}, badSubject(err)
 	}
-	claims, err := token.Verify(key)
+	claims, err := checkSignature(ctx, u.turn, token, key)
+	if errors.Is(err, turnstile.ErrOverloaded) {
+		return user{}, unavailable(err)
+	}
 	if err != nil {
 		return user{}, badSubject(err)
 	}

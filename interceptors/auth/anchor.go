@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/turnstile"
 )
 
 // lifeline says whether what a peer was believed by is still believed.
@@ -26,7 +27,7 @@ type anchor interface {
 	// vouch says whose the key called kid is that somebody proves to have, going by the identity token that came with the
 	// proof, if trust rests on those. It waits for a newer snapshot, for a little more than a second, when a key is unknown. The
 	// turnstile, which may be nil, is held around a signature.
-	vouch(ctx context.Context, identityToken, kid string, turn turnstile) (bond, error)
+	vouch(ctx context.Context, identityToken, kid string, turn turnstile.Turnstile) (bond, error)
 	// close stops whatever keeps the snapshot fresh.
 	close() error
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/trustdir"
+	"github.com/parley-rpc/parley/internal/turnstile"
 )
 
 // directory is the anchor that is a trust directory.
@@ -20,7 +21,7 @@ func (d directory) await(ctx context.Context, kid string) (ID, *jose.PublicKey, 
 	return keyOf(d.dir.Await(ctx, kid))
 }
 
-func (d directory) vouch(ctx context.Context, identityToken, kid string, _ turnstile) (bond, error) {
+func (d directory) vouch(ctx context.Context, identityToken, kid string, _ turnstile.Turnstile) (bond, error) {
 	if identityToken != "" {
 		return bond{}, errors.New("an identity token, where trust rests on a directory")
 	}

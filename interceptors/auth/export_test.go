@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/turnstile"
+
 	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-rpc/parley/policy"
@@ -108,7 +110,7 @@ func CountExaminations(g *Gate, examined func()) {
 // CountSignatureChecks makes the gate count how often somebody has a turn at its signature check, until ctx is over. Nobody may
 // call the gate yet.
 func CountSignatureChecks(ctx context.Context, g *Gate) *atomic.Int64 {
-	turn, count := make(turnstile), new(atomic.Int64)
+	turn, count := make(turnstile.Turnstile), new(atomic.Int64)
 	g.turn, g.bearer.turn = turn, turn
 	go func() {
 		for {
@@ -179,7 +181,7 @@ func Leaving(from net.Conn, age time.Duration) func([]byte) (int, error) {
 
 // UseProof notes a proof of possession.
 func UseProof(g *Gate, issuer ID, id string) (fresh, full bool) {
-	return g.replays.use(proofUse{issuer, id}, time.Now())
+	return g.replays.Use(proofUse{issuer, id}, time.Now())
 }
 
 // Overlap is overlap.

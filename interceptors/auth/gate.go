@@ -15,6 +15,8 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-rpc/parley/internal/contextkey"
+	"github.com/parley-rpc/parley/internal/replays"
+	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/policy"
 )
 
@@ -28,14 +30,14 @@ type Gate struct {
 	flaw     error
 	view     *policy.View[*decision]
 	waiting  waitingRoom
-	turn     turnstile
+	turn     turnstile.Turnstile
 	bearer   *verifier
 	proofs   *issuedProofs
 	users    *verifier // nil where nobody vouches for users
 	// The same for transaction tokens.
 	transactions *verifier
 	refusals     metric.Int64Counter
-	replays      *replays
+	replays      *replays.Memory[proofUse]
 	tls          func() (*tls.Config, error)
 	managed      credentials.TransportCredentials // nil where nobody manages the TLS of the server
 	stops        []func()
@@ -43,7 +45,7 @@ type Gate struct {
 }
 
 func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
-	g := &Gate{identity: i, config: serverConfig{handshakes: maxHandshakes}, turn: newTurnstile(), proofs: newIssuedProofs(), replays: newReplays()}
+	g := &Gate{identity: i, config: serverConfig{handshakes: maxHandshakes}, turn: turnstile.New(), proofs: newIssuedProofs(), replays: replays.New[proofUse](replayMemory, maxSeenProofs)}
 	g.metadataKey = contextkey.AskedBy(func(ctx context.Context) { metadata.FromIncomingContext(ctx) })
 	for _, o := range opts {
 		if o != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/turnstile"
 )
 
 // issuers is the anchor that is made of issuers, each for its own trust domains.
@@ -60,7 +61,7 @@ func (a *issuers) await(_ context.Context, kid string) (ID, *jose.PublicKey, err
 func (a *issuers) holds(string, ID) bool { return false }
 
 // vouch reads the identity token of a peer. Its subject chooses the issuer, whose signature then makes it believed.
-func (a *issuers) vouch(ctx context.Context, identity, kid string, turn turnstile) (bond, error) {
+func (a *issuers) vouch(ctx context.Context, identity, kid string, turn turnstile.Turnstile) (bond, error) {
 	if identity == "" {
 		return bond{}, errors.New("no identity token, where trust rests on issuers")
 	}

@@ -76,6 +76,12 @@ func (p possession) check(claims *jose.Claims, owner ID, now time.Time) (id stri
 	return id, checkTimes(claims, maxProofLifetime, now)
 }
 
+// proofUse names a proof. There is one type of proof only, so the type is no part of the name.
+type proofUse struct {
+	issuer ID
+	id     string
+}
+
 // checkPossession demands that the caller proves, for this attempt alone, that it holds the key of the workload that its token
 // names. Its error is a refusal.
 func (g *Gate) checkPossession(ctx context.Context, t *verified, has *presented, method string) (err error) {
@@ -96,7 +102,7 @@ func (g *Gate) checkPossession(ctx context.Context, t *verified, has *presented,
 	if err != nil {
 		return callerRefusal(err)
 	}
-	switch fresh, full := g.replays.use(proofUse{t.peer.ID, id}, now); {
+	switch fresh, full := g.replays.Use(proofUse{t.peer.ID, strings.Clone(id)}, now); {
 	case full:
 		return refuse(rpcerr.AuthOverloaded, errors.New("too many proofs of possession in two minutes"))
 	case !fresh:

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -151,13 +152,13 @@ func (g *Gate) proofFor(ctx context.Context, t *verified, want replyProof) (meta
 		case header != nil:
 			return header, nil
 		case full:
-			return nil, errOverloaded
+			return nil, turnstile.ErrOverloaded
 		}
 	}
-	if err := g.turn.enter(ctx); err != nil {
+	if err := g.turn.Enter(ctx, signatureWait); err != nil {
 		return nil, err
 	}
-	defer g.turn.leave()
+	defer g.turn.Leave()
 	want.tokenHash = hashOfToken(keys.token)
 	signed, err := want.sign(keys.key, g.identity.self, now)
 	if err != nil {

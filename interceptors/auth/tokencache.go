@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/turnstile"
 )
 
 // tokenHash is the SHA-256 of the exact bytes of a token.
@@ -112,7 +113,7 @@ func (c *tokenCache) fly(ctx context.Context, hash tokenHash, verify func() (*ve
 		select {
 		case <-f.done:
 		case <-ctx.Done():
-			return nil, errors.Join(errOverloaded, ctx.Err())
+			return nil, errors.Join(turnstile.ErrOverloaded, ctx.Err())
 		}
 		if f.err == nil || !errors.Is(f.err, context.Canceled) && !errors.Is(f.err, context.DeadlineExceeded) {
 			return f.t, f.err

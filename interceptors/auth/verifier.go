@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/turnstile"
 )
 
 // verifier checks the tokens of one place in a call, such as the bearer tokens of workloads. Everything that is told about a
@@ -19,13 +20,13 @@ type verifier struct {
 	own     *voucher            // the trust of the identity; nil where its tokens have no place
 	issuers map[string]*voucher // by name
 	types   []string            // that any of them accepts
-	turn    turnstile
+	turn    turnstile.Turnstile
 	accept  func(*verified) error // what the place demands of a token besides, and makes of it
 	cache   *tokenCache
 }
 
 // newVerifier returns the verifier of tokens for self. Its error joins every mistake in the issuers.
-func newVerifier(self ID, own *voucher, issuers []Issuer, turn turnstile, cache *tokenCache, accept func(*verified) error) (*verifier, error) {
+func newVerifier(self ID, own *voucher, issuers []Issuer, turn turnstile.Turnstile, cache *tokenCache, accept func(*verified) error) (*verifier, error) {
 	v := &verifier{own: own, issuers: make(map[string]*voucher, len(issuers)), turn: turn, cache: cache, accept: accept}
 	if own != nil {
 		v.types = own.types

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -23,12 +24,12 @@ type proven struct {
 }
 
 // checkSignature holds the turnstile, which may be nil, around the signature alone.
-func checkSignature(ctx context.Context, token *jose.Token, key *jose.PublicKey, turn turnstile) (*jose.Claims, error) {
+func checkSignature(ctx context.Context, token *jose.Token, key *jose.PublicKey, turn turnstile.Turnstile) (*jose.Claims, error) {
 	if turn != nil {
-		if err := turn.enter(ctx); err != nil {
+		if err := turn.Enter(ctx, signatureWait); err != nil {
 			return nil, err
 		}
-		defer turn.leave()
+		defer turn.Leave()
 	}
 	return token.Verify(key)
 }
@@ -41,7 +42,7 @@ func refusePanic(err *error) {
 }
 
 // verifyHello checks what a hello frame proves against what it must prove.
-func (c *core) verifyHello(ctx context.Context, body []byte, want proof, turn turnstile) (p proven, err error) {
+func (c *core) verifyHello(ctx context.Context, body []byte, want proof, turn turnstile.Turnstile) (p proven, err error) {
 	defer refusePanic(&err)
 	h, err := parseHello(body)
 	if err != nil {
@@ -67,12 +68,12 @@ func (c *core) verifyHello(ctx context.Context, body []byte, want proof, turn tu
 }
 
 // hello makes the body of a hello frame that proves the identity.
-func (c *core) hello(ctx context.Context, self ID, p proof, turn turnstile) ([]byte, error) {
+func (c *core) hello(ctx context.Context, self ID, p proof, turn turnstile.Turnstile) ([]byte, error) {
 	if turn != nil {
-		if err := turn.enter(ctx); err != nil {
+		if err := turn.Enter(ctx, signatureWait); err != nil {
 			return nil, err
 		}
-		defer turn.leave()
+		defer turn.Leave()
 	}
 	now := time.Now()
 	if c.expired(now) {
@@ -102,7 +103,7 @@ func callerRefusal(err error) *rpcerr.Error {
 	switch {
 	case errors.Is(err, errKeysUnavailable):
 		return refuse(rpcerr.KeysUnavailable, err)
-	case errors.Is(err, errOverloaded):
+	case errors.Is(err, turnstile.ErrOverloaded):
 		return refuse(rpcerr.AuthOverloaded, err)
 	case errors.Is(err, errExpired):
 		return refuse(rpcerr.CredentialsExpired, err)
