@@ -7,3 +7,6 @@ func (a *App) BudgetRows() []admin.Row { return a.budgetRows() }
 
 // ClientRows is what the admin page shows of the clients.
 func (a *App) ClientRows() []admin.Row { return a.clientRows() }
+
+// StreamWorkers is how many goroutines a server keeps for calls.
+const StreamWorkers = streamWorkers

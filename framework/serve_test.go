@@ -240,3 +240,32 @@ func TestPoliciesAreReloadedAndABadFileKeepsTheLastGoodOnes(t *testing.T) {
 		expect(codes.OK)
 	})
 }
+
+func TestCallsAreNotHeldUpByMoreOthersThanThereAreWorkers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := frameworktest.NewNetwork(t)
+		released := make(chan struct{})
+		b := &bank{quote: func(context.Context) error {
+			<-released
+			return nil
+		}}
+		n.Run(replica(n, b))
+		calls := client(n)
+		var wg sync.WaitGroup
+		for range framework.StreamWorkers + 1 {
+			wg.Go(func() {
+				if _, err := calls.GetQuote(t.Context(), &paymentsv1.GetQuoteRequest{}); err != nil {
+					t.Errorf("GetQuote: %v", err)
+				}
+			})
+		}
+		synctest.Wait()
+		started := time.Now()
+		if _, err := calls.Charge(t.Context(), &paymentsv1.ChargeRequest{}); err != nil || time.Since(started) != 0 {
+			t.Errorf("beside them a call took %v and returned %v", time.Since(started), err)
+		}
+		close(released)
+		wg.Wait()
+	})
+}

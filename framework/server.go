@@ -196,6 +196,7 @@ func (s *Server) build() error {
 	options := append([]grpc.ServerOption{
 		grpc.MaxRecvMsgSize(s.maxRequestBytes()),
 		grpc.MaxHeaderListSize(maxHeaderListBytes),
+		grpc.NumStreamWorkers(streamWorkers),
 	}, s.chainOptions()...)
 	var err error
 	if s.grpc, err = s.newGRPC(append(options, s.grpcOptions...)); err != nil {
