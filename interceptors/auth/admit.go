@@ -51,7 +51,7 @@ func (g *Gate) admit(ctx context.Context, method string, request any) (context.C
 	if err == nil && who.token != nil && d.proof == policy.ProofWPT {
 		err = g.checkPossession(ctx, who.token, &has, method)
 	}
-	ctx = who.admitted(has.stripped(ctx))
+	ctx = g.admitted(ctx, who, &has)
 	if err == nil {
 		err = g.authorize(ctx, d, undecided, Call{Method: method, Peer: who.peer, User: who.user, Request: request})
 	}
@@ -59,17 +59,6 @@ func (g *Gate) admit(ctx context.Context, method string, request any) (context.C
 		return ctx, who, g.turnAway(ctx, method, who, err)
 	}
 	return ctx, who, nil
-}
-
-// admitted is the context of a call with what the caller has proven beside the connection.
-func (c caller) admitted(ctx context.Context) context.Context {
-	if c.token != nil && c.peer != nil {
-		ctx = context.WithValue(ctx, peerKey{}, c.peer)
-	}
-	if c.brought != nil {
-		ctx = withUser(ctx, c.brought)
-	}
-	return ctx
 }
 
 // turnAway reports a refusal before the handler runs. Those that another connection, another token or another moment would mend

@@ -32,8 +32,8 @@ type exchange struct {
 	begun   time.Time
 	sent    atomic.Pointer[credential] // what the wire attempt that was last sent carries; nil in connection mode
 	header  metadata.MD
-	trailer metadata.MD
-	room    [4]grpc.CallOption // for the options of a unary attempt
+	trailer metadata.MD        // of a unary attempt where nobody outside asks for it
+	room    [3]grpc.CallOption // for the options of a unary attempt
 
 	judged  sync.Once // in a stream
 	verdict error
@@ -68,7 +68,8 @@ func (c *Channel) exchangeUnary(ctx context.Context, method string, req, reply a
 		if err != nil {
 			return err
 		}
-		err = a.Invoke(ctx, method, req, reply, cc, invoker, append(append(e.room[:0], opts...), grpc.Header(&e.header), grpc.Trailer(&e.trailer))...)
+		asked, trailer := e.ask(opts)
+		err = a.Invoke(ctx, method, req, reply, cc, invoker, asked...)
 		if wrong := e.verify(e.header, err); wrong != nil {
 			forget(reply, opts)
 			if !errors.Is(wrong, ErrUnproven) {
@@ -76,10 +77,23 @@ func (c *Channel) exchangeUnary(ctx context.Context, method string, req, reply a
 			}
 			return c.explain(wrong, a, cc)
 		}
-		if again || !e.renew(ctx, err, e.trailer) {
+		if again || !e.renew(ctx, err, *trailer) {
 			return c.explain(err, a, cc)
 		}
 	}
+}
+
+// ask adds to the options of a unary attempt what the exchange needs to know of the answer, and returns where the trailer will
+// be. GRPC copies the trailer for everybody who asks for it, so where somebody does, the exchange does not.
+func (e *exchange) ask(opts []grpc.CallOption) (all []grpc.CallOption, trailer *metadata.MD) {
+	all = append(append(e.room[:0], opts...), grpc.Header(&e.header))
+	for _, o := range opts {
+		if o, ok := o.(grpc.TrailerCallOption); ok {
+			*o.TrailerAddr = nil // that of an earlier attempt
+			return all, o.TrailerAddr
+		}
+	}
+	return append(all, grpc.Trailer(&e.trailer)), &e.trailer
 }
 
 // verify tells whether the outcome of an attempt may be believed. An error takes its place.

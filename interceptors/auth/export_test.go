@@ -255,3 +255,13 @@ func CheckPossession(ctx context.Context, g *Gate, token, method, proof string) 
 
 // BearerToken is bearerToken.
 func BearerToken(values []string) (string, error) { return bearerToken(values) }
+
+// Admitted is the context of a call that came with credentials, whether or not it is known how gRPC keeps the metadata.
+func Admitted(ctx context.Context, known bool) context.Context {
+	g := &Gate{}
+	if known {
+		g.metadataKey = metadataKey()
+	}
+	p := g.presented(ctx)
+	return g.admitted(ctx, caller{}, &p)
+}

@@ -12,9 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/metadata"
 
-	"github.com/parley-rpc/parley/internal/contextkey"
 	"github.com/parley-rpc/parley/internal/replays"
 	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/policy"
@@ -46,7 +44,7 @@ type Gate struct {
 
 func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
 	g := &Gate{identity: i, config: serverConfig{handshakes: maxHandshakes}, turn: turnstile.New(), proofs: newIssuedProofs(), replays: replays.New[proofUse](replayMemory, maxSeenProofs)}
-	g.metadataKey = contextkey.AskedBy(func(ctx context.Context) { metadata.FromIncomingContext(ctx) })
+	g.metadataKey = metadataKey()
 	for _, o := range opts {
 		if o != nil {
 			o.applyServer(&g.config)

@@ -11,8 +11,7 @@ import (
 // presented are the credentials in the metadata of a call, which no handler gets to see. In connection mode most of them have no
 // meaning.
 type presented struct {
-	metadata metadata.MD // as it came; it is shared and must not be changed
-	any      bool
+	any bool
 
 	authorization []string
 	nonce         []string
@@ -29,7 +28,6 @@ func (g *Gate) presented(ctx context.Context) (p presented) {
 	if !ok {
 		md, _ = metadata.FromIncomingContext(ctx)
 	}
-	p.metadata = md
 	for name, values := range md {
 		if place := p.place(name); place != nil {
 			p.any = true
@@ -67,16 +65,8 @@ func (p *presented) place(name string) *[]string {
 	}
 }
 
-// stripped returns a context without the credentials, so that no handler can log them or pass them on.
-func (p *presented) stripped(ctx context.Context) context.Context {
-	if !p.any {
-		return ctx
-	}
-	rest := make(metadata.MD, len(p.metadata))
-	for name, values := range p.metadata {
-		if p.place(name) == nil {
-			rest[name] = values
-		}
-	}
-	return metadata.NewIncomingContext(ctx, rest)
+// isCredential tells whether a metadata key holds a credential.
+func isCredential(name string) bool {
+	var p presented
+	return p.place(name) != nil
 }

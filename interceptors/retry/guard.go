@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-rpc/parley/attempt"
+	"github.com/parley-rpc/parley/internal/contextkey"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -62,7 +62,7 @@ type repeatedKey struct{}
 // markRepeated returns ctx itself if the request is nobody's second attempt. A number that cannot be read is taken for
 // one, because the harm of a retry that is left out is the smaller one.
 func markRepeated(ctx context.Context) context.Context {
-	for _, number := range metadata.ValueFromIncomingContext(ctx, previousAttemptsKey) {
+	for _, number := range contextkey.Received(ctx, previousAttemptsKey) {
 		if number != "0" {
 			return context.WithValue(ctx, repeatedKey{}, true)
 		}

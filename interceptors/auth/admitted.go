@@ -1,0 +1,102 @@
+package auth
+
+import (
+	"context"
+	"sync"
+
+	"google.golang.org/grpc/metadata"
+
+	"github.com/parley-rpc/parley/internal/contextkey"
+)
+
+// admitted is the context of a call that came with credentials. It knows who has proven to call, and hides the credentials, so
+// that no handler can log them or pass them on. The metadata without them is made only for those who ask for metadata: it costs
+// a map, and most handlers never do.
+type admitted struct {
+	context.Context
+	metadataKey any // under which gRPC keeps the metadata received; nil where Context hides the credentials already
+	peer        *Peer
+	user        *broughtUser
+
+	strip sync.Once
+	rest  metadata.MD
+}
+
+var _ contextkey.Hiding = (*admitted)(nil)
+
+// admitted is the context of a call with what the caller has proven beside the connection, and without what it was proven by.
+func (g *Gate) admitted(ctx context.Context, c caller, p *presented) context.Context {
+	if !p.any {
+		return ctx
+	}
+	if g.metadataKey == nil {
+		all, _ := metadata.FromIncomingContext(ctx)
+		ctx = metadata.NewIncomingContext(ctx, stripped(all))
+	}
+	a := &admitted{Context: ctx, metadataKey: g.metadataKey, user: c.brought}
+	if c.token != nil {
+		a.peer = c.peer
+	}
+	return a
+}
+
+// Value answers for what the context knows and hides.
+func (a *admitted) Value(key any) any {
+	switch key {
+	case a.metadataKey:
+		return a.metadata()
+	case peerKey{}:
+		if a.peer != nil {
+			return a.peer
+		}
+	case userKey{}:
+		if a.user != nil {
+			return a.user
+		}
+	case contextkey.HidingKey{}:
+		if a.metadataKey != nil {
+			return a
+		}
+	}
+	return a.Context.Value(key)
+}
+
+// metadata is what came with the call beside the credentials. It is shared and must not be changed.
+func (a *admitted) metadata() metadata.MD {
+	a.strip.Do(func() {
+		all, _ := a.Context.Value(a.metadataKey).(metadata.MD)
+		a.rest = stripped(all)
+	})
+	return a.rest
+}
+
+// Received returns the values of a name in that metadata, without making it.
+func (a *admitted) Received(name string) []string {
+	if isCredential(name) {
+		return nil
+	}
+	all, _ := a.Context.Value(a.metadataKey).(metadata.MD)
+	return all[name]
+}
+
+// metadataKey returns the key under which gRPC keeps the metadata received, or nil where it does not find what is there.
+func metadataKey() any {
+	key := contextkey.AskedBy(func(ctx context.Context) { metadata.FromIncomingContext(ctx) })
+	if key == nil {
+		return nil
+	}
+	if _, ok := metadata.FromIncomingContext(context.WithValue(context.Background(), key, metadata.MD{})); !ok {
+		return nil
+	}
+	return key
+}
+
+func stripped(all metadata.MD) metadata.MD {
+	rest := make(metadata.MD, len(all))
+	for name, values := range all {
+		if !isCredential(name) {
+			rest[name] = values
+		}
+	}
+	return rest
+}
