@@ -56,6 +56,8 @@ const (
 	tokenCacheShards = 16
 	// cachedTokens is how many good tokens a server remembers.
 	cachedTokens = 4096
+	// recentTokenPlaces is how many of them it finds without a hash, at most.
+	recentTokenPlaces = 256
 	// cachedTokenAge is how long a good token is remembered at most; it also ends with its own time.
 	cachedTokenAge = 5 * time.Minute
 	// maxKeyWaits is how many calls may wait at once for the trust directory to be read, because it does not know the key of their

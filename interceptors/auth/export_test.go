@@ -147,7 +147,7 @@ func CachedTokens(g *Gate) (good, bad int) {
 // RememberLike makes a gate remember as many tokens more, as if each had just been found as good as one that it knows. Signing and
 // checking them would take seconds.
 func RememberLike(g *Gate, token string, count int) {
-	known := g.bearer.cache.get(hashToken(token), time.Now())
+	known, _ := g.bearer.cache.get(token, time.Now())
 	for n := range count {
 		hash := hashToken(strconv.Itoa(n))
 		g.bearer.cache.shard(hash).land(hash, &flight{done: make(chan struct{}), t: known})

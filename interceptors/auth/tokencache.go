@@ -20,6 +20,7 @@ type tokenHash = [sha256.Size]byte
 // A token is found by its exact bytes. What a token means to one verifier is fixed, so a hit needs to look again only at the
 // time and at the key.
 type tokenCache struct {
+	recent recentTokens
 	shards [tokenCacheShards]tokenShard
 	clock  stepClock
 	onStep func(time.Duration)
@@ -50,7 +51,7 @@ type flight struct {
 }
 
 func newTokenCache(onStep func(time.Duration)) *tokenCache {
-	c := &tokenCache{bad: newLRU[tokenHash, badToken](badTokens), clock: newStepClock(time.Now()), onStep: onStep}
+	c := &tokenCache{recent: newRecentTokens(), bad: newLRU[tokenHash, badToken](badTokens), clock: newStepClock(time.Now()), onStep: onStep}
 	for i := range c.shards {
 		c.shards[i].good = newLRU[tokenHash, *verified](cachedTokens / tokenCacheShards)
 		c.shards[i].flights = make(map[tokenHash]*flight)
@@ -58,27 +59,37 @@ func newTokenCache(onStep func(time.Duration)) *tokenCache {
 	return c
 }
 
-// get returns the token called hash if it was found good before and still is.
-func (c *tokenCache) get(hash tokenHash, now time.Time) *verified {
+// get returns a token if it was found good before and still is, and its hash.
+func (c *tokenCache) get(compact string, now time.Time) (*verified, tokenHash) {
 	if step := c.clock.step(now); step > clockSkew || step < -clockSkew {
 		c.flush(now)
 		c.onStep(step)
-		return nil
+		return nil, hashToken(compact)
 	}
+	if t := c.recent.find(compact); t != nil && t.holds(now) {
+		return t, t.hash
+	}
+	hash := hashToken(compact)
 	s := c.shard(hash)
 	s.mu.Lock()
 	t, ok := s.good.get(hash)
 	s.mu.Unlock()
 	if !ok {
-		return nil
+		return nil, hash
 	}
-	if now.Sub(t.at) < cachedTokenAge && t.by.timely(t, now) == nil && t.trusted() {
-		return t
+	if t.holds(now) {
+		c.recent.keep(compact, t, now)
+		return t, hash
 	}
 	s.mu.Lock()
 	s.good.remove(hash)
 	s.mu.Unlock()
-	return nil // the whole pipeline says why
+	return nil, hash // the whole pipeline says why
+}
+
+// holds tells whether a token that was found good still is.
+func (t *verified) holds(now time.Time) bool {
+	return now.Sub(t.at) < cachedTokenAge && t.by.timely(t, now) == nil && t.trusted()
 }
 
 func (c *tokenCache) shard(hash tokenHash) *tokenShard { return &c.shards[hash[0]%tokenCacheShards] }
@@ -143,6 +154,7 @@ func (c *tokenCache) keepBad(t *verified, err error) {
 
 // flush forgets everything.
 func (c *tokenCache) flush(now time.Time) {
+	c.recent.clear()
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()

@@ -73,8 +73,9 @@ func (v *verifier) verify(ctx context.Context, compact string) (*verified, error
 	if len(compact) > jose.MaxTokenLength {
 		return nil, jose.ReasonSize // before it costs anything
 	}
-	hash, now := hashToken(compact), time.Now()
-	if t := v.cache.get(hash, now); t != nil {
+	now := time.Now()
+	t, hash := v.cache.get(compact, now)
+	if t != nil {
 		return t, nil
 	}
 	if err := v.cache.knownBad(hash, now); err != nil {
