@@ -84,7 +84,10 @@ func (v *verifier) verify(ctx context.Context, compact string) (*verified, error
 	return v.cache.fly(ctx, hash, func() (*verified, error) { return v.examine(ctx, compact, hash) })
 }
 
-// hashToken copies a token of the usual length to the stack only.
+// hashToken copies a token of the usual length to the stack only. Inlined, the room for that would be in the frames of those who
+// seldom need it.
+//
+//go:noinline
 func hashToken(compact string) tokenHash {
 	var room [1024]byte
 	return sha256.Sum256(append(room[:0], compact...))
