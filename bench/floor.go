@@ -21,7 +21,8 @@ func floors() []maker {
 		{"floor: deadline of the attempt", onGRPC(floorDeadline)},
 		{"floor: deadline, trailer, peer, trace context", onGRPC(floorTraced)},
 		{"floor: the same, with a token sent and a proof received", onGRPC(floorProven)},
-		{"floor: deadline, trailer, peer, trace context, measured", onGRPC(floorMeasured)},
+		{"floor: deadline, trailer, peer, trace context, measured, workers", onGRPC(floorMeasured)},
+		{"floor: the same, with a token sent and a proof received, measured, workers", onGRPC(floorProvenMeasured)},
 		{"floor: deadline, trailer, peer, three spans", onGRPC(floorSpans)},
 	}
 }
@@ -54,17 +55,22 @@ func floorAttempt(ctx context.Context, method string, req, reply any, cc *grpc.C
 	return sendTraceContext(ctx, method, req, reply, cc, invoker, append(opts, grpc.Peer(&p), grpc.Trailer(&trailer))...)
 }
 
-// floorProven carries what token mode does, the same in each call, and looks at none of it.
+// floorCredentials are what token mode sends, the same in each call; nobody looks at them.
+func floorCredentials() grpc.DialOption {
+	return grpc.WithPerRPCCredentials(bearer{"authorization": "Bearer " + strings.Repeat("t", 500), "parley-nonce": strings.Repeat("n", 22)})
+}
+
+func floorProof() metadata.MD { return metadata.Pairs("parley-proof", strings.Repeat("p", 500)) }
+
+// floorProven carries what token mode does.
 func floorProven(context.Context) (ends, error) {
-	proof := metadata.Pairs("parley-proof", strings.Repeat("p", 500))
+	proof := floorProof()
 	return ends{
-		dial: []grpc.DialOption{
-			grpc.WithPerRPCCredentials(bearer{"authorization": "Bearer " + strings.Repeat("t", 500), "parley-nonce": strings.Repeat("n", 22)}),
-			grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		dial: []grpc.DialOption{floorCredentials(), grpc.WithUnaryInterceptor(
+			func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 				var header metadata.MD
 				return floorAttempt(ctx, method, req, reply, cc, invoker, append(opts, grpc.Header(&header))...)
-			}),
-		},
+			})},
 		serve: []grpc.ServerOption{grpc.UnaryInterceptor(
 			func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 				if err := grpc.SetHeader(ctx, proof); err != nil {
@@ -84,37 +90,87 @@ func floorReceive(ctx context.Context) context.Context {
 	return ctx
 }
 
-// floorMeasured makes the four measurements that Parley makes of each call, with attributes made beforehand.
-func floorMeasured(context.Context) (ends, error) {
+// floorWorkers are as many as a server of the framework has.
+func floorWorkers() grpc.ServerOption { return grpc.NumStreamWorkers(32) }
+
+// floorMeters make the four measurements that Parley makes of each call, with attributes made beforehand.
+type floorMeters struct {
+	call, attempt, served metric.Float64Histogram
+	started               metric.Int64Counter
+	adding                []metric.AddOption
+	recording             []metric.RecordOption
+}
+
+func newFloorMeters() (*floorMeters, error) {
 	meter := scraped().Meter("floor")
-	call, err1 := meter.Float64Histogram("rpc.client.call.duration")
-	started, err2 := meter.Int64Counter("grpc.client.attempt.started")
-	attempt, err3 := meter.Float64Histogram("grpc.client.attempt.duration")
-	served, err4 := meter.Float64Histogram("rpc.server.call.duration")
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
-		return ends{}, err
-	}
 	set := metric.WithAttributeSet(attribute.NewSet(
 		attribute.String("rpc.system.name", "grpc"), attribute.String("rpc.method", "shop.payments.v1.PaymentsService/GetQuote"),
 		attribute.String("server.address", "127.0.0.1"), attribute.String("rpc.status_code", "OK")))
-	adding, recording := []metric.AddOption{set}, []metric.RecordOption{set}
+	m := &floorMeters{adding: []metric.AddOption{set}, recording: []metric.RecordOption{set}}
+	var errs [4]error
+	m.call, errs[0] = meter.Float64Histogram("rpc.client.call.duration")
+	m.started, errs[1] = meter.Int64Counter("grpc.client.attempt.started")
+	m.attempt, errs[2] = meter.Float64Histogram("grpc.client.attempt.duration")
+	m.served, errs[3] = meter.Float64Histogram("rpc.server.call.duration")
+	return m, errors.Join(errs[:]...)
+}
+
+func (m *floorMeters) start(ctx context.Context) time.Time {
+	m.started.Add(ctx, 1, m.adding...)
+	return time.Now()
+}
+
+func (m *floorMeters) end(ctx context.Context, began time.Time) {
+	took := time.Since(began).Seconds()
+	m.attempt.Record(ctx, took, m.recording...)
+	m.call.Record(ctx, took, m.recording...)
+}
+
+func (m *floorMeters) serve(ctx context.Context, req any, handler grpc.UnaryHandler) (any, error) {
+	began := time.Now()
+	reply, err := handler(floorReceive(ctx), req)
+	m.served.Record(ctx, time.Since(began).Seconds(), m.recording...)
+	return reply, err
+}
+
+func floorMeasured(context.Context) (ends, error) {
+	m, err := newFloorMeters()
+	if err != nil {
+		return ends{}, err
+	}
 	return ends{
 		dial: []grpc.DialOption{grpc.WithUnaryInterceptor(
 			func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-				began := time.Now()
-				started.Add(ctx, 1, adding...)
-				err := floorAttempt(ctx, method, req, reply, cc, invoker, opts...)
-				took := time.Since(began).Seconds()
-				attempt.Record(ctx, took, recording...)
-				call.Record(ctx, took, recording...)
-				return err
+				defer m.end(ctx, m.start(ctx))
+				return floorAttempt(ctx, method, req, reply, cc, invoker, opts...)
 			})},
-		serve: []grpc.ServerOption{grpc.UnaryInterceptor(
+		serve: []grpc.ServerOption{floorWorkers(), grpc.UnaryInterceptor(
 			func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-				began := time.Now()
-				reply, err := handler(floorReceive(ctx), req)
-				served.Record(ctx, time.Since(began).Seconds(), recording...)
-				return reply, err
+				return m.serve(ctx, req, handler)
+			})},
+	}, nil
+}
+
+// floorProvenMeasured does the work of the row in token mode: what it sends, receives and measures.
+func floorProvenMeasured(context.Context) (ends, error) {
+	m, err := newFloorMeters()
+	if err != nil {
+		return ends{}, err
+	}
+	proof := floorProof()
+	return ends{
+		dial: []grpc.DialOption{floorCredentials(), grpc.WithUnaryInterceptor(
+			func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+				defer m.end(ctx, m.start(ctx))
+				var header metadata.MD
+				return floorAttempt(ctx, method, req, reply, cc, invoker, append(opts, grpc.Header(&header))...)
+			})},
+		serve: []grpc.ServerOption{floorWorkers(), grpc.UnaryInterceptor(
+			func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+				if err := grpc.SetHeader(ctx, proof); err != nil {
+					return nil, err
+				}
+				return m.serve(ctx, req, handler)
 			})},
 	}, nil
 }

@@ -61,7 +61,7 @@ type call struct {
 	continued bool                // the application has said how its stream goes on
 	classify  func(error) Verdict // nil for gRPC
 	options   []grpc.CallOption
-	room      [4]grpc.CallOption // for options, so that most calls need no further memory
+	room      [3]grpc.CallOption // for options, so that most calls need no further memory
 }
 
 func (r *Retrier) unary(ctx context.Context, w wire, opts []grpc.CallOption) error {
