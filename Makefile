@@ -23,12 +23,12 @@ run: ## show in ten seconds what Parley does
 observe: $(BIN)/otel-desktop-viewer ## run the quickstart with its spans in a trace viewer, in the browser
 	@observability/observe $(BIN)/otel-desktop-viewer
 
-# etcd waits in real time, for leases that end and watches that are lost, so its tests run beside the others, and without the
-# race detector, under which an etcd is too slow for them.
+# Tests with a real etcd or control plane wait in real time, so they run beside the others, and without the race detector, under
+# which an etcd is too slow, and gRPC's xds package takes a minute to build. Continuous integration runs the latter with it.
 test: race-notice ## run every test, shuffled and with the race detector
-	@echo "$(GO) test ./... in discovery/etcd"; (cd discovery/etcd && $(GO) test -shuffle=on -count=1 ./...) & etcd=$$!; \
-	for module in . discovery/xds test; do echo "$(TEST) ./... in $$module"; (cd $$module && $(TEST) ./...) || { kill $$etcd; exit 1; }; done; \
-	wait $$etcd
+	@{ for module in discovery/etcd discovery/xds test/xds; do echo "$(GO) test ./... in $$module"; (cd $$module && $(GO) test -shuffle=on -count=1 ./...) || exit 1; done; } & beside=$$!; \
+	for module in . test; do echo "$(TEST) ./... in $$module"; (cd $$module && $(TEST) ./...) || { kill $$beside 2>/dev/null; exit 1; }; done; \
+	wait $$beside
 
 test-engines: $(BIN)/consul $(BIN)/etcd $(BIN)/kube-apiserver ## run the drivers of discovery against real engines, which are built first (20 minutes, once)
 	cd test/engines && PARLEY_ENGINES=$(BIN) $(GO) test -count=1 -timeout=20m -v ./...

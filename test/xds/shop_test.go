@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/parley-rpc/parley/discovery/xds"
 	"github.com/parley-rpc/parley/discovery/xds/xdstest"
@@ -41,6 +43,7 @@ type payments struct {
 	charges atomic.Int64
 	fail    atomic.Pointer[error] // what quotes end with
 	callers sync.Map              // by ID
+	orders  sync.Map              // those charged
 }
 
 func (p *payments) work(ctx context.Context, done *atomic.Int64) error {
@@ -64,7 +67,10 @@ func (p *payments) GetQuote(ctx context.Context, _ *paymentsv1.GetQuoteRequest) 
 	return &paymentsv1.GetQuoteResponse{}, err
 }
 
-func (p *payments) Charge(ctx context.Context, _ *paymentsv1.ChargeRequest) (*paymentsv1.ChargeResponse, error) {
+func (p *payments) Charge(ctx context.Context, req *paymentsv1.ChargeRequest) (*paymentsv1.ChargeResponse, error) {
+	if _, again := p.orders.LoadOrStore(req.GetOrderId(), nil); again {
+		return nil, status.Errorf(codes.AlreadyExists, "order %s is charged again", req.GetOrderId())
+	}
 	return &paymentsv1.ChargeResponse{}, p.work(ctx, &p.charges)
 }
 
@@ -240,7 +246,7 @@ func (c *caller) quote(ctx context.Context, opts ...grpc.CallOption) error {
 }
 
 func (c *caller) charge(ctx context.Context, opts ...grpc.CallOption) error {
-	_, err := c.Charge(ctx, &paymentsv1.ChargeRequest{}, opts...)
+	_, err := c.Charge(ctx, &paymentsv1.ChargeRequest{OrderId: rand.Text()}, opts...)
 	return err
 }
 
