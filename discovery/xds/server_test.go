@@ -130,13 +130,20 @@ func echoes(t testing.TB, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
 	return stream.RecvMsg(&healthv1.HealthCheckResponse{})
 }
 
-// A channel finds a server by the control plane, and the server serves what the control plane describes.
-func TestServe(t *testing.T) {
+// found is a server that serves and that xds:///echo leads to.
+func found(t testing.TB) *xdstest.ControlPlane {
+	t.Helper()
 	plane := xdstest.Start(t)
 	address, news := serve(t)
 	plane.Put(xdstest.NewListener(t, address))
 	plane.Put(xdstest.NewService(t, "echo", address).Resources()...)
 	news.serving(t)
+	return plane
+}
+
+// A channel finds a server by the control plane, and the server serves what the control plane describes.
+func TestServe(t *testing.T) {
+	found(t)
 	cc := dial(t, "xds:///echo")
 	if err := echo(t, cc); err != nil {
 		t.Error(err)
@@ -161,11 +168,7 @@ func TestServeWhileDescribed(t *testing.T) {
 
 // What is known stays in force while the control plane is down.
 func TestServeWithoutControlPlane(t *testing.T) {
-	plane := xdstest.Start(t)
-	address, news := serve(t)
-	plane.Put(xdstest.NewListener(t, address))
-	plane.Put(xdstest.NewService(t, "echo", address).Resources()...)
-	news.serving(t)
+	plane := found(t)
 	cc := dial(t, "xds:///echo")
 	if err := echo(t, cc); err != nil {
 		t.Fatal(err)

@@ -5,17 +5,11 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-
-	"github.com/parley-rpc/parley/discovery/xds/xdstest"
 )
 
 // Calls that wait for ready, however many, wait for the control plane, too.
 func TestCallsWaitForTheControlPlane(t *testing.T) {
-	plane := xdstest.Start(t)
-	address, news := serve(t)
-	plane.Put(xdstest.NewListener(t, address))
-	plane.Put(xdstest.NewService(t, "echo", address).Resources()...)
-	news.serving(t)
+	plane := found(t)
 	plane.Stop()
 	cc := dial(t, "xds:///echo")
 	if err := echo(t, cc); err == nil {
