@@ -81,14 +81,18 @@ func readStatus() (description, error) {
 }
 
 // principals returns a [*PrincipalError] for each policy by which callers of the server at address would be allowed or denied
-// by who they are, joined.
+// by who they are, joined. What cannot be looked through is not taken for harmless.
 func (d description) principals(address string) error {
 	var errs []error
-	routes := map[string]bool{}
+	routes, found := map[string]bool{}, false
 	for _, name := range slices.Sorted(maps.Keys(d.listeners)) {
 		if listener := d.listeners[name]; listensAt(listener, address) {
+			found = true
 			errs = append(errs, findPrincipals(name, listener, routes))
 		}
+	}
+	if !found {
+		return fmt.Errorf("xds: gRPC serves at %s and does not show what the control plane has said about it, so it may be anything; it is read again within %v", address, examineInterval)
 	}
 	for _, name := range slices.Sorted(maps.Keys(routes)) {
 		if route, ok := d.routes[name]; ok {
@@ -128,14 +132,15 @@ func findPrincipals(name string, resource proto.Message, routes map[string]bool)
 	return errors.Join(append(errs, err)...)
 }
 
-// byPrincipal returns an error where one of the policies looks at who the caller is.
+// byPrincipal returns an error for each of the policies that looks at who the caller is, joined.
 func byPrincipal(resource string, rules *rbacv3.RBAC) error {
+	var errs []error
 	for _, policy := range slices.Sorted(maps.Keys(rules.GetPolicies())) {
 		if slices.ContainsFunc(rules.GetPolicies()[policy].GetPrincipals(), identifies) {
-			return &PrincipalError{Resource: resource, Policy: policy}
+			errs = append(errs, &PrincipalError{Resource: resource, Policy: policy})
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // identifies tells whether a principal stands for who the caller is, as its certificate or what another filter knows of it

@@ -26,8 +26,8 @@ var errNotDescribed = errors.New("xds: the control plane has not described the l
 type Server struct {
 	grpc    *grpcxds.GRPCServer
 	told    func(serving bool, why error)
-	changed chan struct{}           // says that mode has changed
-	refusal atomic.Pointer[refusal] // why calls are refused; nil while they are not
+	changed chan struct{} // says that mode has changed
+	serves  atomic.Bool   // calls are not refused
 	quit    chan struct{}
 	stop    func()
 	watcher sync.WaitGroup
@@ -35,9 +35,6 @@ type Server struct {
 	mu   sync.Mutex
 	mode grpcxds.ServingModeChangeArgs
 }
-
-// refusal is why the server does not serve.
-type refusal struct{ why error }
 
 // NewServer returns a server that calls told whenever it begins to serve or ceases to, with the reason: a [*PrincipalError], or
 // what gRPC says of the description. Told is called from a goroutine that ends with Stop or GracefulStop; nil is nobody. An
@@ -50,7 +47,6 @@ func (*ControlPlane) NewServer(told func(serving bool, why error), options ...gr
 	}
 	s := &Server{told: told, changed: make(chan struct{}, 1), quit: make(chan struct{})}
 	s.stop = sync.OnceFunc(func() { close(s.quit) })
-	s.refusal.Store(&refusal{errNotDescribed})
 	s.mode = grpcxds.ServingModeChangeArgs{Mode: connectivity.ServingModeNotServing, Err: errNotDescribed}
 	var err error
 	s.grpc, err = grpcxds.NewGRPCServer(append([]grpc.ServerOption{
@@ -108,7 +104,7 @@ func (s *Server) modeChanged(_ net.Addr, args grpcxds.ServingModeChangeArgs) {
 func (s *Server) watch(address string) {
 	ticker := time.NewTicker(examineInterval)
 	defer ticker.Stop()
-	serving, reason := false, errNotDescribed.Error()
+	reason := errNotDescribed.Error() // "" while it serves
 	for {
 		select {
 		case <-s.changed:
@@ -116,18 +112,14 @@ func (s *Server) watch(address string) {
 		case <-s.quit:
 			return
 		}
-		why := s.examine(address)
-		if why == nil {
-			s.refusal.Store(nil)
-		} else {
-			s.refusal.Store(&refusal{why})
-		}
-		if now := why == nil; now != serving || !now && why.Error() != reason {
-			serving = now
-			s.told(serving, why)
-		}
+		why, now := s.examine(address), ""
 		if why != nil {
-			reason = why.Error()
+			now = why.Error()
+		}
+		s.serves.Store(why == nil)
+		if now != reason {
+			reason = now
+			s.told(why == nil, why)
 		}
 	}
 }
@@ -152,8 +144,7 @@ func (s *Server) examine(address string) error {
 
 // refuse returns the status of a call that the server must not serve.
 func (s *Server) refuse(method string) error {
-	r := s.refusal.Load()
-	if r == nil || strings.HasPrefix(method, "/grpc.health.v1.Health/") {
+	if s.serves.Load() || strings.HasPrefix(method, "/grpc.health.v1.Health/") {
 		return nil
 	}
 	return status.Error(codes.Unavailable, "the server does not serve; its log says why")

@@ -267,6 +267,13 @@ func refusedByPrincipal(t testing.TB, n news, resource string) {
 	}
 }
 
+// What gRPC does not show may hold anything.
+func TestAListenerThatIsNotShownIsRefused(t *testing.T) {
+	if err := xds.PrincipalsOfTheUnknown("127.0.0.1:8443"); err == nil || !strings.Contains(err.Error(), "gRPC serves at 127.0.0.1:8443 and does not show") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // Filters may be overridden for a route, within the listener or in a route configuration that has a life of its own.
 func TestPrincipalsOfRoutesAreRefused(t *testing.T) {
 	allow := rules(rbacv3.RBAC_ALLOW, exactly("spiffe://shop.example/orders"))
