@@ -103,7 +103,7 @@ func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn
 	}
 	var info credentials.AuthInfo
 	var l *link
-	if met.plain {
+	if met.state != nil {
 		info = c.newNameInfo(met.state)
 	} else {
 		if l, err = c.identity.holdConnection(keys, roleClient, met.server, raw); err != nil {
@@ -127,8 +127,7 @@ func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn
 type encounter struct {
 	conn   net.Conn
 	server proven
-	plain  bool
-	state  *tls.ConnectionState // of plain HTTP/2
+	state  *tls.ConnectionState // of plain HTTP/2, nil in connection mode
 }
 
 // meet sets TLS up and, in connection mode, exchanges the frames.
@@ -136,7 +135,7 @@ func (c *Channel) meet(ctx context.Context, keys *core, config *tls.Config, serv
 	if c.managed != nil {
 		s, err := c.meetManaged(ctx, serverName, raw)
 		if err != nil || s.state != nil {
-			return encounter{conn: s.conn, plain: true, state: s.state}, err
+			return encounter{conn: s.conn, state: s.state}, err
 		}
 	}
 	conn := tls.Client(raw, config)
@@ -151,7 +150,7 @@ func (c *Channel) meet(ctx context.Context, keys *core, config *tls.Config, serv
 		return met, refuse(rpcerr.ServerProofMissing, err)
 	}
 	if state := conn.ConnectionState(); c.config.mode != ModeRequire && state.NegotiatedProtocol == protocolHTTP2 {
-		met.plain, met.state = true, &state
+		met.state = &state
 		return met, nil
 	}
 	bound, err := bind(conn, protocol)
