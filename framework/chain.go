@@ -18,11 +18,12 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/retry"
 	"github.com/parley-rpc/parley/interceptors/retry/dedupe"
+	"github.com/parley-rpc/parley/interceptors/tracing"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// step is one place in a chain: its name, and the interceptors that stand there.
+// step is one place in a chain: its name, and what stands there for unary calls and for streams.
 type step[U, S any] struct {
 	name   string
 	unary  []U
@@ -30,12 +31,25 @@ type step[U, S any] struct {
 }
 
 type (
-	clientStep = step[grpc.UnaryClientInterceptor, grpc.StreamClientInterceptor]
+	clientStep = step[unaryLayer, streamLayer]
 	serverStep = step[grpc.UnaryServerInterceptor, grpc.StreamServerInterceptor]
 )
 
-func clientAt(name string, unary grpc.UnaryClientInterceptor, stream grpc.StreamClientInterceptor) clientStep {
-	return clientStep{name, []grpc.UnaryClientInterceptor{unary}, []grpc.StreamClientInterceptor{stream}}
+// clientAt is a step of one of our own: self, and the methods that are its interceptors.
+func clientAt[T any](name string, self T, unary unaryMethod[T], stream streamMethod[T]) clientStep {
+	return clientStep{name, []unaryLayer{layerOfUnary(self, unary)}, []streamLayer{layerOfStream(self, stream)}}
+}
+
+// clientUsers is the place of the user's interceptors.
+func clientUsers(name string, unary []grpc.UnaryClientInterceptor, stream []grpc.StreamClientInterceptor) clientStep {
+	s := clientStep{name: name}
+	for _, u := range unary {
+		s.unary = append(s.unary, layerOfUnary(u, callUnary))
+	}
+	for _, u := range stream {
+		s.stream = append(s.stream, layerOfStream(u, callStream))
+	}
+	return s
 }
 
 func serverAt(name string, unary grpc.UnaryServerInterceptor, stream grpc.StreamServerInterceptor) serverStep {
@@ -45,21 +59,23 @@ func serverAt(name string, unary grpc.UnaryServerInterceptor, stream grpc.Stream
 // chain is the client's chain, outside in.
 func (c *Client) chain(ch *channel) []clientStep {
 	tracer := c.app.parts.tracer
-	innermost := clientAt("wire record", attempt.UnaryClientInterceptor, attempt.StreamClientInterceptor)
+	innermost := clientUsers("wire record",
+		[]grpc.UnaryClientInterceptor{attempt.UnaryClientInterceptor}, []grpc.StreamClientInterceptor{attempt.StreamClientInterceptor})
 	if ch.auth != nil {
-		innermost = clientAt("auth", ch.auth.UnaryClientInterceptor, ch.auth.StreamClientInterceptor)
+		innermost = clientAt("auth", ch.auth, (*auth.Channel).UnaryClientInterceptor, (*auth.Channel).StreamClientInterceptor)
 		if ch.auth.Within(c.app.parts.domain) {
-			users := auth.Forward() // the transaction token, which must not leave the trust domain
-			innermost.unary = append([]grpc.UnaryClientInterceptor{users.UnaryClientInterceptor}, innermost.unary...)
-			innermost.stream = append([]grpc.StreamClientInterceptor{users.StreamClientInterceptor}, innermost.stream...)
+			// The transaction token, which must not leave the trust domain.
+			users := clientAt("", auth.Forward(), (*auth.Forwarder).UnaryClientInterceptor, (*auth.Forwarder).StreamClientInterceptor)
+			innermost.unary = append(users.unary, innermost.unary...)
+			innermost.stream = append(users.stream, innermost.stream...)
 		}
 	}
 	return []clientStep{
-		clientAt("call span", tracer.UnaryCallInterceptor, tracer.StreamCallInterceptor),
-		{"[Call]", c.callUnary, c.callStream},
-		clientAt("deadline, retry", ch.retrier.UnaryClientInterceptor, ch.retrier.StreamClientInterceptor),
-		clientAt("attempt span", tracer.UnaryAttemptInterceptor, tracer.StreamAttemptInterceptor),
-		{"[Attempt]", c.attemptUnary, c.attemptStream},
+		clientAt("call span", tracer, (*tracing.Tracer).UnaryCallInterceptor, (*tracing.Tracer).StreamCallInterceptor),
+		clientUsers("[Call]", c.callUnary, c.callStream),
+		clientAt("deadline, retry", ch.retrier, (*retry.Retrier).UnaryClientInterceptor, (*retry.Retrier).StreamClientInterceptor),
+		clientAt("attempt span", tracer, (*tracing.Tracer).UnaryAttemptInterceptor, (*tracing.Tracer).StreamAttemptInterceptor),
+		clientUsers("[Attempt]", c.attemptUnary, c.attemptStream),
 		innermost,
 	}
 }
@@ -73,17 +89,11 @@ func (ch *channel) link(steps []clientStep) {
 		return cc.NewStream(ctx, desc, method, opts...)
 	}
 	for _, step := range slices.Backward(steps) {
-		for _, interceptor := range slices.Backward(step.unary) {
-			next := ch.unary
-			ch.unary = func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
-				return interceptor(ctx, method, req, reply, cc, next, opts...)
-			}
+		for _, outside := range slices.Backward(step.unary) {
+			ch.unary = outside(ch.unary)
 		}
-		for _, interceptor := range slices.Backward(step.stream) {
-			next := ch.stream
-			ch.stream = func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-				return interceptor(ctx, desc, cc, method, next, opts...)
-			}
+		for _, outside := range slices.Backward(step.stream) {
+			ch.stream = outside(ch.stream)
 		}
 	}
 }

@@ -20,7 +20,8 @@ type credential struct {
 	nonce    string
 	ath      string
 	metadata map[string]string
-	until    time.Time // when the nonce is too old to be sent again
+	until    time.Time      // when the nonce is too old to be sent again
+	checked  *checkedProofs // nil where each proof is good for one call only
 }
 
 // callCredentials give each wire attempt what its connection needs: nothing in connection mode, a token and a nonce on plain
@@ -57,28 +58,28 @@ func (cc callCredentials) present(ctx context.Context, e *exchange) (map[string]
 	if err != nil {
 		return nil, refuse(rpcerr.TokenSourceUnavailable, err)
 	}
+	now := time.Now()
 	var sent *credential
 	if e.level >= policy.ProofCall {
-		sent = newCredential(token)
+		sent = newCredential(token, now)
 	} else {
-		sent = c.inSession(token)
+		sent = c.inSession(token, now)
 	}
 	if e.level == policy.ProofWPT {
-		if err := c.provePossession(ctx, e, sent); err != nil {
+		if err := c.provePossession(ctx, e, sent, now); err != nil {
 			return nil, refuse(rpcerr.TokenSourceUnavailable, err)
 		}
 	}
-	e.sent.Store(sent)
+	e.send(sent, now)
 	return sent.metadata, nil
 }
 
 // provePossession adds the proof, for one wire attempt, that this workload holds its key.
-func (c *Channel) provePossession(ctx context.Context, e *exchange, sent *credential) error {
+func (c *Channel) provePossession(ctx context.Context, e *exchange, sent *credential, now time.Time) error {
 	keys, err := c.identity.usable(ctx)
 	if err != nil {
 		return err
 	}
-	now := time.Now()
 	if keys.expired(now) {
 		return errOwnTokenExpired
 	}
@@ -96,8 +97,7 @@ func (c *Channel) provePossession(ctx context.Context, e *exchange, sent *creden
 }
 
 // inSession returns the credential of the session, of which there is only one at a time: a server has room for a few nonces.
-func (c *Channel) inSession(token Token) *credential {
-	now := time.Now()
+func (c *Channel) inSession(token Token, now time.Time) *credential {
 	if s := c.session.Load(); s.fits(token, now) {
 		return s
 	}
@@ -105,7 +105,8 @@ func (c *Channel) inSession(token Token) *credential {
 	defer c.beginning.Unlock()
 	s := c.session.Load()
 	if !s.fits(token, now) {
-		s = newCredential(token)
+		s = newCredential(token, now)
+		s.checked = newCheckedProofs()
 		c.session.Store(s)
 	}
 	return s
@@ -115,7 +116,7 @@ func (s *credential) fits(token Token, now time.Time) bool {
 	return s != nil && s.token.Value == token.Value && now.Before(s.until)
 }
 
-func newCredential(token Token) *credential {
+func newCredential(token Token, now time.Time) *credential {
 	var random [nonceBytes]byte
 	_, _ = rand.Read(random[:]) // never fails
 	hash := sha256.Sum256([]byte(token.Value))
@@ -123,7 +124,7 @@ func newCredential(token Token) *credential {
 		token: token,
 		nonce: base64.RawURLEncoding.EncodeToString(random[:]),
 		ath:   base64.RawURLEncoding.EncodeToString(hash[:]),
-		until: time.Now().Add(nonceAge),
+		until: now.Add(nonceAge),
 	}
 	s.metadata = map[string]string{authorizationKey: bearerScheme + " " + token.Value, nonceKey: s.nonce}
 	return s

@@ -36,8 +36,7 @@ type Channel struct {
 	source    TokenSource
 	levels    *policy.View[policy.Proof]
 	session   atomic.Pointer[credential]
-	beginning sync.Mutex // of a session
-	checked   *checkedProofs
+	beginning sync.Mutex    // of a session
 	renewing  chan struct{} // holds whoever renews the token
 	renewed   time.Time
 }
@@ -101,7 +100,6 @@ func (c *Channel) setTokenMode() error {
 	}
 	c.levels = policy.NewView(table, func(m policy.Method) (policy.Proof, error) { return m.Auth.Proof.Value, nil })
 	runtime.AddCleanup(c, func(levels *policy.View[policy.Proof]) { levels.Close() }, c.levels)
-	c.checked = newCheckedProofs()
 	c.renewing = make(chan struct{}, 1)
 	return errors.Join(errs...)
 }

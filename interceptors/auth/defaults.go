@@ -93,7 +93,7 @@ const (
 	replayMemory = maxProofLifetime + 2*clockSkew
 	// maxSeenProofs is how many proofs of possession a server remembers; when there are more it refuses calls that bring one.
 	maxSeenProofs = 1 << 16
-	// maxCheckedProofs is how many proofs that hold a channel remembers.
+	// maxCheckedProofs is how many proofs that hold a channel remembers for one session.
 	maxCheckedProofs = 256
 	// maxTransactionLifetime is the longest lifetime of a transaction token.
 	maxTransactionLifetime = 5 * time.Minute

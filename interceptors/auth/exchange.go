@@ -29,8 +29,8 @@ type exchange struct {
 	channel *Channel
 	method  string
 	level   policy.Proof
-	begun   time.Time
 	sent    atomic.Pointer[credential] // what the wire attempt that was last sent carries; nil in connection mode
+	when    atomic.Int64               // it was sent, in nanoseconds since 1970
 	header  metadata.MD
 	trailer metadata.MD        // of a unary attempt where nobody outside asks for it
 	room    [3]grpc.CallOption // for the options of a unary attempt
@@ -55,9 +55,18 @@ func (c *Channel) newExchange(ctx context.Context, method string) (context.Conte
 	if err != nil {
 		return nil, nil, refuse(rpcerr.ConfigurationInvalid, err)
 	}
-	e := &exchange{Context: ctx, channel: c, method: method, level: level, begun: time.Now()}
+	e := &exchange{Context: ctx, channel: c, method: method, level: level}
 	return e, e, nil
 }
+
+// send notes what the wire attempt that is about to be sent carries.
+func (e *exchange) send(c *credential, now time.Time) {
+	e.when.Store(now.UnixNano())
+	e.sent.Store(c)
+}
+
+// sentAt is when that was.
+func (e *exchange) sentAt() time.Time { return time.Unix(0, e.when.Load()) }
 
 // exchangeUnary runs a unary attempt, twice if the server, proven, finds the token to be expired and nobody outside retries:
 // its handler did not run.

@@ -157,10 +157,11 @@ func RememberLike(g *Gate, token string, count int) {
 // ReserveProof makes a gate remember a proof for the nonce, under a token of its own, if there is room.
 func ReserveProof(g *Gate, nonce string) bool {
 	key := issuedKey{token: hashToken(nonce), nonce: nonce}
-	if _, full := g.proofs.get(key, time.Now()); full {
+	now := time.Now()
+	if _, full := g.proofs.get(key, now); full {
 		return false
 	}
-	g.proofs.put(key, metadata.MD{}, time.Now())
+	g.proofs.put(&issuedProof{key, metadata.MD{}, now})
 	return true
 }
 
@@ -235,13 +236,15 @@ func ProofFor(ctx context.Context, g *Gate, token, nonce, method string) (metada
 	if err != nil {
 		return nil, err
 	}
-	return g.proofFor(ctx, t, replyProof{caller: t.peer.ID, nonce: nonce, ath: t.ath, method: method})
+	return g.proofFor(ctx, t, nonce, method)
 }
 
 // CheckReply checks the header of the answer to a call with the token.
 func CheckReply(ctx context.Context, c *Channel, header metadata.MD, token, nonce, method string, level policy.Proof) error {
-	e := &exchange{Context: ctx, channel: c, method: method, level: level, begun: time.Now()}
-	return c.checkReply(ctx, header, e, &credential{nonce: nonce, ath: hashOf([]byte(token))})
+	e := &exchange{Context: ctx, channel: c, method: method, level: level}
+	sent := &credential{nonce: nonce, ath: hashOf([]byte(token)), checked: newCheckedProofs()}
+	e.send(sent, time.Now())
+	return c.checkReply(ctx, header, e, sent)
 }
 
 // CheckPossession checks a proof of possession beside the token.

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -11,9 +12,9 @@ import (
 // call. A caller gets only so many per token, and all of them together only so many.
 type issuedProofs struct {
 	mu       sync.Mutex
-	proofs   map[issuedKey]metadata.MD
+	proofs   map[issuedKey]*issuedProof
 	perToken map[tokenHash]int
-	queue    []issuedProof // oldest first; all of them live equally long
+	queue    []*issuedProof // oldest first; all of them live equally long
 }
 
 // issuedKey is everything that a proof is good for.
@@ -25,49 +26,58 @@ type issuedKey struct {
 }
 
 type issuedProof struct {
-	key issuedKey
-	at  time.Time
+	key    issuedKey
+	header metadata.MD
+	at     time.Time
 }
+
+// answers tells whether the proof is good for a call of the bearer of its token. A nil one is not.
+func (p *issuedProof) answers(by *core, nonce string, now time.Time) bool {
+	return p != nil && p.key.by == by && p.key.nonce == nonce && !p.old(now)
+}
+
+// old tells whether the proof is too old to be sent again.
+func (p *issuedProof) old(now time.Time) bool { return now.Sub(p.at) >= replyProofLifetime }
 
 func newIssuedProofs() *issuedProofs {
-	return &issuedProofs{proofs: make(map[issuedKey]metadata.MD), perToken: make(map[tokenHash]int)}
+	return &issuedProofs{proofs: make(map[issuedKey]*issuedProof), perToken: make(map[tokenHash]int)}
 }
 
-// get returns the header with the proof, or whether there is no room for one.
-func (p *issuedProofs) get(key issuedKey, now time.Time) (header metadata.MD, full bool) {
+// get returns the proof, or whether there is no room for one.
+func (p *issuedProofs) get(key issuedKey, now time.Time) (proof *issuedProof, full bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.expire(now)
-	if header := p.proofs[key]; header != nil {
-		return header, false
+	if proof := p.proofs[key]; proof != nil {
+		return proof, false
 	}
 	return nil, len(p.proofs) >= maxSessionProofs || p.perToken[key.token] >= maxTokenNonces
 }
 
 // put keeps a proof, and returns it, or the one that another call was quicker to make.
-func (p *issuedProofs) put(key issuedKey, header metadata.MD, now time.Time) metadata.MD {
+func (p *issuedProofs) put(proof *issuedProof) *issuedProof {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if first := p.proofs[key]; first != nil {
+	if first := p.proofs[proof.key]; first != nil {
 		return first
 	}
-	p.proofs[key] = header
-	p.perToken[key.token]++
-	p.queue = append(p.queue, issuedProof{key, now})
-	return header
+	p.proofs[proof.key] = proof
+	p.perToken[proof.key.token]++
+	p.queue = append(p.queue, proof)
+	return proof
 }
 
 // expire forgets what is too old to be sent again.
 func (p *issuedProofs) expire(now time.Time) {
 	n := 0
-	for ; n < len(p.queue) && now.Sub(p.queue[n].at) >= replyProofLifetime; n++ {
-		old := p.queue[n].key
-		delete(p.proofs, old)
-		if p.perToken[old.token]--; p.perToken[old.token] == 0 {
-			delete(p.perToken, old.token)
+	for ; n < len(p.queue) && p.queue[n].old(now); n++ {
+		key := p.queue[n].key
+		delete(p.proofs, key)
+		if p.perToken[key.token]--; p.perToken[key.token] == 0 {
+			delete(p.perToken, key.token)
 		}
 	}
 	if n > 0 {
-		p.queue = append(p.queue[:0], p.queue[n:]...)
+		p.queue = slices.Delete(p.queue, 0, n)
 	}
 }

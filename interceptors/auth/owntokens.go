@@ -3,16 +3,20 @@ package auth
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // ownTokens is the default [TokenSource] of a channel, whose workload signs for itself. Unlike [KeepTokens] it needs no
 // closing: to sign takes no longer than to ask whether it is time to.
 type ownTokens struct {
-	signer *SelfSigned
+	signer  *SelfSigned
+	current atomic.Pointer[ownToken]
+	signing sync.Mutex
+}
 
-	mu    sync.Mutex
-	by    *core // whose key signed the token
+type ownToken struct {
+	by    *core // whose key signed it
 	token Token
 }
 
@@ -20,31 +24,41 @@ func newOwnTokens(i *Identity) *ownTokens { return &ownTokens{signer: i.SelfSign
 
 // Token returns the token in use, or a new one when that is old or the workload has another key.
 func (o *ownTokens) Token(ctx context.Context, audience ID) (Token, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	by := o.signer.identity.ready.Load()
-	if by != nil && by == o.by && time.Until(o.token.Expires) > selfSignedTokenLife/4 {
-		return o.token, nil
+	if t := o.current.Load(); o.serves(t) {
+		return t.token, nil
 	}
-	return o.sign(ctx, audience, by)
+	o.signing.Lock()
+	defer o.signing.Unlock()
+	if t := o.current.Load(); o.serves(t) {
+		return t.token, nil
+	}
+	return o.sign(ctx, audience)
 }
 
 // Refresh signs a new token unless that has been done meanwhile.
 func (o *ownTokens) Refresh(ctx context.Context, audience ID, expired Token) (Token, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.by != nil && o.token.Value != expired.Value {
-		return o.token, nil
+	o.signing.Lock()
+	defer o.signing.Unlock()
+	if t := o.current.Load(); t != nil && t.token.Value != expired.Value {
+		return t.token, nil
 	}
-	return o.sign(ctx, audience, o.signer.identity.ready.Load())
+	return o.sign(ctx, audience)
+}
+
+// serves tells whether a token is by the key in use, and has a quarter of its life left.
+func (o *ownTokens) serves(t *ownToken) bool {
+	return t != nil && t.by == o.signer.identity.ready.Load() && time.Until(t.token.Expires) > selfSignedTokenLife/4
 }
 
 // sign runs with the lock held.
-func (o *ownTokens) sign(ctx context.Context, audience ID, by *core) (Token, error) {
+func (o *ownTokens) sign(ctx context.Context, audience ID) (Token, error) {
+	by := o.signer.identity.ready.Load()
 	token, err := o.signer.Token(ctx, audience)
 	if err != nil {
 		return Token{}, err
 	}
-	o.by, o.token = by, token
+	if by != nil {
+		o.current.Store(&ownToken{by, token})
+	}
 	return token, nil
 }

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"google.golang.org/grpc/metadata"
@@ -21,52 +20,31 @@ type presented struct {
 	transaction   []string
 }
 
-// presented goes once through the metadata of a call. Package metadata copies it all, or searches it once more for every name
-// that is not there.
+// presented looks the credentials of a call up. Their names are in lower case: HTTP/2 allows no others, and neither does package
+// metadata, which would copy all the metadata to hand it out, or search it once more for every name that is not there.
 func (g *Gate) presented(ctx context.Context) (p presented) {
 	md, ok := ctx.Value(g.metadataKey).(metadata.MD)
 	if !ok {
 		md, _ = metadata.FromIncomingContext(ctx)
 	}
-	for name, values := range md {
-		if place := p.place(name); place != nil {
-			p.any = true
-			if *place != nil {
-				values = slices.Concat(*place, values)
-			}
-			*place = values
-		}
-	}
+	p.authorization, p.nonce = md[authorizationKey], md[nonceKey]
+	p.possession, p.identity = md[possessionKey], md[identityTokenKey]
+	p.user, p.transaction = md[UserTokenKey], md[TransactionTokenKey]
+	p.any = len(p.authorization)+len(p.nonce)+len(p.possession)+len(p.identity)+len(p.user)+len(p.transaction) > 0
 	return p
-}
-
-// place is where the values of a metadata key belong; nil for one that holds no credential.
-func (p *presented) place(name string) *[]string {
-	switch len(name) { // which passes over most names
-	case len(authorizationKey), len(nonceKey), len(possessionKey), len(identityTokenKey), len(UserTokenKey), len(TransactionTokenKey):
-	default:
-		return nil
-	}
-	switch strings.ToLower(name) {
-	case authorizationKey:
-		return &p.authorization
-	case nonceKey:
-		return &p.nonce
-	case possessionKey:
-		return &p.possession
-	case identityTokenKey:
-		return &p.identity
-	case UserTokenKey:
-		return &p.user
-	case TransactionTokenKey:
-		return &p.transaction
-	default:
-		return nil
-	}
 }
 
 // isCredential tells whether a metadata key holds a credential.
 func isCredential(name string) bool {
-	var p presented
-	return p.place(name) != nil
+	switch len(name) { // which passes over most names
+	case len(authorizationKey), len(nonceKey), len(possessionKey), len(identityTokenKey), len(UserTokenKey), len(TransactionTokenKey):
+	default:
+		return false
+	}
+	switch strings.ToLower(name) {
+	case authorizationKey, nonceKey, possessionKey, identityTokenKey, UserTokenKey, TransactionTokenKey:
+		return true
+	default:
+		return false
+	}
 }

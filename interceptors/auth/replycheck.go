@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/metadata"
@@ -14,25 +15,27 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// checkedProofs remembers which proofs of servers were found to hold. A proof is known by everything that it was compared with:
-// its bytes, the nonce and the token; the expected ID is that of the channel.
+// checkedProofs remembers which proofs were found to hold that came back for one credential, by their bytes. What else a proof was
+// compared with is fixed: nonce and token are the credential's, and the expected ID is that of its channel. A nil one remembers
+// nothing.
 type checkedProofs struct {
+	last atomic.Pointer[checkedProof] // spares the search, and the lock, where one server answers
+
 	mu     sync.Mutex
-	proofs *lru[checkedKey, checkedProof]
+	proofs *lru[string, *checkedProof]
 }
 
-type checkedKey struct{ proof, nonce, ath string }
-
 type checkedProof struct {
+	proof      string
 	until      time.Time
 	keyID      string
 	owner      ID
 	trust      lifeline
-	generation uint64
+	generation atomic.Uint64
 }
 
 func newCheckedProofs() *checkedProofs {
-	return &checkedProofs{proofs: newLRU[checkedKey, checkedProof](maxCheckedProofs)}
+	return &checkedProofs{proofs: newLRU[string, *checkedProof](maxCheckedProofs)}
 }
 
 // checkReply checks the proof in the header of an answer. Its error is a refusal of the server.
@@ -49,15 +52,14 @@ func (c *Channel) checkReply(ctx context.Context, header metadata.MD, e *exchang
 	if err != nil {
 		return refuse(rpcerr.KeysUnavailable, err)
 	}
-	key := checkedKey{proofs[0], sent.nonce, sent.ath}
 	identities := header[replyIdentityKey]
 	if len(identities) > 1 {
 		return refuse(rpcerr.ServerProofInvalid, fmt.Errorf("%d identity tokens instead of one", len(identities)))
 	}
-	if e.level < policy.ProofCall && c.checked.holds(key, e.begun) {
+	if sent.checked.holds(proofs[0], e.sentAt()) {
 		return nil
 	}
-	p, perMethod, err := c.checkProof(ctx, keys, key, strings.Join(identities, ""), e)
+	p, perMethod, err := c.checkProof(ctx, keys, proofs[0], strings.Join(identities, ""), e, sent)
 	if err != nil {
 		return serverRefusal(err)
 	}
@@ -65,61 +67,76 @@ func (c *Channel) checkReply(ctx context.Context, header metadata.MD, e *exchang
 		return mismatch(c.expected, nil)
 	}
 	if !perMethod {
-		c.checked.keep(key, p)
+		sent.checked.keep(p)
 	}
 	return nil
 }
 
 // checkProof checks a proof completely. It reports what is to be remembered of it, and whether it is good for one method only.
-func (c *Channel) checkProof(ctx context.Context, keys *core, key checkedKey, identity string, e *exchange) (p checkedProof, perMethod bool, err error) {
+func (c *Channel) checkProof(ctx context.Context, keys *core, proof, identity string, e *exchange, sent *credential) (p *checkedProof, perMethod bool, err error) {
 	defer refusePanic(&err)
-	token, err := jose.Parse(key.proof, replyProofType)
+	token, err := jose.Parse(proof, replyProofType)
 	if err != nil {
-		return p, false, err
+		return nil, false, err
 	}
 	bound, err := keys.trust.vouch(ctx, identity, token.KeyID(), nil)
 	if err != nil {
-		return p, false, err
+		return nil, false, err
 	}
-	p = checkedProof{keyID: token.KeyID(), owner: bound.id, trust: bound.trust, generation: bound.generation}
+	p = &checkedProof{proof: proof, keyID: token.KeyID(), owner: bound.id, trust: bound.trust}
+	p.generation.Store(bound.generation)
 	claims, err := token.Verify(bound.key)
 	if err != nil {
-		return p, false, err
+		return nil, false, err
 	}
-	want := replyProof{caller: c.identity.self, nonce: key.nonce, ath: key.ath, method: e.method, tokenHash: hashOfToken(identity)}
-	p.until, err = want.check(claims, p.owner, e.level >= policy.ProofCall, e.begun)
+	want := replyProof{caller: c.identity.self, nonce: sent.nonce, ath: sent.ath, method: e.method, tokenHash: hashOfToken(identity)}
+	p.until, err = want.check(claims, p.owner, e.level >= policy.ProofCall, e.sentAt())
 	if !bound.expires.IsZero() && bound.expires.Before(p.until) {
 		p.until = bound.expires
 	}
 	return p, claims.Has(claimMethod), err
 }
 
-// holds tells whether a proof was checked before and still holds for a call that was begun at some time.
-func (c *checkedProofs) holds(key checkedKey, begun time.Time) bool {
+// holds tells whether a proof was checked before and still holds for a credential that was sent at some time.
+func (c *checkedProofs) holds(proof string, sentAt time.Time) bool {
+	if c == nil {
+		return false
+	}
+	if p := c.last.Load(); p != nil && p.proof == proof {
+		return p.holds(sentAt)
+	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	p, ok := c.proofs.get(key)
+	p, ok := c.proofs.get(proof)
+	c.mu.Unlock()
 	if !ok {
 		return false
 	}
-	if !begun.Before(p.until) {
+	c.last.Store(p)
+	return p.holds(sentAt)
+}
+
+func (c *checkedProofs) keep(p *checkedProof) {
+	if c == nil {
+		return
+	}
+	c.last.Store(p)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.proofs.put(p.proof, p)
+}
+
+// holds tells whether the proof still holds: in time, and by a key that is still trusted.
+func (p *checkedProof) holds(sentAt time.Time) bool {
+	if !sentAt.Before(p.until) {
 		return false
 	}
 	generation := p.trust.generation()
-	if p.generation == generation {
+	if p.generation.Load() == generation {
 		return true
 	}
 	if !p.trust.holds(p.keyID, p.owner) {
-		c.proofs.remove(key)
 		return false
 	}
-	p.generation = generation
-	c.proofs.put(key, p)
+	p.generation.Store(generation)
 	return true
-}
-
-func (c *checkedProofs) keep(key checkedKey, p checkedProof) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.proofs.put(key, p)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -69,9 +70,9 @@ func (p replyProof) sign(key *jose.PrivateKey, self ID, now time.Time) (string, 
 }
 
 // check compares claims whose signature held with what they must say, where owner is the one ID that the verifying key
-// belongs to, for a call that was begun at some time: the header of an answer comes when the handler sends it, which may be long
+// belongs to, for a credential that was sent at some time: the header of an answer comes when the handler sends it, which may be long
 // after the proof was made, and the nonce says that it was not made long before. It reports until when the proof is good.
-func (p replyProof) check(claims *jose.Claims, owner ID, perCall bool, begun time.Time) (until time.Time, err error) {
+func (p replyProof) check(claims *jose.Claims, owner ID, perCall bool, sentAt time.Time) (until time.Time, err error) {
 	count := 7
 	if err := checkOwner(claims, owner); err != nil {
 		return until, err
@@ -105,7 +106,7 @@ func (p replyProof) check(claims *jose.Claims, owner ID, perCall bool, begun tim
 	switch until = expires.Add(clockSkew); {
 	case err != nil:
 		return until, err
-	case !begun.Before(until):
+	case !sentAt.Before(until):
 		return until, errExpired
 	case issued.After(time.Now().Add(clockSkew)):
 		return until, errNotYetValid
@@ -116,17 +117,17 @@ func (p replyProof) check(claims *jose.Claims, owner ID, perCall bool, begun tim
 // prove puts the server's proof into the header of the answer to a caller whose token held. A caller that sent no nonce wants
 // none. The error is a refusal: without the proof that it asked for, no caller gets an answer.
 func (g *Gate) prove(ctx context.Context, t *verified, sent []string, method string, level policy.Proof) error {
-	switch {
-	case len(sent) == 0:
+	switch len(sent) {
+	case 0:
 		return nil
-	case len(sent) > 1 || !usableNonce(sent[0]):
-		return refuse(rpcerr.CredentialsInvalid, errors.New("the nonce is not one of 16 to 32 bytes in base64url"))
+	case 1:
+	default:
+		return refuse(rpcerr.CredentialsInvalid, fmt.Errorf("%d nonces instead of one", len(sent)))
 	}
-	want := replyProof{caller: t.peer.ID, nonce: sent[0], ath: t.ath}
-	if level >= policy.ProofCall {
-		want.method = method
+	if level < policy.ProofCall {
+		method = ""
 	}
-	header, err := g.proofFor(ctx, t, want)
+	header, err := g.proofFor(ctx, t, sent[0], method)
 	if err != nil {
 		return callerRefusal(err)
 	}
@@ -136,8 +137,9 @@ func (g *Gate) prove(ctx context.Context, t *verified, sent []string, method str
 	return nil
 }
 
-// proofFor returns the header with a proof, which it signs unless it is good for the session and was signed before.
-func (g *Gate) proofFor(ctx context.Context, t *verified, want replyProof) (metadata.MD, error) {
+// proofFor returns the header with a proof for a method, or without one for the session. It signs one unless it did so before for
+// the same session.
+func (g *Gate) proofFor(ctx context.Context, t *verified, nonce, method string) (metadata.MD, error) {
 	keys, err := g.identity.usable(ctx)
 	if err != nil {
 		return nil, errors.Join(errKeysUnavailable, err)
@@ -146,15 +148,34 @@ func (g *Gate) proofFor(ctx context.Context, t *verified, want replyProof) (meta
 	if keys.expired(now) {
 		return nil, errors.Join(errKeysUnavailable, errOwnTokenExpired)
 	}
-	session := issuedKey{by: keys, caller: want.caller, token: t.hash, nonce: want.nonce}
-	if want.method == "" {
-		switch header, full := g.proofs.get(session, now); {
-		case header != nil:
-			return header, nil
-		case full:
-			return nil, turnstile.ErrOverloaded
-		}
+	if last := t.answer.Load(); method == "" && last.answers(keys, nonce, now) {
+		return last.header, nil
 	}
+	if !usableNonce(nonce) {
+		return nil, errors.New("the nonce is not one of 16 to 32 bytes in base64url")
+	}
+	want := replyProof{caller: t.peer.ID, nonce: nonce, ath: t.ath, method: method}
+	if method != "" {
+		return g.signProof(ctx, want, keys, now)
+	}
+	key := issuedKey{by: keys, caller: want.caller, token: t.hash, nonce: nonce}
+	proof, full := g.proofs.get(key, now)
+	switch {
+	case full:
+		return nil, turnstile.ErrOverloaded
+	case proof == nil:
+		header, err := g.signProof(ctx, want, keys, now)
+		if err != nil {
+			return nil, err
+		}
+		proof = g.proofs.put(&issuedProof{key, header, now})
+	}
+	t.answer.Store(proof)
+	return proof.header, nil
+}
+
+// signProof returns the header with a new proof.
+func (g *Gate) signProof(ctx context.Context, want replyProof, keys *core, now time.Time) (metadata.MD, error) {
 	if err := g.turn.Enter(ctx, signatureWait); err != nil {
 		return nil, err
 	}
@@ -167,9 +188,6 @@ func (g *Gate) proofFor(ctx context.Context, t *verified, want replyProof) (meta
 	header := metadata.MD{replyProofKey: []string{signed}}
 	if keys.token != "" {
 		header[replyIdentityKey] = []string{keys.token}
-	}
-	if want.method == "" {
-		header = g.proofs.put(session, header, now)
 	}
 	return header, nil
 }

@@ -65,6 +65,8 @@ type verified struct {
 
 	peer *Peer // in a bearer token of a workload
 	user *User // in a token of an end user
+
+	answer atomic.Pointer[issuedProof] // the last one that its bearer got for the session
 }
 
 // verify checks a token, completely the first time. What it returns is good now; it stays so until its time ends or its key is

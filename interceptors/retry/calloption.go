@@ -10,14 +10,14 @@ import (
 // takeOptions makes the options of the attempts: those of the caller, without OnFinish, which is for the call, and one
 // that keeps the trailer.
 func (c *call) takeOptions(opts []grpc.CallOption) {
-	c.options = c.room[:0]
+	c.options = c.told.room[:0]
 	for _, o := range opts {
 		if _, ok := o.(grpc.OnFinishCallOption); !ok {
 			c.options = append(c.options, o)
 		}
 	}
 	// Clipped, so that what an interceptor appends for one attempt is not written where the next one reads.
-	c.options = slices.Clip(append(c.options, grpc.Trailer(&c.trailer)))
+	c.options = slices.Clip(append(c.options, grpc.Trailer(&c.told.trailer)))
 }
 
 // resetOptions empties what the attempt before has left in the caller's variables. gRPC does not write there if an

@@ -42,7 +42,10 @@ func compileHedge(m *method, p policy.Method) error {
 func (c *call) next(ctx context.Context, now time.Time) *failure {
 	if c.policy.hedges > 0 {
 		if delay, ok := c.hedgeAfter(ctx, now); ok {
-			return c.race(ctx, now, delay)
+			racing := *c // so that only a call that is hedged needs the heap
+			f := racing.race(ctx, now, delay)
+			*c = racing
+			return f
 		}
 	}
 	return c.try(ctx, now)

@@ -60,6 +60,9 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 		c.retrier.budget.success(c.attempts > 1 && !c.unpaid)
 		return nil
 	}
+	if c.told != nil {
+		c.trailer = c.told.trailer
+	}
 	c.endpoints = append(c.endpoints, this.Endpoint())
 	c.avoid(sentTo(this))
 	return c.failure(caller, this, err, now, now.Add(took), until, cutting)

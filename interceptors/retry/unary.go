@@ -52,7 +52,7 @@ type call struct {
 	endpoints []string // by attempt
 	tried     []string // endpoints, each once
 
-	trailer   metadata.MD         // of the last attempt
+	trailer   metadata.MD         // of the last attempt that failed
 	forbidden bool                // a server has said so, while others were out
 	renewed   bool                // an attempt was allowed because there was a new credential
 	unpaid    bool                // the last attempt that was allowed costs nothing of the budget
@@ -61,7 +61,13 @@ type call struct {
 	continued bool                // the application has said how its stream goes on
 	classify  func(error) Verdict // nil for gRPC
 	options   []grpc.CallOption
-	room      [3]grpc.CallOption // for options, so that most calls need no further memory
+	told      *told // nil for a stream, and for an operation
+}
+
+// told is what a unary call shares with gRPC, and apart from it for that reason: the call itself then stays on the stack.
+type told struct {
+	trailer metadata.MD        // of the last attempt
+	room    [3]grpc.CallOption // for the options, so that most calls need no further memory
 }
 
 func (r *Retrier) unary(ctx context.Context, w wire, opts []grpc.CallOption) error {
@@ -74,7 +80,7 @@ func (r *Retrier) unary(ctx context.Context, w wire, opts []grpc.CallOption) err
 		return finish(opts, err)
 	}
 	now := time.Now()
-	c := &call{wire: w, retrier: r, policy: m}
+	c := &call{wire: w, retrier: r, policy: m, told: new(told)}
 	c.takeOptions(opts)
 	c.setDeadline(ctx, now)
 	c.showDeadline(ctx)
