@@ -24,21 +24,21 @@ import (
 //
 // A nil *Attempt is the first and only attempt of a call that nobody retries.
 type Attempt struct {
-	number int
+	number int32
 	hedge  bool
 	tried  []string
 
-	runs  int // by the outermost interceptor that records the attempt
-	inner int // by those inside of it
+	renewed        bool
+	followsRenewal bool
+	renewable      atomic.Bool
+
+	runs  int32 // by the outermost interceptor that records the attempt
+	inner int32 // by those inside of it
 	peer  peer.Peer
 	room  [4]grpc.CallOption // for the options of the first run, so that most attempts need no further memory
 
 	choice atomic.Pointer[Choice]
 	chosen func(Choice) // nil if nobody waits for it
-
-	renewable      atomic.Bool
-	renewed        bool
-	followsRenewal bool
 }
 
 // attemptContext holds the attempt inside the context that carries it: one allocation for both.
@@ -61,7 +61,7 @@ func (c *attemptContext) Value(key any) any {
 // [Attempt.Endpoint] does; it must not be changed afterwards.
 func NewContext(ctx context.Context, number int, hedge bool, tried []string) (context.Context, *Attempt) {
 	c := &attemptContext{Context: ctx}
-	c.attempt.number, c.attempt.hedge, c.attempt.tried = number, hedge, tried
+	c.attempt.number, c.attempt.hedge, c.attempt.tried = int32(number), hedge, tried
 	return c, &c.attempt
 }
 
@@ -84,7 +84,7 @@ func (a *Attempt) Number() int {
 	if a == nil {
 		return 1
 	}
-	return a.number
+	return int(a.number)
 }
 
 // Hedge tells whether the attempt was sent while another one of the same call was still out.
@@ -124,34 +124,33 @@ func (a *Attempt) NeverSent() bool {
 // Invoke runs a unary attempt on the wire and records which endpoint it reached. It is for the innermost interceptor of a
 // channel; where two packages of Parley each bring one, they nest. On a nil Attempt it only calls invoker.
 func (a *Attempt) Invoke(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	if a == nil {
-		return invoker(ctx, method, req, reply, cc, opts...)
-	}
 	return invoker(ctx, method, req, reply, cc, a.record(opts)...)
 }
 
 // NewStream is what [Attempt.Invoke] is, for a stream. The endpoint of a stream is known when the stream has ended.
 func (a *Attempt) NewStream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	if a == nil {
-		return streamer(ctx, desc, cc, method, opts...)
-	}
 	return streamer(ctx, desc, cc, method, a.record(opts)...)
 }
 
 // record counts a run and adds the option that tells which endpoint it reached. A run inside of another one finds that
-// option and is counted apart: had something between the two repeated the attempt, the inner count shows it.
+// option and is counted apart: had something between the two repeated the attempt, the inner count shows it. It returns a
+// copy, so that whoever calls it may have the options on the stack.
 func (a *Attempt) record(opts []grpc.CallOption) []grpc.CallOption {
+	if a == nil {
+		return slices.Clone(opts)
+	}
 	for _, o := range opts {
 		if p, ok := o.(grpc.PeerCallOption); ok && p.PeerAddr == &a.peer {
 			a.inner++
-			return opts
+			return slices.Clone(opts)
 		}
 	}
 	a.runs++
+	room := a.room[:0]
 	if a.runs > 1 { // an earlier run may still read what is in the room
-		return append(slices.Clip(opts), grpc.Peer(&a.peer))
+		room = nil
 	}
-	return slices.Clip(append(append(a.room[:0], opts...), grpc.Peer(&a.peer)))
+	return slices.Clip(append(append(room, opts...), grpc.Peer(&a.peer)))
 }
 
 // UnaryClientInterceptor runs each attempt on the wire. It belongs innermost in the chain of a channel that has no other

@@ -2,7 +2,7 @@ package auth
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc/metadata"
 
@@ -14,12 +14,10 @@ import (
 // a map, and most handlers never do.
 type admitted struct {
 	context.Context
-	metadataKey any // under which gRPC keeps the metadata received; nil where Context hides the credentials already
-	peer        *Peer
-	user        *broughtUser
-
-	strip sync.Once
-	rest  metadata.MD
+	gate *Gate // knows under which key gRPC keeps the metadata received, or that Context hides the credentials already
+	peer *Peer
+	user *broughtUser
+	rest atomic.Pointer[metadata.MD] // nil until somebody asks
 }
 
 var _ contextkey.Hiding = (*admitted)(nil)
@@ -33,7 +31,7 @@ func (g *Gate) admitted(ctx context.Context, c caller, p *presented) context.Con
 		all, _ := metadata.FromIncomingContext(ctx)
 		ctx = metadata.NewIncomingContext(ctx, stripped(all))
 	}
-	a := &admitted{Context: ctx, metadataKey: g.metadataKey, user: c.brought}
+	a := &admitted{Context: ctx, gate: g, user: c.brought}
 	if c.token != nil {
 		a.peer = c.peer
 	}
@@ -43,7 +41,7 @@ func (g *Gate) admitted(ctx context.Context, c caller, p *presented) context.Con
 // Value answers for what the context knows and hides.
 func (a *admitted) Value(key any) any {
 	switch key {
-	case a.metadataKey:
+	case a.gate.metadataKey:
 		return a.metadata()
 	case peerKey{}:
 		if a.peer != nil {
@@ -54,7 +52,7 @@ func (a *admitted) Value(key any) any {
 			return a.user
 		}
 	case contextkey.HidingKey{}:
-		if a.metadataKey != nil {
+		if a.gate.metadataKey != nil {
 			return a
 		}
 	}
@@ -63,11 +61,12 @@ func (a *admitted) Value(key any) any {
 
 // metadata is what came with the call beside the credentials. It is shared and must not be changed.
 func (a *admitted) metadata() metadata.MD {
-	a.strip.Do(func() {
-		all, _ := a.Context.Value(a.metadataKey).(metadata.MD)
-		a.rest = stripped(all)
-	})
-	return a.rest
+	if a.rest.Load() == nil {
+		all, _ := a.Context.Value(a.gate.metadataKey).(metadata.MD)
+		rest := stripped(all)
+		a.rest.CompareAndSwap(nil, &rest)
+	}
+	return *a.rest.Load()
 }
 
 // Received returns the values of a name in that metadata, without making it.
@@ -75,7 +74,7 @@ func (a *admitted) Received(name string) []string {
 	if isCredential(name) {
 		return nil
 	}
-	all, _ := a.Context.Value(a.metadataKey).(metadata.MD)
+	all, _ := a.Context.Value(a.gate.metadataKey).(metadata.MD)
 	return all[name]
 }
 

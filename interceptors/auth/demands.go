@@ -69,44 +69,49 @@ func (g *Gate) demand(m policy.Method, a policy.Auth) (*demands, error) {
 // rule decides: what is unproven is asked for its credential, then one deny rule refuses, then everything that is demanded
 // must be there. What another token could mend comes last.
 func (d *demands) rule(ctx context.Context, call *Call, t *trail) ruling {
+	return t.end(d.decide(ctx, call, t))
+}
+
+func (d *demands) decide(ctx context.Context, call *Call, t *trail) ruling {
 	if call.Peer == nil && d.wantsPeer() {
-		return t.end(ruling{reason: rpcerr.CredentialsMissing, why: "the caller has proven nothing", source: d.access.Source})
+		return ruling{reason: rpcerr.CredentialsMissing, why: "the caller has proven nothing", source: &d.access.Source}
 	}
 	for _, r := range d.deny {
 		m := r.match(ctx, call)
 		t.rule(askedDeny, r, m)
 		switch m {
 		case fits:
-			return t.end(d.refuse(call, ruling{why: "denied by rule", name: r.stated.Name, source: r.stated.Source}))
+			return d.refuse(call, ruling{why: "denied by rule", name: r.stated.Name, source: &r.stated.Source})
 		case broke:
-			return t.end(d.refuse(call, brokenRule(r)))
+			return d.refuse(call, brokenRule(r))
 		case misses, lacks:
 		}
 	}
 	if why := d.shut(); why != "" {
-		return t.end(d.refuse(call, ruling{why: why, source: d.access.Source}))
+		return d.refuse(call, ruling{why: why, source: &d.access.Source})
 	}
 	if refusal := d.rulePeer(call, t); !refusal.allows() {
-		return t.end(refusal)
+		return refusal
 	}
 	lacking, refusal := d.ruleUser(call, t)
 	if !refusal.allows() {
-		return t.end(refusal)
+		return refusal
 	}
-	for _, list := range d.allow {
+	for i := range d.allow {
+		list := &d.allow[i]
 		switch best := list.best(ctx, call, t); {
 		case best.match == broke:
-			return t.end(d.refuse(call, brokenRule(best.rule)))
+			return d.refuse(call, brokenRule(best.rule))
 		case best.match == misses:
-			return t.end(d.refuse(call, ruling{why: "no allow rule holds", source: list.source}))
+			return d.refuse(call, ruling{why: "no allow rule holds", source: &list.source})
 		case best.match == lacks && lacking.allows():
-			lacking = d.refuse(call, ruling{why: "the token lacks scopes or claims for rule", name: best.rule.stated.Name, source: list.source, stepUp: true})
+			lacking = d.refuse(call, ruling{why: "the token lacks scopes or claims for rule", name: best.rule.stated.Name, source: &list.source, stepUp: true})
 		}
 	}
 	if lacking.allows() {
 		lacking = d.ruleScopes(call, t)
 	}
-	return t.end(lacking)
+	return lacking
 }
 
 // refuse gives a refusal its reason: one who could not be identified is not told that it is forbidden.
@@ -145,17 +150,17 @@ func (d *demands) ruleUser(call *Call, t *trail) (lacking, refusal ruling) {
 	u := call.User
 	if u == nil {
 		if d.user.Presence.Value == policy.PresenceRequired {
-			return ruling{}, ruling{reason: rpcerr.CredentialsMissing, why: "the call names no user", source: d.user.Presence.Source}
+			return ruling{}, ruling{reason: rpcerr.CredentialsMissing, why: "the call names no user", source: &d.user.Presence.Source}
 		}
 		return ruling{}, ruling{}
 	}
 	if d.user.Issuers.Stated() && !slices.Contains(d.user.Issuers.Value, u.Issuer) {
-		return ruling{}, d.refuse(call, ruling{why: "the method does not take the word of the user's issuer", source: d.user.Issuers.Source})
+		return ruling{}, d.refuse(call, ruling{why: "the method does not take the word of the user's issuer", source: &d.user.Issuers.Source})
 	}
-	t.demand("user", d.user.Presence.Source)
+	t.demand("user", &d.user.Presence.Source)
 	for _, scope := range d.user.Scopes.Value {
 		if !slices.Contains(u.Scopes, scope) {
-			return d.refuse(call, ruling{why: "the user's token lacks scope", name: scope, source: d.user.Scopes.Source, stepUp: true}), ruling{}
+			return d.refuse(call, ruling{why: "the user's token lacks scope", name: scope, source: &d.user.Scopes.Source, stepUp: true}), ruling{}
 		}
 	}
 	return ruling{}, ruling{}
@@ -163,14 +168,15 @@ func (d *demands) ruleUser(call *Call, t *trail) (lacking, refusal ruling) {
 
 func (d *demands) rulePeer(call *Call, t *trail) ruling {
 	if d.carrier.Stated() && call.Peer.Carrier < d.carrier.Value {
-		return d.refuse(call, ruling{why: "the method demands carrier", name: d.carrier.Value.String(), source: d.carrier.Source})
+		return d.refuse(call, ruling{why: "the method demands carrier", name: d.carrier.Value.String(), source: &d.carrier.Source})
 	}
-	t.demand("carrier", d.carrier.Source)
-	for _, list := range d.peers {
+	t.demand("carrier", &d.carrier.Source)
+	for i := range d.peers {
+		list := &d.peers[i]
 		if !matchesAny(list.patterns, call.Peer.ID) {
-			return d.refuse(call, ruling{why: "the caller is not among the peers", source: list.source})
+			return d.refuse(call, ruling{why: "the caller is not among the peers", source: &list.source})
 		}
-		t.demand("peers", list.source)
+		t.demand("peers", &list.source)
 	}
 	return ruling{}
 }
@@ -178,10 +184,10 @@ func (d *demands) rulePeer(call *Call, t *trail) ruling {
 func (d *demands) ruleScopes(call *Call, t *trail) ruling {
 	for _, scope := range d.scopes.Value {
 		if !slices.Contains(call.Peer.Scopes, scope) {
-			return d.refuse(call, ruling{why: "the caller's token lacks scope", name: scope, source: d.scopes.Source, stepUp: true})
+			return d.refuse(call, ruling{why: "the caller's token lacks scope", name: scope, source: &d.scopes.Source, stepUp: true})
 		}
 	}
-	t.demand("scopes", d.scopes.Source)
+	t.demand("scopes", &d.scopes.Source)
 	return ruling{}
 }
 
@@ -191,7 +197,7 @@ type bestMatch struct {
 	match match
 }
 
-func (l allowList) best(ctx context.Context, call *Call, t *trail) bestMatch {
+func (l *allowList) best(ctx context.Context, call *Call, t *trail) bestMatch {
 	var best bestMatch
 	for _, r := range l.rules {
 		m := r.match(ctx, call)

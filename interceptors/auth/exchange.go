@@ -32,8 +32,7 @@ type exchange struct {
 	sent    atomic.Pointer[credential] // what the wire attempt that was last sent carries; nil in connection mode
 	when    atomic.Int64               // it was sent, in nanoseconds since 1970
 	header  metadata.MD
-	trailer metadata.MD        // of a unary attempt where nobody outside asks for it
-	room    [3]grpc.CallOption // for the options of a unary attempt
+	trailer metadata.MD // of a unary attempt where nobody outside asks for it
 
 	judged  sync.Once // in a stream
 	verdict error
@@ -72,12 +71,13 @@ func (e *exchange) sentAt() time.Time { return time.Unix(0, e.when.Load()) }
 // its handler did not run.
 func (c *Channel) exchangeUnary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts []grpc.CallOption) error {
 	ctx, a := attempt.Ensure(ctx)
+	var room [4]grpc.CallOption
 	for again := false; ; again = true {
 		ctx, e, err := c.newExchange(ctx, method)
 		if err != nil {
 			return err
 		}
-		asked, trailer := e.ask(opts)
+		asked, trailer := e.ask(append(room[:0], opts...))
 		err = a.Invoke(ctx, method, req, reply, cc, invoker, asked...)
 		if wrong := e.verify(e.header, err); wrong != nil {
 			forget(reply, opts)
@@ -95,14 +95,17 @@ func (c *Channel) exchangeUnary(ctx context.Context, method string, req, reply a
 // ask adds to the options of a unary attempt what the exchange needs to know of the answer, and returns where the trailer will
 // be. GRPC copies the trailer for everybody who asks for it, so where somebody does, the exchange does not.
 func (e *exchange) ask(opts []grpc.CallOption) (all []grpc.CallOption, trailer *metadata.MD) {
-	all = append(append(e.room[:0], opts...), grpc.Header(&e.header))
 	for _, o := range opts {
 		if o, ok := o.(grpc.TrailerCallOption); ok {
 			*o.TrailerAddr = nil // that of an earlier attempt
-			return all, o.TrailerAddr
+			trailer = o.TrailerAddr
 		}
 	}
-	return append(all, grpc.Trailer(&e.trailer)), &e.trailer
+	if trailer == nil {
+		trailer = &e.trailer
+		opts = append(opts, grpc.Trailer(trailer))
+	}
+	return append(opts, grpc.Header(&e.header)), trailer
 }
 
 // verify tells whether the outcome of an attempt may be believed. An error takes its place.

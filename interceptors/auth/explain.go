@@ -117,17 +117,17 @@ func (t *trail) rule(list string, r *rule, m match) {
 }
 
 // demand keeps a demand that is stated and met.
-func (t *trail) demand(asked string, source policy.Source) {
+func (t *trail) demand(asked string, source *policy.Source) {
 	if t == nil || source.Kind == policy.KindUnset {
 		return
 	}
-	t.steps = append(t.steps, Step{Asked: asked, Outcome: "met", Source: source})
+	t.steps = append(t.steps, Step{Asked: asked, Outcome: "met", Source: *source})
 }
 
 // end keeps what a refusal rests on, where no rule has said it.
 func (t *trail) end(r ruling) ruling {
 	if t != nil && !r.allows() {
-		t.steps = append(t.steps, Step{Asked: "decided", Outcome: r.Error(), Source: r.source})
+		t.steps = append(t.steps, Step{Asked: "decided", Outcome: r.Error(), Source: *r.source})
 	}
 	return r
 }

@@ -10,7 +10,7 @@ type ruling struct {
 	reason rpcerr.Reason // "" lets the call pass
 	why    string        // never says what a token holds
 	name   string        // of the rule, scope or issuer that decided, where one did
-	source policy.Source
+	source *policy.Source
 	stepUp bool // whether only scopes or claims were missing
 }
 
@@ -26,5 +26,5 @@ func (r ruling) Error() string {
 }
 
 func brokenRule(r *rule) ruling {
-	return ruling{why: "a predicate panicked in rule", name: r.stated.Name, source: r.stated.Source}
+	return ruling{why: "a predicate panicked in rule", name: r.stated.Name, source: &r.stated.Source}
 }

@@ -45,7 +45,7 @@ func (t *Tracer) start(ctx context.Context, b *birth, carried *spanContext, furt
 		sc, recorded := t.decider.Decide(ctx, b.name, b.kind, b.attributes)
 		if !recorded {
 			if carried != nil {
-				carried.span.sc = sc
+				carried.span.identify(sc)
 				return ctx, nil
 			}
 			return t.carry(ctx, sc), nil

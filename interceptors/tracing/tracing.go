@@ -46,6 +46,7 @@ type Tracer struct {
 	instruments *instruments // nil: metrics are off
 	headers     headers
 	spanKey     any
+	unrecorded  unrecorded
 	born        time.Time
 	clients     cache[clientKey, clientMethod]
 	servers     cache[string, serverMethod]
@@ -56,6 +57,7 @@ type Tracer struct {
 // an incoming span context is passed on in either case. What is wrong with the options is kept for [Tracer.Check].
 func New(opts ...Option) *Tracer {
 	t := &Tracer{spanKey: spanKey(), born: time.Now()}
+	t.unrecorded.tracer = t
 	for _, opt := range opts {
 		opt.apply(&t.config)
 	}
