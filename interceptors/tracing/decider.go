@@ -45,7 +45,7 @@ func (t *Tracer) start(ctx context.Context, b *birth, carried *spanContext, furt
 		sc, recorded := t.decider.Decide(ctx, b.name, b.kind, b.attributes)
 		if !recorded {
 			if carried != nil {
-				carried.span.identify(sc)
+				carried.span.sc = sc
 				return ctx, nil
 			}
 			return t.carry(ctx, sc), nil

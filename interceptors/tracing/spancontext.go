@@ -26,39 +26,21 @@ func (c *spanContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// unrecordedSpan knows what it is called and nothing else. There are two of them for each call, so it holds what a
-// trace.SpanContext does in half the space.
+// unrecordedSpan knows what it is called and nothing else.
 type unrecordedSpan struct {
 	*unrecorded
-	trace trace.TraceID
-	id    trace.SpanID
-	flags trace.TraceFlags
-	far   bool
-	state *trace.TraceState // nil for an empty one
+	sc trace.SpanContext
 }
 
-// unrecorded is what all spans of a Tracer have in common that are not recorded.
+// unrecorded is what all spans of a Tracer have in common that are not recorded. It is apart from them because there are two of
+// them for each call.
 type unrecorded struct {
 	embedded.Span
 	tracer *Tracer
 }
 
-func (s *unrecordedSpan) identify(sc trace.SpanContext) {
-	s.trace, s.id, s.flags, s.far, s.state = sc.TraceID(), sc.SpanID(), sc.TraceFlags(), sc.IsRemote(), nil
-	if sc.TraceState().Len() > 0 {
-		state := sc.TraceState()
-		s.state = &state
-	}
-}
-
 // SpanContext is what the span is called.
-func (s *unrecordedSpan) SpanContext() trace.SpanContext {
-	c := trace.SpanContextConfig{TraceID: s.trace, SpanID: s.id, TraceFlags: s.flags, Remote: s.far}
-	if s.state != nil {
-		c.TraceState = *s.state
-	}
-	return trace.NewSpanContext(c)
-}
+func (s *unrecordedSpan) SpanContext() trace.SpanContext { return s.sc }
 
 // TracerProvider lets a handler start spans of its own below this one.
 func (s *unrecordedSpan) TracerProvider() trace.TracerProvider {
@@ -105,9 +87,7 @@ func (t *Tracer) newSpanContext(ctx context.Context, sc trace.SpanContext) *span
 	if t.spanKey == nil {
 		return nil
 	}
-	c := &spanContext{Context: ctx, span: unrecordedSpan{unrecorded: &t.unrecorded}}
-	c.span.identify(sc)
-	return c
+	return &spanContext{Context: ctx, span: unrecordedSpan{&t.unrecorded, sc}}
 }
 
 // spanKey returns the key under which OpenTelemetry looks for a span, or nil when a span under the key that it asks for
