@@ -72,7 +72,7 @@ func (c *Client) logger() *slog.Logger {
 }
 
 func (c *Client) makeRetrier(more ...retry.Option) *retry.Retrier {
-	options := append(more, retry.WithPolicy(c.app.parts.table), retry.WithReplayMemory(c.app.replay), retry.WithSwitch(&c.app.retries), retry.WithLogger(c.logger()))
+	options := append(more, retry.WithNativeRetryOff(), retry.WithPolicy(c.app.parts.table), retry.WithReplayMemory(c.app.replay), retry.WithSwitch(&c.app.retries), retry.WithLogger(c.logger()))
 	options = append(options, c.retry...)
 	if c.retryBudgetStated() {
 		conf, budget := c.config().GetRetryBudget(), retry.DefaultBudget()

@@ -4,12 +4,32 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/parley-rpc/parley/framework"
 	"github.com/parley-rpc/parley/frameworktest"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 )
+
+// The channels of an App have gRPC's own retry switched off, so that a service config that asks for it leaves it to Parley.
+func TestARetryPolicyOfAServiceConfigIsIgnored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := frameworktest.NewNetwork(t)
+		out := frameworktest.NewFaults()
+		replicas(n, out)
+		client := paymentsv1.NewPaymentsServiceClient(n.App("orders").Client("payments", framework.WithDialOptions(
+			grpc.WithDefaultServiceConfig(`{"methodConfig":[{"name":[{}],"retryPolicy":{"maxAttempts":5,
+				"initialBackoff":"0.01s","maxBackoff":"0.01s","backoffMultiplier":1,"retryableStatusCodes":["UNAVAILABLE"]}}]}`))))
+		settle(t, client)
+		out.Fail(getQuote, 1, codes.Unavailable)
+		if err := quote(t, client); err != nil {
+			t.Errorf("a call whose first attempt fails returned %v", err)
+		}
+	})
+}
 
 // One switch turns the retries of all clients of an App off, also of those that it makes later, and on again.
 func TestRetriesAreSwitchedOff(t *testing.T) {

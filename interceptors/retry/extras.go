@@ -14,6 +14,7 @@ type extras struct {
 	breaker   *Breaker // nil for none
 	unguarded []string
 	guardOff  bool
+	nativeOff bool
 
 	memory      *ReplayMemory
 	replayLimit int

@@ -19,6 +19,7 @@ const nativeRetry = `{"methodConfig":[{"name":[{"service":"lab.v1.Lab"}],"retryP
 func TestScenario22NativeRetryIsNotMultiplied(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
+		options  []retry.Option
 		chain    func(*retry.Retrier) []grpc.DialOption
 		attempts int // of ours
 		warning  string
@@ -30,13 +31,22 @@ func TestScenario22NativeRetryIsNotMultiplied(t *testing.T) {
 			},
 			attempts: 1, warning: "Parley's retry is off",
 		},
+		{
+			name:    "chained by hand, with native retry off",
+			options: []retry.Option{retry.WithNativeRetryOff()},
+			chain: func(r *retry.Retrier) []grpc.DialOption {
+				return []grpc.DialOption{grpc.WithDisableRetry(), grpc.WithUnaryInterceptor(r.UnaryClientInterceptor)}
+			},
+			attempts: 3, warning: "which is ignored",
+		},
 		{name: "DialOptions", chain: (*retry.Retrier).DialOptions, attempts: 3, warning: "which is ignored"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log bytes.Buffer
 				l := newLab(t, always(codes.Unavailable))
-				r := newRetrier(t, readMethod, terms{attempts: 3}, retry.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+				options := append(tt.options, retry.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+				r := newRetrier(t, readMethod, terms{attempts: 3}, options...)
 				cc := l.dialPlain(t, append(tt.chain(r), grpc.WithDefaultServiceConfig(nativeRetry))...)
 				for range 2 {
 					l.calls.Store(0)

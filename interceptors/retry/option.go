@@ -87,6 +87,13 @@ func WithDefaultDeadline(d time.Duration) Option {
 	}}
 }
 
+// WithNativeRetryOff says that the channels of the Retrier are dialled with grpc.WithDisableRetry, as [Retrier.DialOptions] does
+// by itself. A retry policy in a service config is then ignored. By default the calls that have one are left to gRPC, so that
+// two do not multiply.
+func WithNativeRetryOff() Option {
+	return option{"retry.WithNativeRetryOff()", func(c *config) { c.extras.nativeOff = true }}
+}
+
 // WithRandom replaces the source of randomness for waits, so that tests know them. Random returns numbers in [0, 1) and
 // must be safe for concurrent use. The default is rand.Float64 of math/rand/v2.
 func WithRandom(random func() float64) Option {

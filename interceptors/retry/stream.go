@@ -12,7 +12,7 @@ import (
 // StreamClientInterceptor is [Retrier.UnaryClientInterceptor] for streams: it makes the attempts of a stream. What was
 // sent is sent again on a new attempt, until the caller has received something or what was sent is too much to keep.
 func (r *Retrier) StreamClientInterceptor(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	return r.stream(ctx, wire{method: method, conn: cc}, desc, streamer, opts)
+	return r.stream(ctx, wire{method: method, conn: cc, nativeOff: r.extras.nativeOff}, desc, streamer, opts)
 }
 
 // dialledStream is StreamClientInterceptor for a channel that was dialled with DialOptions.

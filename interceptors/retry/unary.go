@@ -13,12 +13,12 @@ import (
 // UnaryClientInterceptor makes the attempts of a unary call, for those who chain interceptors by hand: it belongs outside
 // of everything that should happen once for each attempt. Whether a failed attempt was ever sent is known only if the
 // innermost interceptor is Parley's, that of package auth or of package attempt. gRPC's own retry must be off, see
-// [Retrier.DialOptions].
+// [Retrier.DialOptions] and [WithNativeRetryOff].
 //
 // Its errors are [*Error], or [*rpcerr.Error] with the reason CONFIGURATION_INVALID if the Retrier or the policy of the
 // method is configured wrongly.
 func (r *Retrier) UnaryClientInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	return r.unary(ctx, wire{method, req, reply, cc, invoker, false}, opts)
+	return r.unary(ctx, wire{method, req, reply, cc, invoker, r.extras.nativeOff}, opts)
 }
 
 // dialledUnary is UnaryClientInterceptor for a channel that was dialled with DialOptions.
