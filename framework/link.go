@@ -19,16 +19,16 @@ func linkUnary(steps []serverStep) grpc.UnaryServerInterceptor {
 		chain = append(chain, step.unary...)
 	}
 	idle := sync.Pool{New: func() any {
-		c := &unaryCall{}
+		c := &unaryCall{chain: chain}
 		c.next = c.proceed
 		return c
 	}}
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 		c := idle.Get().(*unaryCall)
-		c.left, c.info, c.handler = chain, info, handler
+		c.at, c.info, c.handler = 0, info, handler
 		reply, err := c.proceed(ctx, req)
 		// A panic that comes this far takes its call along.
-		c.left, c.info, c.handler = nil, nil, nil
+		c.info, c.handler = nil, nil
 		idle.Put(c)
 		return reply, err
 	}
@@ -36,17 +36,18 @@ func linkUnary(steps []serverStep) grpc.UnaryServerInterceptor {
 
 // unaryCall is one call on its way through the chain.
 type unaryCall struct {
-	left    []grpc.UnaryServerInterceptor
+	chain   []grpc.UnaryServerInterceptor
+	at      int // in the chain
 	info    *grpc.UnaryServerInfo
 	handler grpc.UnaryHandler
 	next    grpc.UnaryHandler // proceed
 }
 
 func (c *unaryCall) proceed(ctx context.Context, req any) (any, error) {
-	if len(c.left) == 0 {
+	if c.at == len(c.chain) {
 		return c.handler(ctx, req)
 	}
-	interceptor := c.left[0]
-	c.left = c.left[1:]
+	interceptor := c.chain[c.at]
+	c.at++
 	return interceptor(ctx, req, c.info, c.next)
 }

@@ -38,17 +38,16 @@ func compileHedge(m *method, p policy.Method) error {
 	return nil
 }
 
-// next makes the next attempt, or a race of several. It returns nil if one succeeded.
-func (c *call) next(ctx context.Context, now time.Time) *failure {
-	if c.policy.hedges > 0 {
-		if delay, ok := c.hedgeAfter(ctx, now); ok {
-			racing := *c // so that only a call that is hedged needs the heap
-			f := racing.race(ctx, now, delay)
-			*c = racing
-			return f
-		}
+// hedged makes the next attempt, or a race of several. It returns nil if one succeeded.
+func (c *call) hedged(ctx context.Context, now time.Time) *failure {
+	delay, ok := c.hedgeAfter(ctx, now)
+	if !ok {
+		return c.try(ctx, now)
 	}
-	return c.try(ctx, now)
+	racing := *c // so that only a call that is hedged needs the heap
+	f := racing.race(ctx, now, delay)
+	*c = racing
+	return f
 }
 
 // hedgeAfter is how long an attempt that begins now may be out alone, and whether it may get company at all.

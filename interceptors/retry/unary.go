@@ -103,7 +103,12 @@ func (c *call) setDeadline(ctx context.Context, now time.Time) {
 // run makes attempts until one succeeds or there is a reason to stop.
 func (c *call) run(ctx context.Context, now time.Time) error {
 	for {
-		f := c.next(ctx, now)
+		var f *failure
+		if c.policy.hedges > 0 {
+			f = c.hedged(ctx, now)
+		} else {
+			f = c.try(ctx, now)
+		}
 		if f == nil {
 			c.showEnd(ctx, StopOK)
 			return nil

@@ -123,7 +123,9 @@ func (h *headers) inject(ctx context.Context) context.Context {
 		}
 	}
 	if h.baggage {
-		bag = baggage.FromContext(ctx).String()
+		if b := baggage.FromContext(ctx); b.Len() > 0 {
+			bag = b.String()
+		}
 	}
 	if parent == "" && bag == "" {
 		return ctx
