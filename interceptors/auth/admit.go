@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/peer"
@@ -37,14 +38,14 @@ func (g *Gate) admit(ctx context.Context, method string, request any) (context.C
 	if undecided != nil {
 		d = &decision{} // nobody decided who may call, so nobody may
 	}
-	has := g.presented(ctx)
-	who, err := g.authenticate(ctx, has.authorization)
+	now, has := time.Now(), g.presented(ctx)
+	who, err := g.authenticate(ctx, has.authorization, now)
 	if err == nil {
-		err = g.authenticateUser(ctx, &who, &has)
+		err = g.authenticateUser(ctx, &who, &has, now)
 	}
 	if who.token != nil {
 		// A caller that is refused learns by whom, too.
-		if wrong := g.prove(ctx, who.token, has.nonce, method, d.proof); wrong != nil && err == nil {
+		if wrong := g.prove(ctx, who.token, has.nonce, method, d.proof, now); wrong != nil && err == nil {
 			err = wrong
 		}
 	}
@@ -74,35 +75,35 @@ func (g *Gate) turnAway(ctx context.Context, method string, who caller, err erro
 }
 
 // authenticate finds out who calls. Its error is a refusal.
-func (g *Gate) authenticate(ctx context.Context, credential []string) (caller, error) {
+func (g *Gate) authenticate(ctx context.Context, credential []string, now time.Time) (caller, error) {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
 		return caller{}, nil
 	}
 	switch info := p.AuthInfo.(type) {
 	case *connectionInfo:
-		return g.authenticateConnection(ctx, info.link, credential)
+		return g.authenticateConnection(ctx, info.link, credential, now)
 	case *plainInfo:
 		if len(credential) > 0 {
-			return g.authenticateBearer(ctx, info, credential)
+			return g.authenticateBearer(ctx, info, credential, now)
 		}
 	}
 	return caller{}, nil
 }
 
 // authenticateConnection takes the peer of the connection. A token beside it can only name the same peer.
-func (g *Gate) authenticateConnection(ctx context.Context, l *link, credential []string) (caller, error) {
+func (g *Gate) authenticateConnection(ctx context.Context, l *link, credential []string, now time.Time) (caller, error) {
 	who := caller{peer: &l.peer, link: l}
 	if l.identity != g.identity || l.role != roleServer {
 		return caller{}, refuse(rpcerr.CredentialsInvalid, errors.New("the connection was proven to another identity"))
 	}
-	if !l.open() {
+	if !l.open(now) {
 		return who, refuse(rpcerr.ConnectionExpired, nil)
 	}
 	if len(credential) == 0 {
 		return who, nil
 	}
-	named, err := g.readBearer(ctx, credential)
+	named, err := g.readBearer(ctx, credential, now)
 	if err != nil {
 		return who, err
 	}
@@ -113,8 +114,8 @@ func (g *Gate) authenticateConnection(ctx context.Context, l *link, credential [
 }
 
 // authenticateBearer takes the peer of the token. The connection then no longer counts among those of strangers.
-func (g *Gate) authenticateBearer(ctx context.Context, info *plainInfo, credential []string) (caller, error) {
-	t, err := g.readBearer(ctx, credential)
+func (g *Gate) authenticateBearer(ctx context.Context, info *plainInfo, credential []string, now time.Time) (caller, error) {
+	t, err := g.readBearer(ctx, credential, now)
 	if err != nil {
 		return caller{token: t}, err
 	}

@@ -41,7 +41,7 @@ func (g *Gate) newBearerVerifier() (*verifier, error) {
 
 // readBearer reads the one bearer token among the values of the authorization key. Its error is a refusal, and comes with the
 // token where that was good once.
-func (g *Gate) readBearer(ctx context.Context, values []string) (*verified, error) {
+func (g *Gate) readBearer(ctx context.Context, values []string, now time.Time) (*verified, error) {
 	compact, err := bearerToken(values)
 	if err != nil {
 		return nil, refuse(rpcerr.CredentialsInvalid, err)
@@ -49,9 +49,9 @@ func (g *Gate) readBearer(ctx context.Context, values []string) (*verified, erro
 	if g.flaw != nil {
 		return nil, refuse(rpcerr.ConfigurationInvalid, g.flaw)
 	}
-	t, err := g.bearer.verify(ctx, compact)
+	t, err := g.bearer.verify(ctx, compact, now)
 	switch {
-	case errors.Is(err, errExpired) && time.Since(t.expires) < expiredProofAge:
+	case errors.Is(err, errExpired) && now.Sub(t.expires) < expiredProofAge:
 		return t, callerRefusal(err)
 	case err != nil:
 		return nil, callerRefusal(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/peer"
 
@@ -127,7 +128,7 @@ func acceptTransaction(t *verified) error {
 }
 
 // authenticateUser reads the one token of an end user that a call may carry beside what its caller has proven.
-func (g *Gate) authenticateUser(ctx context.Context, who *caller, has *presented) error {
+func (g *Gate) authenticateUser(ctx context.Context, who *caller, has *presented, now time.Time) error {
 	if g.users == nil && g.transactions == nil {
 		return nil // nobody is there to vouch for a user
 	}
@@ -138,8 +139,7 @@ func (g *Gate) authenticateUser(ctx context.Context, who *caller, has *presented
 	if g.transactions != nil {
 		transactions = has.transaction
 	}
-	brought := &broughtUser{key: UserTokenKey}
-	by, values := g.users, tokens
+	key, by, values := UserTokenKey, g.users, tokens
 	switch {
 	case len(tokens) == 0 && len(transactions) == 0, who.peer == nil && !isPlain(ctx):
 		return nil
@@ -148,9 +148,10 @@ func (g *Gate) authenticateUser(ctx context.Context, who *caller, has *presented
 	case len(transactions) > 0 && who.peer == nil:
 		return refuse(rpcerr.CredentialsMissing, errors.New("a transaction token proves no workload"))
 	case len(transactions) > 0:
-		brought.key, by, values = TransactionTokenKey, g.transactions, transactions
+		key, by, values = TransactionTokenKey, g.transactions, transactions
 	}
-	if err := brought.read(ctx, by, values); err != nil {
+	brought := &broughtUser{key: key}
+	if err := brought.read(ctx, by, values, now); err != nil {
 		return err
 	}
 	who.user, who.brought = &brought.user, brought
@@ -168,11 +169,11 @@ func isPlain(ctx context.Context) bool {
 }
 
 // read checks the one value of a metadata key. Its error is a refusal.
-func (u *broughtUser) read(ctx context.Context, v *verifier, values []string) error {
+func (u *broughtUser) read(ctx context.Context, v *verifier, values []string, now time.Time) error {
 	if len(values) != 1 {
 		return refuse(rpcerr.CredentialsInvalid, fmt.Errorf("%d values of %s instead of one", len(values), u.key))
 	}
-	t, err := v.verify(ctx, values[0])
+	t, err := v.verify(ctx, values[0], now)
 	if err != nil {
 		return callerRefusal(err)
 	}

@@ -70,13 +70,13 @@ func VerifyWithoutTrust(ctx context.Context, body []byte) error {
 // VerifyBearerWithoutTrust is VerifyWithoutTrust for a bearer token.
 func VerifyBearerWithoutTrust(ctx context.Context, g *Gate, token string) error {
 	g.bearer.own.trust = func() (anchor, error) { return nil, nil }
-	_, err := g.bearer.verify(ctx, token)
+	_, err := g.bearer.verify(ctx, token, time.Now())
 	return callerRefusal(err)
 }
 
 // VerifyBearer checks a bearer token as a call of a caller does.
 func VerifyBearer(ctx context.Context, g *Gate, token string) (Peer, error) {
-	t, err := g.bearer.verify(ctx, token)
+	t, err := g.bearer.verify(ctx, token, time.Now())
 	if err != nil {
 		return Peer{}, callerRefusal(err)
 	}
@@ -85,7 +85,7 @@ func VerifyBearer(ctx context.Context, g *Gate, token string) (Peer, error) {
 
 // ReadPeer returns whom the values of the authorization key name. Its error holds the private cause.
 func ReadPeer(ctx context.Context, g *Gate, values ...string) (Peer, error) {
-	t, err := g.readBearer(ctx, values)
+	t, err := g.readBearer(ctx, values, time.Now())
 	if refusal, ok := errors.AsType[*rpcerr.Error](err); ok {
 		return Peer{}, errors.Join(refusal, refusal.Cause)
 	}
@@ -226,17 +226,17 @@ func Listen(ctx context.Context, g *Gate, frame io.Reader, serverHello []byte, b
 
 // ReadBearer reads the values of the authorization key.
 func ReadBearer(ctx context.Context, g *Gate, values ...string) error {
-	_, err := g.readBearer(ctx, values)
+	_, err := g.readBearer(ctx, values, time.Now())
 	return err
 }
 
 // ProofFor makes the server's proof for a call with the token. Without a method it is good for the session.
 func ProofFor(ctx context.Context, g *Gate, token, nonce, method string) (metadata.MD, error) {
-	t, err := g.bearer.verify(ctx, token)
+	t, err := g.bearer.verify(ctx, token, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	return g.proofFor(ctx, t, nonce, method)
+	return g.proofFor(ctx, t, nonce, method, time.Now())
 }
 
 // CheckReply checks the header of the answer to a call with the token.
@@ -249,7 +249,7 @@ func CheckReply(ctx context.Context, c *Channel, header metadata.MD, token, nonc
 
 // CheckPossession checks a proof of possession beside the token.
 func CheckPossession(ctx context.Context, g *Gate, token, method, proof string) error {
-	t, err := g.bearer.verify(ctx, token)
+	t, err := g.bearer.verify(ctx, token, time.Now())
 	if err != nil {
 		return err
 	}

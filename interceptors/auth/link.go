@@ -100,7 +100,7 @@ func (l *link) begin(generation uint64) error {
 func (l *link) alive() bool { return l.trusted() && l.term.left(time.Now()) > 0 }
 
 // open tells whether another RPC may begin.
-func (l *link) open() bool { return !l.over.Load() && l.trusted() && !l.term.last(time.Now()) }
+func (l *link) open(now time.Time) bool { return !l.over.Load() && l.trusted() && !l.term.last(now) }
 
 // trusted tells whether the peer's key is still the peer's. It costs a comparison unless the trust has changed.
 func (l *link) trusted() bool {

@@ -116,7 +116,7 @@ func (p replyProof) check(claims *jose.Claims, owner ID, perCall bool, sentAt ti
 
 // prove puts the server's proof into the header of the answer to a caller whose token held. A caller that sent no nonce wants
 // none. The error is a refusal: without the proof that it asked for, no caller gets an answer.
-func (g *Gate) prove(ctx context.Context, t *verified, sent []string, method string, level policy.Proof) error {
+func (g *Gate) prove(ctx context.Context, t *verified, sent []string, method string, level policy.Proof, now time.Time) error {
 	switch len(sent) {
 	case 0:
 		return nil
@@ -127,7 +127,7 @@ func (g *Gate) prove(ctx context.Context, t *verified, sent []string, method str
 	if level < policy.ProofCall {
 		method = ""
 	}
-	header, err := g.proofFor(ctx, t, sent[0], method)
+	header, err := g.proofFor(ctx, t, sent[0], method, now)
 	if err != nil {
 		return callerRefusal(err)
 	}
@@ -139,12 +139,11 @@ func (g *Gate) prove(ctx context.Context, t *verified, sent []string, method str
 
 // proofFor returns the header with a proof for a method, or without one for the session. It signs one unless it did so before for
 // the same session.
-func (g *Gate) proofFor(ctx context.Context, t *verified, nonce, method string) (metadata.MD, error) {
+func (g *Gate) proofFor(ctx context.Context, t *verified, nonce, method string, now time.Time) (metadata.MD, error) {
 	keys, err := g.identity.usable(ctx)
 	if err != nil {
 		return nil, errors.Join(errKeysUnavailable, err)
 	}
-	now := time.Now()
 	if keys.expired(now) {
 		return nil, errors.Join(errKeysUnavailable, errOwnTokenExpired)
 	}
