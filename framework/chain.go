@@ -37,17 +37,17 @@ type (
 
 // clientAt is a step of one of our own: self, and the methods that are its interceptors.
 func clientAt[T any](name string, self T, unary unaryMethod[T], stream streamMethod[T]) clientStep {
-	return clientStep{name, []unaryLayer{layerOfUnary(self, unary)}, []streamLayer{layerOfStream(self, stream)}}
+	return clientStep{name, []unaryLayer{layerOfUnaryMethod(self, unary)}, []streamLayer{layerOfStreamMethod(self, stream)}}
 }
 
-// clientUsers is the place of the user's interceptors.
-func clientUsers(name string, unary []grpc.UnaryClientInterceptor, stream []grpc.StreamClientInterceptor) clientStep {
+// clientStepOf is a step of interceptors that are functions, such as the user's.
+func clientStepOf(name string, unary []grpc.UnaryClientInterceptor, stream []grpc.StreamClientInterceptor) clientStep {
 	s := clientStep{name: name}
-	for _, u := range unary {
-		s.unary = append(s.unary, layerOfUnary(u, callUnary))
+	for _, interceptor := range unary {
+		s.unary = append(s.unary, layerOfUnary(interceptor))
 	}
-	for _, u := range stream {
-		s.stream = append(s.stream, layerOfStream(u, callStream))
+	for _, interceptor := range stream {
+		s.stream = append(s.stream, layerOfStream(interceptor))
 	}
 	return s
 }
@@ -59,7 +59,7 @@ func serverAt(name string, unary grpc.UnaryServerInterceptor, stream grpc.Stream
 // chain is the client's chain, outside in.
 func (c *Client) chain(ch *channel) []clientStep {
 	tracer := c.app.parts.tracer
-	innermost := clientUsers("wire record",
+	innermost := clientStepOf("wire record",
 		[]grpc.UnaryClientInterceptor{attempt.UnaryClientInterceptor}, []grpc.StreamClientInterceptor{attempt.StreamClientInterceptor})
 	if ch.auth != nil {
 		innermost = clientAt("auth", ch.auth, (*auth.Channel).UnaryClientInterceptor, (*auth.Channel).StreamClientInterceptor)
@@ -72,10 +72,10 @@ func (c *Client) chain(ch *channel) []clientStep {
 	}
 	return []clientStep{
 		clientAt("call span", tracer, (*tracing.Tracer).UnaryCallInterceptor, (*tracing.Tracer).StreamCallInterceptor),
-		clientUsers("[Call]", c.callUnary, c.callStream),
+		clientStepOf("[Call]", c.callUnary, c.callStream),
 		clientAt("deadline, retry", ch.retrier, (*retry.Retrier).UnaryClientInterceptor, (*retry.Retrier).StreamClientInterceptor),
 		clientAt("attempt span", tracer, (*tracing.Tracer).UnaryAttemptInterceptor, (*tracing.Tracer).StreamAttemptInterceptor),
-		clientUsers("[Attempt]", c.attemptUnary, c.attemptStream),
+		clientStepOf("[Attempt]", c.attemptUnary, c.attemptStream),
 		innermost,
 	}
 }
