@@ -20,8 +20,8 @@ type presented struct {
 	transaction   []string
 }
 
-// presented looks the credentials of a call up. Their names are in lower case: HTTP/2 allows no others, and neither does package
-// metadata, which would copy all the metadata to hand it out, or search it once more for every name that is not there.
+// presented looks the credentials of a call up. Their names are in lower case, as HTTP/2 demands. Package metadata itself would copy
+// all that came with the call, or search it once more for every name that is not there.
 func (g *Gate) presented(ctx context.Context) (p presented) {
 	md, ok := ctx.Value(g.metadataKey).(metadata.MD)
 	if !ok {

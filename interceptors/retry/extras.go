@@ -14,7 +14,7 @@ type extras struct {
 	breaker   *Breaker // nil for none
 	unguarded []string
 	guardOff  bool
-	nativeOff bool
+	nativeOff bool // on all channels
 
 	memory      *ReplayMemory
 	replayLimit int
