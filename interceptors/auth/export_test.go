@@ -247,6 +247,14 @@ func CheckReply(ctx context.Context, c *Channel, header metadata.MD, token, nonc
 	return c.checkReply(ctx, header, e, sent)
 }
 
+// RememberedProofs is how many proofs the session of a channel remembers.
+func RememberedProofs(c *Channel) int {
+	if checked := c.session.Load().checked; checked != nil {
+		return len(checked.proofs.entries)
+	}
+	return 0
+}
+
 // CheckPossession checks a proof of possession beside the token.
 func CheckPossession(ctx context.Context, g *Gate, token, method, proof string) error {
 	t, err := g.bearer.verify(ctx, token, time.Now())

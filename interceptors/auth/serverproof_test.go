@@ -3,6 +3,7 @@ package auth_test
 import (
 	"context"
 	"encoding/base64"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -132,6 +133,44 @@ func TestAnonymousCallsGetNoProof(t *testing.T) {
 			if got, err := proofFor(t.Context(), t, cc, token, nonceOf(1)); err == nil || len(got) != 0 {
 				t.Errorf("%s: %d proofs, %v", name, len(got), err)
 			}
+		}
+	})
+}
+
+// A session has one proof, until that is a minute old or the server has another key.
+func TestProofOfASession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.enroll("orders", "payments")
+		cc, token := foreigner(t, w, payments{}), mint(t, w, "orders", claims{"exp": in(5 * time.Minute)})
+		proof := func() string {
+			t.Helper()
+			got, err := proofFor(t.Context(), t, cc, token, nonceOf(1))
+			if err != nil || len(got) != 1 {
+				t.Fatalf("%d proofs, %v", len(got), err)
+			}
+			return got[0]
+		}
+		first := proof()
+		time.Sleep(time.Minute - time.Nanosecond)
+		if proof() != first {
+			t.Error("there was another proof within the minute")
+		}
+		time.Sleep(time.Nanosecond)
+		second := proof()
+		if second == first {
+			t.Error("the proof is older than a minute")
+		}
+		next := newKey(t, jose.EdDSA)
+		text, err := next.MarshalJWK()
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(w.dir, "keys", "shop.example", "payments.jwk"), string(text))
+		time.Sleep(2 * reread)
+		third, err := jose.Parse(proof(), "parley-proof+jwt")
+		if err != nil || third.KeyID() != next.Public().Thumbprint() {
+			t.Errorf("the proof after a change of the server's key is by %v, %v", third, err)
 		}
 	})
 }

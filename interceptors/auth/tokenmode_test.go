@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -141,6 +143,57 @@ func TestSessionEnds(t *testing.T) {
 			time.Sleep(30 * time.Second)
 			proof()
 		}
+	})
+}
+
+// A proof is checked once in a session, whose client remembers it.
+func TestProofOfASessionIsRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTokenWorld(t, payments{})
+		c := w.identity("orders").Channel([]auth.Pattern{w.id("payments")}, auth.WithMode(auth.ModeToken), auth.WithRoots(w.roots), auth.WithServerName("localhost"))
+		cc := dial(t, w.server.dialer, c.DialOptions()...)
+		for session := range 2 {
+			for range 3 {
+				if err := quote(t.Context(), cc); err != nil {
+					t.Fatal(err)
+				}
+				if n := auth.RememberedProofs(c); n != 1 {
+					t.Errorf("session %d: %d proofs are remembered, want 1", session, n)
+				}
+			}
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
+// A workload that has another key calls with a token by that key at once.
+func TestTokensAreOfTheKeyInUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var key string
+		w := newTokenWorld(t, payments{quote: func(ctx context.Context) error {
+			p, _ := auth.PeerFromContext(ctx)
+			key = p.KeyID
+			return nil
+		}})
+		cc := w.channel()
+		by := func(want *jose.PrivateKey) {
+			t.Helper()
+			if err := quote(t.Context(), cc); err != nil {
+				t.Fatal(err)
+			}
+			if key != want.Public().Thumbprint() {
+				t.Errorf("the token is by key %s, want %s", key, want.Public().Thumbprint())
+			}
+		}
+		by(w.key("orders"))
+		next := newKey(t, jose.EdDSA)
+		text, err := next.MarshalJWK()
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(w.dir, "keys", "shop.example", "orders.jwk"), string(text))
+		time.Sleep(2 * reread)
+		by(next)
 	})
 }
 
