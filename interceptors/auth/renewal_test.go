@@ -102,12 +102,7 @@ func TestOwnKeyIsReplacedAndEnrolled(t *testing.T) {
 		w.enroll("orders", "payments")
 		payment, orders := w.identity("payments"), w.identity("orders")
 		s, seen := callerKey(t, payment)
-		next := newKey(t, jose.EdDSA)
-		text, err := next.MarshalJWK()
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(w.dir, "keys", "shop.example", "orders.jwk"), string(text))
+		next := w.replaceKey("orders")
 		time.Sleep(3 * reread)
 		if err := quote(t.Context(), dial(t, s.dialer, orders.DialOptions(payment.ID())...)); err != nil {
 			t.Fatal(err)

@@ -3,7 +3,6 @@ package auth_test
 import (
 	"context"
 	"encoding/base64"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -161,12 +160,7 @@ func TestProofOfASession(t *testing.T) {
 		if second == first {
 			t.Error("the proof is older than a minute")
 		}
-		next := newKey(t, jose.EdDSA)
-		text, err := next.MarshalJWK()
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(w.dir, "keys", "shop.example", "payments.jwk"), string(text))
+		next := w.replaceKey("payments")
 		time.Sleep(2 * reread)
 		third, err := jose.Parse(proof(), "parley-proof+jwt")
 		if err != nil || third.KeyID() != next.Public().Thumbprint() {

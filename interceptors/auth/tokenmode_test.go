@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -186,12 +185,7 @@ func TestTokensAreOfTheKeyInUse(t *testing.T) {
 			}
 		}
 		by(w.key("orders"))
-		next := newKey(t, jose.EdDSA)
-		text, err := next.MarshalJWK()
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(w.dir, "keys", "shop.example", "orders.jwk"), string(text))
+		next := w.replaceKey("orders")
 		time.Sleep(2 * reread)
 		by(next)
 	})

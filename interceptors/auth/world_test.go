@@ -113,6 +113,18 @@ func (w *world) key(service string) *jose.PrivateKey {
 	return key
 }
 
+// replaceKey puts another private key in the place of a service's.
+func (w *world) replaceKey(service string) *jose.PrivateKey {
+	w.t.Helper()
+	next := newKey(w.t, jose.EdDSA)
+	text, err := next.MarshalJWK()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	write(w.t, filepath.Join(w.dir, "keys", "shop.example", service+".jwk"), string(text))
+	return next
+}
+
 // revoke takes the key of a service out of trust.
 func (w *world) revoke(service string) {
 	w.t.Helper()
