@@ -125,11 +125,7 @@ func TestRevokedKeyIsReplaced(t *testing.T) {
 		if err := quote(t.Context(), p.cc); err == nil {
 			t.Fatal("a revoked key was good for a call")
 		}
-		text, err := newKey(t, jose.EdDSA).MarshalJWK()
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(p.w.dir, "keys", "shop.example", "payments.jwk"), string(text))
+		p.w.replaceKey("payments")
 		time.Sleep(3 * reread)
 		if err := quote(t.Context(), p.cc); err != nil {
 			t.Error(err)
