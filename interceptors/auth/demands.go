@@ -66,12 +66,13 @@ func (g *Gate) demand(m policy.Method, a policy.Auth) (*demands, error) {
 	return d, errors.Join(append(errs, g.checkUserDemand(m, a.User))...)
 }
 
-// rule decides: what is unproven is asked for its credential, then one deny rule refuses, then everything that is demanded
-// must be there. What another token could mend comes last.
+// rule decides on a call, and keeps in the trail how.
 func (d *demands) rule(ctx context.Context, call *Call, t *trail) ruling {
 	return t.end(d.decide(ctx, call, t))
 }
 
+// decide asks what is unproven for its credential, then lets one deny rule refuse, then everything that is demanded must be there.
+// What another token could mend comes last.
 func (d *demands) decide(ctx context.Context, call *Call, t *trail) ruling {
 	if call.Peer == nil && d.wantsPeer() {
 		return ruling{reason: rpcerr.CredentialsMissing, why: "the caller has proven nothing", source: &d.access.Source}

@@ -20,8 +20,9 @@ type presented struct {
 	transaction   []string
 }
 
-// presented looks the credentials of a call up. Their names are in lower case, as HTTP/2 demands. Package metadata itself would copy
-// all that came with the call, or search it once more for every name that is not there.
+// presented looks the credentials of a call up. Their names are in lower case, as HTTP/2 demands: what stands under another spelling
+// was put there by an interceptor of this process. Package metadata itself would copy all that came with the call, or search it
+// once more for every name that is not there.
 func (g *Gate) presented(ctx context.Context) (p presented) {
 	md, ok := ctx.Value(g.metadataKey).(metadata.MD)
 	if !ok {
@@ -36,11 +37,6 @@ func (g *Gate) presented(ctx context.Context) (p presented) {
 
 // isCredential tells whether a metadata key holds a credential.
 func isCredential(name string) bool {
-	switch len(name) { // which passes over most names
-	case len(authorizationKey), len(nonceKey), len(possessionKey), len(identityTokenKey), len(UserTokenKey), len(TransactionTokenKey):
-	default:
-		return false
-	}
 	switch strings.ToLower(name) {
 	case authorizationKey, nonceKey, possessionKey, identityTokenKey, UserTokenKey, TransactionTokenKey:
 		return true

@@ -83,9 +83,10 @@
 //
 // # What it does not do
 //
-// gRPC's own retry must be off, or the two multiply. [Retrier.DialOptions] switches it off. A channel that was dialled
-// otherwise, and whose service config has a retry policy for the method, is left to gRPC: the Retrier then makes one
-// attempt and says so once (see [WithLogger]). gRPC's transparent retries, of requests that never left the client, stay on.
+// gRPC's own retry must be off, or the two multiply. [Retrier.DialOptions] switches it off; who does that by hand says so
+// [WithNativeRetryOff]. A channel that was dialled otherwise, and whose service config has a retry policy for the method, is
+// left to gRPC: the Retrier then makes one attempt and says so once (see [WithLogger]). gRPC's transparent retries, of
+// requests that never left the client, stay on.
 //
 // # What others see
 //
