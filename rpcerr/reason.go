@@ -47,6 +47,9 @@ const (
 	InsufficientScope Reason = "INSUFFICIENT_SCOPE"
 	// The credential of the connection ended; a new connection will do. UNAVAILABLE.
 	ConnectionExpired Reason = "CONNECTION_EXPIRED"
+	// The connection or the stream ends as planned: it is of age, the server is about to stop, or a key was renewed. The
+	// client may go on over a new connection at once. UNAVAILABLE, and no refusal.
+	PlannedEnd Reason = "PLANNED_END"
 	// The program's configuration is wrong, as App.Check says in full. FAILED_PRECONDITION, decided by the client.
 	ConfigurationInvalid Reason = "CONFIGURATION_INVALID"
 )
