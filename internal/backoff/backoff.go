@@ -1,7 +1,7 @@
 // Package backoff computes how long to wait between tries: a bound that doubles, and a wait drawn below it.
 //
-// The bound is capped before the wait is drawn, so that clients stay spread out once they have reached the cap. Capping
-// what was drawn would make most of them wait for exactly the cap, and come back together.
+// The bound is capped before the wait is drawn, so that clients stay spread out once they have reached the cap. A cap
+// after the draw would make most of them wait for exactly the cap, and come back together.
 package backoff
 
 import (

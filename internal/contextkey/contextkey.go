@@ -1,6 +1,6 @@
-// Package contextkey learns the keys of contexts that other packages keep to themselves. They offer only functions that copy
-// what is under the keys, or search it. It also lets a context hide some of the metadata received at no cost for those who do not
-// ask for the rest.
+// Package contextkey learns the keys of contexts that other packages keep to themselves. They offer only functions that
+// copy what is under the keys, or search it. It also lets a context hide some of the metadata received at no cost for
+// calls that do not ask for the rest.
 package contextkey
 
 import (
@@ -29,14 +29,16 @@ func (p *probe) Value(key any) any {
 // HidingKey is the key under which a [Hiding] context has itself.
 type HidingKey struct{}
 
-// Hiding is a context that hides some of the metadata that came with a call, and makes the rest when it is asked for it.
+// Hiding is a context that hides some of the metadata that came with a call, and makes the rest when it is asked for
+// it.
 type Hiding interface {
-	// Received returns the values of a name, in lower case, without making the rest. They are shared and must not be changed.
+	// Received returns the values of a name, in lower case, without making the rest. They are shared and must not be
+	// changed.
 	Received(name string) []string
 }
 
-// Received returns the values of a name, in lower case, in the metadata that came with a call. They must not be changed. Other
-// metadata that was put into a context of a [Hiding] one is not seen.
+// Received returns the values of a name, in lower case, in the metadata that came with a call. They must not be
+// changed. Other metadata that was put into a context of a [Hiding] one is not seen.
 func Received(ctx context.Context, name string) []string {
 	if h, ok := ctx.Value(HidingKey{}).(Hiding); ok {
 		return h.Received(name)

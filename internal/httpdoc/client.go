@@ -19,9 +19,9 @@ type Client struct {
 	loopback bool
 }
 
-// Options are what [New] may be told.
+// Options configure a client.
 type Options struct {
-	// Transport does the exchange in place of the client's own, which has the time limit for connecting.
+	// Transport replaces the client's own, which has the time limit for connecting.
 	Transport http.RoundTripper
 	// Loopback allows plain HTTP to a loopback address.
 	Loopback bool
@@ -48,7 +48,7 @@ func New(o Options) *Client {
 	}
 }
 
-// Document is what a server answered.
+// Document is a server's answer.
 type Document struct {
 	// Body is the text. It is empty when the document is Unchanged.
 	Body []byte
@@ -64,11 +64,11 @@ type Document struct {
 type StatusError struct {
 	// Code is the HTTP status.
 	Code int
-	// Body is the beginning of what came with it, for the caller alone: it is nothing to show or to log.
+	// Body is the beginning of the answer's body. It may be secret: do not show or log it.
 	Body []byte
 }
 
-// Error names the status and nothing that the server wrote.
+// Error names the status and shows none of the server's text.
 func (e *StatusError) Error() string {
 	text := "HTTP status " + strconv.Itoa(e.Code)
 	if e.Code >= 300 && e.Code < 400 {
@@ -78,7 +78,7 @@ func (e *StatusError) Error() string {
 }
 
 // Get fetches a document of at most limit bytes. With an etag it may come back Unchanged. The error is that of
-// [Client.CheckURL], of the exchange, or a [*StatusError]; none of them shows what the server wrote.
+// [Client.CheckURL], of the exchange, or a [*StatusError]; none of them shows the server's text.
 func (c *Client) Get(ctx context.Context, address, etag, accept string, limit int) (Document, error) {
 	if err := c.CheckURL(address); err != nil {
 		return Document{}, err

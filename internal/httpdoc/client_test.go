@@ -57,7 +57,7 @@ func TestCheckURL54(t *testing.T) {
 	}
 }
 
-// What somebody else states as an address fills no log.
+// A long address of another origin does not fill a log.
 func TestLongURLIsCut(t *testing.T) {
 	err := httpdoc.New(httpdoc.Options{}).CheckURL("http://id.shop.example/" + strings.Repeat("a", 60_000))
 	if err == nil || len(err.Error()) > 300 {

@@ -1,7 +1,7 @@
-// Package httpdoc fetches small documents from servers that nobody has to trust with more than their content: key sets,
-// discovery documents, the answers of token endpoints.
+// Package httpdoc fetches small documents from servers that are trusted for the content only: key sets, discovery
+// documents, the answers of token endpoints.
 //
-// It is an HTTP client of its own. It takes 5 seconds at most and 2 to connect, follows no redirect, asks no proxy of the
-// environment, reads no more bytes than it was told, counted after decompression, and speaks HTTPS only; plain HTTP to a
-// loopback address must be allowed explicitly.
+// A fetch takes at most 5 seconds, 2 of them to connect. It follows no redirect, ignores the proxies of the environment
+// and reads at most a given number of bytes, counted after decompression. The URL is HTTPS; plain HTTP to a loopback
+// address must be allowed explicitly.
 package httpdoc

@@ -7,8 +7,8 @@ import (
 	"net/url"
 )
 
-// CheckURL says what is wrong with the address of a document. Its text shows the address without its query, which may be
-// secret.
+// CheckURL returns an error when the address of a document is not allowed. The error shows the address without its
+// query, which may be secret.
 func (c *Client) CheckURL(raw string) error {
 	u, err := url.Parse(raw)
 	if err != nil {

@@ -5,11 +5,12 @@ import "strings"
 // Algorithm is a signature algorithm by its JWA name.
 type Algorithm string
 
-// The algorithms that Parley accepts. It signs with the first two alone, and proofs of workloads are signed with no other: see
-// [ParsePublicKey] and [ParseSetKey]. There is none with a shared secret, and RSA does not sign here because that takes 40 times
-// as long as EdDSA.
+// The algorithms that Parley accepts. It signs with the first two alone, and proofs of workloads are signed with no
+// other: see [ParsePublicKey] and [ParseSetKey]. There is none with a shared secret, and RSA does not sign here because
+// that takes 40 times as long as EdDSA.
 const (
-	// EdDSA is Ed25519 (RFC 8037). New keys are of this kind. RFC 9864 calls it Ed25519, and it is accepted by that name too.
+	// EdDSA is Ed25519 (RFC 8037). New keys are of this kind. RFC 9864 calls it Ed25519, and it is accepted by that
+	// name too.
 	EdDSA Algorithm = "EdDSA"
 	// ES256 is ECDSA with P-256 and SHA-256 (RFC 7518), for key services that have no Ed25519.
 	ES256 Algorithm = "ES256"
@@ -24,7 +25,7 @@ const (
 // Algorithms lists every algorithm that is accepted.
 func Algorithms() []Algorithm { return []Algorithm{EdDSA, ES256, ES384, RS256, PS256} }
 
-// ownAlgorithms are those of workloads' keys.
+// ownAlgorithms are the algorithms of workload keys.
 func ownAlgorithms() []Algorithm { return []Algorithm{EdDSA, ES256} }
 
 // fullName is the name of [EdDSA] over Ed25519 in RFC 9864, which says which curve is meant.
@@ -44,7 +45,8 @@ func AlgorithmOf(name string) (Algorithm, bool) {
 	}
 }
 
-// signatureLengths bounds the length of a signature in bytes. With RSA a signature is as long as the modulus of its key.
+// signatureLengths bounds the length of a signature in bytes. With RSA a signature is as long as the modulus of its
+// key.
 func (a Algorithm) signatureLengths() (least, most int) {
 	switch a {
 	case ES384:

@@ -69,7 +69,7 @@ func TestAttack05Es256Signature(t *testing.T) {
 	}
 }
 
-// The negative of S is a valid signature in ECDSA, so nobody may tell tokens apart by their text. Of Ed25519 there is one
+// The negative of S is a valid signature in ECDSA, so tokens are never compared by their text. Of Ed25519 there is one
 // form only: S + L is refused.
 func TestAttack05Ed25519SecondForm(t *testing.T) {
 	f := newForger(t)

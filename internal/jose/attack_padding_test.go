@@ -14,10 +14,10 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 )
 
-// The tables below are of the classes of json_web_signature_test.json in Wycheproof (github.com/C2SP/wycheproof), made anew: who
-// has the private key can sign any padding at all, and none but the right one may hold. Of the classes of json_web_key_test.json,
-// which are in TestAttack06And56SetKeyGate and in package keyset, one is left out: a modulus that a chip with CVE-2017-15361 (ROCA)
-// made is not told from others.
+// The tables below are of the classes of json_web_signature_test.json in Wycheproof (github.com/C2SP/wycheproof), made
+// anew: who has the private key can sign any padding at all, and none but the right one may hold. Of the classes of
+// json_web_key_test.json, which are in TestAttack06And56SetKeyGate and in package keyset, one is left out: a modulus
+// that a chip with CVE-2017-15361 (ROCA) made is not told from others.
 
 const modulusLength = 256
 

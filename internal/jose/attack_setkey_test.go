@@ -10,7 +10,7 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 )
 
-// modulus is an odd number of that many bits, which nobody can tell from a modulus, as base64url.
+// modulus is an odd number of that many bits, which looks like a modulus, as base64url.
 func modulus(bits uint) string {
 	n := new(big.Int).Lsh(big.NewInt(1), bits-1)
 	n.Add(n, big.NewInt(12345))
@@ -110,7 +110,7 @@ func TestAttack56RSAKeyHoldsSecret(t *testing.T) {
 	}
 }
 
-// What a workload proves itself with is Ed25519 or P-256, whatever an issuer may sign with.
+// A workload's key is Ed25519 or P-256, although an issuer may sign with others.
 func TestWorkloadKeysAreEd25519OrP256(t *testing.T) {
 	for _, alg := range []jose.Algorithm{jose.ES384, jose.RS256, jose.PS256} {
 		p := newProvider(t, alg)

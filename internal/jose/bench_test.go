@@ -9,7 +9,7 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 )
 
-// benchClaims are those of a connection-mode proof.
+// benchClaims are the claims of a connection-mode proof.
 func benchClaims(b *testing.B) []byte {
 	b.Helper()
 	now := time.Unix(1893456000, 0)
@@ -37,8 +37,8 @@ func benchKey(b *testing.B, alg jose.Algorithm) *jose.PrivateKey {
 	return key
 }
 
-// BenchmarkVerify is the strict check of a token that no cache knows. Its bar is 1.2 times the CPU of the bare signature
-// check, BenchmarkVerifyBare.
+// BenchmarkVerify is the strict check of a token that no cache knows. Its bar is 1.2 times the CPU of the bare
+// signature check, BenchmarkVerifyBare.
 func BenchmarkVerify(b *testing.B) {
 	for _, alg := range jose.Algorithms() {
 		b.Run(string(alg), func(b *testing.B) {
@@ -59,7 +59,8 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// BenchmarkVerifyBare is what BenchmarkVerify is measured against: one signature of the same text by the standard library.
+// BenchmarkVerifyBare is what BenchmarkVerify is measured against: one signature of the same text by the standard
+// library.
 func BenchmarkVerifyBare(b *testing.B) {
 	for _, alg := range jose.Algorithms() {
 		b.Run(string(alg), func(b *testing.B) {
@@ -76,7 +77,7 @@ func BenchmarkVerifyBare(b *testing.B) {
 	}
 }
 
-// benchSigned is what is signed of a token with benchClaims.
+// benchSigned is the signed part of a token with benchClaims.
 func (p *provider) benchSigned(b *testing.B) []byte {
 	b.Helper()
 	header := `{"alg":"` + string(p.alg) + `","kid":"` + providerKey + `","typ":"` + typ + `"}`
@@ -123,7 +124,7 @@ func BenchmarkSign(b *testing.B) {
 	}
 }
 
-// BenchmarkParseHostile is what the largest token without meaning costs.
+// BenchmarkParseHostile measures the largest token without meaning.
 func BenchmarkParseHostile(b *testing.B) {
 	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"EdDSA","kid":"` + strings.Repeat("k", 128) + `","typ":"x"}`))
 	compact := header + "." + strings.Repeat("A", 7800) + "." + strings.Repeat("A", 86)

@@ -96,7 +96,7 @@ func TestClaimsBuilderRefuses(t *testing.T) {
 	}
 }
 
-// FuzzClaimsBuilder asks that what is written is read back as it was meant, or not written at all.
+// FuzzClaimsBuilder checks that claims are read back as they were written, or not written at all.
 func FuzzClaimsBuilder(f *testing.F) {
 	f.Add("sub", "a", "aud", int64(1893456000))
 	f.Add(`x":0,"admin`, `"}`, "é", int64(0))

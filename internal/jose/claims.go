@@ -32,7 +32,7 @@ func (c *Claims) find(name string) *member {
 	return nil
 }
 
-// Has tells whether there is a claim of this name, of whatever kind.
+// Has reports whether there is a claim of this name, of whatever kind.
 func (c *Claims) Has(name string) bool { return c.find(name) != nil }
 
 // Names lists the names of all claims in their order.
@@ -100,8 +100,8 @@ func (c *Claims) Object(name string) ([]byte, bool) {
 	return []byte(m.value), true
 }
 
-// Array returns the JSON text of a claim that is an array. It reports false when there is no such claim or it is of another
-// kind.
+// Array returns the JSON text of a claim that is an array. It reports false when there is no such claim or it is of
+// another kind.
 func (c *Claims) Array(name string) ([]byte, bool) {
 	m := c.find(name)
 	if m == nil || m.kind != kindArray {

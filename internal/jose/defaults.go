@@ -19,11 +19,11 @@ const (
 	maxNameLength = 64
 	// minModulusBits is the length of the shortest RSA modulus that is accepted (NIST SP 800-131A).
 	minModulusBits = 2048
-	// maxModulusBits is the length of the longest RSA modulus that is accepted. A longer one makes a check slow; crypto/tls has
-	// the same bound.
+	// maxModulusBits is the length of the longest RSA modulus that is accepted. A longer one makes a check slow;
+	// crypto/tls has the same bound.
 	maxModulusBits = 8192
-	// minExponent is the least RSA exponent that is accepted (FIPS 186-5). With 1 everybody can sign, and 3 has helped forgers
-	// wherever a verifier was careless about the padding.
+	// minExponent is the least RSA exponent that is accepted (FIPS 186-5). With 1 anyone can sign, and 3 has helped
+	// forgers wherever a verifier was careless about the padding.
 	minExponent = 65537
 	// maxExponent is the greatest RSA exponent that is accepted, as in crypto/rsa.
 	maxExponent = 1<<31 - 1

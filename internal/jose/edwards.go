@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// soundEd25519 tells whether 32 bytes are the canonical encoding of a point on edwards25519 (RFC 8032 section 5.1.3) that
-// is not of small order. The signatures of a point of small order can be made by anyone; crypto/ed25519 lets both pass.
+// soundEd25519 reports whether 32 bytes are the canonical encoding of a point on edwards25519 (RFC 8032 section 5.1.3)
+// that is not of small order. The signatures of a point of small order can be made by anyone; crypto/ed25519 lets both
+// pass.
 //
 // It runs when a key is read and never when a token is.
 func soundEd25519(point []byte) bool {

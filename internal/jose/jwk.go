@@ -15,14 +15,14 @@ type fields struct {
 	n, e      []byte // of an RSA key
 }
 
-// profile is what a key may say about itself.
+// profile limits the members of a key.
 type profile struct {
 	named      bool        // kid is a name that the publisher chose, and not the thumbprint
-	uses       []string    // what use may be
-	algorithms []Algorithm // what it may be for
+	uses       []string    // allowed values of use
+	algorithms []Algorithm // allowed values of alg
 }
 
-// ownProfile is that of keys of workloads.
+// ownProfile is the profile of workload keys.
 func ownProfile() profile { return profile{uses: []string{"sig"}, algorithms: ownAlgorithms()} }
 
 func readJWK(text []byte) (*fields, error) {
@@ -133,13 +133,14 @@ func (f *fields) decode(name string) ([]byte, error) {
 func (f *fields) checkPublic() error {
 	for _, name := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} {
 		if f.claims.Has(name) {
-			return refuse(ReasonSecret, "the key holds secret material (member "+name+"); publish only its public half and replace the key, which is no longer secret")
+			return refuse(ReasonSecret, "the key holds secret material (member "+name+
+				"); publish only its public half and replace the key, which is no longer secret")
 		}
 	}
 	return nil
 }
 
-// agree checks what the key says about itself against what it is.
+// agree compares the members that describe the key with the key itself.
 func (f *fields) agree(key *PublicKey, operation string) error {
 	keyID := key.thumbprint
 	if f.named {

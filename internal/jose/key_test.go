@@ -108,7 +108,7 @@ func TestSignRefuses(t *testing.T) {
 	}
 }
 
-// weakPoints are the encodings of the points of small order whose sign bit is zero, and of those encodings that are not
+// weakPoints are the encodings of the points of small order whose sign bit is zero, and of the encodings that are not
 // canonical, as listed by Chalkias, Garillot and Nikolaenko, "Taming the Many EdDSAs" (2020).
 var weakPoints = []string{
 	"0000000000000000000000000000000000000000000000000000000000000000",
@@ -154,7 +154,7 @@ func TestAttack56WeakPoints(t *testing.T) {
 	}
 }
 
-// forgeable tells whether some message bears the signature that anyone can write: R of small order and S zero.
+// forgeable reports whether some message bears the signature that anyone can write: R of small order and S zero.
 func forgeable(key ed25519.PublicKey) bool {
 	for i := range 64 {
 		for _, point := range weakPoints[:5] {

@@ -12,8 +12,8 @@ const maxSeconds = 253402300799
 // maxInteger is the largest whole number that a float64, as which many read JSON, cannot confuse with another.
 const maxInteger = 1<<53 - 1
 
-// seconds returns the whole part of a scanned JSON number, when it lies between 1 and maxSeconds. Zero is refused because
-// some libraries take an exp of zero for "never".
+// seconds returns the whole part of a scanned JSON number, when it lies between 1 and maxSeconds. Zero is refused
+// because some libraries take an exp of zero for "never".
 func seconds(number string) (int64, bool) {
 	if number[0] == '-' {
 		return 0, false

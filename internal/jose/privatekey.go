@@ -13,8 +13,8 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
-// PrivateKey is a key that signs. It prints as its thumbprint, never as its secret. A PrivateKey never changes and may be
-// used from any goroutine.
+// PrivateKey is a key that signs. It prints as its thumbprint, never as its secret. A PrivateKey never changes and may
+// be used from any goroutine.
 type PrivateKey struct {
 	public *PublicKey
 	secret string // member d; empty when a crypto.Signer keeps it
@@ -53,8 +53,8 @@ func ParsePrivateKey(jwk []byte) (*PrivateKey, error) {
 	return fields.privateKey()
 }
 
-// NewPrivateKey returns the key whose secret signer keeps, such as one in a key service. Signer must be safe for concurrent
-// use. The error is an [*Error] with [ReasonKey] when its public key is neither Ed25519 nor P-256.
+// NewPrivateKey returns the key whose secret signer keeps, such as one in a key service. Signer must be safe for
+// concurrent use. The error is an [*Error] with [ReasonKey] when its public key is neither Ed25519 nor P-256.
 func NewPrivateKey(signer crypto.Signer) (key *PrivateKey, err error) {
 	defer func() {
 		if recover() != nil {
@@ -82,8 +82,8 @@ func NewPrivateKey(signer crypto.Signer) (key *PrivateKey, err error) {
 	return newPrivateKey(public, signer, nil)
 }
 
-// MarshalJWK returns the key, secret included, as a JSON Web Key. The error is an [*Error] with [ReasonKey] when a signer keeps
-// the secret.
+// MarshalJWK returns the key, secret included, as a JSON Web Key. The error is an [*Error] with [ReasonKey] when a
+// signer keeps the secret.
 func (k *PrivateKey) MarshalJWK() ([]byte, error) {
 	if k.secret == "" {
 		return nil, refuse(ReasonKey, "a signer keeps the secret part of the key")
@@ -129,7 +129,7 @@ func (k *PrivateKey) Sign(typ string, claims []byte) (string, error) {
 	return compact, nil
 }
 
-// signature signs. Somebody else's signer may panic, or answer anything.
+// signature signs. A signer of another package may panic or return anything.
 func (k *PrivateKey) signature(signed []byte) (signature []byte, err error) {
 	defer func() {
 		if recover() != nil {

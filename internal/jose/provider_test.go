@@ -15,7 +15,7 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 )
 
-// The RSA key of RFC 7515 appendix A.2, which everybody knows.
+// The RSA key of RFC 7515 appendix A.2, which is public.
 const (
 	rsaN = "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"
 	rsaD = "Eq5xpGnNCivDflJsRQBXHx1hdR1k6Ulwe2JZD50LpXyWPEAeP88vLNO97IjlA7_GQ5sLKMgvfTeXZx9SE-7YwVol2NXOoAJe46sui395IW_GO-pWJ1O0BkTGoVEn2bKVRUCgu-GjBVaYLU6f3l9kJfFNS3E0QbVdxzubSu3Mkqzjkn439X0M_V51gfpRLI9JYanrC4D4qAdGcopV_0ZHHzQlBjudU2QvXt4ehNYTCBr6XCLQUShb1juUO1ZdiYoFaFQT5Tw8bGUl_x_jTj3ccPDVZFD9pIuhLhBOneufuBiB4cS98l2SR_RQyGWSeWjnczT0QU91p1DhOVRuOopznQ"
@@ -36,7 +36,7 @@ func rsaKey(t testing.TB) *rsa.PrivateKey {
 	return key
 }
 
-// provider is an issuer that signs what it is told to, with a key that it publishes as providerKey.
+// provider is an issuer that signs any claims, with a key that it publishes as providerKey.
 type provider struct {
 	alg     jose.Algorithm
 	members string // of the public key
@@ -171,7 +171,7 @@ func digest(hash crypto.Hash, signed []byte) []byte {
 	return h.Sum(nil)
 }
 
-// signed is what is signed under a header that names alg.
+// signed returns the signed part of a token whose header names alg.
 func (p *provider) signed(alg string) []byte {
 	return []byte(b64(`{"alg":"`+alg+`","kid":"`+providerKey+`","typ":"at+jwt"}`) + "." + b64(`{"sub":"a"}`))
 }

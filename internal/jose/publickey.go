@@ -10,7 +10,8 @@ import (
 )
 
 // PublicKey is a public key that passed every check of [ParsePublicKey] or [ParseSetKey]. It has one algorithm and one
-// name: its thumbprint, unless its publisher chose another. A PublicKey never changes and may be used from any goroutine.
+// name: its thumbprint, unless its publisher chose another. A PublicKey never changes and may be used from any
+// goroutine.
 type PublicKey struct {
 	algorithm  Algorithm
 	thumbprint string
@@ -20,12 +21,12 @@ type PublicKey struct {
 	raw        any // ed25519.PublicKey, *ecdsa.PublicKey or *rsa.PublicKey, as the verifier wants it
 }
 
-// ParsePublicKey reads a single JSON Web Key (RFC 7517) that is the public key of a workload: Ed25519 or P-256. Its alg, kid,
-// use and key_ops may be absent; where they are there, they must agree with the key: kid is the thumbprint, use is sig, key_ops
-// has verify.
+// ParsePublicKey reads a single JSON Web Key (RFC 7517) that is the public key of a workload: Ed25519 or P-256. Its
+// alg, kid, use and key_ops may be absent; where they are there, they must agree with the key: kid is the thumbprint,
+// use is sig, key_ops has verify.
 //
-// Every error is an [*Error], with [ReasonSecret] when the text holds secret material, or else with [ReasonKey]: no strict
-// JSON object, another type of key, a wrong length, a point that is not on its curve or of small order.
+// Every error is an [*Error], with [ReasonSecret] when the text holds secret material, or else with [ReasonKey]: no
+// strict JSON object, another type of key, a wrong length, a point that is not on its curve or of small order.
 func ParsePublicKey(jwk []byte) (*PublicKey, error) {
 	return parsePublicKey(jwk, ownProfile())
 }
@@ -84,7 +85,9 @@ func newPublicKey(alg Algorithm, raw any, members string) (*PublicKey, error) {
 	}
 	sum := sha256.Sum256([]byte("{" + members + "}"))
 	thumbprint := encode(sum[:])
-	return &PublicKey{algorithm: alg, thumbprint: thumbprint, keyID: thumbprint, members: members, verifier: verifier, raw: raw}, nil
+	return &PublicKey{
+		algorithm: alg, thumbprint: thumbprint, keyID: thumbprint, members: members, verifier: verifier, raw: raw,
+	}, nil
 }
 
 func newVerifier(alg Algorithm) (jws.Verifier, error) {

@@ -2,8 +2,8 @@ package jose
 
 import "strconv"
 
-// Reason says why a token or a key was refused. It is for logs and metrics of this process: no reason may reach the peer,
-// because it would tell a forger which check comes next. A Reason is an error so that errors.Is can match it.
+// Reason says why a token or a key was refused. It is for logs and metrics of this process: no reason may reach the
+// peer, because it would tell a forger which check comes next. A Reason is an error so that errors.Is can match it.
 type Reason string
 
 // The closed set of reasons.

@@ -11,10 +11,12 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jwa"
 )
 
-// rsaAlgorithm decides which algorithm an RSA key is for. Nothing about its numbers tells, and with the wrong choice a
-// signature for one scheme would be looked at as one for the other, so it is said by the key or by who takes the key.
+// rsaAlgorithm decides which algorithm an RSA key is for. Its numbers do not say, and with the wrong choice a
+// signature of one scheme would be checked as one of the other, so the key or its user names the algorithm.
 func (f *fields) rsaAlgorithm() (Algorithm, error) {
-	possible := slices.DeleteFunc([]Algorithm{RS256, PS256}, func(a Algorithm) bool { return !slices.Contains(f.algorithms, a) })
+	possible := slices.DeleteFunc([]Algorithm{RS256, PS256}, func(a Algorithm) bool {
+		return !slices.Contains(f.algorithms, a)
+	})
 	switch {
 	case len(possible) == 0:
 		return "", f.unsupported("RSA keys are not supported here")
@@ -25,14 +27,15 @@ func (f *fields) rsaAlgorithm() (Algorithm, error) {
 		}
 		return Algorithm(alg), nil
 	case len(possible) > 1:
-		return "", refuse(ReasonKey, "an RSA key does not say its alg, which may be "+list(possible)+"; allow only one of them for this issuer")
+		return "", refuse(ReasonKey, "an RSA key does not say its alg, which may be "+list(possible)+
+			"; allow only one of them for this issuer")
 	default:
 		return possible[0], nil
 	}
 }
 
-// readRSA reads modulus and exponent. Each has one form only (RFC 7518 section 6.3.1.1), without zero bytes ahead, so that a
-// key has one thumbprint.
+// readRSA reads modulus and exponent. Each has one form only (RFC 7518 section 6.3.1.1), without zero bytes ahead, so
+// that a key has one thumbprint.
 func (f *fields) readRSA() (err error) {
 	if f.n, err = f.decode("n"); err != nil {
 		return err
@@ -54,10 +57,11 @@ func (f *fields) readRSA() (err error) {
 }
 
 func newRSA(alg Algorithm, raw *rsa.PublicKey) (*PublicKey, error) {
-	// The library has the last word on an even modulus and, in FIPS mode, on one of an odd length. It would otherwise refuse
-	// each token instead of the key.
+	// The library has the last word on an even modulus and, in FIPS mode, on one of an odd length. It would otherwise
+	// refuse each token instead of the key.
 	var digest [sha256.Size]byte
-	if err := rsa.VerifyPKCS1v15(raw, crypto.SHA256, digest[:], make([]byte, raw.Size())); !errors.Is(err, rsa.ErrVerification) {
+	err := rsa.VerifyPKCS1v15(raw, crypto.SHA256, digest[:], make([]byte, raw.Size()))
+	if !errors.Is(err, rsa.ErrVerification) {
 		return nil, &Error{Reason: ReasonKey, Detail: "the RSA key cannot be used", Cause: err}
 	}
 	members := `"e":"` + encode(big.NewInt(int64(raw.E)).Bytes()) + `","kty":"RSA","n":"` + encode(raw.N.Bytes()) + `"`
@@ -75,5 +79,6 @@ func (pss) Verify(signed, signature []byte, key any) error {
 		return errors.New("not an RSA key")
 	}
 	digest := sha256.Sum256(signed)
-	return rsa.VerifyPSS(public, crypto.SHA256, digest[:], signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+	salted := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
+	return rsa.VerifyPSS(public, crypto.SHA256, digest[:], signature, salted)
 }

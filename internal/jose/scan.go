@@ -30,7 +30,7 @@ type scanner struct {
 	limit   int      // members that an object may have
 	members []member // of the outermost object
 	names   []string // of the inner objects that are open, innermost last
-	loose   bool     // the names in inner objects are left to whoever reads those
+	loose   bool     // the names in inner objects are checked by their own readers
 }
 
 // scanObject reads text, which must be one object of at most limit members, and appends its members to members.

@@ -108,7 +108,7 @@ func compareTimes(t *testing.T, claims *jose.Claims, name, raw string) {
 	}
 }
 
-// slowCheck tells by encoding/json, regular expressions and maps what the scanner tells in one pass.
+// slowCheck decides with encoding/json, regular expressions and maps what the scanner decides in one pass.
 func slowCheck(text []byte) error {
 	if !json.Valid(text) || !utf8.Valid(text) || bytes.TrimLeft(text, " \t\r\n")[0] != '{' {
 		return errors.New("no JSON object")

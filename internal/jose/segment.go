@@ -39,8 +39,8 @@ func base64url(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_'
 }
 
-// decode appends what a segment stands for to dst. The bits that the last byte leaves over must be zero, or else one
-// token could be written in several ways. The standard decoder skips line ends; split and decodeMember let none through.
+// decode appends the decoded segment to dst. The bits that the last byte leaves over must be zero, or else one token
+// could be written in several ways. The standard decoder skips line ends; split and decodeMember let none through.
 func decode(dst []byte, segment string) ([]byte, error) {
 	return base64.RawURLEncoding.Strict().AppendDecode(dst, []byte(segment))
 }

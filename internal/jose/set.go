@@ -2,12 +2,12 @@ package jose
 
 import "strconv"
 
-// SplitKeySet takes a JWK Set (RFC 7517 section 5) apart: it returns the text of each element of its member keys, in their
-// order, for [ParseSetKey] to judge one by one. What is wrong inside of one element is no error here, as long as it is
-// JSON. Other members of the set are ignored.
+// SplitKeySet takes a JWK Set (RFC 7517 section 5) apart: it returns the text of each element of its member keys, in
+// their order, for [ParseSetKey] to judge one by one. A mistake inside one element is no error here, as long as the
+// element is JSON. Other members of the set are ignored.
 //
-// The error is an [*Error] with [ReasonKey]: the text is no strict JSON object, has no array keys, or has more than most
-// elements in it.
+// The error is an [*Error] with [ReasonKey]: the text is no strict JSON object, has no array keys, or has more than
+// most elements in it.
 func SplitKeySet(set []byte, most int) ([][]byte, error) {
 	s := scanner{text: string(set), limit: maxMembers, loose: true}
 	members, err := s.scan()
@@ -55,18 +55,18 @@ func ReadDocument(object []byte) (*Claims, error) {
 	return &Claims{members: members}, nil
 }
 
-// SetProfile is what the keys of a publisher may say about themselves. The zero value is good.
+// SetProfile limits the members of a publisher's keys. The zero value is ready to use.
 type SetProfile struct {
-	// Uses are what use may be, where it is there. Default: sig.
+	// Uses lists the allowed values of use, where a key has it. Default: sig.
 	Uses []string
-	// Algorithms are what a key may be for. Default: all of [Algorithms].
+	// Algorithms lists the allowed algorithms. Default: all of [Algorithms].
 	Algorithms []Algorithm
 }
 
-// ParseSetKey is [ParsePublicKey] for a key out of a set that somebody else publishes: Ed25519, P-256, P-384, or RSA of 2048 to
-// 8192 bits with an odd exponent of 65537 or more. It must have a kid, 1 to 128 printable ASCII characters of the publisher's
-// choice. An RSA key is for the algorithm that it states as alg; when it states none, it is for the one of RS256 and PS256 that
-// p allows, and refused when p allows both.
+// ParseSetKey is [ParsePublicKey] for a key of another publisher's set: Ed25519, P-256, P-384, or RSA of 2048 to 8192
+// bits with an odd exponent of 65537 or more. It must have a kid, 1 to 128 printable ASCII characters of the
+// publisher's choice. An RSA key is for the algorithm that it states as alg; when it states none, it is for the one of
+// RS256 and PS256 that p allows, and refused when p allows both.
 func ParseSetKey(jwk []byte, p SetProfile) (*PublicKey, error) {
 	if p.Uses == nil {
 		p.Uses = ownProfile().uses
@@ -77,7 +77,8 @@ func ParseSetKey(jwk []byte, p SetProfile) (*PublicKey, error) {
 	return parsePublicKey(jwk, profile{named: true, uses: p.Uses, algorithms: p.Algorithms})
 }
 
-// KeyIDOf returns the kid of a JSON Web Key that may be malformed, for messages, or "" when it has none that can be shown.
+// KeyIDOf returns the kid of a JSON Web Key that may be malformed, for messages, or "" when it has none that can be
+// shown.
 func KeyIDOf(jwk []byte) string {
 	s := scanner{text: string(jwk), limit: maxMembers, loose: true}
 	members, err := s.scan()

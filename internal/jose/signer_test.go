@@ -51,7 +51,7 @@ func TestNewPrivateKey(t *testing.T) {
 	}
 }
 
-// strange is a signer that does not do what it should.
+// strange is a faulty signer.
 type strange struct {
 	public crypto.PublicKey
 	answer func() ([]byte, error)

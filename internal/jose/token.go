@@ -45,14 +45,14 @@ func Parse(compact string, allowedTyp ...string) (*Token, error) {
 // KeyID is the header's kid, 1 to 128 printable ASCII characters. It is nothing but a key of a map.
 func (t *Token) KeyID() string { return t.header.keyID }
 
-// Type is the header's typ, one of those that were allowed.
+// Type is the header's typ, one of the allowed types.
 func (t *Token) Type() string { return t.header.typ }
 
 // Algorithm is the header's alg, [EdDSA] also where it says Ed25519.
 func (t *Token) Algorithm() Algorithm { return t.header.algorithm }
 
-// ClaimedIssuer is the iss that the payload states, or "" when it states none that can be read. Nothing proves it: it serves
-// only to choose among the keys of several issuers, before [Token.Verify].
+// ClaimedIssuer is the iss that the payload states, or "" when it states none that can be read. Nothing proves it: it
+// serves only to choose among the keys of several issuers, before [Token.Verify].
 func (t *Token) ClaimedIssuer() string {
 	claims, err := parseClaims(t.payload)
 	if err != nil {
@@ -72,8 +72,8 @@ func (t *Token) String() string {
 // members at any depth (names that differ only in case are duplicates), at most 16 levels and 64 members per object,
 // valid UTF-8, no NUL, nothing after it. It says nothing about what the claims mean.
 //
-// Tokens must not be told apart by their text: whoever holds an ES256 or ES384 token can write its signature in a second form
-// that holds too, as ECDSA has it. Of a token with another algorithm there is one form.
+// Do not compare tokens by their text: the holder of an ES256 or ES384 token can write its signature in a second form
+// that is valid too, as ECDSA allows it. A token with another algorithm has one form.
 //
 // Every error is an [*Error].
 func (t *Token) Verify(key *PublicKey) (*Claims, error) {
@@ -91,8 +91,8 @@ func (t *Token) Verify(key *PublicKey) (*Claims, error) {
 	return parseClaims(t.payload)
 }
 
-// VerifyPinned is [Token.Verify] with a key that the token brings along, in the member called name. It is believed because
-// its thumbprint is pin, which the caller has from somewhere else, and which the header must name as well.
+// VerifyPinned is [Token.Verify] with a key that the token brings along, in the member called name. It is believed
+// because its thumbprint is pin, which the caller has from somewhere else, and which the header must name as well.
 func (t *Token) VerifyPinned(name, pin string) (*Claims, error) {
 	if t.header.keyID != pin {
 		return nil, refuse(ReasonKeyID, "not the pinned key")
@@ -112,8 +112,8 @@ func (t *Token) VerifyPinned(name, pin string) (*Claims, error) {
 	return t.Verify(key) // whose kid is its thumbprint
 }
 
-// Unproven reads the claims of a token whose key the caller does not have, such as one that it holds to show it to somebody
-// else. They may be anything that anybody wrote. The header may be of any kind. Every error is an [*Error].
+// Unproven reads the claims of a token whose key the caller does not have, such as one that it forwards.
+// Nothing proves them. The header may be of any kind. Every error is an [*Error].
 func Unproven(compact string) (*Claims, error) {
 	_, payload, _, err := split(compact)
 	if err != nil {

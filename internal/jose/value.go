@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Value is one value within [Claims]. The zero Value is a claim that is missing. To look at a Value allocates nothing, unless
-// it is a string with an escape sequence.
+// Value is one value within [Claims]. The zero Value is a claim that is missing. To look at a Value allocates nothing,
+// unless it is a string with an escape sequence.
 type Value struct {
 	text string
 	kind kind
 }
 
-// Lookup returns the value that path leads to: the name of a claim, then that of a member of its object, and so on. It is
-// the zero Value where the path leads nowhere.
+// Lookup returns the value that path leads to: the name of a claim, then that of a member of its object, and so on. It
+// is the zero Value where the path leads nowhere.
 func (c *Claims) Lookup(path []string) Value {
 	if c == nil || len(path) == 0 {
 		return Value{}
@@ -29,7 +29,7 @@ func (c *Claims) Lookup(path []string) Value {
 	return v
 }
 
-// Exists tells whether there is a value and it is not null.
+// Exists reports whether there is a value and it is not null.
 func (v Value) Exists() bool { return v.kind != 0 && v.kind != kindNull }
 
 // String returns a string. It reports false when the value is of another kind.
@@ -45,7 +45,8 @@ func (v Value) Bool() (value, ok bool) {
 	return v.kind == kindBool && v.text[0] == 't', v.kind == kindBool
 }
 
-// Number returns a number, rounded to the next float64. It reports false when the value is of another kind or too large.
+// Number returns a number, rounded to the next float64. It reports false when the value is of another kind or too
+// large.
 func (v Value) Number() (float64, bool) {
 	if v.kind != kindNumber {
 		return 0, false
@@ -54,14 +55,14 @@ func (v Value) Number() (float64, bool) {
 	return n, err == nil
 }
 
-// IsList tells whether the value is an array.
+// IsList reports whether the value is an array.
 func (v Value) IsList() bool { return v.kind == kindArray }
 
-// IsObject tells whether the value is an object.
+// IsObject reports whether the value is an object.
 func (v Value) IsObject() bool { return v.kind == kindObject }
 
-// Element returns the first element of an array, and an array of the others. It reports false when there is none, or the
-// value is of another kind.
+// Element returns the first element of an array, and an array of the others. It reports false when there is none, or
+// the value is of another kind.
 func (v Value) Element() (first, rest Value, ok bool) {
 	if v.kind != kindArray {
 		return Value{}, Value{}, false
@@ -74,7 +75,7 @@ func (v Value) Element() (first, rest Value, ok bool) {
 	return valueOf(v.text[at:end]), Value{v.text[skipSpace(v.text, end):], kindArray}.closed(), true
 }
 
-// closed makes "]" of what is left behind the last element an empty array.
+// closed returns an empty array when only "]" is left after the last element.
 func (v Value) closed() Value {
 	if v.text == "]" {
 		v.text = "[]"
@@ -119,7 +120,7 @@ func valueOf(text string) Value {
 	}
 }
 
-// The functions below find the end of what the scanner has checked before, so that they need not look for mistakes.
+// The functions below find the end of a text that the scanner has checked, so they look for no mistakes.
 
 func skipSpace(text string, at int) int {
 	for text[at] == ' ' || text[at] == '\t' || text[at] == '\n' || text[at] == '\r' {

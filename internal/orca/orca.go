@@ -1,6 +1,6 @@
-// Package orca reads and writes load reports: the message xds.data.orca.v3.OrcaLoadReport in the trailer of a call, which
-// says how busy the server is (gRFC A51). The message is small and final, and its generated code would make every user of
-// Parley link modules of Envoy.
+// Package orca reads and writes load reports: the message xds.data.orca.v3.OrcaLoadReport in the trailer of a call,
+// which says how busy the server is (gRFC A51). The message is small and final, and its generated code would make every
+// user of Parley link modules of Envoy.
 package orca
 
 import (
@@ -14,7 +14,7 @@ import (
 // Key is the trailer that carries a report.
 const Key = "endpoint-load-metrics-bin"
 
-// Report is what one server says of itself.
+// Report is one server's statement of its own load.
 type Report struct {
 	// Rate is calls a second.
 	Rate float64

@@ -1,5 +1,5 @@
-// Package replays remembers what may be used once: the proofs and assertions that were seen, for as long as any of them could
-// be good again.
+// Package replays remembers proofs and assertions that may be used once, for as long as one of them could be accepted
+// again.
 package replays
 
 import (
@@ -27,8 +27,8 @@ func New[N comparable](life time.Duration, most int) *Memory[N] {
 	return &Memory[N]{life: life, most: most, seen: map[N]struct{}{}}
 }
 
-// Use notes a use. It reports whether it is the first one of that name, or that there is no room to note it. Strings in a name
-// should not be parts of longer ones, which would stay, too.
+// Use notes a use. It reports whether it is the first one of that name, or that there is no room to note it. Strings in
+// a name should not be parts of longer ones, which would stay, too.
 func (m *Memory[N]) Use(name N, now time.Time) (fresh, full bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

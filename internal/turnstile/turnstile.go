@@ -1,5 +1,5 @@
-// Package turnstile bounds how many signatures a server checks and makes at once, so that a flood of them leaves processors
-// for the rest.
+// Package turnstile bounds how many signatures a server checks and makes at once, so that a flood of them leaves
+// processors for the rest.
 package turnstile
 
 import (
@@ -13,10 +13,11 @@ import (
 // ErrOverloaded is matched by every error of [Turnstile.Enter].
 var ErrOverloaded = errors.New("no turn at the signature check")
 
-// Turnstile lets as many in as there are processors. It is held around cryptography alone, never while waiting for a peer.
+// Turnstile admits as many holders as there are processors. It is held around cryptography alone, never while waiting
+// for a peer.
 type Turnstile chan struct{}
 
-// New returns a turnstile that nobody holds.
+// New returns an empty turnstile.
 func New() Turnstile { return make(Turnstile, max(2, runtime.GOMAXPROCS(0))) }
 
 // Enter waits for a turn, for wait at most. Every Enter without error needs a Leave.

@@ -106,7 +106,7 @@ func await(t testing.TB, what string, good func(context.Context) bool) {
 	}
 }
 
-// answers tells whether a URL is answered with 200. The token may be empty.
+// answers reports whether a URL is answered with 200. The token may be empty.
 func answers(ctx context.Context, client *http.Client, url, token string) (*http.Response, bool) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -122,7 +122,7 @@ func answers(ctx context.Context, client *http.Client, url, token string) (*http
 	return response, response.StatusCode == http.StatusOK
 }
 
-// freePort returns a port of this machine at which nobody listens.
+// freePort returns a port of this machine without a listener.
 func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")

@@ -14,7 +14,7 @@ import (
 type interopCase struct {
 	name string
 	run  func(context.Context, grpc.ClientConnInterface)
-	// mayMiss tells that the case need not reach a handler: it gives up early, or calls what no server implements.
+	// mayMiss marks a case that need not reach a handler: it gives up early, or calls what no server implements.
 	mayMiss bool
 }
 
@@ -58,8 +58,8 @@ func connected(run func(context.Context, grpc.ClientConnInterface)) func(context
 	}
 }
 
-// through wraps a client for the one case that asks for a *grpc.ClientConn: a connection that is never made, in front of
-// which every call turns to client.
+// through wraps a client for the one case that asks for a *grpc.ClientConn: a connection that is never made, in front
+// of which every call turns to client.
 func through(client grpc.ClientConnInterface) *grpc.ClientConn {
 	cc, err := grpc.NewClient("passthrough:///never-dialled",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),

@@ -78,7 +78,8 @@ func (l *callerLog) reset() {
 	l.calls = nil
 }
 
-// check asserts that the case reached the handlers, and, where Parley serves, that each call came from the proven caller.
+// check asserts that the case reached the handlers, and, where Parley serves, that each call came from the proven
+// caller.
 func (l *callerLog) check(t *testing.T, stackName string, mayMiss bool) {
 	t.Helper()
 	l.mu.Lock()

@@ -29,7 +29,7 @@ import (
 
 const limit = 2 * time.Minute
 
-// node runs a program of this folder and returns what it says.
+// node runs a program of this folder and returns its output.
 func node(t *testing.T, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -90,8 +90,8 @@ func (payments) WatchCharge(_ *paymentsv1.WatchChargeRequest, stream grpc.Server
 	return nil
 }
 
-// serve starts payments, and a server with the same certificate that proves nothing. It returns the file that tells the client
-// about them.
+// serve starts payments, and a server with the same certificate that proves nothing. It returns the file that tells the
+// client about them.
 func serve(t *testing.T, opts ...auth.Option) string {
 	t.Helper()
 	state := t.TempDir()

@@ -18,7 +18,7 @@ import (
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 )
 
-// collector is the OTLP receiver of the OpenTelemetry Collector, and what it received.
+// collector is the OTLP receiver of the OpenTelemetry Collector, and its received spans and metrics.
 type collector struct {
 	grpc, http string // where it listens
 	spans      *consumertest.TracesSink
@@ -58,7 +58,7 @@ func startCollector(t *testing.T) *collector {
 	return c
 }
 
-// freeAddress is an address on loopback that nobody listens on: the receiver does not tell which one it was given.
+// freeAddress is an address on loopback without a listener: the receiver does not report its own.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -69,7 +69,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// names lists what was received as "service: span or metric", each once.
+// names lists the received data as "service: span or metric", each once.
 func (c *collector) names() []string {
 	var list []string
 	for _, batch := range c.spans.AllTraces() {
@@ -96,7 +96,7 @@ func (c *collector) names() []string {
 	return slices.Compact(list)
 }
 
-// The App is told of the collector by nothing but OTEL_*, and sends what is left when it stops.
+// Only OTEL_* names the collector to the App, which sends the rest when it stops.
 func TestACollectorReceivesSpansAndMetrics(t *testing.T) {
 	for _, test := range []struct {
 		protocol string

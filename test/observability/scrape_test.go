@@ -1,5 +1,5 @@
-// Package observability_test checks what operators are given to observe a service with: the dashboard and the alert rules
-// against what a service really exports, and OTLP against the collector's own receiver.
+// Package observability_test checks what operators are given to observe a service with: the dashboard and the alert
+// rules against the real exports of a service, and OTLP against the collector's own receiver.
 package observability_test
 
 import (
@@ -99,8 +99,8 @@ func (w *town) run(app *framework.App) (stop func() error) {
 	return stop
 }
 
-// trade makes orders call payments once, with two failures before the success, and catalog once, which may not. It returns
-// the metrics of all as Prometheus scrapes them.
+// trade makes orders call payments once, with two failures before the success, and catalog once, which may not. It
+// returns the metrics of all as Prometheus scrapes them.
 func (w *town) trade() string {
 	w.t.Helper()
 	tel, err := telemetry.New(w.t.Context(), "shop", telemetry.WithEnviron(nil))

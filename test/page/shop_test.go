@@ -151,7 +151,7 @@ func (s *shop) look(hash string, width, height int64, scheme string) *tab {
 
 func (s *shop) url(hash string) string { return "http://" + s.addr + "/" + hash }
 
-// freeAddress is an address on loopback that nobody listens on. A service that is started again keeps its address.
+// freeAddress is an address on loopback without a listener. A service that is started again keeps its address.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

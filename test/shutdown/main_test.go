@@ -23,7 +23,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth"
 )
 
-// What a child process that serves is told in its environment.
+// The environment of a child process that serves.
 const (
 	stateEnv     = "PARLEY_TEST_STATE"     // the state directory of its identity
 	discoveryEnv = "PARLEY_TEST_DISCOVERY" // the folder in which it registers, "" for none

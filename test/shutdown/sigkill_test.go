@@ -45,7 +45,7 @@ func (s *sights) option() framework.AppOrClientOption {
 		})
 }
 
-// begin counts a call, and tells its number and how many endpoints attempts were sent to so far.
+// begin counts a call and returns its number and how many endpoints attempts were sent to so far.
 func (s *sights) begin() (call, endpoints int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,15 +53,16 @@ func (s *sights) begin() (call, endpoints int) {
 	return s.call, len(s.sent)
 }
 
-// of tells how many attempts were sent to an endpoint, and how many calls had been begun at the last of them.
+// of returns how many attempts were sent to an endpoint, and how many calls had been begun at the last of them.
 func (s *sights) of(endpoint string) (sent, last int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.sent[endpoint], s.last[endpoint]
 }
 
-// The dead replica goes on standing in discovery, until its lease has run out. The client watches its health on a stream,
-// which breaks with its connection. So it is out of use at once, and certainly a second later, which is 300 calls later.
+// The dead replica goes on standing in discovery, until its lease has run out. The client watches its health on a
+// stream, which breaks with its connection. So it is out of use at once, and certainly a second later, which is 300
+// calls later.
 func TestKill9OfOneOfThreeUnder300CallsASecondFailsNoIdempotentCall(t *testing.T) {
 	const second = 300
 	dir, folder := filepath.Join(t.TempDir(), "state"), filepath.Join(t.TempDir(), "discovery")

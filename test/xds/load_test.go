@@ -14,7 +14,7 @@ import (
 type load struct {
 	caller *caller
 	quotes atomic.Int64
-	// Charges must not be repeated, so the end of an instance without warning costs those that were on their way there.
+	// Charges must not be repeated, so the end of an instance without warning costs the charges on their way there.
 	charges atomic.Int64
 	failed  func(what string, err error)
 }
@@ -49,8 +49,8 @@ func (l *load) during(ctx context.Context, do func()) {
 	}
 }
 
-// All three replicas are replaced one after the other, as a platform does: what leaves is taken out of the list while it
-// drains, what comes is added when it is ready.
+// All three replicas are replaced one after the other, as a platform does: what leaves is taken out of the list while
+// it drains, what comes is added when it is ready.
 func TestRollingRestartUnderLoad(t *testing.T) {
 	s := newShop(t)
 	replicas := []*replica{s.start(), s.start(), s.start()}

@@ -36,14 +36,14 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(xdstest.Main(m)) }
 
-// payments takes 20ms for everything, and counts what it did.
+// payments takes 20ms for everything, and counts its calls.
 type payments struct {
 	paymentsv1.UnimplementedPaymentsServiceServer
 	quotes  atomic.Int64
 	charges atomic.Int64
 	fail    atomic.Pointer[error] // what quotes end with
 	callers sync.Map              // by ID
-	orders  sync.Map              // those charged
+	orders  sync.Map              // the charged ones
 }
 
 func (p *payments) work(ctx context.Context, done *atomic.Int64) error {
@@ -159,8 +159,8 @@ type replica struct {
 	end     func() // as a crash
 }
 
-// open starts a payments that serves what the control plane says of its listener, which is all that tls leaves out where it is
-// nil. It does not wait until the service is ready.
+// open starts a payments that serves as the control plane configures its listener, which is all that tls leaves out
+// where it is nil. It does not wait until the service is ready.
 func (s *shop) open(config string) *replica {
 	s.t.Helper()
 	l, err := new(net.ListenConfig).Listen(s.t.Context(), "tcp", "127.0.0.1:0")
@@ -209,7 +209,7 @@ func (s *shop) ready(r *replica) {
 	}
 }
 
-// offer tells callers where payments is.
+// offer publishes the endpoints of payments.
 func (s *shop) offer(replicas ...*replica) {
 	s.t.Helper()
 	s.plane.Put(s.service(replicas...).Resources()...)
@@ -224,7 +224,7 @@ func (s *shop) service(replicas ...*replica) *xdstest.Service {
 	return xdstest.NewService(s.t, "payments", addresses...)
 }
 
-// caller is a client of payments, with what it has traced.
+// caller is a client of payments with its spans.
 type caller struct {
 	paymentsv1.PaymentsServiceClient
 

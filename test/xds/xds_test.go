@@ -50,8 +50,8 @@ func TestACallOverTLSOfTheControlPlane(t *testing.T) {
 		reason      rpcerr.Reason
 	}{
 		"of payments":         {"payments", ""},
-		"of somebody else":    {"mallory", rpcerr.ServerProofInvalid},
-		"of nobody who is":    {"", rpcerr.ServerProofInvalid},
+		"of another service":  {"mallory", rpcerr.ServerProofInvalid},
+		"of no known key":     {"", rpcerr.ServerProofInvalid},
 		"of another hostname": {"payments.example", rpcerr.ServerProofInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,7 +90,7 @@ func read(t testing.TB, path string) []byte {
 	return text
 }
 
-// Retries are Parley's: those that the control plane asks for are not made in addition, and each attempt has its span.
+// Only Parley retries: the retry policy of the control plane is not applied in addition, and each attempt has its span.
 func TestRetriesAreNotDoubled(t *testing.T) {
 	s := newShop(t)
 	r := s.start()
@@ -139,9 +139,9 @@ func TestRetryBudgetHolds(t *testing.T) {
 	}
 }
 
-// Without a control plane calls fail at once and say so, or wait as long as they may; with it everything recovers. GRPC fails
-// the calls that wait when the control plane appears; they reached nobody, so they are made again, even those that must not
-// be repeated.
+// Without a control plane calls fail at once and say so, or wait as long as they may; with it everything recovers. GRPC
+// fails the calls that wait when the control plane appears; they reached no server, so they are made again, even the
+// calls that must not be repeated.
 func TestTheControlPlaneIsAbsentAtFirst(t *testing.T) {
 	s := newShop(t)
 	r := s.start()
@@ -179,7 +179,7 @@ func TestTheControlPlaneIsAbsentAtFirst(t *testing.T) {
 	}
 }
 
-// RBAC by principals would match nobody. The service does not become ready, and says why.
+// RBAC by principals would match no peer. The service does not become ready, and says why.
 func TestRBACByPrincipalIsRefused(t *testing.T) {
 	s := newShop(t)
 	r := s.start()
