@@ -34,8 +34,8 @@ func (reg *Registration) run(ctx context.Context) {
 	}
 }
 
-// announce makes the wanted instance visible once. A lease that went before is given back afterwards, so that nothing
-// goes on renewing it; the entry is the new lease's by then.
+// announce makes the wanted instance visible once. A lease that went before is given back afterwards, so that it
+// is no longer renewed; the entry belongs to the new lease by then.
 func (reg *Registration) announce(ctx context.Context) (driver.Lease, error) {
 	reg.mu.Lock()
 	in, version, former := reg.want, reg.wantVersion, reg.lease
@@ -142,7 +142,7 @@ func (reg *Registration) fail(err error) {
 	reg.move()
 }
 
-// leaveToPlatform notes that instances are not announced by themselves.
+// leaveToPlatform notes that the platform registers instances.
 func (reg *Registration) leaveToPlatform() {
 	reg.mu.Lock()
 	defer reg.mu.Unlock()
@@ -163,7 +163,7 @@ func (reg *Registration) finish() {
 	reg.move()
 }
 
-// move wakes who waits for the registration to change. The caller holds the lock.
+// move wakes the callers that wait for a change of the registration. The caller holds the lock.
 func (reg *Registration) move() {
 	close(reg.moved)
 	reg.moved = make(chan struct{})

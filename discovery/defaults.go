@@ -2,19 +2,18 @@ package discovery
 
 import "time"
 
-// Where an option does not say otherwise, these hold.
 const (
 	// How long an engine shows an instance after its process has died.
 	defaultTTL = 15 * time.Second
-	// How long changes are collected before they are shown.
+	// How long changes are collected before they are published.
 	defaultDebounce = 100 * time.Millisecond
 	// How long changes are collected, at most, while they keep coming.
 	defaultDebounceMost = 800 * time.Millisecond
-	// How long instances are kept that an engine suddenly does not list any more.
+	// How long instances are kept that an engine suddenly no longer lists.
 	defaultHold = 5 * time.Minute
-	// Within which time losses add up to a sudden one; longer than it takes leases to run out that were lost together.
+	// The time within which losses add up. Leases that were lost together expire within it.
 	lossWindow = time.Minute
-	// How long a service may be unknown without an error before that is one.
+	// How long the engine may be silent before that is an error.
 	defaultFirstWait = 3 * time.Second
 	// How long a watch outlives its last user; longer than gRPC's idle timeout of 30 minutes.
 	defaultLinger = time.Hour

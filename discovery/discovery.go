@@ -1,18 +1,18 @@
-// Package discovery finds the instances of services, and announces the own ones, in whatever engine a company already
-// runs. A [Registry] keeps a program working while that engine is slow, down, restarted or wrong; a driver.Driver does
-// no more than talk to it.
+// Package discovery finds the instances of services, and announces the instances of this process, in the engine that a
+// company already runs. A [Registry] keeps a program working while that engine is slow, down, restarted or wrong; a
+// driver.Driver only talks to it.
 //
-// What a Registry does, whichever driver is below:
+// A Registry does the following over every driver:
 //
-//   - It tries for ever, at jittered intervals, to follow what is asked for and to announce what is registered, and
-//     announces again what the engine has forgotten.
-//   - It keeps the last good list while the engine cannot be reached, and in a file for the next start if that is asked
-//     for. Instances do not age: a dead one is found out by its connections.
-//   - It holds what was listed before when the engine suddenly lists nothing or has lost most of it, for a bounded time.
-//   - It joins changes that follow each other closely, sorts, drops what has no address, and leaves out instances that
-//     drain unless nothing else is left.
-//   - Everyone in the process who asks for a service shares one watch, which outlives its users for a while, so that a
-//     gRPC channel that wakes from idleness during an outage still knows its servers.
+//   - It never gives up, at jittered intervals, to follow services and to announce instances, and it announces again the
+//     instances that the engine has forgotten.
+//   - It keeps the last good list while the engine cannot be reached, and in a file for the next start if [WithLastKnownGood]
+//     is set. Instances do not expire: a dead one is noticed by its connections.
+//   - It holds the last list, for a bounded time, when the engine suddenly lists nothing or has lost most instances.
+//   - It merges changes that follow each other closely, sorts the list, drops instances without an address, and leaves out
+//     draining instances unless no other is left.
+//   - All subscribers of a service in the process share one watch. It outlives them for a while, so that a gRPC channel that
+//     leaves idle mode during an outage still knows its servers.
 //
 // The drivers mem, static, dns and file are part of this module. Package grpcresolver makes a Registry a resolver of gRPC.
 package discovery
@@ -26,7 +26,7 @@ import (
 // Instance is one running server of a service.
 type Instance = driver.Instance
 
-// ErrNoRegistration is what drivers say whose platform registers instances itself.
+// ErrNoRegistration is returned by drivers whose platform registers instances itself.
 const ErrNoRegistration = driver.ErrNoRegistration
 
 // The errors of a Registry itself. Match them with errors.Is.
@@ -43,16 +43,16 @@ const (
 	ErrDeregistered driver.Error = "the instance is deregistered"
 )
 
-// Error says which engine failed to do what. It carries no gRPC status, so that what an engine's client says with one
-// never becomes the status of a call.
+// Error says which engine failed, and at what. It has no gRPC status, so that a status from an engine's client never becomes
+// the status of a call.
 type Error struct {
 	// Driver names the engine and where it is.
 	Driver string
-	// Op is what was tried: "find", "announce", "update", "revoke".
+	// Op is the operation: "find", "announce", "update", "revoke".
 	Op string
 	// Service is the name of the service.
 	Service string
-	// Err is what happened.
+	// Err is the cause.
 	Err error
 }
 
@@ -60,5 +60,5 @@ func (e *Error) Error() string {
 	return "discovery: " + e.Driver + ": " + e.Op + " " + strconv.Quote(e.Service) + ": " + e.Err.Error()
 }
 
-// Unwrap returns what happened.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// losses are the instances of a service that have vanished lately though they did not drain. Who leaves on purpose drains
-// first; what just vanishes has died, or the engine has lost its leases, or shows a part of what it knows. A single death
-// is likely, and that of most instances is not: then the engine is wrong.
+// losses are the instances of a service that vanished lately without draining first. An instance that stops in order
+// drains. One that just vanishes has died, or the engine has lost its lease, or the engine lists only a part of what it
+// knows. That one instance dies is likely; that most of them die is not, and then the engine is probably wrong.
 //
-// Whatever makes leases run out does not make them run out in the same instant, and so losses add up for a time.
+// Leases that were lost together do not expire in the same instant, so losses add up over lossWindow.
 type losses struct{ list []loss }
 
 type loss struct {
@@ -18,8 +18,8 @@ type loss struct {
 	at       time.Time
 }
 
-// note compares two lists of an engine, each sorted by ID. An instance that comes is put in the place of one that vanished,
-// as when instances are replaced. All that vanished is kept while forgetting is false.
+// note compares two lists of an engine, each sorted by ID. A new instance replaces one that vanished, as in a rolling
+// update. While forgetting is false, losses are kept for longer than lossWindow.
 func (l *losses) note(before, now []Instance, forgetting bool) {
 	at := time.Now()
 	for _, in := range before {
@@ -43,17 +43,17 @@ func (l *losses) note(before, now []Instance, forgetting bool) {
 	}
 }
 
-// remove takes an instance out that is back, and tells whether it was there.
+// remove removes an instance that is back, and reports whether it was lost.
 func (l *losses) remove(id string) bool {
 	n := len(l.list)
 	l.list = slices.DeleteFunc(l.list, func(x loss) bool { return x.instance.ID == id })
 	return len(l.list) < n
 }
 
-// most tells whether more instances vanished than left are.
+// most reports whether more instances vanished than are left.
 func (l *losses) most(left []Instance) bool { return len(l.list) > len(left) }
 
-// join returns what is left and what vanished, sorted by ID.
+// join returns the instances that are left and those that vanished, sorted by ID.
 func (l *losses) join(left []Instance) []Instance {
 	all := slices.Clone(left)
 	for _, x := range l.list {
@@ -65,7 +65,7 @@ func (l *losses) join(left []Instance) []Instance {
 
 func (l *losses) forget() { l.list = nil }
 
-// find looks an instance up in a list that is sorted by ID.
+// find looks up an instance in a list sorted by ID.
 func find(list []Instance, id string) (int, bool) {
 	return slices.BinarySearchFunc(list, id, func(in Instance, id string) int { return cmp.Compare(in.ID, id) })
 }

@@ -27,7 +27,7 @@ type memory struct {
 	written time.Time
 	closed  bool
 
-	unwritten bool // what err says, if anything, is that the file could not be written
+	unwritten bool // err, if any, is from writing the file
 	err       error
 }
 
@@ -38,7 +38,7 @@ func newMemory(path, engine string, logger *slog.Logger) *memory {
 	}
 }
 
-// recall returns what is remembered of a service from an earlier process, and since when.
+// recall returns the list of a service from an earlier process, and when the engine gave it.
 func (m *memory) recall(service string) ([]Instance, time.Time) {
 	if m == nil {
 		return nil, time.Time{}
@@ -50,7 +50,7 @@ func (m *memory) recall(service string) ([]Instance, time.Time) {
 	return known.Instances, known.Seen
 }
 
-// remember takes a good list. An empty one is forgotten.
+// remember stores a good list. An empty list removes the service.
 func (m *memory) remember(service string, list []Instance) {
 	if m == nil {
 		return
@@ -71,7 +71,7 @@ func (m *memory) remember(service string, list []Instance) {
 	}
 }
 
-// close writes what is not written yet.
+// close writes changes that are not written yet.
 func (m *memory) close() error {
 	if m == nil {
 		return nil
@@ -105,7 +105,7 @@ func (m *memory) describe() (string, error) {
 	return m.path, m.err
 }
 
-// read reads the file of an earlier process. One that cannot be used is as good as none.
+// read reads the file of an earlier process. An unusable file counts as no file.
 func (m *memory) read() {
 	text, err := m.text()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -163,7 +163,7 @@ func (m *memory) replace(text []byte) error {
 	return errors.Join(privatefile.Replace(folder, filepath.Base(m.path), text, true), folder.Close())
 }
 
-// fail notes an error, and logs it unless it is that of the last time.
+// fail stores an error, and logs it unless it repeats the last one.
 func (m *memory) fail(what string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

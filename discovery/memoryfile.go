@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// memoryVersion is the version of the file. One with another version was written by a program that may mean something else.
+// memoryVersion is the version of the file. A file of another version may have another meaning.
 const memoryVersion = 1
 
-// memoryFile is what stands in the file of last known good lists.
+// memoryFile is the content of the file of last known good lists.
 type memoryFile struct {
 	Version  int                  `json:"version"`
 	Engine   string               `json:"engine"`
 	Services map[string]memorized `json:"services"`
 }
 
-// memorized is the list of one service, and when the engine said it first.
+// memorized is the list of one service, and when the engine first gave it.
 type memorized struct {
 	Seen      time.Time  `json:"seen"`
 	Instances []Instance `json:"instances"`

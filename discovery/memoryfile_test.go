@@ -2,7 +2,7 @@ package discovery
 
 import "testing"
 
-// Whatever stands in the file, reading it neither panics nor yields what cannot be called.
+// Reading the file never panics and never yields an instance that cannot be called, whatever the file contains.
 func FuzzParseMemory(f *testing.F) {
 	f.Add([]byte(`{"version":1,"engine":"mem","services":{"payments":{"seen":"2026-01-02T03:04:05Z","instances":[{"id":"a","service":"payments","addresses":["a:1"]}]}}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {

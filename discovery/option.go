@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Option configures a [Registry]. Every option prints itself as it was written. A value that makes no sense leaves the
-// default in place, and [Registry.Check] says so.
+// Option configures a [Registry]. Every option prints itself as it was written. An invalid value leaves the
+// default in place, and [Registry.Check] returns the mistake.
 type Option interface {
 	fmt.Stringer
 	apply(*config)
@@ -56,7 +56,7 @@ func configure(opts []Option) config {
 	return c
 }
 
-// unless returns what is wrong when ok is false, and nothing otherwise.
+// unless returns wrong, or "" when ok is true.
 func unless(ok bool, wrong string) string {
 	if ok {
 		return ""
@@ -70,9 +70,9 @@ func WithTTL(ttl time.Duration) Option {
 	return option{fmt.Sprintf("WithTTL(%v)", ttl), func(c *config) { c.ttl = ttl }, unless(ttl > 0, "want more than 0s")}
 }
 
-// WithDebounce sets how long changes of a service are collected before they are shown together: least at first, doubled
-// up to most while changes keep coming. The first list and the end of an empty one are shown at once. The defaults are
-// 100ms and 800ms. Zero for both shows every change.
+// WithDebounce sets how long changes of a service are collected before they are published together: least at first,
+// doubled up to most while changes keep coming. The first list, and the first one after an empty list, are published at
+// once. The defaults are 100ms and 800ms. Zero for both publishes every change.
 func WithDebounce(least, most time.Duration) Option {
 	return option{
 		fmt.Sprintf("WithDebounce(%v, %v)", least, most),
@@ -81,28 +81,28 @@ func WithDebounce(least, most time.Duration) Option {
 	}
 }
 
-// WithHold sets how long instances are kept that the engine suddenly does not list any more: all of them when it lists
-// nothing, and those that vanished when within a minute more instances have vanished than are left. Instances that drain
-// before they leave are not missed, nor is one whose place a new one has taken. Only time in which the engine can be asked
-// counts. The default is 5m; zero believes every list at once.
+// WithHold sets how long instances are kept that the engine suddenly no longer lists: all of them when it lists nothing,
+// and the vanished ones when within a minute more instances have vanished than are left. Instances that drained, or that
+// a new instance has replaced, are not held. Only time in which the engine answers counts. The default is 5m; zero
+// accepts every list at once.
 func WithHold(hold time.Duration) Option {
 	return option{fmt.Sprintf("WithHold(%v)", hold), func(c *config) { c.hold = hold }, unless(hold >= 0, "want 0s or more")}
 }
 
-// WithLastKnownGood keeps the last good lists in a file, for a program that starts while the engine is down: it then calls
-// what was listed before, State.StaleSince telling since when, until the engine answers.
+// WithLastKnownGood keeps the last good lists in a file, for a program that starts while the engine is down: it calls the
+// instances in the file until the engine answers, and State.StaleSince says when they were written.
 //
-// The file has mode 0600 and is written as a whole at most once a second, and by [Registry.Close]. It and the folders
-// above it must belong to the user of the process or to root, closed to writing by others. A file that is not so, is
-// damaged, is larger than 16 MiB, is from another version or was written for another engine is not used; that is logged
-// and stands in [Registry.Snapshot], and the file is replaced once there is a good list. Two processes must not share one
-// file.
+// The file has mode 0600 and is replaced as a whole, at most once a second and by [Registry.Close]. The file and the folders
+// above it must belong to the user of the process or to root and must not be writable by others. A file that breaks these
+// rules, is damaged, is larger than 16 MiB, or was written by another version or for another engine is not used. The
+// reason is logged and is in [Registry.Snapshot], and the file is replaced by the next good list. Two processes must not
+// share one file.
 func WithLastKnownGood(path string) Option {
 	return option{fmt.Sprintf("WithLastKnownGood(%q)", path), func(c *config) { c.memory = path }, unless(path != "", "want the path of a file")}
 }
 
-// WithFirstWait sets after which time an engine that neither answers nor fails is reported as [ErrSilent]. It is being
-// asked all the same. The default is 3s; it must be positive.
+// WithFirstWait sets how long an engine may neither answer nor fail before it is reported as [ErrSilent]. The Registry goes
+// on asking. The default is 3s; it must be positive.
 func WithFirstWait(wait time.Duration) Option {
 	return option{fmt.Sprintf("WithFirstWait(%v)", wait), func(c *config) { c.firstWait = wait }, unless(wait > 0, "want more than 0s")}
 }
@@ -123,7 +123,7 @@ func WithBackoff(base, most time.Duration) Option {
 	}
 }
 
-// WithLogger sets where transitions are logged: an engine lost and found, a list held, a registration lost. The
+// WithLogger sets the logger of transitions: an engine lost and found, a list held, a registration lost. The
 // default logs nothing.
 func WithLogger(logger *slog.Logger) Option {
 	return option{"WithLogger(...)", func(c *config) { c.logger = logger }, unless(logger != nil, "want a logger")}

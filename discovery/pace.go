@@ -7,22 +7,22 @@ import (
 	"github.com/parley-rpc/parley/internal/backoff"
 )
 
-// pace spaces attempts at an engine, so that many processes that fail together do not return together.
+// pace spaces attempts at an engine, so that processes that fail together do not return together.
 type pace struct {
 	config   *config
 	failures int
-	spread   time.Duration // the least bound of a wait, below that of the configuration
+	spread   time.Duration // the least bound of a wait, capped by the configured most
 }
 
-// survived tells how long the last success lasted. Only one that outlived the longest wait starts the waits anew: an
-// engine that accepts and drops at once is still failing.
+// survived takes how long the last success lasted. Only a success that outlived the longest wait resets the waits: an
+// engine that accepts a request and then drops it at once is still failing.
 func (p *pace) survived(d time.Duration) {
 	if d > p.config.backoffMost {
 		p.failures = 0
 	}
 }
 
-// wait waits before the next attempt and tells whether there is to be one.
+// wait waits before the next attempt. It returns false when ctx has ended.
 func (p *pace) wait(ctx context.Context) bool {
 	p.failures++
 	bound := backoff.Bound(p.config.backoff, p.config.backoffMost, p.failures)

@@ -33,9 +33,9 @@ type Registration struct {
 
 // Register announces in and keeps it announced. An instance without an ID gets its first address as one.
 //
-// It returns as soon as the engine has taken the instance, the driver leaves registration to the platform, the instance
-// turns out to be impossible to announce, the Registry is closed, or ctx has ended, whichever comes first. In the last
-// case the Registration goes on trying: ctx bounds the wait alone.
+// It returns when the engine has taken the instance, the driver leaves registration to the platform, the instance
+// is invalid, the Registry is closed, or ctx has ended, whichever comes first. When ctx has ended, the Registration goes
+// on trying: ctx bounds only the wait.
 func (r *Registry) Register(ctx context.Context, in Instance) *Registration {
 	in = in.Clone()
 	if in.ID == "" && len(in.Addresses) > 0 {
@@ -52,10 +52,10 @@ func (r *Registry) Register(ctx context.Context, in Instance) *Registration {
 		moved:       make(chan struct{}),
 	}
 	if err := in.Check(); err != nil {
-		return reg.stillborn(err)
+		return reg.refuse(err)
 	}
 	if !r.launch(reg) {
-		return reg.stillborn(ErrClosed)
+		return reg.refuse(ErrClosed)
 	}
 	reg.settle(ctx)
 	return reg
@@ -75,8 +75,8 @@ func (r *Registry) launch(reg *Registration) bool {
 	return true
 }
 
-// stillborn makes a Registration that announces nothing and says why.
-func (reg *Registration) stillborn(err error) *Registration {
+// refuse makes a Registration that announces nothing and returns err from Err.
+func (reg *Registration) refuse(err error) *Registration {
 	reg.stop = func() {}
 	reg.err = reg.fault("announce", err)
 	close(reg.ended)
@@ -102,27 +102,27 @@ func (reg *Registration) settle(ctx context.Context) {
 	}
 }
 
-// Registered tells whether the instance is announced, or need not be because the platform registers it. A service that
-// is not registered is degraded, not dead: clients may know it from before.
+// Registered reports whether the instance is announced, or the platform registers it. A service that is not registered
+// is degraded, not dead: clients may still know it.
 func (reg *Registration) Registered() bool {
 	reg.mu.Lock()
 	defer reg.mu.Unlock()
 	return reg.registered || reg.elsewhere
 }
 
-// Err tells why the instance is not registered: the last failure, [ErrLeaseLost], [ErrDeregistered], [ErrClosed], or
-// what is wrong with the instance. It is nil while the instance is registered and before the first attempt has ended.
+// Err says why the instance is not registered: the last failure, [ErrLeaseLost], [ErrDeregistered], [ErrClosed], or
+// the mistake in the instance. It is nil while the instance is registered and before the first attempt has ended.
 func (reg *Registration) Err() error {
 	reg.mu.Lock()
 	defer reg.mu.Unlock()
 	return reg.err
 }
 
-// Update lets change alter the instance and announces the result. The ID and the service stay what they are.
+// Update lets change alter the instance and announces the result. The ID and the service cannot change.
 //
-// It returns nil when the engine shows the change. While the instance is not registered it returns at once with the
-// reason; when the engine refuses the change or ctx ends, with that. The change is kept in all three cases and goes out
-// with the next announcement. A change that makes the instance invalid is an error and is not kept.
+// It returns nil when the engine shows the change. It returns an error at once while the instance is not registered, and
+// when the engine refuses the change or ctx ends; the change is kept in these three cases and goes out with the next
+// announcement. A change that makes the instance invalid is an error and is not kept.
 func (reg *Registration) Update(ctx context.Context, change func(*Instance)) error {
 	version, err := reg.alter(change)
 	if err != nil {
@@ -173,9 +173,9 @@ func (reg *Registration) alter(change func(*Instance)) (uint64, error) {
 	return reg.wantVersion, nil
 }
 
-// Deregister ends the registration and removes the instance from the engine, so that nobody has to wait for its lease to
-// run out. When the engine cannot be told, it returns the error, the entry ends with its lease, and Deregister may be
-// called again. Otherwise, and for an instance that was never announced, it returns nil, as often as it is called.
+// Deregister ends the registration and removes the instance from the engine at once. When the engine cannot be reached it
+// returns the error, the entry ends with its lease, and Deregister may be called again. Otherwise, and for an instance
+// that was never announced, it returns nil, however often it is called.
 func (reg *Registration) Deregister(ctx context.Context) error {
 	reg.mu.Lock()
 	if !reg.deregistered && reg.alive() {
@@ -199,7 +199,7 @@ func (reg *Registration) Deregister(ctx context.Context) error {
 	return nil
 }
 
-// alive tells whether the instance is announced or being announced, by whomever. The caller holds the lock.
+// alive reports whether the instance is announced or being announced, by this Registration or the platform. The caller holds the lock.
 func (reg *Registration) alive() bool { return reg.elsewhere || !isClosed(reg.ended) }
 
 func (reg *Registration) snapshot() RegistrationSnapshot {

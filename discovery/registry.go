@@ -29,7 +29,7 @@ type Registry struct {
 	closeErr error
 }
 
-// New returns a Registry over d, which it closes in [Registry.Close]. It does nothing until it is asked to.
+// New returns a Registry over d, which [Registry.Close] closes. It does nothing until it is used.
 func New(d driver.Driver, opts ...Option) *Registry {
 	if d == nil {
 		d = noDriver{}
@@ -52,8 +52,8 @@ func New(d driver.Driver, opts ...Option) *Registry {
 // String names the engine and where it is.
 func (r *Registry) String() string { return r.driver.String() }
 
-// Check returns every mistake in the options and a missing driver, joined, or nil. A Registry with mistakes works, with
-// the defaults in their place.
+// Check returns every mistake in the options, and a missing driver, joined; or nil. A Registry with mistakes uses the
+// defaults in their place.
 func (r *Registry) Check() error {
 	if r.driver == (noDriver{}) {
 		return errors.Join(r.config.err, errNoDriver)
@@ -61,8 +61,9 @@ func (r *Registry) Check() error {
 	return r.config.err
 }
 
-// Close revokes what is still registered, waiting two seconds at most, ends every watch and subscription, waits for
-// their goroutines, writes the file of [WithLastKnownGood], and closes the driver. It returns every error joined. Calling it again returns the same.
+// Close revokes every registration within two seconds, ends every watch and subscription, waits for their goroutines,
+// writes the file of [WithLastKnownGood], and closes the driver. It returns every error joined. Calling it again returns
+// the same error.
 func (r *Registry) Close() error {
 	r.closing.Do(func() { r.closeErr = r.end() })
 	return r.closeErr
@@ -96,14 +97,14 @@ func (r *Registry) end() error {
 	return errors.Join(append(errs, r.memory.close(), r.driver.Close())...)
 }
 
-// fault names the engine and what was tried in an error.
+// fault adds the engine and the operation to an error.
 func (r *Registry) fault(op, service string, err error) error {
 	return &Error{Driver: r.driver.String(), Op: op, Service: service, Err: err}
 }
 
 var errNoDriver = errors.New("discovery: there is no driver; give New one, such as mem.New().Driver()")
 
-// noDriver stands in for a driver that was forgotten.
+// noDriver replaces a missing driver.
 type noDriver struct{}
 
 func (noDriver) String() string { return "no driver" }

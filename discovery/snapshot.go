@@ -6,49 +6,49 @@ import (
 	"time"
 )
 
-// Snapshot is what a Registry knows and does at one moment, for people to read.
+// Snapshot describes a Registry at one moment, for people to read.
 type Snapshot struct {
 	// Driver names the engine and where it is.
 	Driver string
-	// Services are those that are followed, sorted by name.
+	// Services are the followed services, sorted by name.
 	Services []ServiceSnapshot
 	// Registrations are the instances of this process, sorted by service and ID.
 	Registrations []RegistrationSnapshot
-	// File is that of [WithLastKnownGood], or "". FileErr is why it could not be read or written last, or nil.
+	// File is the file of [WithLastKnownGood], or "". FileErr is the last error of reading or writing it, or nil.
 	File    string
 	FileErr error
 }
 
-// ServiceSnapshot is what is known of one service.
+// ServiceSnapshot describes one service.
 type ServiceSnapshot struct {
 	// Service is its name.
 	Service string
-	// State is what users of the service are shown.
+	// State is what subscribers receive.
 	State State
-	// Listed is what the engine lists, draining instances included, sorted by ID. Nobody may change it.
+	// Listed is what the engine lists, draining instances included, sorted by ID. Do not modify it.
 	Listed []Instance
-	// Users counts those who follow the service now. At 0 the watch lingers.
+	// Users is the number of present subscriptions. At 0 the watch lingers.
 	Users int
 	// Restarts counts the attempts to follow the service that have failed.
 	Restarts int
-	// Shown counts the states that users were shown, and Changed is when the present one was.
+	// Shown counts the states that were published, and Changed is the time of the last one.
 	Shown   uint64
 	Changed time.Time
 }
 
-// RegistrationSnapshot is how one own instance stands.
+// RegistrationSnapshot describes the registration of one instance of this process.
 type RegistrationSnapshot struct {
-	// Instance is what is announced, or is to be.
+	// Instance is what is announced, or will be.
 	Instance Instance
-	// Registered is what [Registration.Registered] says.
+	// Registered is the result of [Registration.Registered].
 	Registered bool
-	// Err is what [Registration.Err] says.
+	// Err is the result of [Registration.Err].
 	Err error
-	// Announced counts how often the engine has taken the instance; more than once means that it was lost in between.
+	// Announced counts how often the engine has taken the instance; more than once means that the engine lost it in between.
 	Announced int
 }
 
-// Snapshot returns what the Registry knows and does now.
+// Snapshot describes the Registry now.
 func (r *Registry) Snapshot() Snapshot {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// State is what a Registry knows of one service. States are shared: nobody may change what is in one.
+// State is what a Registry knows about one service. A State is shared: do not modify its Instances.
 type State struct {
-	// Instances are the ones to call, sorted by ID. They are the last that the engine vouched for.
+	// Instances are the instances to call, sorted by ID: the last list that the engine vouched for.
 	Instances []Instance
-	// Known tells that the engine has answered at least once, or did so for an earlier process that left a file (see
-	// [WithLastKnownGood]). Until then Instances are empty because nobody knows.
+	// Known reports whether the engine has answered at least once, to this process or to an earlier one that left a file
+	// (see [WithLastKnownGood]). Until then Instances is empty because nothing is known.
 	Known bool
-	// Held tells that the engine suddenly lists nothing, or has lost more instances than are left, and that those of before
-	// are still among Instances. See [WithHold].
+	// Held reports whether Instances still contains instances that the engine suddenly no longer lists. See [WithHold].
 	Held bool
-	// Err is why nothing is known, or why Instances may be out of date; nil while the engine vouches for them.
+	// Err says why nothing is known, or why Instances may be out of date. It is nil while the engine vouches for them.
 	Err error
-	// StaleSince is when the engine ceased to vouch for Instances; zero while it does or while nothing is known.
+	// StaleSince is the time since which the engine has not vouched for Instances. It is zero while the engine vouches for
+	// them, and while nothing is known.
 	StaleSince time.Time
 }
 
-// readable returns what can be used of a list: instances of the service, with addresses, one for each ID, sorted by ID.
-// The list itself stays as it is.
-func readable(service string, list []Instance) []Instance {
+// usable returns the usable instances of a list, sorted by ID: those of the service that have addresses, one for each ID.
+// It does not change the list.
+func usable(service string, list []Instance) []Instance {
 	kept := make([]Instance, 0, len(list))
 	for _, in := range list {
 		if in.Service == service && in.ID != "" && len(in.Addresses) > 0 && !slices.Contains(in.Addresses, "") {
@@ -36,7 +36,7 @@ func readable(service string, list []Instance) []Instance {
 	return slices.CompactFunc(kept, func(a, b Instance) bool { return a.ID == b.ID })
 }
 
-// callable returns the instances of a list to call: those that do not drain, or all when every one drains.
+// callable returns the instances that do not drain, or all when every one drains.
 func callable(list []Instance) []Instance {
 	drains := func(in Instance) bool { return in.Draining }
 	if !slices.ContainsFunc(list, drains) {

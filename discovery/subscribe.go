@@ -7,12 +7,12 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// Subscribe calls fn with what is known of a service, now and after each change: once something is known at first, then
-// with the latest state whenever it differs from the last one that fn saw. It never blocks.
+// Subscribe calls fn with the state of a service: as soon as something is known, then whenever the latest state differs
+// from the last one that fn received. It never blocks.
 //
-// Calls of fn come one at a time from a goroutine of its own, so that a slow one delays nobody else and skips states
-// that are out of date when it is ready. All subscribers of a service share one watch, which goes on for the time of
-// [WithLinger] after the last of them has cancelled; who subscribes then sees at once what is known.
+// Calls of fn come one at a time from a goroutine of its own. A slow fn delays no other subscriber, and skips states that
+// are out of date when it returns. All subscribers of a service share one watch, which goes on for the time of
+// [WithLinger] after the last of them has cancelled; a subscriber that comes in that time gets the known state at once.
 //
 // Cancel ends the subscription. It may be called many times, also by fn; a call of fn that is under way may still finish
 // after it. Fn must not call [Registry.Close].
@@ -97,7 +97,7 @@ func (r *Registry) join(service string, s *subscription) *watch {
 	return w
 }
 
-// leave ends what join began. The watch of a service that nobody uses lingers.
+// leave removes a user from a watch. A watch without users lingers.
 func (r *Registry) leave(w *watch, s *subscription) {
 	w.mu.Lock()
 	delete(w.subscriptions, s)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// view decides what the users of a service are shown, from what the engine says. One goroutine owns it; that goroutine
-// also waits for its timers.
+// view turns what the engine lists into the state that subscribers receive. One goroutine owns it and waits for its
+// timers.
 type view struct {
 	registry *Registry
 	service  string
@@ -15,7 +15,7 @@ type view struct {
 	state  State
 	listed []Instance // as the engine last listed them, draining ones included
 
-	patience *time.Timer // until silence is an error
+	silence *time.Timer // until silence is an error
 
 	flush      *time.Timer // until next is shown
 	next       []Instance
@@ -24,7 +24,7 @@ type view struct {
 	shown      time.Time
 
 	losses   losses
-	hold     *time.Timer // until a loss is believed
+	hold     *time.Timer // until a loss is accepted
 	holdFrom time.Time   // zero while the engine cannot be asked
 	holdLeft time.Duration
 }
@@ -34,7 +34,7 @@ func newView(r *Registry, service string) *view {
 		registry: r,
 		service:  service,
 		logger:   r.config.logger.With(slog.String("service", service), slog.String("driver", r.String())),
-		patience: time.NewTimer(r.config.firstWait),
+		silence:  time.NewTimer(r.config.firstWait),
 		flush:    stoppedTimer(),
 		hold:     stoppedTimer(),
 		window:   r.config.debounce,
@@ -48,26 +48,26 @@ func stoppedTimer() *time.Timer {
 }
 
 func (v *view) close() {
-	v.patience.Stop()
+	v.silence.Stop()
 	v.flush.Stop()
 	v.hold.Stop()
 }
 
 // take handles a list for which the engine vouches.
 func (v *view) take(list []Instance) {
-	v.patience.Stop()
+	v.silence.Stop()
 	if v.state.Err != nil {
 		v.logger.Info("discovery is back", slog.Int("listed", len(list)))
 	}
 	v.state.Err, v.state.StaleSince = nil, time.Time{}
 	before := v.listed
-	v.listed = readable(v.service, list)
+	v.listed = usable(v.service, list)
 	v.losses.note(before, v.listed, !v.state.Held)
 	instances := callable(v.listed)
 	switch {
 	case len(v.state.Instances) == 0:
 		v.losses.forget()
-		v.show(instances) // an empty state is not worth keeping
+		v.show(instances) // there is nothing to hold
 	case len(instances) == 0:
 		v.drop()
 		v.holdOn()
@@ -75,14 +75,14 @@ func (v *view) take(list []Instance) {
 		v.postpone(v.losses.join(instances))
 		v.holdOn()
 	default:
-		v.letGo()
+		v.clearHold()
 		v.postpone(instances)
 	}
 }
 
-// doubt handles the end of an attempt to follow the service: what was listed last is kept.
-func (v *view) doubt(err error) {
-	v.patience.Stop()
+// fail handles the end of an attempt to follow the service. The last list is kept.
+func (v *view) fail(err error) {
+	v.silence.Stop()
 	if v.state.Err == nil {
 		v.logger.Warn("discovery fails; what was known before is kept", slog.Any("error", err), slog.Int("instances", len(v.state.Instances)))
 	}
@@ -98,15 +98,15 @@ func (v *view) doubt(err error) {
 	}
 }
 
-// tire handles that nothing was heard for too long.
-func (v *view) tire() {
+// timeOut handles an engine that has not answered for the time of WithFirstWait.
+func (v *view) timeOut() {
 	v.state.Err = v.registry.fault("find", v.service, ErrSilent)
 	v.logger.Warn("discovery fails", slog.Any("error", v.state.Err))
 	v.recall()
 }
 
-// recall shows what an earlier process knew when the engine tells nothing. Once the engine does, its word is compared with
-// that: an engine that was down itself may list only the first ones that found it again.
+// recall shows the list of an earlier process while the engine has listed nothing. The engine's first list is compared
+// with it: an engine that was down itself may list only the instances that have found it again so far.
 func (v *view) recall() {
 	if v.state.Known {
 		return
@@ -115,13 +115,13 @@ func (v *view) recall() {
 	if len(list) == 0 {
 		return
 	}
-	v.listed = readable(v.service, list)
+	v.listed = usable(v.service, list)
 	v.show(callable(v.listed))
 	v.state.StaleSince = saved
 	v.logger.Warn("discovery is used as it was when the file was written", slog.String("file", v.registry.memory.path), slog.Time("written", saved), slog.Int("instances", len(v.state.Instances)))
 }
 
-// good returns what is worth remembering, and whether there is anything to remember or to forget.
+// good returns the list to remember, and whether the engine vouches for it.
 func (v *view) good() ([]Instance, bool) {
 	return v.listed, v.state.Known && v.state.Err == nil && !v.state.Held
 }
@@ -160,13 +160,13 @@ func (v *view) flushed() {
 	v.window = min(2*v.window, v.registry.config.debounceMost)
 }
 
-// drop forgets what was postponed.
+// drop forgets the postponed list.
 func (v *view) drop() {
 	v.flush.Stop()
 	v.next, v.postponing = nil, false
 }
 
-// holdOn keeps what is shown although the engine lists nothing or has lost most of it, until that was so for long enough.
+// holdOn keeps what is shown although the engine lists nothing or has lost most of it, until the hold time is over.
 func (v *view) holdOn() {
 	if !v.state.Held {
 		v.state.Held, v.holdLeft = true, v.registry.config.hold
@@ -174,7 +174,7 @@ func (v *view) holdOn() {
 			slog.Int("listed", len(v.listed)), slog.Int("instances", len(v.state.Instances)), slog.Duration("for", v.holdLeft))
 	}
 	if v.holdLeft <= 0 {
-		v.believe()
+		v.endHold()
 		return
 	}
 	if v.holdFrom.IsZero() {
@@ -183,18 +183,18 @@ func (v *view) holdOn() {
 	}
 }
 
-// believe ends the hold by showing what the engine lists.
-func (v *view) believe() {
+// endHold ends the hold and shows what the engine lists.
+func (v *view) endHold() {
 	v.logger.Warn("discovery has listed few instances or none for long; those of before are given up",
 		slog.Int("listed", len(v.listed)), slog.Int("instances", len(v.state.Instances)))
-	v.letGo()
+	v.clearHold()
 	v.losses.forget()
 	v.drop()
 	v.show(callable(v.listed))
 }
 
-// letGo ends the hold.
-func (v *view) letGo() {
+// clearHold forgets the hold.
+func (v *view) clearHold() {
 	v.hold.Stop()
 	v.state.Held, v.holdFrom, v.holdLeft = false, time.Time{}, 0
 }

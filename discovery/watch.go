@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// errNoReason stands in for the reason that a driver owes when it ends a watch.
+// errNoReason replaces a nil error from a driver's Watch.
 var errNoReason = errors.New("the driver ended the watch without a reason")
 
-// watch follows one service for everyone in the process who asks for it.
+// watch follows one service for all its subscribers in the process.
 type watch struct {
 	registry *Registry
 	service  string
@@ -47,7 +47,7 @@ func newWatch(r *Registry, service string) *watch {
 	return w
 }
 
-// follow asks the driver to follow the service, again and again.
+// follow calls the driver's Watch again and again.
 func (w *watch) follow(ctx context.Context) {
 	retry := pace{config: &w.registry.config}
 	for {
@@ -64,14 +64,14 @@ func (w *watch) follow(ctx context.Context) {
 	}
 }
 
-// attempt asks the driver once. It returns how long the driver vouched for its lists, and why it ceased to.
+// attempt calls the driver's Watch once. It returns how long the driver vouched for its lists, and why it stopped.
 func (w *watch) attempt(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var answered time.Time
 	err := w.registry.driver.Watch(ctx, w.service, func(list []Instance) {
 		if ctx.Err() != nil {
-			return // what a driver emits after the end is not vouched for
+			return // the driver no longer vouches for it
 		}
 		if answered.IsZero() {
 			answered = time.Now()
@@ -90,7 +90,7 @@ func (w *watch) attempt(ctx context.Context) (time.Duration, error) {
 	return time.Since(answered), err
 }
 
-// serve turns what the driver says into what the users see.
+// serve turns the driver's lists and errors into states.
 func (w *watch) serve(ctx context.Context) {
 	v := newView(w.registry, w.service)
 	defer v.close()
@@ -100,14 +100,14 @@ func (w *watch) serve(ctx context.Context) {
 		case list := <-w.lists:
 			v.take(list)
 		case err := <-w.troubles:
-			v.doubt(err)
+			v.fail(err)
 			restarted = true
-		case <-v.patience.C:
-			v.tire()
+		case <-v.silence.C:
+			v.timeOut()
 		case <-v.flush.C:
 			v.flushed()
 		case <-v.hold.C:
-			v.believe()
+			v.endHold()
 		case <-ctx.Done():
 			return
 		}
@@ -136,7 +136,7 @@ func (w *watch) publish(v *view, restarted bool) {
 	}
 }
 
-// sameState tells whether two states of one watch show the same. A list that changes is a new slice.
+// sameState reports whether two states of one watch are the same. A list that changes is a new slice.
 func sameState(a, b State) bool {
 	return sameSlice(a.Instances, b.Instances) && a.Known == b.Known && a.Held == b.Held && a.Err == b.Err && //nolint:errorlint // the very same error
 		a.StaleSince.Equal(b.StaleSince)

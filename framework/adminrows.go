@@ -40,7 +40,7 @@ func (a *App) clientRows() []admin.Row {
 		if ch := c.open.Load(); ch != nil {
 			state := ch.conn.GetState()
 			row.Cells[2], row.State = strings.ToLower(strings.ReplaceAll(state.String(), "_", " ")), connectionMark(state)
-			endpoints, _ := ch.census.Endpoints()
+			endpoints, _ := ch.states.Count()
 			row.Cells[3] = endpoints.String()
 		}
 		rows = append(rows, row)

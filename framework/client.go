@@ -49,7 +49,7 @@ type channel struct {
 	conn    *grpc.ClientConn
 	retrier *retry.Retrier
 	auth    *auth.Channel
-	census  *grpcbalancer.Census
+	states  *grpcbalancer.EndpointStates
 
 	unfollow func() // ends the subscription of the endpoints, nil without one
 

@@ -21,7 +21,7 @@ const discoveryScheme = "parley"
 
 // connect makes the connection, which dials when it is first used, and the chain in front of it.
 func (c *Client) connect() (*channel, error) {
-	ch := &channel{census: grpcbalancer.NewCensus(c.logger())}
+	ch := &channel{states: grpcbalancer.NewEndpointStates(c.logger())}
 	more := c.followEndpoints(ch)
 	ch.retrier = c.app.budgets.join(c.effectiveTarget(), func(budget ...retry.Option) *retry.Retrier {
 		return c.makeRetrier(append(more, budget...)...)
@@ -38,14 +38,14 @@ func (c *Client) connect() (*channel, error) {
 	}
 	if c.inDiscovery() {
 		found := grpcresolver.Builder(c.app.parts.registry, discoveryScheme)
-		options = append(options, grpc.WithResolvers(ch.census.Resolver(found)), grpc.WithNoProxy()) // as grpcresolver.DialOptions has it
+		options = append(options, grpc.WithResolvers(ch.states.Resolver(found)), grpc.WithNoProxy()) // as grpcresolver.DialOptions has it
 	}
 	if c.dialer != nil {
 		options = append(options, grpc.WithContextDialer(c.dialer))
 	}
 	options = append(options, c.grpcOptions...)
 	// Last, so that a resolver of the program for the same scheme has its way.
-	options = append(options, grpc.WithResolvers(ch.census.Resolver(resolver.Get("dns"))))
+	options = append(options, grpc.WithResolvers(ch.states.Resolver(resolver.Get("dns"))))
 	conn, err := grpc.NewClient(c.effectiveTarget(), options...)
 	if err != nil {
 		return nil, fmt.Errorf("Client(%q): target %q: %w", c.name, c.effectiveTarget(), err)

@@ -137,7 +137,7 @@ func (g *gauges) observeClients(o metric.Observer, a *App) {
 		if ch == nil {
 			continue
 		}
-		n, ok := ch.census.Endpoints()
+		n, ok := ch.states.Count()
 		if !ok {
 			continue
 		}

@@ -28,7 +28,7 @@ type agent struct {
 	index    uint64
 	services map[string]*service
 	changed  chan struct{} // closed and replaced by each change
-	thawed   chan struct{} // closed at the end of a freeze; nil without one
+	resumed  chan struct{} // closed at the end of a freeze; nil without one
 	down     bool
 	conns    map[net.Conn]struct{}
 	delay    time.Duration
@@ -111,11 +111,11 @@ func (a *agent) setFrozen(frozen bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
-	case frozen && a.thawed == nil:
-		a.thawed = make(chan struct{})
-	case !frozen && a.thawed != nil:
-		close(a.thawed)
-		a.thawed = nil
+	case frozen && a.resumed == nil:
+		a.resumed = make(chan struct{})
+	case !frozen && a.resumed != nil:
+		close(a.resumed)
+		a.resumed = nil
 	}
 }
 
@@ -204,13 +204,13 @@ func (a *agent) gate(next http.Handler) http.Handler {
 // answers waits for the end of a freeze.
 func (a *agent) answers(r *http.Request) bool {
 	a.mu.Lock()
-	thawed := a.thawed
+	resumed := a.resumed
 	a.mu.Unlock()
-	if thawed == nil {
+	if resumed == nil {
 		return true
 	}
 	select {
-	case <-thawed:
+	case <-resumed:
 		return true
 	case <-r.Context().Done():
 		return false

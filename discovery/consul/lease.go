@@ -115,7 +115,7 @@ func (d *Driver) deregister(ctx context.Context, id string) error {
 	return err
 }
 
-// unknown tells whether the agent says that it knows no such thing.
+// unknown reports whether the agent says that it knows no such thing.
 func unknown(err error) bool {
 	var status api.StatusError
 	return errors.As(err, &status) && status.Code == http.StatusNotFound

@@ -31,10 +31,10 @@ type ControlPlane interface {
 	// ServerCredentials do so at the server's end.
 	ServerCredentials(fallback credentials.TransportCredentials) (credentials.TransportCredentials, error)
 
-	// NewServer returns a server that serves while the control plane describes its listener. It calls told whenever that
+	// NewServer returns a server that serves while the control plane describes its listener. It calls notify whenever that
 	// begins or ends, with the reason for the end, one call at a time, from the goroutine of Serve or of its own, until the
-	// server has stopped. Told does not block.
-	NewServer(told func(serving bool, why error), options ...grpc.ServerOption) (Server, error)
+	// server has stopped. Notify does not block.
+	NewServer(notify func(serving bool, why error), options ...grpc.ServerOption) (Server, error)
 }
 
 // Server is a gRPC server.

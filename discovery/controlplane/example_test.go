@@ -25,8 +25,8 @@ func (absent) ServerCredentials(fallback credentials.TransportCredentials) (cred
 	return fallback, nil
 }
 
-func (absent) NewServer(told func(bool, error), options ...grpc.ServerOption) (controlplane.Server, error) {
-	told(true, nil)
+func (absent) NewServer(notify func(bool, error), options ...grpc.ServerOption) (controlplane.Server, error) {
+	notify(true, nil)
 	return grpc.NewServer(options...), nil
 }
 

@@ -35,7 +35,7 @@ type Harness struct {
 	// Carried returns what the engine can carry of an instance. Nil means everything.
 	Carried func(in driver.Instance) driver.Instance
 
-	// Valid tells whether the engine can hold a service of that name. Nil means that it can hold all.
+	// Valid reports whether the engine can hold a service of that name. Nil means that it can hold all.
 	Valid func(service string) bool
 
 	// Many is how many instances the engine can take from one client in a few seconds. 0 means 1,000.
@@ -160,7 +160,7 @@ func (l *lab) many(n int) int {
 	return n
 }
 
-// announces tells whether instances register themselves.
+// announces reports whether instances register themselves.
 func (l *lab) announces() bool { return l.h.Set == nil }
 
 // patience bounds waits for something that must come about in the end.

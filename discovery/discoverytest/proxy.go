@@ -18,11 +18,11 @@ type Proxy struct {
 	ctx     context.Context // ends with the test
 	running sync.WaitGroup
 
-	mu     sync.Mutex
-	conns  map[net.Conn]struct{}
-	down   bool
-	thawed chan struct{} // closed at the end of a freeze; nil without one
-	delay  time.Duration
+	mu      sync.Mutex
+	conns   map[net.Conn]struct{}
+	down    bool
+	resumed chan struct{} // closed at the end of a freeze; nil without one
+	delay   time.Duration
 }
 
 // NewProxy makes a proxy before the engine that listens at target, host:port. It ends with the test.
@@ -65,11 +65,11 @@ func (p *Proxy) SetFrozen(frozen bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case frozen && p.thawed == nil:
-		p.thawed = make(chan struct{})
-	case !frozen && p.thawed != nil:
-		close(p.thawed)
-		p.thawed = nil
+	case frozen && p.resumed == nil:
+		p.resumed = make(chan struct{})
+	case !frozen && p.resumed != nil:
+		close(p.resumed)
+		p.resumed = nil
 	}
 }
 
@@ -114,7 +114,7 @@ func (p *Proxy) serve(client net.Conn) {
 	answering.Wait()
 }
 
-// keep notes a connection, and tells whether it may live.
+// keep notes a connection, and reports whether it may live.
 func (p *Proxy) keep(c net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -147,14 +147,14 @@ func (p *Proxy) forward(to io.Writer, from io.Reader, answers bool) {
 	}
 }
 
-// pass waits until what was read may go on, and tells whether it may.
+// pass waits until what was read may go on, and reports whether it may.
 func (p *Proxy) pass(answer bool) bool {
 	p.mu.Lock()
-	thawed, delay := p.thawed, p.delay
+	resumed, delay := p.resumed, p.delay
 	p.mu.Unlock()
-	if thawed != nil {
+	if resumed != nil {
 		select {
-		case <-thawed:
+		case <-resumed:
 		case <-p.ctx.Done():
 			return false
 		}

@@ -1,5 +1,5 @@
 // Package dns finds the instances of services by DNS: address records, or SRV records where ports are not fixed. Names
-// are looked up again at intervals, so that an instance that was added is seen although no connection failed.
+// are looked up again at intervals, so new instances are found even when no connection fails.
 package dns
 
 import (
@@ -14,11 +14,11 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// errClosed ends the watches of a closed driver.
+// errClosed is returned by the watches of a closed driver.
 var errClosed = errors.New("the driver is closed")
 
-// Lookup asks DNS. A *net.Resolver is one. A name that does not exist is a *net.DNSError with IsNotFound; such a service
-// has no instances.
+// Lookup queries DNS; *net.Resolver implements it. For a name that does not exist it returns a *net.DNSError with
+// IsNotFound; such a service has no instances.
 type Lookup interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 	LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error)
@@ -26,8 +26,8 @@ type Lookup interface {
 
 // Driver looks services up. It registers nothing. Its methods may be called from any goroutine.
 //
-// What it sees of an instance is its addresses, and with SRV records its weight. Of SRV targets only those of the best
-// priority are listed.
+// It learns the addresses of an instance, and its weight from SRV records. It lists only the SRV targets of the best
+// priority.
 type Driver struct {
 	pattern  query
 	names    map[string]query
@@ -76,7 +76,7 @@ func New(pattern string, opts ...Option) (*Driver, error) {
 // String returns "dns".
 func (d *Driver) String() string { return "dns" }
 
-// Announce returns [driver.ErrNoRegistration]: who runs the DNS registers instances there.
+// Announce returns [driver.ErrNoRegistration]: the operator of the DNS zone registers instances.
 func (d *Driver) Announce(context.Context, driver.Instance, time.Duration) (driver.Lease, error) {
 	return nil, driver.ErrNoRegistration
 }

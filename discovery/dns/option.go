@@ -28,7 +28,7 @@ func (o option) apply(d *Driver) error {
 	return nil
 }
 
-// WithName looks one service up under a name of its own, in the form of the pattern of [New].
+// WithName looks one service up under the given name, which has the form of the pattern of [New].
 func WithName(service, name string) Option {
 	return option{fmt.Sprintf("WithName(%q, %q)", service, name), func(d *Driver) error {
 		if err := driver.CheckService(service); err != nil {
@@ -52,7 +52,7 @@ func WithInterval(interval time.Duration) Option {
 	}}
 }
 
-// WithLookup sets who asks DNS. The default is net.DefaultResolver.
+// WithLookup sets the resolver that queries DNS. The default is net.DefaultResolver.
 func WithLookup(lookup Lookup) Option {
 	return option{fmt.Sprintf("WithLookup(%T)", lookup), func(d *Driver) error {
 		if lookup == nil {

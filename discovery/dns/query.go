@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// placeholder stands for the name of the service in a pattern.
+// placeholder is replaced by the name of the service in a pattern.
 const placeholder = "{service}"
 
-// query is what is asked of DNS for one service.
+// query is the DNS query for one service.
 type query struct {
 	host string // a name with address records, or one with SRV records when port is ""
 	port string
@@ -35,7 +35,7 @@ func parseQuery(text string) (query, error) {
 	return query{host: host, port: port}, nil
 }
 
-// isName tells whether host consists of labels that DNS can hold, the placeholder being one.
+// isName reports whether host consists of labels that DNS can hold, the placeholder being one.
 func isName(host string) bool {
 	for label := range strings.SplitSeq(strings.TrimSuffix(host, "."), ".") {
 		label = strings.ReplaceAll(label, placeholder, "service")
@@ -48,7 +48,7 @@ func isName(host string) bool {
 	return true
 }
 
-// of puts the name of a service in the place of the placeholder.
+// of replaces the placeholder by the name of a service.
 func (q query) of(service string) query {
 	return query{host: strings.ReplaceAll(q.host, placeholder, service), port: q.port}
 }

@@ -58,7 +58,7 @@ func (d *Driver) resolveSRV(ctx context.Context, service, name string) ([]driver
 	return list, nil
 }
 
-// bestPriority returns the records whose priority no other one beats.
+// bestPriority returns the records of the best, that is lowest, priority.
 func bestPriority(records []*net.SRV) []*net.SRV {
 	if len(records) == 0 {
 		return nil
@@ -81,7 +81,7 @@ func (d *Driver) addresses(ctx context.Context, host, port string) ([]string, er
 	return slices.Compact(addresses), nil
 }
 
-// unlessNotFound returns err, or nil where it says with authority that the name does not exist.
+// unlessNotFound returns nil when err is an authoritative answer that the name does not exist, and err otherwise.
 func unlessNotFound(name string, err error) error {
 	var dns *net.DNSError
 	if errors.As(err, &dns) && dns.IsNotFound && !dns.IsTemporary && !dns.IsTimeout {

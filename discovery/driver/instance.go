@@ -10,27 +10,27 @@ import (
 
 // Instance is one running server of a service. Its JSON form is what drivers write into engines that hold text; see [Parse].
 type Instance struct {
-	// ID tells the instance from all others of its service. It has no slash, no space and no control character.
+	// ID is unique among the instances of a service. It has no slash, no space and no control character.
 	ID string `json:"id"`
 	// Service is what the instance serves. See [CheckService].
 	Service string `json:"service"`
-	// Addresses are the places that the one server is reached at, host:port each. Several mean one server with several
-	// addresses, such as IPv4 and IPv6, and not several servers.
+	// Addresses are the addresses of the one server, host:port each. Several addresses, such as IPv4 and IPv6, lead to the
+	// same server.
 	Addresses []string `json:"addresses"`
-	// Zone is where the instance runs, in the operator's words, or "".
+	// Zone is the operator's name of the place where the instance runs, or "".
 	Zone string `json:"zone,omitempty"`
 	// Weight is its share of the load in proportion to others. 0 means 1.
 	Weight uint32 `json:"weight,omitempty"`
-	// Draining tells that the instance is about to leave and wants no new calls.
+	// Draining reports whether the instance is about to leave and wants no new calls.
 	Draining bool `json:"draining,omitempty"`
 	// Version is the version of the program, or "".
 	Version string `json:"version,omitempty"`
-	// Metadata is anything else. It is shown and handed on, never interpreted, and says nothing about who the instance
-	// is: identities come from local configuration alone.
+	// Metadata is anything else. It is shown and passed on, never interpreted, and never says who the instance is:
+	// identities come only from local configuration.
 	Metadata map[string]string `json:"metadata,omitempty"`
 }
 
-// Equal tells whether two instances are the same in every field.
+// Equal reports whether two instances are equal in every field.
 func (in Instance) Equal(other Instance) bool {
 	return in.ID == other.ID && in.Service == other.Service && in.Zone == other.Zone && in.Weight == other.Weight &&
 		in.Draining == other.Draining && in.Version == other.Version &&
@@ -44,7 +44,7 @@ func (in Instance) Clone() Instance {
 	return in
 }
 
-// Check tells what keeps the instance from being announced: a bad service name, a missing or bad ID, no address.
+// Check returns the mistake that keeps the instance from being announced: a bad service name, a missing or bad ID, no address.
 func (in Instance) Check() error {
 	if err := CheckService(in.Service); err != nil {
 		return err
@@ -58,7 +58,7 @@ func (in Instance) Check() error {
 	return nil
 }
 
-// CheckService tells what is wrong with a service name. Good names consist of ASCII letters, digits, dots, underscores
+// CheckService returns the mistake in a service name. Good names consist of ASCII letters, digits, dots, underscores
 // and hyphens, which every engine can carry.
 func CheckService(name string) error {
 	bad := func(r rune) bool {

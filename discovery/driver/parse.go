@@ -10,8 +10,8 @@ import (
 // maxText bounds the JSON form of one instance.
 const maxText = 64 << 10
 
-// Text returns the JSON form of an instance that [Parse] reads. It fails when the form has more than 64 KiB, which an
-// engine would refuse or others could not read.
+// Text returns the JSON form of an instance that [Parse] reads. It fails when the form has more than 64 KiB, which some
+// engines refuse and other programs do not read.
 func (in Instance) Text() ([]byte, error) {
 	text, err := json.Marshal(in)
 	if err == nil && len(text) > maxText {
@@ -20,8 +20,8 @@ func (in Instance) Text() ([]byte, error) {
 	return text, err
 }
 
-// Parse reads the JSON form of an instance. It knows the fields of [Instance] and overlooks others, so that newer programs
-// can say more. It fails for what [Instance.Check] refuses, and for what follows the first value.
+// Parse reads the JSON form of an instance. It ignores fields that [Instance] does not have, so that newer programs can add
+// some. It fails for an instance that [Instance.Check] refuses, and for text after the first value.
 func Parse(text []byte) (Instance, error) {
 	if len(text) > maxText {
 		return Instance{}, fmt.Errorf("an instance of %d bytes; want at most %d", len(text), maxText)

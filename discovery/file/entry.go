@@ -16,17 +16,16 @@ import (
 )
 
 const (
-	// entryVersion is the version of an entry. One of another version is overlooked.
+	// entryVersion is the version of an entry. Entries of other versions are ignored.
 	entryVersion = 1
 	suffix       = ".json"
 	folderMode   = 0o700
 )
 
-// entry is what stands in one file.
+// entry is the content of one file.
 type entry struct {
 	Version int `json:"version"`
-	// Holder is the lease that the file belongs to. No two leases share a file, so that nobody ever has to change what
-	// somebody else may be changing.
+	// Holder is the lease that the file belongs to. Two leases never share a file, so each file has one writer.
 	Holder string `json:"holder"`
 	// Announced decides between several entries of one ID: the latest counts.
 	Announced time.Time       `json:"announced"`
@@ -36,7 +35,8 @@ type entry struct {
 	instance driver.Instance
 }
 
-// fileName is the name of the entry of a holder. The ID is there for people, and to find its entries without reading all.
+// fileName is the name of the entry of a holder. It contains the ID for people, and so that the
+// entries of an ID are found without reading every file.
 func fileName(id, holder string) string { return namePrefix(id) + holder + suffix }
 
 func namePrefix(id string) string {
@@ -47,10 +47,10 @@ func namePrefix(id string) string {
 
 func isEntry(name string) bool { return strings.HasSuffix(name, suffix) }
 
-// live tells whether the entry counts now.
+// live reports whether the entry counts now.
 func (e *entry) live(now time.Time) bool { return now.Before(e.Expires) }
 
-// beats tells whether the entry counts in place of another one of the same ID.
+// beats reports whether the entry counts in place of another one of the same ID.
 func (e *entry) beats(other *entry) bool {
 	if e.Announced.Equal(other.Announced) {
 		return e.Holder > other.Holder

@@ -2,7 +2,7 @@ package file
 
 import "testing"
 
-// Whatever stands in a file, reading it neither panics nor yields an instance that cannot be called.
+// Reading a file never panics and never yields an instance that cannot be called, whatever the file contains.
 func FuzzParseEntry(f *testing.F) {
 	f.Add([]byte(`{"version":1,"holder":"x","announced":"2026-01-02T03:04:05Z","expires":"2026-01-02T03:04:20Z","instance":{"id":"a","service":"payments","addresses":["a:1"]}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -11,7 +11,7 @@ import (
 	"github.com/parley-rpc/parley/internal/privatefile"
 )
 
-// names lists what the folder of a service holds. A service without a folder has nothing.
+// names lists the files in the folder of a service; none when the folder does not exist.
 func names(root *os.Root, service string) ([]fs.DirEntry, error) {
 	f, err := root.Open(service)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -24,19 +24,19 @@ func names(root *os.Root, service string) ([]fs.DirEntry, error) {
 	return f.ReadDir(-1)
 }
 
-// reader reads the entries of one service, and those alone that have changed.
+// reader reads the entries of one service. It reads a file again only when the file has changed.
 type reader struct {
 	service string
 	known   map[string]known
 }
 
-// known is what was read of a file, which is nil when it is no good, and what the file was like.
+// known is an entry as it was read, nil for an invalid file, and the file's metadata at that time.
 type known struct {
 	info  fs.FileInfo
 	entry *entry
 }
 
-// entries returns the live entries whose file names match, by ID. One that cannot be read is left out.
+// entries returns the live entries whose file names match, by ID. It leaves out unreadable files.
 func (r *reader) entries(root *os.Root, match func(name string) bool) (map[string]*entry, error) {
 	files, err := names(root, r.service)
 	if err != nil {
@@ -60,7 +60,7 @@ func (r *reader) entries(root *os.Root, match func(name string) bool) (map[strin
 	return live, nil
 }
 
-// entry returns what stands in a file, or nil, and keeps it in read.
+// entry returns the entry in a file, or nil, and stores it in read.
 func (r *reader) entry(root *os.Root, file fs.DirEntry, read map[string]known) *entry {
 	info, err := file.Info()
 	if err != nil {
@@ -82,7 +82,7 @@ func unchanged(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size() && a.Mode() == b.Mode()
 }
 
-// supersede removes the other entries of the ID of e, and what has been lying about for long.
+// supersede removes the other entries of the ID of e, and files left behind long ago.
 func supersede(root *os.Root, e *entry) error {
 	service, id := e.instance.Service, e.instance.ID
 	files, err := names(root, service)
@@ -101,7 +101,7 @@ func supersede(root *os.Root, e *entry) error {
 	return errors.Join(errs...)
 }
 
-// rivals tells whether a file is an entry of the ID.
+// rivals reports whether a file is an entry of the ID.
 func rivals(root *os.Root, name, id string) bool {
 	if !isEntry(name) || !strings.HasPrefix(path.Base(name), namePrefix(id)) {
 		return false
@@ -110,7 +110,7 @@ func rivals(root *os.Root, name, id string) bool {
 	return err == nil && e.instance.ID == id
 }
 
-// litter tells whether a file was left behind by a process that died long ago.
+// litter reports whether a file was left behind by a process that died long ago.
 func litter(root *os.Root, name string, file fs.DirEntry) bool {
 	info, err := file.Info()
 	if err != nil || time.Since(info.ModTime()) < litterAge {

@@ -14,7 +14,7 @@ import (
 	"github.com/parley-rpc/parley/internal/privatefile"
 )
 
-// Announce writes the file of an instance, and removes those of others with its ID.
+// Announce writes the file of an instance, and removes other files with its ID.
 func (d *Driver) Announce(ctx context.Context, in driver.Instance, ttl time.Duration) (driver.Lease, error) {
 	if err := in.Check(); err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func (d *Driver) Announce(ctx context.Context, in driver.Instance, ttl time.Dura
 	return l, nil
 }
 
-// start runs f unless the driver is closed, and tells whether it does.
+// start runs f unless the driver is closed, and reports whether it runs.
 func (d *Driver) start(f func()) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -55,7 +55,7 @@ type lease struct {
 
 	mu      sync.Mutex
 	entry   entry     // what was written last
-	until   time.Time // until when the driver can vouch for it
+	until   time.Time // the driver vouches for the entry until then
 	renewal time.Time
 	revoked bool
 
@@ -83,7 +83,7 @@ func (l *lease) Revoke(context.Context) error {
 	return l.remove()
 }
 
-// show puts an instance in place of whatever has its ID. The caller holds the lock, or is alone.
+// show writes the instance in place of any other entry with its ID. The caller holds the lock, or is alone.
 func (l *lease) show(ctx context.Context, in driver.Instance) error {
 	if err := l.driver.ready(ctx); err != nil {
 		return err
@@ -112,7 +112,7 @@ func (l *lease) renew(root *os.Root) error {
 	return nil
 }
 
-// remove removes the file, which is nobody else's.
+// remove removes the file, which belongs to this lease alone.
 func (l *lease) remove() error {
 	root, err := privatefile.Open(l.driver.folder)
 	if err == nil {
@@ -143,8 +143,8 @@ func (l *lease) keep() {
 	}
 }
 
-// stands renews the entry when it is time, and tells whether the driver can still vouch that it is visible, or that
-// another one of its ID is.
+// stands renews the entry when it is time, and reports whether the driver can still vouch that it is visible, or that
+// another entry of its ID is.
 func (l *lease) stands() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -162,12 +162,12 @@ func (l *lease) stands() bool {
 	case errors.Is(err, fs.ErrNotExist):
 		return l.superseded(root)
 	case err == nil && !now.Before(l.renewal):
-		_ = l.renew(root) // it is tried again until the entry has run out
+		_ = l.renew(root) // keep tries again until the entry has expired
 	}
 	return true
 }
 
-// superseded tells whether another entry of the ID is live. The caller holds the lock.
+// superseded reports whether another entry of the ID is live. The caller holds the lock.
 func (l *lease) superseded(root *os.Root) bool {
 	in := l.entry.instance
 	live, err := (&reader{service: in.Service}).entries(root, func(name string) bool { return strings.HasPrefix(name, namePrefix(in.ID)) })

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/internal/privatefile"
 )
 
-// Watch lists the instances of service, and again whenever the folder shows others. A folder that is missing, or not
-// believed, is an error.
+// Watch lists the instances of service, and lists them again after each change. A folder that is missing or has the wrong
+// owner or mode is an error.
 func (d *Driver) Watch(ctx context.Context, service string, emit func([]driver.Instance)) error {
 	if err := driver.CheckService(service); err != nil {
 		return err
@@ -41,7 +41,7 @@ func (d *Driver) Watch(ctx context.Context, service string, emit func([]driver.I
 	}
 }
 
-// list returns the instances that the folder shows now, sorted by ID.
+// list returns the live instances in the folder, sorted by ID.
 func (d *Driver) list(r *reader) ([]driver.Instance, error) {
 	root, err := privatefile.Open(d.folder)
 	if err != nil {

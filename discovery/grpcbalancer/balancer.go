@@ -53,7 +53,7 @@ type builder struct{}
 func (builder) Name() string { return Name }
 
 func (builder) Build(cc balancer.ClientConn, opts balancer.BuildOptions) balancer.Balancer {
-	return &policy{outlet: &outlet{ClientConn: cc, made: time.Now(), members: make(map[*endpoint]struct{})}, opts: opts}
+	return &policy{channel: &channel{ClientConn: cc, made: time.Now(), members: make(map[*endpoint]struct{})}, opts: opts}
 }
 
 // config is the parsed configuration of the policy.
@@ -135,10 +135,10 @@ func (c config) over(child balancer.Builder, text json.RawMessage) (serviceconfi
 
 // policy stands between a channel and the child policy. gRPC calls its methods one at a time.
 type policy struct {
-	outlet *outlet
-	opts   balancer.BuildOptions
-	name   string
-	child  balancer.Balancer
+	channel *channel
+	opts    balancer.BuildOptions
+	name    string
+	child   balancer.Balancer
 }
 
 func (p *policy) UpdateClientConnState(s balancer.ClientConnState) error {
@@ -146,11 +146,11 @@ func (p *policy) UpdateClientConnState(s balancer.ClientConnState) error {
 	if !ok {
 		conf = config{child: balancer.Get("round_robin")}
 	}
-	census, _ := s.ResolverState.Attributes.Value(censusKey{}).(*Census)
-	p.outlet.census.Store(census)
-	census.watch(p.outlet)
-	p.outlet.outliers.Store(conf.outliers)
-	p.outlet.sticky.Store(sticky(conf.child.Name()))
+	states, _ := s.ResolverState.Attributes.Value(statesKey{}).(*EndpointStates)
+	p.channel.states.Store(states)
+	states.follow(p.channel)
+	p.channel.outliers.Store(conf.outliers)
+	p.channel.sticky.Store(sticky(conf.child.Name()))
 	child, childConfig := conf.child, conf.config
 	if conf.subset != nil {
 		var err error
@@ -158,19 +158,19 @@ func (p *policy) UpdateClientConnState(s balancer.ClientConnState) error {
 			return err
 		}
 		child = conf.subset.builder()
-		census.divide(conf.subset, len(s.ResolverState.Endpoints))
+		states.subsetting(conf.subset, len(s.ResolverState.Endpoints))
 	}
 	if name := child.Name(); p.child == nil || p.name != name {
 		p.Close()
-		p.name, p.child = name, child.Build(p.outlet, p.opts)
+		p.name, p.child = name, child.Build(p.channel, p.opts)
 	}
-	p.outlet.expect(len(s.ResolverState.Endpoints))
+	p.channel.expect(len(s.ResolverState.Endpoints))
 	s.BalancerConfig = childConfig
 	return p.child.UpdateClientConnState(s)
 }
 
 func (p *policy) ResolverError(err error) {
-	if !p.outlet.explain(err) && p.child != nil {
+	if !p.channel.explain(err) && p.child != nil {
 		p.child.ResolverError(err)
 	}
 }
@@ -186,13 +186,13 @@ func (p *policy) ExitIdle() {
 func (p *policy) Close() {
 	if p.child != nil {
 		p.child.Close()
-		p.outlet.forget()
+		p.channel.forget()
 	}
 }
 
-// outlet is the channel as the child policy sees it. While there are no endpoints, the resolver's error takes the place
+// channel is the channel as the child policy sees it. While there are no endpoints, the resolver's error takes the place
 // of what the child says.
-type outlet struct {
+type channel struct {
 	balancer.ClientConn
 
 	mu        sync.Mutex
@@ -206,21 +206,21 @@ type outlet struct {
 
 	outliers  atomic.Pointer[Outliers] // nil when none rest
 	membersMu sync.Mutex
-	members   map[*endpoint]struct{} // those that the child has
-	census    atomic.Pointer[Census] // nil where nobody wants to know
+	members   map[*endpoint]struct{}         // those that the child has
+	states    atomic.Pointer[EndpointStates] // nil where nobody wants to know
 }
 
 // errNoEndpoints stands in until the resolver has said why there is nothing.
 var errNoEndpoints = errors.New("the service has no instances")
 
-func (o *outlet) expect(endpoints int) {
+func (o *channel) expect(endpoints int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.endpoints, o.err = endpoints, errNoEndpoints
 }
 
 // explain makes calls fail with err and returns true, if there are no endpoints.
-func (o *outlet) explain(err error) bool {
+func (o *channel) explain(err error) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.endpoints > 0 {
@@ -231,13 +231,13 @@ func (o *outlet) explain(err error) bool {
 	return true
 }
 
-func (o *outlet) UpdateState(s balancer.State) {
+func (o *channel) UpdateState(s balancer.State) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.endpoints == 0 {
 		s = failing(o.err)
 	} else if s.Picker != nil {
-		s.Picker = &picker{Picker: s.Picker, outlet: o}
+		s.Picker = &picker{Picker: s.Picker, channel: o}
 	}
 	o.ClientConn.UpdateState(s)
 }

@@ -140,7 +140,7 @@ func (b Balancing) String() string {
 	return text
 }
 
-// subsets tells whether there are subsets of a large service.
+// subsets reports whether there are subsets of a large service.
 func (b Balancing) subsets() bool {
 	switch b.policy() {
 	case ZoneWeighted, RoundRobin, LeastRequest, WeightedRoundRobin:

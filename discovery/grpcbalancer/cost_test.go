@@ -20,9 +20,9 @@ func (f fixed) Pick(balancer.PickInfo) (balancer.PickResult, error) {
 
 // A pick of a first attempt costs no memory over that of the child.
 func TestPickTakesNoMemory(t *testing.T) {
-	o := &outlet{}
+	o := &channel{}
 	o.usable.Store(2)
-	e := &endpoint{outlet: o}
+	e := &endpoint{channel: o}
 	e.settle = e.done
 	e.name(nil)
 	p := &picker{fixed{e}, o}
@@ -40,11 +40,11 @@ func TestPickTakesNoMemory(t *testing.T) {
 
 // Nor does a pick by weight and zone, nor a call that is counted because outliers rest or that brings a load report.
 func TestPoliciesTakeNoMemory(t *testing.T) {
-	o := &outlet{}
+	o := &channel{}
 	o.usable.Store(2)
 	outliers := Outliers{}.orDefault()
 	o.outliers.Store(&outliers)
-	e := &endpoint{outlet: o}
+	e := &endpoint{channel: o}
 	e.settle = e.done
 	e.name(nil)
 	e.load.wanted.Store(true)
@@ -64,11 +64,11 @@ func TestPoliciesTakeNoMemory(t *testing.T) {
 }
 
 func BenchmarkPickByZone(b *testing.B) {
-	o := &outlet{}
+	o := &channel{}
 	o.usable.Store(2)
 	outliers := Outliers{}.orDefault()
 	o.outliers.Store(&outliers)
-	e := &endpoint{outlet: o}
+	e := &endpoint{channel: o}
 	e.settle = e.done
 	e.name(nil)
 	spokes := make([]spoke, 100)
@@ -88,9 +88,9 @@ func BenchmarkPickByZone(b *testing.B) {
 }
 
 func BenchmarkPick(b *testing.B) {
-	o := &outlet{}
+	o := &channel{}
 	o.usable.Store(2)
-	e := &endpoint{outlet: o}
+	e := &endpoint{channel: o}
 	e.settle = e.done
 	e.name(nil)
 	p := &picker{fixed{e}, o}

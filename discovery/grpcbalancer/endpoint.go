@@ -16,14 +16,14 @@ import (
 // listeners one at a time.
 type endpoint struct {
 	balancer.SubConn
-	outlet  *outlet
+	channel *channel
 	choices atomic.Pointer[choices]
-	resting atomic.Int64                 // until when the server asked for a pause, as the time since outlet.made
+	resting atomic.Int64                 // until when the server asked for a pause, as the time since channel.made
 	settle  func(info balancer.DoneInfo) // done, bound once
 
-	tally    tally
-	ejection ejection
-	load     load
+	callCounts callCounts
+	ejection   ejection
+	load       load
 
 	ready   bool
 	checked bool // the server's health counts
@@ -35,8 +35,8 @@ type endpoint struct {
 type choices struct{ alone, one attempt.Choice }
 
 // NewSubConn makes a connection of the child.
-func (o *outlet) NewSubConn(addresses []resolver.Address, opts balancer.NewSubConnOptions) (balancer.SubConn, error) {
-	e := &endpoint{outlet: o}
+func (o *channel) NewSubConn(addresses []resolver.Address, opts balancer.NewSubConnOptions) (balancer.SubConn, error) {
+	e := &endpoint{channel: o}
 	e.settle = e.done
 	e.name(addresses)
 	listener := opts.StateListener
@@ -58,15 +58,15 @@ func (o *outlet) NewSubConn(addresses []resolver.Address, opts balancer.NewSubCo
 
 // Shutdown ends the connection, which the child has no more use for.
 func (e *endpoint) Shutdown() {
-	e.outlet.membersMu.Lock()
-	delete(e.outlet.members, e)
+	e.channel.membersMu.Lock()
+	delete(e.channel.members, e)
 	e.ejection.leave()
-	e.outlet.membersMu.Unlock()
+	e.channel.membersMu.Unlock()
 	e.SubConn.Shutdown()
 }
 
 // forget lets go of the connections of a child that is closed, whether or not it has shut them down.
-func (o *outlet) forget() {
+func (o *channel) forget() {
 	o.membersMu.Lock()
 	defer o.membersMu.Unlock()
 	for e := range o.members {
@@ -76,15 +76,15 @@ func (o *outlet) forget() {
 }
 
 // UpdateAddresses and RemoveSubConn are for children of old times; gRPC itself knows its own connections only.
-func (o *outlet) UpdateAddresses(sc balancer.SubConn, addresses []resolver.Address) {
+func (o *channel) UpdateAddresses(sc balancer.SubConn, addresses []resolver.Address) {
 	sc.UpdateAddresses(addresses) //nolint:staticcheck // a child may use it as long as gRPC has it
 }
 
-func (o *outlet) RemoveSubConn(sc balancer.SubConn) { sc.Shutdown() }
+func (o *channel) RemoveSubConn(sc balancer.SubConn) { sc.Shutdown() }
 
 func (e *endpoint) UpdateAddresses(addresses []resolver.Address) {
 	e.name(addresses)
-	e.SubConn.UpdateAddresses(addresses) //nolint:staticcheck // see outlet.UpdateAddresses
+	e.SubConn.UpdateAddresses(addresses) //nolint:staticcheck // see channel.UpdateAddresses
 }
 
 // name takes the first of the addresses, since each endpoint of today's policies has one.
@@ -127,27 +127,27 @@ func (e *endpoint) count() {
 		return
 	}
 	if usable {
-		e.outlet.usable.Add(1)
+		e.channel.usable.Add(1)
 	} else {
-		e.outlet.usable.Add(-1)
+		e.channel.usable.Add(-1)
 	}
 }
 
 // done hears how a call has ended.
 func (e *endpoint) done(info balancer.DoneInfo) {
-	if conf := e.outlet.outliers.Load(); conf != nil {
+	if conf := e.channel.outliers.Load(); conf != nil {
 		e.weigh(info.Err, conf)
 	}
 	if e.load.wanted.Load() {
-		e.load.note(info.Trailer, time.Since(e.outlet.made))
+		e.load.note(info.Trailer, time.Since(e.channel.made))
 	}
 	if info.Err == nil || len(info.Trailer) == 0 {
 		return
 	}
 	if wait := min(rpcerr.PushbackOf(info.Trailer).Wait, maxRest); wait > 0 {
-		until := int64(time.Since(e.outlet.made) + wait)
+		until := int64(time.Since(e.channel.made) + wait)
 		extend(&e.resting, until)
-		extend(&e.outlet.resting, until)
+		extend(&e.channel.resting, until)
 	}
 }
 

@@ -36,7 +36,7 @@ func checkHashMetadata(key string) error {
 	return nil
 }
 
-// hashKeysAreOff tells whether the environment makes gRPC overlook where the key is. Then ring_hash never picks anything
+// hashKeysAreOff reports whether the environment makes gRPC overlook where the key is. Then ring_hash never picks anything
 // outside of xDS. GRPC checks the name of a header that it does not overlook.
 func hashKeysAreOff() bool { return parseRing("not a header") == nil }
 

@@ -48,7 +48,7 @@ func (l *loads) UpdateState(s balancer.State) {
 			picked, err := child.State.Picker.Pick(balancer.PickInfo{}) // pick_first has one answer
 			if e, ok := picked.SubConn.(*endpoint); err == nil && ok {
 				e.load.wanted.Store(true)
-				p.outlet = e.outlet
+				p.channel = e.channel
 				p.members = append(p.members, loadMember{child.State.Picker, e})
 			}
 		}
@@ -67,16 +67,16 @@ type loadMember struct {
 // loadPicker weighs the instances anew each second.
 type loadPicker struct {
 	inTurn  balancer.Picker
-	outlet  *outlet
+	channel *channel
 	members []loadMember
 
-	weighed atomic.Int64 // when, as the time since outlet.made; 0 for never
+	weighed atomic.Int64 // when, as the time since channel.made; 0 for never
 	wheel   atomic.Pointer[wheel]
 }
 
 // Pick implements balancer.Picker.
 func (p *loadPicker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
-	now := time.Since(p.outlet.made)
+	now := time.Since(p.channel.made)
 	if last := p.weighed.Load(); (last == 0 || now-time.Duration(last) >= weighPeriod) && p.weighed.CompareAndSwap(last, max(int64(now), 1)) {
 		p.wheel.Store(p.weigh(now))
 	}
@@ -110,7 +110,7 @@ func (p *loadPicker) weigh(now time.Duration) *wheel {
 }
 
 // load is what an instance reports of itself, as a weight: calls a second over utilization and share of errors (gRFC A58).
-// All times are since outlet.made.
+// All times are since channel.made.
 type load struct {
 	wanted atomic.Bool
 

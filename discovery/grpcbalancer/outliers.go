@@ -8,11 +8,11 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// tally counts the calls that ended on an endpoint within the current interval, in one word, so that a call costs one
+// callCounts counts the calls that ended on an endpoint within the current interval, in one word, so that a call costs one
 // exchange: the number of the interval (15 bits), calls (24 bits), failures (24 bits).
-type tally struct{ word atomic.Int64 }
+type callCounts struct{ word atomic.Int64 }
 
-func (t *tally) add(interval int64, failed bool) (calls, failures int64) {
+func (t *callCounts) add(interval int64, failed bool) (calls, failures int64) {
 	for {
 		old := t.word.Load()
 		sum := old
@@ -29,7 +29,7 @@ func (t *tally) add(interval int64, failed bool) (calls, failures int64) {
 	}
 }
 
-func (t *tally) of(interval int64) (calls, failures int64) {
+func (t *callCounts) of(interval int64) (calls, failures int64) {
 	word := t.word.Load()
 	if word>>48 != interval {
 		return 0, 0
@@ -37,9 +37,9 @@ func (t *tally) of(interval int64) (calls, failures int64) {
 	return word >> 24 & 0xffffff, word & 0xffffff
 }
 
-// ejection is what is known of an endpoint as an outlier, under the lock of the outlet's members.
+// ejection is what is known of an endpoint as an outlier, under the lock of the channel's members.
 type ejection struct {
-	until time.Duration // since outlet.made
+	until time.Duration // since channel.made
 	rest  time.Duration
 	end   *time.Timer // tells of the end
 }
@@ -51,7 +51,7 @@ func (e ejection) leave() {
 	}
 }
 
-// faulty tells whether an error speaks against the server. A call that its caller gave up speaks against nobody.
+// faulty reports whether an error speaks against the server. A call that its caller gave up speaks against nobody.
 func faulty(err error) bool {
 	switch status.Code(err) {
 	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
@@ -66,20 +66,20 @@ func (e *endpoint) weigh(err error, conf *Outliers) {
 	if status.Code(err) == codes.Canceled {
 		return
 	}
-	now := time.Since(e.outlet.made)
+	now := time.Since(e.channel.made)
 	interval := int64(now/conf.Interval) & 0x7fff
 	failed := faulty(err)
-	calls, failures := e.tally.add(interval, failed)
+	calls, failures := e.callCounts.add(interval, failed)
 	if failed && calls >= int64(conf.MinCalls) && failures*100 >= calls*int64(conf.FailurePercent) {
-		if rest := e.outlet.judge(e, conf, now, interval); rest > 0 {
-			e.outlet.census.Load().ejected(e.address(), rest, calls, failures)
+		if rest := e.channel.judge(e, conf, now, interval); rest > 0 {
+			e.channel.states.Load().ejected(e.address(), rest, calls, failures)
 		}
 	}
 }
 
 // judge compares an endpoint that fails with the others. It returns for how long the endpoint has to rest from now on, 0
 // if it has not.
-func (o *outlet) judge(e *endpoint, conf *Outliers, now time.Duration, interval int64) (rest time.Duration) {
+func (o *channel) judge(e *endpoint, conf *Outliers, now time.Duration, interval int64) (rest time.Duration) {
 	o.membersMu.Lock()
 	defer o.membersMu.Unlock()
 	var calls, failures int64
@@ -91,10 +91,10 @@ func (o *outlet) judge(e *endpoint, conf *Outliers, now time.Duration, interval 
 		if other.ejection.until > now {
 			resting++
 		}
-		c, f := other.tally.of(interval)
+		c, f := other.callCounts.of(interval)
 		calls, failures = calls+c, failures+f
 	}
-	ownCalls, ownFailures := e.tally.of(interval)
+	ownCalls, ownFailures := e.callCounts.of(interval)
 	_, member := o.members[e]
 	switch {
 	case !member, e.ejection.until > now, // a call from before
@@ -107,8 +107,8 @@ func (o *outlet) judge(e *endpoint, conf *Outliers, now time.Duration, interval 
 	if last := e.ejection; last.rest > 0 && now-last.until < last.rest {
 		rest = min(2*last.rest, maxEjection)
 	}
-	e.ejection = ejection{now + rest, rest, time.AfterFunc(rest, func() { o.census.Load().returned(e.address()) })}
-	e.tally.word.Store(0)
+	e.ejection = ejection{now + rest, rest, time.AfterFunc(rest, func() { o.states.Load().returned(e.address()) })}
+	e.callCounts.word.Store(0)
 	extend(&e.resting, int64(now+rest))
 	extend(&o.resting, int64(now+rest))
 	return rest

@@ -11,18 +11,18 @@ import (
 	"github.com/parley-rpc/parley/attempt"
 )
 
-// sticky tells whether a policy sends each key where it always goes.
+// sticky reports whether a policy sends each key where it always goes.
 func sticky(child string) bool { return strings.HasPrefix(child, "ring_hash") }
 
 // picker asks the picker of the child again while it offers endpoints that there is something against.
 type picker struct {
 	balancer.Picker
-	outlet *outlet
+	channel *channel
 }
 
 // Pick implements balancer.Picker.
 func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
-	sticky := p.outlet.sticky.Load()
+	sticky := p.channel.sticky.Load()
 	if sticky {
 		info.Ctx = showKey(info.Ctx)
 	}
@@ -32,7 +32,7 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 		return picked, err
 	}
 	this := attempt.FromContext(info.Ctx)
-	alone := sticky || p.outlet.usable.Load() < 2
+	alone := sticky || p.channel.usable.Load() < 2
 	if !alone {
 		picked, e = p.better(info, picked, e, this.Tried())
 	}
@@ -58,10 +58,10 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 // then what does not rest. Among equals it draws: the first of an even number of picks would always be the same of two
 // endpoints in turn.
 func (p *picker) better(info balancer.PickInfo, picked balancer.PickResult, e *endpoint, tried []string) (balancer.PickResult, *endpoint) {
-	resting := p.outlet.resting.Load()
+	resting := p.channel.resting.Load()
 	var now int64
 	if resting != 0 {
-		now = int64(time.Since(p.outlet.made))
+		now = int64(time.Since(p.channel.made))
 	}
 	if len(tried) == 0 && resting <= now {
 		return picked, e // the usual case
@@ -102,8 +102,8 @@ func (p *picker) better(info balancer.PickInfo, picked balancer.PickResult, e *e
 	return picked, e
 }
 
-// rests tells whether e asked for a pause, or was given one, that is not over.
-func (o *outlet) rests(e *endpoint) bool {
+// rests reports whether e asked for a pause, or was given one, that is not over.
+func (o *channel) rests(e *endpoint) bool {
 	until := e.resting.Load()
 	return until != 0 && until > int64(time.Since(o.made))
 }

@@ -41,7 +41,7 @@ func (s *subset) config(instances int) (serviceconfig.LoadBalancingConfig, error
 	return parser.ParseConfig(text)
 }
 
-// divides tells whether a service of so many instances is too large for one channel.
+// divides reports whether a service of so many instances is too large for one channel.
 func (s *subset) divides(instances int) bool { return instances > int(s.above) }
 
 func (s *subset) builder() balancer.Builder { return balancer.Get(randomsubsetting.Name) }

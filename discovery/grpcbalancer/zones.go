@@ -130,7 +130,7 @@ func (p *zonePicker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	if err != nil || !ok || p.far == nil {
 		return picked, err
 	}
-	if e.outlet.rests(e) || slices.Contains(attempt.FromContext(info.Ctx).Tried(), e.address()) {
+	if e.channel.rests(e) || slices.Contains(attempt.FromContext(info.Ctx).Tried(), e.address()) {
 		return p.far.next().Pick(info)
 	}
 	return picked, nil

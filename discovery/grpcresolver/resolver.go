@@ -2,10 +2,10 @@
 //
 //	conn, err := grpc.NewClient("parley:///payments", append(grpcresolver.DialOptions(registry, "parley"), ...)...)
 //
-// The channels of a process share what the Registry knows: the second channel to a service, and one that wakes from
-// idleness while the engine is down, have their servers at once.
+// The channels of a process share what the Registry knows: the second channel to a service, and one that leaves idle mode
+// while the engine is down, know their servers at once.
 //
-// What an engine says reaches a channel as addresses and as attributes for balancing, and never as a server name or an
+// The content of an engine reaches a channel as addresses and as attributes for balancing, never as a server name or an
 // expected identity.
 package grpcresolver
 
@@ -22,8 +22,8 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// DialOptions make a channel resolve targets <scheme>:///<service> through reg, and dial what it finds directly: a proxy
-// from the environment is not meant for instances found in discovery. Scheme is in lower case.
+// DialOptions make a channel resolve targets <scheme>:///<service> through reg and dial the instances directly, without a
+// proxy from the environment. Scheme is in lower case.
 func DialOptions(reg *discovery.Registry, scheme string) []grpc.DialOption {
 	return []grpc.DialOption{grpc.WithResolvers(Builder(reg, scheme)), grpc.WithNoProxy()}
 }
@@ -32,8 +32,8 @@ func DialOptions(reg *discovery.Registry, scheme string) []grpc.DialOption {
 //
 // Resolvers never wait for the engine. While nothing is known of a service, calls wait until the engine has answered or
 // failed, or has been silent for the time of discovery.WithFirstWait, and then fail with UNAVAILABLE, unless they wait
-// for ready. The errors name the engine where the channel's balancing policy shows them; round_robin does not, and
-// package grpcbalancer makes up for it. Only a malformed target is an error of the channel itself.
+// for ready. Their errors name the engine when the channel's balancing policy passes resolver errors on: the policy of
+// package grpcbalancer does, round_robin does not. Only a malformed target is an error of the channel itself.
 func Builder(reg *discovery.Registry, scheme string) resolver.Builder {
 	return builder{reg, scheme}
 }
@@ -84,7 +84,7 @@ func (c *channel) show(s discovery.State) {
 		_ = c.cc.UpdateState(resolver.State{Endpoints: endpoints(s.Instances)})
 	}
 	if len(s.Instances) > 0 {
-		return // an error beside good instances would only hide why they cannot be reached
+		return // an error would hide why the known instances cannot be reached
 	}
 	if s.Err == nil {
 		s.Err = &discovery.Error{Driver: c.registry.String(), Op: "find", Service: c.service, Err: discovery.ErrNoInstances}
@@ -92,17 +92,17 @@ func (c *channel) show(s discovery.State) {
 	c.report(s.Err)
 }
 
-// report hands on the text of an error alone: the gRPC status of an engine's client, which may be inside, would become
-// the status of calls, even of those that wait for ready.
+// report passes on only the text of an error. A gRPC status of an engine's client inside it would become the status of
+// calls, even of calls that wait for ready.
 func (c *channel) report(err error) { c.cc.ReportError(errors.New(err.Error())) }
 
-// same tells whether two lists of the Registry are the same one; a list that changes is a new slice.
+// same reports whether two lists of the Registry are the same slice; a changed list is a new slice.
 func same(a, b []discovery.Instance) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-// endpoints puts all that is known of an instance on the endpoint, where a change costs nothing. On the address it would
-// cost a connection.
+// endpoints puts the instance into the attributes of the endpoint, where a change costs nothing. In the attributes of the
+// address a change would cost a connection.
 func endpoints(instances []discovery.Instance) []resolver.Endpoint {
 	list := make([]resolver.Endpoint, len(instances))
 	for i := range instances {

@@ -28,7 +28,7 @@ type cluster struct {
 	history  []change
 	watchers map[*watcher]struct{}
 	down     bool
-	thawed   chan struct{} // closed at the end of a freeze; nil without one
+	resumed  chan struct{} // closed at the end of a freeze; nil without one
 	delay    time.Duration
 	lists    int
 	asked    []metav1.ListOptions // by watches
@@ -104,11 +104,11 @@ func (c *cluster) setFrozen(frozen bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case frozen && c.thawed == nil:
-		c.thawed = make(chan struct{})
-	case !frozen && c.thawed != nil:
-		close(c.thawed)
-		c.thawed = nil
+	case frozen && c.resumed == nil:
+		c.resumed = make(chan struct{})
+	case !frozen && c.resumed != nil:
+		close(c.resumed)
+		c.resumed = nil
 	}
 }
 
@@ -121,7 +121,7 @@ func (c *cluster) setDelay(delay time.Duration) {
 // answer is what happens to every request.
 func (c *cluster) answer(ctx context.Context) error {
 	c.mu.Lock()
-	thawed, delay, down := c.thawed, c.delay, c.down
+	resumed, delay, down := c.resumed, c.delay, c.down
 	c.mu.Unlock()
 	if down {
 		return errRefused
@@ -133,11 +133,11 @@ func (c *cluster) answer(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if thawed == nil {
+	if resumed == nil {
 		return nil
 	}
 	select {
-	case <-thawed:
+	case <-resumed:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

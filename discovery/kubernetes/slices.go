@@ -56,9 +56,9 @@ func instance(service, port string, e discoveryv1.Endpoint) (driver.Instance, bo
 		return driver.Instance{}, false
 	}
 	// What is unknown counts as ready, and as serving if it is ready.
-	ready := told(e.Conditions.Ready, true)
-	terminating := told(e.Conditions.Terminating, false)
-	serving := told(e.Conditions.Serving, ready)
+	ready := orDefault(e.Conditions.Ready, true)
+	terminating := orDefault(e.Conditions.Terminating, false)
+	serving := orDefault(e.Conditions.Serving, ready)
 	if terminating && !serving || !terminating && !ready {
 		return driver.Instance{}, false
 	}
@@ -73,7 +73,7 @@ func instance(service, port string, e discoveryv1.Endpoint) (driver.Instance, bo
 	return in, true
 }
 
-func told(condition *bool, otherwise bool) bool {
+func orDefault(condition *bool, otherwise bool) bool {
 	if condition == nil {
 		return otherwise
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// client is one process's connection to the engine. The engine's lock guards it.
+// client is one process's connection to the engine, guarded by the engine's lock.
 type client struct {
 	engine *Engine
 	closed bool
@@ -19,7 +19,7 @@ var _ driver.Driver = (*client)(nil)
 
 func (c *client) String() string { return "mem" }
 
-// ready tells whether the client can reach the engine. The caller holds the lock.
+// ready reports whether the client can reach the engine. The caller holds the lock.
 func (c *client) ready(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil:
@@ -125,7 +125,7 @@ func (c *client) Close() error {
 	for l := range c.engine.leases {
 		if l.client == c {
 			l.lose()
-			c.engine.runOut(l)
+			c.engine.expireLater(l)
 		}
 	}
 	return nil
@@ -181,7 +181,7 @@ func (l *lease) Update(ctx context.Context, in driver.Instance) error {
 }
 
 func (l *lease) Revoke(ctx context.Context) error {
-	l.letGo()
+	l.stopRenewal()
 	if err := l.client.answer(ctx); err != nil {
 		return err
 	}
@@ -198,13 +198,13 @@ func (l *lease) Revoke(ctx context.Context) error {
 	return nil
 }
 
-// letGo ends the renewal of a lease.
-func (l *lease) letGo() {
+// stopRenewal ends the renewal of a lease.
+func (l *lease) stopRenewal() {
 	e := l.client.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if _, live := e.leases[l]; live && !l.revoked {
 		l.revoked = true
-		e.runOut(l)
+		e.expireLater(l)
 	}
 }

@@ -1,10 +1,10 @@
 // Package mem is an engine of discovery inside one process: for programs that consist of one process, and for tests. It
-// has leases, watches and history like a real engine, and can be made to fail like one.
+// has leases, watches and history like a real engine, and tests can make it fail like one.
 //
 //	engine := mem.New()
 //	registry := discovery.New(engine.Driver())
 //
-// Clients of one Engine see each other's instances; Engines know nothing of each other.
+// Clients of one Engine see each other's instances. Engines are separate from each other.
 package mem
 
 import (
@@ -20,7 +20,7 @@ const (
 	ErrDown driver.Error = "the engine is down"
 	// ErrSilent means that the engine did not answer for a second.
 	ErrSilent driver.Error = "the engine is silent"
-	// ErrHistoryLost means that a watch cannot go on where it was and has to list anew.
+	// ErrHistoryLost means that a watch cannot continue and must list again.
 	ErrHistoryLost driver.Error = "the history of changes is lost"
 	// ErrClosed means that the driver was closed.
 	ErrClosed driver.Error = "the driver is closed"
@@ -32,14 +32,14 @@ const (
 type Engine struct {
 	mu       sync.Mutex
 	down     bool
-	thawed   chan struct{} // closed at the end of a freeze; nil without one
+	resumed  chan struct{} // closed at the end of a freeze; nil without one
 	delay    time.Duration
 	services map[string]map[string]entry
 	watchers map[*watcher]struct{}
 	leases   map[*lease]struct{}
 }
 
-// entry is one visible instance and the lease that it depends on.
+// entry is one visible instance and its lease.
 type entry struct {
 	instance driver.Instance
 	lease    *lease
@@ -72,15 +72,15 @@ func (e *Engine) SetDown(down bool) {
 	}
 }
 
-// renewable lets leases live on, or run out. The caller holds the lock.
+// renewable lets leases live on, or expire. The caller holds the lock.
 func (e *Engine) renewable(live bool) {
 	for l := range e.leases {
 		switch {
-		case l.client.closed || l.revoked: // runs out already
+		case l.client.closed || l.revoked: // expires already
 		case live:
 			l.expiry.Stop()
 		default:
-			e.runOut(l)
+			e.expireLater(l)
 		}
 	}
 }
@@ -119,7 +119,7 @@ func (e *Engine) put(in driver.Instance, l *lease) {
 	e.changed(in.Service)
 }
 
-// remove deletes an entry. Everyone who announced it has lost it. The caller holds the lock.
+// remove deletes an entry. Every lease of the instance is lost. The caller holds the lock.
 func (e *Engine) remove(service, id string) {
 	if _, ok := e.services[service][id]; !ok {
 		return
@@ -133,8 +133,8 @@ func (e *Engine) remove(service, id string) {
 	e.changed(service)
 }
 
-// runOut lets a lease expire when its ttl passes without renewal. The caller holds the lock.
-func (e *Engine) runOut(l *lease) {
+// expireLater makes a lease expire once its ttl has passed without a renewal. The caller holds the lock.
+func (e *Engine) expireLater(l *lease) {
 	if l.expiry != nil {
 		l.expiry.Stop()
 	}
@@ -155,7 +155,7 @@ func (e *Engine) expire(l *lease) {
 	}
 }
 
-// end takes a lease out of the engine and tells its owner. The caller holds the lock.
+// end removes a lease from the engine and closes its Lost channel. The caller holds the lock.
 func (e *Engine) end(l *lease) {
 	if l.expiry != nil {
 		l.expiry.Stop()

@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// silence is for how long a living engine can be silent.
+// silence is how long an engine may take to answer before a watch fails.
 const silence = time.Second
 
-// SetFrozen makes the engine accept everything and answer nothing, as a stopped process does, or ends that. Watches fail
-// after a second of it, and leases cannot be renewed.
+// SetFrozen makes the engine accept every request and answer none, as a stopped process does, or ends that. While it is
+// frozen, watches fail after a second and leases cannot be renewed.
 func (e *Engine) SetFrozen(frozen bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
-	case frozen && e.thawed == nil:
-		e.thawed = make(chan struct{})
+	case frozen && e.resumed == nil:
+		e.resumed = make(chan struct{})
 		e.renewable(false)
 		for w := range e.watchers {
 			w.doubt = time.AfterFunc(silence, func() { e.fail(w, ErrSilent) })
 		}
-	case !frozen && e.thawed != nil:
-		close(e.thawed)
-		e.thawed = nil
+	case !frozen && e.resumed != nil:
+		close(e.resumed)
+		e.resumed = nil
 		e.renewable(true)
 		for w := range e.watchers {
 			if w.doubt != nil {
@@ -32,7 +32,7 @@ func (e *Engine) SetFrozen(frozen bool) {
 	}
 }
 
-// SetDelay makes every answer of the engine come that much later. Zero ends that.
+// SetDelay delays every answer of the engine. Zero ends the delay.
 func (e *Engine) SetDelay(delay time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -46,17 +46,17 @@ func (e *Engine) fail(w *watcher, err error) {
 	e.failWatchers(err, func(other *watcher) bool { return other == w })
 }
 
-// answer waits as long as an answer takes.
+// answer waits until the engine answers.
 func (c *client) answer(ctx context.Context) error {
 	for {
 		c.engine.mu.Lock()
-		thawed, delay := c.engine.thawed, c.engine.delay
+		resumed, delay := c.engine.resumed, c.engine.delay
 		c.engine.mu.Unlock()
-		if thawed == nil {
+		if resumed == nil {
 			return c.wait(ctx, delay)
 		}
 		select {
-		case <-thawed:
+		case <-resumed:
 		case <-c.done:
 			return ErrClosed
 		case <-ctx.Done():
@@ -65,7 +65,7 @@ func (c *client) answer(ctx context.Context) error {
 	}
 }
 
-// answerSoon is answer for a watch, which has to notice that nothing comes.
+// answerSoon is answer with a time limit, so that a watch notices a silent engine.
 func (c *client) answerSoon(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, silence, ErrSilent)
 	defer cancel()

@@ -14,10 +14,10 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// errClosed ends the watches of a closed driver.
+// errClosed is returned by the watches of a closed driver.
 var errClosed = errors.New("the driver is closed")
 
-// Driver lists what it was given. It is always up, and registers nothing. Its methods may be called from any goroutine.
+// Driver lists the instances that it was given. It is always up, and registers nothing. Its methods may be called from any goroutine.
 type Driver struct {
 	mu       sync.Mutex
 	closed   bool
@@ -37,7 +37,7 @@ func New(services map[string][]string) (*Driver, error) {
 	return d, nil
 }
 
-// NewInstances is [New] for instances of which more is known than an address. An instance without an ID gets its first
+// NewInstances is [New] for instances with a zone, a weight or metadata. An instance without an ID gets its first
 // address as one.
 func NewInstances(instances ...driver.Instance) (*Driver, error) {
 	d := &Driver{changed: make(chan struct{})}
@@ -47,8 +47,7 @@ func NewInstances(instances ...driver.Instance) (*Driver, error) {
 	return d, nil
 }
 
-// Replace puts other addresses in place of all present ones, and shows them to everyone who watches. Nothing changes
-// when it returns an error.
+// Replace replaces all addresses, and every Watch emits the new ones. When it returns an error, nothing has changed.
 func (d *Driver) Replace(services map[string][]string) error {
 	var instances []driver.Instance
 	for _, service := range slices.Sorted(maps.Keys(services)) {
@@ -59,7 +58,7 @@ func (d *Driver) Replace(services map[string][]string) error {
 	return d.ReplaceInstances(instances...)
 }
 
-// ReplaceInstances is [Driver.Replace] for instances of which more is known than an address.
+// ReplaceInstances is [Driver.Replace] for instances with a zone, a weight or metadata.
 func (d *Driver) ReplaceInstances(instances ...driver.Instance) error {
 	var errs []error
 	services := make(map[string][]driver.Instance)
@@ -103,7 +102,7 @@ func check(in driver.Instance) error {
 	return nil
 }
 
-// announceChange wakes everyone who watches. The caller holds the lock.
+// announceChange wakes every Watch. The caller holds the lock.
 func (d *Driver) announceChange() {
 	close(d.changed)
 	d.changed = make(chan struct{})
@@ -112,12 +111,12 @@ func (d *Driver) announceChange() {
 // String returns "static".
 func (d *Driver) String() string { return "static" }
 
-// Announce returns [driver.ErrNoRegistration]: the configuration says who is where.
+// Announce returns [driver.ErrNoRegistration]: the configuration lists the instances.
 func (d *Driver) Announce(context.Context, driver.Instance, time.Duration) (driver.Lease, error) {
 	return nil, driver.ErrNoRegistration
 }
 
-// Watch lists the instances of service, which may be none, and again after each Replace.
+// Watch lists the instances of service, which may be none, now and after each Replace.
 func (d *Driver) Watch(ctx context.Context, service string, emit func([]driver.Instance)) error {
 	for {
 		d.mu.Lock()

@@ -102,7 +102,7 @@ func (d description) principals(address string) error {
 	return errors.Join(errs...)
 }
 
-// listensAt tells whether the listener is that of an address: gRPC demands that the two are the same.
+// listensAt reports whether the listener is that of an address: gRPC demands that the two are the same.
 func listensAt(l *listenerv3.Listener, address string) bool {
 	at := l.GetAddress().GetSocketAddress()
 	return net.JoinHostPort(at.GetAddress(), strconv.Itoa(int(at.GetPortValue()))) == address
@@ -143,7 +143,7 @@ func byPrincipal(resource string, rules *rbacv3.RBAC) error {
 	return errors.Join(errs...)
 }
 
-// identifies tells whether a principal stands for who the caller is, as its certificate or what another filter knows of it
+// identifies reports whether a principal stands for who the caller is, as its certificate or what another filter knows of it
 // says, and not for where it calls from or what.
 func identifies(p *rbacv3.Principal) bool {
 	switch id := p.GetIdentifier().(type) {

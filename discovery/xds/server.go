@@ -25,7 +25,7 @@ var errNotDescribed = errors.New("xds: the control plane has not described the l
 // Calls of the health service are answered in any case.
 type Server struct {
 	grpc    *grpcxds.GRPCServer
-	told    func(serving bool, why error)
+	notify  func(serving bool, why error)
 	changed chan struct{} // says that mode has changed
 	serves  atomic.Bool   // calls are not refused
 	quit    chan struct{}
@@ -36,16 +36,16 @@ type Server struct {
 	mode grpcxds.ServingModeChangeArgs
 }
 
-// NewServer returns a server that calls told whenever it begins to serve or ceases to, with the reason: a [*PrincipalError], or
-// what gRPC says of the description. Told is called from a goroutine that ends with Stop or GracefulStop; nil is nobody. An
+// NewServer returns a server that calls notify whenever it begins to serve or ceases to, with the reason: a [*PrincipalError], or
+// what gRPC says of the description. Notify is called from a goroutine that ends with Stop or GracefulStop; nil is nobody. An
 // error says that there is no usable bootstrap, which for servers must have a server_listener_resource_name_template.
 //
 // The listener must be one of TCP. [grpcxds.ServingModeCallback] among the options would take the place of the server's own.
-func (*ControlPlane) NewServer(told func(serving bool, why error), options ...grpc.ServerOption) (controlplane.Server, error) {
-	if told == nil {
-		told = func(bool, error) {}
+func (*ControlPlane) NewServer(notify func(serving bool, why error), options ...grpc.ServerOption) (controlplane.Server, error) {
+	if notify == nil {
+		notify = func(bool, error) {}
 	}
-	s := &Server{told: told, changed: make(chan struct{}, 1), quit: make(chan struct{})}
+	s := &Server{notify: notify, changed: make(chan struct{}, 1), quit: make(chan struct{})}
 	s.stop = sync.OnceFunc(func() { close(s.quit) })
 	s.mode = grpcxds.ServingModeChangeArgs{Mode: connectivity.ServingModeNotServing, Err: errNotDescribed}
 	var err error
@@ -119,7 +119,7 @@ func (s *Server) watch(address string) {
 		s.serves.Store(why == nil)
 		if now != reason {
 			reason = now
-			s.told(why == nil, why)
+			s.notify(why == nil, why)
 		}
 	}
 }

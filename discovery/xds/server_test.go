@@ -28,10 +28,10 @@ import (
 	"github.com/parley-rpc/parley/discovery/xds/xdstest"
 )
 
-// news is what a server tells: why it does not serve, nil when it does.
+// news is what a server reports: why it does not serve, nil when it does.
 type news chan error
 
-func (n news) told(serving bool, why error) {
+func (n news) notify(serving bool, why error) {
 	if serving {
 		why = nil
 	}
@@ -48,7 +48,7 @@ func (n news) until(t testing.TB, what string, wanted func(error) bool) error {
 				return why
 			}
 		case <-t.Context().Done():
-			t.Fatalf("%s: not told", what)
+			t.Fatalf("%s: no notification", what)
 		}
 	}
 }
@@ -66,7 +66,7 @@ func serve(t testing.TB) (address string, n news) {
 		t.Fatal(err)
 	}
 	n = make(news, 100)
-	server, err := xds.New().NewServer(n.told)
+	server, err := xds.New().NewServer(n.notify)
 	if err != nil {
 		t.Fatal(err)
 	}

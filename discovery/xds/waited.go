@@ -14,7 +14,7 @@ import (
 // before there were routes, among which it is then not found.
 const unrouted = `unknown cluster selected for RPC: ""`
 
-// wasUnrouted tells whether a call failed in that way. It then reached nobody, which tells it from the answer of a server that
+// wasUnrouted reports whether a call failed in that way. It then reached nobody, which tells it from the answer of a server that
 // has met with the same itself.
 func wasUnrouted(err error, reached *peer.Peer) bool {
 	if err == nil || reached.Addr != nil {

@@ -1,3 +1,3 @@
-// Package engine is what the drivers of engines behind a socket share: how they are configured by URL, how they live and end,
-// and how they renew a lease.
+// Package engine holds what the drivers of remote engines share: configuration by URL, start and end, and the renewal of a
+// lease.
 package engine

@@ -6,11 +6,13 @@ import (
 	"time"
 )
 
-// Keep calls renew again and again, at random times of at most a third of ttl, until ctx ends, the lease does not stand
-// any more, or until has passed without a renewal. An error of renew says nothing of the lease: it is called again, soon.
+// Keep calls renew again and again, at random intervals of at most a third of ttl, until ctx ends, the lease is gone, or
+// the time until has passed without a renewal. After an error of renew it is unknown whether the lease lives, so Keep
+// calls renew again soon.
 //
-// Renew returns until when the lease stands without another renewal. Its context ends when the lease would.
-func Keep(ctx context.Context, ttl time.Duration, until time.Time, renew func(context.Context) (until time.Time, stands bool, err error)) {
+// Renew returns the time until which the lease lives without another renewal, and whether it lives. Its context ends when
+// the lease would.
+func Keep(ctx context.Context, ttl time.Duration, until time.Time, renew func(context.Context) (until time.Time, lives bool, err error)) {
 	timer := time.NewTimer(interval(ttl))
 	defer timer.Stop()
 	for {
@@ -21,13 +23,13 @@ func Keep(ctx context.Context, ttl time.Duration, until time.Time, renew func(co
 		}
 		began := time.Now()
 		call, cancel := context.WithDeadline(ctx, until)
-		renewed, stands, err := renew(call)
+		renewed, lives, err := renew(call)
 		cancel()
 		next := interval(ttl)
 		switch {
 		case err != nil:
 			next /= 4
-		case !stands:
+		case !lives:
 			return
 		default:
 			until = renewed
@@ -36,7 +38,7 @@ func Keep(ctx context.Context, ttl time.Duration, until time.Time, renew func(co
 		if left <= 0 {
 			return
 		}
-		// An engine that answers late is asked no less often.
+		// A slow engine is asked as often as a quick one.
 		timer.Reset(max(min(next-time.Since(began), left), 0))
 	}
 }

@@ -5,19 +5,19 @@ import (
 	"sync"
 )
 
-// Life is the life of a driver: what it has started ends with it. Make one with [NewLife]. Its methods may be called from any
-// goroutine.
+// Life is the lifetime of a driver: the goroutines and requests that it started end with it. Make one with [NewLife]. Its
+// methods may be called from any goroutine.
 type Life struct {
 	ctx    context.Context // ends with End
 	end    context.CancelFunc
-	closed error // the cause that a request is given when the driver is closed
+	closed error // the cause of requests that end because the driver is closed
 
 	mu      sync.Mutex // guards over, and running against Wait
 	over    bool
 	running sync.WaitGroup
 }
 
-// NewLife returns a life that has begun. Closed is why its requests end with it.
+// NewLife returns a life that has begun. Closed is the cause of requests that end with it.
 func NewLife(closed error) *Life {
 	l := &Life{closed: closed}
 	l.ctx, l.end = context.WithCancel(context.Background())
@@ -27,14 +27,14 @@ func NewLife(closed error) *Life {
 // Context ends with the life.
 func (l *Life) Context() context.Context { return l.ctx }
 
-// Over tells whether the life has ended.
+// Over reports whether the life has ended.
 func (l *Life) Over() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.over
 }
 
-// Start runs f unless the life has ended, and tells whether it does. F must return soon after Context has ended.
+// Start runs f unless the life has ended, and reports whether it runs. F must return soon after Context has ended.
 func (l *Life) Start(f func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -55,7 +55,7 @@ func (l *Life) Request(ctx context.Context) (context.Context, context.CancelFunc
 	}
 }
 
-// End ends the life and waits for what was started. It tells whether it was the first to do so.
+// End ends the life and waits for what was started. It reports whether this was the first call.
 func (l *Life) End() bool {
 	l.mu.Lock()
 	first := !l.over

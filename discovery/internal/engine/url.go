@@ -11,14 +11,15 @@ import (
 	"strings"
 )
 
-// URL is the place of an engine and the parameters that say how to talk to it.
+// URL is the address of an engine and the parameters of the connection to it.
 type URL struct {
 	*url.URL
 	parameters url.Values
 }
 
 // ParseURL reads <scheme>://host:port/path?name=value. Names are the parameters that it may have besides those of
-// [URL.TLS]; whether there is a host is for the caller to check. Users and passwords in front of the host are refused, because URLs are printed, and no error shows the URL.
+// [URL.TLS]. The caller checks whether there is a host. Users and passwords in front of the host are refused, because URLs
+// are printed; no error shows the URL.
 func ParseURL(scheme, text string, names ...string) (URL, error) {
 	parsed, err := url.Parse(text)
 	if err != nil {
@@ -46,7 +47,8 @@ func ParseURL(scheme, text string, names ...string) (URL, error) {
 // Get returns a parameter, or "".
 func (u URL) Get(name string) string { return u.parameters.Get(name) }
 
-// Secret returns what stands in the file that a parameter names, without the line break at its end, or "" without it.
+// Secret returns the content of the file that a parameter names, without the line break at its end, or "" when the
+// parameter is missing.
 func (u URL) Secret(name string) (string, error) {
 	file := u.Get(name)
 	if file == "" {
@@ -63,11 +65,11 @@ func (u URL) Secret(name string) (string, error) {
 	return secret, nil
 }
 
-// TLS returns what these parameters say, nil for plaintext:
+// TLS returns the configuration from these parameters, nil for plaintext:
 //
 //	ca         file with the certificates of the authorities to trust
 //	tls        "system" trusts the authorities of the system
-//	cert, key  files with the certificate and the key to show; they are read for each connection
+//	cert, key  files with the client's certificate and key; they are read for each connection
 func (u URL) TLS() (*tls.Config, error) {
 	config, err := u.tls()
 	if err != nil {

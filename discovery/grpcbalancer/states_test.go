@@ -20,12 +20,12 @@ import (
 	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 )
 
-// counted is a channel with a census, and what that logs.
+// counted is a channel with EndpointStates, and their log.
 type counted struct {
 	*grpc.ClientConn
 	*manual.Resolver
 
-	census *grpcbalancer.Census
+	states *grpcbalancer.EndpointStates
 	end    func() // closes the channel, once
 	mu     sync.Mutex
 	log    bytes.Buffer
@@ -40,14 +40,14 @@ func (c *counted) Write(line []byte) (int, error) {
 
 func (s *servers) counted(t *testing.T, b grpcbalancer.Balancing, opts ...grpc.DialOption) *counted {
 	c := &counted{Resolver: manual.NewBuilderWithScheme("test")}
-	c.census = grpcbalancer.NewCensus(slog.New(slog.NewTextHandler(c, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+	c.states = grpcbalancer.NewEndpointStates(slog.New(slog.NewTextHandler(c, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
 		}
 		return a
 	}})))
 	var err error
-	c.ClientConn, err = grpc.NewClient("test:///", append(opts, grpc.WithResolvers(c.census.Resolver(c.Resolver)), grpc.WithContextDialer(s.dial),
+	c.ClientConn, err = grpc.NewClient("test:///", append(opts, grpc.WithResolvers(c.states.Resolver(c.Resolver)), grpc.WithContextDialer(s.dial),
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultServiceConfig(textOf(t, b)))...)
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func (s *servers) counted(t *testing.T, b grpcbalancer.Balancing, opts ...grpc.D
 		}
 	})
 	t.Cleanup(c.end)
-	if got, ok := c.census.Endpoints(); ok {
+	if got, ok := c.states.Count(); ok {
 		t.Errorf("before anything is resolved there are %v", got)
 	}
 	c.Connect()
@@ -75,10 +75,10 @@ func (c *counted) logged() string {
 	return c.log.String()
 }
 
-func (c *counted) expect(t *testing.T, when string, want grpcbalancer.Endpoints, logged string) {
+func (c *counted) expect(t *testing.T, when string, want grpcbalancer.EndpointCounts, logged string) {
 	t.Helper()
 	synctest.Wait()
-	if got, ok := c.census.Endpoints(); got != want || !ok {
+	if got, ok := c.states.Count(); got != want || !ok {
 		t.Errorf("%s there are %v (known: %v); want %v", when, got, ok, want)
 	}
 	if got := c.logged(); got != logged {
@@ -86,33 +86,33 @@ func (c *counted) expect(t *testing.T, when string, want grpcbalancer.Endpoints,
 	}
 }
 
-func TestCensusTellsOfOutliers(t *testing.T) {
+func TestOutliersAreLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t)
 		c := s.counted(t, grpcbalancer.Balancing{Policy: grpcbalancer.RoundRobin, Outliers: &grpcbalancer.Outliers{}})
 		c.UpdateState(endpoints("one", "two", "three"))
-		c.expect(t, "at first", grpcbalancer.Endpoints{Usable: 3}, "")
+		c.expect(t, "at first", grpcbalancer.EndpointCounts{Usable: 3}, "")
 		s.failing(codes.Internal, "one")
 		tryAll(t, c.ClientConn, 100)
-		c.expect(t, "while one rests", grpcbalancer.Endpoints{Usable: 2, Resting: 1},
+		c.expect(t, "while one rests", grpcbalancer.EndpointCounts{Usable: 2, Resting: 1},
 			"level=WARN msg=\"an outlier rests: it fails far more than the other instances\" endpoint=one rest=30s calls=20 failures=20\n")
 		time.Sleep(30*time.Second - time.Nanosecond)
-		c.expect(t, "until its rest is over", grpcbalancer.Endpoints{Usable: 2, Resting: 1}, "")
+		c.expect(t, "until its rest is over", grpcbalancer.EndpointCounts{Usable: 2, Resting: 1}, "")
 		time.Sleep(time.Nanosecond)
-		c.expect(t, "when it is", grpcbalancer.Endpoints{Usable: 3},
+		c.expect(t, "when it is", grpcbalancer.EndpointCounts{Usable: 3},
 			"level=INFO msg=\"an outlier has rested and may take calls again\" endpoint=one\n")
 	})
 }
 
 // Who is gone does not come back.
-func TestCensusForgetsAnOutlierThatIsGone(t *testing.T) {
+func TestStatesForgetARemovedOutlier(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		gone func(*counted)
-		want grpcbalancer.Endpoints
+		want grpcbalancer.EndpointCounts
 	}{
-		{"from the service", func(c *counted) { c.UpdateState(endpoints("two", "three")) }, grpcbalancer.Endpoints{Usable: 2}},
-		{"with the channel", func(c *counted) { c.end() }, grpcbalancer.Endpoints{}},
+		{"from the service", func(c *counted) { c.UpdateState(endpoints("two", "three")) }, grpcbalancer.EndpointCounts{Usable: 2}},
+		{"with the channel", func(c *counted) { c.end() }, grpcbalancer.EndpointCounts{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -130,7 +130,7 @@ func TestCensusForgetsAnOutlierThatIsGone(t *testing.T) {
 	}
 }
 
-func TestCensusTellsOfPausesAndHealth(t *testing.T) {
+func TestStatesCountPausesAndHealth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t)
 		c := s.counted(t, grpcbalancer.Balancing{}, grpc.WithIdleTimeout(time.Hour))
@@ -146,18 +146,18 @@ func TestCensusTellsOfPausesAndHealth(t *testing.T) {
 		}
 		tryAll(t, c.ClientConn, 3)
 		s.health["two"].SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING)
-		c.expect(t, "with one that is busy and one that is ill", grpcbalancer.Endpoints{Usable: 1, Paused: 1, Unready: 1}, "")
+		c.expect(t, "with one that is busy and one that is ill", grpcbalancer.EndpointCounts{Usable: 1, Paused: 1, Unready: 1}, "")
 		time.Sleep(5 * time.Second)
 		s.health["two"].SetServingStatus("", healthpb.HealthCheckResponse_SERVING)
-		c.expect(t, "afterwards", grpcbalancer.Endpoints{Usable: 3}, "")
+		c.expect(t, "afterwards", grpcbalancer.EndpointCounts{Usable: 3}, "")
 		time.Sleep(time.Hour)
-		c.expect(t, "in idleness", grpcbalancer.Endpoints{}, "")
+		c.expect(t, "in idleness", grpcbalancer.EndpointCounts{}, "")
 		c.Connect()
-		c.expect(t, "when the channel wakes", grpcbalancer.Endpoints{Usable: 3}, "")
+		c.expect(t, "when the channel wakes", grpcbalancer.EndpointCounts{Usable: 3}, "")
 	})
 }
 
-func TestCensusForgetsWhatAClosedPolicyLeaves(t *testing.T) {
+func TestStatesForgetAClosedPolicy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := serve(t).counted(t, grpcbalancer.Balancing{Policy: leavesName}, grpc.WithIdleTimeout(time.Hour))
 		s := endpoints("one", "two")
@@ -165,13 +165,13 @@ func TestCensusForgetsWhatAClosedPolicyLeaves(t *testing.T) {
 			s.Addresses = append(s.Addresses, e.Addresses...)
 		}
 		c.UpdateState(s)
-		c.expect(t, "at first", grpcbalancer.Endpoints{Usable: 2}, "")
+		c.expect(t, "at first", grpcbalancer.EndpointCounts{Usable: 2}, "")
 		time.Sleep(time.Hour)
-		c.expect(t, "in idleness", grpcbalancer.Endpoints{}, "")
+		c.expect(t, "in idleness", grpcbalancer.EndpointCounts{}, "")
 	})
 }
 
-func TestCensusTellsOfTheSubset(t *testing.T) {
+func TestTheSubsetIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := serve(t).counted(t, grpcbalancer.Balancing{Subset: grpcbalancer.Subset{Above: 2, Size: 1}})
 		for _, tt := range []struct {
@@ -185,13 +185,13 @@ func TestCensusTellsOfTheSubset(t *testing.T) {
 			{[]string{"two", "one"}, 2, "level=INFO msg=\"the channel connects to every instance again\" instances=2\n"},
 		} {
 			c.UpdateState(endpoints(tt.addresses...))
-			c.expect(t, "of "+tt.addresses[0]+" and others", grpcbalancer.Endpoints{Usable: tt.connected}, tt.logged)
+			c.expect(t, "of "+tt.addresses[0]+" and others", grpcbalancer.EndpointCounts{Usable: tt.connected}, tt.logged)
 		}
 	})
 }
 
 func TestEndpointsAreShownByState(t *testing.T) {
-	for want, e := range map[string]grpcbalancer.Endpoints{
+	for want, e := range map[string]grpcbalancer.EndpointCounts{
 		"":                                {},
 		"3 usable":                        {Usable: 3},
 		"1 unready":                       {Unready: 1},

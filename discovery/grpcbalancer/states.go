@@ -1,0 +1,141 @@
+package grpcbalancer
+
+import (
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/resolver"
+)
+
+// EndpointStates counts the endpoints of one channel by state. It logs when an endpoint begins to rest as an outlier and
+// when its rest is over, and when the channel begins or stops to use a subset. Make one for each channel with
+// [NewEndpointStates]. Its methods may be called from any goroutine.
+type EndpointStates struct {
+	logger   *slog.Logger
+	channel  atomic.Pointer[channel] // nil until the policy has received the first list
+	isSubset bool                    // the channel connects to a subset; only the policy reads and writes it
+}
+
+// NewEndpointStates returns the states of one channel. The logger must not be nil.
+func NewEndpointStates(logger *slog.Logger) *EndpointStates { return &EndpointStates{logger: logger} }
+
+// Resolver returns a builder that resolves what b resolves and hands s to the channel's policy. Give it to the channel
+// with grpc.WithResolvers, in place of b.
+func (s *EndpointStates) Resolver(b resolver.Builder) resolver.Builder { return statesBuilder{b, s} }
+
+// EndpointCounts says how many of the endpoints that a channel connects to are in each state.
+type EndpointCounts struct {
+	// Usable endpoints take calls.
+	Usable int
+	// Resting endpoints are outliers: they failed far more than the others.
+	Resting int
+	// Paused endpoints are well, and asked for a pause.
+	Paused int
+	// Unready endpoints are not connected, or report that they do not serve.
+	Unready int
+}
+
+// String lists the states that are not empty: "18 usable, 1 resting, 1 unready".
+func (c EndpointCounts) String() string {
+	var text string
+	for _, state := range []struct {
+		n    int
+		name string
+	}{{c.Usable, "usable"}, {c.Resting, "resting"}, {c.Paused, "paused"}, {c.Unready, "unready"}} {
+		switch {
+		case state.n == 0:
+		case text == "":
+			text = fmt.Sprintf("%d %s", state.n, state.name)
+		default:
+			text += fmt.Sprintf(", %d %s", state.n, state.name)
+		}
+	}
+	return text
+}
+
+// Count returns the present counts, which are 0 while the channel is idle. It returns false for a channel that has
+// resolved nothing yet, or uses another policy.
+func (s *EndpointStates) Count() (n EndpointCounts, ok bool) {
+	c := s.channel.Load()
+	if c == nil {
+		return n, false
+	}
+	c.membersMu.Lock()
+	defer c.membersMu.Unlock()
+	now := time.Since(c.made)
+	for e := range c.members {
+		switch {
+		case !e.usable.Load():
+			n.Unready++
+		case e.ejection.until > now:
+			n.Resting++
+		case e.resting.Load() > int64(now):
+			n.Paused++
+		default:
+			n.Usable++
+		}
+	}
+	return n, true
+}
+
+// The policy calls the methods below. They accept nil, since the policy has no EndpointStates unless the resolver
+// brings them.
+
+func (s *EndpointStates) follow(c *channel) {
+	if s != nil {
+		s.channel.Store(c)
+	}
+}
+
+func (s *EndpointStates) ejected(endpoint string, rest time.Duration, calls, failures int64) {
+	if s != nil {
+		s.logger.Warn("an outlier rests: it fails far more than the other instances", slog.String("endpoint", endpoint),
+			slog.Duration("rest", rest), slog.Int64("calls", calls), slog.Int64("failures", failures))
+	}
+}
+
+func (s *EndpointStates) returned(endpoint string) {
+	if s != nil {
+		s.logger.Info("an outlier has rested and may take calls again", slog.String("endpoint", endpoint))
+	}
+}
+
+func (s *EndpointStates) subsetting(conf *subset, instances int) {
+	if s == nil || s.isSubset == conf.divides(instances) {
+		return
+	}
+	s.isSubset = !s.isSubset
+	if s.isSubset {
+		s.logger.Info("the service is large; the channel connects to a subset",
+			slog.Int("subset", int(conf.size)), slog.Int("instances", instances))
+	} else {
+		s.logger.Info("the channel connects to every instance again", slog.Int("instances", instances))
+	}
+}
+
+type statesKey struct{}
+
+type statesBuilder struct {
+	resolver.Builder
+
+	states *EndpointStates
+}
+
+func (b statesBuilder) Build(
+	target resolver.Target, cc resolver.ClientConn, opts resolver.BuildOptions,
+) (resolver.Resolver, error) {
+	return b.Builder.Build(target, statesConn{cc, b.states}, opts)
+}
+
+type statesConn struct {
+	resolver.ClientConn
+
+	states *EndpointStates
+}
+
+func (c statesConn) UpdateState(s resolver.State) error {
+	s.Attributes = s.Attributes.WithValue(statesKey{}, c.states)
+	return c.ClientConn.UpdateState(s)
+}
