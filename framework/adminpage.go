@@ -48,7 +48,7 @@ func (a *App) adminHandler(r *run) *admin.Handler {
 			Title:   "Authentication",
 			Columns: []string{"of", "as", "outcome", "times"},
 			Rows:    func() []admin.Row { return outcomeRows(identity) },
-			Empty:   "Nobody has proven anything, and nobody was refused.",
+			Empty:   "No peer has been authenticated or refused yet.",
 		})
 	}
 	return admin.New(admin.Config{
@@ -67,8 +67,8 @@ func (a *App) adminHandler(r *run) *admin.Handler {
 	})
 }
 
-// policies are those of the methods that the App serves, and then of the others that the linked .proto files or the
-// configuration say anything about, which it may call.
+// policies lists the policies of the methods that the App serves, and then those of the other methods about which the
+// linked .proto files or the configuration state something.
 func (r *run) policies() []admin.Policy {
 	var list []admin.Policy
 	table, served := r.app.parts.table, map[string]bool{}

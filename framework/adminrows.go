@@ -79,7 +79,10 @@ func endpointRows(registry *discovery.Registry) []admin.Row {
 	var rows []admin.Row
 	for _, service := range registry.Snapshot().Services {
 		row := func(in discovery.Instance, mark admin.State, state string) {
-			rows = append(rows, admin.Row{State: mark, Cells: []string{service.Service, in.ID, strings.Join(in.Addresses, ", "), state}})
+			rows = append(
+				rows,
+				admin.Row{State: mark, Cells: []string{service.Service, in.ID, strings.Join(in.Addresses, ", "), state}},
+			)
 		}
 		listed := make(map[string]bool, len(service.Listed))
 		for _, in := range service.Listed {
@@ -134,7 +137,10 @@ func trustRows(identity *auth.Identity) []admin.Row {
 		}
 		rows = append(rows, row)
 		for _, err := range trust.Skipped {
-			rows = append(rows, admin.Row{State: admin.Warning, Cells: []string{trust.Of, "", "", "", "", "skipped " + err.Error()}})
+			rows = append(
+				rows,
+				admin.Row{State: admin.Warning, Cells: []string{trust.Of, "", "", "", "", "skipped " + err.Error()}},
+			)
 		}
 	}
 	return rows

@@ -30,26 +30,25 @@ type App struct {
 	name    string
 	options []Option
 
-	configFile      string
-	environ         []string
-	identity        *auth.Identity
-	insecure        bool
-	development     bool
-	logger          *slog.Logger
-	tracerProvider  trace.TracerProvider
-	meterProvider   metric.MeterProvider
-	ring            *waterfall.Ring
-	replay          *retry.ReplayMemory // of all clients
-	driver          driver.Driver
-	engines         map[string]func(string) (driver.Driver, error)
-	layers          []policy.Layer
-	surfaceDefaults surfaceAddresses
-	mounts          []admin.Mount
-	logLevel        *slog.LevelVar
-	forServers      []ServerOption
-	forClients      []ClientOption
-	zone            string
-	plane           controlplane.ControlPlane // nil without one
+	configFile     string
+	environ        []string
+	identity       *auth.Identity
+	insecure       bool
+	development    bool
+	logger         *slog.Logger
+	tracerProvider trace.TracerProvider
+	meterProvider  metric.MeterProvider
+	ring           *waterfall.Ring
+	replay         *retry.ReplayMemory // of all clients
+	driver         driver.Driver
+	engines        map[string]func(string) (driver.Driver, error)
+	layers         []policy.Layer
+	mounts         []admin.Mount
+	logLevel       *slog.LevelVar
+	forServers     []ServerOption
+	forClients     []ClientOption
+	zone           string
+	plane          controlplane.ControlPlane // nil without one
 
 	mu         sync.Mutex
 	mistakes   []error
@@ -95,7 +94,9 @@ type check struct {
 }
 
 var (
-	errOneSided = errors.New("a unary and a stream interceptor are both required; pass one that only calls through where there is nothing to do")
+	errOneSided = errors.New(
+		"a unary and a stream interceptor are both required; pass one that only calls through where there is nothing to do",
+	)
 	errRanTwice = errors.New("framework: Run was called before; an App runs once, make a new one with New")
 	// ErrClosed is what a client's RPC and Run return after the App has stopped.
 	ErrClosed = errors.New("framework: the App has stopped")
@@ -171,7 +172,7 @@ func (a *App) Client(name string, opts ...ClientOption) *Client {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	c.closed = a.stage == stageStopped // nobody would close it
+	c.closed = a.stage == stageStopped // App.Close has run and would not close it
 	a.clients = append(a.clients, c)
 	return c
 }
@@ -209,7 +210,7 @@ func (a *App) ReadyWhen(name string, ready func(context.Context) error) {
 	a.readiness = append(a.readiness, check{name, ready})
 }
 
-// DrainReport tells how the stop went, once the servers have stopped, and nil before.
+// DrainReport returns how the stop went once the servers have stopped. Before that it returns nil.
 func (a *App) DrainReport() *DrainReport { return a.report.Load() }
 
 // Ready returns a channel that is closed once the App serves, has been ready, and is known to discovery.
@@ -229,11 +230,18 @@ func (a *App) Check() error {
 	for _, c := range clients {
 		errs = append(errs, c.check())
 	}
-	errs = append(errs, checkServiceNames(servers), a.checkSections(servers), a.checkSurfaces(), a.checkVouching(), a.checkControlPlane())
+	errs = append(
+		errs,
+		checkServiceNames(servers),
+		a.checkSections(servers),
+		a.checkSurfaces(),
+		a.checkVouching(),
+		a.checkControlPlane(),
+	)
 	return errors.Join(errs...)
 }
 
-// mistake collects what is wrong with how the App was built. An option for every client is wrong once, not once a client.
+// mistake keeps a configuration error until Check. An option for every client counts once, not once for each client.
 func (a *App) mistake(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	a.mu.Lock()
@@ -251,7 +259,15 @@ func checkServiceNames(servers []*Server) error {
 			continue
 		}
 		if other, ok := seen[s.service]; ok {
-			errs = append(errs, fmt.Errorf("Server(%q): the service name %q belongs to Server(%q); give each its own with WithServiceName", s.addr, s.service, other))
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"Server(%q): the service name %q belongs to Server(%q); give each its own with WithServiceName",
+					s.addr,
+					s.service,
+					other,
+				),
+			)
 		}
 		seen[s.service] = s.addr
 	}

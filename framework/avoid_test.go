@@ -38,7 +38,7 @@ func (r *route) option() framework.AppOrClientOption {
 			r.choices = append(r.choices, c.Endpoint)
 		})
 	}
-	return framework.WithAttempt(
+	return framework.WithAttemptInterceptors(
 		func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 			note(ctx)
 			return invoker(ctx, method, req, reply, cc, opts...)
@@ -46,7 +46,8 @@ func (r *route) option() framework.AppOrClientOption {
 		func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 			note(ctx)
 			return streamer(ctx, desc, cc, method, opts...)
-		})
+		},
+	)
 }
 
 // taken returns what was noted since it was last asked.
@@ -90,9 +91,13 @@ func TestScenario33RetryLandsElsewhere(t *testing.T) {
 		hole := frameworktest.NewFaults()
 		replicas(n, hole, frameworktest.NewFaults(), frameworktest.NewFaults())
 		var way route
-		client := paymentsv1.NewPaymentsServiceClient(n.App("orders", way.option(), framework.WithPolicy(map[string]*policyv1.Policy{
-			getQuote: {Retry: &policyv1.Retry{MaxAttempts: new(uint32(3)), PerAttemptTimeout: durationpb.New(50 * time.Millisecond)}},
-		})).Client("payments"))
+		client := paymentsv1.NewPaymentsServiceClient(
+			n.App("orders", way.option(), framework.WithPolicy(map[string]*policyv1.Policy{
+				getQuote: {
+					Retry: &policyv1.Retry{MaxAttempts: new(uint32(3)), PerAttemptTimeout: durationpb.New(50 * time.Millisecond)},
+				},
+			})).Client("payments"),
+		)
 		settle(t, client)
 		hole.Hang(getQuote, 300)
 		way.taken()
@@ -149,7 +154,9 @@ func TestHedgeGoesElsewhereAndShowsIt(t *testing.T) {
 		both := frameworktest.NewFaults()
 		replicas(n, both, both)
 		ring := waterfall.NewRing(10)
-		client := paymentsv1.NewPaymentsServiceClient(n.App("orders", hedged, framework.WithWaterfall(ring)).Client("payments"))
+		client := paymentsv1.NewPaymentsServiceClient(
+			n.App("orders", hedged, framework.WithWaterfall(ring)).Client("payments"),
+		)
 		settle(t, client)
 		for range 8 { // hedges, for which the budget pays
 			both.Delay(getQuote, 2, 300*time.Millisecond)
@@ -174,7 +181,10 @@ func TestHedgeGoesElsewhereAndShowsIt(t *testing.T) {
 // Pick_first has one endpoint at a time, however many instances there are, so a hedge would join the same queue.
 func TestScenario31NoHedgeThroughPickFirst(t *testing.T) {
 	t.Parallel()
-	file := writeFile(t, "clients:\n  payments: {balancing: pick_first}\npolicies:\n  "+getQuote+":\n    hedge: {delay: 100ms}\n")
+	file := writeFile(
+		t,
+		"clients:\n  payments: {balancing: pick_first}\npolicies:\n  "+getQuote+":\n    hedge: {delay: 100ms}\n",
+	)
 	synctest.Test(t, func(t *testing.T) {
 		n := frameworktest.NewNetwork(t)
 		both := frameworktest.NewFaults()
@@ -216,7 +226,12 @@ func TestScenario21UnprocessedCallGoesElsewhere(t *testing.T) {
 			}
 		}
 		if first.charges.Load() != 0 || second.charges.Load() != 20 || shedding.Calls(charge) == 0 {
-			t.Errorf("charged %d and %d times, and shed %d calls; want all 20 by the second", first.charges.Load(), second.charges.Load(), shedding.Calls(charge))
+			t.Errorf(
+				"charged %d and %d times, and shed %d calls; want all 20 by the second",
+				first.charges.Load(),
+				second.charges.Load(),
+				shedding.Calls(charge),
+			)
 		}
 	})
 }

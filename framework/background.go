@@ -2,8 +2,10 @@ package framework
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -34,8 +36,91 @@ func stopTasks(tasks []*runningTask, bound time.Duration) []error {
 	for _, t := range slices.Backward(tasks) {
 		t.cancel()
 		if !endsWithin(t.ended, time.Until(until)) {
-			errs = append(errs, fmt.Errorf("background work %q still runs %s after the servers stopped; return when ctx is done", t.name, bound))
+			errs = append(
+				errs,
+				fmt.Errorf("background work %q still runs %s after the servers stopped; return when ctx is done", t.name, bound),
+			)
 		}
 	}
 	return errs
+}
+
+// readiness asks the App's checks every second and passes the outcome on.
+type readiness struct {
+	checks []check
+	first  chan struct{} // closed once everything has been ready
+	again  chan struct{} // says that a check has changed its mind
+	stop   context.CancelFunc
+	ended  sync.WaitGroup
+}
+
+func (rd *readiness) start(checks []check, apply func(ready bool, why error)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	rd.checks, rd.first, rd.stop = checks, make(chan struct{}), cancel
+	rd.ended.Go(func() { rd.watch(ctx, apply) })
+}
+
+// reconsider lets the checks be asked at once.
+func (rd *readiness) reconsider() {
+	select {
+	case rd.again <- struct{}{}:
+	default: // they will be
+	}
+}
+
+func (rd *readiness) watch(ctx context.Context, apply func(bool, error)) {
+	var once sync.Once
+	ticker := time.NewTicker(readinessInterval)
+	defer ticker.Stop()
+	for {
+		why := rd.ask(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		apply(why == nil, why)
+		if why == nil {
+			once.Do(func() { close(rd.first) })
+		}
+		if len(rd.checks) == 0 {
+			return // nothing can change
+		}
+		select {
+		case <-ticker.C:
+		case <-rd.again:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (rd *readiness) ask(ctx context.Context) error {
+	var errs []error
+	for _, c := range rd.checks {
+		ctx, cancel := context.WithTimeout(ctx, readinessTimeout)
+		if err := c.ready(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", c.name, err))
+		}
+		cancel()
+	}
+	return errors.Join(errs...)
+}
+
+// end stops asking and waits for a check that is being asked, at most for the time that one check may take.
+func (rd *readiness) end() error {
+	if rd.stop == nil {
+		return nil
+	}
+	rd.stop()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		rd.ended.Wait()
+	}()
+	if !endsWithin(ended, readinessTimeout) {
+		return fmt.Errorf(
+			"a readiness check still runs %s after its context ended; return when ctx is done",
+			readinessTimeout,
+		)
+	}
+	return nil
 }

@@ -5,15 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 
 	"google.golang.org/grpc"
 	_ "google.golang.org/grpc/health" // client-side health checking of the balancing policies
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 )
 
-// balancing is how the client spreads its calls: the values of the configuration over those of the code.
+// balancing returns how the client spreads its calls. Values of the configuration override those of the code.
 func (c *Client) balancing() grpcbalancer.Balancing {
 	b, conf := c.spread, c.config()
 	if b.Zone == "" {
@@ -46,7 +49,7 @@ func (c *Client) balancing() grpcbalancer.Balancing {
 	return b
 }
 
-// homeZone is where this process runs, "" when nobody says.
+// homeZone is the zone in which this process runs, "" when it is not configured.
 func (a *App) homeZone() string {
 	if zone := a.parts.config.GetDiscovery().GetZone(); zone != "" {
 		return zone
@@ -79,7 +82,7 @@ func (c *Client) describeBalancing() string {
 	return text
 }
 
-// balancingOptions say who spreads the calls. What a control plane says comes through the resolver.
+// balancingOptions returns the dial options that spread the calls. A control plane sends its own through the resolver.
 func (c *Client) balancingOptions() []grpc.DialOption {
 	if c.controlled() {
 		return c.app.plane.DialOptions()
@@ -87,7 +90,7 @@ func (c *Client) balancingOptions() []grpc.DialOption {
 	return append(c.keyOptions(), grpc.WithDisableServiceConfig(), grpc.WithDefaultServiceConfig(c.serviceConfig()))
 }
 
-// keyOptions give each call its key where that is a field of the request.
+// keyOptions returns the interceptor that gives each call its hash key where the key is a field of the request.
 func (c *Client) keyOptions() []grpc.DialOption {
 	path := c.config().GetHashKey().GetField()
 	if path == "" {
@@ -102,7 +105,8 @@ func (c *Client) keyOptions() []grpc.DialOption {
 				}
 			}
 			return invoker(ctx, method, req, reply, cc, opts...)
-		})}
+		},
+	)}
 }
 
 // serviceConfig is the gRPC service config of the channel: its balancing policy, with client-side health checks, and
@@ -117,4 +121,57 @@ func (c *Client) serviceConfig() string {
 		return "{}" // strings, numbers and maps of them always marshal
 	}
 	return string(text)
+}
+
+// fieldKey reads one scalar field of requests. The path to it is looked up once for each type of request.
+type fieldKey struct {
+	names []protoreflect.Name
+	ways  sync.Map // of protoreflect.FullName to []protoreflect.FieldDescriptor, nil where the type has no such field
+}
+
+func newFieldKey(path string) *fieldKey {
+	k := &fieldKey{}
+	for name := range strings.SplitSeq(path, ".") {
+		k.names = append(k.names, protoreflect.Name(name))
+	}
+	return k
+}
+
+// of returns the field as text. It returns false when the request has no such field, or does not state it.
+func (k *fieldKey) of(m protoreflect.Message) (string, bool) {
+	way := k.way(m.Descriptor())
+	if way == nil {
+		return "", false
+	}
+	last := len(way) - 1
+	for _, field := range way[:last] {
+		m = m.Get(field).Message()
+	}
+	if !m.Has(way[last]) {
+		return "", false
+	}
+	return m.Get(way[last]).String(), true
+}
+
+func (k *fieldKey) way(request protoreflect.MessageDescriptor) []protoreflect.FieldDescriptor {
+	if way, ok := k.ways.Load(request.FullName()); ok {
+		way, _ := way.([]protoreflect.FieldDescriptor)
+		return way
+	}
+	way := k.find(request)
+	k.ways.Store(request.FullName(), way)
+	return way
+}
+
+func (k *fieldKey) find(in protoreflect.MessageDescriptor) []protoreflect.FieldDescriptor {
+	way := make([]protoreflect.FieldDescriptor, 0, len(k.names))
+	for i, name := range k.names {
+		field := in.Fields().ByName(name)
+		if field == nil || field.IsList() || field.IsMap() || (field.Message() == nil) != (i == len(k.names)-1) {
+			return nil
+		}
+		way = append(way, field)
+		in = field.Message()
+	}
+	return way
 }

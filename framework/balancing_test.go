@@ -37,8 +37,17 @@ func TestBalancingByConfiguration(t *testing.T) {
 	} {
 		t.Run(tt.client, func(t *testing.T) {
 			t.Parallel()
-			app := framework.New("orders", framework.WithInsecureDev(), framework.WithEnviron(nil),
-				framework.WithConfigFile(writeFile(t, "discovery: {services: {payments: {addresses: ['127.0.0.1:1']}}}\nclients:\n  payments: {"+tt.client+"}\n")))
+			app := framework.New(
+				"orders",
+				framework.WithInsecureDev(),
+				framework.WithEnviron(nil),
+				framework.WithConfigFile(
+					writeFile(
+						t,
+						"discovery: {services: {payments: {addresses: ['127.0.0.1:1']}}}\nclients:\n  payments: {"+tt.client+"}\n",
+					),
+				),
+			)
 			app.Client("payments")
 			err := app.Check()
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
@@ -83,7 +92,9 @@ func TestRingHashByAFieldOfTheRequest(t *testing.T) {
 		n := frameworktest.NewNetwork(t)
 		replicas(n, frameworktest.NewFaults(), frameworktest.NewFaults(), frameworktest.NewFaults())
 		var way route
-		client := paymentsv1.NewPaymentsServiceClient(n.App("orders", way.option(), framework.WithConfigFile(file)).Client("payments"))
+		client := paymentsv1.NewPaymentsServiceClient(
+			n.App("orders", way.option(), framework.WithConfigFile(file)).Client("payments"),
+		)
 		used := map[string]bool{}
 		for i := range 30 {
 			var home string
@@ -113,8 +124,14 @@ func TestZonesAndBalancingInCode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := frameworktest.NewNetwork(t)
 		near, far := frameworktest.NewFaults(), frameworktest.NewFaults()
-		paymentsv1.RegisterPaymentsServiceServer(n.Server(n.App("payments", framework.WithZone("east")), near.Option()), &bank{})
-		paymentsv1.RegisterPaymentsServiceServer(n.Server(n.App("payments", framework.WithZone("west")), far.Option()), &bank{})
+		paymentsv1.RegisterPaymentsServiceServer(
+			n.Server(n.App("payments", framework.WithZone("east")), near.Option()),
+			&bank{},
+		)
+		paymentsv1.RegisterPaymentsServiceServer(
+			n.Server(n.App("payments", framework.WithZone("west")), far.Option()),
+			&bank{},
+		)
 		n.Start()
 		orders := n.App("orders", framework.WithZone("east"))
 		zoned := paymentsv1.NewPaymentsServiceClient(orders.Client("payments"))
@@ -151,8 +168,14 @@ func TestZonesAndWeightsByConfiguration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := frameworktest.NewNetwork(t)
 		first, second := frameworktest.NewFaults(), frameworktest.NewFaults()
-		paymentsv1.RegisterPaymentsServiceServer(n.Server(n.App("payments", framework.WithConfigFile(heavy)), first.Option()), &bank{})
-		paymentsv1.RegisterPaymentsServiceServer(n.Server(n.App("payments", framework.WithConfigFile(light), framework.WithZone("west")), second.Option()), &bank{})
+		paymentsv1.RegisterPaymentsServiceServer(
+			n.Server(n.App("payments", framework.WithConfigFile(heavy)), first.Option()),
+			&bank{},
+		)
+		paymentsv1.RegisterPaymentsServiceServer(
+			n.Server(n.App("payments", framework.WithConfigFile(light), framework.WithZone("west")), second.Option()),
+			&bank{},
+		)
 		n.Start()
 		client := paymentsv1.NewPaymentsServiceClient(n.App("orders", framework.WithZone("east")).Client("payments"))
 		settle(t, client)
@@ -179,10 +202,19 @@ func TestWeightedRoundRobinFollowsTheReportsOfServers(t *testing.T) {
 			return &bank{quote: func(context.Context) error { time.Sleep(d); return nil }}
 		}
 		fast, slow := frameworktest.NewFaults(), frameworktest.NewFaults()
-		paymentsv1.RegisterPaymentsServiceServer(n.Server(n.App("payments"), fast.Option(), framework.WithLoadReports()), takes(10*time.Millisecond))
-		paymentsv1.RegisterPaymentsServiceServer(n.Server(n.App("payments", framework.WithConfigFile(reporting)), slow.Option()), takes(30*time.Millisecond))
+		paymentsv1.RegisterPaymentsServiceServer(
+			n.Server(n.App("payments"), fast.Option(), framework.WithLoadReports()),
+			takes(10*time.Millisecond),
+		)
+		paymentsv1.RegisterPaymentsServiceServer(
+			n.Server(n.App("payments", framework.WithConfigFile(reporting)), slow.Option()),
+			takes(30*time.Millisecond),
+		)
 		n.Start()
-		l := &load{t: t, client: paymentsv1.NewPaymentsServiceClient(n.App("orders", framework.WithConfigFile(file)).Client("payments"))}
+		l := &load{
+			t:      t,
+			client: paymentsv1.NewPaymentsServiceClient(n.App("orders", framework.WithConfigFile(file)).Client("payments")),
+		}
 		l.during(50, true, func() {
 			time.Sleep(5 * time.Second)
 			if a, b := fast.Calls(getQuote), slow.Calls(getQuote); a < b-2 || a > b+2 {

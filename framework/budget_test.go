@@ -53,7 +53,11 @@ type watchedChannel struct {
 	updates *atomic.Int64
 }
 
-func (w *watchedResolver) Build(target resolver.Target, cc resolver.ClientConn, opts resolver.BuildOptions) (resolver.Resolver, error) {
+func (w *watchedResolver) Build(
+	target resolver.Target,
+	cc resolver.ClientConn,
+	opts resolver.BuildOptions,
+) (resolver.Resolver, error) {
 	return w.Builder.Build(target, watchedChannel{cc, &w.updates}, opts)
 }
 
@@ -86,10 +90,14 @@ func TestScenario26RepublishedAddressesDoNotRefillTheBudget(t *testing.T) {
 		watched := &watchedResolver{Builder: grpcresolver.Builder(registry, "parley")}
 		retrier := retry.New(retry.WithBudget(retry.Budget{Ratio: 0.1, Max: 10}))
 		defer retrier.Close()
-		cc, err := grpc.NewClient("parley:///payments", append(retrier.DialOptions(),
+		cc, err := grpc.NewClient("parley:///payments", append(
+			retrier.DialOptions(),
 			grpc.WithResolvers(watched),
 			grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))...)
+			grpc.WithContextDialer(
+				func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) },
+			),
+		)...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,9 +156,20 @@ func TestBudgetsAreShown(t *testing.T) {
 		spent := measured(t, reader, "parley.client.retry.budget.spent", attribute.NewSet(target))
 		refused := measured(t, reader, "parley.client.retry.budget.refused", attribute.NewSet(target))
 		available := measured(t, reader, "parley.client.retry.budget.available", attribute.NewSet(target))
-		suppressed := measured(t, reader, "parley.client.retry.suppressed", attribute.NewSet(target, attribute.String("reason", "budget")))
+		suppressed := measured(
+			t,
+			reader,
+			"parley.client.retry.suppressed",
+			attribute.NewSet(target, attribute.String("reason", "budget")),
+		)
 		if spent != 10 || refused != 5 || suppressed != 5 || available < 0 || available >= 1 {
-			t.Errorf("spent %v, refused %v, suppressed %v, available %v; want 10, 5, 5 and less than one", spent, refused, suppressed, available)
+			t.Errorf(
+				"spent %v, refused %v, suppressed %v, available %v; want 10, 5, 5 and less than one",
+				spent,
+				refused,
+				suppressed,
+				available,
+			)
 		}
 		page := app.BudgetRows()
 		if len(page) != 1 || strings.Join(page[0].Cells[2:], " ") != "10 5" || page[0].Cells[0] != "parley:///payments" {
@@ -171,7 +190,9 @@ func TestRetriedCallsAreMeasured(t *testing.T) {
 		replicas(n, out)
 		reader := sdkmetric.NewManualReader()
 		provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
-		client := paymentsv1.NewPaymentsServiceClient(n.App("orders", framework.WithMeterProvider(provider)).Client("payments"))
+		client := paymentsv1.NewPaymentsServiceClient(
+			n.App("orders", framework.WithMeterProvider(provider)).Client("payments"),
+		)
 		settle(t, client)
 		out.Fail(getQuote, 2, codes.Unavailable)
 		started := time.Now()
@@ -197,7 +218,12 @@ func TestRetriedCallsAreMeasured(t *testing.T) {
 }
 
 // histogram is what an instrument has recorded for a set of attributes, and nothing else.
-func histogram[N int64 | float64](t *testing.T, reader *sdkmetric.ManualReader, name string, of attribute.Set) metricdata.HistogramDataPoint[N] {
+func histogram[N int64 | float64](
+	t *testing.T,
+	reader *sdkmetric.ManualReader,
+	name string,
+	of attribute.Set,
+) metricdata.HistogramDataPoint[N] {
 	t.Helper()
 	var all metricdata.ResourceMetrics
 	if err := reader.Collect(t.Context(), &all); err != nil {

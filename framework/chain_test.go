@@ -84,10 +84,16 @@ func TestTheChainRunsInTheOrderThatDescribePrints(t *testing.T) {
 		d := &diary{}
 		faults := frameworktest.NewFaults().Fail(getQuote, 1, codes.Unavailable)
 		payments := n.App("payments")
-		paymentsv1.RegisterPaymentsServiceServer(n.Server(payments, framework.WithHandler(d.server("Handler")), faults.Option()),
-			&bank{watch: func(context.Context) error { return nil }})
+		paymentsv1.RegisterPaymentsServiceServer(
+			n.Server(payments, framework.WithHandlerInterceptors(d.server("Handler")), faults.Option()),
+			&bank{watch: func(context.Context) error { return nil }},
+		)
 		n.Run(payments)
-		orders := n.App("orders", framework.WithCall(d.client("Call")), framework.WithAttempt(d.client("Attempt")))
+		orders := n.App(
+			"orders",
+			framework.WithCallInterceptors(d.client("Call")),
+			framework.WithAttemptInterceptors(d.client("Attempt")),
+		)
 		calls := paymentsv1.NewPaymentsServiceClient(orders.Client("payments"))
 
 		if _, err := calls.GetQuote(t.Context(), &paymentsv1.GetQuoteRequest{}); err != nil {

@@ -187,7 +187,11 @@ func TestCheckReportsAllMistakesAtOnce(t *testing.T) {
 	noop := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 		return invoker(ctx, method, req, reply, cc, opts...)
 	}
-	app := framework.New("not a name", framework.WithEnviron([]string{"PARLEY_SERVRES=1"}), framework.WithCall(noop, nil))
+	app := framework.New(
+		"not a name",
+		framework.WithEnviron([]string{"PARLEY_SERVRES=1"}),
+		framework.WithCallInterceptors(noop, nil),
+	)
 	t.Cleanup(func() { _ = app.Close() })
 	app.Server("8443")
 	app.Client("dns:///payments.internal:8443")
@@ -197,7 +201,7 @@ func TestCheckReportsAllMistakesAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("Check found nothing")
 	}
-	for _, want := range []string{"not a name", "PARLEY_SERVRES", "WithCall", `Server("8443")`, "WithPeers", `Background("nothing")`, `ReadyWhen("never asked")`} {
+	for _, want := range []string{"not a name", "PARLEY_SERVRES", "WithCallInterceptors", `Server("8443")`, "WithPeers", `Background("nothing")`, `ReadyWhen("never asked")`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("Check does not mention %s:\n%v", want, err)
 		}
@@ -263,7 +267,8 @@ func TestAPortInUseStartsNothing(t *testing.T) {
 		return nil
 	})
 	err = app.Run(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "address already in use") || !strings.Contains(err.Error(), "choose another") {
+	if err == nil || !strings.Contains(err.Error(), "address already in use") ||
+		!strings.Contains(err.Error(), "choose another") {
 		t.Fatalf("Run = %v, want the address in use and the remedy", err)
 	}
 	select {

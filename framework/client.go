@@ -71,7 +71,12 @@ func (c *Client) Invoke(ctx context.Context, method string, args, reply any, opt
 }
 
 // NewStream opens a stream. It is called by generated code and returns the errors that [Client.Invoke] returns.
-func (c *Client) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+func (c *Client) NewStream(
+	ctx context.Context,
+	desc *grpc.StreamDesc,
+	method string,
+	opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
 	ch, err := c.channel()
 	if err != nil {
 		return nil, err
@@ -79,7 +84,7 @@ func (c *Client) NewStream(ctx context.Context, desc *grpc.StreamDesc, method st
 	return ch.stream(ctx, desc, ch.conn, method, opts...)
 }
 
-// channel returns the opened channel, opening it first if nobody has.
+// channel returns the opened channel. The first use opens it.
 func (c *Client) channel() (*channel, error) {
 	if ch := c.open.Load(); ch != nil {
 		return ch, nil
@@ -125,7 +130,7 @@ func (c *Client) close() error {
 	return errors.Join(ch.retrier.Close(), ch.conn.Close(), c.tokens.close())
 }
 
-// isRaw tells a target from a name: a name is what a service may be called in the trust domain.
+// isRaw reports whether name is a gRPC target and not the name of a service.
 func isRaw(name string) bool { return strings.ContainsAny(name, ":/") }
 
 // effectiveTarget is the gRPC target that the client dials.
@@ -153,7 +158,10 @@ func (c *Client) expected() ([]auth.Pattern, error) {
 	}
 	if len(peers) == 0 {
 		if isRaw(c.name) {
-			return nil, fmt.Errorf("Client(%q): a target says nothing about who may answer; name the expected identities with WithPeers, or call the client by its service name and give the target with WithTarget", c.name)
+			return nil, fmt.Errorf(
+				"Client(%q): a target says nothing about who may answer; name the expected identities with WithPeers, or call the client by its service name and give the target with WithTarget",
+				c.name,
+			)
 		}
 		id, err := c.app.parts.domain.ID(c.name)
 		if err != nil {
@@ -180,7 +188,14 @@ func (c *Client) check() error {
 		errs = append(errs, errors.New(`Client(""): a client needs the name of the service that it calls`))
 	}
 	if c.inDiscovery() && c.app.parts.registry == nil && !c.app.parts.unread {
-		errs = append(errs, fmt.Errorf("Client(%q): there is no discovery to find it in; configure discovery.driver, or its address with clients.%s.target or WithTarget", c.name, c.name))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"Client(%q): there is no discovery to find it in; configure discovery.driver, or its address with clients.%s.target or WithTarget",
+				c.name,
+				c.name,
+			),
+		)
 	}
 	errs = append(errs, c.checkAuth())
 	retrier := c.makeRetrier()

@@ -1,10 +1,12 @@
 package framework
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
@@ -27,7 +29,10 @@ func (c *Client) makeAuth() (*auth.Channel, error) {
 func (c *Client) checkAuth() error {
 	switch conf := c.config(); {
 	case c.app.insecure && (conf.Mode != nil || conf.GetCaFile() != "" || conf.GetServerName() != "" || conf.GetToken() != nil):
-		return fmt.Errorf("clients.%s: WithInsecureDev proves nothing, but mode, ca_file, server_name or token are stated; remove them, or give the App an identity", c.name)
+		return fmt.Errorf(
+			"clients.%s: WithInsecureDev proves nothing, but mode, ca_file, server_name or token are stated; remove them, or give the App an identity",
+			c.name,
+		)
 	case c.app.insecure:
 		return nil
 	case c.app.parts.identity == nil:
@@ -46,19 +51,39 @@ func (c *Client) authOptions() ([]auth.ChannelOption, error) {
 	conf := c.config()
 	var mode auth.Mode
 	if c.controlled() && conf.GetMode() != configv1.ChannelMode_CHANNEL_MODE_TOKEN {
-		return nil, fmt.Errorf("clients.%s: connection mode does not go with target %q, whose control plane decides about TLS; set clients.%s.mode to token", c.name, c.effectiveTarget(), c.name)
+		return nil, fmt.Errorf(
+			"clients.%s: connection mode does not go with target %q, whose control plane decides about TLS; set clients.%s.mode to token",
+			c.name,
+			c.effectiveTarget(),
+			c.name,
+		)
 	}
 	switch conf.GetMode() {
 	case configv1.ChannelMode_CHANNEL_MODE_UNSPECIFIED, configv1.ChannelMode_CHANNEL_MODE_REQUIRE:
 		var errs []error
 		if conf.GetCaFile() != "" {
-			errs = append(errs, fmt.Errorf("clients.%s.ca_file: connection mode needs no certificate authority; set mode to prefer or token, or remove it", c.name))
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"clients.%s.ca_file: connection mode needs no certificate authority; set mode to prefer or token, or remove it",
+					c.name,
+				),
+			)
 		}
 		if conf.GetServerName() != "" {
-			errs = append(errs, fmt.Errorf("clients.%s.server_name: connection mode verifies no TLS name; set mode to prefer or token, or remove it", c.name))
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"clients.%s.server_name: connection mode verifies no TLS name; set mode to prefer or token, or remove it",
+					c.name,
+				),
+			)
 		}
 		if conf.GetToken() != nil {
-			errs = append(errs, fmt.Errorf("clients.%s.token: connection mode sends no token; set mode to prefer or token, or remove it", c.name))
+			errs = append(
+				errs,
+				fmt.Errorf("clients.%s.token: connection mode sends no token; set mode to prefer or token, or remove it", c.name),
+			)
 		}
 		return nil, errors.Join(errs...)
 	case configv1.ChannelMode_CHANNEL_MODE_PREFER:
@@ -102,4 +127,91 @@ func readRoots(file string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("%s holds no certificate in PEM form", file)
 	}
 	return roots, nil
+}
+
+// clientTokens are the tokens of a client whose configuration says where they come from. The first use
+// opens them.
+type clientTokens struct {
+	opened sync.Once
+	keeper *auth.TokenKeeper // nil where the service signs its tokens itself
+	err    error
+}
+
+// tokenSource returns where the client's tokens come from, or nil where the configuration does not say.
+func (c *Client) tokenSource() (*auth.TokenKeeper, error) {
+	t := &c.tokens
+	t.opened.Do(func() {
+		source, err := c.openTokens(c.config().GetToken())
+		if err != nil {
+			t.err = fmt.Errorf("clients.%s.token: %w", c.name, err)
+		}
+		if source != nil {
+			t.keeper = auth.KeepTokens(source)
+		}
+	})
+	return t.keeper, t.err
+}
+
+// openTokens returns the source that is stated, and every mistake in that.
+func (c *Client) openTokens(stated *configv1.TokenSource) (auth.TokenSource, error) {
+	identity := c.app.parts.identity
+	switch file, endpoint := stated.GetFile(), stated.GetEndpoint(); {
+	case stated == nil:
+		if issued := c.app.parts.config.GetIdentity().GetIssued(); issued != nil {
+			return nil, errors.New(
+				"servers do not know the key of a service that an issuer vouches for, so it cannot sign its tokens itself; state a file or an endpoint",
+			)
+		}
+		return nil, nil //nolint:nilnil // as tokenSource says
+	case file != "" && endpoint != nil:
+		return nil, errors.New("file and endpoint contradict each other; keep one")
+	case file != "":
+		return c.openTokenFile(file, stated.GetAnyAudience())
+	case endpoint == nil:
+		return nil, errors.New(
+			"it names neither a file nor an endpoint; state one, or remove the section to sign tokens with the service's own key",
+		)
+	case stated.GetAnyAudience():
+		return nil, errors.New("any_audience is for a file; an endpoint is asked for a token that is meant for the server")
+	case identity == nil: // which is reported elsewhere
+		return nil, nil //nolint:nilnil // as tokenSource says
+	default:
+		var options []auth.ClientCredentialsOption
+		if len(endpoint.GetScopes()) > 0 {
+			options = append(options, auth.WithScopes(endpoint.GetScopes()...))
+		}
+		if endpoint.GetLoopbackHttp() {
+			options = append(options, auth.WithLoopbackHTTP())
+		}
+		source := auth.TokensFromIssuer(endpoint.GetIssuer(), endpoint.GetUrl(), identity, options...)
+		return source, source.Check()
+	}
+}
+
+// openTokenFile reads a token file once, so that a mistake shows at the start.
+func (c *Client) openTokenFile(file string, anyAudience bool) (auth.TokenSource, error) {
+	expected, err := c.expected()
+	if err != nil {
+		return nil, nil //nolint:nilnil,nilerr // it is reported elsewhere
+	}
+	var shownTo []auth.Pattern
+	if anyAudience {
+		shownTo = expected
+	}
+	source := auth.TokensFromFile(file, shownTo...)
+	var server auth.ID // in token mode exactly one is expected, which is checked elsewhere
+	if id, ok := expected[0].(auth.ID); ok {
+		server = id
+	}
+	_, err = source.Token(context.Background(), server)
+	return source, err
+}
+
+// close ends what keeps the tokens.
+func (t *clientTokens) close() error {
+	t.opened.Do(func() {})
+	if t.keeper == nil {
+		return nil
+	}
+	return t.keeper.Close()
 }

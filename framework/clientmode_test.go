@@ -41,7 +41,12 @@ func TestContradictionsInTheModeOfAClient(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir, keyFile := state(t)
-			config := fmt.Sprintf("identity: {trust_domain: shop.example, trust_dir: %q, key_file: %q}\nclients:\n  orders: {target: \"localhost:1\", %s}\n", dir, keyFile, test.client)
+			config := fmt.Sprintf(
+				"identity: {trust_domain: shop.example, trust_dir: %q, key_file: %q}\nclients:\n  orders: {target: \"localhost:1\", %s}\n",
+				dir,
+				keyFile,
+				test.client,
+			)
 			app := newPayments(t, framework.WithConfigFile(writeFile(t, config)))
 			app.Client("orders")
 			if err := app.Check(); err == nil || !strings.Contains(err.Error(), test.want) {
@@ -58,7 +63,11 @@ func certificateFor(t *testing.T) (cert, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		NotAfter:     time.Now().Add(time.Hour),
+		DNSNames:     []string{"localhost"},
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
 		t.Fatal(err)
@@ -95,28 +104,42 @@ func TestTokenModeByConfiguration(t *testing.T) {
 	lis := bufconn.Listen(1 << 16)
 
 	server := framework.New("payments", framework.WithEnviron(nil), framework.WithConfigFile(writeFile(t, identity+
-		fmt.Sprintf("lifecycle: {announce: 0s, quiet: 0s}\nservers:\n  payments: {carriers: [token], tls: {cert: %q, key: %q}}\n", cert, key))))
+		fmt.Sprintf(
+			"lifecycle: {announce: 0s, quiet: 0s}\nservers:\n  payments: {carriers: [token], tls: {cert: %q, key: %q}}\n",
+			cert,
+			key,
+		))))
 	var carrier string
-	paymentsv1.RegisterPaymentsServiceServer(server.Server("127.0.0.1:0", framework.WithListener(lis), framework.WithServiceName("payments")), &bank{
-		quote: func(ctx context.Context) error {
-			p, _ := auth.PeerFromContext(ctx)
-			carrier = p.Carrier.String()
-			return nil
+	paymentsv1.RegisterPaymentsServiceServer(
+		server.Server("127.0.0.1:0", framework.WithListener(lis), framework.WithServiceName("payments")),
+		&bank{
+			quote: func(ctx context.Context) error {
+				p, _ := auth.PeerFromContext(ctx)
+				carrier = p.Carrier.String()
+				return nil
+			},
 		},
-	})
+	)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx) }()
 
 	client := framework.New("orders", framework.WithEnviron(nil), framework.WithConfigFile(writeFile(t, identity+
-		fmt.Sprintf("clients:\n  payments: {target: \"passthrough:///payments\", mode: token, ca_file: %q, server_name: localhost}\n", cert))))
-	cc := client.Client("payments", framework.WithDialer(func(ctx context.Context, _ string) (net.Conn, error) { return lis.DialContext(ctx) }))
+		fmt.Sprintf(
+			"clients:\n  payments: {target: \"passthrough:///payments\", mode: token, ca_file: %q, server_name: localhost}\n",
+			cert,
+		))))
+	cc := client.Client(
+		"payments",
+		framework.WithDialer(func(ctx context.Context, _ string) (net.Conn, error) { return lis.DialContext(ctx) }),
+	)
 	var text strings.Builder
 	if err := client.Describe(&text); err != nil || !strings.Contains(text.String(), "auth.WithMode(token)") {
 		t.Errorf("Describe does not show the mode: %v\n%s", err, text.String())
 	}
 	var header metadata.MD
-	_, err := paymentsv1.NewPaymentsServiceClient(cc).GetQuote(t.Context(), &paymentsv1.GetQuoteRequest{}, grpc.WaitForReady(true), grpc.Header(&header))
+	_, err := paymentsv1.NewPaymentsServiceClient(cc).
+		GetQuote(t.Context(), &paymentsv1.GetQuoteRequest{}, grpc.WaitForReady(true), grpc.Header(&header))
 	if err != nil {
 		t.Error(err)
 	}

@@ -68,8 +68,16 @@ func TestAnEngineThatIsDownDoesNotHoldUpTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		engine := mem.New()
 		engine.SetDown(true)
-		app := framework.New("payments", framework.WithInsecureDev(), framework.WithEnviron(nil), framework.WithDiscovery(engine.Driver()))
-		paymentsv1.RegisterPaymentsServiceServer(app.Server("payments:443", framework.WithListener(bufconn.Listen(1))), &payments{})
+		app := framework.New(
+			"payments",
+			framework.WithInsecureDev(),
+			framework.WithEnviron(nil),
+			framework.WithDiscovery(engine.Driver()),
+		)
+		paymentsv1.RegisterPaymentsServiceServer(
+			app.Server("payments:443", framework.WithListener(bufconn.Listen(1))),
+			&payments{},
+		)
 		ctx, cancel := context.WithCancel(t.Context())
 		ran := make(chan error)
 		started := time.Now()
@@ -119,7 +127,10 @@ func TestInsecureDevRefusesAListenerThatOthersReach(t *testing.T) {
 	t.Cleanup(func() { _ = public.Close() })
 	app := framework.New("payments", framework.WithInsecureDev(), framework.WithEnviron(nil))
 	t.Cleanup(func() { _ = app.Close() })
-	paymentsv1.RegisterPaymentsServiceServer(app.Server(public.Addr().String(), framework.WithListener(public)), &payments{})
+	paymentsv1.RegisterPaymentsServiceServer(
+		app.Server(public.Addr().String(), framework.WithListener(public)),
+		&payments{},
+	)
 	if err := app.Check(); err == nil || !strings.Contains(err.Error(), "loopback") {
 		t.Errorf("Check = %v, want the rule about loopback addresses", err)
 	}

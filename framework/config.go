@@ -91,13 +91,19 @@ func refusePolicies(environ []string) error {
 	var errs []error
 	for _, entry := range environ {
 		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, envPrefix+"_POLICIES_") {
-			errs = append(errs, fmt.Errorf("env %s: policies cannot be stated in the environment, which overrides the file and could loosen it; state them in the file", name))
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"env %s: policies cannot be stated in the environment, which overrides the file and could loosen it; state them in the file",
+					name,
+				),
+			)
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// changed tells whether the file no longer holds what was read last.
+// changed reports whether the file differs from what was read last.
 func (f *configFile) changed() bool {
 	data, err := os.ReadFile(f.path)
 	return err == nil && !bytes.Equal(data, f.last)
@@ -135,7 +141,10 @@ func (a *App) checkSections(servers []*Server) error {
 	}
 	for name := range a.parts.config.GetServers() {
 		if !slices.Contains(names, name) {
-			errs = append(errs, fmt.Errorf("servers.%s: no server of this program has that service name; it has %s", name, list(names)))
+			errs = append(
+				errs,
+				fmt.Errorf("servers.%s: no server of this program has that service name; it has %s", name, list(names)),
+			)
 		}
 	}
 	return errors.Join(errs...)
@@ -176,14 +185,21 @@ func (a *App) reloadPolicies(p *parts) {
 		err = p.table.Replace(append(a.codeLayers(), layer)...)
 	}
 	if err != nil {
-		p.logger.Error("the configuration file is bad; the last good policies stay in force", slog.String("file", p.file.path), slog.Any("error", err))
+		p.logger.Error(
+			"the configuration file is bad; the last good policies stay in force",
+			slog.String("file", p.file.path),
+			slog.Any("error", err),
+		)
 		return
 	}
 	p.logger.Info("policies reloaded", slog.String("file", p.file.path))
 	rest, was := proto.CloneOf(config), proto.CloneOf(p.config)
 	rest.Policies, was.Policies = nil, nil
 	if !proto.Equal(rest, was) {
-		p.logger.Warn("the configuration file changed beyond its policies; restart to apply that", slog.String("file", p.file.path))
+		p.logger.Warn(
+			"the configuration file changed beyond its policies; restart to apply that",
+			slog.String("file", p.file.path),
+		)
 	}
 }
 

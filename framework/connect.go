@@ -38,7 +38,8 @@ func (c *Client) connect() (*channel, error) {
 	}
 	if c.inDiscovery() {
 		found := grpcresolver.Builder(c.app.parts.registry, discoveryScheme)
-		options = append(options, grpc.WithResolvers(ch.states.Resolver(found)), grpc.WithNoProxy()) // as grpcresolver.DialOptions has it
+		// As grpcresolver.DialOptions does.
+		options = append(options, grpc.WithResolvers(ch.states.Resolver(found)), grpc.WithNoProxy())
 	}
 	if c.dialer != nil {
 		options = append(options, grpc.WithContextDialer(c.dialer))
@@ -61,9 +62,12 @@ func (c *Client) followEndpoints(ch *channel) []retry.Option {
 		return nil
 	}
 	var endpoints atomic.Int64
-	ch.unfollow = c.app.parts.registry.Subscribe(strings.TrimPrefix(c.effectiveTarget(), discoveryScheme+":///"), func(s discovery.State) {
-		endpoints.Store(int64(len(s.Instances)))
-	})
+	ch.unfollow = c.app.parts.registry.Subscribe(
+		strings.TrimPrefix(c.effectiveTarget(), discoveryScheme+":///"),
+		func(s discovery.State) {
+			endpoints.Store(int64(len(s.Instances)))
+		},
+	)
 	return []retry.Option{retry.WithEndpoints(func() int { return int(endpoints.Load()) })}
 }
 
@@ -72,7 +76,14 @@ func (c *Client) logger() *slog.Logger {
 }
 
 func (c *Client) makeRetrier(more ...retry.Option) *retry.Retrier {
-	options := append(more, retry.WithNativeRetryOff(), retry.WithPolicy(c.app.parts.table), retry.WithReplayMemory(c.app.replay), retry.WithSwitch(&c.app.retries), retry.WithLogger(c.logger()))
+	options := append(
+		more,
+		retry.WithNativeRetryOff(),
+		retry.WithPolicy(c.app.parts.table),
+		retry.WithReplayMemory(c.app.replay),
+		retry.WithSwitch(&c.app.retries),
+		retry.WithLogger(c.logger()),
+	)
 	options = append(options, c.retry...)
 	if c.retryBudgetStated() {
 		conf, budget := c.config().GetRetryBudget(), retry.DefaultBudget()

@@ -65,7 +65,10 @@ func TestCheckRefusesContradictoryRetries(t *testing.T) {
 
 func TestCheckTakesABudgetThatIsCalledUnsafe(t *testing.T) {
 	t.Parallel()
-	app := ledgerOf(t, "clients:\n  ledger:\n    target: 127.0.0.1:1\n    retry_budget: {min_per_second: 10, unsafe: true}\n")
+	app := ledgerOf(
+		t,
+		"clients:\n  ledger:\n    target: 127.0.0.1:1\n    retry_budget: {min_per_second: 10, unsafe: true}\n",
+	)
 	if err := app.Check(); err != nil {
 		t.Error(err)
 	}

@@ -16,7 +16,7 @@ import (
 // errUndescribed is why a server that waits for its control plane is not ready.
 var errUndescribed = errors.New("the control plane has not described the listener yet")
 
-// checkControlPlane asks the control plane, once for all who need it.
+// checkControlPlane asks the control plane once, for all servers and clients.
 func (a *App) checkControlPlane() error {
 	if a.plane == nil {
 		return nil
@@ -27,28 +27,36 @@ func (a *App) checkControlPlane() error {
 	return nil
 }
 
-// controlled tells whether a control plane resolves the client's target.
+// controlled reports whether a control plane resolves the client's target.
 func (c *Client) controlled() bool {
 	return c.app.plane != nil && strings.HasPrefix(c.effectiveTarget(), c.app.plane.Scheme()+":")
 }
 
-// checkControlPlane finds a target that nobody resolves, and settings that would do nothing.
+// checkControlPlane finds a target without a resolver, and settings that would have no effect.
 func (c *Client) checkControlPlane() error {
 	target := c.effectiveTarget()
 	if c.app.plane == nil && strings.HasPrefix(target, "xds:") {
-		return fmt.Errorf("Client(%q): target %q: the App has no control plane; give it one with WithControlPlane(xds.New()), from package discovery/xds", c.name, target)
+		return fmt.Errorf(
+			"Client(%q): target %q: the App has no control plane; give it one with WithControlPlane(xds.New()), from package discovery/xds",
+			c.name,
+			target,
+		)
 	}
 	if !c.controlled() {
 		return nil
 	}
 	conf := c.config()
 	if conf.Balancing != nil || conf.GetHashKey() != nil || conf.GetSubset() != nil || conf.GetOutliers() != nil {
-		return fmt.Errorf("clients.%s: balancing, hash_key, subset and outliers do nothing for target %q, whose control plane decides about them; remove them here, and state them there", c.name, target)
+		return fmt.Errorf(
+			"clients.%s: balancing, hash_key, subset and outliers do nothing for target %q, whose control plane decides about them; remove them here, and state them there",
+			c.name,
+			target,
+		)
 	}
 	return nil
 }
 
-// controlled tells whether a control plane describes the server's listener.
+// controlled reports whether a control plane describes the server's listener.
 func (s *Server) controlled() bool {
 	if conf := s.config(); conf.ControlPlane != nil {
 		return conf.GetControlPlane() && s.app.plane != nil
@@ -59,12 +67,19 @@ func (s *Server) controlled() bool {
 func (s *Server) checkControlPlane() error {
 	switch {
 	case s.app.plane == nil && (s.isControlled || s.config().GetControlPlane()):
-		return fmt.Errorf("Server(%q): the App has no control plane that could describe the listener; give it one with WithControlPlane(xds.New()), from package discovery/xds", s.listenAddr())
+		return fmt.Errorf(
+			"Server(%q): the App has no control plane that could describe the listener; give it one with WithControlPlane(xds.New()), from package discovery/xds",
+			s.listenAddr(),
+		)
 	case !s.controlled() || s.listener == nil:
 		return nil
 	}
 	if _, ok := s.tcpAddr(); !ok {
-		return fmt.Errorf("Server(%q): a control plane describes listeners of TCP only, not %s", s.addr, s.listener.Addr().Network())
+		return fmt.Errorf(
+			"Server(%q): a control plane describes listeners of TCP only, not %s",
+			s.addr,
+			s.listener.Addr().Network(),
+		)
 	}
 	return nil
 }
@@ -73,11 +88,11 @@ func (s *Server) checkControlPlane() error {
 func (s *Server) newControlled(options []grpc.ServerOption) (controlplane.Server, error) {
 	why := errUndescribed
 	s.unserved.Store(&why)
-	return s.app.plane.NewServer(s.told, options...)
+	return s.app.plane.NewServer(s.controlPlaneDecided, options...)
 }
 
-// told takes what the control plane makes of the server.
-func (s *Server) told(serving bool, why error) {
+// controlPlaneDecided records whether the control plane lets the server serve.
+func (s *Server) controlPlaneDecided(serving bool, why error) {
 	logger := s.app.parts.logger.With(slog.String("listener", s.Addr().String()))
 	if serving {
 		s.unserved.Store(nil)
@@ -109,13 +124,19 @@ func (r *run) controlChecks() []check {
 // describeControl says what the control plane decides about a client, in the place of its balancing.
 func (c *Client) describeControl(b *bytes.Buffer) {
 	fmt.Fprintf(b, "  control plane: %v\n", c.app.plane)
-	b.WriteString("    decides: endpoints, health, balancing, outliers, routes, time limits of routes, circuit breaking, injected faults, TLS where it names certificates\n")
-	b.WriteString("    does not: identities, policies, deadlines; retries, which are Parley's, so that they are not multiplied: its retry policies are not run\n")
+	b.WriteString(
+		"    decides: endpoints, health, balancing, outliers, routes, time limits of routes, circuit breaking, injected faults, TLS where it names certificates\n",
+	)
+	b.WriteString(
+		"    does not: identities, policies, deadlines; retries, which are Parley's, so that they are not multiplied: its retry policies are not run\n",
+	)
 }
 
 // describeControl says what the control plane decides about a server.
 func (s *Server) describeControl(b *bytes.Buffer) {
 	fmt.Fprintf(b, "  control plane: %v\n", s.app.plane)
-	b.WriteString("    decides: whether the listener serves, routes, RBAC without principals, TLS where it names certificates\n")
+	b.WriteString(
+		"    decides: whether the listener serves, routes, RBAC without principals, TLS where it names certificates\n",
+	)
 	b.WriteString("    does not: who may call; RBAC by principals stops the server\n")
 }

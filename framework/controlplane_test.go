@@ -42,7 +42,10 @@ func (*tower) ServerCredentials(fallback credentials.TransportCredentials) (cred
 	return fallback, nil
 }
 
-func (p *tower) NewServer(told func(serving bool, why error), options ...grpc.ServerOption) (controlplane.Server, error) {
+func (p *tower) NewServer(
+	told func(serving bool, why error),
+	options ...grpc.ServerOption,
+) (controlplane.Server, error) {
 	p.told = told
 	if p.unfit != nil {
 		return nil, p.unfit
@@ -94,9 +97,17 @@ func TestAControlPlaneDescribesListenersOfTCPOnly(t *testing.T) {
 	t.Parallel()
 	memory := bufconn.Listen(1)
 	t.Cleanup(func() { _ = memory.Close() })
-	app := framework.New("payments", framework.WithInsecureDev(), framework.WithEnviron(nil), framework.WithControlPlane(&tower{}))
+	app := framework.New(
+		"payments",
+		framework.WithInsecureDev(),
+		framework.WithEnviron(nil),
+		framework.WithControlPlane(&tower{}),
+	)
 	t.Cleanup(func() { _ = app.Close() })
-	paymentsv1.RegisterPaymentsServiceServer(app.Server("memory", framework.WithListener(memory), framework.WithControlledListener()), &payments{})
+	paymentsv1.RegisterPaymentsServiceServer(
+		app.Server("memory", framework.WithListener(memory), framework.WithControlledListener()),
+		&payments{},
+	)
 	if err := app.Check(); err == nil || !strings.Contains(err.Error(), "listeners of TCP only, not bufconn") {
 		t.Errorf("Check = %v", err)
 	}
@@ -198,9 +209,15 @@ func TestAControlledServerIsReadyWhileItServes(t *testing.T) {
 func TestRunWithoutAUsableControlPlane(t *testing.T) {
 	t.Parallel()
 	plane := late{&tower{unfit: errors.New("missing server_listener_resource_name_template")}}
-	app := framework.New("payments", framework.WithInsecureDev(), framework.WithEnviron(nil), framework.WithControlPlane(plane))
+	app := framework.New(
+		"payments",
+		framework.WithInsecureDev(),
+		framework.WithEnviron(nil),
+		framework.WithControlPlane(plane),
+	)
 	paymentsv1.RegisterPaymentsServiceServer(app.Server("127.0.0.1:0", framework.WithControlledListener()), &payments{})
-	if err := app.Run(t.Context()); err == nil || !strings.Contains(err.Error(), `Server("127.0.0.1:0"): missing server_listener_resource_name_template`) {
+	if err := app.Run(t.Context()); err == nil ||
+		!strings.Contains(err.Error(), `Server("127.0.0.1:0"): missing server_listener_resource_name_template`) {
 		t.Errorf("Run = %v", err)
 	}
 }

@@ -42,7 +42,9 @@ func (b *slowBank) Charge(ctx context.Context, _ *paymentsv1.ChargeRequest) (*pa
 func TestKeyedCallIsRetriedAndRunsOnce(t *testing.T) {
 	t.Parallel()
 	cut := framework.WithPolicy(map[string]*policyv1.Policy{
-		charge: {Retry: &policyv1.Retry{MaxAttempts: new(uint32(2)), PerAttemptTimeout: durationpb.New(100 * time.Millisecond)}},
+		charge: {
+			Retry: &policyv1.Retry{MaxAttempts: new(uint32(2)), PerAttemptTimeout: durationpb.New(100 * time.Millisecond)},
+		},
 	})
 	keyed := framework.WithRetry(retry.WithKeyedMethods(charge))
 	for _, test := range []struct {
@@ -87,7 +89,12 @@ type keyStore struct {
 	claimed []dedupe.Key
 }
 
-func (s *keyStore) Claim(ctx context.Context, key dedupe.Key, f dedupe.Fingerprint, ttl time.Duration) (dedupe.Answer, bool, error) {
+func (s *keyStore) Claim(
+	ctx context.Context,
+	key dedupe.Key,
+	f dedupe.Fingerprint,
+	ttl time.Duration,
+) (dedupe.Answer, bool, error) {
 	s.claimed = append(s.claimed, key)
 	return s.Store.Claim(ctx, key, f, ttl)
 }
@@ -127,7 +134,8 @@ func TestDedupeThatCannotBe(t *testing.T) {
 	n := frameworktest.NewNetwork(t)
 	app := n.App("payments", framework.WithDedupe(dedupe.WithTTL(-time.Second)))
 	paymentsv1.RegisterPaymentsServiceServer(n.Server(app), &bank{})
-	if err := app.Check(); err == nil || !strings.Contains(err.Error(), "WithDedupe: dedupe.WithTTL: -1s is not positive") {
+	if err := app.Check(); err == nil ||
+		!strings.Contains(err.Error(), "WithDedupe: dedupe.WithTTL: -1s is not positive") {
 		t.Errorf("Check = %v", err)
 	}
 }

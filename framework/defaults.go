@@ -12,8 +12,8 @@ const (
 	defaultMaxRequestBytes = 4 << 20
 	// The largest header list that a server reads, in bytes.
 	maxHeaderListBytes = 32 << 10
-	// How many goroutines of a server are kept for calls, so that their stacks need not grow anew; what they do not take
-	// runs on one of its own. Best by bench/README.md, with as many callers: stacks of more workers shrink while they wait.
+	// How many goroutines of a server are kept for calls, so that their stacks stay grown. Further calls get a goroutine of
+	// their own. Measured best with as many callers (bench/README.md): the stacks of more workers shrink while they wait.
 	streamWorkers = 32
 	// How long draining is announced before the service deregisters. Nothing is waited for without discovery.
 	defaultAnnounce = time.Second

@@ -42,7 +42,9 @@ func (a *App) configuredDriver(conf *configv1.Discovery) (driver.Driver, error) 
 		name = "static"
 	}
 	if name != "static" && len(conf.GetServices()) > 0 {
-		return nil, fmt.Errorf("discovery.services: only the static driver reads it; set discovery.driver to \"static:\", or remove it")
+		return nil, fmt.Errorf(
+			"discovery.services: only the static driver reads it; set discovery.driver to \"static:\", or remove it",
+		)
 	}
 	switch name {
 	case "static":
@@ -74,7 +76,11 @@ func (a *App) configuredDriver(conf *configv1.Discovery) (driver.Driver, error) 
 	}
 	open, ok := a.engines[name]
 	if !ok {
-		return nil, fmt.Errorf("discovery.driver: scheme %q is no driver of this program; it has %s, and others with WithEngine", name, a.engineNames())
+		return nil, fmt.Errorf(
+			"discovery.driver: scheme %q is no driver of this program; it has %s, and others with WithEngine",
+			name,
+			a.engineNames(),
+		)
 	}
 	d, err := open(conf.GetDriver())
 	if err != nil {

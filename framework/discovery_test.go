@@ -31,7 +31,12 @@ func TestDriversByURL(t *testing.T) {
 		t.Run(tt.url, func(t *testing.T) {
 			t.Parallel()
 			dir, keyFile := state(t)
-			config := fmt.Sprintf("identity: {trust_domain: shop.example, trust_dir: %q, key_file: %q}\ndiscovery: {driver: %q}\n", dir, keyFile, tt.url)
+			config := fmt.Sprintf(
+				"identity: {trust_domain: shop.example, trust_dir: %q, key_file: %q}\ndiscovery: {driver: %q}\n",
+				dir,
+				keyFile,
+				tt.url,
+			)
 			err := newPayments(t, framework.WithConfigFile(writeFile(t, config)), engine).Check()
 			switch {
 			case tt.want == "" && err != nil:

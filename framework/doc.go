@@ -16,8 +16,8 @@
 //	client: call span > [Call] > deadline, retry > attempt span > [Attempt] > auth > wire
 //	server: span > recovery > authenticate, authorize > deadline > hop guard > chain guard > dedupe > [Handler] > handler
 //
-// What stands in brackets is yours, placed with [WithCall], [WithAttempt] and [WithHandler], always for unary calls and
-// streams together. Nothing of yours can run before a caller has been authenticated.
+// The steps in brackets are yours. Place them with [WithCallInterceptors], [WithAttemptInterceptors] and [WithHandlerInterceptors], always for unary calls and
+// streams together. No interceptor of yours runs before the caller has been authenticated.
 //
 // # Mistakes
 //
@@ -27,6 +27,6 @@
 // # Configuration
 //
 // Code gives defaults, the file of [WithConfigFile] overrides code, and the environment overrides the file: the variable
-// of a value is PARLEY_ and its path in upper case, so identity.trust_dir is PARLEY_IDENTITY_TRUST_DIR. Policies only ever
-// tighten, whoever states them. Telemetry follows the standard OTEL_* variables.
+// of a value is PARLEY_ and its path in upper case, so identity.trust_dir is PARLEY_IDENTITY_TRUST_DIR. Policies only
+// tighten, wherever they are stated. Telemetry follows the standard OTEL_* variables.
 package framework

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// DrainReport tells how a stop went.
+// DrainReport says how a stop went.
 type DrainReport struct {
 	// Announced is how long draining was shown before the service deregistered.
 	Announced time.Duration
 	// Quiet is how long it then took until no new calls arrived.
 	Quiet time.Duration
-	// ArrivalsStopped tells whether arrivals stopped within the bound.
+	// ArrivalsStopped reports whether arrivals stopped within the bound.
 	ArrivalsStopped bool
 	// InFlight is how many calls ran when GOAWAY was sent.
 	InFlight int
@@ -132,7 +132,7 @@ func (r *run) deregister() error {
 	return errors.Join(errs...)
 }
 
-// waitForQuiet waits until no call has arrived for a while, at most for bound. It tells whether arrivals stopped.
+// waitForQuiet waits until no call has arrived for a while, at most for bound. It reports whether arrivals stopped.
 func (r *run) waitForQuiet(bound time.Duration) bool {
 	arrived := func() (n uint64) {
 		for _, s := range r.servers {
@@ -153,7 +153,7 @@ func (r *run) waitForQuiet(bound time.Duration) bool {
 }
 
 // sendGoAway makes every server refuse new connections and calls. Connections that are still in their handshake are
-// closed, since nobody waits for an answer on them. The channel is closed when the last call of the last server has ended.
+// closed, since no call waits on them. The channel is closed when the last call of the last server has ended.
 func (r *run) sendGoAway() (ended <-chan struct{}) {
 	var stopping sync.WaitGroup
 	for _, s := range r.servers {
@@ -186,7 +186,7 @@ func (r *run) logReport(report DrainReport) {
 		slog.Int("stuck", len(report.Stuck)))
 }
 
-// endsWithin tells whether ended is closed within bound.
+// endsWithin reports whether ended is closed within bound.
 func endsWithin(ended <-chan struct{}, bound time.Duration) bool {
 	timer := time.NewTimer(bound)
 	defer timer.Stop()

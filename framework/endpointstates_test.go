@@ -40,7 +40,10 @@ func TestOutliersAreShown(t *testing.T) {
 			}
 		}
 		for state, want := range map[string]float64{"usable": 2, "resting": 1, "paused": 0, "unready": 0} {
-			labels := attribute.NewSet(attribute.String("grpc.target", "parley:///payments"), attribute.String("parley.endpoint.state", state))
+			labels := attribute.NewSet(
+				attribute.String("grpc.target", "parley:///payments"),
+				attribute.String("parley.endpoint.state", state),
+			)
 			if got := measured(t, reader, "parley.client.endpoints", labels); got != want {
 				t.Errorf("%v endpoints are measured as %s, want %v", got, state, want)
 			}
@@ -68,16 +71,23 @@ func TestEndpointsOfADNSTargetAreMeasured(t *testing.T) {
 		n.Run(server)
 		reader := sdkmetric.NewManualReader()
 		provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
-		app := n.App("orders", framework.WithMeterProvider(provider), framework.WithDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-			return n.Dial(ctx, s.Addr().String())
-		}))
+		app := n.App(
+			"orders",
+			framework.WithMeterProvider(provider),
+			framework.WithDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+				return n.Dial(ctx, s.Addr().String())
+			}),
+		)
 		for range 2 {
 			client := paymentsv1.NewPaymentsServiceClient(app.Client("payments", framework.WithTarget("192.0.2.1:8443")))
 			if err := quote(t, client); err != nil {
 				t.Fatal(err)
 			}
 		}
-		labels := attribute.NewSet(attribute.String("grpc.target", "192.0.2.1:8443"), attribute.String("parley.endpoint.state", "usable"))
+		labels := attribute.NewSet(
+			attribute.String("grpc.target", "192.0.2.1:8443"),
+			attribute.String("parley.endpoint.state", "usable"),
+		)
 		if got := measured(t, reader, "parley.client.endpoints", labels); got != 2 {
 			t.Errorf("%v endpoints are measured as usable, want one of each client", got)
 		}

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/parley-rpc/parley/admin/channelz"
 	"github.com/parley-rpc/parley/framework"
 	ordersv1 "github.com/parley-rpc/parley/gen/shop/orders/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
@@ -64,9 +65,18 @@ func ExampleWithDedupe() {
 func ExampleWithRetry() {
 	app := framework.New("orders", framework.WithInsecureDev())
 	defer app.Close()
-	client := app.Client("payments", framework.WithRetry(retry.WithKeyedMethods("/shop.payments.v1.PaymentsService/Charge")))
+	client := app.Client("payments",
+		framework.WithRetry(retry.WithKeyedMethods("/shop.payments.v1.PaymentsService/Charge")))
 	fmt.Println(client != nil)
 	// Output: true
+}
+
+// The admin surface also shows gRPC's own bookkeeping of channels, servers and sockets.
+func ExampleWithAdminMount() {
+	app := framework.New("orders", framework.WithConfigFile("orders.yaml"), framework.WithAdminMount(channelz.Mount()))
+	defer app.Close()
+	fmt.Println(framework.WithAdminMount(channelz.Mount()))
+	// Output: WithAdminMount("/debug/channelz/")
 }
 
 // Describe shows what an App is made of.

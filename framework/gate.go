@@ -29,7 +29,10 @@ func (s *Server) makeGate() (*auth.Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	options = slices.Concat(options, p.users, s.auth, s.app.authMeters())
+	options = slices.Concat(options, p.users, s.auth)
+	if meters := s.app.meters(); meters != nil {
+		options = append(options, auth.WithMeterProvider(meters))
+	}
 	s.gate = p.identity.Server(p.table, options...)
 	return s.gate, nil
 }
@@ -50,7 +53,14 @@ func (s *Server) carriers() ([]auth.ServerOption, error) {
 		}
 	}
 	if !bearer && len(conf.GetIssuers()) > 0 {
-		errs = append(errs, fmt.Errorf("servers.%s.issuers: without the carrier token no bearer token is read; add token to servers.%s.carriers, or remove them", s.service, s.service))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"servers.%s.issuers: without the carrier token no bearer token is read; add token to servers.%s.carriers, or remove them",
+				s.service,
+				s.service,
+			),
+		)
 	}
 	var options []auth.ServerOption
 	if s.controlled() {
@@ -58,11 +68,26 @@ func (s *Server) carriers() ([]auth.ServerOption, error) {
 	}
 	switch {
 	case s.controlled() && !bearer:
-		errs = append(errs, fmt.Errorf("servers.%s: connection mode does not go with a control plane, which decides about TLS; add token to servers.%s.carriers", s.service, s.service))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"servers.%s: connection mode does not go with a control plane, which decides about TLS; add token to servers.%s.carriers",
+				s.service,
+				s.service,
+			),
+		)
 	case s.controlled() && cert == nil:
 		options = append(options, auth.WithBearer(nil))
 	case bearer && (cert.GetCert() == "" || cert.GetKey() == ""):
-		errs = append(errs, fmt.Errorf("servers.%s.carriers: the carrier token needs a TLS certificate that callers verify; set servers.%s.tls.cert and servers.%s.tls.key", s.service, s.service, s.service))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"servers.%s.carriers: the carrier token needs a TLS certificate that callers verify; set servers.%s.tls.cert and servers.%s.tls.key",
+				s.service,
+				s.service,
+				s.service,
+			),
+		)
 	case bearer:
 		files := &certificateFiles{cert: cert.GetCert(), key: cert.GetKey(), logger: s.app.parts.logger}
 		if _, err := files.load(); err != nil {
@@ -70,7 +95,14 @@ func (s *Server) carriers() ([]auth.ServerOption, error) {
 		}
 		options = append(options, auth.WithBearer(files.get))
 	case cert != nil:
-		errs = append(errs, fmt.Errorf("servers.%s.tls: connection mode makes its own certificate; add token to servers.%s.carriers, or remove the section", s.service, s.service))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"servers.%s.tls: connection mode makes its own certificate; add token to servers.%s.carriers, or remove the section",
+				s.service,
+				s.service,
+			),
+		)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -103,15 +135,15 @@ func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return last, nil
 	}
 	cert, err := f.load()
-	f.tell(err)
+	f.logTrouble(err)
 	if err != nil && last != nil {
 		return last, nil
 	}
 	return cert, err
 }
 
-// tell logs a trouble with the files once, not at every handshake.
-func (f *certificateFiles) tell(err error) {
+// logTrouble logs trouble with the files once, not at every handshake.
+func (f *certificateFiles) logTrouble(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	trouble := ""

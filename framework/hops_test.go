@@ -39,9 +39,13 @@ func TestRetriesDoNotMultiplyAlongAChain(t *testing.T) {
 		faults := frameworktest.NewFaults().Fail(getQuote, 100, codes.Unavailable)
 		paymentsv1.RegisterPaymentsServiceServer(n.Server(payments, faults.Option()), &bank{})
 		orders := n.App("orders")
-		ordersv1.RegisterOrdersServiceServer(n.Server(orders), &quoting{payments: paymentsv1.NewPaymentsServiceClient(orders.Client("payments"))})
+		ordersv1.RegisterOrdersServiceServer(
+			n.Server(orders),
+			&quoting{payments: paymentsv1.NewPaymentsServiceClient(orders.Client("payments"))},
+		)
 		n.Start()
-		_, err := ordersv1.NewOrdersServiceClient(n.App("web").Client("orders")).GetOrder(t.Context(), &ordersv1.GetOrderRequest{})
+		_, err := ordersv1.NewOrdersServiceClient(n.App("web").Client("orders")).
+			GetOrder(t.Context(), &ordersv1.GetOrderRequest{})
 		if status.Code(err) != codes.Unavailable {
 			t.Errorf("GetOrder = %v", err)
 		}

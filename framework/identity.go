@@ -21,7 +21,10 @@ func (a *App) assembleIdentity(p *parts) error {
 			errs = append(errs, errors.New("WithInsecureDev and WithIdentity contradict each other; keep the identity"))
 		}
 		if conf != nil {
-			errs = append(errs, errors.New("WithIdentity and the identity section of the configuration contradict each other; keep one"))
+			errs = append(
+				errs,
+				errors.New("WithIdentity and the identity section of the configuration contradict each other; keep one"),
+			)
 		}
 		return errors.Join(append(errs, p.identity.Check())...)
 	}
@@ -35,15 +38,21 @@ func (a *App) assembleIdentity(p *parts) error {
 	}
 	switch {
 	case a.insecure && (conf.GetTrustDir() != "" || conf.GetKeyFile() != "" || conf.GetIssued() != nil):
-		return errors.New("WithInsecureDev and the identity section of the configuration contradict each other; remove WithInsecureDev to use the identity")
+		return errors.New(
+			"WithInsecureDev and the identity section of the configuration contradict each other; remove WithInsecureDev to use the identity",
+		)
 	case a.insecure:
 		return nil
 	case p.unread:
 		return nil
 	case conf.GetTrustDir() == "" && conf.GetIssued() == nil:
-		return errors.New("this App has no identity; set identity.trust_dir (PARLEY_IDENTITY_TRUST_DIR) to the directory with the services' public keys and identity.key_file to the private key, or identity.issued to those who vouch for services, or pass WithIdentity; for a first try on one machine WithInsecureDev runs without")
+		return errors.New(
+			"this App has no identity; set identity.trust_dir (PARLEY_IDENTITY_TRUST_DIR) to the directory with the services' public keys and identity.key_file to the private key, or identity.issued to those who vouch for services, or pass WithIdentity; for a first try on one machine WithInsecureDev runs without",
+		)
 	case conf.GetTrustDir() != "" && conf.GetIssued() != nil:
-		return errors.New("identity.trust_dir and identity.issued contradict each other; keep the one that says which key belongs to whom")
+		return errors.New(
+			"identity.trust_dir and identity.issued contradict each other; keep the one that says which key belongs to whom",
+		)
 	}
 	options, err := a.identityOptions(conf, p)
 	if conf.GetIssued() != nil {
@@ -88,7 +97,7 @@ func (a *App) identityOptions(conf *configv1.Identity, p *parts) ([]auth.Option,
 	return options, errors.Join(errs...)
 }
 
-// identityIssuers reads who vouches for workloads, and refuses what does not go with it.
+// identityIssuers reads the issuers that vouch for workloads, and refuses settings that contradict them.
 func (p *parts) identityIssuers(conf *configv1.Identity) ([]auth.IdentityIssuer, error) {
 	var errs []error
 	wrong := func(wrong bool, text string) {
@@ -98,10 +107,22 @@ func (p *parts) identityIssuers(conf *configv1.Identity) ([]auth.IdentityIssuer,
 	}
 	issued := conf.GetIssued()
 	wrong(issued.GetTokenFile() == "", "identity.issued.token_file: name the file with the identity token of this service")
-	wrong(conf.GetKeyFile() == "", "identity.key_file: name the file with the private key that the identity token confirms")
-	wrong(len(issued.GetIssuers()) == 0, "identity.issued.issuers: name who vouches for the workloads of the own trust domain")
-	wrong(conf.GetEnroll() == configv1.Enroll_ENROLL_SELF, "identity.enroll: self is for a trust directory, and an issuer enrolls services itself; remove it")
-	wrong(len(conf.GetAcceptDomains()) > 0, "identity.accept_domains: the trust_domains of identity.issued.issuers say who may call; remove it")
+	wrong(
+		conf.GetKeyFile() == "",
+		"identity.key_file: name the file with the private key that the identity token confirms",
+	)
+	wrong(
+		len(issued.GetIssuers()) == 0,
+		"identity.issued.issuers: name the issuer that vouches for the workloads of the own trust domain",
+	)
+	wrong(
+		conf.GetEnroll() == configv1.Enroll_ENROLL_SELF,
+		"identity.enroll: self is for a trust directory, and an issuer enrolls services itself; remove it",
+	)
+	wrong(
+		len(conf.GetAcceptDomains()) > 0,
+		"identity.accept_domains: the trust_domains of identity.issued.issuers say who may call; remove it",
+	)
 	var issuers []auth.IdentityIssuer
 	for i, stated := range issued.GetIssuers() {
 		place := fmt.Sprintf("identity.issued.issuers[%d]", i)
@@ -124,8 +145,8 @@ func (p *parts) identityIssuers(conf *configv1.Identity) ([]auth.IdentityIssuer,
 	return issuers, errors.Join(errs...)
 }
 
-// identityChecks are the conditions for the App to be ready that its identity makes: whoever rests on issuers refuses
-// everybody as long as their keys are not there.
+// identityChecks returns the readiness checks of the identity: an identity of issuers refuses every peer until it has
+// their keys.
 func (p *parts) identityChecks() []check {
 	if !p.ownsIdentity || p.config.GetIdentity().GetIssued() == nil {
 		return nil

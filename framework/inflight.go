@@ -8,9 +8,96 @@ import (
 	"sort"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/rpcerr"
 )
+
+// methodDeadline compiles the deadline of a method; 0 is none.
+func methodDeadline(m policy.Method) (time.Duration, error) {
+	return m.Deadline.Value, nil
+}
+
+// guardUnary counts the call, bounds it by the method's deadline, and strips facts that hold for one hop only from its
+// error.
+func (s *Server) guardUnary(
+	ctx context.Context,
+	req any,
+	info *grpc.UnaryServerInfo,
+	handler grpc.UnaryHandler,
+) (any, error) {
+	if isInfrastructure(info.FullMethod) {
+		return handler(ctx, req)
+	}
+	limit, err := s.app.parts.deadlines.Get(info.FullMethod)
+	if err != nil {
+		return nil, status.Error(codes.Internal, "internal error")
+	}
+	ctx, cancel := bounded(ctx, limit)
+	defer cancel()
+	running := s.inFlight.counter(info.FullMethod)
+	s.inFlight.arrived.Add(1)
+	running.Add(1)
+	defer running.Add(-1)
+	reply, err := s.inFlight.runUnary(ctx, req, handler)
+	if err != nil {
+		return nil, rpcerr.StripHop(err)
+	}
+	return reply, nil
+}
+
+// guardStream is guardUnary for streams. Streams of the health service end when the drain comes to GOAWAY, since they
+// would hold it up.
+func (s *Server) guardStream(
+	srv any,
+	ss grpc.ServerStream,
+	info *grpc.StreamServerInfo,
+	handler grpc.StreamHandler,
+) error {
+	if isInfrastructure(info.FullMethod) {
+		ctx, cancel := context.WithCancel(ss.Context())
+		defer cancel()
+		defer context.AfterFunc(s.goingAway, cancel)()
+		return handler(srv, &streamWithContext{ss, ctx})
+	}
+	limit, err := s.app.parts.deadlines.Get(info.FullMethod)
+	if err != nil {
+		return status.Error(codes.Internal, "internal error")
+	}
+	ctx, cancel := bounded(ss.Context(), limit)
+	defer cancel()
+	if ctx != ss.Context() {
+		ss = &streamWithContext{ss, ctx}
+	}
+	running := s.inFlight.counter(info.FullMethod)
+	s.inFlight.arrived.Add(1)
+	running.Add(1)
+	defer running.Add(-1)
+	return rpcerr.StripHop(s.inFlight.runStream(srv, ss, handler))
+}
+
+// bounded returns ctx itself where it ends within limit anyway.
+func bounded(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit <= 0 {
+		return ctx, func() {}
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= limit {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, limit)
+}
+
+type streamWithContext struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s *streamWithContext) Context() context.Context { return s.ctx }
 
 // inFlight counts the calls of one server: those running, by method, and all that ever arrived. Health and reflection
 // are not counted, since a drain does not wait for them.
@@ -62,7 +149,7 @@ func (f *inFlight) byMethod() []MethodCount {
 	return counts
 }
 
-// isInfrastructure tells the methods that the App itself registers.
+// isInfrastructure reports whether the App itself registers the method.
 func isInfrastructure(method string) bool {
 	return strings.HasPrefix(method, "/grpc.health.v1.") || strings.HasPrefix(method, "/grpc.reflection.")
 }

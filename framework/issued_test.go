@@ -210,7 +210,10 @@ func TestReadinessWaitsForTheKeysOfIssuers(t *testing.T) {
 		o := newOffice(t)
 		o.hire("payments", time.Hour)
 		var log bytes.Buffer
-		app := framework.New("payments", framework.WithEnviron(nil), framework.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
+		app := framework.New(
+			"payments",
+			framework.WithEnviron(nil),
+			framework.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
 			framework.WithConfigFile(writeFile(t, fmt.Sprintf(`
 identity:
   trust_domain: shop.example
@@ -218,7 +221,8 @@ identity:
   issued:
     token_file: %q
     issuers: [{issuer: %s, trust_domains: [shop.example], keys: {url: "http://127.0.0.1:1/keys", loopback_http: true}}]
-`, o.file("payments.jwk"), o.file("payments.jwt"), officeName))))
+`, o.file("payments.jwk"), o.file("payments.jwt"), officeName))),
+		)
 		done := make(chan error, 1)
 		go func() { done <- app.Run(t.Context()) }()
 		time.Sleep(time.Minute)
@@ -233,7 +237,8 @@ identity:
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if text := log.String(); strings.Count(text, "not ready") != 1 || !strings.Contains(text, "identity: auth.KeysFromURL") {
+		if text := log.String(); strings.Count(text, "not ready") != 1 ||
+			!strings.Contains(text, "identity: auth.KeysFromURL") {
 			t.Errorf("the log does not say once what is missing:\n%s", text)
 		}
 	})

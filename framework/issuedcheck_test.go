@@ -32,7 +32,7 @@ func TestCheckOfIssuedIdentities(t *testing.T) {
 		"no token":          {"key_file: KEY, issued: {issuers: [" + shop + "]}", "identity.issued.token_file: name the file with the identity token"},
 		"no token file":     {"key_file: KEY, issued: {token_file: /not/there, issuers: [" + shop + "]}", "token file /not/there: no such file"},
 		"another's token":   {"key_file: KEY, issued: {token_file: OTHER, issuers: [" + shop + "]}", "identity: auth: the identity token is that of spiffe://shop.example/orders and not of spiffe://shop.example/payments"},
-		"no issuer":         {"key_file: KEY, issued: {token_file: TOKEN}", "identity.issued.issuers: name who vouches"},
+		"no issuer":         {"key_file: KEY, issued: {token_file: TOKEN}", "identity.issued.issuers: name the issuer"},
 		"none for the own":  {"key_file: KEY, issued: {token_file: TOKEN, issuers: [" + partner + "]}", "no issuer vouches for the own trust domain shop.example"},
 		"two for one":       {"key_file: KEY, issued: {token_file: TOKEN, issuers: [" + shop + ", " + shop + "]}", "each trust domain has exactly one issuer"},
 		"no name":           {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{trust_domains: [shop.example], keys: {file: KEYS}}]}", "identity.issued.issuers[0].issuer: state the iss of its tokens"},
@@ -50,7 +50,14 @@ func TestCheckOfIssuedIdentities(t *testing.T) {
 			o := newOffice(t)
 			o.hire("payments", time.Hour)
 			o.hire("orders", time.Hour)
-			checks(t, newPayments(t, framework.WithConfigFile(writeFile(t, o.place("identity: {trust_domain: shop.example, "+test.identity+"}\n")))), test.want)
+			checks(
+				t,
+				newPayments(
+					t,
+					framework.WithConfigFile(writeFile(t, o.place("identity: {trust_domain: shop.example, "+test.identity+"}\n"))),
+				),
+				test.want,
+			)
 		})
 	}
 }
@@ -124,7 +131,11 @@ func TestCheckOfTokenSources(t *testing.T) {
 			o := newOffice(t)
 			o.hire("orders", time.Hour)
 			o.bearer(time.Hour)
-			app := framework.New("orders", framework.WithEnviron(nil), o.config("orders", o.place("clients: {payments: {target: \"localhost:1\", "+test.client+"}}\n")))
+			app := framework.New(
+				"orders",
+				framework.WithEnviron(nil),
+				o.config("orders", o.place("clients: {payments: {target: \"localhost:1\", "+test.client+"}}\n")),
+			)
 			t.Cleanup(func() { _ = app.Close() })
 			app.Client("payments")
 			checks(t, app, test.want)

@@ -22,7 +22,7 @@ type issuerKeys struct {
 	keys   *auth.KeySet
 }
 
-// statedIssuer is what the configuration says of anybody who vouches with tokens.
+// statedIssuer is what the configuration says of any issuer of tokens.
 type statedIssuer interface {
 	GetIssuer() string
 	GetAudiences() []string
@@ -95,7 +95,7 @@ func (p *parts) readKeys(place, issuer string, stated *configv1.Keys) (*auth.Key
 	return keys, nil
 }
 
-// assembleWorkloads reads who vouches for workloads with bearer tokens.
+// assembleWorkloads reads the issuers whose bearer tokens vouch for workloads.
 func (p *parts) assembleWorkloads() error {
 	p.workloads = map[string][]auth.ServerOption{}
 	var errs []error
@@ -121,7 +121,7 @@ func (p *parts) assembleWorkloads() error {
 	return errors.Join(errs...)
 }
 
-// describeIssuers lists everybody who vouches, and where their keys are.
+// describeIssuers lists every issuer and where its keys are.
 func (p *parts) describeIssuers(b *bytes.Buffer) {
 	if len(p.keySets) == 0 {
 		return
@@ -130,4 +130,65 @@ func (p *parts) describeIssuers(b *bytes.Buffer) {
 	for _, set := range p.keySets {
 		fmt.Fprintf(b, "  %s  %s  %v\n", set.place, set.issuer, set.keys)
 	}
+}
+
+// assembleUsers reads the issuers that vouch for end users.
+func (p *parts) assembleUsers() error {
+	conf := p.config.GetUsers()
+	var errs []error
+	issuer := func(place string, stated *configv1.UserIssuer) auth.Issuer {
+		where, err := userKeys(place, stated)
+		issuer, issuerErr := p.readIssuer(place, stated, where)
+		errs = append(errs, err, issuerErr)
+		return issuer
+	}
+	for i, stated := range conf.GetIssuers() {
+		p.users = append(p.users, auth.WithUserIssuers(issuer(fmt.Sprintf("users.issuers[%d]", i), stated)))
+	}
+	if stated := conf.GetTransactions(); stated != nil {
+		p.users = append(p.users, auth.WithTransactionTokens(issuer("users.transactions", stated)))
+	}
+	return errors.Join(errs...)
+}
+
+// userKeys says where the keys of an issuer of users are, which has a short form.
+func userKeys(place string, stated *configv1.UserIssuer) (*configv1.Keys, error) {
+	short := &configv1.Keys{File: stated.KeysFile, Url: stated.KeysUrl, Algorithms: stated.GetAlgorithms()}
+	switch {
+	case stated.GetKeys() == nil:
+		return short, nil
+	case short.File != nil || short.Url != nil || len(short.GetAlgorithms()) > 0:
+		return stated.GetKeys(), fmt.Errorf(
+			"%s: keys_file, keys_url and algorithms are short for those of keys; state them there",
+			place,
+		)
+	default:
+		return stated.GetKeys(), nil
+	}
+}
+
+// checkVouching refuses sections that WithInsecureDev would ignore.
+func (a *App) checkVouching() error {
+	if !a.insecure {
+		return nil
+	}
+	var errs []error
+	if a.parts.config.GetUsers() != nil {
+		errs = append(
+			errs,
+			errors.New(
+				"users: WithInsecureDev proves nothing, so no token is accepted as a user's; remove the section, or give the App an identity",
+			),
+		)
+	}
+	for name := range a.parts.workloads {
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"servers.%s.issuers: WithInsecureDev proves nothing, so no token is accepted; remove them, or give the App an identity",
+				name,
+			),
+		)
+	}
+	return errors.Join(errs...)
 }

@@ -11,10 +11,14 @@ import (
 
 // passing is a step that notes its name and goes on.
 func passing(name string, note func(string)) serverStep {
-	return serverAt(name, func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		note(name)
-		return handler(ctx, req)
-	}, nil)
+	return serverAt(
+		name,
+		func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+			note(name)
+			return handler(ctx, req)
+		},
+		nil,
+	)
 }
 
 func TestLinkedStepsRunOutsideInOnEachCall(t *testing.T) {

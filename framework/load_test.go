@@ -31,7 +31,7 @@ type load struct {
 // busyReplica makes a replica of payments that takes 20ms for a call.
 func busyReplica(n *frameworktest.Network) *framework.App {
 	app := n.App("payments")
-	paymentsv1.RegisterPaymentsServiceServer(n.Server(app, framework.WithHandler(
+	paymentsv1.RegisterPaymentsServiceServer(n.Server(app, framework.WithHandlerInterceptors(
 		func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 			time.Sleep(20 * time.Millisecond)
 			return handler(ctx, req)
@@ -202,7 +202,8 @@ func TestEngineAbsentAtStartIsNamedAndRecoversByItself(t *testing.T) {
 		}
 		started = time.Now()
 		err := charged(t, calls)
-		if text := status.Convert(err).Message(); status.Code(err) != codes.Unavailable || !strings.Contains(text, `discovery: mem: find "payments"`) {
+		if text := status.Convert(err).Message(); status.Code(err) != codes.Unavailable ||
+			!strings.Contains(text, `discovery: mem: find "payments"`) {
 			t.Errorf("Charge = %v; want UNAVAILABLE that names the engine", err)
 		}
 		if took := time.Since(started); took > 500*time.Millisecond {

@@ -14,7 +14,7 @@ import (
 	"github.com/parley-rpc/parley/internal/orca"
 )
 
-// loadReports tell the clients of a server, with the end of each call, how busy it is (gRFC A51). Clients that balance by
+// loadReports sends the clients of a server, in the trailer of each call, how busy it is (gRFC A51). Clients that balance by
 // weighted_round_robin weigh by calls a second over utilization (gRFC A58).
 //
 // The utilization is the time that unary handlers took, over the time that passed and the processors that there are. So it
@@ -34,7 +34,12 @@ func newLoadReports() *loadReports { return &loadReports{made: time.Now()} }
 // step stands inside of what refuses calls: a refusal says nothing about the handlers.
 func (l *loadReports) step() serverStep { return serverAt("load report", l.unary, l.stream) }
 
-func (l *loadReports) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+func (l *loadReports) unary(
+	ctx context.Context,
+	req any,
+	_ *grpc.UnaryServerInfo,
+	handler grpc.UnaryHandler,
+) (any, error) {
 	started := time.Now()
 	reply, err := handler(ctx, req)
 	if md := l.count(time.Since(started), err); md != nil {
@@ -44,7 +49,12 @@ func (l *loadReports) unary(ctx context.Context, req any, _ *grpc.UnaryServerInf
 }
 
 // stream counts a stream as a call, and not its time: it may have been idle for most of it.
-func (l *loadReports) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+func (l *loadReports) stream(
+	srv any,
+	ss grpc.ServerStream,
+	_ *grpc.StreamServerInfo,
+	handler grpc.StreamHandler,
+) error {
 	err := handler(srv, ss)
 	if md := l.count(0, err); md != nil {
 		ss.SetTrailer(*md)

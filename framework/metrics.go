@@ -67,7 +67,7 @@ func (a *App) assembleMetrics(p *parts) error {
 	g.trustLeft, errs[6] = meter.Float64ObservableGauge(metricTrustLeft, metric.WithUnit("s"),
 		metric.WithDescription("How long the trusted keys stay good if they are not read again."))
 	g.endpoints, errs[7] = meter.Int64ObservableGauge(metricEndpoints, metric.WithUnit("{endpoint}"),
-		metric.WithDescription("How many endpoints the clients of a target connect to, by what they are good for."))
+		metric.WithDescription("How many endpoints the clients of a target connect to, by state."))
 	p.measuring, errs[8] = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		g.observeIdentity(o, p)
 		g.observeDiscovery(o, p)

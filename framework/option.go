@@ -1,25 +1,19 @@
 package framework
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"runtime"
 	"strings"
 
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
-	"google.golang.org/grpc"
 
 	"github.com/parley-rpc/parley/admin"
 	"github.com/parley-rpc/parley/discovery/controlplane"
 	"github.com/parley-rpc/parley/discovery/driver"
-	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
-	"github.com/parley-rpc/parley/interceptors/retry"
-	"github.com/parley-rpc/parley/interceptors/retry/dedupe"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/waterfall"
 )
@@ -111,7 +105,7 @@ func WithIdentity(id *auth.Identity) Option {
 	return appOption{"WithIdentity(" + id.ID().String() + ")", func(a *App) { a.identity = id }}
 }
 
-// WithInsecureDev lets the App run without an identity: plaintext, nobody proves anything, auth policies are not
+// WithInsecureDev lets the App run without an identity: plaintext, no peer is authenticated, auth policies are not
 // enforced. Servers then listen on loopback addresses only, and every start logs a warning. It cannot be combined with
 // an identity.
 func WithInsecureDev() Option {
@@ -187,23 +181,8 @@ func WithPolicy(policies map[string]*policyv1.Policy) Option {
 	}}
 }
 
-// WithProbes serves /livez and /readyz on addr. They show no detail. The configuration surfaces.probes overrides it.
-func WithProbes(addr string) Option {
-	return appOption{fmt.Sprintf("WithProbes(%q)", addr), func(a *App) { a.surfaceDefaults.probes = addr }}
-}
-
-// WithMetrics serves /metrics for Prometheus on addr. The configuration surfaces.metrics overrides it.
-func WithMetrics(addr string) Option {
-	return appOption{fmt.Sprintf("WithMetrics(%q)", addr), func(a *App) { a.surfaceDefaults.metrics = addr }}
-}
-
-// WithAdmin serves the live page, the effective policy and pprof on addr, which must be a loopback address. The
-// configuration surfaces.admin overrides it.
-func WithAdmin(addr string) Option {
-	return appOption{fmt.Sprintf("WithAdmin(%q)", addr), func(a *App) { a.surfaceDefaults.admin = addr }}
-}
-
-// WithAdminMount adds a handler to the admin surface, such as that of package admin/channelz.
+// WithAdminMount adds a handler to the admin surface, such as the one of package admin/channelz. The configuration
+// surfaces.admin switches the surface on.
 func WithAdminMount(m admin.Mount) Option {
 	return appOption{fmt.Sprintf("WithAdminMount(%q)", m.Path), func(a *App) { a.mounts = append(a.mounts, m) }}
 }
@@ -213,146 +192,8 @@ func WithLogLevel(level *slog.LevelVar) Option {
 	return appOption{"WithLogLevel(...)", func(a *App) { a.logLevel = level }}
 }
 
-// WithCall places interceptors around a whole call, outside retry: they run once per call. Both are required.
-func WithCall(unary grpc.UnaryClientInterceptor, stream grpc.StreamClientInterceptor) AppOrClientOption {
-	return appOrClientOption{clientOption{"WithCall(...)", func(c *Client) {
-		if unary == nil || stream == nil {
-			c.app.mistake("WithCall: %w", errOneSided)
-			return
-		}
-		c.callUnary = append(c.callUnary, unary)
-		c.callStream = append(c.callStream, stream)
-	}}}
-}
-
-// WithAttempt places interceptors around each attempt, inside retry: they run once per attempt. Both are required.
-func WithAttempt(unary grpc.UnaryClientInterceptor, stream grpc.StreamClientInterceptor) AppOrClientOption {
-	return appOrClientOption{clientOption{"WithAttempt(...)", func(c *Client) {
-		if unary == nil || stream == nil {
-			c.app.mistake("WithAttempt: %w", errOneSided)
-			return
-		}
-		c.attemptUnary = append(c.attemptUnary, unary)
-		c.attemptStream = append(c.attemptStream, stream)
-	}}}
-}
-
-// WithHandler places interceptors around the handlers of a server. The caller is authenticated and authorized by then.
-// Health and reflection, which the App registers itself, do not pass them. Both are required.
-func WithHandler(unary grpc.UnaryServerInterceptor, stream grpc.StreamServerInterceptor) AppOrServerOption {
-	return appOrServerOption{serverOption{"WithHandler(...)", func(s *Server) {
-		if unary == nil || stream == nil {
-			s.app.mistake("WithHandler: %w", errOneSided)
-			return
-		}
-		s.handlerUnary = append(s.handlerUnary, unary)
-		s.handlerStream = append(s.handlerStream, stream)
-	}}}
-}
-
-// WithDedupe runs a unary call that carries an idempotency key once, directly around the handlers of a server: see package
-// interceptors/retry/dedupe. Each proven caller has keys of its own; without an identity ([WithInsecureDev]) callers share
-// them. Keys and answers are kept in memory, in one store for all servers of the App, unless dedupe.WithStore gives one
-// that replicas share: a service with several replicas needs that. On the client, retry.WithKeyedMethods states that a
-// service does this, see [WithRetry].
-func WithDedupe(opts ...dedupe.Option) AppOrServerOption {
-	texts := make([]string, len(opts))
-	for i, o := range opts {
-		texts[i] = o.String()
-	}
-	return appOrServerOption{serverOption{"WithDedupe(" + strings.Join(texts, ", ") + ")", func(s *Server) {
-		options := append([]dedupe.Option{dedupe.WithStore(s.app.keys()), dedupe.WithCaller(provenCaller)}, opts...)
-		s.dedupe = dedupe.New(options...)
-		if err := s.dedupe.Check(); err != nil {
-			s.app.mistake("WithDedupe: %w", err)
-		}
-	}}}
-}
-
-// WithRetry passes options to the retriers of clients, such as retry.WithKeyedMethods, retry.WithBreaker and
-// retry.WithAdaptiveTimeout. They come after those that the App itself gives. The configuration
-// clients.<name>.retry_budget overrides retry.WithBudget.
-func WithRetry(opts ...retry.Option) AppOrClientOption {
-	texts := make([]string, len(opts))
-	for i, o := range opts {
-		texts[i] = o.String()
-	}
-	return appOrClientOption{clientOption{"WithRetry(" + strings.Join(texts, ", ") + ")", func(c *Client) {
-		c.retry = append(c.retry, opts...)
-	}}}
-}
-
-// WithServerOptions passes options to grpc.NewServer as they are. Transport credentials and interceptors among them would
-// go round Parley's own; leave both to Parley.
-func WithServerOptions(opts ...grpc.ServerOption) AppOrServerOption {
-	return appOrServerOption{serverOption{fmt.Sprintf("WithServerOptions(%d options)", len(opts)), func(s *Server) {
-		s.grpcOptions = append(s.grpcOptions, opts...)
-	}}}
-}
-
-// WithDialOptions passes options to grpc.NewClient as they are. Transport credentials and interceptors among them would
-// go round Parley's own; leave both to Parley.
-func WithDialOptions(opts ...grpc.DialOption) AppOrClientOption {
-	return appOrClientOption{clientOption{fmt.Sprintf("WithDialOptions(%d options)", len(opts)), func(c *Client) {
-		c.grpcOptions = append(c.grpcOptions, opts...)
-	}}}
-}
-
-// WithServiceName registers a server in discovery under a name other than the App's. The second and further servers of
-// an App need one, or are not registered.
-func WithServiceName(name string) ServerOption {
-	return serverOption{fmt.Sprintf("WithServiceName(%q)", name), func(s *Server) { s.service = name }}
-}
-
-// WithListener serves on a listener that the caller made, instead of binding the server's address. Run closes it, also when
-// it fails to start.
-func WithListener(l net.Listener) ServerOption {
-	return serverOption{fmt.Sprintf("WithListener(%s)", l.Addr()), func(s *Server) { s.listener = l }}
-}
-
-// WithReflection offers gRPC server reflection to every authenticated caller. The configuration servers.<name>.reflection
-// overrides it.
-func WithReflection() ServerOption {
-	return serverOption{"WithReflection()", func(s *Server) { s.reflection = true }}
-}
-
-// WithTarget dials a gRPC target instead of looking the client's name up in discovery. The configuration
-// clients.<name>.target overrides it.
-func WithTarget(target string) ClientOption {
-	return clientOption{fmt.Sprintf("WithTarget(%q)", target), func(c *Client) { c.target = target }}
-}
-
-// WithPeers sets which identities the server may prove: IDs, or patterns that end in "/*". The default is the client's
-// name in the App's own trust domain. The configuration clients.<name>.peers overrides it.
-func WithPeers(peers ...string) ClientOption {
-	return clientOption{fmt.Sprintf("WithPeers(%s)", strings.Join(peers, ", ")), func(c *Client) { c.peers = peers }}
-}
-
-// WithLoadReports makes the server tell its clients with each call how busy it is, as ORCA reports, for those that balance
-// by weighted_round_robin. The configuration servers.<name>.load_reports does the same.
-func WithLoadReports() ServerOption {
-	return serverOption{"WithLoadReports()", func(s *Server) { s.reportsLoad = true }}
-}
-
-// WithBalancing sets how the client spreads its calls. The configuration clients.<name>.balancing, hash_key, subset and
-// outliers overrides it.
-func WithBalancing(b grpcbalancer.Balancing) AppOrClientOption {
-	return appOrClientOption{clientOption{"WithBalancing(" + b.String() + ")", func(c *Client) { c.spread = b }}}
-}
-
 // WithControlPlane lets p say where services are and how they are called, for clients whose target is of its scheme, and what
 // servers serve, for those with [WithControlledListener]. Package discovery/xds has one.
 func WithControlPlane(p controlplane.ControlPlane) Option {
 	return appOption{fmt.Sprintf("WithControlPlane(%v)", p), func(a *App) { a.plane = p }}
-}
-
-// WithControlledListener lets the control plane of the App describe the listener of the server, which serves while it does.
-// The configuration servers.<name>.control_plane overrides it.
-func WithControlledListener() ServerOption {
-	return serverOption{"WithControlledListener()", func(s *Server) { s.isControlled = true }}
-}
-
-// WithDialer opens the client's connections with dial instead of TCP.
-func WithDialer(dial func(ctx context.Context, addr string) (net.Conn, error)) AppOrClientOption {
-	return appOrClientOption{clientOption{"WithDialer(...)", func(c *Client) { c.dialer = dial }}}
 }

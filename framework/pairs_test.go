@@ -33,7 +33,7 @@ func TestScenario38ASpanForEachAttempt(t *testing.T) {
 		faults := frameworktest.NewFaults()
 		var mu sync.Mutex
 		var parents []string
-		see := framework.WithHandler(
+		see := framework.WithHandlerInterceptors(
 			func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 				mu.Lock()
 				parents = append(parents, metadata.ValueFromIncomingContext(ctx, "traceparent")...)
@@ -47,7 +47,9 @@ func TestScenario38ASpanForEachAttempt(t *testing.T) {
 		n.Start()
 		spans := tracetest.NewSpanRecorder()
 		provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
-		client := paymentsv1.NewPaymentsServiceClient(n.App("orders", framework.WithTracerProvider(provider)).Client("payments"))
+		client := paymentsv1.NewPaymentsServiceClient(
+			n.App("orders", framework.WithTracerProvider(provider)).Client("payments"),
+		)
 		settle(t, client)
 		spans.Reset()
 		parents = nil
@@ -77,7 +79,8 @@ func TestScenario38ASpanForEachAttempt(t *testing.T) {
 				waits++
 			}
 		}
-		if waits != 2 || attributeOf(call, "parley.attempts").AsInt64() != 3 || attributeOf(call, "parley.retry.stop_reason").AsString() != "ok" {
+		if waits != 2 || attributeOf(call, "parley.attempts").AsInt64() != 3 ||
+			attributeOf(call, "parley.retry.stop_reason").AsString() != "ok" {
 			t.Errorf("the call has %d waits and the attributes %v", waits, call.Attributes())
 		}
 		if err := provider.Shutdown(t.Context()); err != nil {
@@ -142,7 +145,8 @@ func TestRetryWhenTheAppCloses(t *testing.T) {
 		if err := orders.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if err := <-ended; status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), string(retry.StopClosing)) {
+		if err := <-ended; status.Code(err) != codes.Unavailable ||
+			!strings.Contains(err.Error(), string(retry.StopClosing)) {
 			t.Errorf("GetQuote = %v, want UNAVAILABLE because of closing", err)
 		}
 		if took := time.Since(started); took != 100*time.Millisecond {
@@ -158,7 +162,9 @@ func TestRetryWithABreaker(t *testing.T) {
 		n := frameworktest.NewNetwork(t)
 		faults := frameworktest.NewFaults()
 		replicas(n, faults)
-		tripping := framework.WithRetry(retry.WithBreaker(retry.Breaker{FailureRatio: 0.5, MinAttempts: 10, Window: 10 * time.Second}))
+		tripping := framework.WithRetry(
+			retry.WithBreaker(retry.Breaker{FailureRatio: 0.5, MinAttempts: 10, Window: 10 * time.Second}),
+		)
 		client := paymentsv1.NewPaymentsServiceClient(n.App("orders", tripping).Client("payments"))
 		settle(t, client)
 		faults.Fail(getQuote, 100, codes.Unavailable)

@@ -1,8 +1,100 @@
 package framework
 
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/parley-rpc/parley/admin"
+	"github.com/parley-rpc/parley/interceptors/retry"
+)
+
 // SetRetries switches the retries and hedges of all clients off, or on again, while calls run: one knob for the operator
 // of a program in trouble, which the admin page has, too. Calls then have one attempt. It is on at first.
 func (a *App) SetRetries(on bool) { a.retries.Set(on) }
 
-// Retries tells whether retries and hedges are switched on.
+// Retries reports whether retries and hedges are switched on.
 func (a *App) Retries() bool { return a.retries.On() }
+
+// budgets finds the retrier that owns the retry budget of a target: what the retries of a program may cost a service
+// does not depend on how many clients of it there are.
+type budgets struct {
+	mu     sync.Mutex
+	owners map[string]*retry.Retrier
+}
+
+// join makes a retrier for target. The first one owns the budget, and is made with what only the owner needs.
+func (b *budgets) join(target string, of func(...retry.Option) *retry.Retrier, owners ...retry.Option) *retry.Retrier {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if owner := b.owners[target]; owner != nil {
+		return of(retry.WithBudgetOf(owner))
+	}
+	if b.owners == nil {
+		b.owners = map[string]*retry.Retrier{}
+	}
+	owner := of(owners...)
+	b.owners[target] = owner
+	return owner
+}
+
+// each yields the targets in order, with the owners of their budgets.
+func (b *budgets) each(yield func(string, *retry.Retrier) bool) {
+	b.mu.Lock()
+	owners := maps.Clone(b.owners)
+	b.mu.Unlock()
+	for _, target := range slices.Sorted(maps.Keys(owners)) {
+		if !yield(target, owners[target]) {
+			return
+		}
+	}
+}
+
+// budgetHistory keeps the recent balances of the retry budgets, for the admin page.
+type budgetHistory struct {
+	app *App
+
+	mu       sync.Mutex
+	balances map[string][]float64 // by target, the oldest first
+}
+
+// run notes the balances until ctx ends.
+func (h *budgetHistory) run(ctx context.Context) error {
+	ticker := time.NewTicker(budgetInterval)
+	defer ticker.Stop()
+	for {
+		h.note()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+func (h *budgetHistory) note() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.balances == nil {
+		h.balances = map[string][]float64{}
+	}
+	for target, retrier := range h.app.budgets.each {
+		kept := append(h.balances[target], retrier.BudgetBalance())
+		h.balances[target] = kept[max(0, len(kept)-budgetPoints):]
+	}
+}
+
+func (h *budgetHistory) charts() []admin.Chart {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var charts []admin.Chart
+	for target, retrier := range h.app.budgets.each {
+		charts = append(charts, admin.Chart{
+			Title: target, About: "Retry budgets, in retries", Max: retrier.BudgetMax(), Interval: budgetInterval,
+			Values: append(append([]float64(nil), h.balances[target]...), retrier.BudgetBalance()),
+		})
+	}
+	return charts
+}

@@ -111,7 +111,7 @@ type run struct {
 	background []*runningTask
 	readiness  readiness
 	budgets    budgetHistory
-	asked      bool // whether the readiness was ever told; belongs to its goroutine
+	asked      bool // whether readiness was ever applied; belongs to its goroutine
 
 	mu            sync.Mutex
 	failures      []error

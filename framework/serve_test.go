@@ -194,9 +194,13 @@ func TestWhatAHopSaysOfItselfDoesNotTravelOn(t *testing.T) {
 		})
 		paymentsv1.RegisterPaymentsServiceServer(n.Server(payments, faults.Option()), &bank{})
 		orders := n.App("orders")
-		ordersv1.RegisterOrdersServiceServer(n.Server(orders), &shopfront{payments: paymentsv1.NewPaymentsServiceClient(orders.Client("payments"))})
+		ordersv1.RegisterOrdersServiceServer(
+			n.Server(orders),
+			&shopfront{payments: paymentsv1.NewPaymentsServiceClient(orders.Client("payments"))},
+		)
 		n.Start()
-		_, err := ordersv1.NewOrdersServiceClient(n.App("web").Client("orders")).GetOrder(t.Context(), &ordersv1.GetOrderRequest{})
+		_, err := ordersv1.NewOrdersServiceClient(n.App("web").Client("orders")).
+			GetOrder(t.Context(), &ordersv1.GetOrderRequest{})
 		st := status.Convert(err)
 		if st.Code() != codes.FailedPrecondition || st.Message() != "card expired" {
 			t.Errorf("GetOrder = %v", err)

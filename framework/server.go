@@ -74,14 +74,23 @@ func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	}
 	if wanted := reflect.TypeOf(desc.HandlerType); wanted != nil {
 		if got := reflect.TypeOf(impl); got == nil || !got.Implements(wanted.Elem()) {
-			s.app.mistake("Server(%q): the implementation of %s, a %T, does not implement %s", s.addr, desc.ServiceName, impl, wanted.Elem())
+			s.app.mistake(
+				"Server(%q): the implementation of %s, a %T, does not implement %s",
+				s.addr,
+				desc.ServiceName,
+				impl,
+				wanted.Elem(),
+			)
 			return
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sealed {
-		s.app.logger.Error("a service was registered after Run and is not served; register it before", slog.String("service", desc.ServiceName))
+		s.app.logger.Error(
+			"a service was registered after Run and is not served; register it before",
+			slog.String("service", desc.ServiceName),
+		)
 		return
 	}
 	for _, r := range s.services {
@@ -131,7 +140,13 @@ func (s *Server) check() error {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("Server(%q): the address is not host:port: %w", addr, err))
 		case s.app.insecure && !isLoopback(host):
-			errs = append(errs, fmt.Errorf("Server(%q): WithInsecureDev serves on loopback addresses only; use 127.0.0.1:port, or give the App an identity", addr))
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"Server(%q): WithInsecureDev serves on loopback addresses only; use 127.0.0.1:port, or give the App an identity",
+					addr,
+				),
+			)
 		}
 	}
 	if conf.GetAdvertise() != "" {
@@ -140,7 +155,13 @@ func (s *Server) check() error {
 		}
 	}
 	if len(s.methods()) == 0 {
-		errs = append(errs, fmt.Errorf("Server(%q): no service is registered; pass the server to a Register function of generated code before Run", s.addr))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"Server(%q): no service is registered; pass the server to a Register function of generated code before Run",
+				s.addr,
+			),
+		)
 	}
 	gate, err := s.makeGate()
 	errs = append(errs, err)

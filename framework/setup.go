@@ -19,8 +19,8 @@ import (
 	"github.com/parley-rpc/parley/waterfall"
 )
 
-// parts is what an App is made of once its options and configuration have been read. Every part is usable, if only as an
-// empty one, even when setting up failed, so that Check can go on and find more.
+// parts holds what an App is made of once its options and configuration have been read. Every part is usable, as an
+// empty one if need be, even when setting up failed, so that Check goes on and finds more.
 type parts struct {
 	config    *configv1.Config
 	unread    bool // the configuration is bad, so nothing can be missing in it
@@ -36,9 +36,9 @@ type parts struct {
 	registry  *discovery.Registry
 	measuring metric.Registration // nil while nothing is measured
 
-	users        []auth.ServerOption            // who vouches for end users
-	workloads    map[string][]auth.ServerOption // who vouches for the callers of each server
-	keySets      []issuerKeys                   // of everybody who vouches
+	users        []auth.ServerOption            // issuers of end users
+	workloads    map[string][]auth.ServerOption // issuers of the callers of each server
+	keySets      []issuerKeys                   // of every issuer
 	ownsIdentity bool
 	stopReload   context.CancelFunc
 	reload       sync.WaitGroup
@@ -47,7 +47,7 @@ type parts struct {
 // prepare sets the parts up, once.
 func (a *App) prepare() { a.setUp.Do(func() { a.setUpErr = a.assemble() }) }
 
-// assembleNothing takes the place of assemble in an App that was closed before anybody needed its parts.
+// assembleNothing takes the place of assemble in an App that was closed before its parts were needed.
 func (a *App) assembleNothing() {
 	a.setUpErr = ErrClosed
 	a.parts = parts{

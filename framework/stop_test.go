@@ -315,7 +315,8 @@ func TestCloseEndsABackoffAtOnce(t *testing.T) {
 		if took := time.Since(started); took != 0 {
 			t.Errorf("the call ended after %v", took)
 		}
-		if _, err := calls.Refund(t.Context(), &paymentsv1.RefundRequest{}); status.Code(err) != codes.Canceled || !errors.Is(err, framework.ErrClosed) {
+		if _, err := calls.Refund(t.Context(), &paymentsv1.RefundRequest{}); status.Code(err) != codes.Canceled ||
+			!errors.Is(err, framework.ErrClosed) {
 			t.Errorf("a call after Close = %v", err)
 		}
 	})

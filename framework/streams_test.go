@@ -26,7 +26,10 @@ type tracked struct {
 	ordersv1.UnimplementedOrdersServiceServer
 }
 
-func (tracked) WatchOrder(req *ordersv1.WatchOrderRequest, stream grpc.ServerStreamingServer[ordersv1.WatchOrderResponse]) error {
+func (tracked) WatchOrder(
+	req *ordersv1.WatchOrderRequest,
+	stream grpc.ServerStreamingServer[ordersv1.WatchOrderResponse],
+) error {
 	for n := req.GetAfter() + 1; n <= 3; n++ {
 		if err := stream.Send(&ordersv1.WatchOrderResponse{Number: n}); err != nil {
 			return err
@@ -35,7 +38,9 @@ func (tracked) WatchOrder(req *ordersv1.WatchOrderRequest, stream grpc.ServerStr
 	return nil
 }
 
-func (tracked) ImportOrders(stream grpc.ClientStreamingServer[ordersv1.ImportOrdersRequest, ordersv1.ImportOrdersResponse]) error {
+func (tracked) ImportOrders(
+	stream grpc.ClientStreamingServer[ordersv1.ImportOrdersRequest, ordersv1.ImportOrdersResponse],
+) error {
 	var n uint32
 	for {
 		if _, err := stream.Recv(); errors.Is(err, io.EOF) {
@@ -101,7 +106,8 @@ func TestStreamsAreRetriedAndTraced(t *testing.T) {
 					t.Errorf("the server saw %d attempts, want 3", got)
 				}
 				calls := n.Calls()
-				if len(calls) != 1 || calls[0].Status != "OK" || calls[0].Outcome != "recovered" || len(calls[0].Attempts) != 3 || len(calls[0].Waits) != 2 {
+				if len(calls) != 1 || calls[0].Status != "OK" || calls[0].Outcome != "recovered" || len(calls[0].Attempts) != 3 ||
+					len(calls[0].Waits) != 2 {
 					t.Errorf("the calls are %+v, want one that recovered, with three attempts and two waits", calls)
 				}
 			})

@@ -24,17 +24,8 @@ type surface struct {
 }
 
 func (a *App) surfaceAddresses() surfaceAddresses {
-	addrs, conf := a.surfaceDefaults, a.parts.config.GetSurfaces()
-	if conf != nil && conf.Probes != nil {
-		addrs.probes = conf.GetProbes()
-	}
-	if conf != nil && conf.Metrics != nil {
-		addrs.metrics = conf.GetMetrics()
-	}
-	if conf != nil && conf.Admin != nil {
-		addrs.admin = conf.GetAdmin()
-	}
-	return addrs
+	conf := a.parts.config.GetSurfaces()
+	return surfaceAddresses{conf.GetProbes(), conf.GetMetrics(), conf.GetAdmin()}
 }
 
 func (a *App) checkSurfaces() error {
@@ -43,7 +34,10 @@ func (a *App) checkSurfaces() error {
 		return nil
 	}
 	if err := admin.CheckLoopback(addrs.admin); err != nil {
-		return fmt.Errorf("surfaces.admin: %w; it shows much and has no login, so listen on 127.0.0.1 and reach it through a tunnel", err)
+		return fmt.Errorf(
+			"surfaces.admin: %w; it shows much and has no login, so listen on 127.0.0.1 and reach it through a tunnel",
+			err,
+		)
 	}
 	return nil
 }
@@ -63,7 +57,10 @@ func (a *App) openSurfaces(ctx context.Context, r *run) ([]*surface, error) {
 			return
 		}
 		r.logger.Info("listening", slog.String("surface", name), slog.String("address", l.Addr().String()))
-		surfaces = append(surfaces, &surface{name, l, &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}, closing})
+		surfaces = append(
+			surfaces,
+			&surface{name, l, &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}, closing},
+		)
 	}
 	open("probes", addrs.probes, admin.Probes(func() bool { return true }, a.ready.Load), func() {})
 	open("metrics", addrs.metrics, admin.Metrics(a.parts.telemetry.MetricsHandler()), func() {})

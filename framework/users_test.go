@@ -67,7 +67,11 @@ policies:
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir, keyFile := state(t)
-			config := fmt.Sprintf("identity: {trust_domain: shop.example, trust_dir: %q, key_file: %q}\n", dir, keyFile) + test.config
+			config := fmt.Sprintf(
+				"identity: {trust_domain: shop.example, trust_dir: %q, key_file: %q}\n",
+				dir,
+				keyFile,
+			) + test.config
 			options := []framework.Option{framework.WithConfigFile(writeFile(t, config))}
 			if test.option != nil {
 				options = append(options, test.option)
@@ -78,10 +82,16 @@ policies:
 			}
 		})
 	}
-	app := framework.New("payments", framework.WithEnviron(nil), framework.WithInsecureDev(),
-		framework.WithConfigFile(writeFile(t, fmt.Sprintf("users: {transactions: {issuer: a, keys_file: %q}}", filepath.Join(t.TempDir(), "k")))))
+	app := framework.New(
+		"payments",
+		framework.WithEnviron(nil),
+		framework.WithInsecureDev(),
+		framework.WithConfigFile(
+			writeFile(t, fmt.Sprintf("users: {transactions: {issuer: a, keys_file: %q}}", filepath.Join(t.TempDir(), "k"))),
+		),
+	)
 	t.Cleanup(func() { _ = app.Close() })
-	if err := app.Check(); err == nil || !strings.Contains(err.Error(), "so nobody is taken for a user") {
+	if err := app.Check(); err == nil || !strings.Contains(err.Error(), "so no token is accepted as a user's") {
 		t.Errorf("Check = %v, want that users and WithInsecureDev contradict each other", err)
 	}
 }
@@ -105,17 +115,23 @@ func TestTheUserGoesOnFromAppToApp(t *testing.T) {
 		n := frameworktest.NewNetwork(t)
 		var seen []string
 		see := func(name string) framework.Option {
-			return framework.WithHandler(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-				user, _ := auth.UserFromContext(ctx)
-				seen = append(seen, name+" for "+user.Subject)
-				return handler(ctx, req)
-			}, func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-				return handler(srv, stream)
-			})
+			return framework.WithHandlerInterceptors(
+				func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+					user, _ := auth.UserFromContext(ctx)
+					seen = append(seen, name+" for "+user.Subject)
+					return handler(ctx, req)
+				},
+				func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+					return handler(srv, stream)
+				},
+			)
 		}
 		paymentsv1.RegisterPaymentsServiceServer(n.Server(n.App("payments", vouched, see("payments"))), &bank{})
 		orders := n.App("orders", vouched, see("orders"))
-		ordersv1.RegisterOrdersServiceServer(n.Server(orders), &quoting{payments: paymentsv1.NewPaymentsServiceClient(orders.Client("payments"))})
+		ordersv1.RegisterOrdersServiceServer(
+			n.Server(orders),
+			&quoting{payments: paymentsv1.NewPaymentsServiceClient(orders.Client("payments"))},
+		)
 		n.Start()
 		web := ordersv1.NewOrdersServiceClient(n.App("web").Client("orders"))
 		sign := func(typ, claims string) string {
@@ -126,8 +142,14 @@ func TestTheUserGoesOnFromAppToApp(t *testing.T) {
 			}
 			return token
 		}
-		txn := sign("txntoken+jwt", `{"iss":"https://txn.example","sub":"alice","aud":"`+frameworktest.TrustDomain+`","iat":%d,"exp":%d,"txn":"1","scope":"buy","req_wl":"web"}`)
-		access := sign("at+jwt", `{"iss":"https://login.example","sub":"bob","aud":"spiffe://`+frameworktest.TrustDomain+`/orders","iat":%d,"exp":%d,"jti":"1"}`)
+		txn := sign(
+			"txntoken+jwt",
+			`{"iss":"https://txn.example","sub":"alice","aud":"`+frameworktest.TrustDomain+`","iat":%d,"exp":%d,"txn":"1","scope":"buy","req_wl":"web"}`,
+		)
+		access := sign(
+			"at+jwt",
+			`{"iss":"https://login.example","sub":"bob","aud":"spiffe://`+frameworktest.TrustDomain+`/orders","iat":%d,"exp":%d,"jti":"1"}`,
+		)
 		for _, ctx := range []context.Context{auth.AttachTransactionToken(t.Context(), txn), auth.AttachUserToken(t.Context(), access)} {
 			if _, err := web.GetOrder(ctx, &ordersv1.GetOrderRequest{}); err != nil {
 				t.Fatal(err)

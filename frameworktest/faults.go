@@ -108,7 +108,9 @@ func (f *Faults) Calls(method string) int {
 }
 
 // Option makes a server play the script. One script may serve several servers, which then share it.
-func (f *Faults) Option() framework.ServerOption { return framework.WithHandler(f.unary, f.stream) }
+func (f *Faults) Option() framework.ServerOption {
+	return framework.WithHandlerInterceptors(f.unary, f.stream)
+}
 
 // String lists what is still to come.
 func (f *Faults) String() string {
@@ -144,7 +146,12 @@ func (f *Faults) next(method string) fault {
 	return script[0]
 }
 
-func (f *Faults) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+func (f *Faults) unary(
+	ctx context.Context,
+	req any,
+	info *grpc.UnaryServerInfo,
+	handler grpc.UnaryHandler,
+) (any, error) {
 	what := f.next(info.FullMethod)
 	if what.meet != nil {
 		if runs, err := what.meet(ctx); !runs {

@@ -35,7 +35,8 @@ func TestKillLeavesNothingButTheLease(t *testing.T) {
 			watching <- d.Watch(t.Context(), "payments", func(list []discovery.Instance) { listed = append(listed, len(list)) })
 		}()
 		network.Kill(app)
-		if _, err := client.Charge(t.Context(), &paymentsv1.ChargeRequest{}); status.Code(err) != codes.Unavailable || s.charges.Load() != 1 {
+		if _, err := client.Charge(t.Context(), &paymentsv1.ChargeRequest{}); status.Code(err) != codes.Unavailable ||
+			s.charges.Load() != 1 {
 			t.Errorf("Charge after the kill: %v, %d charges; want UNAVAILABLE and the one of before", err, s.charges.Load())
 		}
 		time.Sleep(16 * time.Second)

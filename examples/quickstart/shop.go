@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -89,7 +90,7 @@ func (s *shop) open(ctx context.Context) error {
 	}
 	var surfaces []framework.Option
 	if s.options.adminAddr != "" {
-		surfaces = append(surfaces, framework.WithAdmin(s.options.adminAddr))
+		surfaces = append(surfaces, framework.WithEnviron(append(os.Environ(), "PARLEY_SURFACES_ADMIN="+s.options.adminAddr)))
 	}
 	s.orders = s.service("orders", "orders", surfaces...)
 	s.payments = paymentsv1.NewPaymentsServiceClient(s.orders.app.Client("payments"))

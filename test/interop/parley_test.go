@@ -42,7 +42,7 @@ func serveParley(t *testing.T, trust string, seen *witness) string {
 		t.Fatal(err)
 	}
 	app := framework.New("tester", append(everythingOn(), framework.WithIdentity(self), callersOnly())...)
-	server := app.Server("127.0.0.1:0", framework.WithHandler(seen.unary, seen.stream))
+	server := app.Server("127.0.0.1:0", framework.WithHandlerInterceptors(seen.unary, seen.stream))
 	testgrpc.RegisterTestServiceServer(server, interop.NewTestServer())
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

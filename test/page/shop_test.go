@@ -74,7 +74,7 @@ func newShop(t *testing.T) *shop {
 // open starts orders.
 func (s *shop) open(ring *waterfall.Ring) {
 	s.t.Helper()
-	app := s.app("orders", framework.WithAdmin(s.addr), framework.WithWaterfall(ring), framework.WithLogLevel(&s.level))
+	app := s.app("orders", framework.WithEnviron([]string{"PARLEY_SURFACES_ADMIN=" + s.addr}), framework.WithWaterfall(ring), framework.WithLogLevel(&s.level))
 	client := paymentsv1.NewPaymentsServiceClient(app.Client("payments"))
 	s.orders = &orders{app, client, s.run(app)}
 }

@@ -34,7 +34,7 @@ func (s *sights) note(ctx context.Context) {
 }
 
 func (s *sights) option() framework.AppOrClientOption {
-	return framework.WithAttempt(
+	return framework.WithAttemptInterceptors(
 		func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 			s.note(ctx)
 			return invoker(ctx, method, req, reply, cc, opts...)

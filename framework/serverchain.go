@@ -1,0 +1,163 @@
+package framework
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/retry"
+	"github.com/parley-rpc/parley/interceptors/retry/dedupe"
+)
+
+func serverAt(name string, unary grpc.UnaryServerInterceptor, stream grpc.StreamServerInterceptor) serverStep {
+	return serverStep{name, []grpc.UnaryServerInterceptor{unary}, []grpc.StreamServerInterceptor{stream}}
+}
+
+// chain is the server's chain, outside in.
+func (s *Server) chain() []serverStep {
+	tracer := s.app.parts.tracer
+	recovered := recovery.WithRecoveryHandlerContext(s.app.recovered)
+	steps := []serverStep{
+		serverAt("span", tracer.UnaryServerInterceptor, tracer.StreamServerInterceptor),
+		serverAt("recovery", recovery.UnaryServerInterceptor(recovered), recovery.StreamServerInterceptor(recovered)),
+	}
+	if s.gate != nil {
+		steps = append(
+			steps,
+			serverAt("authenticate, authorize", s.gate.UnaryServerInterceptor, s.gate.StreamServerInterceptor),
+		)
+	}
+	steps = append(steps,
+		serverAt("deadline, hop guard", s.guardUnary, s.guardStream),
+		serverAt("chain guard", retry.UnaryServerInterceptor, retry.StreamServerInterceptor),
+	)
+	if s.dedupe != nil {
+		// A stream has no key, so nothing stands in its way.
+		steps = append(
+			steps,
+			serverStep{name: "dedupe", unary: []grpc.UnaryServerInterceptor{s.dedupe.UnaryServerInterceptor}},
+		)
+	}
+	if s.reportsLoad || s.config().GetLoadReports() {
+		steps = append(steps, newLoadReports().step())
+	}
+	return append(steps, s.userStep())
+}
+
+// keys is the store of idempotency keys that all servers of the App share.
+func (a *App) keys() dedupe.Store {
+	a.keysOnce.Do(func() { a.keyStore = dedupe.NewMemory(0, 0) })
+	return a.keyStore
+}
+
+// provenCaller gives each proven caller its own idempotency keys.
+func provenCaller(ctx context.Context) string {
+	peer, ok := auth.PeerFromContext(ctx)
+	if !ok {
+		return ""
+	}
+	return peer.ID.String()
+}
+
+// userStep is the place of the user's interceptors. They do not see the methods that the App itself registers.
+func (s *Server) userStep() serverStep {
+	step := serverStep{name: "[Handler]"}
+	for i := range s.handlerUnary {
+		unary, stream := s.handlerUnary[i], s.handlerStream[i]
+		step.unary = append(
+			step.unary,
+			func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+				if isInfrastructure(info.FullMethod) {
+					return handler(ctx, req)
+				}
+				return unary(ctx, req, info, handler)
+			},
+		)
+		step.stream = append(
+			step.stream,
+			func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+				if isInfrastructure(info.FullMethod) {
+					return handler(srv, ss)
+				}
+				return stream(srv, ss, info, handler)
+			},
+		)
+	}
+	return step
+}
+
+// chainOptions are the gRPC server options for the chain and, beneath it, the credentials.
+func (s *Server) chainOptions() []grpc.ServerOption {
+	options := []grpc.ServerOption{grpc.Creds(insecure.NewCredentials())}
+	if s.gate != nil {
+		options = s.gate.TransportOptions()
+	}
+	steps := s.chain()
+	own, users := steps[:len(steps)-1], steps[len(steps)-1]
+	options = append(options, grpc.ChainUnaryInterceptor(linkUnary(own)), grpc.ChainUnaryInterceptor(users.unary...))
+	for _, step := range steps {
+		options = append(options, grpc.ChainStreamInterceptor(step.stream...))
+	}
+	return options
+}
+
+// recovered turns a panic of a handler into a status that says nothing, and a log line that says everything.
+func (a *App) recovered(ctx context.Context, p any) error {
+	a.parts.logger.LogAttrs(ctx, slog.LevelError, "a handler panicked",
+		slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
+	return status.Error(codes.Internal, "internal error")
+}
+
+// linkUnary makes one interceptor of the steps, which stand outside of the user's interceptors.
+//
+// gRPC would make a handler for each interceptor of each call. Each of ours calls its handler at most once, on its own
+// goroutine, and returns after it, so here one handler serves them all: it knows how far the call has come, and serves
+// another call afterwards. BenchmarkServerChain is what this saves. The user's interceptors may call theirs as they like,
+// and so are left to gRPC's way.
+func linkUnary(steps []serverStep) grpc.UnaryServerInterceptor {
+	var chain []grpc.UnaryServerInterceptor
+	for _, step := range steps {
+		chain = append(chain, step.unary...)
+	}
+	idle := sync.Pool{New: func() any {
+		c := &unaryCall{chain: chain}
+		c.next = c.proceed
+		return c
+	}}
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		c := idle.Get().(*unaryCall)
+		c.at, c.info, c.handler = 0, info, handler
+		reply, err := c.proceed(ctx, req)
+		// A panic that comes this far takes its call along.
+		c.info, c.handler = nil, nil
+		idle.Put(c)
+		return reply, err
+	}
+}
+
+// unaryCall is one call on its way through the chain.
+type unaryCall struct {
+	chain   []grpc.UnaryServerInterceptor
+	at      int // in the chain
+	info    *grpc.UnaryServerInfo
+	handler grpc.UnaryHandler
+	next    grpc.UnaryHandler // proceed
+}
+
+func (c *unaryCall) proceed(ctx context.Context, req any) (any, error) {
+	if c.at == len(c.chain) {
+		return c.handler(ctx, req)
+	}
+	interceptor := c.chain[c.at]
+	c.at++
+	return interceptor(ctx, req, c.info, c.next)
+}
