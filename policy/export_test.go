@@ -1,6 +1,10 @@
 package policy
 
-import "google.golang.org/protobuf/reflect/protoregistry"
+import (
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
+)
 
 // FromFiles is FromProto for descriptors that are not linked.
 func FromFiles(files *protoregistry.Files) *Table { return newTable(files, nil) }
@@ -13,3 +17,12 @@ const (
 
 // SplitName is splitName.
 func SplitName(name string) (service, method string, ok bool) { return splitName(name) }
+
+// Same is Rule.same.
+func (r Rule) Same(other Rule) bool { return r.same(other) }
+
+// ReadRule reads one rule; the mistakes are what is wrong with it.
+func ReadRule(stated *policyv1.Rule) (Rule, []error) {
+	r := &reader{source: Source{Kind: KindCode, Place: "test"}}
+	return r.rule("rule", stated), r.mistakes
+}

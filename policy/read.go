@@ -171,6 +171,11 @@ func (r *reader) proof(p policyv1.Proof) Proof {
 	}
 }
 
+// scopes reads a set of scopes.
+func (r *reader) scopes(field string, stated []string) []string {
+	return sortedSet(r.words(field, stated))
+}
+
 // words copies a list of strings, none of which may be empty.
 func (r *reader) words(field string, values []string) []string {
 	if slices.Contains(values, "") {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 )
 
 // Rule is a condition on a call. Everything that it states must hold, and it states something. Peers, audiences, issuers
@@ -27,78 +29,83 @@ type Rule struct {
 	Predicates []string
 }
 
-// UserCondition is a condition on the end user of a call. Everything that it states must hold.
-type UserCondition struct {
-	// Issuers are those of which one must vouch for the user. None: any.
-	Issuers []string
-	// Subjects are those of which the user must be one. None: any.
-	Subjects []string
-	// Scopes are those that the user's token must carry, all of them, sorted.
-	Scopes []string
-	// Claims are the conditions on the claims of the user's token.
-	Claims []Claim
+// isEmpty reports whether the rule states no condition.
+func (r Rule) isEmpty() bool {
+	return len(r.Peers)+len(r.Audiences)+len(r.Scopes)+len(r.Claims)+len(r.Predicates) == 0 && r.User == nil
 }
 
-// Claim is a condition on one claim. Everything that it states must hold. On a claim that is missing or null nothing
-// holds but Exists, if it is false.
-type Claim struct {
-	// Path leads to the claim through objects. It is not empty.
-	Path []string
-	// SplitSpace tells that a string is a list of words.
-	SplitSpace bool
-	// Any are the values of which the claim, or an element of its list, must be one. None: not asked.
-	Any []Scalar
-	// All are the values that must be elements of the claim's list, or the claim itself.
-	All []Scalar
-	// None are the values that must neither be the claim nor an element of its list.
-	None []Scalar
-	// Equals is the value that the claim must be, and not as a list. Nil: not asked.
-	Equals *Scalar
-	// Exists tells whether the claim must be there. Nil: not asked.
-	Exists *bool
+// same reports whether two rules state the same, wherever they are stated. Rules are compared value by value, never by
+// their text: two rules that print alike would become one, and what the other denies would pass.
+func (r Rule) same(other Rule) bool {
+	return r.Name == other.Name &&
+		slices.Equal(r.Peers, other.Peers) &&
+		slices.Equal(r.Audiences, other.Audiences) &&
+		slices.Equal(r.Scopes, other.Scopes) &&
+		sameClaims(r.Claims, other.Claims) &&
+		r.User.same(other.User) &&
+		slices.Equal(r.Predicates, other.Predicates)
 }
 
-// Scalar is a typed value. Two of them are the same value exactly when they are equal.
-type Scalar struct {
-	// Kind is the type of the value.
-	Kind ScalarKind
-	// Text is the value of a string.
-	Text string
-	// Number is the value of a number.
-	Number float64
-	// Bool is the value of a boolean.
-	Bool bool
-}
-
-// ScalarKind is the type of a [Scalar].
-type ScalarKind int
-
-// The types.
-const (
-	// A string.
-	ScalarString ScalarKind = iota
-	// A number.
-	ScalarNumber
-	// A boolean.
-	ScalarBool
-)
-
-// String is the value as JSON writes it.
-func (s Scalar) String() string {
-	switch s.Kind {
-	case ScalarNumber:
-		return strconv.FormatFloat(s.Number, 'g', -1, 64)
-	case ScalarBool:
-		return strconv.FormatBool(s.Bool)
-	case ScalarString:
+// rules reads a list of rules. A rule with a mistake is kept as far as it was understood: the mistake refuses its methods.
+func (r *reader) rules(field string, stated []*policyv1.Rule) []Rule {
+	if len(stated) > maxRules {
+		r.wrong(field, "there are %d rules; there must not be more than %d", len(stated), maxRules)
+		return nil
 	}
-	return quote(s.Text)
+	var rules []Rule
+	for i, rule := range stated {
+		rules = append(rules, r.rule(field+"["+strconv.Itoa(i)+"]", rule))
+	}
+	return rules
 }
 
-// String is the rule in one line: "staff: peers a, b; user acr equals "mfa"".
+func (r *reader) rule(field string, stated *policyv1.Rule) Rule {
+	rule := Rule{
+		Name: stated.GetName(), Source: r.source,
+		Peers:      r.words(field+".peers", stated.GetPeers()),
+		Audiences:  r.words(field+".audiences", stated.GetAudiences()),
+		Scopes:     r.scopes(field+".scopes", stated.GetScopes()),
+		Claims:     r.claims(field+".claims", stated.GetClaims()),
+		User:       r.userCondition(field+".user", stated.GetUser()),
+		Predicates: r.words(field+".predicates", stated.GetPredicates()),
+	}
+	switch {
+	case rule.Name == "":
+		r.wrong(field+".name", "it is missing; give the rule a name, under which the log reports it")
+	case !ruleName(rule.Name):
+		r.wrong(field+".name", "%s is no name; use at most %d letters, digits, \".\", \"_\" and \"-\"", quote(rule.Name), maxRuleName)
+	}
+	if rule.isEmpty() {
+		r.wrong(field, "the rule states no condition; state one, or say who may call with access")
+	}
+	return rule
+}
+
+func ruleName(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return len(name) <= maxRuleName
+}
+
+// names reports names that several rules of one place have.
+func (r *reader) names(field string, lists ...[]Rule) {
+	seen := map[string]bool{}
+	for _, rule := range slices.Concat(lists...) {
+		if rule.Name != "" && seen[rule.Name] {
+			r.wrong(field, "two rules are called %s; give each a name of its own", quote(rule.Name))
+		}
+		seen[rule.Name] = true
+	}
+}
+
+// String is the rule in one line: "staff: peers a, b; user claim acr equals "mfa"".
 func (r Rule) String() string { return r.Name + ": " + r.condition() }
 
-// condition is what the rule demands, without its name and place. Two rules that demand the same have the same condition.
+// condition is what the rule demands, in words, without its name and place.
 func (r Rule) condition() string {
 	var parts []string
 	parts = appendWords(parts, "peers", r.Peers)
@@ -107,14 +114,8 @@ func (r Rule) condition() string {
 	for _, c := range r.Claims {
 		parts = append(parts, "claim "+c.String())
 	}
-	if u := r.User; u != nil {
-		parts = append(parts, "user")
-		parts = appendWords(parts, "user issuers", u.Issuers)
-		parts = appendWords(parts, "user subjects", u.Subjects)
-		parts = appendWords(parts, "user scopes", u.Scopes)
-		for _, c := range u.Claims {
-			parts = append(parts, "user claim "+c.String())
-		}
+	if r.User != nil {
+		parts = append(parts, r.User.words()...)
 	}
 	parts = appendWords(parts, "predicates", r.Predicates)
 	return strings.Join(parts, "; ")
@@ -137,49 +138,16 @@ func quoted(words []string) []string {
 	return all
 }
 
-// plainWord tells whether a word reads the same without quotes.
+// plainWord reports whether a word reads the same without quotes, in a list as well as in the path of a claim.
 func plainWord(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ',' || r == ';' || r == '"' })
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`,;">`, r) })
 }
-
-// String is the condition in words: "env any "dev", "test"".
-func (c Claim) String() string {
-	text := strings.Join(quoted(c.Path), ">")
-	if c.SplitSpace {
-		text += " split at spaces"
-	}
-	for _, op := range []struct {
-		name   string
-		values []Scalar
-	}{{"any", c.Any}, {"all", c.All}, {"none", c.None}} {
-		if len(op.values) == 0 {
-			continue
-		}
-		text += " " + op.name
-		for i, value := range op.values {
-			if i > 0 {
-				text += ","
-			}
-			text += " " + value.String()
-		}
-	}
-	if c.Equals != nil {
-		text += " equals " + c.Equals.String()
-	}
-	if c.Exists != nil {
-		text += " exists " + strconv.FormatBool(*c.Exists)
-	}
-	return text
-}
-
-// sameRule tells whether two rules are the same but for their places.
-func sameRule(a, b Rule) bool { return a.Name == b.Name && a.condition() == b.condition() }
 
 // everyRule holds every rule of a and b once.
 func everyRule(a, b []Rule) []Rule {
 	all := slices.Clone(a)
 	for _, rule := range b {
-		if !slices.ContainsFunc(all, func(known Rule) bool { return sameRule(known, rule) }) {
+		if !slices.ContainsFunc(all, rule.same) {
 			all = append(all, rule)
 		}
 	}

@@ -47,7 +47,7 @@ func TestMistakesInRules(t *testing.T) {
 		p    *policyv1.Policy
 		want string
 	}{
-		{"no name", allow(&policyv1.Rule{Peers: []string{"a"}}), `auth.allow[0].name: it is missing; give the rule a name, under which the log tells of it`},
+		{"no name", allow(&policyv1.Rule{Peers: []string{"a"}}), `auth.allow[0].name: it is missing; give the rule a name, under which the log reports it`},
 		{"name with a space", allow(peersRule("a b", "a")), `auth.allow[0].name: "a b" is no name; use at most 64 letters, digits, ".", "_" and "-"`},
 		{"name with a newline", allow(peersRule("a\nb", "a")), `auth.allow[0].name: "a\nb" is no name; use at most 64 letters, digits, ".", "_" and "-"`},
 		{"two of a name", auth(&policyv1.Auth{Allow: []*policyv1.Rule{peersRule("r", "a")}, Deny: []*policyv1.Rule{peersRule("r", "b")}}), `auth: two rules are called "r"; give each a name of its own`},

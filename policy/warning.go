@@ -31,7 +31,7 @@ type about struct {
 }
 
 func (a about) String() string {
-	path := "claim " + Claim{Path: a.claim.Path}.String()
+	path := "claim " + a.claim.name()
 	if a.user {
 		return "user " + path
 	}
@@ -51,16 +51,13 @@ func (r Rule) conditions() []about {
 	return all
 }
 
-// asksForNone tells whether the condition holds where there is no such claim.
-func (c Claim) asksForNone() bool { return c.Exists != nil && !*c.Exists }
-
 // deniesWithout tells whether a further rule denies every token without the claim: one that asks for nothing else.
 func (a Auth) deniesWithout(c about) bool {
 	return slices.ContainsFunc(a.Deny, func(rule Rule) bool {
 		bare := len(rule.Peers)+len(rule.Audiences)+len(rule.Scopes)+len(rule.Predicates) == 0 && (rule.User != nil) == c.user &&
 			(rule.User == nil || len(rule.User.Issuers)+len(rule.User.Subjects)+len(rule.User.Scopes) == 0)
 		conditions := rule.conditions()
-		return bare && len(conditions) == 1 && conditions[0].user == c.user && conditions[0].claim.asksForNone() &&
+		return bare && len(conditions) == 1 && conditions[0].user == c.user && conditions[0].claim.wantsAbsence() &&
 			slices.Equal(conditions[0].claim.Path, c.claim.Path)
 	})
 }
