@@ -132,15 +132,16 @@ func tightens(t *testing.T, before, after policy.Method) {
 // tightensRules fails when a deny rule is gone, or a list of allow rules, or a demand for a user is weaker.
 func tightensRules(t *testing.T, before, after policy.Method) {
 	t.Helper()
-	same := func(a, b policy.Rule) bool { return a.String() == b.String() }
 	for _, rule := range before.Auth.Deny {
-		if !slices.ContainsFunc(after.Auth.Deny, func(r policy.Rule) bool { return same(r, rule) }) {
+		if !slices.ContainsFunc(after.Auth.Deny, rule.Same) {
 			t.Errorf("%s: nothing denies by %v any more", after.Name, rule)
 		}
 	}
 	was, is := authEffect(before.Auth), authEffect(after.Auth)
 	for _, list := range was.Allow {
-		if !slices.ContainsFunc(is.Allow, func(l policy.Value[[]policy.Rule]) bool { return slices.EqualFunc(l.Value, list.Value, same) }) {
+		if !slices.ContainsFunc(is.Allow, func(l policy.Value[[]policy.Rule]) bool {
+			return slices.EqualFunc(l.Value, list.Value, policy.Rule.Same)
+		}) {
 			t.Errorf("%s: none of %v need hold any more", after.Name, list)
 		}
 	}
