@@ -8,28 +8,11 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
-// Names of what the App itself measures. RPCs are measured by package tracing.
-const (
-	meterScope = "github.com/parley-rpc/parley/framework"
-
-	metricHandshakes      = "parley.auth.handshakes"
-	metricAuthConnections = "parley.auth.connections"
-	metricTrustKeys       = "parley.auth.trust.keys"
-	metricTrustAge        = "parley.auth.trust.age"
-	metricTrustLeft       = "parley.auth.trust.left"
-	metricInstances       = "parley.discovery.instances"
-	metricDiscoveryAge    = "parley.discovery.age"
-	metricEndpoints       = "parley.client.endpoints"
-
-	labelRole    = "parley.auth.role"
-	labelOutcome = "parley.auth.outcome"
-	labelTrust   = "parley.auth.trust.of"
-	labelService = "parley.discovery.service"
-	labelTarget  = "grpc.target"
-	labelState   = "parley.endpoint.state"
-)
+const meterScope = "github.com/parley-rpc/parley/framework"
 
 // gauges are what is read whenever metrics are collected.
 type gauges struct {
@@ -50,31 +33,25 @@ func (a *App) assembleMetrics(p *parts) error {
 		return nil
 	}
 	meter := provider.Meter(meterScope)
-	var g gauges
-	var errs [9]error
-	g.handshakes, errs[0] = meter.Int64ObservableCounter(metricHandshakes, metric.WithUnit("{handshake}"),
-		metric.WithDescription("How handshakes ended."))
-	g.connections, errs[1] = meter.Int64ObservableGauge(metricAuthConnections, metric.WithUnit("{connection}"),
-		metric.WithDescription("How many connections are open on which both ends are proven."))
-	g.keys, errs[2] = meter.Int64ObservableGauge(metricTrustKeys, metric.WithUnit("{key}"),
-		metric.WithDescription("How many keys are trusted."))
-	g.trustAge, errs[3] = meter.Float64ObservableGauge(metricTrustAge, metric.WithUnit("s"),
-		metric.WithDescription("How long ago the source of trusted keys last confirmed them."))
-	g.instances, errs[4] = meter.Int64ObservableGauge(metricInstances, metric.WithUnit("{instance}"),
-		metric.WithDescription("How many instances of a service there are to call."))
-	g.age, errs[5] = meter.Float64ObservableGauge(metricDiscoveryAge, metric.WithUnit("s"),
-		metric.WithDescription("For how long discovery has not vouched for the instances of a service; 0 while it does."))
-	g.trustLeft, errs[6] = meter.Float64ObservableGauge(metricTrustLeft, metric.WithUnit("s"),
-		metric.WithDescription("How long the trusted keys stay good if they are not read again."))
-	g.endpoints, errs[7] = meter.Int64ObservableGauge(metricEndpoints, metric.WithUnit("{endpoint}"),
-		metric.WithDescription("How many endpoints the clients of a target connect to, by state."))
-	p.measuring, errs[8] = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+	of := vocabulary.From(meter)
+	g := gauges{
+		handshakes:  of.ObservedCounter(vocabulary.MetricHandshakes),
+		connections: of.ObservedGauge(vocabulary.MetricConnections),
+		keys:        of.ObservedGauge(vocabulary.MetricTrustKeys),
+		trustAge:    of.ObservedLevel(vocabulary.MetricTrustAge),
+		trustLeft:   of.ObservedLevel(vocabulary.MetricTrustLeft),
+		instances:   of.ObservedGauge(vocabulary.MetricInstances),
+		age:         of.ObservedLevel(vocabulary.MetricDiscoveryAge),
+		endpoints:   of.ObservedGauge(vocabulary.MetricEndpoints),
+	}
+	var err error
+	p.measuring, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		g.observeIdentity(o, p)
 		g.observeDiscovery(o, p)
 		g.observeClients(o, a)
 		return nil
 	}, g.handshakes, g.connections, g.keys, g.trustAge, g.trustLeft, g.instances, g.age, g.endpoints)
-	if err := errors.Join(errs[:]...); err != nil {
+	if err := errors.Join(of.Err(), err); err != nil {
 		return fmt.Errorf("the meter provider refuses an instrument: %w", err)
 	}
 	return nil
@@ -89,17 +66,17 @@ func (g *gauges) observeIdentity(o metric.Observer, p *parts) {
 			continue // package auth counts the calls that it refuses
 		}
 		o.ObserveInt64(g.handshakes, int64(n), metric.WithAttributes( //nolint:gosec // counts of connections
-			attribute.String(labelRole, outcome.Role), attribute.String(labelOutcome, outcome.Result)))
+			attribute.String(vocabulary.LabelRole, outcome.Role), attribute.String(vocabulary.LabelOutcome, outcome.Result)))
 	}
 	open := map[string]int64{"client": 0, "server": 0}
 	for _, c := range p.identity.Connections() {
 		open[c.Role]++
 	}
 	for role, n := range open {
-		o.ObserveInt64(g.connections, n, metric.WithAttributes(attribute.String(labelRole, role)))
+		o.ObserveInt64(g.connections, n, metric.WithAttributes(attribute.String(vocabulary.LabelRole, role)))
 	}
 	for _, trust := range p.identity.Trust() {
-		of := metric.WithAttributes(attribute.String(labelTrust, trust.Of))
+		of := metric.WithAttributes(attribute.String(vocabulary.LabelTrustOf, trust.Of))
 		o.ObserveInt64(g.keys, int64(trust.Keys), of)
 		if !trust.Read.IsZero() {
 			o.ObserveFloat64(g.trustAge, time.Since(trust.Read).Seconds(), of)
@@ -115,7 +92,7 @@ func (g *gauges) observeDiscovery(o metric.Observer, p *parts) {
 		return
 	}
 	for _, s := range p.registry.Snapshot().Services {
-		service := metric.WithAttributes(attribute.String(labelService, s.Service))
+		service := metric.WithAttributes(attribute.String(vocabulary.LabelService, s.Service))
 		o.ObserveInt64(g.instances, int64(len(s.State.Instances)), service)
 		age := 0.0
 		if !s.State.StaleSince.IsZero() {
@@ -141,12 +118,15 @@ func (g *gauges) observeClients(o metric.Observer, a *App) {
 		if !ok {
 			continue
 		}
-		for state, n := range map[string]int{"usable": n.Usable, "resting": n.Resting, "paused": n.Paused, "unready": n.Unready} {
+		for state, n := range map[string]int{
+			vocabulary.EndpointUsable: n.Usable, vocabulary.EndpointResting: n.Resting,
+			vocabulary.EndpointPaused: n.Paused, vocabulary.EndpointUnready: n.Unready,
+		} {
 			counts[group{c.effectiveTarget(), state}] += n
 		}
 	}
 	for of, n := range counts {
 		o.ObserveInt64(g.endpoints, int64(n), metric.WithAttributes(
-			attribute.String(labelTarget, of.target), attribute.String(labelState, of.state)))
+			attribute.String(vocabulary.LabelTarget, of.target), attribute.String(vocabulary.LabelEndpointState, of.state)))
 	}
 }

@@ -7,6 +7,12 @@
 //	if rpcerr.ReasonOf(err) == rpcerr.CredentialsExpired { }   // made anywhere
 package rpcerr
 
+import (
+	"slices"
+
+	"google.golang.org/grpc/codes"
+)
+
 // Reason says why Parley refused a call, in words that give nothing away. It travels as the reason of a
 // google.rpc.ErrorInfo whose domain is [Domain]. A Reason is an error only so that errors.Is can match it.
 type Reason string
@@ -55,3 +61,95 @@ const (
 )
 
 func (r Reason) Error() string { return string(r) }
+
+// Code returns the status code of refusals for this reason, and codes.Unknown for a reason that is not in the set.
+func (r Reason) Code() codes.Code { return r.entry().code }
+
+// Message returns the public message of refusals for this reason where there is no better one, and "" for a reason that is
+// not in the set. It does not depend on why a credential was refused.
+func (r Reason) Message() string { return r.entry().message }
+
+// Meaning says in one sentence when there is a refusal for this reason; "" for a reason that is not in the set.
+func (r Reason) Meaning() string { return r.entry().meaning }
+
+// Reasons returns the closed set of reasons.
+func Reasons() []Reason {
+	table := reasons()
+	list := make([]Reason, len(table))
+	for i := range table {
+		list[i] = table[i].reason
+	}
+	return list
+}
+
+// entry is one reason with what belongs to it.
+type entry struct {
+	reason           Reason
+	code             codes.Code
+	message, meaning string
+}
+
+func (r Reason) entry() entry {
+	table := reasons()
+	if i := slices.IndexFunc(table, func(e entry) bool { return e.reason == r }); i >= 0 {
+		return table[i]
+	}
+	return entry{reason: r, code: codes.Unknown}
+}
+
+func reasons() []entry {
+	return []entry{
+		{
+			CredentialsMissing, codes.Unauthenticated, "the call carries no credential",
+			"The call carried no credential.",
+		}, {
+			CredentialsInvalid, codes.Unauthenticated, "the credential does not hold",
+			"The call's credential does not hold, for whatever reason.",
+		}, {
+			CredentialsExpired, codes.Unauthenticated, "the credential has ended",
+			"The credential was good once.",
+		}, {
+			CredentialsNotYetValid, codes.Unauthenticated, "the credential is not valid yet",
+			"The credential will be good later; the clocks differ.",
+		}, {
+			ServerProofMissing, codes.Unauthenticated, "the server did not prove its identity; it may not speak Parley",
+			"The server did not prove its identity. The client refuses.",
+		}, {
+			ServerProofInvalid, codes.Unauthenticated, "the server's proof of identity does not hold",
+			"The server's proof does not hold. The client refuses.",
+		}, {
+			ServerIdentityMismatch, codes.Unauthenticated, "the server proved an identity that is not the expected one",
+			"The server proved another identity than the expected one. The client refuses.",
+		}, {
+			ProofRequired, codes.Unauthenticated, "the call carries no proof that the caller holds its key",
+			"The method demands proof that the caller holds its key, and the call carried none.",
+		}, {
+			ProofReplayed, codes.Unauthenticated, "the proof was used before",
+			"The call carried a proof that was used before.",
+		}, {
+			TokenSourceUnavailable, codes.Unavailable, "no token to call with is available",
+			"The client has no token to call with now. The client refuses.",
+		}, {
+			KeysUnavailable, codes.Unavailable, "the keys to check a credential with are not available",
+			"The keys to check a credential with are not available now.",
+		}, {
+			AuthOverloaded, codes.ResourceExhausted, "too many credentials wait to be checked",
+			"A share of what authentication may use is used up.",
+		}, {
+			PolicyDenied, codes.PermissionDenied, "permission denied",
+			"The caller is known and may not do this.",
+		}, {
+			InsufficientScope, codes.PermissionDenied, "permission denied; another token could do",
+			"The caller is known, and only scopes or claims of a token are missing.",
+		}, {
+			ConnectionExpired, codes.Unavailable, "the connection has ended; a new one will do",
+			"The credential of the connection ended.",
+		}, {
+			PlannedEnd, codes.Unavailable, "the connection ends as planned; a new one will do",
+			"The connection or stream ended as planned, and the client goes on over a new one. This is no refusal.",
+		}, {
+			ConfigurationInvalid, codes.FailedPrecondition, "the configuration of this program is not usable; its Check says why",
+			"The program's configuration is wrong, as `App.Check` says in full. The client refuses.",
+		},
+	}
+}

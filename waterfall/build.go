@@ -12,14 +12,13 @@ import (
 	"go.opentelemetry.io/otel/codes"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
 const (
 	statusOK      = "OK"
 	statusUnknown = "UNKNOWN"
-
-	outcomeNone      = "none"
-	outcomeRecovered = "recovered"
 )
 
 // call builds the call whose span is the i-th of the slot.
@@ -72,7 +71,7 @@ func (c *Call) addEvents(events []sdktrace.Event) {
 	for i := range events {
 		e := &events[i]
 		offset := e.Time.Sub(c.Start)
-		if e.Name != eventScheduled {
+		if e.Name != vocabulary.EventScheduled {
 			c.Events = append(c.Events, Event{Name: e.Name, Offset: offset, Attributes: facts(e.Attributes, false)})
 			continue
 		}
@@ -100,9 +99,9 @@ func (c *Call) lasting(w Wait) Wait {
 // conclude fills in what follows from the rest.
 func (c *Call) conclude() {
 	if c.Outcome == "" && c.Status == statusOK && c.Direction == Outgoing {
-		c.Outcome = outcomeNone
+		c.Outcome = vocabulary.OutcomeNone
 		if c.Retried() {
-			c.Outcome = outcomeRecovered
+			c.Outcome = vocabulary.OutcomeRecovered
 		}
 	}
 	if c.Failed() {

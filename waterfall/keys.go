@@ -1,37 +1,34 @@
 package waterfall
 
-import "go.opentelemetry.io/otel/attribute"
+import (
+	"go.opentelemetry.io/otel/attribute"
 
-// The names below are those that Parley's tracing gives to its spans.
-const (
-	attemptPrefix = "Attempt "
-	unknownMethod = "grpc"
-
-	keySystem       attribute.Key = "rpc.system.name"
-	keyMethod       attribute.Key = "rpc.method"
-	keyStatus       attribute.Key = "rpc.status_code"
-	keyOlderStatus  attribute.Key = "rpc.response.status_code"
-	keyPeerAddress  attribute.Key = "network.peer.address"
-	keyPeerPort     attribute.Key = "network.peer.port"
-	keyPreviousTry  attribute.Key = "previous-rpc-attempts"
-	keyHedge        attribute.Key = "parley.hedge"
-	keyDeadline     attribute.Key = "parley.deadline"
-	keyAttempts     attribute.Key = "parley.attempts"
-	keyRetryOutcome attribute.Key = "parley.retry.outcome"
-	keyStopReason   attribute.Key = "parley.retry.stop_reason"
-	keyRetryDelay   attribute.Key = "parley.retry.delay"
+	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
+// The names of Parley's tracing, as keys.
 const (
-	eventScheduled = "retry.scheduled"
+	keySystem       attribute.Key = vocabulary.AttrSystem
+	keyMethod       attribute.Key = vocabulary.AttrMethod
+	keyStatus       attribute.Key = vocabulary.AttrStatusCode
+	keyOlderStatus  attribute.Key = "rpc.response.status_code" // of the conventions before 1.45
+	keyPeerAddress  attribute.Key = vocabulary.AttrPeerAddress
+	keyPeerPort     attribute.Key = vocabulary.AttrPeerPort
+	keyPreviousTry  attribute.Key = vocabulary.AttrPreviousAttempts
+	keyHedge        attribute.Key = vocabulary.AttrHedge
+	keyDeadline     attribute.Key = vocabulary.AttrDeadline
+	keyAttempts     attribute.Key = vocabulary.AttrAttempts
+	keyRetryOutcome attribute.Key = vocabulary.AttrRetryOutcome
+	keyStopReason   attribute.Key = vocabulary.AttrStopReason
+	keyRetryDelay   attribute.Key = vocabulary.AttrRetryDelay
 
-	keyNextAttempt attribute.Key = "next_attempt"
-	keyBackoff     attribute.Key = "backoff_s"
-	keyCause       attribute.Key = "cause"
-	keySource      attribute.Key = "source"
+	keyNextAttempt attribute.Key = vocabulary.AttrNextAttempt
+	keyBackoff     attribute.Key = vocabulary.AttrBackoff
+	keyCause       attribute.Key = vocabulary.AttrCause
+	keySource      attribute.Key = vocabulary.AttrSource
 )
 
-// drawn tells whether a field of Call or Attempt already shows the attribute.
+// drawn reports whether a field of Call or Attempt already shows the attribute.
 func drawn(key attribute.Key) bool {
 	switch key {
 	case keySystem, keyMethod, keyStatus, keyOlderStatus, keyPeerAddress, keyPeerPort, keyPreviousTry, keyHedge, keyDeadline, keyAttempts,

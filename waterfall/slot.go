@@ -9,6 +9,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
 // slot holds one call with everything below it. Its first span is the call itself.
@@ -50,7 +52,7 @@ const (
 func roleOf(name string, kind trace.SpanKind) role {
 	switch kind {
 	case trace.SpanKindClient:
-		if rest, ok := strings.CutPrefix(name, attemptPrefix); ok && isMethod(rest) {
+		if rest, ok := strings.CutPrefix(name, vocabulary.AttemptPrefix); ok && isMethod(rest) {
 			return roleAttempt
 		}
 		if isMethod(name) {
@@ -69,7 +71,7 @@ func roleOf(name string, kind trace.SpanKind) role {
 func isMethod(name string) bool {
 	slash := strings.IndexByte(name, '/')
 	if slash < 0 {
-		return name == unknownMethod
+		return name == vocabulary.SystemGRPC
 	}
 	return slash > 0 && slash < len(name)-1 && strings.LastIndexByte(name, '/') == slash && strings.IndexByte(name, ' ') < 0
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
 // Drawing says how calls are drawn as text. The zero value is what [Text] uses.
@@ -51,8 +53,8 @@ func (d Drawing) Text(w io.Writer, c Call) error {
 
 func (p *plan) header(b *bytes.Buffer, c Call) {
 	result, rest := statusOf(c.Status, c.Open), ""
-	if c.Outcome == outcomeRecovered {
-		rest += "  " + outcomeRecovered
+	if c.Outcome == vocabulary.OutcomeRecovered {
+		rest += "  " + vocabulary.OutcomeRecovered
 	}
 	rest += "  " + formatDuration(c.Duration, c.Open)
 	if c.Deadline > 0 {

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/parley-rpc/parley/attempt"
+	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
 // attemptOperation is one attempt under way.
@@ -54,9 +55,9 @@ func (t *Tracer) startAttempt(ctx context.Context, m *clientMethod, method strin
 func (t *Tracer) startAttemptSpan(ctx context.Context, m *clientMethod, method string, facts *attempt.Attempt) (context.Context, trace.Span) {
 	options := m.first
 	if facts.Number() > 1 || facts.Hedge() {
-		details := []attribute.KeyValue{attribute.Int(attrPreviousAttempts, facts.Number()-1)}
+		details := []attribute.KeyValue{attribute.Int(vocabulary.AttrPreviousAttempts, facts.Number()-1)}
 		if facts.Hedge() {
-			details = append(details, attribute.Bool(attrHedge, true))
+			details = append(details, attribute.Bool(vocabulary.AttrHedge, true))
 		}
 		options = append(slices.Clip(m.attempt.options), trace.WithAttributes(details...))
 	}
@@ -65,7 +66,7 @@ func (t *Tracer) startAttemptSpan(ctx context.Context, m *clientMethod, method s
 		return ctx, nil
 	}
 	if m.unknown {
-		span.SetAttributes(attribute.String(attrMethodOriginal, method))
+		span.SetAttributes(attribute.String(vocabulary.AttrMethodOriginal, method))
 	}
 	facts.OnChoice(func(c attempt.Choice) { span.SetAttributes(peerAttributes(c.Endpoint)...) })
 	return ctx, span
@@ -78,9 +79,9 @@ func peerAttributes(endpoint string) []attribute.KeyValue {
 	case host == "":
 		return nil
 	case port == 0:
-		return []attribute.KeyValue{attribute.String(attrPeerAddress, host)}
+		return []attribute.KeyValue{attribute.String(vocabulary.AttrPeerAddress, host)}
 	default:
-		return []attribute.KeyValue{attribute.String(attrPeerAddress, host), attribute.Int(attrPeerPort, port)}
+		return []attribute.KeyValue{attribute.String(vocabulary.AttrPeerAddress, host), attribute.Int(vocabulary.AttrPeerPort, port)}
 	}
 }
 

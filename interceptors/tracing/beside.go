@@ -14,7 +14,7 @@ import (
 // as this package does.
 const otelgrpcScope = "go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 
-// madeByOtelgrpc tells whether the current span is one of otelgrpc.
+// madeByOtelgrpc reports whether the current span is one of otelgrpc.
 func madeByOtelgrpc(ctx context.Context) bool {
 	scoped, ok := trace.SpanFromContext(ctx).(interface {
 		InstrumentationScope() instrumentation.Scope
@@ -33,7 +33,7 @@ type beside struct {
 	said   once
 }
 
-// served tells whether otelgrpc has made the span of a call that was received, in the trace of its caller: without a
+// served reports whether otelgrpc has made the span of a call that was received, in the trace of its caller: without a
 // propagator of its own it begins another one. Where a call once had no span at all, there is no otelgrpc, and nobody looks
 // again.
 func (b *beside) served(ctx context.Context, caller trace.SpanContext) bool {

@@ -6,6 +6,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"google.golang.org/grpc"
+
+	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
 // callContext is the context of a call of which its attempts must know: one that is recorded, or a stream.
@@ -47,7 +49,7 @@ func (t *Tracer) UnaryCallInterceptor(ctx context.Context, method string, req, r
 		return err
 	}
 	call := &callContext{Context: o.ctx}
-	defer func() { o.end(err, attribute.Int64(attrAttempts, call.attempts.Load())) }()
+	defer func() { o.end(err, attribute.Int64(vocabulary.AttrAttempts, call.attempts.Load())) }()
 	err = invoker(call, method, req, reply, cc, opts...)
 	return err
 }
@@ -57,7 +59,7 @@ func (t *Tracer) startCall(ctx context.Context, m *clientMethod, method string) 
 	o := operation{results: &m.calls}
 	o.ctx, o.span = t.start(ctx, &m.call, nil)
 	if o.span != nil && m.unknown {
-		o.span.SetAttributes(attribute.String(attrMethodOriginal, method))
+		o.span.SetAttributes(attribute.String(vocabulary.AttrMethodOriginal, method))
 	}
 	if t.instruments != nil {
 		o.time(t, t.instruments.callDuration)

@@ -14,7 +14,7 @@ import (
 type Decider interface {
 	trace.Tracer
 
-	// Decide tells whether the span that Start would make in ctx would be recorded. If not, sc identifies it and Start
+	// Decide reports whether the span that Start would make in ctx would be recorded. If not, sc identifies it and Start
 	// need not be called. If so, Start must be called, in a context whose current span context has the trace ID of sc:
 	// ctx itself below a parent, and for a root one that holds this trace ID and no span ID. The attributes must not be
 	// kept. Decide must be safe for concurrent use.

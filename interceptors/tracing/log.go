@@ -8,6 +8,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
+// Attributes of a log record.
+const (
+	logTraceID = "trace_id"
+	logSpanID  = "span_id"
+)
+
 // LogHandler returns a handler that adds trace_id and span_id to each record that is logged with the context of a span,
 // recorded or not, and passes it on. They stand beside the message, outside every group of the logger.
 func LogHandler(next slog.Handler) slog.Handler { return &logHandler{next: next, outside: next} }

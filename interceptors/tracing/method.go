@@ -11,6 +11,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
 // clientKey is what a client method is remembered by.
@@ -63,28 +65,28 @@ func newClientMethod(method, target, canonical string) *clientMethod {
 	name, label := strings.TrimPrefix(method, "/"), strings.TrimPrefix(method, "/")
 	spanName := name
 	if name == "" {
-		name, label, spanName = unknownMethod, unknownMethodLabel, systemGRPC
+		name, label, spanName = vocabulary.MethodOther, vocabulary.LabelMethodOther, vocabulary.SystemGRPC
 	}
-	base := []attribute.KeyValue{attribute.String(attrSystem, systemGRPC), attribute.String(attrMethod, name)}
+	base := []attribute.KeyValue{attribute.String(vocabulary.AttrSystem, vocabulary.SystemGRPC), attribute.String(vocabulary.AttrMethod, name)}
 	if host, port := serverAddress(target, canonical); host != "" {
-		base = append(base, attribute.String(attrServerAddress, host))
+		base = append(base, attribute.String(vocabulary.AttrServerAddress, host))
 		if port != 0 {
-			base = append(base, attribute.Int(attrServerPort, port))
+			base = append(base, attribute.Int(vocabulary.AttrServerPort, port))
 		}
 	}
-	labels := []attribute.KeyValue{attribute.String(labelMethod, label), attribute.String(labelTarget, canonical)}
+	labels := []attribute.KeyValue{attribute.String(vocabulary.LabelMethod, label), attribute.String(vocabulary.LabelTarget, canonical)}
 	m := &clientMethod{
 		silent:  silent(method),
 		unknown: method == "",
 		call:    newBirth(spanName, trace.SpanKindClient, base...),
-		attempt: newBirth(attemptPrefix+spanName, trace.SpanKindClient, base...),
+		attempt: newBirth(vocabulary.AttemptPrefix+spanName, trace.SpanKindClient, base...),
 		started: []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(slices.Clone(labels)...))},
 		calls:   outcomes{failed: clientFailed, labels: conventional(base, clientFailed)},
 		attempts: outcomes{failed: clientFailed, labels: func(code codes.Code) []attribute.KeyValue {
-			return append(slices.Clip(labels), attribute.String(labelStatus, codeName(code)))
+			return append(slices.Clip(labels), attribute.String(vocabulary.LabelStatus, codeName(code)))
 		}},
 	}
-	m.first = newBirth("", trace.SpanKindClient, append(slices.Clip(base), attribute.Int(attrPreviousAttempts, 0))...).options
+	m.first = newBirth("", trace.SpanKindClient, append(slices.Clip(base), attribute.Int(vocabulary.AttrPreviousAttempts, 0))...).options
 	return m
 }
 
@@ -115,9 +117,9 @@ func newServerMethod(method string) *serverMethod {
 	name := strings.TrimPrefix(method, "/")
 	spanName := name
 	if name == "" {
-		name, spanName = unknownMethod, systemGRPC
+		name, spanName = vocabulary.MethodOther, vocabulary.SystemGRPC
 	}
-	base := []attribute.KeyValue{attribute.String(attrSystem, systemGRPC), attribute.String(attrMethod, name)}
+	base := []attribute.KeyValue{attribute.String(vocabulary.AttrSystem, vocabulary.SystemGRPC), attribute.String(vocabulary.AttrMethod, name)}
 	return &serverMethod{
 		silent:  silent(method),
 		unknown: method == "",
@@ -126,7 +128,7 @@ func newServerMethod(method string) *serverMethod {
 	}
 }
 
-// silent tells whether a method belongs to the machinery around a service: its calls come by the clock and would bury
+// silent reports whether a method belongs to the machinery around a service: its calls come by the clock and would bury
 // the others.
 func silent(method string) bool {
 	return strings.HasPrefix(method, "/grpc.health.v1.Health/") ||
@@ -134,7 +136,7 @@ func silent(method string) bool {
 		strings.HasPrefix(method, "/grpc.reflection.v1alpha.ServerReflection/")
 }
 
-// static tells whether generated code makes the call, so that its method is one of few.
+// static reports whether generated code makes the call, so that its method is one of few.
 func static(opts []grpc.CallOption) bool {
 	for _, opt := range opts {
 		if _, ok := opt.(grpc.StaticMethodCallOption); ok {
@@ -144,7 +146,7 @@ func static(opts []grpc.CallOption) bool {
 	return false
 }
 
-// described tells whether a linked .proto describes the method.
+// described reports whether a linked .proto describes the method.
 func described(method string) bool {
 	name := strings.ReplaceAll(strings.TrimPrefix(method, "/"), "/", ".")
 	descriptor, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))

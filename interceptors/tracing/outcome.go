@@ -11,6 +11,8 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
+
+	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
 // outcome is what is recorded about every RPC of one method that ends with one status.
@@ -34,11 +36,11 @@ func (o *outcomes) of(code codes.Code) *outcome {
 	}
 	made := &outcome{
 		failed:     o.failed(code),
-		attributes: []attribute.KeyValue{attribute.String(attrStatus, codeName(code))},
+		attributes: []attribute.KeyValue{attribute.String(vocabulary.AttrStatusCode, codeName(code))},
 		labels:     []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(o.labels(code)...))},
 	}
 	if made.failed {
-		made.attributes = append(made.attributes, attribute.String(attrErrorType, codeName(code)))
+		made.attributes = append(made.attributes, attribute.String(vocabulary.AttrErrorType, codeName(code)))
 	}
 	o.made[code].Store(made)
 	return made
@@ -47,9 +49,9 @@ func (o *outcomes) of(code codes.Code) *outcome {
 // conventional returns the labels of the semantic conventions: base, the status, and the kind of error if it is one.
 func conventional(base []attribute.KeyValue, failed func(codes.Code) bool) func(codes.Code) []attribute.KeyValue {
 	return func(code codes.Code) []attribute.KeyValue {
-		labels := append(slices.Clip(base), attribute.String(attrStatus, codeName(code)))
+		labels := append(slices.Clip(base), attribute.String(vocabulary.AttrStatusCode, codeName(code)))
 		if failed(code) {
-			labels = append(labels, attribute.String(attrErrorType, codeName(code)))
+			labels = append(labels, attribute.String(vocabulary.AttrErrorType, codeName(code)))
 		}
 		return labels
 	}
@@ -71,7 +73,7 @@ func (o *operation) time(t *Tracer, elapsed metric.Float64Histogram) {
 	o.began = time.Since(o.clock)
 }
 
-// kept tells whether anything is recorded about the operation.
+// kept reports whether anything is recorded about the operation.
 func (o *operation) kept() bool { return o.span != nil || o.elapsed != nil }
 
 // end records how the operation ended. Details are further attributes for its span.

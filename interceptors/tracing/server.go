@@ -8,6 +8,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/peer"
+
+	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
 // UnaryServerInterceptor covers what a server does about a call. It belongs before all other interceptors.
@@ -95,18 +97,18 @@ func (t *Tracer) received(ctx context.Context, m *serverMethod, method string) [
 	details := make([]attribute.KeyValue, 0, 2)
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
 		host, port := hostPort(p.Addr)
-		details = append(details, attribute.String(attrPeerAddress, host))
+		details = append(details, attribute.String(vocabulary.AttrPeerAddress, host))
 		if port != 0 {
-			details = append(details, attribute.Int(attrPeerPort, port))
+			details = append(details, attribute.Int(vocabulary.AttrPeerPort, port))
 		}
 	}
 	if before := t.headers.received(ctx)[previousAttemptsHeader]; len(before) == 1 {
 		if n, err := strconv.ParseUint(before[0], 10, 31); err == nil {
-			details = append(details, attribute.Int(attrPreviousAttempts, int(n)))
+			details = append(details, attribute.Int(vocabulary.AttrPreviousAttempts, int(n)))
 		}
 	}
 	if m.unknown {
-		details = append(details, attribute.String(attrMethodOriginal, method))
+		details = append(details, attribute.String(vocabulary.AttrMethodOriginal, method))
 	}
 	return details
 }

@@ -3,6 +3,7 @@ package tracing
 import (
 	"unicode/utf8"
 
+	rpccode "google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -36,52 +37,15 @@ func known(code codes.Code) codes.Code {
 	return code
 }
 
-// codeName is the code as the conventions spell it.
+// codeName is the code as the conventions spell it: "DEADLINE_EXCEEDED".
 func codeName(code codes.Code) string {
-	switch code {
-	case codes.OK:
-		return "OK"
-	case codes.Canceled:
-		return "CANCELLED"
-	case codes.InvalidArgument:
-		return "INVALID_ARGUMENT"
-	case codes.DeadlineExceeded:
-		return "DEADLINE_EXCEEDED"
-	case codes.NotFound:
-		return "NOT_FOUND"
-	case codes.AlreadyExists:
-		return "ALREADY_EXISTS"
-	case codes.PermissionDenied:
-		return "PERMISSION_DENIED"
-	case codes.ResourceExhausted:
-		return "RESOURCE_EXHAUSTED"
-	case codes.FailedPrecondition:
-		return "FAILED_PRECONDITION"
-	case codes.Aborted:
-		return "ABORTED"
-	case codes.OutOfRange:
-		return "OUT_OF_RANGE"
-	case codes.Unimplemented:
-		return "UNIMPLEMENTED"
-	case codes.Internal:
-		return "INTERNAL"
-	case codes.Unavailable:
-		return "UNAVAILABLE"
-	case codes.DataLoss:
-		return "DATA_LOSS"
-	case codes.Unauthenticated:
-		return "UNAUTHENTICATED"
-	case codes.Unknown:
-		return "UNKNOWN"
-	default:
-		return "UNKNOWN"
-	}
+	return rpccode.Code(known(code)).String() //nolint:gosec // known codes are small
 }
 
-// clientFailed tells whether the status is an error to the caller: every one but OK is.
+// clientFailed reports whether the status is an error to the caller: every one but OK is.
 func clientFailed(code codes.Code) bool { return code != codes.OK }
 
-// serverFailed tells whether the status is an error of the server, rather than of its caller.
+// serverFailed reports whether the status is an error of the server, rather than of its caller.
 func serverFailed(code codes.Code) bool {
 	switch code {
 	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:

@@ -8,6 +8,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"google.golang.org/grpc"
+
+	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
 // StreamCallInterceptor is [Tracer.UnaryCallInterceptor] for streams. The call ends when the stream does: when receiving
@@ -29,7 +31,7 @@ func (t *Tracer) StreamCallInterceptor(ctx context.Context, desc *grpc.StreamDes
 	var unwatch func() bool
 	call.stream.finish = func(err error, _ bool) {
 		unwatch()
-		o.end(err, attribute.Int64(attrAttempts, call.attempts.Load()))
+		o.end(err, attribute.Int64(vocabulary.AttrAttempts, call.attempts.Load()))
 	}
 	call.stream.enter()
 	unwatch = context.AfterFunc(ctx, func() { call.stream.die(ctx.Err()) })

@@ -26,7 +26,6 @@
 package tracing
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -35,6 +34,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 	"google.golang.org/grpc"
+
+	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
 // Tracer makes the spans and measurements of RPCs. It holds no goroutine and needs no close; it is safe for concurrent
@@ -119,16 +120,11 @@ type instruments struct {
 }
 
 func newInstruments(meter metric.Meter) (*instruments, error) {
-	var errs [4]error
-	var i instruments
-	buckets := metric.WithExplicitBucketBoundaries(durationBuckets()...)
-	i.callDuration, errs[0] = meter.Float64Histogram(metricCallDuration, metric.WithUnit("s"), buckets,
-		metric.WithDescription("How long calls took, with all their attempts and the waits between them."))
-	i.attemptStarted, errs[1] = meter.Int64Counter(metricAttemptStarted, metric.WithUnit("{attempt}"),
-		metric.WithDescription("How many attempts were started."))
-	i.attemptDuration, errs[2] = meter.Float64Histogram(metricAttemptDuration, metric.WithUnit("s"), buckets,
-		metric.WithDescription("How long attempts took."))
-	i.serverDuration, errs[3] = meter.Float64Histogram(metricServerDuration, metric.WithUnit("s"), buckets,
-		metric.WithDescription("How long the server worked on calls."))
-	return &i, errors.Join(errs[:]...)
+	of := vocabulary.From(meter)
+	return &instruments{
+		callDuration:    of.Seconds(vocabulary.MetricClientCallDuration, durationBuckets()...),
+		attemptStarted:  of.Counter(vocabulary.MetricClientAttemptStarted),
+		attemptDuration: of.Seconds(vocabulary.MetricClientAttemptDuration, durationBuckets()...),
+		serverDuration:  of.Seconds(vocabulary.MetricServerCallDuration, durationBuckets()...),
+	}, of.Err()
 }

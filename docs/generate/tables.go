@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	rpccode "google.golang.org/genproto/googleapis/rpc/code"
+
+	"github.com/parley-rpc/parley/internal/vocabulary"
+	"github.com/parley-rpc/parley/rpcerr"
+)
+
+const (
+	// document is what holds the tables, from the root of the module.
+	document = "docs/observability.md"
+	// command is what writes them anew.
+	command = "go run ./docs/generate"
+)
+
+// tables are the tables of the document by the name in the comments around them.
+func tables() map[string]string {
+	return map[string]string{
+		"span attributes": spanAttributes(),
+		"events":          events(),
+		"metrics":         metrics(),
+		"labels":          labels(),
+		"refusals":        refusals(),
+	}
+}
+
+// replaceTables puts each table between the comments that name it. A table without a place is an error.
+func replaceTables(text []byte) ([]byte, error) {
+	for name, table := range tables() {
+		begin, end := fmt.Sprintf("<!-- begin %s: %s -->\n", name, command), fmt.Sprintf("<!-- end %s -->\n", name)
+		before, rest, ok := bytes.Cut(text, []byte(begin))
+		_, after, closed := bytes.Cut(rest, []byte(end))
+		if !ok || !closed {
+			return nil, fmt.Errorf("%s has no place for the table of %s; put %q and %q where it belongs", document, name, begin, end)
+		}
+		text = bytes.Join([][]byte{before, []byte(begin), []byte(table), []byte(end), after}, nil)
+	}
+	return text, nil
+}
+
+func spanAttributes() string {
+	var table strings.Builder
+	table.WriteString("| attribute | on | value |\n|---|---|---|\n")
+	for _, a := range vocabulary.SpanAttributes() {
+		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", a.Name, strings.Join(a.On, ", "), a.Meaning)
+	}
+	return table.String()
+}
+
+func events() string {
+	var table strings.Builder
+	table.WriteString("| event | on | attributes | what happened |\n|---|---|---|---|\n")
+	for _, e := range vocabulary.Events() {
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", e.Name, e.On, code(e.Attributes), e.Meaning)
+	}
+	return table.String()
+}
+
+func metrics() string {
+	var table strings.Builder
+	table.WriteString("| metric | type | attributes | what it measures |\n|---|---|---|---|\n")
+	for _, m := range vocabulary.Metrics() {
+		kind := string(m.Kind)
+		if !strings.HasPrefix(m.Unit, "{") {
+			kind += ", " + m.Unit
+		}
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", m.Name, kind, code(m.Attributes), m.Meaning)
+	}
+	return table.String()
+}
+
+func labels() string {
+	var table strings.Builder
+	table.WriteString("| attribute of metrics | value |\n|---|---|\n")
+	for _, a := range vocabulary.Labels() {
+		fmt.Fprintf(&table, "| `%s` | %s |\n", a.Name, a.Meaning)
+	}
+	return table.String()
+}
+
+func refusals() string {
+	var table strings.Builder
+	table.WriteString("| reason | status | when |\n|---|---|---|\n")
+	for _, r := range rpcerr.Reasons() {
+		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", string(r), rpccode.Code(r.Code()), r.Meaning())
+	}
+	return table.String()
+}
+
+func code(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return "`" + strings.Join(names, "`, `") + "`"
+}

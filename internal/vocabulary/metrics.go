@@ -1,0 +1,87 @@
+package vocabulary
+
+// Kind is the kind of an instrument.
+type Kind string
+
+// The kinds of instruments.
+const (
+	Histogram Kind = "histogram"
+	Counter   Kind = "counter"
+	Gauge     Kind = "gauge"
+)
+
+// Instrument is one metric.
+type Instrument struct {
+	// Name is the name in OpenTelemetry.
+	Name string
+	// Kind is the kind of its instrument.
+	Kind Kind
+	// Unit is its unit as UCUM writes it: "s", "By", "{call}".
+	Unit string
+	// Attributes are the keys of its attributes.
+	Attributes []string
+	// Meaning says what it measures. It is also the description of the instrument.
+	Meaning string
+}
+
+// Names of metrics. Those that begin with rpc are of the OpenTelemetry semantic conventions 1.45, those that begin with
+// grpc of the gRFCs A66 and A96.
+const (
+	MetricClientCallDuration    = "rpc.client.call.duration"
+	MetricClientAttemptStarted  = "grpc.client.attempt.started"
+	MetricClientAttemptDuration = "grpc.client.attempt.duration"
+	MetricServerCallDuration    = "rpc.server.call.duration"
+
+	MetricCallRetries     = "grpc.client.call.retries"
+	MetricCallHedges      = "grpc.client.call.hedges"
+	MetricCallRetryDelay  = "grpc.client.call.retry_delay"
+	MetricBudgetAvailable = "parley.client.retry.budget.available"
+	MetricBudgetSpent     = "parley.client.retry.budget.spent"
+	MetricBudgetRefused   = "parley.client.retry.budget.refused"
+	MetricSuppressed      = "parley.client.retry.suppressed"
+	MetricEndpoints       = "parley.client.endpoints"
+
+	MetricRefusals    = "parley.server.auth.refusals"
+	MetricHandshakes  = "parley.auth.handshakes"
+	MetricConnections = "parley.auth.connections"
+	MetricTrustKeys   = "parley.auth.trust.keys"
+	MetricTrustAge    = "parley.auth.trust.age"
+	MetricTrustLeft   = "parley.auth.trust.left"
+
+	MetricInstances    = "parley.discovery.instances"
+	MetricDiscoveryAge = "parley.discovery.age"
+)
+
+// Metrics returns all metrics of Parley, in the order of the documentation.
+func Metrics() []Instrument {
+	conventional := []string{AttrMethod, AttrStatusCode, AttrErrorType}
+	target := []string{LabelTarget}
+	call := []string{LabelMethod, LabelTarget}
+	return []Instrument{
+		{MetricClientCallDuration, Histogram, "s", append(conventional[:3:3], AttrServerAddress, AttrServerPort),
+			"How long a call took, with all its attempts and the waits between them. Once per call."},
+		{MetricClientAttemptStarted, Counter, "{attempt}", call, "Attempts that were started."},
+		{MetricClientAttemptDuration, Histogram, "s", append(call[:2:2], LabelStatus), "How long an attempt took."},
+		{MetricServerCallDuration, Histogram, "s", conventional, "How long the server worked on a call."},
+		{MetricCallRetries, Histogram, "{retry}", call, "Retries of a call. Once per call that had any (gRFC A96)."},
+		{MetricCallHedges, Histogram, "{hedge}", call, "Hedges of a call. Once per call that had any (gRFC A96)."},
+		{MetricCallRetryDelay, Histogram, "s", call, "How long a call waited between attempts. Once per call that waited (gRFC A96)."},
+		{MetricBudgetAvailable, Gauge, "{retry}", target, "Retries and hedges that the budget would pay for now."},
+		{MetricBudgetSpent, Counter, "{retry}", target, "Retries and hedges that the budget has paid for."},
+		{MetricBudgetRefused, Counter, "{retry}", target, "Retries and hedges that the budget has refused to pay for."},
+		{MetricSuppressed, Counter, "{call}", []string{LabelTarget, AttrReason},
+			"Failed calls that had no further attempt because the retrier withheld it."},
+		{MetricEndpoints, Gauge, "{endpoint}", []string{LabelTarget, LabelEndpointState},
+			"Endpoints that the clients of a target connect to. Channels that a control plane balances are not counted."},
+		{MetricRefusals, Counter, "{call}", []string{AttrAuthReason, LabelDryRun},
+			"Calls that the server refused, or would have refused by a policy on trial."},
+		{MetricHandshakes, Counter, "{handshake}", []string{LabelRole, LabelOutcome}, "Handshakes that ended."},
+		{MetricConnections, Gauge, "{connection}", []string{LabelRole}, "Open connections on which both ends are proven."},
+		{MetricTrustKeys, Gauge, "{key}", []string{LabelTrustOf}, "Trusted keys."},
+		{MetricTrustAge, Gauge, "s", []string{LabelTrustOf}, "Time since the trusted keys were last read."},
+		{MetricTrustLeft, Gauge, "s", []string{LabelTrustOf}, "Time until the trusted keys are too old, if they are not read again."},
+		{MetricInstances, Gauge, "{instance}", []string{LabelService}, "Instances of a service that there are to call."},
+		{MetricDiscoveryAge, Gauge, "s", []string{LabelService},
+			"Time since discovery last confirmed the instances of a service; 0 while it does."},
+	}
+}
