@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
@@ -57,7 +58,7 @@ func (f *configFile) read(environ []string) (*configv1.Config, policy.Layer, err
 			return config, policy.Layer{}, fmt.Errorf("WithConfigFile(%q): %w", f.path, err)
 		}
 		f.last = data
-		if places, err = protoyaml.Unmarshal(f.path, data, config); err != nil {
+		if places, err = protoyaml.Unmarshal(f.path, data, config, mayBeEmpty()...); err != nil {
 			return new(configv1.Config), policy.Layer{}, err
 		}
 	}
@@ -72,6 +73,20 @@ func (f *configFile) read(environ []string) (*configv1.Config, policy.Layer, err
 	f.stated.Store(&stated)
 	layer := policy.File(f.path, config.GetPolicies(), func(method string) int { return places.Line("policies", method) })
 	return config, layer, checkValues(config)
+}
+
+// mayBeEmpty lists the lists that say something when they are empty.
+func mayBeEmpty() []protoreflect.FullName {
+	return []protoreflect.FullName{
+		"parley.config.v1.UserIssuer.required_claims",
+		"parley.config.v1.WorkloadIssuer.required_claims",
+	}
+}
+
+// states reports whether the value at a path was stated.
+func (f *configFile) states(path string) bool {
+	stated := f.stated.Load()
+	return stated != nil && slices.ContainsFunc(*stated, func(s statement) bool { return s.path == path })
 }
 
 // statements are the places of the file, with those of the environment instead where it overrides.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
@@ -19,7 +20,21 @@ import (
 type issuerKeys struct {
 	place  string // in the configuration
 	issuer string
+	stated *configv1.Keys // nil: the provider's
 	keys   *auth.KeySet
+}
+
+// same reports whether the keys of both are those of one place, read in one way. Only a provider's depend on the issuer.
+func (k issuerKeys) same(other issuerKeys) bool {
+	stated, others := k.stated, other.stated
+	if stated == nil {
+		stated = new(configv1.Keys)
+	}
+	if others == nil {
+		others = new(configv1.Keys)
+	}
+	provider := stated.GetFile() == "" && stated.GetUrl() == ""
+	return proto.Equal(stated, others) && (!provider || k.issuer == other.issuer)
 }
 
 // statedIssuer is what the configuration says of any issuer of tokens.
@@ -36,9 +51,13 @@ type statedIssuer interface {
 // readIssuer returns the issuer that is stated at place, with keys that are kept fresh from now on.
 func (p *parts) readIssuer(place string, stated statedIssuer, where *configv1.Keys) (auth.Issuer, error) {
 	keys, err := p.readKeys(place, stated.GetIssuer(), where)
+	required := stated.GetRequiredClaims()
+	if required == nil && p.file.states(place+".required_claims") {
+		required = []string{} // none, where auth takes nil for its default
+	}
 	return auth.Issuer{
 		Name: stated.GetIssuer(), Keys: keys, Audiences: stated.GetAudiences(), Types: stated.GetTypes(),
-		RequiredClaims: stated.GetRequiredClaims(), MaxLifetime: stated.GetMaxLifetime().AsDuration(),
+		RequiredClaims: required, MaxLifetime: stated.GetMaxLifetime().AsDuration(),
 		MaxAudiences: int(stated.GetMaxAudiences()), ClockSkew: skew(stated.GetClockSkew()),
 	}, err
 }
@@ -83,16 +102,17 @@ func (p *parts) readKeys(place, issuer string, stated *configv1.Keys) (*auth.Key
 	default:
 		keys = auth.KeysFromProvider(issuer, options...)
 	}
+	read := issuerKeys{place, issuer, stated, keys}
 	for _, other := range p.keySets {
-		if other.keys.String() == keys.String() { // which says all of how it is made
-			keys = other.keys
+		if other.same(read) {
+			read.keys = other.keys
 		}
 	}
-	p.keySets = append(p.keySets, issuerKeys{place, issuer, keys})
-	if err := keys.Check(); err != nil {
-		return keys, fmt.Errorf("%s: %w", place, err)
+	p.keySets = append(p.keySets, read)
+	if err := read.keys.Check(); err != nil {
+		return read.keys, fmt.Errorf("%s: %w", place, err)
 	}
-	return keys, nil
+	return read.keys, nil
 }
 
 // assembleWorkloads reads the issuers whose bearer tokens vouch for workloads.

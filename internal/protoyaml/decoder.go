@@ -2,6 +2,7 @@ package protoyaml
 
 import (
 	"fmt"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -11,9 +12,10 @@ import (
 
 // decoder reads a tree of YAML nodes into a message and collects mistakes and places on the way.
 type decoder struct {
-	file     string
-	mistakes mistakes
-	places   Places
+	file       string
+	mayBeEmpty []protoreflect.FullName
+	mistakes   mistakes
+	places     Places
 }
 
 func (d *decoder) wrong(at *yaml.Node, p path, format string, args ...any) {
@@ -77,6 +79,10 @@ func (d *decoder) field(n *yaml.Node, m protoreflect.Message, field protoreflect
 
 func (d *decoder) list(n *yaml.Node, values protoreflect.List, field protoreflect.FieldDescriptor, p path) {
 	if !d.want(n, yaml.SequenceNode, p) {
+		return
+	}
+	if len(n.Content) == 0 && !slices.Contains(d.mayBeEmpty, field.FullName()) {
+		d.wrong(n, p, "the list is empty, which would mean the same as no list; list what is meant, or take the key out")
 		return
 	}
 	for i, item := range n.Content {

@@ -44,8 +44,16 @@ func (p *Places) add(at path, text string, line int) {
 	p.known[key(at.names())] = place{at, text, line}
 }
 
-// key joins a path with a separator that sorts before everything and stands in no YAML.
-func key(path []string) string { return strings.Join(path, "\x00") }
+// key is one string for each path, and sorts as the path does: a NUL ends each name, and one within a name, which YAML can
+// write, is escaped.
+func key(path []string) string {
+	var text strings.Builder
+	for _, name := range path {
+		text.WriteString(strings.ReplaceAll(name, "\x00", "\x00\xff"))
+		text.WriteString("\x00\x00")
+	}
+	return text.String()
+}
 
 // path leads from the root of the message to a value.
 type path []step

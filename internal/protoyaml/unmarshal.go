@@ -10,15 +10,19 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // Unmarshal reads one YAML document into m, whose old content goes. An empty file is an empty message. File is the name
 // for mistakes and places. Unmarshal returns where each value is stated.
 //
+// A message cannot tell an empty list from one that is not stated. So an empty list is a mistake, except in the fields
+// mayBeEmpty, where the caller asks the Places which of the two it is.
+//
 // Its error joins a [Mistake] for everything that is wrong; m is then left as it was. A file may have 1 MiB and nest 32
 // deep.
-func Unmarshal(file string, data []byte, m proto.Message) (Places, error) {
-	d := &decoder{file: file}
+func Unmarshal(file string, data []byte, m proto.Message, mayBeEmpty ...protoreflect.FullName) (Places, error) {
+	d := &decoder{file: file, mayBeEmpty: mayBeEmpty}
 	root := d.parse(data)
 	read := m.ProtoReflect().New()
 	if root != nil {

@@ -1,6 +1,7 @@
 package protoyaml_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -85,7 +86,9 @@ func TestNothingIsAnEmptyMessage(t *testing.T) {
 
 func TestWhatIsEmptyOnPurpose(t *testing.T) {
 	got := new(configv1.Config)
-	if _, err := protoyaml.Unmarshal("f", []byte("identity: {}\nclients: {payments: {peers: []}}\nsurfaces: {admin: ''}"), got); err != nil {
+	const text = "identity: {}\nclients: {payments: {peers: []}}\nsurfaces: {admin: ''}"
+	places, err := protoyaml.Unmarshal("f", []byte(text), got, "parley.config.v1.Client.peers")
+	if err != nil {
 		t.Fatal(err)
 	}
 	want := &configv1.Config{
@@ -95,6 +98,33 @@ func TestWhatIsEmptyOnPurpose(t *testing.T) {
 	}
 	if !proto.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := places.Of("clients", "payments", "peers"); got != "f:2" {
+		t.Errorf("the empty list stands at %q, want f:2", got)
+	}
+}
+
+// No list, and one of nobody, are the same in a message. What an operator closes with an empty list would stay open.
+func TestEmptyListsAreRefused(t *testing.T) {
+	for text, m := range map[string]proto.Message{
+		"auth: {peers: []}":                              new(policyv1.Policy),
+		"auth: {scopes: []}":                             new(policyv1.Policy),
+		"auth: {allow: []}":                              new(policyv1.Policy),
+		"auth: {deny: []}":                               new(policyv1.Policy),
+		"auth: {user: {issuers: []}}":                    new(policyv1.Policy),
+		"auth: {allow: [{name: r, peers: []}]}":          new(policyv1.Policy),
+		"auth: {deny: [{name: r, claims: [{any: []}]}]}": new(policyv1.Policy),
+		"retry: {codes: []}":                             new(policyv1.Policy),
+		"identity: {accept_domains: []}":                 new(configv1.Config),
+		"clients: {payments: {peers: []}}":               new(configv1.Config),
+		"users: {issuers: [{keys: {algorithms: []}}]}":   new(configv1.Config),
+		"users: {issuers: [{audiences: [\n]}]}":          new(configv1.Config),
+	} {
+		_, err := protoyaml.Unmarshal("f", []byte(text), m)
+		const want = ": the list is empty, which would mean the same as no list; list what is meant, or take the key out"
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: got %v", text, err)
+		}
 	}
 }
 
@@ -130,6 +160,10 @@ func TestPlaces(t *testing.T) {
 		if got, line := places.Of(test.path...), places.Line(test.path...); got != test.want || line != test.line {
 			t.Errorf("%v: got %q, %d; want %q, %d", test.path, got, line, test.want, test.line)
 		}
+	}
+	tricky, err := protoyaml.Unmarshal("f", []byte("clients:\n  \"a\\0target\": {}\n  a:\n    target: b\n"), new(configv1.Config))
+	if got, line := tricky.Of("clients", "a", "target"), tricky.Line("clients", "a\x00target"); err != nil || got != "f:4" || line != 2 {
+		t.Errorf("a key with a NUL stands for a path: got %q, %d, %v", got, line, err)
 	}
 	var none protoyaml.Places
 	if got := none.Of("identity"); got != "" {
