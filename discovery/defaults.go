@@ -21,8 +21,8 @@ const (
 	defaultBackoff = 200 * time.Millisecond
 	// The longest possible wait between two attempts, so that an engine that is back is found within five seconds.
 	defaultBackoffMost = 4 * time.Second
-	// The longest possible wait before a lost instance is announced again, so that instances that were lost together do not
-	// come back together.
+	// The longest possible wait before a lost instance is announced again, so that instances that were lost together do
+	// not come back together.
 	rejoinSpread = time.Second
 	// The largest file of last known good lists.
 	memoryMost = 16 << 20

@@ -4,17 +4,18 @@
 //
 // A Registry does the following over every driver:
 //
-//   - It never gives up, at jittered intervals, to follow services and to announce instances, and it announces again the
-//     instances that the engine has forgotten.
-//   - It keeps the last good list while the engine cannot be reached, and in a file for the next start if [WithLastKnownGood]
-//     is set. Instances do not expire: a dead one is noticed by its connections.
+//   - It never gives up, at jittered intervals, to follow services and to announce instances, and it announces again
+//     the instances that the engine has forgotten.
+//   - It keeps the last good list while the engine cannot be reached, and in a file for the next start if
+//     [WithLastKnownGood] is set. Instances do not expire: a dead one is noticed by its connections.
 //   - It holds the last list, for a bounded time, when the engine suddenly lists nothing or has lost most instances.
-//   - It merges changes that follow each other closely, sorts the list, drops instances without an address, and leaves out
-//     draining instances unless no other is left.
-//   - All subscribers of a service in the process share one watch. It outlives them for a while, so that a gRPC channel that
-//     leaves idle mode during an outage still knows its servers.
+//   - It merges changes that follow each other closely, sorts the list, drops instances without an address, and leaves
+//     out draining instances unless no other is left.
+//   - All subscribers of a service in the process share one watch. It outlives them for a while, so that a gRPC channel
+//     that leaves idle mode during an outage still knows its servers.
 //
-// The drivers mem, static, dns and file are part of this module. Package grpcresolver makes a Registry a resolver of gRPC.
+// The drivers mem, static, dns and file are part of this module. Package grpcresolver makes a Registry a resolver of
+// gRPC.
 package discovery
 
 import (
@@ -43,8 +44,8 @@ const (
 	ErrDeregistered driver.Error = "the instance is deregistered"
 )
 
-// Error says which engine failed, and at what. It has no gRPC status, so that a status from an engine's client never becomes
-// the status of a call.
+// Error says which engine failed, and at what. It has no gRPC status, so that a status from an engine's client never
+// becomes the status of a call.
 type Error struct {
 	// Driver names the engine and where it is.
 	Driver string

@@ -56,7 +56,10 @@ func ExampleRegistry_Subscribe() {
 func ExampleRegistration_Update() {
 	registry := discovery.New(mem.New().Driver())
 	defer registry.Close()
-	self := registry.Register(context.Background(), discovery.Instance{Service: "payments", Addresses: []string{"10.0.0.7:8443"}})
+	self := registry.Register(
+		context.Background(),
+		discovery.Instance{Service: "payments", Addresses: []string{"10.0.0.7:8443"}},
+	)
 
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

@@ -57,7 +57,10 @@ func TestStartDuringAnOutageUsesTheFile(t *testing.T) {
 				seen := time.Now()
 				time.Sleep(time.Hour)
 				s := newStage()
-				told, cancel := subscribe(open(t, s, discovery.WithLastKnownGood(path), discovery.WithRandom(always(0))), "payments")
+				told, cancel := subscribe(
+					open(t, s, discovery.WithLastKnownGood(path), discovery.WithRandom(always(0))),
+					"payments",
+				)
 				defer cancel()
 				synctest.Wait()
 				tt.act(s)
@@ -155,7 +158,8 @@ func TestTheFileIsWrittenOnceASecondAtMost(t *testing.T) {
 			s.list(one("a"), one(string(rune('b'+i%20))))
 			time.Sleep(100 * time.Millisecond)
 			synctest.Wait()
-			if info, err := os.Stat(path); err == nil && (last == nil || !os.SameFile(info, last) || !info.ModTime().Equal(last.ModTime())) {
+			if info, err := os.Stat(path); err == nil &&
+				(last == nil || !os.SameFile(info, last) || !info.ModTime().Equal(last.ModTime())) {
 				last = info
 				written++
 			}

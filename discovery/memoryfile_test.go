@@ -4,7 +4,11 @@ import "testing"
 
 // Reading the file never panics and never yields an instance that cannot be called, whatever the file contains.
 func FuzzParseMemory(f *testing.F) {
-	f.Add([]byte(`{"version":1,"engine":"mem","services":{"payments":{"seen":"2026-01-02T03:04:05Z","instances":[{"id":"a","service":"payments","addresses":["a:1"]}]}}}`))
+	f.Add(
+		[]byte(
+			`{"version":1,"engine":"mem","services":{"payments":{"seen":"2026-01-02T03:04:05Z","instances":[{"id":"a","service":"payments","addresses":["a:1"]}]}}}`,
+		),
+	)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		lists, err := parseMemory(text, "mem")
 		if err != nil {

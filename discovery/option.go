@@ -81,36 +81,52 @@ func WithDebounce(least, most time.Duration) Option {
 	}
 }
 
-// WithHold sets how long instances are kept that the engine suddenly no longer lists: all of them when it lists nothing,
-// and the vanished ones when within a minute more instances have vanished than are left. Instances that drained, or that
-// a new instance has replaced, are not held. Only time in which the engine answers counts. The default is 5m; zero
-// accepts every list at once.
+// WithHold sets how long instances are kept that the engine suddenly no longer lists: all of them when it lists
+// nothing, and the vanished ones when within a minute more instances have vanished than are left. Instances that
+// drained, or that a new instance has replaced, are not held. Only time in which the engine answers counts. The default
+// is 5m; zero accepts every list at once.
 func WithHold(hold time.Duration) Option {
-	return option{fmt.Sprintf("WithHold(%v)", hold), func(c *config) { c.hold = hold }, unless(hold >= 0, "want 0s or more")}
+	return option{
+		fmt.Sprintf("WithHold(%v)", hold),
+		func(c *config) { c.hold = hold },
+		unless(hold >= 0, "want 0s or more"),
+	}
 }
 
-// WithLastKnownGood keeps the last good lists in a file, for a program that starts while the engine is down: it calls the
-// instances in the file until the engine answers, and State.StaleSince says when they were written.
+// WithLastKnownGood keeps the last good lists in a file, for a program that starts while the engine is down: it calls
+// the instances in the file until the engine answers, and State.StaleSince says when they were written.
 //
-// The file has mode 0600 and is replaced as a whole, at most once a second and by [Registry.Close]. The file and the folders
-// above it must belong to the user of the process or to root and must not be writable by others. A file that breaks these
-// rules, is damaged, is larger than 16 MiB, or was written by another version or for another engine is not used. The
-// reason is logged and is in [Registry.Snapshot], and the file is replaced by the next good list. Two processes must not
-// share one file.
+// The file has mode 0600 and is replaced as a whole, at most once a second and by [Registry.Close]. The file and the
+// folders above it must belong to the user of the process or to root and must not be writable by others. A file that
+// breaks these rules, is damaged, is larger than 16 MiB, or was written by another version or for another engine is not
+// used. The reason is logged and is in [Registry.Snapshot], and the file is replaced by the next good list. Two
+// processes must not share one file.
 func WithLastKnownGood(path string) Option {
-	return option{fmt.Sprintf("WithLastKnownGood(%q)", path), func(c *config) { c.memory = path }, unless(path != "", "want the path of a file")}
+	return option{
+		fmt.Sprintf("WithLastKnownGood(%q)", path),
+		func(c *config) { c.memory = path },
+		unless(path != "", "want the path of a file"),
+	}
 }
 
-// WithFirstWait sets how long an engine may neither answer nor fail before it is reported as [ErrSilent]. The Registry goes
-// on asking. The default is 3s; it must be positive.
+// WithFirstWait sets how long an engine may neither answer nor fail before it is reported as [ErrSilent]. The Registry
+// goes on asking. The default is 3s; it must be positive.
 func WithFirstWait(wait time.Duration) Option {
-	return option{fmt.Sprintf("WithFirstWait(%v)", wait), func(c *config) { c.firstWait = wait }, unless(wait > 0, "want more than 0s")}
+	return option{
+		fmt.Sprintf("WithFirstWait(%v)", wait),
+		func(c *config) { c.firstWait = wait },
+		unless(wait > 0, "want more than 0s"),
+	}
 }
 
-// WithLinger sets how long a service is followed after its last user has gone. It should be longer than the idle timeout
-// of gRPC channels. The default is 1h; zero ends the watch with its last user.
+// WithLinger sets how long a service is followed after its last user has gone. It should be longer than the idle
+// timeout of gRPC channels. The default is 1h; zero ends the watch with its last user.
 func WithLinger(linger time.Duration) Option {
-	return option{fmt.Sprintf("WithLinger(%v)", linger), func(c *config) { c.linger = linger }, unless(linger >= 0, "want 0s or more")}
+	return option{
+		fmt.Sprintf("WithLinger(%v)", linger),
+		func(c *config) { c.linger = linger },
+		unless(linger >= 0, "want 0s or more"),
+	}
 }
 
 // WithBackoff sets the waits between attempts at the engine: each is random between zero and a ceiling that begins at

@@ -33,8 +33,8 @@ type Registration struct {
 
 // Register announces in and keeps it announced. An instance without an ID gets its first address as one.
 //
-// It returns when the engine has taken the instance, the driver leaves registration to the platform, the instance
-// is invalid, the Registry is closed, or ctx has ended, whichever comes first. When ctx has ended, the Registration goes
+// It returns when the engine has taken the instance, the driver leaves registration to the platform, the instance is
+// invalid, the Registry is closed, or ctx has ended, whichever comes first. When ctx has ended, the Registration goes
 // on trying: ctx bounds only the wait.
 func (r *Registry) Register(ctx context.Context, in Instance) *Registration {
 	in = in.Clone()
@@ -120,9 +120,9 @@ func (reg *Registration) Err() error {
 
 // Update lets change alter the instance and announces the result. The ID and the service cannot change.
 //
-// It returns nil when the engine shows the change. It returns an error at once while the instance is not registered, and
-// when the engine refuses the change or ctx ends; the change is kept in these three cases and goes out with the next
-// announcement. A change that makes the instance invalid is an error and is not kept.
+// It returns nil when the engine shows the change. It returns an error at once while the instance is not registered,
+// and when the engine refuses the change or ctx ends; the change is kept in these three cases and goes out with the
+// next announcement. A change that makes the instance invalid is an error and is not kept.
 func (reg *Registration) Update(ctx context.Context, change func(*Instance)) error {
 	version, err := reg.alter(change)
 	if err != nil {
@@ -157,7 +157,10 @@ func (reg *Registration) alter(change func(*Instance)) (uint64, error) {
 	change(&in)
 	in = in.Clone() // what change put in is its own to change again
 	if in.ID != reg.id || in.Service != reg.service {
-		return 0, reg.fault("update", fmt.Errorf("the ID and the service of instance %q cannot change; deregister it and register another", reg.id))
+		return 0, reg.fault(
+			"update",
+			fmt.Errorf("the ID and the service of instance %q cannot change; deregister it and register another", reg.id),
+		)
 	}
 	if err := in.Check(); err != nil {
 		return 0, reg.fault("update", err)
@@ -173,9 +176,9 @@ func (reg *Registration) alter(change func(*Instance)) (uint64, error) {
 	return reg.wantVersion, nil
 }
 
-// Deregister ends the registration and removes the instance from the engine at once. When the engine cannot be reached it
-// returns the error, the entry ends with its lease, and Deregister may be called again. Otherwise, and for an instance
-// that was never announced, it returns nil, however often it is called.
+// Deregister ends the registration and removes the instance from the engine at once. When the engine cannot be reached
+// it returns the error, the entry ends with its lease, and Deregister may be called again. Otherwise, and for an
+// instance that was never announced, it returns nil, however often it is called.
 func (reg *Registration) Deregister(ctx context.Context) error {
 	reg.mu.Lock()
 	if !reg.deregistered && reg.alive() {
@@ -199,13 +202,19 @@ func (reg *Registration) Deregister(ctx context.Context) error {
 	return nil
 }
 
-// alive reports whether the instance is announced or being announced, by this Registration or the platform. The caller holds the lock.
+// alive reports whether the instance is announced or being announced, by this Registration or the platform. The caller
+// holds the lock.
 func (reg *Registration) alive() bool { return reg.elsewhere || !isClosed(reg.ended) }
 
 func (reg *Registration) snapshot() RegistrationSnapshot {
 	reg.mu.Lock()
 	defer reg.mu.Unlock()
-	return RegistrationSnapshot{Instance: reg.want.Clone(), Registered: reg.registered || reg.elsewhere, Err: reg.err, Announced: reg.announced}
+	return RegistrationSnapshot{
+		Instance:   reg.want.Clone(),
+		Registered: reg.registered || reg.elsewhere,
+		Err:        reg.err,
+		Announced:  reg.announced,
+	}
 }
 
 func (reg *Registration) fault(op string, err error) error {

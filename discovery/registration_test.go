@@ -64,7 +64,10 @@ func TestRegisterUpdateDeregister(t *testing.T) {
 		if reg.Registered() || !errors.Is(reg.Err(), discovery.ErrDeregistered) {
 			t.Errorf("after Deregister: registered: %v, error: %v", reg.Registered(), reg.Err())
 		}
-		if err := reg.Update(t.Context(), func(in *discovery.Instance) { in.Weight = 9 }); !errors.Is(err, discovery.ErrDeregistered) {
+		if err := reg.Update(t.Context(), func(in *discovery.Instance) { in.Weight = 9 }); !errors.Is(
+			err,
+			discovery.ErrDeregistered,
+		) {
 			t.Errorf("Update after Deregister: %v; want ErrDeregistered", err)
 		}
 	})

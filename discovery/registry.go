@@ -9,8 +9,8 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// Registry finds and announces instances through one driver. Make one for a process with [New] and share it. Its methods
-// may be called from any goroutine.
+// Registry finds and announces instances through one driver. Make one for a process with [New] and share it. Its
+// methods may be called from any goroutine.
 type Registry struct {
 	driver driver.Driver
 	config config
@@ -62,8 +62,8 @@ func (r *Registry) Check() error {
 }
 
 // Close revokes every registration within two seconds, ends every watch and subscription, waits for their goroutines,
-// writes the file of [WithLastKnownGood], and closes the driver. It returns every error joined. Calling it again returns
-// the same error.
+// writes the file of [WithLastKnownGood], and closes the driver. It returns every error joined. Calling it again
+// returns the same error.
 func (r *Registry) Close() error {
 	r.closing.Do(func() { r.closeErr = r.end() })
 	return r.closeErr

@@ -44,7 +44,8 @@ type RegistrationSnapshot struct {
 	Registered bool
 	// Err is the result of [Registration.Err].
 	Err error
-	// Announced counts how often the engine has taken the instance; more than once means that the engine lost it in between.
+	// Announced counts how often the engine has taken the instance; more than once means that the engine lost it in
+	// between.
 	Announced int
 }
 
@@ -75,5 +76,13 @@ func (r *Registry) Snapshot() Snapshot {
 func (w *watch) snapshot() ServiceSnapshot {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return ServiceSnapshot{Service: w.service, State: w.state, Listed: w.listed, Users: w.users, Restarts: w.restarts, Shown: w.version, Changed: w.changed}
+	return ServiceSnapshot{
+		Service:  w.service,
+		State:    w.state,
+		Listed:   w.listed,
+		Users:    w.users,
+		Restarts: w.restarts,
+		Shown:    w.version,
+		Changed:  w.changed,
+	}
 }

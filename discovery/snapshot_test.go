@@ -40,7 +40,9 @@ func TestSnapshot(t *testing.T) {
 		if orders.Service != "orders" || orders.Users != 1 || !orders.State.Known || len(orders.Listed) != 0 {
 			t.Errorf("first service %+v; want orders, known to be empty", orders)
 		}
-		if payments.Service != "payments" || payments.Users != 2 || payments.Restarts == 0 || payments.Shown < 2 || payments.Changed.IsZero() || !errors.Is(payments.State.Err, mem.ErrDown) {
+		if payments.Service != "payments" || payments.Users != 2 || payments.Restarts == 0 || payments.Shown < 2 ||
+			payments.Changed.IsZero() ||
+			!errors.Is(payments.State.Err, mem.ErrDown) {
 			t.Errorf("second service %+v; want payments with 2 users, in trouble", payments)
 		}
 		if got := ids(payments.Listed); !slices.Equal(got, []string{"a", "b"}) {
@@ -54,7 +56,8 @@ func TestSnapshot(t *testing.T) {
 			registered bool
 		}{{"a", true}, {"c", false}} {
 			got := s.Registrations[i]
-			if got.Instance.ID != want.id || got.Registered != want.registered || got.Registered != (got.Err == nil) || (got.Announced == 1) != want.registered {
+			if got.Instance.ID != want.id || got.Registered != want.registered || got.Registered != (got.Err == nil) ||
+				(got.Announced == 1) != want.registered {
 				t.Errorf("registration %d is %+v; want %+v", i, got, want)
 			}
 		}

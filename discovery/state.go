@@ -22,8 +22,8 @@ type State struct {
 	StaleSince time.Time
 }
 
-// usable returns the usable instances of a list, sorted by ID: those of the service that have addresses, one for each ID.
-// It does not change the list.
+// usable returns the usable instances of a list, sorted by ID: those of the service that have addresses, one for each
+// ID. It does not change the list.
 func usable(service string, list []Instance) []Instance {
 	kept := make([]Instance, 0, len(list))
 	for _, in := range list {

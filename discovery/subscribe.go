@@ -10,12 +10,12 @@ import (
 // Subscribe calls fn with the state of a service: as soon as something is known, then whenever the latest state differs
 // from the last one that fn received. It never blocks.
 //
-// Calls of fn come one at a time from a goroutine of its own. A slow fn delays no other subscriber, and skips states that
-// are out of date when it returns. All subscribers of a service share one watch, which goes on for the time of
+// Calls of fn come one at a time from a goroutine of its own. A slow fn delays no other subscriber, and skips states
+// that are out of date when it returns. All subscribers of a service share one watch, which goes on for the time of
 // [WithLinger] after the last of them has cancelled; a subscriber that comes in that time gets the known state at once.
 //
-// Cancel ends the subscription. It may be called many times, also by fn; a call of fn that is under way may still finish
-// after it. Fn must not call [Registry.Close].
+// Cancel ends the subscription. It may be called many times, also by fn; a call of fn that is under way may still
+// finish after it. Fn must not call [Registry.Close].
 //
 // With a name that [driver.CheckService] refuses, or on a closed Registry, fn is called once, before Subscribe returns,
 // with the error.

@@ -84,7 +84,11 @@ func (v *view) take(list []Instance) {
 func (v *view) fail(err error) {
 	v.silence.Stop()
 	if v.state.Err == nil {
-		v.logger.Warn("discovery fails; what was known before is kept", slog.Any("error", err), slog.Int("instances", len(v.state.Instances)))
+		v.logger.Warn(
+			"discovery fails; what was known before is kept",
+			slog.Any("error", err),
+			slog.Int("instances", len(v.state.Instances)),
+		)
 	}
 	v.state.Err = err
 	v.recall()
@@ -118,7 +122,12 @@ func (v *view) recall() {
 	v.listed = usable(v.service, list)
 	v.show(callable(v.listed))
 	v.state.StaleSince = saved
-	v.logger.Warn("discovery is used as it was when the file was written", slog.String("file", v.registry.memory.path), slog.Time("written", saved), slog.Int("instances", len(v.state.Instances)))
+	v.logger.Warn(
+		"discovery is used as it was when the file was written",
+		slog.String("file", v.registry.memory.path),
+		slog.Time("written", saved),
+		slog.Int("instances", len(v.state.Instances)),
+	)
 }
 
 // good returns the list to remember, and whether the engine vouches for it.

@@ -138,7 +138,8 @@ func (w *watch) publish(v *view, restarted bool) {
 
 // sameState reports whether two states of one watch are the same. A list that changes is a new slice.
 func sameState(a, b State) bool {
-	return sameSlice(a.Instances, b.Instances) && a.Known == b.Known && a.Held == b.Held && a.Err == b.Err && //nolint:errorlint // the very same error
+	return sameSlice(a.Instances, b.Instances) && a.Known == b.Known && a.Held == b.Held &&
+		a.Err == b.Err && //nolint:errorlint // the very same error
 		a.StaleSince.Equal(b.StaleSince)
 }
 

@@ -284,7 +284,8 @@ func (a *agent) update(w http.ResponseWriter, r *http.Request) {
 
 // list understands the one filter that the driver uses.
 func (a *agent) list(w http.ResponseWriter, r *http.Request) {
-	parts := regexp.MustCompile(`^Service == "([^"]*)" and Meta\["([^"]*)"\] == "([^"]*)"$`).FindStringSubmatch(r.FormValue("filter"))
+	parts := regexp.MustCompile(`^Service == "([^"]*)" and Meta\["([^"]*)"\] == "([^"]*)"$`).
+		FindStringSubmatch(r.FormValue("filter"))
 	if parts == nil {
 		http.Error(w, "Failed to create boolean expression evaluator", http.StatusBadRequest)
 		return
@@ -345,8 +346,15 @@ func (a *agent) entries(name string, passing bool) []*api.ServiceEntry {
 			weights = *d.Weights
 		}
 		entries = append(entries, &api.ServiceEntry{
-			Node:    &api.Node{Node: "node-1", Address: "10.1.1.1"},
-			Service: &api.AgentService{ID: id, Service: d.Name, Meta: d.Meta, Address: d.Address, Port: d.Port, Weights: weights},
+			Node: &api.Node{Node: "node-1", Address: "10.1.1.1"},
+			Service: &api.AgentService{
+				ID:      id,
+				Service: d.Name,
+				Meta:    d.Meta,
+				Address: d.Address,
+				Port:    d.Port,
+				Weights: weights,
+			},
 		})
 	}
 	slices.SortFunc(entries, func(x, y *api.ServiceEntry) int { return cmp.Compare(x.Service.ID, y.Service.ID) })

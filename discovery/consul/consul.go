@@ -3,8 +3,8 @@
 //	driver, err := consul.Open("consul://127.0.0.1:8500?token_file=/run/secrets/consul")
 //
 // An instance is a service of the local agent with a TTL check that the driver renews. Its address, port and weight are
-// Consul's own, so that others can use it; the whole instance is in its metadata. Services that others registered are found
-// too, with what Consul knows of them. Only what passes its checks is listed.
+// Consul's own, so that others can use it; the whole instance is in its metadata. Services that others registered are
+// found too, with what Consul knows of them. Only what passes its checks is listed.
 //
 // What the URL leaves out, the CONSUL_* variables of the environment may say, as for every client of Consul.
 package consul
@@ -95,7 +95,13 @@ func New(config Config) (*Driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("consul: %w", err)
 	}
-	d := &Driver{address: config.Address, wait: config.Wait, client: client, transport: transport, life: engine.NewLife(ErrClosed)}
+	d := &Driver{
+		address:   config.Address,
+		wait:      config.Wait,
+		client:    client,
+		transport: transport,
+		life:      engine.NewLife(ErrClosed),
+	}
 	return d, nil
 }
 
@@ -117,11 +123,20 @@ func Open(rawURL string) (driver.Driver, error) {
 		return nil, err
 	}
 	if u.Port() == "" || u.Hostname() == "" || u.Path != "" && u.Path != "/" {
-		return nil, fmt.Errorf("consul: %q: want consul://host:port, such as consul://127.0.0.1:8500, without a path", u.Host+u.Path)
+		return nil, fmt.Errorf(
+			"consul: %q: want consul://host:port, such as consul://127.0.0.1:8500, without a path",
+			u.Host+u.Path,
+		)
 	}
-	config := Config{Address: u.Host, Datacenter: u.Get("dc"), Namespace: u.Get("namespace"), Partition: u.Get("partition")}
+	config := Config{
+		Address:    u.Host,
+		Datacenter: u.Get("dc"),
+		Namespace:  u.Get("namespace"),
+		Partition:  u.Get("partition"),
+	}
 	if text := u.Get("wait"); text != "" {
-		if config.Wait, err = time.ParseDuration(text); err != nil || config.Wait < time.Second || config.Wait > 10*time.Minute {
+		if config.Wait, err = time.ParseDuration(text); err != nil || config.Wait < time.Second ||
+			config.Wait > 10*time.Minute {
 			return nil, fmt.Errorf("consul: wait=%s: want a time between 1s and 10m", text)
 		}
 	}

@@ -174,7 +174,8 @@ func TestOthersCanUseWhatIsAnnounced(t *testing.T) {
 		}
 		for _, s := range a.services {
 			got := s.definition
-			if got.Address != "10.0.0.7" || got.Port != 8443 || got.Weights.Passing != 3 || got.Check.TTL != "15s" || got.Check.DeregisterCriticalServiceAfter != "1m0s" {
+			if got.Address != "10.0.0.7" || got.Port != 8443 || got.Weights.Passing != 3 || got.Check.TTL != "15s" ||
+				got.Check.DeregisterCriticalServiceAfter != "1m0s" {
 				t.Errorf("registered is %+v with %+v", got, got.Check)
 			}
 		}
@@ -186,7 +187,12 @@ func TestTooMuchMetadataIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := open(t, newAgent(t))
 		defer func() { _ = d.Close() }()
-		in := driver.Instance{ID: "a", Service: "payments", Addresses: []string{"10.0.0.7:8443"}, Metadata: map[string]string{"x": strings.Repeat("x", 20_000)}}
+		in := driver.Instance{
+			ID:        "a",
+			Service:   "payments",
+			Addresses: []string{"10.0.0.7:8443"},
+			Metadata:  map[string]string{"x": strings.Repeat("x", 20_000)},
+		}
 		l, err := d.Announce(t.Context(), in, ttl)
 		if err != nil {
 			t.Fatalf("20,000 bytes: %v", err)

@@ -16,8 +16,8 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// What the metadata of a service has for us. Consul takes 64 values of 512 characters, and keys of letters, digits, hyphens
-// and underscores: an instance is spread over several.
+// What the metadata of a service has for us. Consul takes 64 values of 512 characters, and keys of letters, digits,
+// hyphens and underscores: an instance is spread over several.
 const (
 	metaID        = "parley-id"        // a hash of the ID, to look for it
 	metaAnnounced = "parley-announced" // in nanoseconds since 1970
@@ -28,7 +28,12 @@ const (
 )
 
 // registration describes an instance to Consul under an ID that is the lease's alone.
-func registration(id string, in driver.Instance, announced time.Time, ttl time.Duration) (*api.AgentServiceRegistration, error) {
+func registration(
+	id string,
+	in driver.Instance,
+	announced time.Time,
+	ttl time.Duration,
+) (*api.AgentServiceRegistration, error) {
 	text, err := in.Text()
 	if err != nil {
 		return nil, err
@@ -37,7 +42,13 @@ func registration(id string, in driver.Instance, announced time.Time, ttl time.D
 	rest := base64.RawURLEncoding.EncodeToString(text)
 	for n := 0; rest != ""; n++ {
 		if n == partsMost {
-			return nil, fmt.Errorf("instance %q of %q has %d bytes of JSON; Consul takes %d: shorten its metadata", in.ID, in.Service, len(text), partsMost*partSize*3/4)
+			return nil, fmt.Errorf(
+				"instance %q of %q has %d bytes of JSON; Consul takes %d: shorten its metadata",
+				in.ID,
+				in.Service,
+				len(text),
+				partsMost*partSize*3/4,
+			)
 		}
 		size := min(len(rest), partSize)
 		meta[metaPart+strconv.Itoa(n)], rest = rest[:size], rest[size:]
@@ -129,7 +140,8 @@ func foreign(e *api.ServiceEntry) driver.Instance {
 	addr := net.JoinHostPort(host, strconv.Itoa(s.Port))
 	in := driver.Instance{
 		ID: node + s.ID, Service: s.Service, Addresses: []string{addr},
-		Zone: s.Meta["zone"], Version: s.Meta["version"], Metadata: s.Meta, Weight: uint32(max(s.Weights.Passing, 0)), //nolint:gosec // Consul takes 65535 at most
+		Zone: s.Meta["zone"], Version: s.Meta["version"], Metadata: s.Meta,
+		Weight: uint32(max(s.Weights.Passing, 0)), //nolint:gosec // Consul takes 65535 at most
 	}
 	if in.Check() != nil {
 		in.ID = addr

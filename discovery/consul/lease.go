@@ -128,8 +128,8 @@ func (l *lease) keep() {
 	engine.Keep(l.ctx, l.ttl, time.Now().Add(l.ttl), l.renew)
 }
 
-// renew tells the agent that the instance lives. An agent that was restarted may have forgotten it, and another entry may
-// have its ID by now, which wins as long as it is there.
+// renew tells the agent that the instance lives. An agent that was restarted may have forgotten it, and another entry
+// may have its ID by now, which wins as long as it is there.
 func (l *lease) renew(ctx context.Context) (time.Time, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

@@ -56,8 +56,8 @@ func (d *Driver) query(ctx context.Context, service string, index uint64) ([]*ap
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	// A consistent answer comes from a leader that has asked the others; another server may not have read its log yet. And
-	// an agent that is asked for an order by distance asks the servers, and not its own memory, whose answers never tell of
-	// a leader.
+	// an agent that is asked for an order by distance asks the servers, and not its own memory, whose answers never tell
+	// of a leader.
 	options := &api.QueryOptions{WaitIndex: index, WaitTime: d.wait, RequireConsistent: true, Near: "_agent"}
 	entries, meta, err := d.client.Health().Service(service, "", true, options.WithContext(ctx))
 	switch {

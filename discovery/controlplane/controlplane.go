@@ -10,8 +10,8 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// ControlPlane is a client of a control plane. Making one neither blocks nor needs it to be up. Its methods may be called from
-// any goroutine.
+// ControlPlane is a client of a control plane. Making one neither blocks nor needs it to be up. Its methods may be
+// called from any goroutine.
 type ControlPlane interface {
 	// String names the control plane and how it is found.
 	String() string
@@ -32,8 +32,8 @@ type ControlPlane interface {
 	ServerCredentials(fallback credentials.TransportCredentials) (credentials.TransportCredentials, error)
 
 	// NewServer returns a server that serves while the control plane describes its listener. It calls notify whenever that
-	// begins or ends, with the reason for the end, one call at a time, from the goroutine of Serve or of its own, until the
-	// server has stopped. Notify does not block.
+	// begins or ends, with the reason for the end, one call at a time, from the goroutine of Serve or of its own, until
+	// the server has stopped. Notify does not block.
 	NewServer(notify func(serving bool, why error), options ...grpc.ServerOption) (Server, error)
 }
 

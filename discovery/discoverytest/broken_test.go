@@ -30,7 +30,14 @@ type broken struct {
 
 func newBroken(engine *mem.Engine, m mutant) *broken {
 	d := engine.Driver()
-	b := &broken{Driver: d, engine: engine, announce: d.Announce, watch: d.Watch, close: d.Close, lease: func(*brokenLease) {}}
+	b := &broken{
+		Driver:   d,
+		engine:   engine,
+		announce: d.Announce,
+		watch:    d.Watch,
+		close:    d.Close,
+		lease:    func(*brokenLease) {},
+	}
 	m.breaks(b)
 	return b
 }

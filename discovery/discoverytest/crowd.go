@@ -32,8 +32,8 @@ func twoRegistrarsOneID(l *lab) {
 	}
 }
 
-// hundredClientsReconnect: a hundred clients that lose the engine together are back within five seconds of its return, and
-// do not come back in one instant.
+// hundredClientsReconnect: a hundred clients that lose the engine together are back within five seconds of its return,
+// and do not come back in one instant.
 func hundredClientsReconnect(l *lab) {
 	const slice = 100 * time.Millisecond
 	clients := l.many(100)

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-rpc/parley/discovery/mem"
 )
 
-// newHarness tells the suite how to make a client of the engine, and how to damage the engine. A driver's own test gives
-// it to Run:
+// newHarness tells the suite how to make a client of the engine, and how to damage the engine. A driver's own test
+// gives it to Run:
 //
 //	func TestConformance(t *testing.T) { discoverytest.Run(t, newHarness) }
 func newHarness(*testing.T) discoverytest.Harness {

@@ -47,8 +47,8 @@ type Harness struct {
 	// Kill ends the engine at once, as SIGKILL does, and starts it again with the data that it had. Nil means that the
 	// engine has no process.
 	Kill func(t *testing.T)
-	// Freeze makes the engine accept everything and answer nothing, as SIGSTOP does, or ends that. Nil means that it cannot
-	// be done.
+	// Freeze makes the engine accept everything and answer nothing, as SIGSTOP does, or ends that. Nil means that it
+	// cannot be done.
 	Freeze func(t *testing.T, frozen bool)
 	// Delay makes every answer of the engine come that much later; zero ends that. Nil means that it cannot be done.
 	Delay func(t *testing.T, delay time.Duration)
@@ -67,8 +67,8 @@ type Harness struct {
 	Detect time.Duration
 }
 
-// Skipped returns the tests that the Harness makes pointless, each with the reason: "LeaseLossReported: the engine has no
-// leases to lose".
+// Skipped returns the tests that the Harness makes pointless, each with the reason: "LeaseLossReported: the engine has
+// no leases to lose".
 func (h Harness) Skipped() []string {
 	var skipped []string
 	for _, c := range cases {
@@ -98,8 +98,8 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 	}
 }
 
-// RunLive runs the suite in real time, and its tests side by side, because they wait most of the time. The engine must be
-// another process: what is left of a driver is found among the goroutines of this one.
+// RunLive runs the suite in real time, and its tests side by side, because they wait most of the time. The engine must
+// be another process: what is left of a driver is found among the goroutines of this one.
 func RunLive(t *testing.T, newHarness func(t *testing.T) Harness) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -130,7 +130,13 @@ func newLab(t *testing.T, h Harness) *lab {
 	if h.Driver == nil {
 		t.Fatal("the Harness has no Driver")
 	}
-	l := &lab{T: t, h: h, ctx: t.Context(), leases: make(map[[2]string]driver.Lease), listed: make(map[string][]driver.Instance)}
+	l := &lab{
+		T:      t,
+		h:      h,
+		ctx:    t.Context(),
+		leases: make(map[[2]string]driver.Lease),
+		listed: make(map[string][]driver.Instance),
+	}
 	if l.announces() {
 		l.writer = l.driver()
 	}

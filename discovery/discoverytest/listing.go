@@ -32,9 +32,12 @@ func coldWatchListsNothing(l *lab) {
 // prefixIsolation: a service shows nothing of others whose names resemble its own.
 func prefixIsolation(l *lab) {
 	d := l.driver()
-	names := slices.DeleteFunc([]string{"user", "user-admin", "user.admin", "user_", "users", "use"}, func(name string) bool {
-		return l.h.Valid != nil && !l.h.Valid(name)
-	})
+	names := slices.DeleteFunc(
+		[]string{"user", "user-admin", "user.admin", "user_", "users", "use"},
+		func(name string) bool {
+			return l.h.Valid != nil && !l.h.Valid(name)
+		},
+	)
 	taps := make([]*tap, 0, len(names))
 	for _, name := range names {
 		taps = append(taps, l.watch(d, name))

@@ -25,12 +25,16 @@ var mutants = []mutant{
 		return in
 	})},
 	{"has no name", "RegisterVisible", func(b *broken) { b.Driver = nameless{b.Driver} }},
-	{"says nothing while there is nothing", "ColdWatchListsNothing", emitting(func(_ string, list []driver.Instance) [][]driver.Instance {
-		if len(list) == 0 {
-			return nil
-		}
-		return one(list)
-	})},
+	{
+		"says nothing while there is nothing",
+		"ColdWatchListsNothing",
+		emitting(func(_ string, list []driver.Instance) [][]driver.Instance {
+			if len(list) == 0 {
+				return nil
+			}
+			return one(list)
+		}),
+	},
 	{"lists by prefix", "PrefixIsolation", listsByPrefix},
 	{"cannot hold a dot in a name", "PrefixIsolation", announcing(func(in driver.Instance) driver.Instance {
 		in.Service = strings.ReplaceAll(in.Service, ".", "-")
@@ -221,8 +225,12 @@ var mutants = []mutant{
 	{"leaves a goroutine behind each lease", "CloseLeaksNothing", func(b *broken) {
 		b.lease = func(*brokenLease) { go func() { time.Sleep(time.Hour) }() }
 	}},
-	{"reads one page of the list", "ThousandInstances", emitting(func(_ string, list []driver.Instance) [][]driver.Instance {
-		slices.SortFunc(list, func(a, b driver.Instance) int { return strings.Compare(a.ID, b.ID) })
-		return one(list[:min(len(list), 500)])
-	})},
+	{
+		"reads one page of the list",
+		"ThousandInstances",
+		emitting(func(_ string, list []driver.Instance) [][]driver.Instance {
+			slices.SortFunc(list, func(a, b driver.Instance) int { return strings.Compare(a.ID, b.ID) })
+			return one(list[:min(len(list), 500)])
+		}),
+	},
 }

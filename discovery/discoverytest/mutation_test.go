@@ -87,7 +87,8 @@ func lossOrReplacement(b *broken, l *brokenLease) <-chan struct{} {
 	go func() {
 		defer cancel()
 		_ = b.Driver.Watch(ctx, l.in.Service, func(list []driver.Instance) {
-			if i := slices.IndexFunc(list, func(in driver.Instance) bool { return in.ID == l.in.ID }); i >= 0 && !list[i].Equal(l.in) {
+			if i := slices.IndexFunc(list, func(in driver.Instance) bool { return in.ID == l.in.ID }); i >= 0 &&
+				!list[i].Equal(l.in) {
 				cancel()
 			}
 		})

@@ -42,7 +42,8 @@ func (l *lab) reRegisters(damage func(discovery.Instance)) {
 	p.await(l.h.Visible, "the instance is gone", l.lists())
 }
 
-// watchResumesAfterOutage: after an outage that outlives all leases everything is as it was, and changes are seen again.
+// watchResumesAfterOutage: after an outage that outlives all leases everything is as it was, and changes are seen
+// again.
 func watchResumesAfterOutage(l *lab) {
 	l.resumes(func() {
 		l.h.SetDown(l.T, true)
@@ -56,7 +57,8 @@ func watchResumesAfterKill(l *lab) {
 	l.resumes(func() { l.h.Kill(l.T) })
 }
 
-// watchResumesAfterFreeze: an engine that is silent for longer than all leases last, with every connection up, is an outage.
+// watchResumesAfterFreeze: an engine that is silent for longer than all leases last, with every connection up, is an
+// outage.
 func watchResumesAfterFreeze(l *lab) {
 	l.resumes(func() {
 		l.h.Freeze(l.T, true)
@@ -92,7 +94,11 @@ func (l *lab) resumes(damage func()) {
 	}
 	p.await(l.patience(), "the instance is listed", l.lists(first))
 	damage()
-	p.await(l.patience(), "the instance is listed again", func(s discovery.State) bool { return s.Err == nil && !s.Held && l.lists(first)(s) })
+	p.await(
+		l.patience(),
+		"the instance is listed again",
+		func(s discovery.State) bool { return s.Err == nil && !s.Held && l.lists(first)(s) },
+	)
 	if l.announces() {
 		l.registry().Register(l.ctx, second)
 	} else {
@@ -101,8 +107,8 @@ func (l *lab) resumes(damage func()) {
 	p.await(l.patience(), "a later change is seen", l.lists(first, second))
 }
 
-// engineDownAtStart: nothing blocks for longer than its context, the trouble is told, and all is well when the engine is
-// there.
+// engineDownAtStart: nothing blocks for longer than its context, the trouble is told, and all is well when the engine
+// is there.
 func engineDownAtStart(l *lab) {
 	in := instance("payments", 1)
 	if !l.announces() {
@@ -140,7 +146,11 @@ func outageKeepsLastGood(l *lab) {
 			l.Errorf("during the outage the state became %s", describe(s))
 		}
 	}
-	p.await(l.h.Detect, "the trouble is told", func(s discovery.State) bool { return s.Err != nil && !s.StaleSince.IsZero() })
+	p.await(
+		l.h.Detect,
+		"the trouble is told",
+		func(s discovery.State) bool { return s.Err != nil && !s.StaleSince.IsZero() },
+	)
 }
 
 // emptyListHeld: an empty list is not believed at once, and not disbelieved for ever.

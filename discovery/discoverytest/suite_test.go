@@ -17,8 +17,8 @@ import (
 // mutantVariable names, in the environment of a child process, the broken driver to run through the suite.
 const mutantVariable = "PARLEY_DISCOVERYTEST_MUTANT"
 
-// A suite that accepts everything is worth nothing: each broken driver must fail the test that is there for its mistake.
-// It does so in a process of its own, because a test that fails there must not fail here.
+// A suite that accepts everything is worth nothing: each broken driver must fail the test that is there for its
+// mistake. It does so in a process of its own, because a test that fails there must not fail here.
 func TestSuiteRefusesBrokenDrivers(t *testing.T) {
 	if name, ok := os.LookupEnv(mutantVariable); ok {
 		runMutant(t, name)

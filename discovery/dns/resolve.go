@@ -52,7 +52,15 @@ func (d *Driver) resolveSRV(ctx context.Context, service, name string) ([]driver
 			return nil, err
 		}
 		if len(addresses) > 0 {
-			list = append(list, driver.Instance{ID: net.JoinHostPort(host, port), Service: service, Addresses: addresses, Weight: uint32(record.Weight)})
+			list = append(
+				list,
+				driver.Instance{
+					ID:        net.JoinHostPort(host, port),
+					Service:   service,
+					Addresses: addresses,
+					Weight:    uint32(record.Weight),
+				},
+			)
 		}
 	}
 	return list, nil

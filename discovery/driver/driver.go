@@ -1,5 +1,5 @@
-// Package driver defines what an engine of discovery implements. It is small because package discovery, above it, does once
-// for all drivers what keeps a program working while its engine is down: retries, caches, holding of empty lists.
+// Package driver defines what an engine of discovery implements. It is small because package discovery, above it, does
+// once for all drivers what keeps a program working while its engine is down: retries, caches, holding of empty lists.
 //
 // The comments of [Driver] and [Lease] are the specification. Package discoverytest checks it.
 package driver

@@ -8,7 +8,8 @@ import (
 	"unicode"
 )
 
-// Instance is one running server of a service. Its JSON form is what drivers write into engines that hold text; see [Parse].
+// Instance is one running server of a service. Its JSON form is what drivers write into engines that hold text; see
+// [Parse].
 type Instance struct {
 	// ID is unique among the instances of a service. It has no slash, no space and no control character.
 	ID string `json:"id"`
@@ -44,16 +45,26 @@ func (in Instance) Clone() Instance {
 	return in
 }
 
-// Check returns the mistake that keeps the instance from being announced: a bad service name, a missing or bad ID, no address.
+// Check returns the mistake that keeps the instance from being announced: a bad service name, a missing or bad ID, no
+// address.
 func (in Instance) Check() error {
 	if err := CheckService(in.Service); err != nil {
 		return err
 	}
-	if in.ID == "" || strings.ContainsFunc(in.ID, func(r rune) bool { return r == '/' || unicode.IsSpace(r) || unicode.IsControl(r) }) {
-		return fmt.Errorf("instance of %q: ID %q: want a non-empty text without slashes, spaces and control characters", in.Service, in.ID)
+	if in.ID == "" ||
+		strings.ContainsFunc(in.ID, func(r rune) bool { return r == '/' || unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return fmt.Errorf(
+			"instance of %q: ID %q: want a non-empty text without slashes, spaces and control characters",
+			in.Service,
+			in.ID,
+		)
 	}
 	if len(in.Addresses) == 0 || slices.Contains(in.Addresses, "") {
-		return fmt.Errorf("instance %q of %q: it has no address, or an empty one; give the host:port that others reach it at", in.ID, in.Service)
+		return fmt.Errorf(
+			"instance %q of %q: it has no address, or an empty one; give the host:port that others reach it at",
+			in.ID,
+			in.Service,
+		)
 	}
 	return nil
 }

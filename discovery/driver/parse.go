@@ -15,13 +15,19 @@ const maxText = 64 << 10
 func (in Instance) Text() ([]byte, error) {
 	text, err := json.Marshal(in)
 	if err == nil && len(text) > maxText {
-		err = fmt.Errorf("instance %q of %q: its JSON form has %d bytes; want at most %d: shorten its metadata", in.ID, in.Service, len(text), maxText)
+		err = fmt.Errorf(
+			"instance %q of %q: its JSON form has %d bytes; want at most %d: shorten its metadata",
+			in.ID,
+			in.Service,
+			len(text),
+			maxText,
+		)
 	}
 	return text, err
 }
 
-// Parse reads the JSON form of an instance. It ignores fields that [Instance] does not have, so that newer programs can add
-// some. It fails for an instance that [Instance.Check] refuses, and for text after the first value.
+// Parse reads the JSON form of an instance. It ignores fields that [Instance] does not have, so that newer programs can
+// add some. It fails for an instance that [Instance.Check] refuses, and for text after the first value.
 func Parse(text []byte) (Instance, error) {
 	if len(text) > maxText {
 		return Instance{}, fmt.Errorf("an instance of %d bytes; want at most %d", len(text), maxText)

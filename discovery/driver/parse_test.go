@@ -36,7 +36,12 @@ func TestWhatIsNoInstance(t *testing.T) {
 			t.Errorf("%s: %v; want it to say %q", tt.name, err, tt.want)
 		}
 	}
-	in := driver.Instance{ID: "a", Service: "payments", Addresses: []string{"a:1"}, Metadata: map[string]string{"x": strings.Repeat("x", 64<<10)}}
+	in := driver.Instance{
+		ID:        "a",
+		Service:   "payments",
+		Addresses: []string{"a:1"},
+		Metadata:  map[string]string{"x": strings.Repeat("x", 64<<10)},
+	}
 	if _, err := in.Text(); err == nil || !strings.Contains(err.Error(), "shorten its metadata") {
 		t.Errorf("Text of a huge instance: %v; want it to say what to shorten", err)
 	}

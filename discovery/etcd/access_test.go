@@ -33,12 +33,20 @@ type authority struct {
 func newAuthority(t *testing.T) *authority {
 	t.Helper()
 	a := &authority{dir: t.TempDir()}
-	a.cert, a.key = a.issue(t, "ca", &x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
+	a.cert, a.key = a.issue(
+		t,
+		"ca",
+		&x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign},
+	)
 	return a
 }
 
 // issue writes <name>.pem and <name>.key.
-func (a *authority) issue(t *testing.T, name string, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
+func (a *authority) issue(
+	t *testing.T,
+	name string,
+	template *x509.Certificate,
+) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -118,7 +126,10 @@ func TestTLSOfBothSides(t *testing.T) {
 	}
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
-	e := newEngine(t, func(s *settings) { s.Cert, s.Key, s.CA = a.path("server.pem"), a.path("server.key"), a.path("ca.pem") })
+	e := newEngine(
+		t,
+		func(s *settings) { s.Cert, s.Key, s.CA = a.path("server.pem"), a.path("server.key"), a.path("ca.pem") },
+	)
 	e.config.TLS = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool, Certificates: []tls.Certificate{pair}}
 
 	base := "etcd://" + e.settings.Client + "/x"

@@ -4,8 +4,8 @@
 //
 // An instance is the key <prefix>/<service>/<ID> under a lease of its own; the value is the instance in JSON.
 //
-// etcd shares a machine with nothing that this program does: it is asked with deadlines, a watch that is silent is tested,
-// and after the loss of a connection or of etcd's history the list is read anew.
+// etcd shares a machine with nothing that this program does: it is asked with deadlines, a watch that is silent is
+// tested, and after the loss of a connection or of etcd's history the list is read anew.
 package etcd
 
 import (
@@ -104,8 +104,8 @@ func unlessCanceled(err error) error {
 	return err
 }
 
-// reach returns the client, once its connection is up or has failed again. A connection that is waiting to be made again
-// is made at once: who asks has waited already, at random.
+// reach returns the client, once its connection is up or has failed again. A connection that is waiting to be made
+// again is made at once: who asks has waited already, at random.
 func (d *Driver) reach(ctx context.Context) (*clientv3.Client, error) {
 	client, err := d.dial(ctx)
 	if err != nil {
@@ -176,6 +176,8 @@ func (d *Driver) clientConfig(base context.Context) clientv3.Config {
 		MaxUnaryRetries:      1, // a failure is to be told; the Registry tries again
 		Context:              base,
 		Logger:               zap.NewNop(),
-		DialOptions:          []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{Backoff: retry, MinConnectTimeout: requestTimeout})},
+		DialOptions: []grpc.DialOption{
+			grpc.WithConnectParams(grpc.ConnectParams{Backoff: retry, MinConnectTimeout: requestTimeout}),
+		},
 	}
 }

@@ -30,7 +30,10 @@ func Example() {
 	}
 	registry := discovery.New(driver)
 	defer func() { _ = registry.Close() }()
-	registry.Register(context.Background(), discovery.Instance{Service: "payments", Addresses: []string{"10.0.0.7:8443"}, Zone: "b"})
+	registry.Register(
+		context.Background(),
+		discovery.Instance{Service: "payments", Addresses: []string{"10.0.0.7:8443"}, Zone: "b"},
+	)
 
 	states := make(chan discovery.State, 1)
 	cancel := registry.Subscribe("payments", func(s discovery.State) { states <- s })

@@ -92,7 +92,10 @@ func newReplica(t *testing.T, e *engine, opts ...discovery.Option) *replica {
 	})
 	r.driver = newDriver(t, e)
 	r.registry = discovery.New(r.driver, opts...)
-	r.instance = r.registry.Register(t.Context(), discovery.Instance{Service: "payments", Addresses: []string{l.Addr().String()}})
+	r.instance = r.registry.Register(
+		t.Context(),
+		discovery.Instance{Service: "payments", Addresses: []string{l.Addr().String()}},
+	)
 	if err := r.instance.Err(); err != nil {
 		t.Error(err)
 	}
@@ -100,7 +103,8 @@ func newReplica(t *testing.T, e *engine, opts ...discovery.Option) *replica {
 	return r
 }
 
-// stop ends the replica in order: draining is announced for a second, then it deregisters, and then it lets its calls end.
+// stop ends the replica in order: draining is announced for a second, then it deregisters, and then it lets its calls
+// end.
 func (r *replica) stop() {
 	r.ended.Do(func() {
 		r.healthy.Shutdown()
@@ -143,7 +147,12 @@ func channel(t *testing.T, r *discovery.Registry, opts ...grpc.DialOption) payme
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts = append(opts, grpc.WithDisableRetry(), grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultServiceConfig(string(config)))
+	opts = append(
+		opts,
+		grpc.WithDisableRetry(),
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultServiceConfig(string(config)),
+	)
 	conn, err := grpc.NewClient("parley:///payments", append(opts, grpcresolver.DialOptions(r, "parley")...)...)
 	if err != nil {
 		t.Fatal(err)

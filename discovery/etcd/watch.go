@@ -105,7 +105,8 @@ func (f *following) list(ctx context.Context) (int64, error) {
 	return reply.Header.GetRevision(), nil
 }
 
-// watch asks for changes. The client's Watch blocks without a deadline while there is no connection, and so it gets one.
+// watch asks for changes. The client's Watch blocks without a deadline while there is no connection, and so it gets
+// one.
 func (f *following) watch(ctx context.Context, revision int64) (clientv3.WatchChan, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	late := time.AfterFunc(requestTimeout, cancel)

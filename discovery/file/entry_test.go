@@ -4,7 +4,11 @@ import "testing"
 
 // Reading a file never panics and never yields an instance that cannot be called, whatever the file contains.
 func FuzzParseEntry(f *testing.F) {
-	f.Add([]byte(`{"version":1,"holder":"x","announced":"2026-01-02T03:04:05Z","expires":"2026-01-02T03:04:20Z","instance":{"id":"a","service":"payments","addresses":["a:1"]}}`))
+	f.Add(
+		[]byte(
+			`{"version":1,"holder":"x","announced":"2026-01-02T03:04:05Z","expires":"2026-01-02T03:04:20Z","instance":{"id":"a","service":"payments","addresses":["a:1"]}}`,
+		),
+	)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if e, err := parseEntry(text); err == nil {
 			if err := e.instance.Check(); err != nil {

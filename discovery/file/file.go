@@ -1,15 +1,15 @@
-// Package file is an engine of discovery for several processes on one machine: a folder in which each announced instance
-// is a file with an expiry time, which its process renews. There is no server, and nothing to start first.
+// Package file is an engine of discovery for several processes on one machine: a folder in which each announced
+// instance is a file with an expiry time, which its process renews. There is no server, and nothing to start first.
 //
 //	registry := discovery.New(driver) // over file.New("/run/parley")
 //
-// The folder and the files in it belong to one user: the folder, which the first Announce makes with mode 0700, and those
-// above it must belong to that user or to root and must not be writable by others, and files must have mode 0600. A folder
-// that breaks these rules is refused; a file that breaks them is ignored. All processes run on one Unix machine and share
-// its clock.
+// The folder and the files in it belong to one user: the folder, which the first Announce makes with mode 0700, and
+// those above it must belong to that user or to root and must not be writable by others, and files must have mode 0600.
+// A folder that breaks these rules is refused; a file that breaks them is ignored. All processes run on one Unix
+// machine and share its clock.
 //
-// A file is replaced as a whole. A process that dies leaves its files behind; the files expire with their ttl, and are removed
-// an hour later by the next process that announces an instance of the same service.
+// A file is replaced as a whole. A process that dies leaves its files behind; the files expire with their ttl, and are
+// removed an hour later by the next process that announces an instance of the same service.
 package file
 
 import (

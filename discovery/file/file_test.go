@@ -193,7 +193,8 @@ func TestFoldersThatAreRefused(t *testing.T) {
 			}
 			d := open(t, folder)
 			defer func() { _ = d.Close() }()
-			if err := d.Watch(t.Context(), "payments", func([]driver.Instance) { t.Error("a list was emitted") }); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if err := d.Watch(t.Context(), "payments", func([]driver.Instance) { t.Error("a list was emitted") }); err == nil ||
+				!strings.Contains(err.Error(), tt.want) {
 				t.Errorf("Watch: %v; want it to say %q", err, tt.want)
 			}
 			if _, err := d.Announce(t.Context(), payments("a"), ttl); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -255,7 +256,15 @@ func TestStrangeIDs(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "parley")
 	d := open(t, folder)
 	defer func() { _ = d.Close() }()
-	want := []string{"..", ".tmp", "[2001:db8::7]:8443", "payments@host:8443", strings.Repeat("x", 300) + "1", strings.Repeat("x", 300) + "2", "über%2fall"}
+	want := []string{
+		"..",
+		".tmp",
+		"[2001:db8::7]:8443",
+		"payments@host:8443",
+		strings.Repeat("x", 300) + "1",
+		strings.Repeat("x", 300) + "2",
+		"über%2fall",
+	}
 	for _, id := range want {
 		announce(t, d, payments(id))
 		announce(t, d, payments(id))

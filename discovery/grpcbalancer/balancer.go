@@ -5,15 +5,15 @@
 //     pick from", and nobody learns that the engine is down.
 //   - A further attempt of a call goes to an endpoint that none was sent to before, if the child offers one within five
 //     more picks. Where all were tried, any will do.
-//   - An endpoint that failed a call with a pushback (the trailer grpc-retry-pushback-ms) gets no calls for that time, at
-//     most 30s, while others can be had.
+//   - An endpoint that failed a call with a pushback (the trailer grpc-retry-pushback-ms) gets no calls for that time,
+//     at most 30s, while others can be had.
 //   - The attempt knows where it is sent while it is out, and whether that is the only endpoint ([attempt.Choice]).
 //
 // A child that hashes consistently (ring_hash) always has its way, since moving a key away is what it avoids. A choice
 // that is passed over ends without an error, as far as the child can see.
 //
-// It stands in a service config in front of the policy that does the work; [Config] writes it, and [Balancing] does with
-// all that can be set:
+// It stands in a service config in front of the policy that does the work; [Config] writes it, and [Balancing] does
+// with all that can be set:
 //
 //	{"loadBalancingConfig": [{"parley": {"childPolicy": [{"round_robin": {}}]}}]}
 package grpcbalancer
@@ -88,7 +88,11 @@ func (builder) ParseConfig(text json.RawMessage) (serviceconfig.LoadBalancingCon
 	}
 	if o := parsed.Outliers; o != nil {
 		outliers := Outliers{MinCalls: o.MinCalls, FailurePercent: o.FailurePercent, MaxPercent: o.MaxPercent}
-		err := errors.Join(parseDuration(&outliers.Interval, o.Interval), parseDuration(&outliers.Rest, o.Rest), outliers.check())
+		err := errors.Join(
+			parseDuration(&outliers.Interval, o.Interval),
+			parseDuration(&outliers.Rest, o.Rest),
+			outliers.check(),
+		)
 		if err != nil {
 			return nil, fmt.Errorf("balancing policy %q: %w", Name, err)
 		}
@@ -105,7 +109,11 @@ func (builder) ParseConfig(text json.RawMessage) (serviceconfig.LoadBalancingCon
 			}
 		}
 	}
-	return nil, fmt.Errorf("balancing policy %q: childPolicy: this program knows none of the policies; name one such as round_robin, or import the package that registers it", Name)
+	return nil, fmt.Errorf(
+		"balancing policy %q: childPolicy: this program knows none of the policies; "+
+			"name one such as round_robin, or import the package that registers it",
+		Name,
+	)
 }
 
 func parseDuration(d *time.Duration, text string) (err error) {
@@ -190,8 +198,8 @@ func (p *policy) Close() {
 	}
 }
 
-// channel is the channel as the child policy sees it. While there are no endpoints, the resolver's error takes the place
-// of what the child says.
+// channel is the channel as the child policy sees it. While there are no endpoints, the resolver's error takes the
+// place of what the child says.
 type channel struct {
 	balancer.ClientConn
 

@@ -39,14 +39,18 @@ func serve(t *testing.T) *servers {
 	s := &servers{listeners: make(map[string]*bufconn.Listener), health: make(map[string]*health.Server)}
 	for _, addr := range []string{"one", "two", "three"} {
 		l, h := bufconn.Listen(1<<16), health.NewServer()
-		srv := grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-			if s.meet != nil {
-				if err := s.meet(ctx, addr); err != nil {
-					return nil, err
-				}
-			}
-			return handler(ctx, req)
-		}))
+		srv := grpc.NewServer(
+			grpc.UnaryInterceptor(
+				func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+					if s.meet != nil {
+						if err := s.meet(ctx, addr); err != nil {
+							return nil, err
+						}
+					}
+					return handler(ctx, req)
+				},
+			),
+		)
 		healthpb.RegisterHealthServer(srv, h)
 		s.listeners[addr], s.health[addr] = l, h
 		var serving sync.WaitGroup
@@ -129,7 +133,8 @@ func endpoints(addresses ...string) resolver.State {
 func ask(t *testing.T, cc *grpc.ClientConn, opts ...grpc.CallOption) (string, error) {
 	synctest.Wait()
 	var p peer.Peer
-	_, err := healthpb.NewHealthClient(cc).Check(t.Context(), &healthpb.HealthCheckRequest{}, append(opts, grpc.Peer(&p))...)
+	_, err := healthpb.NewHealthClient(cc).
+		Check(t.Context(), &healthpb.HealthCheckRequest{}, append(opts, grpc.Peer(&p))...)
 	if p.Addr == nil {
 		return "", err
 	}

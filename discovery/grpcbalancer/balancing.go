@@ -23,8 +23,8 @@ const (
 	// LeastRequest takes that of two random instances which has fewer calls of this channel in flight (gRFC A48). It
 	// suits calls of very different cost.
 	LeastRequest = "least_request"
-	// WeightedRoundRobin gives each instance calls by what it tells of its load (gRFC A58), which servers of Parley do with
-	// framework.WithLoadReports. Until the reports of two instances have come for 10s, it takes them in turn.
+	// WeightedRoundRobin gives each instance calls by what it tells of its load (gRFC A58), which servers of Parley do
+	// with framework.WithLoadReports. Until the reports of two instances have come for 10s, it takes them in turn.
 	WeightedRoundRobin = "weighted_round_robin"
 	// RingHash sends calls of one key to one instance, and moves few keys when instances come or go (gRFC A42, A76). It
 	// has no health checks: a server that says it does not serve keeps its keys while it is connected.
@@ -45,8 +45,8 @@ func known() map[string]string {
 	}
 }
 
-// Balancing is how a channel spreads its calls over the instances of a service. The zero value is ZoneWeighted without a
-// zone.
+// Balancing is how a channel spreads its calls over the instances of a service. The zero value is ZoneWeighted without
+// a zone.
 type Balancing struct {
 	// Policy is one of the names of this package, or the gRPC name of a policy that the program registers. Default:
 	// ZoneWeighted.
@@ -68,7 +68,8 @@ type Balancing struct {
 type Subset struct {
 	// Above is the number of instances above which a subset is used. Default 100.
 	Above int
-	// Size is how many instances the subset has, at most Above. Default 20; a negative one means that there are no subsets.
+	// Size is how many instances the subset has, at most Above. Default 20; a negative one means that there are no
+	// subsets.
 	Size int
 }
 
@@ -87,18 +88,30 @@ func (b Balancing) Check() error {
 	var errs []error
 	policies := known()
 	if name := b.policy(); policies[name] == "" && balancer.Get(name) == nil {
-		errs = append(errs, fmt.Errorf("balancing policy %q is not known here; use one of %s, or import the package that registers it",
-			name, strings.Join(slices.Sorted(maps.Keys(policies)), ", ")))
+		errs = append(
+			errs,
+			fmt.Errorf("balancing policy %q is not known here; use one of %s, or import the package that registers it",
+				name, strings.Join(slices.Sorted(maps.Keys(policies)), ", ")),
+		)
 	}
 	if b.HashMetadata != "" {
 		if b.policy() != RingHash {
-			errs = append(errs, fmt.Errorf("a hash key is of use to the balancing policy %s alone, not to %s", RingHash, b.policy()))
+			errs = append(
+				errs,
+				fmt.Errorf("a hash key is of use to the balancing policy %s alone, not to %s", RingHash, b.policy()),
+			)
 		} else if err := checkHashMetadata(b.HashMetadata); err != nil {
 			errs = append(errs, err)
 		}
 	}
 	if b.policy() == RingHash && hashKeysAreOff() {
-		errs = append(errs, errors.New("balancing policy ring_hash needs hash keys, which GRPC_EXPERIMENTAL_RING_HASH_SET_REQUEST_HASH_KEY=false switches off in gRPC; unset it"))
+		errs = append(
+			errs,
+			errors.New(
+				"balancing policy ring_hash needs hash keys, which "+
+					"GRPC_EXPERIMENTAL_RING_HASH_SET_REQUEST_HASH_KEY=false switches off in gRPC; unset it",
+			),
+		)
 	}
 	if s := b.Subset.orDefault(); s.Above < 1 || s.Size > s.Above {
 		errs = append(errs, fmt.Errorf("subset: want 1 <= size <= above, not a size of %d above %d", s.Size, s.Above))
@@ -180,10 +193,10 @@ func (b Balancing) Config() map[string]any {
 }
 
 // Outliers says when an instance fails so much more than the others that it rests, as the outlier detection of gRFC A50
-// does. An instance rests as soon as, within an interval, enough calls ended on it, enough of them failed, and the others
-// together failed at less than half of its rate: what fails everywhere is no fault of one instance. Calls fail here with
-// UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE or DATA_LOSS. While others can be had, an instance that rests gets
-// no calls. One that fails again soon after its rest rests twice as long, at most 5 minutes.
+// does. An instance rests as soon as, within an interval, enough calls ended on it, enough of them failed, and the
+// others together failed at less than half of its rate: what fails everywhere is no fault of one instance. Calls fail
+// here with UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE or DATA_LOSS. While others can be had, an
+// instance that rests gets no calls. One that fails again soon after its rest rests twice as long, at most 5 minutes.
 type Outliers struct {
 	// Interval is how long calls are counted together. Default 10s, at most 5m.
 	Interval time.Duration
@@ -226,7 +239,14 @@ func (o Outliers) check() error {
 		errs = append(errs, fmt.Errorf("outliers: %d calls prove nothing; want 1 at least", o.MinCalls))
 	}
 	if o.FailurePercent < 1 || o.FailurePercent > 100 || o.MaxPercent < 1 || o.MaxPercent > 100 {
-		errs = append(errs, fmt.Errorf("outliers: %d%% failures and %d%% of the instances; want percents from 1 to 100", o.FailurePercent, o.MaxPercent))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"outliers: %d%% failures and %d%% of the instances; want percents from 1 to 100",
+				o.FailurePercent,
+				o.MaxPercent,
+			),
+		)
 	}
 	return errors.Join(errs...)
 }

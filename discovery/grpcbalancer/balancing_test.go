@@ -116,13 +116,15 @@ func keyed(t *testing.T, cc *grpc.ClientConn, key string, byMetadata bool) strin
 	return p.Addr.String()
 }
 
-// A key goes to one server; keys of a server that is gone move, and most of the others stay. Some do not, since the ring
-// keeps its size.
+// A key goes to one server; keys of a server that is gone move, and most of the others stay. Some do not, since the
+// ring keeps its size.
 func TestRingHashKeepsKeysTogether(t *testing.T) {
 	for name, metadata := range map[string]string{"by metadata": "user-id", "by context": ""} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cc, r := serve(t).channel(t, textOf(t, grpcbalancer.Balancing{Policy: grpcbalancer.RingHash, HashMetadata: metadata}))
+				cc, r := serve(
+					t,
+				).channel(t, textOf(t, grpcbalancer.Balancing{Policy: grpcbalancer.RingHash, HashMetadata: metadata}))
 				r.UpdateState(endpoints("one", "two", "three"))
 				home, count := map[string]string{}, map[string]int{}
 				for i := range 90 {

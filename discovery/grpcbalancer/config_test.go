@@ -54,7 +54,11 @@ func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte(`{"childPolicy":[{"round_robin":{}}]}`))
 	f.Add([]byte(`{"childPolicy":[{"nonsense":{}},{"pick_first":{"shuffleAddressList":true}}]}`))
 	f.Add([]byte(`{"childPolicy":[{}]}`))
-	f.Add([]byte(`{"childPolicy":[{"parley_zone_weighted":{"zone":"a"}}],"subset":{"above":100,"size":20},"outliers":{"rest":"5s"}}`))
+	f.Add(
+		[]byte(
+			`{"childPolicy":[{"parley_zone_weighted":{"zone":"a"}}],"subset":{"above":100,"size":20},"outliers":{"rest":"5s"}}`,
+		),
+	)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if conf, err := parser.ParseConfig(text); (conf == nil) == (err == nil) {
 			t.Errorf("%q: config %v, error %v; want one of them", text, conf, err)

@@ -47,7 +47,9 @@ func (o *channel) NewSubConn(addresses []resolver.Address, opts balancer.NewSubC
 		}
 	}
 	var err error
-	if e.SubConn, err = o.ClientConn.NewSubConn(addresses, opts); err != nil { //nolint:staticcheck // the warning is about several addresses, which come from the child
+	//nolint:staticcheck // the warning is about several addresses, which come from the child
+	e.SubConn, err = o.ClientConn.NewSubConn(addresses, opts)
+	if err != nil {
 		return nil, err
 	}
 	o.membersMu.Lock()

@@ -15,8 +15,8 @@ const hashKeyHeader = "parley-hash-key"
 
 type hashKey struct{}
 
-// WithHashKey returns a context whose calls go where the policy ring_hash sends key, on channels for which no metadata is
-// named instead. The key does not leave the process.
+// WithHashKey returns a context whose calls go where the policy ring_hash sends key, on channels for which no metadata
+// is named instead. The key does not leave the process.
 func WithHashKey(ctx context.Context, key string) context.Context {
 	return context.WithValue(ctx, hashKey{}, key)
 }
@@ -36,8 +36,8 @@ func checkHashMetadata(key string) error {
 	return nil
 }
 
-// hashKeysAreOff reports whether the environment makes gRPC overlook where the key is. Then ring_hash never picks anything
-// outside of xDS. GRPC checks the name of a header that it does not overlook.
+// hashKeysAreOff reports whether the environment makes gRPC overlook where the key is. Then ring_hash never picks
+// anything outside of xDS. GRPC checks the name of a header that it does not overlook.
 func hashKeysAreOff() bool { return parseRing("not a header") == nil }
 
 func parseRing(header string) error {

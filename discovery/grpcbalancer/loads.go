@@ -35,7 +35,9 @@ type loads struct {
 }
 
 func (l *loads) UpdateClientConnState(s balancer.ClientConnState) error {
-	return l.Balancer.UpdateClientConnState(balancer.ClientConnState{ResolverState: pickfirst.EnableHealthListener(s.ResolverState)})
+	return l.Balancer.UpdateClientConnState(
+		balancer.ClientConnState{ResolverState: pickfirst.EnableHealthListener(s.ResolverState)},
+	)
 }
 
 func (l *loads) UpdateState(s balancer.State) {
@@ -77,7 +79,8 @@ type loadPicker struct {
 // Pick implements balancer.Picker.
 func (p *loadPicker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	now := time.Since(p.channel.made)
-	if last := p.weighed.Load(); (last == 0 || now-time.Duration(last) >= weighPeriod) && p.weighed.CompareAndSwap(last, max(int64(now), 1)) {
+	if last := p.weighed.Load(); (last == 0 || now-time.Duration(last) >= weighPeriod) &&
+		p.weighed.CompareAndSwap(last, max(int64(now), 1)) {
 		p.wheel.Store(p.weigh(now))
 	}
 	if w := p.wheel.Load(); w != nil {
@@ -109,8 +112,8 @@ func (p *loadPicker) weigh(now time.Duration) *wheel {
 	return newWheel(spokes)
 }
 
-// load is what an instance reports of itself, as a weight: calls a second over utilization and share of errors (gRFC A58).
-// All times are since channel.made.
+// load is what an instance reports of itself, as a weight: calls a second over utilization and share of errors (gRFC
+// A58). All times are since channel.made.
 type load struct {
 	wanted atomic.Bool
 

@@ -8,8 +8,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// callCounts counts the calls that ended on an endpoint within the current interval, in one word, so that a call costs one
-// exchange: the number of the interval (15 bits), calls (24 bits), failures (24 bits).
+// callCounts counts the calls that ended on an endpoint within the current interval, in one word, so that a call costs
+// one exchange: the number of the interval (15 bits), calls (24 bits), failures (24 bits).
 type callCounts struct{ word atomic.Int64 }
 
 func (t *callCounts) add(interval int64, failed bool) (calls, failures int64) {
@@ -77,8 +77,8 @@ func (e *endpoint) weigh(err error, conf *Outliers) {
 	}
 }
 
-// judge compares an endpoint that fails with the others. It returns for how long the endpoint has to rest from now on, 0
-// if it has not.
+// judge compares an endpoint that fails with the others. It returns for how long the endpoint has to rest from now on,
+// 0 if it has not.
 func (o *channel) judge(e *endpoint, conf *Outliers, now time.Duration, interval int64) (rest time.Duration) {
 	o.membersMu.Lock()
 	defer o.membersMu.Unlock()

@@ -16,7 +16,10 @@ import (
 
 // three is a channel to three servers, of which one rests when it is an outlier.
 func (s *servers) three(t *testing.T) *grpc.ClientConn {
-	cc, r := s.channel(t, textOf(t, grpcbalancer.Balancing{Policy: grpcbalancer.RoundRobin, Outliers: &grpcbalancer.Outliers{}}))
+	cc, r := s.channel(
+		t,
+		textOf(t, grpcbalancer.Balancing{Policy: grpcbalancer.RoundRobin, Outliers: &grpcbalancer.Outliers{}}),
+	)
 	r.UpdateState(endpoints("one", "two", "three"))
 	spread(t, cc)
 	time.Sleep(10 * time.Second)
@@ -43,8 +46,8 @@ func tryAll(t *testing.T, cc *grpc.ClientConn, n int) (failed int) {
 	return failed
 }
 
-// Twenty calls prove that an instance fails. It rests for 30s, then for twice as long each time that it fails again, and
-// for 30s again once it was well for as long as it had rested.
+// Twenty calls prove that an instance fails. It rests for 30s, then for twice as long each time that it fails again,
+// and for 30s again once it was well for as long as it had rested.
 func TestOutlierRestsAndComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t)

@@ -57,7 +57,12 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 // better returns what the child offers within a few more picks that there is least against: first what was not tried,
 // then what does not rest. Among equals it draws: the first of an even number of picks would always be the same of two
 // endpoints in turn.
-func (p *picker) better(info balancer.PickInfo, picked balancer.PickResult, e *endpoint, tried []string) (balancer.PickResult, *endpoint) {
+func (p *picker) better(
+	info balancer.PickInfo,
+	picked balancer.PickResult,
+	e *endpoint,
+	tried []string,
+) (balancer.PickResult, *endpoint) {
 	resting := p.channel.resting.Load()
 	var now int64
 	if resting != 0 {

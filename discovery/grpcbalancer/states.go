@@ -9,8 +9,8 @@ import (
 	"google.golang.org/grpc/resolver"
 )
 
-// EndpointStates counts the endpoints of one channel by state. It logs when an endpoint begins to rest as an outlier and
-// when its rest is over, and when the channel begins or stops to use a subset. Make one for each channel with
+// EndpointStates counts the endpoints of one channel by state. It logs when an endpoint begins to rest as an outlier
+// and when its rest is over, and when the channel begins or stops to use a subset. Make one for each channel with
 // [NewEndpointStates]. Its methods may be called from any goroutine.
 type EndpointStates struct {
 	logger   *slog.Logger

@@ -40,15 +40,19 @@ func (c *counted) Write(line []byte) (int, error) {
 
 func (s *servers) counted(t *testing.T, b grpcbalancer.Balancing, opts ...grpc.DialOption) *counted {
 	c := &counted{Resolver: manual.NewBuilderWithScheme("test")}
-	c.states = grpcbalancer.NewEndpointStates(slog.New(slog.NewTextHandler(c, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey {
-			return slog.Attr{}
-		}
-		return a
-	}})))
+	c.states = grpcbalancer.NewEndpointStates(
+		slog.New(slog.NewTextHandler(c, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}})),
+	)
 	var err error
-	c.ClientConn, err = grpc.NewClient("test:///", append(opts, grpc.WithResolvers(c.states.Resolver(c.Resolver)), grpc.WithContextDialer(s.dial),
-		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultServiceConfig(textOf(t, b)))...)
+	c.ClientConn, err = grpc.NewClient(
+		"test:///",
+		append(opts, grpc.WithResolvers(c.states.Resolver(c.Resolver)), grpc.WithContextDialer(s.dial),
+			grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultServiceConfig(textOf(t, b)))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,8 +98,12 @@ func TestOutliersAreLogged(t *testing.T) {
 		c.expect(t, "at first", grpcbalancer.EndpointCounts{Usable: 3}, "")
 		s.failing(codes.Internal, "one")
 		tryAll(t, c.ClientConn, 100)
-		c.expect(t, "while one rests", grpcbalancer.EndpointCounts{Usable: 2, Resting: 1},
-			"level=WARN msg=\"an outlier rests: it fails far more than the other instances\" endpoint=one rest=30s calls=20 failures=20\n")
+		c.expect(
+			t,
+			"while one rests",
+			grpcbalancer.EndpointCounts{Usable: 2, Resting: 1},
+			"level=WARN msg=\"an outlier rests: it fails far more than the other instances\" endpoint=one rest=30s calls=20 failures=20\n",
+		)
 		time.Sleep(30*time.Second - time.Nanosecond)
 		c.expect(t, "until its rest is over", grpcbalancer.EndpointCounts{Usable: 2, Resting: 1}, "")
 		time.Sleep(time.Nanosecond)
@@ -146,7 +154,12 @@ func TestStatesCountPausesAndHealth(t *testing.T) {
 		}
 		tryAll(t, c.ClientConn, 3)
 		s.health["two"].SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING)
-		c.expect(t, "with one that is busy and one that is ill", grpcbalancer.EndpointCounts{Usable: 1, Paused: 1, Unready: 1}, "")
+		c.expect(
+			t,
+			"with one that is busy and one that is ill",
+			grpcbalancer.EndpointCounts{Usable: 1, Paused: 1, Unready: 1},
+			"",
+		)
 		time.Sleep(5 * time.Second)
 		s.health["two"].SetServingStatus("", healthpb.HealthCheckResponse_SERVING)
 		c.expect(t, "afterwards", grpcbalancer.EndpointCounts{Usable: 3}, "")

@@ -57,7 +57,12 @@ func TestTenThousandChangesInTenSecondsAreTwentyPickersAtMost(t *testing.T) {
 }
 
 // pickersOf makes a channel that counts the pickers that it is given.
-func pickersOf(t *testing.T, s *servers, engine *mem.Engine, b grpcbalancer.Balancing) (*atomic.Int64, *grpc.ClientConn) {
+func pickersOf(
+	t *testing.T,
+	s *servers,
+	engine *mem.Engine,
+	b grpcbalancer.Balancing,
+) (*atomic.Int64, *grpc.ClientConn) {
 	t.Helper()
 	reg := discovery.New(engine.Driver())
 	config, err := json.Marshal(map[string]any{
@@ -67,8 +72,10 @@ func pickersOf(t *testing.T, s *servers, engine *mem.Engine, b grpcbalancer.Bala
 	if err != nil {
 		t.Fatal(err)
 	}
-	cc, err := grpc.NewClient("parley:///health", append(grpcresolver.DialOptions(reg, "parley"), grpc.WithContextDialer(s.dial),
-		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultServiceConfig(string(config)))...)
+	cc, err := grpc.NewClient(
+		"parley:///health",
+		append(grpcresolver.DialOptions(reg, "parley"), grpc.WithContextDialer(s.dial),
+			grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultServiceConfig(string(config)))...)
 	if err != nil {
 		t.Fatal(err)
 	}

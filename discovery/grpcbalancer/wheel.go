@@ -15,8 +15,9 @@ type spoke struct {
 	end    uint32 // where its part of the wheel ends
 }
 
-// wheel deals out instances by their weights. It goes round in steps of the golden ratio, which fall evenly on every part
-// of it, so that even few picks follow the weights (Knuth, The Art of Computer Programming, volume 3, section 6.4).
+// wheel deals out instances by their weights. It goes round in steps of the golden ratio, which fall evenly on every
+// part of it, so that even few picks follow the weights (Knuth, The Art of Computer Programming, volume 3, section
+// 6.4).
 type wheel struct {
 	spokes []spoke
 	at     atomic.Uint32

@@ -60,7 +60,9 @@ func (z *zones) UpdateClientConnState(s balancer.ClientConnState) error {
 	z.mu.Lock()
 	z.zone = conf.Zone
 	z.mu.Unlock()
-	return z.Balancer.UpdateClientConnState(balancer.ClientConnState{ResolverState: pickfirst.EnableHealthListener(s.ResolverState)})
+	return z.Balancer.UpdateClientConnState(
+		balancer.ClientConnState{ResolverState: pickfirst.EnableHealthListener(s.ResolverState)},
+	)
 }
 
 func (z *zones) UpdateState(s balancer.State) {
@@ -75,8 +77,8 @@ func (z *zones) UpdateState(s balancer.State) {
 	z.ClientConn.UpdateState(s)
 }
 
-// layOut makes the wheel of the usual picks and that of the picks that leave the zone, nil where nothing lies outside. It
-// returns nil where nothing tells the instances apart, so that they can be taken in turn.
+// layOut makes the wheel of the usual picks and that of the picks that leave the zone, nil where nothing lies outside.
+// It returns nil where nothing tells the instances apart, so that they can be taken in turn.
 func layOut(children []endpointsharding.ChildState, zone string) (near, far *wheel) {
 	var local, remote []spoke
 	var listed, ready, first uint64
@@ -119,8 +121,8 @@ func layOut(children []endpointsharding.ChildState, zone string) (near, far *whe
 	return newWheel(slices.Concat(scaled(local, share), scaled(remote, 1-share))), far
 }
 
-// zonePicker leaves the zone for what cannot be had there: a call whose attempt would meet the same instance again, and a
-// call that would meet an instance that asked for a pause.
+// zonePicker leaves the zone for what cannot be had there: a call whose attempt would meet the same instance again, and
+// a call that would meet an instance that asked for a pause.
 type zonePicker struct{ near, far *wheel }
 
 // Pick implements balancer.Picker.

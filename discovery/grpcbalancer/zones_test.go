@@ -31,10 +31,14 @@ func (s *servers) found(t *testing.T, b grpcbalancer.Balancing, instances ...dis
 			t.Fatal(err)
 		}
 	}
-	options := append(grpcresolver.DialOptions(reg, "parley"), grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
-		return s.dial(ctx, strings.TrimSuffix(addr, ":443"))
-	}),
-		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultServiceConfig(textOf(t, b)))
+	options := append(
+		grpcresolver.DialOptions(reg, "parley"),
+		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
+			return s.dial(ctx, strings.TrimSuffix(addr, ":443"))
+		}),
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultServiceConfig(textOf(t, b)),
+	)
 	cc, err := grpc.NewClient("parley:///health", options...)
 	if err != nil {
 		t.Fatal(err)
@@ -109,8 +113,17 @@ func TestZoneWeighted(t *testing.T) {
 func TestCallsSpillOverWhenTheZoneFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t)
-		cc := s.found(t, grpcbalancer.Balancing{Zone: "a"},
-			discovery.Instance{ID: "one", Zone: "a", Weight: 3}, discovery.Instance{ID: "two", Zone: "a"}, discovery.Instance{ID: "three", Zone: "b"})
+		cc := s.found(
+			t,
+			grpcbalancer.Balancing{Zone: "a"},
+			discovery.Instance{
+				ID:     "one",
+				Zone:   "a",
+				Weight: 3,
+			},
+			discovery.Instance{ID: "two", Zone: "a"},
+			discovery.Instance{ID: "three", Zone: "b"},
+		)
 		for _, step := range []struct {
 			name             string
 			one, two         bool
@@ -136,8 +149,16 @@ func TestCallsSpillOverWhenTheZoneFails(t *testing.T) {
 func TestCallsSpillOverWhenTheZoneIsOverloaded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t)
-		cc := s.found(t, grpcbalancer.Balancing{Zone: "a"},
-			discovery.Instance{ID: "one", Zone: "a"}, discovery.Instance{ID: "two", Zone: "a"}, discovery.Instance{ID: "three", Zone: "b"})
+		cc := s.found(
+			t,
+			grpcbalancer.Balancing{Zone: "a"},
+			discovery.Instance{
+				ID:   "one",
+				Zone: "a",
+			},
+			discovery.Instance{ID: "two", Zone: "a"},
+			discovery.Instance{ID: "three", Zone: "b"},
+		)
 		s.meet = func(ctx context.Context, addr string) error {
 			if addr != "one" {
 				return nil

@@ -26,7 +26,11 @@ type observed struct {
 	taken chan struct{}
 }
 
-func (o observed) Build(target resolver.Target, cc resolver.ClientConn, opts resolver.BuildOptions) (resolver.Resolver, error) {
+func (o observed) Build(
+	target resolver.Target,
+	cc resolver.ClientConn,
+	opts resolver.BuildOptions,
+) (resolver.Resolver, error) {
 	return o.Builder.Build(target, observedChannel{cc, o.taken}, opts)
 }
 
@@ -65,8 +69,8 @@ func fleet(b *testing.B, engine *mem.Engine) (discovery.Instance, driver.Lease) 
 	return list[0], announce(b, d, list...)[0]
 }
 
-// BenchmarkChannelUpdate1000 is the time between a change of one of 1,000 instances in the engine and a channel that has
-// taken it, with all connections up.
+// BenchmarkChannelUpdate1000 is the time between a change of one of 1,000 instances in the engine and a channel that
+// has taken it, with all connections up.
 func BenchmarkChannelUpdate1000(b *testing.B) {
 	for _, way := range ways {
 		b.Run(way.name, func(b *testing.B) {
@@ -95,8 +99,8 @@ func BenchmarkChannelUpdate1000(b *testing.B) {
 	}
 }
 
-// BenchmarkChannelMemory1000 reports what a channel keeps of each of 1,000 instances beside what the Registry does, while
-// it is about to connect: connections themselves have buffers at both ends.
+// BenchmarkChannelMemory1000 reports what a channel keeps of each of 1,000 instances beside what the Registry does,
+// while it is about to connect: connections themselves have buffers at both ends.
 func BenchmarkChannelMemory1000(b *testing.B) {
 	for _, way := range ways {
 		b.Run(way.name, func(b *testing.B) {

@@ -24,7 +24,11 @@ func TestStreamSurvivesTheRemovalOfItsServer(t *testing.T) {
 		leases := announce(t, engine.Driver(), payments("10.0.0.1:1"))
 		cc := net.channel(t, newRegistry(t, engine.Driver()))
 
-		stream, err := cc.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, "/test.Where/Watch")
+		stream, err := cc.NewStream(
+			t.Context(),
+			&grpc.StreamDesc{ClientStreams: true, ServerStreams: true},
+			"/test.Where/Watch",
+		)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,9 +20,13 @@ func ExampleDialOptions() {
 	registry := discovery.New(engine.Driver())
 	defer registry.Close()
 
-	conn, err := grpc.NewClient("parley:///payments", append(grpcresolver.DialOptions(registry, "parley"),
-		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"`+grpcbalancer.Name+`":{"childPolicy":[{"round_robin":{}}]}}]}`),
-		grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+	conn, err := grpc.NewClient("parley:///payments", append(
+		grpcresolver.DialOptions(registry, "parley"),
+		grpc.WithDefaultServiceConfig(
+			`{"loadBalancingConfig":[{"`+grpcbalancer.Name+`":{"childPolicy":[{"round_robin":{}}]}}]}`,
+		),
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+	)...)
 	if err != nil {
 		fmt.Println(err)
 		return

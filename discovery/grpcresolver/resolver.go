@@ -2,8 +2,8 @@
 //
 //	conn, err := grpc.NewClient("parley:///payments", append(grpcresolver.DialOptions(registry, "parley"), ...)...)
 //
-// The channels of a process share what the Registry knows: the second channel to a service, and one that leaves idle mode
-// while the engine is down, know their servers at once.
+// The channels of a process share what the Registry knows: the second channel to a service, and one that leaves idle
+// mode while the engine is down, know their servers at once.
 //
 // The content of an engine reaches a channel as addresses and as attributes for balancing, never as a server name or an
 // expected identity.
@@ -22,8 +22,8 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// DialOptions make a channel resolve targets <scheme>:///<service> through reg and dial the instances directly, without a
-// proxy from the environment. Scheme is in lower case.
+// DialOptions make a channel resolve targets <scheme>:///<service> through reg and dial the instances directly, without
+// a proxy from the environment. Scheme is in lower case.
 func DialOptions(reg *discovery.Registry, scheme string) []grpc.DialOption {
 	return []grpc.DialOption{grpc.WithResolvers(Builder(reg, scheme)), grpc.WithNoProxy()}
 }
@@ -45,14 +45,24 @@ type builder struct {
 
 func (b builder) Scheme() string { return b.scheme }
 
-func (b builder) Build(target resolver.Target, cc resolver.ClientConn, _ resolver.BuildOptions) (resolver.Resolver, error) {
+func (b builder) Build(
+	target resolver.Target,
+	cc resolver.ClientConn,
+	_ resolver.BuildOptions,
+) (resolver.Resolver, error) {
 	service := target.Endpoint()
 	err := driver.CheckService(service)
 	if err == nil && (target.URL.Host != "" || target.URL.RawQuery != "" || target.URL.Fragment != "") {
 		err = errors.New("it has more parts than a service name")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("target %q: want %s:///<service>, such as %s:///payments: %w", target.URL.String(), b.scheme, b.scheme, err)
+		return nil, fmt.Errorf(
+			"target %q: want %s:///<service>, such as %s:///payments: %w",
+			target.URL.String(),
+			b.scheme,
+			b.scheme,
+			err,
+		)
 	}
 	channel := &channel{cc: cc, registry: b.registry, service: service}
 	return subscription(b.registry.Subscribe(service, channel.show)), nil
@@ -101,8 +111,8 @@ func same(a, b []discovery.Instance) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-// endpoints puts the instance into the attributes of the endpoint, where a change costs nothing. In the attributes of the
-// address a change would cost a connection.
+// endpoints puts the instance into the attributes of the endpoint, where a change costs nothing. In the attributes of
+// the address a change would cost a connection.
 func endpoints(instances []discovery.Instance) []resolver.Endpoint {
 	list := make([]resolver.Endpoint, len(instances))
 	for i := range instances {

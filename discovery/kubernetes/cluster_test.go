@@ -18,8 +18,8 @@ import (
 	client "k8s.io/client-go/kubernetes/typed/discovery/v1"
 )
 
-// cluster is an API server within the process, as far as EndpointSlices can be listed and watched. Unlike the fake client
-// of client-go it has versions, selectors in watches, and a history that ends.
+// cluster is an API server within the process, as far as EndpointSlices can be listed and watched. Unlike the fake
+// client of client-go it has versions, selectors in watches, and a history that ends.
 type cluster struct {
 	mu       sync.Mutex
 	version  int
@@ -42,7 +42,11 @@ type change struct {
 var errRefused = errors.New("connection refused")
 
 func newCluster() *cluster {
-	return &cluster{version: 100, slices: make(map[string]*discoveryv1.EndpointSlice), watchers: make(map[*watcher]struct{})}
+	return &cluster{
+		version:  100,
+		slices:   make(map[string]*discoveryv1.EndpointSlice),
+		watchers: make(map[*watcher]struct{}),
+	}
 }
 
 // put writes a slice, or deletes it when it has no endpoints.

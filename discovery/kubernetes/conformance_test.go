@@ -29,7 +29,13 @@ func TestConformance(t *testing.T) {
 				}
 			},
 			Carried: func(in driver.Instance) driver.Instance {
-				return driver.Instance{ID: in.Addresses[0], Service: in.Service, Addresses: in.Addresses[:1], Zone: in.Zone, Draining: in.Draining}
+				return driver.Instance{
+					ID:        in.Addresses[0],
+					Service:   in.Service,
+					Addresses: in.Addresses[:1],
+					Zone:      in.Zone,
+					Draining:  in.Draining,
+				}
 			},
 			Valid:   func(service string) bool { return !strings.ContainsAny(service, "._") },
 			SetDown: func(_ *testing.T, down bool) { c.setDown(down) },
@@ -63,7 +69,11 @@ func spread(t testing.TB, service string, list []driver.Instance) []discoveryv1.
 	for i := range parts {
 		parts[i] = discoveryv1.EndpointSlice{
 			ObjectMeta: metav1.ObjectMeta{
-				Name: fmt.Sprint(service, "-", i), Namespace: "shop", Labels: map[string]string{discoveryv1.LabelServiceName: service},
+				Name: fmt.Sprint(
+					service,
+					"-",
+					i,
+				), Namespace: "shop", Labels: map[string]string{discoveryv1.LabelServiceName: service},
 			},
 			AddressType: discoveryv1.AddressTypeIPv4,
 			Ports:       []discoveryv1.EndpointPort{{Name: new("grpc"), Port: new(int32(8443))}},
@@ -75,8 +85,12 @@ func spread(t testing.TB, service string, list []driver.Instance) []discoveryv1.
 			t.Fatalf("address %q: %v", in.Addresses[0], err)
 		}
 		e := discoveryv1.Endpoint{
-			Addresses:  []string{host},
-			Conditions: discoveryv1.EndpointConditions{Ready: new(!in.Draining), Serving: new(true), Terminating: new(in.Draining)},
+			Addresses: []string{host},
+			Conditions: discoveryv1.EndpointConditions{
+				Ready:       new(!in.Draining),
+				Serving:     new(true),
+				Terminating: new(in.Draining),
+			},
 		}
 		if in.Zone != "" {
 			e.Zone = new(in.Zone)

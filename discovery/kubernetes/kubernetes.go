@@ -2,9 +2,9 @@
 //
 //	driver, err := kubernetes.Open("kubernetes:///shop?port=grpc")
 //
-// A service is a Service of the same name in the namespace of the configuration, or <name>.<namespace>. An instance is an
-// endpoint of it: a pod, as a rule, with its zone. The pod's readiness is its registration, so that the driver registers
-// nothing: what is not ready is not listed, and what terminates and still serves is listed as draining.
+// A service is a Service of the same name in the namespace of the configuration, or <name>.<namespace>. An instance is
+// an endpoint of it: a pod, as a rule, with its zone. The pod's readiness is its registration, so that the driver
+// registers nothing: what is not ready is not listed, and what terminates and still serves is listed as draining.
 //
 // The program's service account needs the verbs list and watch for endpointslices in the API group discovery.k8s.io.
 package kubernetes
@@ -125,7 +125,10 @@ func Open(rawURL string) (driver.Driver, error) {
 	if config.Namespace == "" {
 		text, err := os.ReadFile(namespaceFile)
 		if err != nil {
-			return nil, fmt.Errorf("kubernetes: the URL has no namespace, and this is no pod: want kubernetes:///<namespace>: %w", err)
+			return nil, fmt.Errorf(
+				"kubernetes: the URL has no namespace, and this is no pod: want kubernetes:///<namespace>: %w",
+				err,
+			)
 		}
 		config.Namespace = strings.TrimSpace(string(text))
 	}

@@ -38,7 +38,8 @@ func TestURLs(t *testing.T) {
 			_ = d.Close()
 		}
 	}
-	if _, err := kubernetes.New(kubernetes.Config{Namespace: "shop"}); err == nil || !strings.Contains(err.Error(), "there is no client") {
+	if _, err := kubernetes.New(kubernetes.Config{Namespace: "shop"}); err == nil ||
+		!strings.Contains(err.Error(), "there is no client") {
 		t.Errorf("New without a client: %v", err)
 	}
 }
@@ -54,7 +55,10 @@ func Example() {
 	}
 	registry := discovery.New(driver)
 	defer func() { _ = registry.Close() }()
-	registration := registry.Register(context.Background(), discovery.Instance{Service: "orders", Addresses: []string{"10.0.0.8:8443"}})
+	registration := registry.Register(
+		context.Background(),
+		discovery.Instance{Service: "orders", Addresses: []string{"10.0.0.8:8443"}},
+	)
 	fmt.Println("registered:", registration.Registered()) // by readiness
 
 	states := make(chan discovery.State, 1)

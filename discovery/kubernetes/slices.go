@@ -12,8 +12,8 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// instances merges the slices of a service. A pod that is in several, with an IPv4 and an IPv6 address or while it moves
-// from one slice to another, is one instance.
+// instances merges the slices of a service. A pod that is in several, with an IPv4 and an IPv6 address or while it
+// moves from one slice to another, is one instance.
 func (d *Driver) instances(service string, parts map[string]*discoveryv1.EndpointSlice) []driver.Instance {
 	byID := make(map[string]driver.Instance)
 	hints := make(map[string][]discoveryv1.ForZone)
@@ -92,8 +92,8 @@ func merge(a, b driver.Instance) driver.Instance {
 	return a
 }
 
-// hinted returns the instances that are meant for the configured zone, or all where somebody is without hints or nobody is
-// meant for it: a list of a few would then be wrong.
+// hinted returns the instances that are meant for the configured zone, or all where somebody is without hints or nobody
+// is meant for it: a list of a few would then be wrong.
 func (d *Driver) hinted(list []driver.Instance, hints map[string][]discoveryv1.ForZone) []driver.Instance {
 	if d.config.Zone == "" {
 		return list

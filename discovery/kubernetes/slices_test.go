@@ -29,9 +29,13 @@ func follow(t *testing.T, d driver.Driver, service string, limit time.Duration) 
 // slice is a slice of payments in shop with one port.
 func slice(name string, endpoints ...discoveryv1.Endpoint) discoveryv1.EndpointSlice {
 	return discoveryv1.EndpointSlice{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "shop", Labels: map[string]string{discoveryv1.LabelServiceName: "payments"}},
-		Ports:      []discoveryv1.EndpointPort{{Port: new(int32(8443))}},
-		Endpoints:  endpoints,
+		ObjectMeta: metav1.ObjectMeta{
+			Name:      name,
+			Namespace: "shop",
+			Labels:    map[string]string{discoveryv1.LabelServiceName: "payments"},
+		},
+		Ports:     []discoveryv1.EndpointPort{{Port: new(int32(8443))}},
+		Endpoints: endpoints,
 	}
 }
 
@@ -126,7 +130,12 @@ func TestOneInstanceInTwoSlicesHasBothAddresses(t *testing.T) {
 		c.put(slice("v4", zoned(pod("a", "10.0.0.1", new(true), nil, nil), "z")))
 		c.put(slice("v6", pod("a", "2001:db8::1", new(true), nil, nil)))
 		lists, _ := follow(t, open(t, kubernetes.Config{Client: c, Namespace: "shop"}), "payments", time.Second)
-		want := driver.Instance{ID: "a", Service: "payments", Addresses: []string{"10.0.0.1:8443", "[2001:db8::1]:8443"}, Zone: "z"}
+		want := driver.Instance{
+			ID:        "a",
+			Service:   "payments",
+			Addresses: []string{"10.0.0.1:8443", "[2001:db8::1]:8443"},
+			Zone:      "z",
+		}
 		if len(lists) != 1 || len(lists[0]) != 1 || !lists[0][0].Equal(want) {
 			t.Errorf("listed are %+v; want %+v", lists, want)
 		}
@@ -155,7 +164,8 @@ func TestAnotherNamespaceIsNamedBehindADot(t *testing.T) {
 		c.put(slice("1", pod("a", "10.0.0.1", nil, nil, nil)))
 		d := open(t, kubernetes.Config{Client: c, Namespace: "bank"})
 		for service, want := range map[string]int{"payments": 0, "payments.shop": 1, "payments.bank": 0} {
-			if lists, _ := follow(t, d, service, time.Second); len(lists) != 1 || len(lists[0]) != want || want > 0 && lists[0][0].Service != service {
+			if lists, _ := follow(t, d, service, time.Second); len(lists) != 1 || len(lists[0]) != want ||
+				want > 0 && lists[0][0].Service != service {
 				t.Errorf("%s: %+v; want %d instances", service, lists, want)
 			}
 		}

@@ -15,8 +15,8 @@ import (
 	"github.com/parley-rpc/parley/discovery/internal/engine"
 )
 
-// Watch lists the EndpointSlices of a service and follows them. Each slice is a part of the truth: a list of instances is
-// made from all of them.
+// Watch lists the EndpointSlices of a service and follows them. Each slice is a part of the truth: a list of instances
+// is made from all of them.
 func (d *Driver) Watch(ctx context.Context, service string, emit func([]driver.Instance)) error {
 	name, namespace, err := d.place(service)
 	if err != nil {
@@ -120,7 +120,8 @@ func (f *following) watch(ctx context.Context) error {
 func (f *following) alive(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	if _, err := f.client.List(ctx, metav1.ListOptions{LabelSelector: f.selector, Limit: 1, ResourceVersion: "0"}); err != nil {
+	options := metav1.ListOptions{LabelSelector: f.selector, Limit: 1, ResourceVersion: "0"}
+	if _, err := f.client.List(ctx, options); err != nil {
 		return fmt.Errorf("the watch is silent, and so is the API server: %w", err)
 	}
 	return nil

@@ -57,8 +57,8 @@ func New() *Engine {
 // Driver returns a new client of the engine.
 func (e *Engine) Driver() driver.Driver { return &client{engine: e, done: make(chan struct{})} }
 
-// SetDown makes the engine unreachable, or reachable again. While it is down, watches fail and leases cannot be renewed:
-// those whose ttl passes are lost, and their entries are gone when the engine is back.
+// SetDown makes the engine unreachable, or reachable again. While it is down, watches fail and leases cannot be
+// renewed: those whose ttl passes are lost, and their entries are gone when the engine is back.
 func (e *Engine) SetDown(down bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

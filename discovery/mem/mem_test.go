@@ -202,7 +202,10 @@ func TestFrozenEngineEndsWatchesAfterASecondAndLeasesWithTheirTTL(t *testing.T) 
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := long.Announce(ctx, driver.Instance{ID: "b", Service: "payments", Addresses: []string{"b:1"}}, ttl); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := long.Announce(ctx, driver.Instance{ID: "b", Service: "payments", Addresses: []string{"b:1"}}, ttl); !errors.Is(
+			err,
+			context.DeadlineExceeded,
+		) {
 			t.Errorf("Announce: %v; want it to wait for its context", err)
 		}
 		time.Sleep(ttl)

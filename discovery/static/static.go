@@ -17,7 +17,8 @@ import (
 // errClosed is returned by the watches of a closed driver.
 var errClosed = errors.New("the driver is closed")
 
-// Driver lists the instances that it was given. It is always up, and registers nothing. Its methods may be called from any goroutine.
+// Driver lists the instances that it was given. It is always up, and registers nothing. Its methods may be called from
+// any goroutine.
 type Driver struct {
 	mu       sync.Mutex
 	closed   bool
@@ -93,7 +94,11 @@ func (d *Driver) ReplaceInstances(instances ...driver.Instance) error {
 func check(in driver.Instance) error {
 	for _, addr := range in.Addresses {
 		if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || port == "" {
-			return fmt.Errorf("static: service %q: address %q: want host:port, such as 10.0.0.7:8443 or [2001:db8::7]:8443", in.Service, addr)
+			return fmt.Errorf(
+				"static: service %q: address %q: want host:port, such as 10.0.0.7:8443 or [2001:db8::7]:8443",
+				in.Service,
+				addr,
+			)
 		}
 	}
 	if err := in.Check(); err != nil {

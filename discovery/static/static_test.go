@@ -62,11 +62,17 @@ func TestReplaceWithMistakesChangesNothing(t *testing.T) {
 }
 
 func TestInstancesKeepWhatIsKnownOfThem(t *testing.T) {
-	in := driver.Instance{Service: "payments", Addresses: []string{"10.0.0.7:8443", "[2001:db8::7]:8443"}, Zone: "b", Weight: 3}
+	in := driver.Instance{
+		Service:   "payments",
+		Addresses: []string{"10.0.0.7:8443", "[2001:db8::7]:8443"},
+		Zone:      "b",
+		Weight:    3,
+	}
 	if _, err := static.NewInstances(in, in); err == nil || !strings.Contains(err.Error(), "listed twice") {
 		t.Errorf("NewInstances with one twice: %v", err)
 	}
-	if _, err := static.NewInstances(driver.Instance{Service: "payments", ID: "x"}); err == nil || !strings.Contains(err.Error(), "no address") {
+	if _, err := static.NewInstances(driver.Instance{Service: "payments", ID: "x"}); err == nil ||
+		!strings.Contains(err.Error(), "no address") {
 		t.Errorf("NewInstances without an address: %v", err)
 	}
 }

@@ -23,8 +23,8 @@ import (
 )
 
 // PrincipalError says that the control plane wants callers to be allowed or denied by who they are. gRPC compares such
-// principals with TLS client certificates, which callers of Parley do not have: an allow policy would shut everybody out, and
-// a deny policy would let everybody in, without a word.
+// principals with TLS client certificates, which callers of Parley do not have: an allow policy would shut everybody
+// out, and a deny policy would let everybody in, without a word.
 type PrincipalError struct {
 	Resource string // the listener or the route configuration
 	Policy   string // of RBAC
@@ -32,8 +32,13 @@ type PrincipalError struct {
 
 // Error names resource and policy, and what to do.
 func (e *PrincipalError) Error() string {
-	return fmt.Sprintf("xds: %s: the RBAC policy %q decides by principals, which gRPC looks for in TLS client certificates and would never find: callers prove who they are with tokens; "+
-		"take the policy out there, and name who may call in the auth section of the method's Parley policy", e.Resource, e.Policy)
+	return fmt.Sprintf(
+		"xds: %s: the RBAC policy %q decides by principals, which gRPC looks for in "+
+			"TLS client certificates and would never find: callers prove who they are with tokens; "+
+			"take the policy out there, and name who may call in the auth section of the method's Parley policy",
+		e.Resource,
+		e.Policy,
+	)
 }
 
 // description is what the control plane has told the servers of this process.
@@ -80,8 +85,8 @@ func readStatus() (description, error) {
 	return d, nil
 }
 
-// principals returns a [*PrincipalError] for each policy by which callers of the server at address would be allowed or denied
-// by who they are, joined. What cannot be looked through is not taken for harmless.
+// principals returns a [*PrincipalError] for each policy by which callers of the server at address would be allowed or
+// denied by who they are, joined. What cannot be looked through is not taken for harmless.
 func (d description) principals(address string) error {
 	var errs []error
 	routes, found := map[string]bool{}, false
@@ -92,7 +97,12 @@ func (d description) principals(address string) error {
 		}
 	}
 	if !found {
-		return fmt.Errorf("xds: gRPC serves at %s and does not show what the control plane has said about it, so it may be anything; it is read again within %v", address, examineInterval)
+		return fmt.Errorf(
+			"xds: gRPC serves at %s and does not show what the control plane has said "+
+				"about it, so it may be anything; it is read again within %v",
+			address,
+			examineInterval,
+		)
 	}
 	for _, name := range slices.Sorted(maps.Keys(routes)) {
 		if route, ok := d.routes[name]; ok {
@@ -108,7 +118,8 @@ func listensAt(l *listenerv3.Listener, address string) bool {
 	return net.JoinHostPort(at.GetAddress(), strconv.Itoa(int(at.GetPortValue()))) == address
 }
 
-// findPrincipals looks for RBAC in everything that the resource holds, and notes the route configurations that it refers to.
+// findPrincipals looks for RBAC in everything that the resource holds, and notes the route configurations that it
+// refers to.
 func findPrincipals(name string, resource proto.Message, routes map[string]bool) error {
 	var errs []error
 	err := protorange.Range(resource.ProtoReflect(), func(at protopath.Values) error {
@@ -143,8 +154,8 @@ func byPrincipal(resource string, rules *rbacv3.RBAC) error {
 	return errors.Join(errs...)
 }
 
-// identifies reports whether a principal stands for who the caller is, as its certificate or what another filter knows of it
-// says, and not for where it calls from or what.
+// identifies reports whether a principal stands for who the caller is, as its certificate or what another filter knows
+// of it says, and not for where it calls from or what.
 func identifies(p *rbacv3.Principal) bool {
 	switch id := p.GetIdentifier().(type) {
 	case *rbacv3.Principal_Authenticated_, *rbacv3.Principal_Metadata:

@@ -20,9 +20,9 @@ import (
 
 var errNotDescribed = errors.New("xds: the control plane has not described the listener of this server yet")
 
-// Server is a gRPC server whose listener a control plane describes (gRFC A36). It serves while that description is there and
-// decides nothing by principals, see [PrincipalError]; meanwhile connections are closed or calls are refused with UNAVAILABLE.
-// Calls of the health service are answered in any case.
+// Server is a gRPC server whose listener a control plane describes (gRFC A36). It serves while that description is
+// there and decides nothing by principals, see [PrincipalError]; meanwhile connections are closed or calls are refused
+// with UNAVAILABLE. Calls of the health service are answered in any case.
 type Server struct {
 	grpc    *grpcxds.GRPCServer
 	notify  func(serving bool, why error)
@@ -36,12 +36,17 @@ type Server struct {
 	mode grpcxds.ServingModeChangeArgs
 }
 
-// NewServer returns a server that calls notify whenever it begins to serve or ceases to, with the reason: a [*PrincipalError], or
-// what gRPC says of the description. Notify is called from a goroutine that ends with Stop or GracefulStop; nil is nobody. An
-// error says that there is no usable bootstrap, which for servers must have a server_listener_resource_name_template.
+// NewServer returns a server that calls notify whenever it begins to serve or ceases to, with the reason: a
+// [*PrincipalError], or what gRPC says of the description. Notify is called from a goroutine that ends with Stop or
+// GracefulStop; nil is nobody. An error says that there is no usable bootstrap, which for servers must have a
+// server_listener_resource_name_template.
 //
-// The listener must be one of TCP. [grpcxds.ServingModeCallback] among the options would take the place of the server's own.
-func (*ControlPlane) NewServer(notify func(serving bool, why error), options ...grpc.ServerOption) (controlplane.Server, error) {
+// The listener must be one of TCP. [grpcxds.ServingModeCallback] among the options would take the place of the server's
+// own.
+func (*ControlPlane) NewServer(
+	notify func(serving bool, why error),
+	options ...grpc.ServerOption,
+) (controlplane.Server, error) {
 	if notify == nil {
 		notify = func(bool, error) {}
 	}
@@ -150,14 +155,24 @@ func (s *Server) refuse(method string) error {
 	return status.Error(codes.Unavailable, "the server does not serve; its log says why")
 }
 
-func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+func (s *Server) guardUnary(
+	ctx context.Context,
+	req any,
+	info *grpc.UnaryServerInfo,
+	handler grpc.UnaryHandler,
+) (any, error) {
 	if err := s.refuse(info.FullMethod); err != nil {
 		return nil, err
 	}
 	return handler(ctx, req)
 }
 
-func (s *Server) guardStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+func (s *Server) guardStream(
+	srv any,
+	ss grpc.ServerStream,
+	info *grpc.StreamServerInfo,
+	handler grpc.StreamHandler,
+) error {
 	if err := s.refuse(info.FullMethod); err != nil {
 		return err
 	}

@@ -73,18 +73,30 @@ func serve(t testing.TB) (address string, n news) {
 	healthv1.RegisterHealthServer(server, health.NewServer())
 	server.RegisterService(&grpc.ServiceDesc{
 		ServiceName: "shop.Echo", HandlerType: (*any)(nil),
-		Methods: []grpc.MethodDesc{{MethodName: "Echo", Handler: func(_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
-			in := new(healthv1.HealthCheckRequest)
-			if err := decode(in); err != nil {
-				return nil, err
-			}
-			return interceptor(ctx, in, &grpc.UnaryServerInfo{FullMethod: "/shop.Echo/Echo"}, func(context.Context, any) (any, error) {
-				return &healthv1.HealthCheckResponse{}, nil
-			})
-		}}},
-		Streams: []grpc.StreamDesc{{StreamName: "Echoes", ServerStreams: true, Handler: func(_ any, s grpc.ServerStream) error {
-			return s.SendMsg(&healthv1.HealthCheckResponse{})
-		}}},
+		Methods: []grpc.MethodDesc{
+			{
+				MethodName: "Echo",
+				Handler: func(_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+					in := new(healthv1.HealthCheckRequest)
+					if err := decode(in); err != nil {
+						return nil, err
+					}
+					return interceptor(
+						ctx,
+						in,
+						&grpc.UnaryServerInfo{FullMethod: "/shop.Echo/Echo"},
+						func(context.Context, any) (any, error) {
+							return &healthv1.HealthCheckResponse{}, nil
+						},
+					)
+				},
+			},
+		},
+		Streams: []grpc.StreamDesc{
+			{StreamName: "Echoes", ServerStreams: true, Handler: func(_ any, s grpc.ServerStream) error {
+				return s.SendMsg(&healthv1.HealthCheckResponse{})
+			}},
+		},
 	}, nil)
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -101,7 +113,9 @@ func serve(t testing.TB) (address string, n news) {
 
 func dial(t testing.TB, target string) *grpc.ClientConn {
 	t.Helper()
-	cc, err := grpc.NewClient(target, append(xds.New().DialOptions(), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+	cc, err := grpc.NewClient(
+		target,
+		append(xds.New().DialOptions(), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +129,12 @@ func dial(t testing.TB, target string) *grpc.ClientConn {
 
 func echo(t testing.TB, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
 	t.Helper()
-	return cc.Invoke(t.Context(), "/shop.Echo/Echo", &healthv1.HealthCheckRequest{}, &healthv1.HealthCheckResponse{}, opts...)
+	return cc.Invoke(
+		t.Context(),
+		"/shop.Echo/Echo",
+		&healthv1.HealthCheckRequest{},
+		&healthv1.HealthCheckResponse{},
+		opts...)
 }
 
 func echoes(t testing.TB, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
@@ -215,14 +234,24 @@ func TestPrincipalsAreRefused(t *testing.T) {
 	orders := exactly("spiffe://shop.example/orders")
 	anybody := &rbacv3.Principal{Identifier: &rbacv3.Principal_Any{Any: true}}
 	not := &rbacv3.Principal{Identifier: &rbacv3.Principal_NotId{NotId: orders}}
-	either := &rbacv3.Principal{Identifier: &rbacv3.Principal_OrIds{OrIds: &rbacv3.Principal_Set{Ids: []*rbacv3.Principal{anybody, orders}}}}
-	both := &rbacv3.Principal{Identifier: &rbacv3.Principal_AndIds{AndIds: &rbacv3.Principal_Set{Ids: []*rbacv3.Principal{anybody, orders}}}}
-	noted := &rbacv3.Principal{Identifier: &rbacv3.Principal_Metadata{Metadata: &matcherv3.MetadataMatcher{ //nolint:staticcheck // gRPC knows no other form
-		Filter: "envoy.filters.http.jwt_authn",
-		Path:   []*matcherv3.MetadataMatcher_PathSegment{{Segment: &matcherv3.MetadataMatcher_PathSegment_Key{Key: "sub"}}},
-		Value:  &matcherv3.ValueMatcher{MatchPattern: &matcherv3.ValueMatcher_PresentMatch{PresentMatch: true}},
-	}}}
-	nearby := &rbacv3.Principal{Identifier: &rbacv3.Principal_DirectRemoteIp{DirectRemoteIp: &corev3.CidrRange{AddressPrefix: "127.0.0.0"}}}
+	either := &rbacv3.Principal{
+		Identifier: &rbacv3.Principal_OrIds{OrIds: &rbacv3.Principal_Set{Ids: []*rbacv3.Principal{anybody, orders}}},
+	}
+	both := &rbacv3.Principal{
+		Identifier: &rbacv3.Principal_AndIds{AndIds: &rbacv3.Principal_Set{Ids: []*rbacv3.Principal{anybody, orders}}},
+	}
+	noted := &rbacv3.Principal{
+		Identifier: &rbacv3.Principal_Metadata{
+			Metadata: &matcherv3.MetadataMatcher{ //nolint:staticcheck // gRPC knows no other form
+				Filter: "envoy.filters.http.jwt_authn",
+				Path:   []*matcherv3.MetadataMatcher_PathSegment{{Segment: &matcherv3.MetadataMatcher_PathSegment_Key{Key: "sub"}}},
+				Value:  &matcherv3.ValueMatcher{MatchPattern: &matcherv3.ValueMatcher_PresentMatch{PresentMatch: true}},
+			},
+		},
+	}
+	nearby := &rbacv3.Principal{
+		Identifier: &rbacv3.Principal_DirectRemoteIp{DirectRemoteIp: &corev3.CidrRange{AddressPrefix: "127.0.0.0"}},
+	}
 	for name, tt := range map[string]struct {
 		filter  *managerv3.HttpFilter
 		refused bool
@@ -262,14 +291,16 @@ func refusedByPrincipal(t testing.TB, n news, resource string) {
 	if !ok {
 		t.Fatal("the server serves")
 	}
-	if principals.Resource != resource || principals.Policy != "only-orders" || !strings.Contains(principals.Error(), "name who may call in the auth section") {
+	if principals.Resource != resource || principals.Policy != "only-orders" ||
+		!strings.Contains(principals.Error(), "name who may call in the auth section") {
 		t.Errorf("the refusal is %v", principals)
 	}
 }
 
 // What gRPC does not show may hold anything.
 func TestAListenerThatIsNotShownIsRefused(t *testing.T) {
-	if err := xds.PrincipalsOfTheUnknown("127.0.0.1:8443"); err == nil || !strings.Contains(err.Error(), "gRPC serves at 127.0.0.1:8443 and does not show") {
+	if err := xds.PrincipalsOfTheUnknown("127.0.0.1:8443"); err == nil ||
+		!strings.Contains(err.Error(), "gRPC serves at 127.0.0.1:8443 and does not show") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -296,7 +327,9 @@ func TestPrincipalsOfRoutesAreRefused(t *testing.T) {
 		listener := xdstest.ListenerWith(t, address, &managerv3.HttpConnectionManager{
 			HttpFilters: []*managerv3.HttpFilter{override(t, routes, allow), router},
 			RouteSpecifier: &managerv3.HttpConnectionManager_Rds{Rds: &managerv3.Rds{
-				ConfigSource:    &corev3.ConfigSource{ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}}},
+				ConfigSource: &corev3.ConfigSource{
+					ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}},
+				},
 				RouteConfigName: "routes-of-echo",
 			}},
 		})
@@ -309,8 +342,8 @@ func TestPrincipalsOfRoutesAreRefused(t *testing.T) {
 	})
 }
 
-// A server that is refused answers calls with UNAVAILABLE and no reason, but those of the health service. The principals of
-// another server of the process are not its own.
+// A server that is refused answers calls with UNAVAILABLE and no reason, but those of the health service. The
+// principals of another server of the process are not its own.
 func TestCallsOfARefusedServer(t *testing.T) {
 	plane := xdstest.Start(t)
 	refused, itsNews := serve(t)
@@ -324,7 +357,8 @@ func TestCallsOfARefusedServer(t *testing.T) {
 
 	cc := dial(t, refused)
 	for what, call := range map[string]func(testing.TB, *grpc.ClientConn, ...grpc.CallOption) error{"unary": echo, "stream": echoes} {
-		if err := call(t, cc); status.Code(err) != codes.Unavailable || status.Convert(err).Message() != "the server does not serve; its log says why" {
+		if err := call(t, cc); status.Code(err) != codes.Unavailable ||
+			status.Convert(err).Message() != "the server does not serve; its log says why" {
 			t.Errorf("a %s call of a server that is refused ended with %v", what, err)
 		}
 	}

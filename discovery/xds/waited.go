@@ -14,8 +14,8 @@ import (
 // before there were routes, among which it is then not found.
 const unrouted = `unknown cluster selected for RPC: ""`
 
-// wasUnrouted reports whether a call failed in that way. It then reached nobody, which tells it from the answer of a server that
-// has met with the same itself.
+// wasUnrouted reports whether a call failed in that way. It then reached nobody, which tells it from the answer of a
+// server that has met with the same itself.
 func wasUnrouted(err error, reached *peer.Peer) bool {
 	if err == nil || reached.Addr != nil {
 		return false
@@ -24,9 +24,16 @@ func wasUnrouted(err error, reached *peer.Peer) bool {
 	return s.Code() == codes.Unavailable && s.Message() == unrouted
 }
 
-// placeUnary places a call again that waited for the control plane. All that waited would otherwise fail together, and retries
-// are bounded.
-func placeUnary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+// placeUnary places a call again that waited for the control plane. All that waited would otherwise fail together, and
+// retries are bounded.
+func placeUnary(
+	ctx context.Context,
+	method string,
+	req, reply any,
+	cc *grpc.ClientConn,
+	invoker grpc.UnaryInvoker,
+	opts ...grpc.CallOption,
+) error {
 	var reached peer.Peer
 	options := append(slices.Clip(opts), grpc.Peer(&reached))
 	err := invoker(ctx, method, req, reply, cc, options...)
@@ -37,7 +44,14 @@ func placeUnary(ctx context.Context, method string, req, reply any, cc *grpc.Cli
 }
 
 // placeStream is placeUnary for streams.
-func placeStream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+func placeStream(
+	ctx context.Context,
+	desc *grpc.StreamDesc,
+	cc *grpc.ClientConn,
+	method string,
+	streamer grpc.Streamer,
+	opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
 	var reached peer.Peer
 	stream, err := streamer(ctx, desc, cc, method, append(slices.Clip(opts), grpc.Peer(&reached))...)
 	if wasUnrouted(err, &reached) {

@@ -1,13 +1,13 @@
-// Package xds hands channels and servers over to a control plane of xDS, such as Istio's: it says where services are, how
-// calls are routed and spread, and how connections are secured. gRPC's own xds package does the work; what stays with
-// Parley are identities, policies, deadlines, retries and traces.
+// Package xds hands channels and servers over to a control plane of xDS, such as Istio's: it says where services are,
+// how calls are routed and spread, and how connections are secured. gRPC's own xds package does the work; what stays
+// with Parley are identities, policies, deadlines, retries and traces.
 //
 //	app := framework.New("orders", framework.WithControlPlane(xds.New()))
 //	payments := app.Client("payments", framework.WithTarget("xds:///payments"))
 //	server := app.Server(":8443", framework.WithControlledListener())
 //
-// GRPC finds the control plane by its bootstrap: the file that the environment variable GRPC_XDS_BOOTSTRAP names, or the
-// JSON in GRPC_XDS_BOOTSTRAP_CONFIG, as they are when the process starts.
+// GRPC finds the control plane by its bootstrap: the file that the environment variable GRPC_XDS_BOOTSTRAP names, or
+// the JSON in GRPC_XDS_BOOTSTRAP_CONFIG, as they are when the process starts.
 //
 // Linking this package adds about 20 MB to a program.
 package xds
@@ -32,7 +32,12 @@ const (
 )
 
 // ErrNoBootstrap is matched by the error of [ControlPlane.Check] where the environment names no control plane.
-var ErrNoBootstrap = fmt.Errorf("xds: the environment names no control plane; set %s to the file with gRPC's bootstrap, or %s to its JSON, before the process starts", bootstrapFile, bootstrapJSON)
+var ErrNoBootstrap = fmt.Errorf(
+	"xds: the environment names no control plane; "+
+		"set %s to the file with gRPC's bootstrap, or %s to its JSON, before the process starts",
+	bootstrapFile,
+	bootstrapJSON,
+)
 
 // ControlPlane is the control plane of this process. It is safe for concurrent use and needs no closing.
 type ControlPlane struct{}
@@ -57,8 +62,8 @@ func (*ControlPlane) String() string {
 // Scheme is "xds".
 func (*ControlPlane) Scheme() string { return "xds" }
 
-// Check looks for the bootstrap and reads it: an error matches [ErrNoBootstrap], or says what is wrong with it. gRPC reads it
-// again, and further, with the first channel or server.
+// Check looks for the bootstrap and reads it: an error matches [ErrNoBootstrap], or says what is wrong with it. gRPC
+// reads it again, and further, with the first channel or server.
 func (*ControlPlane) Check() error {
 	text, place := []byte(os.Getenv(bootstrapJSON)), bootstrapJSON
 	if path := os.Getenv(bootstrapFile); path != "" {
@@ -83,9 +88,9 @@ func (*ControlPlane) Check() error {
 	return nil
 }
 
-// DialOptions let a channel go to the endpoints of the control plane themselves, whatever HTTPS_PROXY says, and let calls that
-// wait for ready outlast the start of the control plane, which gRPC 1.85 fails. The scheme xds is known to gRPC by linking this
-// package.
+// DialOptions let a channel go to the endpoints of the control plane themselves, whatever HTTPS_PROXY says, and let
+// calls that wait for ready outlast the start of the control plane, which gRPC 1.85 fails. The scheme xds is known to
+// gRPC by linking this package.
 func (*ControlPlane) DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithNoProxy(), grpc.WithChainUnaryInterceptor(placeUnary), grpc.WithChainStreamInterceptor(placeStream),
@@ -94,7 +99,9 @@ func (*ControlPlane) DialOptions() []grpc.DialOption {
 
 // ClientCredentials are those of gRPC: where the control plane names certificates, TLS with them, and the names that it
 // accepts; elsewhere those of fallback (gRFC A29).
-func (*ControlPlane) ClientCredentials(fallback credentials.TransportCredentials) (credentials.TransportCredentials, error) {
+func (*ControlPlane) ClientCredentials(
+	fallback credentials.TransportCredentials,
+) (credentials.TransportCredentials, error) {
 	if fallback == nil {
 		return nil, errors.New("xds: ClientCredentials: there is nothing to fall back to")
 	}
@@ -102,7 +109,9 @@ func (*ControlPlane) ClientCredentials(fallback credentials.TransportCredentials
 }
 
 // ServerCredentials are [ControlPlane.ClientCredentials] at the server's end.
-func (*ControlPlane) ServerCredentials(fallback credentials.TransportCredentials) (credentials.TransportCredentials, error) {
+func (*ControlPlane) ServerCredentials(
+	fallback credentials.TransportCredentials,
+) (credentials.TransportCredentials, error) {
 	if fallback == nil {
 		return nil, errors.New("xds: ServerCredentials: there is nothing to fall back to")
 	}

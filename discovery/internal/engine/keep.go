@@ -6,13 +6,18 @@ import (
 	"time"
 )
 
-// Keep calls renew again and again, at random intervals of at most a third of ttl, until ctx ends, the lease is gone, or
-// the time until has passed without a renewal. After an error of renew it is unknown whether the lease lives, so Keep
-// calls renew again soon.
+// Keep calls renew again and again, at random intervals of at most a third of ttl, until ctx ends, the lease is gone,
+// or the time until has passed without a renewal. After an error of renew it is unknown whether the lease lives, so
+// Keep calls renew again soon.
 //
-// Renew returns the time until which the lease lives without another renewal, and whether it lives. Its context ends when
-// the lease would.
-func Keep(ctx context.Context, ttl time.Duration, until time.Time, renew func(context.Context) (until time.Time, lives bool, err error)) {
+// Renew returns the time until which the lease lives without another renewal, and whether it lives. Its context ends
+// when the lease would.
+func Keep(
+	ctx context.Context,
+	ttl time.Duration,
+	until time.Time,
+	renew func(context.Context) (until time.Time, lives bool, err error),
+) {
 	timer := time.NewTimer(interval(ttl))
 	defer timer.Stop()
 	for {

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Life is the lifetime of a driver: the goroutines and requests that it started end with it. Make one with [NewLife]. Its
-// methods may be called from any goroutine.
+// Life is the lifetime of a driver: the goroutines and requests that it started end with it. Make one with [NewLife].
+// Its methods may be called from any goroutine.
 type Life struct {
 	ctx    context.Context // ends with End
 	end    context.CancelFunc

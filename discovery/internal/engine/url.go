@@ -18,8 +18,8 @@ type URL struct {
 }
 
 // ParseURL reads <scheme>://host:port/path?name=value. Names are the parameters that it may have besides those of
-// [URL.TLS]. The caller checks whether there is a host. Users and passwords in front of the host are refused, because URLs
-// are printed; no error shows the URL.
+// [URL.TLS]. The caller checks whether there is a host. Users and passwords in front of the host are refused, because
+// URLs are printed; no error shows the URL.
 func ParseURL(scheme, text string, names ...string) (URL, error) {
 	parsed, err := url.Parse(text)
 	if err != nil {
@@ -29,7 +29,10 @@ func ParseURL(scheme, text string, names ...string) (URL, error) {
 		return URL{}, fmt.Errorf("%s: want %s://host:port", scheme, scheme)
 	}
 	if parsed.User != nil {
-		return URL{}, fmt.Errorf("%s: the URL has a user or a password in front of the host, and URLs are printed; name a file instead", scheme)
+		return URL{}, fmt.Errorf(
+			"%s: the URL has a user or a password in front of the host, and URLs are printed; name a file instead",
+			scheme,
+		)
 	}
 	u := URL{URL: parsed}
 	if u.parameters, err = url.ParseQuery(parsed.RawQuery); err != nil {

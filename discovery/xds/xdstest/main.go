@@ -18,8 +18,8 @@ const (
 	folderVariable  = "XDSTEST_CERTIFICATES"
 )
 
-// Main runs the tests of a package in a process of their own, in whose environment gRPC finds the control planes of [Start]. It
-// returns the status to exit with.
+// Main runs the tests of a package in a process of their own, in whose environment gRPC finds the control planes of
+// [Start]. It returns the status to exit with.
 func Main(m *testing.M) int {
 	if os.Getenv(addressVariable) != "" {
 		return m.Run()
@@ -37,10 +37,17 @@ func Main(m *testing.M) int {
 	if err != nil {
 		return failed(err)
 	}
-	tests := exec.Command(os.Args[0], os.Args[1:]...) //nolint:gosec,noctx // the tests themselves, which have their own limit
+	tests := exec.Command(
+		os.Args[0],
+		os.Args[1:]...) //nolint:gosec,noctx // the tests themselves, which have their own limit
 	tests.Stdin, tests.Stdout, tests.Stderr = os.Stdin, os.Stdout, os.Stderr
-	tests.Env = append(os.Environ(),
-		"GRPC_XDS_BOOTSTRAP=", "GRPC_XDS_BOOTSTRAP_CONFIG="+string(bootstrap), addressVariable+"="+address, folderVariable+"="+folder)
+	tests.Env = append(
+		os.Environ(),
+		"GRPC_XDS_BOOTSTRAP=",
+		"GRPC_XDS_BOOTSTRAP_CONFIG="+string(bootstrap),
+		addressVariable+"="+address,
+		folderVariable+"="+folder,
+	)
 	err = tests.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exit.ExitCode()

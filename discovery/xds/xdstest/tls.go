@@ -13,7 +13,8 @@ import (
 // CertificateProvider is the name by which the bootstrap knows the certificates of [ControlPlane.WriteCertificates].
 const CertificateProvider = "files"
 
-// WriteCertificates gives the processes of the mesh, here one, their certificate, and the authorities that they trust, as PEM.
+// WriteCertificates gives the processes of the mesh, here one, their certificate, and the authorities that they trust,
+// as PEM.
 func (p *ControlPlane) WriteCertificates(cert, key, authorities []byte) {
 	p.t.Helper()
 	folder := os.Getenv(folderVariable)
@@ -36,9 +37,11 @@ func ServerTLS(t testing.TB) *corev3.TransportSocket {
 func ClientTLS(t testing.TB) *corev3.TransportSocket {
 	t.Helper()
 	return transportSocket(t, &tlsv3.UpstreamTlsContext{CommonTlsContext: &tlsv3.CommonTlsContext{
-		ValidationContextType: &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{
-			CaCertificateProviderInstance: &tlsv3.CertificateProviderPluginInstance{InstanceName: CertificateProvider},
-		}},
+		ValidationContextType: &tlsv3.CommonTlsContext_ValidationContext{
+			ValidationContext: &tlsv3.CertificateValidationContext{
+				CaCertificateProviderInstance: &tlsv3.CertificateProviderPluginInstance{InstanceName: CertificateProvider},
+			},
+		},
 	}})
 }
 

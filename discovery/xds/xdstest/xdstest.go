@@ -1,11 +1,12 @@
 // Package xdstest is a small control plane of xDS within a test process, to test channels and servers with.
 //
-// gRPC reads how it finds its control plane once, when a process starts. So a package whose tests use this one runs them by
+// gRPC reads how it finds its control plane once, when a process starts. So a package whose tests use this one runs
+// them by
 //
 //	func TestMain(m *testing.M) { os.Exit(xdstest.Main(m)) }
 //
-// and each test starts a control plane of its own, at the address that all share, with [Start]. Such tests do not run in
-// parallel.
+// and each test starts a control plane of its own, at the address that all share, with [Start]. Such tests do not run
+// in parallel.
 package xdstest
 
 import (
