@@ -144,9 +144,3 @@ func WithBackoff(base, most time.Duration) Option {
 func WithLogger(logger *slog.Logger) Option {
 	return option{"WithLogger(...)", func(c *config) { c.logger = logger }, unless(logger != nil, "want a logger")}
 }
-
-// WithRandom sets the source of jitter, which returns numbers in [0, 1) and may be called from any goroutine. The
-// default is that of math/rand/v2.
-func WithRandom(random func() float64) Option {
-	return option{"WithRandom(...)", func(c *config) { c.random = random }, unless(random != nil, "want a function")}
-}

@@ -32,8 +32,6 @@ func TestOptionsPrintThemselvesAndAreChecked(t *testing.T) {
 		{discovery.WithBackoff(2, 1), "discovery.WithBackoff(2ns, 1ns)", "base <= most"},
 		{discovery.WithLogger(slog.New(slog.DiscardHandler)), "discovery.WithLogger(...)", ""},
 		{discovery.WithLogger(nil), "discovery.WithLogger(...)", "a logger"},
-		{discovery.WithRandom(always(0)), "discovery.WithRandom(...)", ""},
-		{discovery.WithRandom(nil), "discovery.WithRandom(...)", "a function"},
 	} {
 		if got := tt.option.String(); got != tt.text {
 			t.Errorf("prints itself as %q; want %q", got, tt.text)

@@ -100,7 +100,7 @@ func TestNames(t *testing.T) {
 }
 
 func TestMistakesAreNamedTogether(t *testing.T) {
-	_, err := dns.New("{service}", dns.WithInterval(0), dns.WithLookup(nil), dns.WithRandom(nil),
+	_, err := dns.New("{service}", dns.WithInterval(0), dns.WithLookup(nil),
 		dns.WithName("a/b", "x:1"), dns.WithName("payments", "_grpc.payments"))
 	if err == nil {
 		t.Fatal("New returns nil")
@@ -109,7 +109,6 @@ func TestMistakesAreNamedTogether(t *testing.T) {
 		`dns: pattern "{service}": want host:port`,
 		`dns.WithInterval(0s): want more than 0s`,
 		`dns.WithLookup(<nil>): want a Lookup`,
-		`dns.WithRandom(...): want a function`,
 		`dns.WithName("a/b", "x:1"): service name "a/b"`,
 		`dns.WithName("payments", "_grpc.payments"): want _name._proto.host`,
 	} {

@@ -303,8 +303,8 @@ func TestURLs(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	_, err := file.New("", file.WithInterval(0), file.WithRandom(nil))
-	for _, want := range []string{"want a folder", "file.WithInterval(0s): want more than 0s", "file.WithRandom(...): want a function"} {
+	_, err := file.New("", file.WithInterval(0))
+	for _, want := range []string{"want a folder", "file.WithInterval(0s): want more than 0s"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v; want it to say %q", err, want)
 		}

@@ -36,15 +36,3 @@ func WithInterval(interval time.Duration) Option {
 		return nil
 	}}
 }
-
-// WithRandom sets the source of jitter, which returns numbers in [0, 1) and may be called from any goroutine. The
-// default is that of math/rand/v2.
-func WithRandom(random func() float64) Option {
-	return option{"WithRandom(...)", func(d *Driver) error {
-		if random == nil {
-			return errors.New("want a function")
-		}
-		d.random = random
-		return nil
-	}}
-}

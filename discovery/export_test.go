@@ -1,0 +1,6 @@
+package discovery
+
+// WithRandom replaces the source of jitter, so that tests know the exact times.
+func WithRandom(random func() float64) Option {
+	return option{"WithRandom(...)", func(c *config) { c.random = random }, ""}
+}
