@@ -16,6 +16,7 @@ import (
 	"github.com/parley-rpc/parley/framework"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // payload makes a request of 100 bytes.
@@ -160,7 +161,7 @@ func openParley(ctx context.Context, dir string, serving, calling []framework.Op
 }
 
 func identity(dir, name string) (*auth.Identity, error) {
-	id, err := auth.ParseID("spiffe://bench.example/" + name)
+	id, err := principal.ParseID("spiffe://bench.example/" + name)
 	if err != nil {
 		return nil, err
 	}

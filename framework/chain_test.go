@@ -16,7 +16,7 @@ import (
 	"github.com/parley-rpc/parley/framework"
 	"github.com/parley-rpc/parley/frameworktest"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
-	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // diary notes who ran when.
@@ -60,7 +60,7 @@ func (d *diary) server(name string) (grpc.UnaryServerInterceptor, grpc.StreamSer
 		if trace.SpanFromContext(ctx).SpanContext().IsValid() {
 			line += " in a span"
 		}
-		if peer, ok := auth.PeerFromContext(ctx); ok {
+		if peer, ok := principal.PeerFromContext(ctx); ok {
 			line += " for " + peer.ID.Service()
 		}
 		if _, ok := ctx.Deadline(); ok {

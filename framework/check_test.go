@@ -19,6 +19,7 @@ import (
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 type payments struct {
@@ -30,7 +31,7 @@ func state(t *testing.T) (dir, keyFile string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "state")
 	keyFile = filepath.Join(dir, "keys", "payments.jwk")
-	id, err := auth.ParseID("spiffe://shop.example/payments")
+	id, err := principal.ParseID("spiffe://shop.example/payments")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/retry"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -151,7 +152,7 @@ func (c *Client) inDiscovery() bool {
 }
 
 // expected are the identities that the server may prove.
-func (c *Client) expected() ([]auth.Pattern, error) {
+func (c *Client) expected() ([]principal.Pattern, error) {
 	peers, place := c.peers, "WithPeers"
 	if conf := c.config(); len(conf.GetPeers()) > 0 {
 		peers, place = conf.GetPeers(), "clients."+c.name+".peers"
@@ -167,12 +168,12 @@ func (c *Client) expected() ([]auth.Pattern, error) {
 		if err != nil {
 			return nil, fmt.Errorf("Client(%q): %w", c.name, err)
 		}
-		return []auth.Pattern{id}, nil
+		return []principal.Pattern{id}, nil
 	}
 	var errs []error
-	patterns := make([]auth.Pattern, 0, len(peers))
+	patterns := make([]principal.Pattern, 0, len(peers))
 	for _, peer := range peers {
-		p, err := auth.ParsePattern(peer)
+		p, err := principal.ParsePattern(peer)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("Client(%q): %s: %w", c.name, place, err))
 			continue

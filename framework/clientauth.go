@@ -10,6 +10,7 @@ import (
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // makeAuth makes the client's side of authentication, by the mode that the configuration states.
@@ -194,13 +195,13 @@ func (c *Client) openTokenFile(file string, anyAudience bool) (auth.TokenSource,
 	if err != nil {
 		return nil, nil //nolint:nilnil,nilerr // it is reported elsewhere
 	}
-	var shownTo []auth.Pattern
+	var shownTo []principal.Pattern
 	if anyAudience {
 		shownTo = expected
 	}
 	source := auth.TokensFromFile(file, shownTo...)
-	var server auth.ID // in token mode exactly one is expected, which is checked elsewhere
-	if id, ok := expected[0].(auth.ID); ok {
+	var server principal.ID // in token mode exactly one is expected, which is checked elsewhere
+	if id, ok := expected[0].(principal.ID); ok {
 		server = id
 	}
 	_, err = source.Token(context.Background(), server)

@@ -23,6 +23,7 @@ import (
 	"github.com/parley-rpc/parley/framework"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 func TestContradictionsInTheModeOfAClient(t *testing.T) {
@@ -91,7 +92,7 @@ func TestTokenModeByConfiguration(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "state")
 	for _, service := range []string{"orders", "payments"} {
-		id, err := auth.ParseID("spiffe://shop.example/" + service)
+		id, err := principal.ParseID("spiffe://shop.example/" + service)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,14 +111,22 @@ func TestTokenModeByConfiguration(t *testing.T) {
 			key,
 		))))
 	var carrier string
+<<<<<<< HEAD
 	paymentsv1.RegisterPaymentsServiceServer(
 		server.Server("127.0.0.1:0", framework.WithListener(lis), framework.WithServiceName("payments")),
 		&bank{
 			quote: func(ctx context.Context) error {
-				p, _ := auth.PeerFromContext(ctx)
+				p, _ := principal.PeerFromContext(ctx)
 				carrier = p.Carrier.String()
 				return nil
 			},
+=======
+	paymentsv1.RegisterPaymentsServiceServer(server.Server("127.0.0.1:0", framework.WithListener(lis), framework.WithServiceName("payments")), &bank{
+		quote: func(ctx context.Context) error {
+			p, _ := principal.PeerFromContext(ctx)
+			carrier = p.Carrier.String()
+			return nil
+>>>>>>> 6b1c4d1 (principal: who a call is from, in a package of its own)
 		},
 	)
 	ctx, stop := context.WithCancel(t.Context())

@@ -6,6 +6,7 @@ import (
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 func (a *App) assembleIdentity(p *parts) error {
@@ -29,7 +30,7 @@ func (a *App) assembleIdentity(p *parts) error {
 		return errors.Join(append(errs, p.identity.Check())...)
 	}
 	var err error
-	if p.domain, err = auth.ParseTrustDomain(name); err != nil {
+	if p.domain, err = principal.ParseTrustDomain(name); err != nil {
 		return fmt.Errorf("identity.trust_domain: %w", err)
 	}
 	self, err := p.domain.ID(a.name)
@@ -87,7 +88,7 @@ func (a *App) identityOptions(conf *configv1.Identity, p *parts) ([]auth.Option,
 	}
 	var errs []error
 	for _, name := range conf.GetAcceptDomains() {
-		domain, err := auth.ParseTrustDomain(name)
+		domain, err := principal.ParseTrustDomain(name)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("identity.accept_domains: %w", err))
 			continue
@@ -130,7 +131,7 @@ func (p *parts) identityIssuers(conf *configv1.Identity) ([]auth.IdentityIssuer,
 		wrong(issuer.Name == "", place+".issuer: state the iss of its tokens, byte for byte")
 		wrong(len(stated.GetTrustDomains()) == 0, place+".trust_domains: name those that it may vouch for")
 		for _, name := range stated.GetTrustDomains() {
-			domain, err := auth.ParseTrustDomain(name)
+			domain, err := principal.ParseTrustDomain(name)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("%s.trust_domains: %w", place, err))
 			}

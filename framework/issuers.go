@@ -13,6 +13,7 @@ import (
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // issuerKeys are the keys of an issuer that the configuration names. The App closes them. Issuers whose keys are stated alike share
@@ -128,7 +129,7 @@ func (p *parts) assembleWorkloads() error {
 				errs = append(errs, fmt.Errorf("%s.subjects: name the workloads that it may vouch for", place))
 			}
 			for _, subject := range stated.GetSubjects() {
-				pattern, err := auth.ParsePattern(subject)
+				pattern, err := principal.ParsePattern(subject)
 				if err != nil {
 					errs = append(errs, fmt.Errorf("%s.subjects: %w", place, err))
 					continue

@@ -23,8 +23,8 @@ import (
 	"github.com/parley-rpc/parley/frameworktest"
 	ordersv1 "github.com/parley-rpc/parley/gen/shop/orders/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
-	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/retry"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -32,9 +32,9 @@ func TestTwoServicesProveThemselvesToEachOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := frameworktest.NewNetwork(t)
-		var caller auth.Peer
+		var caller principal.Peer
 		n.Run(replica(n, &bank{quote: func(ctx context.Context) error {
-			caller, _ = auth.PeerFromContext(ctx)
+			caller, _ = principal.PeerFromContext(ctx)
 			return nil
 		}}))
 		if _, err := client(n).GetQuote(t.Context(), &paymentsv1.GetQuoteRequest{}); err != nil {

@@ -13,9 +13,9 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
-	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/retry"
 	"github.com/parley-rpc/parley/interceptors/retry/dedupe"
+	"github.com/parley-rpc/parley/principal"
 )
 
 func serverAt(name string, unary grpc.UnaryServerInterceptor, stream grpc.StreamServerInterceptor) serverStep {
@@ -61,7 +61,7 @@ func (a *App) keys() dedupe.Store {
 
 // provenCaller gives each proven caller its own idempotency keys.
 func provenCaller(ctx context.Context) string {
-	peer, ok := auth.PeerFromContext(ctx)
+	peer, ok := principal.PeerFromContext(ctx)
 	if !ok {
 		return ""
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/tracing"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/telemetry"
 	"github.com/parley-rpc/parley/waterfall"
 )
@@ -31,7 +32,7 @@ type parts struct {
 	ring      *waterfall.Ring
 	table     *policy.Table
 	deadlines *policy.View[time.Duration]
-	domain    auth.TrustDomain
+	domain    principal.TrustDomain
 	identity  *auth.Identity
 	registry  *discovery.Registry
 	measuring metric.Registration // nil while nothing is measured

@@ -15,6 +15,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/mem"
 	"github.com/parley-rpc/parley/framework"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/waterfall"
 )
 
@@ -89,7 +90,7 @@ func (n *Network) App(name string, opts ...framework.Option) *framework.App {
 // Identity returns an identity named service, with a new key that the whole network trusts.
 func (n *Network) Identity(service string) *auth.Identity {
 	n.t.Helper()
-	domain, err := auth.ParseTrustDomain(TrustDomain)
+	domain, err := principal.ParseTrustDomain(TrustDomain)
 	if err != nil {
 		n.t.Fatal(err)
 	}

@@ -28,6 +28,7 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/issuer"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // mesh is a shop whose services run and prove themselves by a trust directory: edge, and orders behind it.
@@ -42,14 +43,14 @@ type mesh struct {
 // handlers remember whom they saw.
 type handlers struct {
 	ordersv1.UnimplementedOrdersServiceServer
-	peer auth.Peer
-	user auth.User
+	peer principal.Peer
+	user principal.User
 	next func(context.Context) error // may be nil
 }
 
 func (h *handlers) PlaceOrder(ctx context.Context, _ *ordersv1.PlaceOrderRequest) (*ordersv1.PlaceOrderResponse, error) {
-	h.peer, _ = auth.PeerFromContext(ctx)
-	h.user, _ = auth.UserFromContext(ctx)
+	h.peer, _ = principal.PeerFromContext(ctx)
+	h.user, _ = principal.UserFromContext(ctx)
 	if h.next != nil {
 		return &ordersv1.PlaceOrderResponse{}, h.next(ctx)
 	}
@@ -81,7 +82,7 @@ func newMesh(t testing.TB, opts ...auth.Option) *mesh {
 
 func (m *mesh) identity(id string, opts ...auth.Option) *auth.Identity {
 	m.t.Helper()
-	self, err := auth.ParseID(id)
+	self, err := principal.ParseID(id)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -161,7 +162,7 @@ func TestServiceLogsIn(t *testing.T) {
 		m := newMesh(t)
 		certificate, roots := newCertificate(t)
 		dial := m.serve(auth.WithBearer(certificate), auth.WithIssuers(auth.Issuer{
-			Name: issuerName, Keys: m.keySet(), Subjects: []auth.Pattern{m.service.ID().TrustDomain().Pattern()},
+			Name: issuerName, Keys: m.keySet(), Subjects: []principal.Pattern{m.service.ID().TrustDomain().Pattern()},
 		}))
 		source := auth.KeepTokens(auth.TokensFromIssuer(issuerName, issuerName+"/token", m.service, auth.WithRoundTripper(m), auth.WithScopes("orders.read")))
 		defer func() { _ = source.Close() }()
@@ -253,7 +254,7 @@ func TestAttack38UsersAndServicesAreNotMixed(t *testing.T) {
 		certificate, _ := newCertificate(t)
 		keys := m.keySet()
 		dial := m.serve(auth.WithBearer(certificate), auth.WithUserIssuers(auth.Issuer{Name: issuerName, Keys: keys}),
-			auth.WithIssuers(auth.Issuer{Name: issuerName, Keys: keys, Subjects: []auth.Pattern{m.service.ID().TrustDomain().Pattern()}}))
+			auth.WithIssuers(auth.Issuer{Name: issuerName, Keys: keys, Subjects: []principal.Pattern{m.service.ID().TrustDomain().Pattern()}}))
 		user := m.post(change(m.aliceForm(), url.Values{"audience": {orders}, "requested_token_type": nil}))
 		own := m.post(change(m.ownForm(), url.Values{"resource": {orders}}))
 		for name, test := range map[string]struct {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/issuer"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // The issuer of a shop, and a service that logs in to it with its own key and gets a token for another service.
@@ -46,7 +47,7 @@ func Example() {
 
 	tokens := auth.TokensFromIssuer("https://id.shop.example", "https://id.shop.example/token", orders,
 		auth.WithScopes("payments.read"), auth.WithRoundTripper(inMemory{server.Handler}))
-	payments, err := auth.ParseID("spiffe://shop.example/payments")
+	payments, err := principal.ParseID("spiffe://shop.example/payments")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func Example() {
 	}
 	fmt.Println("a token for", time.Until(token.Expires).Round(time.Minute))
 
-	elsewhere, err := auth.ParseID("spiffe://shop.example/ledger")
+	elsewhere, err := principal.ParseID("spiffe://shop.example/ledger")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -118,7 +119,7 @@ func enroll() (orders *auth.Identity, jwks []byte, err error) {
 		return nil, nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	self, err := auth.ParseID("spiffe://shop.example/orders")
+	self, err := principal.ParseID("spiffe://shop.example/orders")
 	if err != nil {
 		return nil, nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/parley-rpc/parley/principal"
 )
 
 // Method is the effective policy of one method: what the .proto and every layer state, merged. It is a snapshot; its
@@ -45,7 +47,7 @@ type Auth struct {
 	// Scopes are the scopes that the caller's token must carry, all of them, sorted.
 	Scopes Value[[]string]
 	// Carrier is the weakest carrier over which the caller may have proven itself. Not stated: any.
-	Carrier Value[Carrier]
+	Carrier Value[principal.Carrier]
 	// Proof is how often both ends prove themselves in token mode. Not stated: [ProofSession].
 	Proof Value[Proof]
 	// Deny are the rules of which none may hold.
@@ -140,33 +142,6 @@ func (a Access) String() string {
 		return "denied"
 	default:
 		return "invalid access"
-	}
-}
-
-// Carrier is the way in which a caller proves its identity. A larger value is stricter.
-type Carrier int
-
-// The carriers.
-const (
-	// Any carrier.
-	CarrierUnspecified Carrier = iota
-	// A bearer token in the metadata of the request.
-	CarrierToken
-	// A connection that is bound to the caller's proof.
-	CarrierConnection
-)
-
-// String is the carrier as a configuration file writes it.
-func (c Carrier) String() string {
-	switch c {
-	case CarrierUnspecified:
-		return "unspecified"
-	case CarrierToken:
-		return "token"
-	case CarrierConnection:
-		return "connection"
-	default:
-		return "invalid carrier"
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // reader turns one statement in the schema into terms and collects what is wrong with it.
@@ -69,7 +70,7 @@ func (r *reader) auth(a *policyv1.Auth) Auth {
 		if len(scopes) > 0 {
 			r.wrong("auth", "access is anonymous, but scopes are listed, which only a proven caller carries; leave access out, or take the scopes out")
 		}
-		if carrier != CarrierUnspecified {
+		if carrier != principal.CarrierUnspecified {
 			r.wrong("auth", "access is anonymous, but a carrier of the caller's proof is stated; leave access out, or take the carrier out")
 		}
 		if proof != ProofUnspecified {
@@ -102,8 +103,8 @@ func (r *reader) auth(a *policyv1.Auth) Auth {
 	if len(scopes) > 0 {
 		result.Scopes = Value[[]string]{sortedSet(scopes), r.source}
 	}
-	if carrier != CarrierUnspecified {
-		result.Carrier = Value[Carrier]{carrier, r.source}
+	if carrier != principal.CarrierUnspecified {
+		result.Carrier = Value[principal.Carrier]{carrier, r.source}
 	}
 	if proof != ProofUnspecified {
 		result.Proof = Value[Proof]{proof, r.source}
@@ -141,17 +142,17 @@ func (r *reader) access(a policyv1.Access) Access {
 	}
 }
 
-func (r *reader) carrier(c policyv1.Carrier) Carrier {
+func (r *reader) carrier(c policyv1.Carrier) principal.Carrier {
 	switch c {
 	case policyv1.Carrier_CARRIER_UNSPECIFIED:
-		return CarrierUnspecified
+		return principal.CarrierUnspecified
 	case policyv1.Carrier_CARRIER_TOKEN:
-		return CarrierToken
+		return principal.CarrierToken
 	case policyv1.Carrier_CARRIER_CONNECTION:
-		return CarrierConnection
+		return principal.CarrierConnection
 	default:
 		r.wrong("auth.carrier", "%d is no carrier; say CARRIER_TOKEN or CARRIER_CONNECTION, or leave it out", int32(c))
-		return CarrierConnection
+		return principal.CarrierConnection
 	}
 }
 

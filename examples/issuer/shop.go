@@ -26,6 +26,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/issuer"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // shop is an issuer, payments, which believes it, and two services that want tokens. Each has a trust directory of its own, so
@@ -37,7 +38,7 @@ type shop struct {
 	keys    *issuer.Keys
 	web     *httptest.Server // the issuer, with a certificate made on the spot
 	address string           // of payments
-	seen    auth.Peer        // by payments
+	seen    principal.Peer   // by payments
 	closing []func() error
 
 	orders, mallory, payments *auth.Identity
@@ -56,7 +57,7 @@ func openShop(dir string, out io.Writer) (*shop, error) {
 
 // enroll makes a key for whoever sits in folder, and calls itself name.
 func (s *shop) enroll(who **auth.Identity, folder, name string) error {
-	id, err := auth.ParseID("spiffe://shop.example/" + name)
+	id, err := principal.ParseID("spiffe://shop.example/" + name)
 	if err != nil {
 		return err
 	}
@@ -118,7 +119,7 @@ func (s *shop) openPayments() error {
 	s.closing = append(s.closing, keys.Close)
 	certificate := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &s.web.TLS.Certificates[0], nil }
 	gate := s.payments.Server(table, auth.WithBearer(certificate), auth.WithIssuers(auth.Issuer{
-		Name: s.web.URL, Keys: keys, Subjects: []auth.Pattern{s.payments.ID().TrustDomain().Pattern()},
+		Name: s.web.URL, Keys: keys, Subjects: []principal.Pattern{s.payments.ID().TrustDomain().Pattern()},
 	}))
 	srv := grpc.NewServer(gate.ServerOptions()...)
 	paymentsv1.RegisterPaymentsServiceServer(srv, s)
@@ -135,7 +136,7 @@ func (s *shop) openPayments() error {
 
 // GetQuote is what orders calls. It remembers who did.
 func (s *shop) GetQuote(ctx context.Context, _ *paymentsv1.GetQuoteRequest) (*paymentsv1.GetQuoteResponse, error) {
-	s.seen, _ = auth.PeerFromContext(ctx)
+	s.seen, _ = principal.PeerFromContext(ctx)
 	return &paymentsv1.GetQuoteResponse{}, nil
 }
 

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
-	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // payments is one replica of the payments service.
@@ -25,11 +25,11 @@ type troubles struct {
 	charges atomic.Int32 // how often a charge was begun
 
 	mu     sync.Mutex
-	caller auth.Peer // who called last
+	caller principal.Peer // who called last
 }
 
 func (t *troubles) meet(ctx context.Context) error {
-	if peer, ok := auth.PeerFromContext(ctx); ok {
+	if peer, ok := principal.PeerFromContext(ctx); ok {
 		t.mu.Lock()
 		t.caller = peer
 		t.mu.Unlock()
@@ -40,7 +40,7 @@ func (t *troubles) meet(ctx context.Context) error {
 	return nil
 }
 
-func (t *troubles) lastCaller() auth.Peer {
+func (t *troubles) lastCaller() principal.Peer {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.caller

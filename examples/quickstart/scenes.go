@@ -13,8 +13,8 @@ import (
 
 	"github.com/parley-rpc/parley/framework"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
-	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/retry"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -51,7 +51,7 @@ func cleanCall(ctx context.Context, s *shop, n *narrator) error {
 	if err := n.draw(getQuote); err != nil {
 		return err
 	}
-	proven, ok := auth.PeerOf(&server)
+	proven, ok := principal.PeerOf(&server)
 	if !ok || proven.ID != s.replica[0].identity.ID() {
 		return fmt.Errorf("the server proved to be %q", proven.ID)
 	}

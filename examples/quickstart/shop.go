@@ -14,6 +14,7 @@ import (
 	"github.com/parley-rpc/parley/framework"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/waterfall"
 )
 
@@ -28,7 +29,7 @@ type shopOptions struct {
 // one, but the discovery engine and the ring of recent calls.
 type shop struct {
 	options  shopOptions
-	domain   auth.TrustDomain
+	domain   principal.TrustDomain
 	engine   *mem.Engine
 	ring     *waterfall.Ring
 	troubles *troubles
@@ -53,7 +54,7 @@ type service struct {
 
 // openShop makes every key first, then starts the services.
 func openShop(ctx context.Context, options shopOptions) (*shop, error) {
-	domain, err := auth.ParseTrustDomain(trustDomain)
+	domain, err := principal.ParseTrustDomain(trustDomain)
 	if err != nil {
 		return nil, err
 	}

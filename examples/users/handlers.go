@@ -9,6 +9,7 @@ import (
 	ordersv1 "github.com/parley-rpc/parley/gen/shop/orders/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // edge is where users come in. It exchanges what they bring for a transaction token, which holds no more than this
@@ -21,7 +22,7 @@ type edge struct {
 
 func (e *edge) PlaceOrder(ctx context.Context, req *ordersv1.PlaceOrderRequest) (*ordersv1.PlaceOrderResponse, error) {
 	e.shop.saw(ctx, "edge")
-	user, ok := auth.UserFromContext(ctx)
+	user, ok := principal.UserFromContext(ctx)
 	if !ok {
 		return nil, status.Error(codes.Internal, "the policy demands a user, and there is none")
 	}

@@ -16,6 +16,7 @@ import (
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 )
 
 const trustDomain = "shop.example"
@@ -35,7 +36,7 @@ type shop struct {
 
 // service is one running server, and where it is.
 type service struct {
-	id      auth.ID
+	id      principal.ID
 	address string
 }
 
@@ -144,7 +145,7 @@ func paymentsPolicy() map[string]*policyv1.Policy {
 }
 
 func (s *shop) enroll(dir, name string) (*auth.Identity, error) {
-	domain, err := auth.ParseTrustDomain(trustDomain)
+	domain, err := principal.ParseTrustDomain(trustDomain)
 	if err != nil {
 		return nil, err
 	}
@@ -199,8 +200,8 @@ func (s *shop) dial(from *auth.Identity, to *service, options ...grpc.DialOption
 
 // saw prints who calls a handler, and for whom.
 func (s *shop) saw(ctx context.Context, name string) {
-	peer, _ := auth.PeerFromContext(ctx)
-	user, _ := auth.UserFromContext(ctx)
+	peer, _ := principal.PeerFromContext(ctx)
+	user, _ := principal.UserFromContext(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen = append(s.seen, sight{name, user.Subject})

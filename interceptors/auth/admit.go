@@ -9,15 +9,16 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
 // caller is who makes an RPC. The zero caller has proven nothing.
 type caller struct {
-	peer    *Peer
-	link    *link     // in connection mode
-	token   *verified // in token mode; with an error, one that was good and has expired
-	user    *User     // nil where the call names none
+	peer    *principal.Peer
+	link    *link           // in connection mode
+	token   *verified       // in token mode; with an error, one that was good and has expired
+	user    *principal.User // nil where the call names none
 	brought *broughtUser
 }
 

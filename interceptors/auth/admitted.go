@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-rpc/parley/internal/contextkey"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // admitted is the context of a call that came with credentials. It knows who has proven to call, and hides the credentials, so
@@ -15,7 +16,7 @@ import (
 type admitted struct {
 	context.Context
 	gate *Gate // knows under which key gRPC keeps the metadata received, or that Context hides the credentials already
-	peer *Peer
+	peer *principal.Peer
 	user *broughtUser
 	rest atomic.Pointer[metadata.MD] // nil until somebody asks
 }
@@ -43,11 +44,15 @@ func (a *admitted) Value(key any) any {
 	switch key {
 	case a.gate.metadataKey:
 		return a.metadata()
-	case peerKey{}:
+	case contextkey.Peer{}:
 		if a.peer != nil {
 			return a.peer
 		}
-	case userKey{}:
+	case contextkey.User{}:
+		if a.user != nil {
+			return &a.user.user
+		}
+	case broughtKey{}:
 		if a.user != nil {
 			return a.user
 		}

@@ -109,7 +109,7 @@ func refusalAttrs(call Call, err error) []slog.Attr {
 		attrs = append(attrs, slog.String("peer", p.ID.String()), slog.String("kid", p.KeyID))
 	}
 	if u := call.User; u != nil {
-		attrs = append(attrs, slog.String("user", u.pseudonym()), slog.String("user_issuer", u.Issuer))
+		attrs = append(attrs, slog.String("user", u.Pseudonym()), slog.String("user_issuer", u.Issuer))
 		if u.Transaction != "" {
 			attrs = append(attrs, slog.String("txn", u.Transaction))
 		}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -73,14 +73,14 @@ func bearerToken(values []string) (string, error) {
 
 // acceptBearer makes a peer of a token.
 func (g *Gate) acceptBearer(t *verified) error {
-	id, err := ParseID(t.subject)
+	id, err := principal.ParseID(t.subject)
 	switch {
 	case err != nil:
 		return err
 	case !g.identity.accepts(id.TrustDomain()):
 		return errors.New("its trust domain is not accepted")
 	}
-	t.peer = &Peer{ID: id, Carrier: policy.CarrierToken, KeyID: t.keyID, Expires: t.expires, Claims: Claims{t.claims}}
+	t.peer = &principal.Peer{ID: id, Carrier: principal.CarrierToken, KeyID: t.keyID, Expires: t.expires, Claims: principal.ClaimsOf(t.claims)}
 	t.peer.Audiences, _ = t.claims.Strings(claimAudience) // checked before
 	t.peer.Scopes, err = scopesOf(t.claims)
 	return err

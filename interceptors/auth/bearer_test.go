@@ -17,6 +17,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -179,9 +180,9 @@ func nullExp(t testing.TB, w *world) string {
 }
 
 // paymentsThatExpect fails calls of anyone but the caller, and calls in which a credential is still to be seen.
-func paymentsThatExpect(t testing.TB, caller auth.ID) payments {
+func paymentsThatExpect(t testing.TB, caller principal.ID) payments {
 	see := func(ctx context.Context) {
-		if p, ok := auth.PeerFromContext(ctx); !ok || p.ID != caller || p.Carrier != policy.CarrierToken {
+		if p, ok := principal.PeerFromContext(ctx); !ok || p.ID != caller || p.Carrier != principal.CarrierToken {
 			t.Errorf("the handler sees %+v, %v", p, ok)
 		}
 		if seen := metadata.ValueFromIncomingContext(ctx, "authorization"); len(seen) != 0 {

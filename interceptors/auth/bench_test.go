@@ -14,6 +14,7 @@ import (
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // cpu is the processor time that the process has used.
@@ -100,7 +101,7 @@ func BenchmarkServerInterceptor(b *testing.B) {
 	b.Run("PeerFromContext", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, ok := auth.PeerFromContext(ctx); !ok {
+			if _, ok := principal.PeerFromContext(ctx); !ok {
 				b.Fatal("no peer")
 			}
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/parley-rpc/parley/attempt"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -24,7 +25,7 @@ import (
 // concurrent use and needs no closing.
 type Channel struct {
 	identity *Identity
-	expected []Pattern
+	expected []principal.Pattern
 	config   channelConfig
 	options  []string
 	flaw     error
@@ -32,7 +33,7 @@ type Channel struct {
 	managed  credentials.TransportCredentials // nil where nobody manages the TLS of the channel
 
 	// In token mode.
-	audience  ID
+	audience  principal.ID
 	source    TokenSource
 	levels    *policy.View[policy.Proof]
 	session   atomic.Pointer[credential]
@@ -41,7 +42,7 @@ type Channel struct {
 	renewed   time.Time
 }
 
-func newChannel(i *Identity, expected []Pattern, opts []ChannelOption) *Channel {
+func newChannel(i *Identity, expected []principal.Pattern, opts []ChannelOption) *Channel {
 	c := &Channel{identity: i, expected: slices.Clone(expected)}
 	for _, o := range opts {
 		if o != nil {
@@ -77,9 +78,9 @@ func (c *Channel) setTokenMode() error {
 	}
 	if len(c.expected) == 1 {
 		switch one := c.expected[0].(type) {
-		case ID:
+		case principal.ID:
 			c.audience = one
-		case *ID:
+		case *principal.ID:
 			if one != nil {
 				c.audience = *one
 			}
@@ -111,17 +112,17 @@ func (c *Channel) checkExpected() error {
 	var errs []error
 	for n, p := range c.expected {
 		switch {
-		case isNoPattern(p):
+		case !principal.IsPattern(p):
 			errs = append(errs, fmt.Errorf("auth: Client: expected server %d is no ID; make it with ParseID, TrustDomain.ID or ParsePattern", n+1))
-		case !c.identity.accepts(p.trustDomain()):
-			errs = append(errs, fmt.Errorf("auth: Client: expected server %s is of trust domain %s, which is not accepted; accept it WithAcceptDomains", p, p.trustDomain()))
+		case !c.identity.accepts(p.TrustDomain()):
+			errs = append(errs, fmt.Errorf("auth: Client: expected server %s is of trust domain %s, which is not accepted; accept it WithAcceptDomains", p, p.TrustDomain()))
 		}
 	}
 	return errors.Join(errs...)
 }
 
 // Expected are the IDs of which the server must prove one.
-func (c *Channel) Expected() []Pattern { return slices.Clone(c.expected) }
+func (c *Channel) Expected() []principal.Pattern { return slices.Clone(c.expected) }
 
 // Check returns every mistake in the channel and in its identity, joined; see [Identity.Check].
 func (c *Channel) Check() error { return errors.Join(c.flaw, c.identity.Check()) }

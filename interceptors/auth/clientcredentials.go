@@ -13,6 +13,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/httpdoc"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 )
 
 const (
@@ -107,7 +108,7 @@ func (c *ClientCredentials) Check() error {
 
 // Token asks the issuer for a token. The error shows no more of what the issuer answered than the HTTP status and an error
 // code of RFC 6749.
-func (c *ClientCredentials) Token(ctx context.Context, audience ID) (Token, error) {
+func (c *ClientCredentials) Token(ctx context.Context, audience principal.ID) (Token, error) {
 	if err := c.Check(); err != nil {
 		return Token{}, err
 	}

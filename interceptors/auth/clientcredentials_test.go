@@ -12,6 +12,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 )
 
 const tokenEndpoint = issuerName + "/token"
@@ -162,7 +163,7 @@ func TestTokensFromIssuerNamesEveryMistake(t *testing.T) {
 			t.Errorf("Check does not say %q: %v", want, err)
 		}
 	}
-	if _, err := source.Token(t.Context(), auth.ID{}); err == nil {
+	if _, err := source.Token(t.Context(), principal.ID{}); err == nil {
 		t.Error("a token from nowhere")
 	}
 	const want = `auth.TokensFromIssuer("a", auth.WithScopes(b, c), auth.WithLoopbackHTTP(), auth.WithRoundTripper)`

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc/credentials"
 
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -171,7 +172,7 @@ func (c *Channel) greet(ctx context.Context, keys *core, conn io.ReadWriter, bou
 	if err != nil {
 		return server, serverRefusal(err)
 	}
-	if !matchesAny(c.expected, server.id) {
+	if !principal.MatchesAny(c.expected, server.id) {
 		return server, mismatch(c.expected, nil)
 	}
 

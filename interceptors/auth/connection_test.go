@@ -15,7 +15,7 @@ import (
 
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
-	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // Each side may have either kind of key.
@@ -31,9 +31,9 @@ func TestBothSidesAreProven(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
 				payment, orders := w.identity("payments", opts[0]...), w.identity("orders", opts[1]...)
-				var callers []auth.Peer
+				var callers []principal.Peer
 				see := func(ctx context.Context) error {
-					p, ok := auth.PeerFromContext(ctx)
+					p, ok := principal.PeerFromContext(ctx)
 					if !ok {
 						return errUnexpected
 					}
@@ -57,11 +57,11 @@ func TestBothSidesAreProven(t *testing.T) {
 					t.Fatalf("%d callers were seen", len(callers))
 				}
 				for _, p := range callers {
-					if p.ID != w.id("orders") || p.KeyID != w.key("orders").Public().Thumbprint() || p.Carrier != policy.CarrierConnection || len(p.Scopes) != 0 {
+					if p.ID != w.id("orders") || p.KeyID != w.key("orders").Public().Thumbprint() || p.Carrier != principal.CarrierConnection || len(p.Scopes) != 0 {
 						t.Errorf("the server saw %+v", p)
 					}
 				}
-				if p, ok := auth.PeerOf(&reached); !ok || p.ID != w.id("payments") || p.KeyID != w.key("payments").Public().Thumbprint() {
+				if p, ok := principal.PeerOf(&reached); !ok || p.ID != w.id("payments") || p.KeyID != w.key("payments").Public().Thumbprint() {
 					t.Errorf("the client saw %+v", p)
 				}
 			})

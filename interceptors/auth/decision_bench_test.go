@@ -7,7 +7,7 @@ import (
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
-	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // decisions are calls that take the longest ways through a full policy: one that every deny rule and all but the last allow
@@ -39,8 +39,8 @@ func decisions(t testing.TB) (*auth.Gate, map[string]*auth.Call) {
 	call := func(roles, level string) *auth.Call {
 		return &auth.Call{
 			Method: paymentsv1.PaymentsService_GetQuote_FullMethodName,
-			Peer:   &auth.Peer{ID: w.id("orders"), Carrier: policy.CarrierToken, Scopes: []string{"read"}, Claims: parsed(t, `{"env":"prod"}`)},
-			User: &auth.User{Issuer: loginName, Subject: "alice", Scopes: []string{"buy"}, Claims: parsed(t,
+			Peer:   &principal.Peer{ID: w.id("orders"), Carrier: principal.CarrierToken, Scopes: []string{"read"}, Claims: parsed(t, `{"env":"prod"}`)},
+			User: &principal.User{Issuer: loginName, Subject: "alice", Scopes: []string{"buy"}, Claims: parsed(t,
 				`{"realm":{"groups":["a","b"],"roles":["member","`+roles+`"]},"scp":"browse sell buy","mfa":true,"level":`+level+`}`)},
 		}
 	}

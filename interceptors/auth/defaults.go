@@ -4,11 +4,6 @@ import "time"
 
 // Limits and lifetimes. Those that can be changed name the option that does.
 const (
-	// maxDomainLength is the most bytes of a trust domain.
-	maxDomainLength = 255
-	// maxIDLength is the most bytes of an ID.
-	maxIDLength = 2048
-
 	// maxFrameBody is the most bytes in the body of a handshake frame.
 	maxFrameBody = 8192
 	// proofLifetime is how long a handshake proof is valid after it was signed.

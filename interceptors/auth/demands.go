@@ -7,13 +7,14 @@ import (
 	"slices"
 
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
 // demands are what a policy demands of a call, compiled, so that to decide on a call allocates nothing.
 type demands struct {
 	access  policy.Value[policy.Access]
-	carrier policy.Value[policy.Carrier]
+	carrier policy.Value[principal.Carrier]
 	peers   []peerList // the caller must match one pattern of each
 	scopes  policy.Value[[]string]
 	deny    []*rule
@@ -22,7 +23,7 @@ type demands struct {
 }
 
 type peerList struct {
-	patterns []Pattern
+	patterns []principal.Pattern
 	source   policy.Source
 }
 
@@ -36,7 +37,7 @@ func (g *Gate) demand(m policy.Method, a policy.Auth) (*demands, error) {
 	d := &demands{access: a.Access, carrier: a.Carrier, scopes: a.Scopes, user: a.User}
 	var errs []error
 	for _, stated := range a.Peers {
-		patterns := make([]Pattern, 0, len(stated.Value))
+		patterns := make([]principal.Pattern, 0, len(stated.Value))
 		for _, text := range stated.Value {
 			p, err := g.identity.self.TrustDomain().ParsePeer(text)
 			if err != nil {
@@ -174,7 +175,7 @@ func (d *demands) rulePeer(call *Call, t *trail) ruling {
 	t.demand("carrier", &d.carrier.Source)
 	for i := range d.peers {
 		list := &d.peers[i]
-		if !matchesAny(list.patterns, call.Peer.ID) {
+		if !principal.MatchesAny(list.patterns, call.Peer.ID) {
 			return d.refuse(call, ruling{why: "the caller is not among the peers", source: &list.source})
 		}
 		t.demand("peers", &list.source)

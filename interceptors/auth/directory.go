@@ -8,16 +8,17 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/trustdir"
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // directory is the anchor that is a trust directory.
 type directory struct{ dir *trustdir.Directory }
 
-func (d directory) lookup(kid string) (ID, *jose.PublicKey, error) {
+func (d directory) lookup(kid string) (principal.ID, *jose.PublicKey, error) {
 	return keyOf(d.dir.Lookup(kid))
 }
 
-func (d directory) await(ctx context.Context, kid string) (ID, *jose.PublicKey, error) {
+func (d directory) await(ctx context.Context, kid string) (principal.ID, *jose.PublicKey, error) {
 	return keyOf(d.dir.Await(ctx, kid))
 }
 
@@ -31,21 +32,21 @@ func (d directory) vouch(ctx context.Context, identityToken, kid string, _ turns
 	return b, err
 }
 
-func keyOf(entry trustdir.Entry, err error) (ID, *jose.PublicKey, error) {
+func keyOf(entry trustdir.Entry, err error) (principal.ID, *jose.PublicKey, error) {
 	if err != nil {
 		if errors.Is(err, trustdir.ErrUnavailable) {
 			err = fmt.Errorf("%w: %w", errKeysUnavailable, err)
 		}
-		return ID{}, nil, err
+		return principal.ID{}, nil, err
 	}
-	id, err := ParseID(entry.ID)
+	id, err := principal.ParseID(entry.ID)
 	if err != nil {
-		return ID{}, nil, err
+		return principal.ID{}, nil, err
 	}
 	return id, entry.Key, nil
 }
 
-func (d directory) holds(kid string, id ID) bool {
+func (d directory) holds(kid string, id principal.ID) bool {
 	if !d.dir.Current(kid) {
 		return false
 	}
@@ -74,7 +75,7 @@ func (i *Identity) openDirectory() *trustdir.Directory {
 }
 
 func validID(s string) error {
-	_, err := ParseID(s)
+	_, err := principal.ParseID(s)
 	return err
 }
 
@@ -127,7 +128,7 @@ func (i *Identity) checkOwnKey(c *core) error {
 // itself uses [WithEnroll]. Of the options only [WithKeyFile], [WithSigner],
 // [WithES256] and [WithLogger] play a part. To enroll a
 // workload again is no error.
-func Enroll(dir string, id ID, opts ...Option) error {
+func Enroll(dir string, id principal.ID, opts ...Option) error {
 	i := TrustDir(dir, id, opts...)
 	if i.flaw != nil {
 		return i.flaw

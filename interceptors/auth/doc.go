@@ -1,7 +1,7 @@
 // Package auth makes both ends of a gRPC connection prove who they are before the first byte of a request is sent, and
 // decides on the server who may call which method.
 //
-// An [Identity] is one workload: its [ID], its key, and the trust directory that says which key belongs to which ID. It
+// An [Identity] is one workload: its [principal.ID], its key, and the trust directory that says which key belongs to which ID. It
 // yields the options of a client and of a server:
 //
 //	id := auth.TrustDir("/etc/parley", self)
@@ -24,7 +24,7 @@
 // and to the caller's nonce. A server takes part where it was given a TLS certificate, see [WithBearer]; a client where its
 // [Mode] says so, and only behind a TLS name that it has verified:
 //
-//	c := id.Channel([]auth.Pattern{orders}, auth.WithMode(auth.ModeToken))
+//	c := id.Channel([]principal.Pattern{orders}, auth.WithMode(auth.ModeToken))
 //	cc, err := grpc.NewClient(target, c.DialOptions()...)
 //
 // By default a workload signs its tokens itself. [WithTokenSource] takes them from elsewhere, and [WithIssuers] lets a server
@@ -42,13 +42,13 @@
 // # Who may call
 //
 // A server asks the [policy.Table] for each method. A method without a decision is refused, and [Gate.Resolve] names all
-// of them at start. Handlers read the proven caller with [PeerFromContext]. [Gate.Explain] tells how a decision comes about.
+// of them at start. Handlers read the proven caller with [principal.PeerFromContext]. [Gate.Explain] tells how a decision comes about.
 //
 // # The end user
 //
 // Beside the workload that calls, a call may name the user on whose behalf it does, by a token in a metadata key of its own: an
 // access token ([WithUserIssuers]) or a transaction token ([WithTransactionTokens]). It never stands in for the workload's own
-// proof. Handlers read the user with [UserFromContext] and never see the token; [Forward] passes a transaction token on.
+// proof. Handlers read the user with [principal.UserFromContext] and never see the token; [Forward] passes a transaction token on.
 //
 // # What a refused caller learns
 //

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc/peer"
 
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -80,7 +81,7 @@ func (g *Gate) makeUserVerifiers() error {
 	return errors.Join(errs...)
 }
 
-func transactionIssuer(issuer Issuer, domain TrustDomain) (Issuer, error) {
+func transactionIssuer(issuer Issuer, domain principal.TrustDomain) (Issuer, error) {
 	var err error
 	switch {
 	case issuer.Types != nil || issuer.Audiences != nil || issuer.Subjects != nil || issuer.MaxAudiences != 0:
@@ -98,11 +99,11 @@ func transactionIssuer(issuer Issuer, domain TrustDomain) (Issuer, error) {
 
 // acceptUser makes a user of an access token.
 func acceptUser(t *verified) error {
-	if strings.HasPrefix(t.subject, idScheme) {
+	if strings.HasPrefix(t.subject, principal.Scheme) {
 		return errors.New("sub is a workload and no user")
 	}
 	scopes, err := scopesOf(t.claims)
-	t.user = &User{Issuer: t.issuer, Subject: t.subject, Scopes: scopes, Claims: Claims{t.claims}, Expires: t.expires}
+	t.user = &principal.User{Issuer: t.issuer, Subject: t.subject, Scopes: scopes, Claims: principal.ClaimsOf(t.claims), Expires: t.expires}
 	return err
 }
 
@@ -120,8 +121,8 @@ func acceptTransaction(t *verified) error {
 	if !ok {
 		return errors.New("req_wl is no string")
 	}
-	t.user = &User{
-		Issuer: t.issuer, Subject: t.subject, Scopes: scopes, Claims: Claims{t.claims}, Expires: t.expires,
+	t.user = &principal.User{
+		Issuer: t.issuer, Subject: t.subject, Scopes: scopes, Claims: principal.ClaimsOf(t.claims), Expires: t.expires,
 		Transaction: txn, Requester: requester,
 	}
 	return nil

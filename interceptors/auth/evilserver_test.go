@@ -13,6 +13,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -170,8 +171,8 @@ func TestEmptyExpectedSet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		orders := w.identity("orders")
-		for name, expected := range map[string][]auth.Pattern{
-			"empty": nil, "no ID": {auth.ID{}}, "nil": {nil}, "foreign": {w.id("spiffe://other.example/payments")},
+		for name, expected := range map[string][]principal.Pattern{
+			"empty": nil, "no ID": {principal.ID{}}, "nil": {nil}, "foreign": {w.id("spiffe://other.example/payments")},
 		} {
 			channel := orders.Client(expected...)
 			if err := channel.Check(); err == nil || !strings.Contains(err.Error(), "expected") {

@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // A workload in Kubernetes that proves itself with a projected token, which the cluster's issuer signs, and believes others by
 // the issuer's keys.
 func ExampleIssued() {
-	shop, err := auth.ParseTrustDomain("shop.example")
+	shop, err := principal.ParseTrustDomain("shop.example")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -23,7 +24,7 @@ func ExampleIssued() {
 	keys := auth.KeysFromURL("https://id.shop.example/jwks")
 	defer func() { _ = keys.Close() }()
 	orders := auth.Issued(self, auth.TokensFromFile("/run/parley/identity.jwt"),
-		[]auth.IdentityIssuer{{Name: "https://id.shop.example", Keys: keys, Domains: []auth.TrustDomain{shop}}},
+		[]auth.IdentityIssuer{{Name: "https://id.shop.example", Keys: keys, Domains: []principal.TrustDomain{shop}}},
 		auth.WithKeyFile("/run/parley/key.jwk"))
 	defer func() { _ = orders.Close() }()
 	fmt.Println(orders.ID())
@@ -53,14 +54,14 @@ func ExampleStaticKeys() {
 // fixedTokens is a TokenSource of somebody's own.
 type fixedTokens struct{ asked int }
 
-func (f *fixedTokens) Token(context.Context, auth.ID) (auth.Token, error) {
+func (f *fixedTokens) Token(context.Context, principal.ID) (auth.Token, error) {
 	f.asked++
 	return auth.Token{Value: "header.claims.signature", Expires: time.Now().Add(time.Hour)}, nil
 }
 
 // A cache asks a source of tokens ahead of time and in the background, so that no call waits for it.
 func ExampleKeepTokens() {
-	payments, err := auth.ParseID("spiffe://shop.example/payments")
+	payments, err := principal.ParseID("spiffe://shop.example/payments")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -5,11 +5,12 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // A server asks before it starts whether every method has a decision.
 func ExampleGate_Resolve() {
-	id, err := auth.ParseID("spiffe://shop.example/payments")
+	id, err := principal.ParseID("spiffe://shop.example/payments")
 	if err != nil {
 		fmt.Println(err)
 	}
@@ -31,7 +32,7 @@ func ExampleGate_Resolve() {
 
 // Policies and configurations name peers in three ways.
 func ExampleTrustDomain_ParsePeer() {
-	shop, err := auth.ParseTrustDomain("shop.example")
+	shop, err := principal.ParseTrustDomain("shop.example")
 	if err != nil {
 		fmt.Println(err)
 	}

@@ -12,11 +12,12 @@ import (
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // exampleID is a workload of the trust domain shop.example.
-func exampleID(service string) auth.ID {
-	shop, err := auth.ParseTrustDomain("shop.example")
+func exampleID(service string) principal.ID {
+	shop, err := principal.ParseTrustDomain("shop.example")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -44,8 +45,8 @@ func ExampleGate_Explain() {
 
 	fmt.Print(gate.Explain(context.Background(), auth.Call{
 		Method: paymentsv1.PaymentsService_Charge_FullMethodName,
-		Peer:   &auth.Peer{ID: exampleID("orders"), Carrier: policy.CarrierConnection},
-		User:   &auth.User{Issuer: "https://login.example", Subject: "bob"},
+		Peer:   &principal.Peer{ID: exampleID("orders"), Carrier: principal.CarrierConnection},
+		User:   &principal.User{Issuer: "https://login.example", Subject: "bob"},
 	}))
 	// Output:
 	// /shop.payments.v1.PaymentsService/Charge: refused, POLICY_DENIED: no allow rule holds
@@ -69,7 +70,7 @@ func ExampleWithPredicate() {
 	night := auth.WithPredicate("at-night", func(context.Context, auth.Call) bool { return now.Hour() < 6 })
 	gate := auth.TrustDir("/etc/parley", exampleID("payments")).Server(table, night)
 
-	call := auth.Call{Method: paymentsv1.PaymentsService_Refund_FullMethodName, Peer: &auth.Peer{ID: exampleID("orders"), Carrier: policy.CarrierConnection}}
+	call := auth.Call{Method: paymentsv1.PaymentsService_Refund_FullMethodName, Peer: &principal.Peer{ID: exampleID("orders"), Carrier: principal.CarrierConnection}}
 	fmt.Println(gate.Explain(context.Background(), call).Allowed)
 	now = now.Add(12 * time.Hour)
 	fmt.Println(gate.Explain(context.Background(), call).Allowed)
@@ -81,17 +82,17 @@ func ExampleWithPredicate() {
 // A handler is tested with the two identities that it would have in a call.
 func ExampleUserFromContext() {
 	handler := func(ctx context.Context) {
-		peer, _ := auth.PeerFromContext(ctx)
-		user, _ := auth.UserFromContext(ctx)
+		peer, _ := principal.PeerFromContext(ctx)
+		user, _ := principal.UserFromContext(ctx)
 		tenant, _ := user.Claims.String("tctx", "tenant")
 		fmt.Println(peer.ID.Service(), "calls for", user.Subject, "of", tenant)
 	}
-	claims, err := auth.ParseClaims([]byte(`{"sub":"alice","tctx":{"tenant":"blue"}}`))
+	claims, err := principal.ParseClaims([]byte(`{"sub":"alice","tctx":{"tenant":"blue"}}`))
 	if err != nil {
 		log.Fatal(err)
 	}
-	ctx := auth.ContextWithPeer(context.Background(), auth.Peer{ID: exampleID("orders")})
-	handler(auth.ContextWithUser(ctx, auth.User{Subject: "alice", Claims: claims}))
+	ctx := principal.ContextWithPeer(context.Background(), principal.Peer{ID: exampleID("orders")})
+	handler(principal.ContextWithUser(ctx, principal.User{Subject: "alice", Claims: claims}))
 	// Output: orders calls for alice of blue
 }
 

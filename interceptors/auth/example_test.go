@@ -13,6 +13,7 @@ import (
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -24,7 +25,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	shop, err := auth.ParseTrustDomain("shop.example")
+	shop, err := principal.ParseTrustDomain("shop.example")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -51,7 +52,7 @@ func Example() {
 	go func() { _ = srv.Serve(lis) }()
 	defer srv.Stop()
 
-	ask := func(id *auth.Identity, expected auth.Pattern) {
+	ask := func(id *auth.Identity, expected principal.Pattern) {
 		cc, err := grpc.NewClient(lis.Addr().String(), id.DialOptions(expected)...)
 		if err != nil {
 			log.Fatal(err)
@@ -76,7 +77,7 @@ type quotes struct {
 }
 
 func (quotes) GetQuote(ctx context.Context, _ *paymentsv1.GetQuoteRequest) (*paymentsv1.GetQuoteResponse, error) {
-	caller, _ := auth.PeerFromContext(ctx)
+	caller, _ := principal.PeerFromContext(ctx)
 	fmt.Printf("Handler: %s asks for a quote.\n", caller.ID)
 	return &paymentsv1.GetQuoteResponse{}, nil
 }

@@ -16,6 +16,7 @@ import (
 
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // A client in token mode: it verifies the TLS name of the server, sends a token with each call, and believes no answer without
@@ -26,7 +27,7 @@ func ExampleIdentity_Channel() {
 		log.Fatal(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	shop, err := auth.ParseTrustDomain("shop.example")
+	shop, err := principal.ParseTrustDomain("shop.example")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -58,7 +59,7 @@ func ExampleIdentity_Channel() {
 	go func() { _ = srv.Serve(lis) }()
 	defer srv.Stop()
 
-	channel := orders.Channel([]auth.Pattern{payments.ID()}, auth.WithMode(auth.ModeToken), auth.WithRoots(roots), auth.WithServerName("example.com"))
+	channel := orders.Channel([]principal.Pattern{payments.ID()}, auth.WithMode(auth.ModeToken), auth.WithRoots(roots), auth.WithServerName("example.com"))
 	cc, err := grpc.NewClient(lis.Addr().String(), channel.DialOptions()...)
 	if err != nil {
 		log.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -75,22 +76,22 @@ func VerifyBearerWithoutTrust(ctx context.Context, g *Gate, token string) error 
 }
 
 // VerifyBearer checks a bearer token as a call of a caller does.
-func VerifyBearer(ctx context.Context, g *Gate, token string) (Peer, error) {
+func VerifyBearer(ctx context.Context, g *Gate, token string) (principal.Peer, error) {
 	t, err := g.bearer.verify(ctx, token, time.Now())
 	if err != nil {
-		return Peer{}, callerRefusal(err)
+		return principal.Peer{}, callerRefusal(err)
 	}
 	return *t.peer, nil
 }
 
 // ReadPeer returns whom the values of the authorization key name. Its error holds the private cause.
-func ReadPeer(ctx context.Context, g *Gate, values ...string) (Peer, error) {
+func ReadPeer(ctx context.Context, g *Gate, values ...string) (principal.Peer, error) {
 	t, err := g.readBearer(ctx, values, time.Now())
 	if refusal, ok := errors.AsType[*rpcerr.Error](err); ok {
-		return Peer{}, errors.Join(refusal, refusal.Cause)
+		return principal.Peer{}, errors.Join(refusal, refusal.Cause)
 	}
 	if err != nil {
-		return Peer{}, err
+		return principal.Peer{}, err
 	}
 	return *t.peer, nil
 }
@@ -181,12 +182,9 @@ func Leaving(from net.Conn, age time.Duration) func([]byte) (int, error) {
 }
 
 // UseProof notes a proof of possession.
-func UseProof(g *Gate, issuer ID, id string) (fresh, full bool) {
+func UseProof(g *Gate, issuer principal.ID, id string) (fresh, full bool) {
 	return g.replays.Use(proofUse{issuer, id}, time.Now())
 }
-
-// Overlap is overlap.
-func Overlap(a, b Pattern) bool { return overlap(a, b) }
 
 // Greet runs the client's side of a handshake on a connection with these bindings.
 func Greet(ctx context.Context, c *Channel, conn io.ReadWriter, server, client string) error {

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -152,9 +153,9 @@ func attach(ctx context.Context, key, token string) context.Context {
 
 // Within tells whether every server that the channel expects belongs to the trust domain, so that transaction tokens may go
 // there.
-func (c *Channel) Within(d TrustDomain) bool {
+func (c *Channel) Within(d principal.TrustDomain) bool {
 	for _, p := range c.expected {
-		if isNoPattern(p) || p.trustDomain() != d {
+		if !principal.IsPattern(p) || p.TrustDomain() != d {
 			return false
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -20,7 +21,7 @@ import (
 type hop struct {
 	u    *users
 	seen metadata.MD // of the call to payments
-	user auth.User
+	user principal.User
 }
 
 // newHop makes the handler of the first server call the second with what f forwards.
@@ -34,7 +35,7 @@ func newHop(t *testing.T, f *auth.Forwarder, set func(context.Context) context.C
 	})
 	h.u = newUsers(t, payments{quote: func(ctx context.Context) error { return quote(set(ctx), behind) }}, nil)
 	second := h.u.w.identity("payments").Server(nil, auth.WithTransactionTokens(h.u.ttm.issuer(t)))
-	s := serve(t, payments{quote: func(ctx context.Context) error { h.user, _ = auth.UserFromContext(ctx); return nil }},
+	s := serve(t, payments{quote: func(ctx context.Context) error { h.user, _ = principal.UserFromContext(ctx); return nil }},
 		append([]grpc.ServerOption{recorder}, second.ServerOptions()...)...)
 	behind = dial(t, s.dialer, slices.Concat(f.DialOptions(), h.u.w.identity("orders").DialOptions(h.u.w.id("payments")))...)
 	return h

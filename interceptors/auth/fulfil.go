@@ -6,12 +6,13 @@ import (
 	"slices"
 
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // What no call could fulfil is a mistake, found before the server starts.
 
 // mayCall tells whether any workload of the pattern is let in at all.
-func (g *Gate) mayCall(p Pattern) bool { return g.identity.accepts(p.trustDomain()) }
+func (g *Gate) mayCall(p principal.Pattern) bool { return g.identity.accepts(p.TrustDomain()) }
 
 // checkTokens finds a demand for scopes or claims where no caller has any.
 func (g *Gate) checkTokens() error {
@@ -53,8 +54,8 @@ func (d *demands) neverMatched(m policy.Method) error {
 
 // keepsOut tells whether nobody whom the rule is about is among the peers.
 func (l peerList) keepsOut(r *rule) bool {
-	return len(r.peers) > 0 && !slices.ContainsFunc(r.peers, func(p Pattern) bool {
-		return slices.ContainsFunc(l.patterns, func(q Pattern) bool { return overlap(p, q) })
+	return len(r.peers) > 0 && !slices.ContainsFunc(r.peers, func(p principal.Pattern) bool {
+		return slices.ContainsFunc(l.patterns, func(q principal.Pattern) bool { return p.Overlaps(q) })
 	})
 }
 

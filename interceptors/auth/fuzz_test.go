@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // Whatever comes as a frame, it is an error or a hello that is written the same way, and nothing is read beyond it.
@@ -77,7 +78,7 @@ func FuzzParseID(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, input string) {
-		id, err := auth.ParseID(input)
+		id, err := principal.ParseID(input)
 		if err != nil {
 			if !id.IsZero() {
 				t.Errorf("%q: an error and an ID", input)
@@ -95,7 +96,7 @@ func FuzzParseID(f *testing.F) {
 				t.Errorf("%q: segment %q", input, segment)
 			}
 		}
-		if p, err := auth.ParsePattern(input); err != nil || p != auth.Pattern(id) {
+		if p, err := principal.ParsePattern(input); err != nil || p != principal.Pattern(id) {
 			t.Errorf("%q is no pattern: %v, %v", input, p, err)
 		}
 	})
@@ -111,14 +112,14 @@ func FuzzParsePattern(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, input, other string) {
-		p, err := auth.ParsePattern(input)
+		p, err := principal.ParsePattern(input)
 		if err != nil {
 			return
 		}
 		if p.String() != input {
 			t.Errorf("%q is written as %q", input, p)
 		}
-		id, err := auth.ParseID(other)
+		id, err := principal.ParseID(other)
 		if err != nil || !p.Matches(id) {
 			return
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // Identity is one workload: its ID, its key, and the trust that says which key belongs to whom. It yields what clients and
@@ -25,7 +26,7 @@ import (
 // A key file that is replaced is noticed within 2 seconds. Once it is vouched for, the new key makes all proofs and tokens from
 // then on; until then, and when the file makes no sense, the old key stays in use and the log says why.
 type Identity struct {
-	self    ID
+	self    principal.ID
 	dir     string
 	issued  *issued // nil with a trust directory
 	options []string
@@ -74,7 +75,7 @@ var ErrClosed = errors.New("auth: the Identity is closed")
 // trusted, and connections of its owner end.
 //
 // TrustDir does no I/O. [Identity.Check] does; without it the first connection does, and is refused if anything is wrong.
-func TrustDir(dir string, self ID, opts ...Option) *Identity {
+func TrustDir(dir string, self principal.ID, opts ...Option) *Identity {
 	i := newIdentity(self, opts)
 	i.dir = dir
 	if i.config.keyFile == "" {
@@ -84,7 +85,7 @@ func TrustDir(dir string, self ID, opts ...Option) *Identity {
 	return i
 }
 
-func newIdentity(self ID, opts []Option) *Identity {
+func newIdentity(self principal.ID, opts []Option) *Identity {
 	i := &Identity{
 		self:   self,
 		config: config{algorithm: jose.EdDSA, logger: slog.New(slog.DiscardHandler), connectionAge: maxConnectionAge},
@@ -102,7 +103,7 @@ func newIdentity(self ID, opts []Option) *Identity {
 
 // keyFile is where the private key of a workload lies by default. A service of several segments has its slashes replaced
 // by "+", which no ID contains.
-func keyFile(dir string, id ID) string {
+func keyFile(dir string, id principal.ID) string {
 	return filepath.Join(dir, "keys", id.TrustDomain().String(), strings.ReplaceAll(id.Service(), "/", "+")+".jwk")
 }
 
@@ -119,14 +120,14 @@ func (i *Identity) checkArguments() error {
 	if age := i.config.connectionAge; age < minConnectionAge || age > maxConnectionAge {
 		errs = append(errs, fmt.Errorf("auth: WithMaxConnectionAge(%v): must be between %v and %v", age, minConnectionAge, maxConnectionAge))
 	}
-	if slices.ContainsFunc(i.config.domains, TrustDomain.IsZero) {
+	if slices.ContainsFunc(i.config.domains, principal.TrustDomain.IsZero) {
 		errs = append(errs, errors.New("auth: WithAcceptDomains: a trust domain is empty; make it with ParseTrustDomain"))
 	}
 	return errors.Join(errs...)
 }
 
 // ID is the workload's ID.
-func (i *Identity) ID() ID { return i.self }
+func (i *Identity) ID() principal.ID { return i.self }
 
 // String names the identity with its options.
 func (i *Identity) String() string {
@@ -209,16 +210,18 @@ func (i *Identity) anchor() (anchor, error) {
 
 // Client returns a client's side of one channel: connections to servers that prove one of the expected IDs. An empty set
 // is an error of Check and of every call. Make one for each grpc.ClientConn.
-func (i *Identity) Client(expected ...Pattern) *Channel { return newChannel(i, expected, nil) }
+func (i *Identity) Client(expected ...principal.Pattern) *Channel {
+	return newChannel(i, expected, nil)
+}
 
 // Channel is Client with options, see [WithMode].
-func (i *Identity) Channel(expected []Pattern, opts ...ChannelOption) *Channel {
+func (i *Identity) Channel(expected []principal.Pattern, opts ...ChannelOption) *Channel {
 	return newChannel(i, expected, opts)
 }
 
 // DialOptions returns the options of one grpc.ClientConn, as [Channel.DialOptions] of a new [Channel] does. They belong
 // behind those of other interceptors, because auth is the innermost one.
-func (i *Identity) DialOptions(expected ...Pattern) []grpc.DialOption {
+func (i *Identity) DialOptions(expected ...principal.Pattern) []grpc.DialOption {
 	return i.Client(expected...).DialOptions()
 }
 
@@ -272,7 +275,7 @@ func (i *Identity) Close() error {
 }
 
 // accepts tells whether workloads of the trust domain are let in at all.
-func (i *Identity) accepts(d TrustDomain) bool {
+func (i *Identity) accepts(d principal.TrustDomain) bool {
 	return !d.IsZero() && (d == i.self.TrustDomain() || slices.Contains(i.config.domains, d))
 }
 

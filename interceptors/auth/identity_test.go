@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // What is wrong with an identity is said all at once, with the place and the remedy.
@@ -33,7 +34,7 @@ func TestCheckNamesEveryMistake(t *testing.T) {
 		want     []string
 	}{
 		"everything": {
-			auth.TrustDir("", auth.ID{}, auth.WithMaxConnectionAge(time.Hour), auth.WithAcceptDomains(auth.TrustDomain{}), nil),
+			auth.TrustDir("", principal.ID{}, auth.WithMaxConnectionAge(time.Hour), auth.WithAcceptDomains(principal.TrustDomain{}), nil),
 			[]string{"no ID", "no directory", "WithMaxConnectionAge(1h0m0s)", "WithAcceptDomains"},
 		},
 		"no key":            {auth.TrustDir(w.dir, w.id("ledger")), []string{"ledger.jwk", "enroll"}},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 )
 
 const (
@@ -19,7 +20,7 @@ var errOwnTokenExpired = errors.New("auth: the own identity token has expired, a
 
 // identityToken is what a workload identity token says: whose the key is, and until when.
 type identityToken struct {
-	id      ID
+	id      principal.ID
 	key     *jose.PublicKey
 	expires time.Time
 }
@@ -31,7 +32,7 @@ func readIdentityToken(claims *jose.Claims, issuer string, now time.Time) (t ide
 	if !ok {
 		return t, errors.New("sub is missing or no string")
 	}
-	if t.id, err = ParseID(subject); err != nil {
+	if t.id, err = principal.ParseID(subject); err != nil {
 		return t, errors.New("sub is no ID")
 	}
 	if claims.Has(claimIssuer) && !sameClaim(claims, claimIssuer, issuer) {

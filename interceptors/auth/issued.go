@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // IdentityIssuer is somebody who vouches for the workloads of trust domains, by signing workload identity tokens: one says
@@ -18,7 +19,7 @@ type IdentityIssuer struct {
 	// Keys are the keys with which it signs. The identity does not close them.
 	Keys *KeySet
 	// Domains are the trust domains that it vouches for.
-	Domains []TrustDomain
+	Domains []principal.TrustDomain
 }
 
 // String names the issuer and its trust domains.
@@ -44,7 +45,7 @@ type issued struct {
 // had any more, handshakes fail with TOKEN_SOURCE_UNAVAILABLE; while an issuer's keys cannot be had, with KEYS_UNAVAILABLE.
 //
 // Issued does no I/O; see [Identity.Check]. [Identity.Ready] waits for the keys of the issuers.
-func Issued(self ID, identity TokenSource, issuers []IdentityIssuer, opts ...Option) *Identity {
+func Issued(self principal.ID, identity TokenSource, issuers []IdentityIssuer, opts ...Option) *Identity {
 	i := newIdentity(self, opts)
 	_, theirs := identity.(*TokenKeeper)
 	i.issued = &issued{tokens: KeepTokens(identity), own: !theirs, issuers: slices.Clone(issuers)}
@@ -65,7 +66,7 @@ func (i *Identity) checkIssued() []error {
 	wrong(i.issued.tokens.source == nil, "there is no source of identity tokens; name one, such as TokensFromFile")
 	wrong(i.config.keyFile == "" && i.config.signer == nil, "the private key is nowhere; name it WithKeyFile or WithSigner")
 	wrong(i.config.enroll, "WithEnroll is for a trust directory; an issuer enrolls its workloads itself")
-	vouched := map[TrustDomain]string{}
+	vouched := map[principal.TrustDomain]string{}
 	for n, issuer := range i.issued.issuers {
 		wrong(issuer.Name == "", "issuer %d has no Name; state the iss of its tokens, byte for byte", n+1)
 		wrong(issuer.Keys == nil, "issuer %s has no Keys", quote(issuer.Name))
@@ -102,7 +103,7 @@ func (i *Identity) openIssued() (*core, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), tokenWait)
 	defer cancel()
-	token, err := i.issued.tokens.Token(ctx, ID{})
+	token, err := i.issued.tokens.Token(ctx, principal.ID{})
 	if err != nil {
 		errs = append(errs, fmt.Errorf("auth: identity token: %w", err))
 	}
@@ -152,7 +153,7 @@ func (i *Identity) checkOwnToken(key *jose.PrivateKey, token string) (time.Time,
 func (i *Identity) renewIssued(ctx context.Context, c *core) (*core, error) {
 	ctx, cancel := context.WithTimeout(ctx, tokenWait)
 	defer cancel()
-	token, err := i.issued.tokens.Token(ctx, ID{})
+	token, err := i.issued.tokens.Token(ctx, principal.ID{})
 	if err != nil {
 		return nil, fmt.Errorf("auth: identity token: %w", err)
 	}

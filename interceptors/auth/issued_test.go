@@ -22,6 +22,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -193,7 +194,7 @@ func (l *login) identity(service string, w workload, keys *auth.KeySet, opts ...
 		l.t.Fatal(err)
 	}
 	i := auth.Issued(id, auth.TokensFromFile(w.token),
-		[]auth.IdentityIssuer{{Name: issuerName, Keys: keys, Domains: []auth.TrustDomain{domain}}},
+		[]auth.IdentityIssuer{{Name: issuerName, Keys: keys, Domains: []principal.TrustDomain{domain}}},
 		append([]auth.Option{auth.WithKeyFile(w.key), auth.WithLogger(l.logger())}, opts...)...)
 	l.t.Cleanup(func() {
 		if err := i.Close(); err != nil {
@@ -220,12 +221,12 @@ func TestIssuedIdentities(t *testing.T) {
 				l := newLogin(t)
 				l.publish(newKey(t, alg))
 				keys := l.keys()
-				seen := make(chan auth.Peer, 1)
+				seen := make(chan principal.Peer, 1)
 				payment := l.identity("payments", l.hire("payments", newKey(t, alg), time.Hour), keys)
 				orders := l.identity("orders", l.hire("orders", newKey(t, alg), 20*time.Minute), l.keys())
 				ready(t, payment)
 				s := serve(t, payments{quote: func(ctx context.Context) error {
-					p, _ := auth.PeerFromContext(ctx)
+					p, _ := principal.PeerFromContext(ctx)
 					seen <- p
 					return nil
 				}}, payment.ServerOptions(nil)...)
@@ -389,7 +390,7 @@ func TestConnectionsAreMadeAnewBeforeTheIdentityTokenEnds(t *testing.T) {
 		ends := make(chan time.Time, 1)
 		s := serve(t, payments{quote: func(ctx context.Context) error {
 			time.Sleep(900 * time.Millisecond) // so that there is always a call under way
-			p, _ := auth.PeerFromContext(ctx)
+			p, _ := principal.PeerFromContext(ctx)
 			select {
 			case ends <- p.Expires:
 			default:

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/metadata"
+
+	"github.com/parley-rpc/parley/principal"
 )
 
 // issuedProofs remembers the proofs of a server that are good for a session, so that it signs once a minute and not in each
@@ -20,7 +22,7 @@ type issuedProofs struct {
 // issuedKey is everything that a proof is good for.
 type issuedKey struct {
 	by     *core // the server's key and identity token
-	caller ID
+	caller principal.ID
 	token  tokenHash
 	nonce  string
 }

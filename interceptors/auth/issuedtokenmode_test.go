@@ -14,6 +14,7 @@ import (
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -39,10 +40,10 @@ func issuedTokens(t testing.TB, level policyv1.Proof, intercept ...grpc.ServerOp
 	roots, certificate := (&world{t: t}).certificate()
 	table := tableOf(t, proofs(level))
 	gate := payment.Server(table, auth.WithBearer(certificate), auth.WithIssuers(auth.Issuer{
-		Name: issuerName, Keys: l.keys(), Subjects: []auth.Pattern{domainOf(t, "shop.example").Pattern()},
+		Name: issuerName, Keys: l.keys(), Subjects: []principal.Pattern{domainOf(t, "shop.example").Pattern()},
 	}))
 	s := serve(t, payments{}, append(intercept, gate.ServerOptions()...)...)
-	channel := orders.Channel([]auth.Pattern{payment.ID()}, auth.WithMode(auth.ModeToken), auth.WithRoots(roots), auth.WithServerName("localhost"),
+	channel := orders.Channel([]principal.Pattern{payment.ID()}, auth.WithMode(auth.ModeToken), auth.WithRoots(roots), auth.WithServerName("localhost"),
 		auth.WithProofPolicy(table), auth.WithTokenSource(&scriptedTokens{tokens: []string{l.bearer()}}))
 	if err := channel.Check(); err != nil {
 		t.Fatal(err)
@@ -114,7 +115,7 @@ func TestIssuedIdentityNeedsATokenSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t)
 		orders := l.identity("orders", l.hire("orders", newKey(t, jose.EdDSA), time.Hour), l.keys())
-		err := orders.Channel([]auth.Pattern{orders.ID()}, auth.WithMode(auth.ModeToken)).Check()
+		err := orders.Channel([]principal.Pattern{orders.ID()}, auth.WithMode(auth.ModeToken)).Check()
 		if err == nil || !strings.Contains(err.Error(), "WithTokenSource") {
 			t.Errorf("Check = %v", err)
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/parley-rpc/parley/principal"
 )
 
 // Issuer is somebody who vouches for others with tokens: its name, its keys, and what of its word counts. Fields that are not
@@ -24,7 +26,7 @@ type Issuer struct {
 	Audiences []string
 	// Subjects are the workloads that it may vouch for. A token whose sub is no ID that matches one of them is refused.
 	// Required where the tokens are those of workloads.
-	Subjects []Pattern
+	Subjects []principal.Pattern
 	// RequiredClaims must be there beside iss, sub, aud, exp and iat, which always must. Default: jti.
 	RequiredClaims []string
 	// MaxLifetime bounds exp - iat. Default: 1 hour.
@@ -44,7 +46,7 @@ type voucher struct {
 	waiting      atomic.Int32 // calls that ask the trust for a key, and may wait
 	types        []string
 	audiences    []string
-	subjects     []Pattern
+	subjects     []principal.Pattern
 	required     []string
 	maxLifetime  time.Duration
 	maxAudiences int
@@ -53,7 +55,7 @@ type voucher struct {
 }
 
 // voucher checks the issuer and gives it its defaults.
-func (is Issuer) voucher(self ID) (*voucher, error) {
+func (is Issuer) voucher(self principal.ID) (*voucher, error) {
 	v := &voucher{
 		name: is.Name, subjects: slices.Clone(is.Subjects),
 		types: slices.Clone(is.Types), audiences: slices.Clone(is.Audiences), required: slices.Clone(is.RequiredClaims),
@@ -103,7 +105,7 @@ func (v *voucher) mistakes() error {
 	wrong(v.maxAudiences < 0, "MaxAudiences is negative")
 	wrong(v.skew > maxClockSkew, "ClockSkew is more than 5 minutes")
 	for n, p := range v.subjects {
-		wrong(isNoPattern(p), fmt.Sprintf("subject %d is no ID; make it with ParseID, TrustDomain.ID or ParsePattern", n+1))
+		wrong(!principal.IsPattern(p), fmt.Sprintf("subject %d is no ID; make it with ParseID, TrustDomain.ID or ParsePattern", n+1))
 	}
 	return errors.Join(errs...)
 }
@@ -116,10 +118,4 @@ func provesOnce(typ string) bool {
 	default:
 		return false
 	}
-}
-
-// isNoPattern tells whether p can match nothing because it was not made by a constructor of this package.
-func isNoPattern(p Pattern) bool {
-	id, pointer := p.(*ID)
-	return p == nil || pointer && id == nil || p.trustDomain().IsZero()
 }

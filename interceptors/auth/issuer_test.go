@@ -14,6 +14,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -35,7 +36,7 @@ func newAuthority(t testing.TB, name string) authority {
 		t.Fatal(err)
 	}
 	keys := auth.StaticKeys([]byte(`{"keys":[` + string(jwk) + `]}`))
-	return authority{auth.Issuer{Name: name, Keys: keys, Subjects: []auth.Pattern{domainOf(t, "legacy.example").Pattern()}}, key}
+	return authority{auth.Issuer{Name: name, Keys: keys, Subjects: []principal.Pattern{domainOf(t, "legacy.example").Pattern()}}, key}
 }
 
 // token vouches for a workload of legacy.example towards payments.
@@ -169,7 +170,7 @@ func TestIssuerMistakes(t *testing.T) {
 			"no audiences":      {func(is *auth.Issuer) { is.Audiences = []string{} }, "Audiences is empty"},
 			"empty audience":    {func(is *auth.Issuer) { is.Audiences = []string{""} }, "Audiences"},
 			"no subjects":       {func(is *auth.Issuer) { is.Subjects = nil }, "no Subjects"},
-			"nil subject":       {func(is *auth.Issuer) { is.Subjects = []auth.Pattern{nil} }, "subject 1"},
+			"nil subject":       {func(is *auth.Issuer) { is.Subjects = []principal.Pattern{nil} }, "subject 1"},
 			"empty claim":       {func(is *auth.Issuer) { is.RequiredClaims = []string{""} }, "RequiredClaims"},
 			"negative lifetime": {func(is *auth.Issuer) { is.MaxLifetime = -1 }, "MaxLifetime"},
 			"negative count":    {func(is *auth.Issuer) { is.MaxAudiences = -1 }, "MaxAudiences"},

@@ -8,17 +8,18 @@ import (
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // issuers is the anchor that is made of issuers, each for its own trust domains.
 type issuers struct {
-	byDomain map[TrustDomain]IdentityIssuer
+	byDomain map[principal.TrustDomain]IdentityIssuer
 	sets     []*KeySet
 	stops    []func()
 }
 
 func newIssuers(list []IdentityIssuer) *issuers {
-	a := &issuers{byDomain: map[TrustDomain]IdentityIssuer{}}
+	a := &issuers{byDomain: map[principal.TrustDomain]IdentityIssuer{}}
 	for _, issuer := range list {
 		a.sets = append(a.sets, issuer.Keys)
 		for _, domain := range issuer.Domains {
@@ -52,13 +53,15 @@ func (a *issuers) generation() uint64 {
 }
 
 // lookup knows nobody: an issuer says whose a key is by a token, and keeps no list.
-func (a *issuers) lookup(string) (ID, *jose.PublicKey, error) { return ID{}, nil, errUnknownKey }
+func (a *issuers) lookup(string) (principal.ID, *jose.PublicKey, error) {
+	return principal.ID{}, nil, errUnknownKey
+}
 
-func (a *issuers) await(_ context.Context, kid string) (ID, *jose.PublicKey, error) {
+func (a *issuers) await(_ context.Context, kid string) (principal.ID, *jose.PublicKey, error) {
 	return a.lookup(kid)
 }
 
-func (a *issuers) holds(string, ID) bool { return false }
+func (a *issuers) holds(string, principal.ID) bool { return false }
 
 // vouch reads the identity token of a peer. Its subject chooses the issuer, whose signature then makes it believed.
 func (a *issuers) vouch(ctx context.Context, identity, kid string, turn turnstile.Turnstile) (bond, error) {
@@ -101,7 +104,7 @@ func (a *issuers) issuerOf(identity string) (IdentityIssuer, error) {
 		return IdentityIssuer{}, err
 	}
 	subject, _ := claims.String(claimSubject)
-	id, err := ParseID(subject)
+	id, err := principal.ParseID(subject)
 	if err != nil {
 		return IdentityIssuer{}, errors.New("sub is no ID")
 	}
@@ -118,6 +121,6 @@ type issuerKey struct {
 	key *jose.PublicKey
 }
 
-func (k issuerKey) holds(string, ID) bool { return k.set.holds(k.key.KeyID(), k.key) }
+func (k issuerKey) holds(string, principal.ID) bool { return k.set.holds(k.key.KeyID(), k.key) }
 
 func (k issuerKey) generation() uint64 { return k.set.generation() }

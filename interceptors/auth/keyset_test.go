@@ -11,6 +11,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 )
 
 func TestKeySetPrintsItself(t *testing.T) {
@@ -131,8 +132,8 @@ func TestIssuedCheckNamesEveryMistake(t *testing.T) {
 	}
 	keys := auth.StaticKeys([]byte(jwksOf(t, newKey(t, jose.EdDSA))))
 	defer keys.Close()
-	i := auth.Issued(auth.ID{}, nil, []auth.IdentityIssuer{
-		{Name: "a", Keys: keys, Domains: []auth.TrustDomain{other}}, {Name: "b", Domains: []auth.TrustDomain{other}}, {},
+	i := auth.Issued(principal.ID{}, nil, []auth.IdentityIssuer{
+		{Name: "a", Keys: keys, Domains: []principal.TrustDomain{other}}, {Name: "b", Domains: []principal.TrustDomain{other}}, {},
 	}, auth.WithEnroll(), auth.WithMaxConnectionAge(time.Hour))
 	defer i.Close()
 	for _, want := range []string{
@@ -144,7 +145,7 @@ func TestIssuedCheckNamesEveryMistake(t *testing.T) {
 		}
 	}
 	const want = `auth.Issued(spiffe://shop.example/orders, auth.TokensFromFile("/run/wit"), [https://id.shop.example for [shop.example]], auth.WithKeyFile("/run/key"))`
-	j := auth.Issued(orders, auth.TokensFromFile("/run/wit"), []auth.IdentityIssuer{{Name: issuerName, Keys: keys, Domains: []auth.TrustDomain{shop}}}, auth.WithKeyFile("/run/key"))
+	j := auth.Issued(orders, auth.TokensFromFile("/run/wit"), []auth.IdentityIssuer{{Name: issuerName, Keys: keys, Domains: []principal.TrustDomain{shop}}}, auth.WithKeyFile("/run/key"))
 	defer j.Close()
 	if got := j.String(); got != want {
 		t.Errorf("got %s", got)
@@ -183,12 +184,12 @@ func TestFederatedIssuers9(t *testing.T) {
 		here, there := newLogin(t), newLogin(t)
 		shop, bank := domainOf(t, "shop.example"), domainOf(t, "bank.example")
 		issuers := []auth.IdentityIssuer{
-			{Name: issuerName, Keys: here.keys(), Domains: []auth.TrustDomain{shop}},
-			{Name: issuerName, Keys: there.keys(), Domains: []auth.TrustDomain{bank}},
+			{Name: issuerName, Keys: here.keys(), Domains: []principal.TrustDomain{shop}},
+			{Name: issuerName, Keys: there.keys(), Domains: []principal.TrustDomain{bank}},
 		}
 		payKey, ledgerKey := newKey(t, jose.EdDSA), newKey(t, jose.EdDSA)
 		identity := func(id string, files workload) *auth.Identity {
-			parsed, err := auth.ParseID(id)
+			parsed, err := principal.ParseID(id)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -154,7 +154,7 @@ func isThumbprint(s string) bool {
 		return false
 	}
 	for i := range len(s) {
-		if c := s[i]; !isLower(c) && !isUpper(c) && !isDigit(c) && c != '-' && c != '_' {
+		if c := s[i]; ('a' > c || c > 'z') && ('A' > c || c > 'Z') && ('0' > c || c > '9') && c != '-' && c != '_' {
 			return false
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -21,7 +22,7 @@ func (l *login) bearers(keys *auth.KeySet, impl payments) *grpc.ClientConn {
 	w := newWorld(l.t)
 	w.enroll("payments")
 	return foreignerTo(l.t, w, impl, tableOf(l.t), auth.WithIssuers(auth.Issuer{
-		Name: issuerName, Keys: keys, Subjects: []auth.Pattern{w.domain.Pattern()},
+		Name: issuerName, Keys: keys, Subjects: []principal.Pattern{w.domain.Pattern()},
 	}))
 }
 

@@ -9,6 +9,7 @@ import (
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // TestNarrowingNeverOpens decides on random calls by random layers: what one layer refuses, no further layer lets pass; the
@@ -126,7 +127,7 @@ func randomCall(r *rand.Rand, j *judged) auth.Call {
 	call := auth.Call{Method: paymentsv1.PaymentsService_GetQuote_FullMethodName}
 	if r.IntN(8) > 0 {
 		call.Peer = j.peer(pick("orders", "orders", "billing"), pick(`{}`, `{"env":"dev"}`, `{"env":["prod"]}`), pick("read", "write"))
-		call.Peer.Carrier = policy.Carrier(r.IntN(2) + 1)
+		call.Peer.Carrier = principal.Carrier(r.IntN(2) + 1)
 	}
 	if r.IntN(3) > 0 {
 		call.User = j.user(pick("alice", "bob"), pick(`{}`, `{"env":1}`), "buy")

@@ -14,6 +14,7 @@ import (
 	ordersv1 "github.com/parley-rpc/parley/gen/shop/orders/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -97,7 +98,7 @@ func TestCallsMoveToANewConnection(t *testing.T) {
 			if err := quote(t.Context(), p.cc, grpc.Peer(&reached)); err != nil {
 				t.Fatal(err)
 			}
-			if other, _ := auth.PeerOf(&reached); len(expires) == 0 || other.Expires != expires[len(expires)-1] {
+			if other, _ := principal.PeerOf(&reached); len(expires) == 0 || other.Expires != expires[len(expires)-1] {
 				expires = append(expires, other.Expires)
 			}
 			time.Sleep(time.Second)

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // link is what a connection, or a stream that was opened with a token, knows of the credential behind it: whom it proved,
@@ -16,7 +16,7 @@ type link struct {
 	identity *Identity
 	what     string
 	role     string
-	peer     Peer
+	peer     principal.Peer
 	raw      net.Conn // nil for a stream
 	term     term
 	trust    lifeline
@@ -43,7 +43,7 @@ func (i *Identity) holdConnection(c *core, role string, other proven, raw net.Co
 		return nil, errExpired
 	}
 	t := newTerm(now, age, min(streamLead, age/10))
-	p := Peer{ID: other.id, Carrier: policy.CarrierConnection, KeyID: other.keyID, Expires: t.end, Audiences: i.audiences}
+	p := principal.Peer{ID: other.id, Carrier: principal.CarrierConnection, KeyID: other.keyID, Expires: t.end, Audiences: i.audiences}
 	l := &link{identity: i, what: "connection", role: role, peer: p, raw: raw, term: t, trust: other.trust, ended: make(chan struct{})}
 	return l, l.begin(other.generation)
 }
@@ -58,10 +58,10 @@ func (i *Identity) holdUser(u *broughtUser) (*link, error) {
 	if u == nil {
 		return nil, nil
 	}
-	return i.holdToken("stream of a user", u.token, Peer{KeyID: u.token.keyID})
+	return i.holdToken("stream of a user", u.token, principal.Peer{KeyID: u.token.keyID})
 }
 
-func (i *Identity) holdToken(what string, token *verified, p Peer) (*link, error) {
+func (i *Identity) holdToken(what string, token *verified, p principal.Peer) (*link, error) {
 	now := time.Now()
 	t := newTerm(now, token.expires.Add(token.by.skew).Sub(now), 0)
 	l := &link{identity: i, what: what, role: roleServer, peer: p, term: t, trust: voucherOf{token}, ended: make(chan struct{})}
@@ -71,8 +71,8 @@ func (i *Identity) holdToken(what string, token *verified, p Peer) (*link, error
 // voucherOf is the lifeline of whoever brought a token: the key of the issuer that has signed it, or the workload's own.
 type voucherOf struct{ token *verified }
 
-func (v voucherOf) holds(string, ID) bool { return v.token.by.holds(v.token) }
-func (v voucherOf) generation() uint64    { return v.token.by.generation() }
+func (v voucherOf) holds(string, principal.ID) bool { return v.token.by.holds(v.token) }
+func (v voucherOf) generation() uint64              { return v.token.by.generation() }
 
 // never is a generation that no trust has, so that it must be asked.
 const never = ^uint64(0)

@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/grpc/credentials"
 
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -122,7 +123,7 @@ func (c *Channel) checkManagedName(state *tls.ConnectionState, serverName string
 		return errors.New("the server has no certificate")
 	}
 	leaf := state.PeerCertificates[0]
-	if !strings.HasPrefix(serverName, idScheme) && leaf.VerifyHostname(serverName) == nil {
+	if !strings.HasPrefix(serverName, principal.Scheme) && leaf.VerifyHostname(serverName) == nil {
 		return nil
 	}
 	ids := make([]string, len(leaf.URIs))

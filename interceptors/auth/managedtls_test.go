@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -112,7 +113,7 @@ func managedCall(t testing.TB, client, server *meshCredentials, name string) err
 	if name != "" {
 		options = append(options, auth.WithServerName(name))
 	}
-	c := w.identity("orders").Channel([]auth.Pattern{w.id("payments")}, options...)
+	c := w.identity("orders").Channel([]principal.Pattern{w.id("payments")}, options...)
 	if err := c.Check(); err != nil {
 		t.Fatal(err)
 	}
@@ -182,9 +183,9 @@ func TestUnmanagedConnections(t *testing.T) {
 		named := serve(t, payments{}, w.identity("payments").ServerOptions(nil, auth.WithBearer(certificate), auth.WithManagedServerTLS(silent))...)
 		bare := serve(t, payments{}, w.identity("payments").ServerOptions(nil, auth.WithBearer(nil), auth.WithManagedServerTLS(silent))...)
 		orders := w.identity("orders")
-		token := orders.Channel([]auth.Pattern{w.id("payments")},
+		token := orders.Channel([]principal.Pattern{w.id("payments")},
 			auth.WithMode(auth.ModeToken), auth.WithRoots(roots), auth.WithServerName("localhost"), auth.WithManagedTLS(silent))
-		connection := orders.Channel([]auth.Pattern{w.id("payments")})
+		connection := orders.Channel([]principal.Pattern{w.id("payments")})
 		for what, err := range map[string]error{
 			"token mode":                          quote(t.Context(), dial(t, named.dialer, token.DialOptions()...)),
 			"connection mode":                     quote(t.Context(), dial(t, named.dialer, connection.DialOptions()...)),
@@ -207,7 +208,7 @@ func TestManagedTLSIsTLS(t *testing.T) {
 			return insecure.NewCredentials(), nil
 		}
 		s := serve(t, payments{})
-		c := w.identity("orders").Channel([]auth.Pattern{w.id("payments")}, auth.WithMode(auth.ModeToken), auth.WithManagedTLS(plain))
+		c := w.identity("orders").Channel([]principal.Pattern{w.id("payments")}, auth.WithMode(auth.ModeToken), auth.WithManagedTLS(plain))
 		if err := quote(t.Context(), dial(t, s.dialer, c.DialOptions()...)); err == nil || !strings.Contains(err.Error(), "which is not TLS") {
 			t.Errorf("a call over plaintext ended with %v", err)
 		}
@@ -218,7 +219,7 @@ func TestManagedTLSMistakes(t *testing.T) {
 	w := newWorld(t)
 	w.enroll("orders", "payments")
 	id, m := w.identity("orders"), mesh(t, "payments")
-	expected := []auth.Pattern{w.id("payments")}
+	expected := []principal.Pattern{w.id("payments")}
 	fails := func(credentials.TransportCredentials) (credentials.TransportCredentials, error) {
 		return nil, errors.New("no bootstrap")
 	}
@@ -241,8 +242,8 @@ func TestManagedTLSIsKnownToXDS(t *testing.T) {
 	w.enroll("orders")
 	id := w.identity("orders")
 	for managed, c := range map[bool]*auth.Channel{
-		false: id.Channel([]auth.Pattern{w.id("payments")}),
-		true:  id.Channel([]auth.Pattern{w.id("payments")}, auth.WithMode(auth.ModeToken), auth.WithManagedTLS(mesh(t).manage)),
+		false: id.Channel([]principal.Pattern{w.id("payments")}),
+		true:  id.Channel([]principal.Pattern{w.id("payments")}, auth.WithMode(auth.ModeToken), auth.WithManagedTLS(mesh(t).manage)),
 	} {
 		asked, ok := c.TransportCredentials().(interface{ UsesXDS() bool })
 		if !ok || asked.UsesXDS() != managed {

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // Token signs a bearer token with which tools such as grpcurl call audience in the name of this workload, over a server
 // port that was opened with [WithBearer]. It carries the scopes given, which may be none, and is valid from now on for
 // lifetime, at most 1 hour. Whoever holds it is this workload to that server, so it belongs into no log and no shell
 // history.
-func (i *Identity) Token(audience ID, scopes []string, lifetime time.Duration) (string, error) {
+func (i *Identity) Token(audience principal.ID, scopes []string, lifetime time.Duration) (string, error) {
 	switch {
 	case audience.IsZero():
 		return "", errors.New("auth: Token: the audience is no ID; name the server that will be called")

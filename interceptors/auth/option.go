@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // Option changes how an [Identity] is made. It prints itself.
@@ -31,7 +32,7 @@ type config struct {
 	enroll        bool
 	algorithm     jose.Algorithm
 	logger        *slog.Logger
-	domains       []TrustDomain
+	domains       []principal.TrustDomain
 	connectionAge time.Duration
 }
 
@@ -115,7 +116,7 @@ func (o loggerOption) applyKeySet(c *keySetConfig) {
 }
 
 // WithAcceptDomains accepts workloads of further trust domains beside the own one.
-func WithAcceptDomains(domains ...TrustDomain) Option {
+func WithAcceptDomains(domains ...principal.TrustDomain) Option {
 	names := make([]string, len(domains))
 	for i, d := range domains {
 		names[i] = d.String()

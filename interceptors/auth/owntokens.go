@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/parley-rpc/parley/principal"
 )
 
 // ownTokens is the default [TokenSource] of a channel, whose workload signs for itself. Unlike [KeepTokens] it needs no
@@ -23,7 +25,7 @@ type ownToken struct {
 func newOwnTokens(i *Identity) *ownTokens { return &ownTokens{signer: i.SelfSignedTokens()} }
 
 // Token returns the token in use, or a new one when that is old or the workload has another key.
-func (o *ownTokens) Token(ctx context.Context, audience ID) (Token, error) {
+func (o *ownTokens) Token(ctx context.Context, audience principal.ID) (Token, error) {
 	if t := o.current.Load(); o.serves(t) {
 		return t.token, nil
 	}
@@ -36,7 +38,7 @@ func (o *ownTokens) Token(ctx context.Context, audience ID) (Token, error) {
 }
 
 // Refresh signs a new token unless that has been done meanwhile.
-func (o *ownTokens) Refresh(ctx context.Context, audience ID, expired Token) (Token, error) {
+func (o *ownTokens) Refresh(ctx context.Context, audience principal.ID, expired Token) (Token, error) {
 	o.signing.Lock()
 	defer o.signing.Unlock()
 	if t := o.current.Load(); t != nil && t.token.Value != expired.Value {
@@ -51,7 +53,7 @@ func (o *ownTokens) serves(t *ownToken) bool {
 }
 
 // sign runs with the lock held.
-func (o *ownTokens) sign(ctx context.Context, audience ID) (Token, error) {
+func (o *ownTokens) sign(ctx context.Context, audience principal.ID) (Token, error) {
 	by := o.signer.identity.ready.Load()
 	token, err := o.signer.Token(ctx, audience)
 	if err != nil {

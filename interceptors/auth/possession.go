@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -21,8 +22,8 @@ const claimIdentityHash = "wth"
 // possession is what a caller's proof that it holds its key must say, seen from either end. The draft binds the key by a
 // workload identity token; with a trust directory there is none, and iss and sub stand in the place of wth.
 type possession struct {
-	caller ID
-	server ID
+	caller principal.ID
+	server principal.ID
 	ath    string
 	method string
 
@@ -46,7 +47,7 @@ func (p possession) sign(key *jose.PrivateKey, now time.Time) (string, error) {
 
 // check compares claims whose signature held with what they must say, where owner is the one ID that the verifying key
 // belongs to. It returns the ID of the proof.
-func (p possession) check(claims *jose.Claims, owner ID, now time.Time) (id string, err error) {
+func (p possession) check(claims *jose.Claims, owner principal.ID, now time.Time) (id string, err error) {
 	if owner != p.caller {
 		return "", errors.New("the key is not one of the workload that the token names")
 	}
@@ -78,7 +79,7 @@ func (p possession) check(claims *jose.Claims, owner ID, now time.Time) (id stri
 
 // proofUse names a proof. There is one type of proof only, so the type is no part of the name.
 type proofUse struct {
-	issuer ID
+	issuer principal.ID
 	id     string
 }
 

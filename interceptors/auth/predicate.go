@@ -3,6 +3,8 @@ package auth
 import (
 	"context"
 	"fmt"
+
+	"github.com/parley-rpc/parley/principal"
 )
 
 // Call is what is known of a call when it is decided upon.
@@ -10,9 +12,9 @@ type Call struct {
 	// Method is its full name.
 	Method string
 	// Peer is the proven caller, or nil when it has proven nothing. It must not be changed.
-	Peer *Peer
+	Peer *principal.Peer
 	// User is the end user, or nil when the call names none. It must not be changed.
-	User *User
+	User *principal.User
 	// Request is the decoded message of a unary call. It is nil for a stream, and must not be changed.
 	Request any
 }

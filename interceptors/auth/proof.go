@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // The token types of the two proofs, one for each role.
@@ -38,13 +39,13 @@ var (
 type proof struct {
 	typ       string
 	binding   string
-	audience  ID     // the server, in a client's proof
-	helloHash string // in a client's proof
-	tokenHash string // with an identity token
+	audience  principal.ID // the server, in a client's proof
+	helloHash string       // in a client's proof
+	tokenHash string       // with an identity token
 }
 
 // sign makes the proof with the key of self.
-func (p proof) sign(key *jose.PrivateKey, self ID, now time.Time) (string, error) {
+func (p proof) sign(key *jose.PrivateKey, self principal.ID, now time.Time) (string, error) {
 	var b jose.ClaimsBuilder
 	b.String(claimIssuer, self.String()).String(claimSubject, self.String())
 	if !p.audience.IsZero() {
@@ -63,7 +64,7 @@ func (p proof) sign(key *jose.PrivateKey, self ID, now time.Time) (string, error
 
 // check compares claims whose signature held with what they must say, where owner is the one ID that the verifying key
 // belongs to. Times come last, so that only a proof made for this very connection learns about them.
-func (p proof) check(claims *jose.Claims, owner ID, now time.Time) error {
+func (p proof) check(claims *jose.Claims, owner principal.ID, now time.Time) error {
 	count := 5
 	if err := checkOwner(claims, owner); err != nil {
 		return err
@@ -93,7 +94,7 @@ func (p proof) check(claims *jose.Claims, owner ID, now time.Time) error {
 }
 
 // checkOwner is the rule that a key speaks for exactly one ID.
-func checkOwner(claims *jose.Claims, owner ID) error {
+func checkOwner(claims *jose.Claims, owner principal.ID) error {
 	if owner.IsZero() {
 		return errors.New("the key belongs to no ID")
 	}

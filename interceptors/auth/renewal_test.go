@@ -11,6 +11,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // callerKey returns a server whose handler tells by which key its caller was proven.
@@ -18,7 +19,7 @@ func callerKey(t testing.TB, i *auth.Identity) (*server, <-chan string) {
 	t.Helper()
 	seen := make(chan string, 1)
 	return serve(t, payments{quote: func(ctx context.Context) error {
-		p, _ := auth.PeerFromContext(ctx)
+		p, _ := principal.PeerFromContext(ctx)
 		seen <- p.KeyID
 		return nil
 	}}, i.ServerOptions(nil)...), seen

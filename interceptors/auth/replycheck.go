@@ -12,6 +12,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -29,7 +30,7 @@ type checkedProof struct {
 	proof      string
 	until      time.Time
 	keyID      string
-	owner      ID
+	owner      principal.ID
 	trust      lifeline
 	generation atomic.Uint64
 }
@@ -63,7 +64,7 @@ func (c *Channel) checkReply(ctx context.Context, header metadata.MD, e *exchang
 	if err != nil {
 		return serverRefusal(err)
 	}
-	if !matchesAny(c.expected, p.owner) {
+	if !principal.MatchesAny(c.expected, p.owner) {
 		return mismatch(c.expected, nil)
 	}
 	if !perMethod {

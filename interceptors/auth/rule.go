@@ -8,12 +8,13 @@ import (
 	"strings"
 
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // rule is a rule of the policy, compiled.
 type rule struct {
 	stated     policy.Rule
-	peers      []Pattern
+	peers      []principal.Pattern
 	predicates []*namedPredicate
 }
 
@@ -35,7 +36,7 @@ const (
 func (r *rule) match(ctx context.Context, call *Call) match {
 	s, peer := &r.stated, call.Peer
 	if r.aboutPeer() {
-		if peer == nil || len(r.peers) > 0 && !matchesAny(r.peers, peer.ID) || !hasAny(s.Audiences, peer.Audiences...) {
+		if peer == nil || len(r.peers) > 0 && !principal.MatchesAny(r.peers, peer.ID) || !hasAny(s.Audiences, peer.Audiences...) {
 			return misses
 		}
 	}

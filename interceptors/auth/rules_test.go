@@ -18,7 +18,7 @@ import (
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
-	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -62,29 +62,29 @@ func judgeOptions(t testing.TB) []auth.ServerOption {
 }
 
 // peer is orders with a token of these claims and scopes.
-func (j *judged) peer(service, claims string, scopes ...string) *auth.Peer {
+func (j *judged) peer(service, claims string, scopes ...string) *principal.Peer {
 	j.t.Helper()
-	return &auth.Peer{
-		ID: j.w.id(service), Carrier: policy.CarrierToken, Claims: parsed(j.t, claims), Scopes: scopes,
+	return &principal.Peer{
+		ID: j.w.id(service), Carrier: principal.CarrierToken, Claims: parsed(j.t, claims), Scopes: scopes,
 		Audiences: []string{"spiffe://shop.example/payments"},
 	}
 }
 
-func (j *judged) user(subject, claims string, scopes ...string) *auth.User {
+func (j *judged) user(subject, claims string, scopes ...string) *principal.User {
 	j.t.Helper()
-	return &auth.User{Issuer: loginName, Subject: subject, Claims: parsed(j.t, claims), Scopes: scopes}
+	return &principal.User{Issuer: loginName, Subject: subject, Claims: parsed(j.t, claims), Scopes: scopes}
 }
 
-func (j *judged) explain(peer *auth.Peer, user *auth.User) auth.Explanation {
+func (j *judged) explain(peer *principal.Peer, user *principal.User) auth.Explanation {
 	return j.gate.Explain(j.t.Context(), auth.Call{Method: paymentsv1.PaymentsService_GetQuote_FullMethodName, Peer: peer, User: user})
 }
 
-func parsed(t testing.TB, claims string) auth.Claims {
+func parsed(t testing.TB, claims string) principal.Claims {
 	t.Helper()
 	if claims == "" {
 		claims = "{}"
 	}
-	c, err := auth.ParseClaims([]byte(claims))
+	c, err := principal.ParseClaims([]byte(claims))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,8 +226,8 @@ func TestRules(t *testing.T) {
 	elsewhere := j.peer("orders", `{"team":"core"}`)
 	elsewhere.Audiences = []string{"spiffe://shop.example/elsewhere"}
 	for name, test := range map[string]struct {
-		peer *auth.Peer
-		user *auth.User
+		peer *principal.Peer
+		user *principal.User
 		want rpcerr.Reason
 	}{
 		"nobody":                                {nil, nil, unknown},
@@ -378,8 +378,8 @@ func TestStepUp(t *testing.T) {
 		lacks  = rpcerr.InsufficientScope
 	)
 	for name, test := range map[string]struct {
-		peer *auth.Peer
-		user *auth.User
+		peer *principal.Peer
+		user *principal.User
 		want rpcerr.Reason
 	}{
 		"everything":                           {open.peer("orders", "", "read"), open.user("alice", `{"mfa":true}`, "buy"), passes},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/parley-rpc/parley/principal"
 )
 
 // SelfSigned is a [TokenSource] whose tokens a workload signs itself, for servers that trust its key.
@@ -20,7 +22,7 @@ func (i *Identity) SelfSignedTokens(scopes ...string) *SelfSigned {
 }
 
 // Token signs a token for audience.
-func (s *SelfSigned) Token(_ context.Context, audience ID) (Token, error) {
+func (s *SelfSigned) Token(_ context.Context, audience principal.ID) (Token, error) {
 	expires := time.Now().Add(selfSignedTokenLife)
 	value, err := s.identity.Token(audience, s.scopes, selfSignedTokenLife)
 	if err != nil {

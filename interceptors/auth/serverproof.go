@@ -14,6 +14,7 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -43,7 +44,7 @@ const (
 
 // replyProof is what a server's proof must say, seen from either end.
 type replyProof struct {
-	caller ID
+	caller principal.ID
 	nonce  string
 	ath    string
 	method string // empty where the proof is good for every method
@@ -52,7 +53,7 @@ type replyProof struct {
 }
 
 // sign makes the proof with the key of self.
-func (p replyProof) sign(key *jose.PrivateKey, self ID, now time.Time) (string, error) {
+func (p replyProof) sign(key *jose.PrivateKey, self principal.ID, now time.Time) (string, error) {
 	var b jose.ClaimsBuilder
 	b.String(claimIssuer, self.String()).String(claimSubject, self.String()).String(claimAudience, p.caller.String())
 	b.String(claimNonce, p.nonce).String(claimTokenHash, p.ath)
@@ -72,7 +73,7 @@ func (p replyProof) sign(key *jose.PrivateKey, self ID, now time.Time) (string, 
 // check compares claims whose signature held with what they must say, where owner is the one ID that the verifying key
 // belongs to, for a credential that was sent at some time: the header of an answer comes when the handler sends it, which may be long
 // after the proof was made, and the nonce says that it was not made long before. It reports until when the proof is good.
-func (p replyProof) check(claims *jose.Claims, owner ID, perCall bool, sentAt time.Time) (until time.Time, err error) {
+func (p replyProof) check(claims *jose.Claims, owner principal.ID, perCall bool, sentAt time.Time) (until time.Time, err error) {
 	count := 7
 	if err := checkOwner(claims, owner); err != nil {
 		return until, err

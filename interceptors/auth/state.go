@@ -6,12 +6,14 @@ import (
 	"net"
 	"slices"
 	"time"
+
+	"github.com/parley-rpc/parley/principal"
 )
 
 // Connection is a connection on which both ends are proven.
 type Connection struct {
 	// Peer is the workload at the other end.
-	Peer Peer
+	Peer principal.Peer
 	// Role is this end's part: "client" or "server".
 	Role string
 	// Remote is the address of the other end.
@@ -21,7 +23,7 @@ type Connection struct {
 }
 
 // Connections lists the connections that are open, by peer and age. It is for operators; a handler asks
-// [PeerFromContext].
+// [principal.PeerFromContext].
 func (i *Identity) Connections() []Connection {
 	var list []Connection
 	for _, l := range i.links.all() {

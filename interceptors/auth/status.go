@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -13,7 +14,7 @@ import (
 func refuse(reason rpcerr.Reason, cause error) *rpcerr.Error { return rpcerr.Refuse(reason, cause) }
 
 // mismatch is the refusal of a server that is not among the expected ones, which it names: they are local configuration.
-func mismatch(expected []Pattern, cause error) *rpcerr.Error {
+func mismatch(expected []principal.Pattern, cause error) *rpcerr.Error {
 	refusal := refuse(rpcerr.ServerIdentityMismatch, cause)
 	names := make([]string, len(expected))
 	for i, p := range expected {

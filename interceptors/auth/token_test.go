@@ -13,8 +13,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 
-	"github.com/parley-rpc/parley/interceptors/auth"
-	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -24,9 +23,9 @@ func TestMintedToken(t *testing.T) {
 		w := newWorld(t)
 		w.enroll("orders", "payments")
 		orders := w.identity("orders")
-		var seen auth.Peer
+		var seen principal.Peer
 		cc := foreigner(t, w, payments{quote: func(ctx context.Context) error {
-			seen, _ = auth.PeerFromContext(ctx)
+			seen, _ = principal.PeerFromContext(ctx)
 			return nil
 		}})
 		token, err := orders.Token(w.id("payments"), []string{"quotes.read", "quotes.write"}, time.Minute)
@@ -47,7 +46,7 @@ func TestMintedToken(t *testing.T) {
 		refused(t, "token for ledger", quote(withBearer(t.Context(), other), cc), codes.Unauthenticated, rpcerr.CredentialsInvalid)
 
 		for name, mistake := range map[string]func() (string, error){
-			"no audience":    func() (string, error) { return orders.Token(auth.ID{}, nil, time.Minute) },
+			"no audience":    func() (string, error) { return orders.Token(principal.ID{}, nil, time.Minute) },
 			"no time":        func() (string, error) { return orders.Token(w.id("payments"), nil, 0) },
 			"too long":       func() (string, error) { return orders.Token(w.id("payments"), nil, 61*time.Minute) },
 			"no scope":       func() (string, error) { return orders.Token(w.id("payments"), []string{""}, time.Minute) },
@@ -88,7 +87,7 @@ func TestTokenBesideAConnection(t *testing.T) {
 			if seen := metadata.ValueFromIncomingContext(ctx, "authorization"); len(seen) != 0 {
 				t.Errorf("the handler sees the credential %q", seen)
 			}
-			if who, _ := auth.PeerFromContext(ctx); who.Carrier != policy.CarrierConnection {
+			if who, _ := principal.PeerFromContext(ctx); who.Carrier != principal.CarrierConnection {
 				t.Errorf("the handler sees %+v", who)
 			}
 			return nil

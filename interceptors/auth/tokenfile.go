@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // TokenFile is a [TokenSource] that is a file, such as a projected service account token of Kubernetes or what an agent
 // writes. [TokensFromFile] makes one.
 type TokenFile struct {
 	path    string
-	servers []Pattern
+	servers []principal.Pattern
 }
 
 // TokensFromFile returns the source that is the file path, in which a single token lies. It is read whenever a token is asked
@@ -27,12 +28,12 @@ type TokenFile struct {
 //
 // The token is shown to those servers alone that its aud names by their ID. Where aud names something else, servers lists
 // those that it may be shown to.
-func TokensFromFile(path string, servers ...Pattern) *TokenFile {
+func TokensFromFile(path string, servers ...principal.Pattern) *TokenFile {
 	return &TokenFile{path: path, servers: slices.Clone(servers)}
 }
 
 // Token reads the file. The error says what is wrong with it, and never what is in it.
-func (f *TokenFile) Token(_ context.Context, audience ID) (Token, error) {
+func (f *TokenFile) Token(_ context.Context, audience principal.ID) (Token, error) {
 	value, err := readTokenFile(f.path)
 	if err != nil {
 		return Token{}, fmt.Errorf("auth: token file %s: %w", f.path, err)
@@ -84,16 +85,16 @@ func withoutPath(err error) error {
 // StaticToken is a [TokenSource] with one token that never changes, for tests and tools.
 type StaticToken struct {
 	value   string
-	servers []Pattern
+	servers []principal.Pattern
 }
 
 // TokenFromText returns the source of one token. Whom it is shown to is said as for [TokensFromFile].
-func TokenFromText(token string, servers ...Pattern) *StaticToken {
+func TokenFromText(token string, servers ...principal.Pattern) *StaticToken {
 	return &StaticToken{value: token, servers: slices.Clone(servers)}
 }
 
 // Token returns the token, until it has expired.
-func (s *StaticToken) Token(_ context.Context, audience ID) (Token, error) {
+func (s *StaticToken) Token(_ context.Context, audience principal.ID) (Token, error) {
 	token, err := heldTokenFor(s.value, audience, s.servers)
 	if err != nil {
 		return Token{}, fmt.Errorf("auth: TokenFromText: %w", err)
@@ -109,7 +110,7 @@ func (s *StaticToken) Format(state fmt.State, _ rune) { _, _ = io.WriteString(st
 
 // heldTokenFor returns a token that this workload holds, if it may be shown to audience. Nobody's own token is checked by its
 // holder: only the issuer's peers have the keys.
-func heldTokenFor(value string, audience ID, servers []Pattern) (Token, error) {
+func heldTokenFor(value string, audience principal.ID, servers []principal.Pattern) (Token, error) {
 	claims, err := jose.Unproven(value)
 	if err != nil {
 		return Token{}, fmt.Errorf("it is no token: %w", err)
@@ -123,7 +124,7 @@ func heldTokenFor(value string, audience ID, servers []Pattern) (Token, error) {
 	}
 	if !audience.IsZero() {
 		named, _ := claims.Strings(claimAudience)
-		if !slices.Contains(named, audience.String()) && !matchesAny(servers, audience) {
+		if !slices.Contains(named, audience.String()) && !principal.MatchesAny(servers, audience) {
 			return Token{}, fmt.Errorf("it is not meant for %s, and so is not shown to it", audience)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // projection is a volume into which Kubernetes projects a token: the file is a link through ..data to a folder that is
@@ -161,7 +162,7 @@ func TestSelfSignedAndStaticTokens(t *testing.T) {
 // Whatever lies in a token file, it is a token with an end or an error that shows nothing of it.
 func FuzzTokenFile(f *testing.F) {
 	dir := f.TempDir()
-	id, err := auth.ParseID("spiffe://shop.example/payments")
+	id, err := principal.ParseID("spiffe://shop.example/payments")
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -39,7 +40,7 @@ func TestAttack47UnknownKeyFlood(t *testing.T) {
 		})
 		keys := auth.KeysFromURL(issuerKeys, auth.WithRoundTripper(e), auth.WithLogger(l.logger()))
 		t.Cleanup(func() { _ = keys.Close() })
-		gate, cc := openGate(t, w, auth.WithIssuers(auth.Issuer{Name: issuerName, Keys: keys, Subjects: []auth.Pattern{w.domain.Pattern()}}))
+		gate, cc := openGate(t, w, auth.WithIssuers(auth.Issuer{Name: issuerName, Keys: keys, Subjects: []principal.Pattern{w.domain.Pattern()}}))
 		time.Sleep(time.Minute)
 		both(t, "before", l, cc, l.key, codes.OK, "")
 		fetches, began := e.count(), time.Now()

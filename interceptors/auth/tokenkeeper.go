@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/backoff"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // TokenKeeper keeps the tokens of another source and gets new ones before they expire, so that no call waits for that source
@@ -88,7 +89,7 @@ type heldToken struct {
 }
 
 // Token returns the token for audience.
-func (c *TokenKeeper) Token(ctx context.Context, audience ID) (Token, error) {
+func (c *TokenKeeper) Token(ctx context.Context, audience principal.ID) (Token, error) {
 	e := c.entry(audience)
 	now := time.Now()
 	held := e.current.Load()
@@ -106,7 +107,7 @@ func (c *TokenKeeper) Token(ctx context.Context, audience ID) (Token, error) {
 }
 
 // Refresh drops a token that a server found to be expired, and waits for another one. It does so at most once a second.
-func (c *TokenKeeper) Refresh(ctx context.Context, audience ID, expired Token) (Token, error) {
+func (c *TokenKeeper) Refresh(ctx context.Context, audience principal.ID, expired Token) (Token, error) {
 	e := c.entry(audience)
 	e.drop(expired, time.Now())
 	if held := e.current.Load(); held != nil && held.token.Value == expired.Value {
@@ -115,7 +116,7 @@ func (c *TokenKeeper) Refresh(ctx context.Context, audience ID, expired Token) (
 	return c.Token(ctx, audience)
 }
 
-func (c *TokenKeeper) entry(audience ID) *cachedToken {
+func (c *TokenKeeper) entry(audience principal.ID) *cachedToken {
 	if e, ok := c.entries.Load(audience); ok {
 		return e.(*cachedToken) //nolint:forcetypeassert // nothing else is stored
 	}
@@ -158,7 +159,7 @@ func (e *cachedToken) wait(ctx context.Context, flight <-chan struct{}) (Token, 
 
 // fetch begins to fetch a token unless somebody does already, and returns what is closed at the end of that. It returns the
 // last error instead while it is too early to try again.
-func (c *TokenKeeper) fetch(e *cachedToken, audience ID, now time.Time) (<-chan struct{}, error) {
+func (c *TokenKeeper) fetch(e *cachedToken, audience principal.ID, now time.Time) (<-chan struct{}, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.flight != nil {
@@ -183,7 +184,7 @@ func (c *TokenKeeper) fetch(e *cachedToken, audience ID, now time.Time) (<-chan 
 }
 
 // ask asks the source. A panic of it fails the calls that need a token, and not the process.
-func (c *TokenKeeper) ask(ctx context.Context, audience ID) (token Token, err error) {
+func (c *TokenKeeper) ask(ctx context.Context, audience principal.ID) (token Token, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("auth: the token source panicked: %v", r)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // press is a source of tokens called t1, t2 and so on, each with the life that is set.
@@ -27,7 +28,7 @@ type press struct {
 	times []time.Time
 }
 
-func (m *press) Token(ctx context.Context, audience auth.ID) (auth.Token, error) {
+func (m *press) Token(ctx context.Context, audience principal.ID) (auth.Token, error) {
 	m.mu.Lock()
 	m.times = append(m.times, time.Now())
 	delay, panics := m.delay, m.panic
@@ -79,7 +80,7 @@ func cached(t testing.TB, source auth.TokenSource) *auth.TokenKeeper {
 	return c
 }
 
-func wantToken(t testing.TB, c *auth.TokenKeeper, audience auth.ID, want string, took time.Duration) {
+func wantToken(t testing.TB, c *auth.TokenKeeper, audience principal.ID, want string, took time.Duration) {
 	t.Helper()
 	began := time.Now()
 	got, err := c.Token(t.Context(), audience)

@@ -22,6 +22,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -52,7 +53,7 @@ func proofs(level policyv1.Proof) policy.Layer {
 func (w *tokenWorld) channel(opts ...auth.ChannelOption) *grpc.ClientConn {
 	w.t.Helper()
 	opts = append([]auth.ChannelOption{auth.WithMode(auth.ModeToken), auth.WithRoots(w.roots), auth.WithServerName("localhost")}, opts...)
-	c := w.identity("orders").Channel([]auth.Pattern{w.id("payments")}, opts...)
+	c := w.identity("orders").Channel([]principal.Pattern{w.id("payments")}, opts...)
 	if err := c.Check(); err != nil {
 		w.t.Fatal(err)
 	}
@@ -60,9 +61,9 @@ func (w *tokenWorld) channel(opts ...auth.ChannelOption) *grpc.ClientConn {
 }
 
 // seen records what handlers see of their callers.
-func seen(carriers *[]policy.Carrier) payments {
+func seen(carriers *[]principal.Carrier) payments {
 	see := func(ctx context.Context) error {
-		p, _ := auth.PeerFromContext(ctx)
+		p, _ := principal.PeerFromContext(ctx)
 		*carriers = append(*carriers, p.Carrier)
 		for _, key := range []string{"authorization", "parley-nonce", "workload-proof-token", "workload-identity-token"} {
 			if len(metadata.ValueFromIncomingContext(ctx, key)) != 0 {
@@ -83,7 +84,7 @@ func TestTokenMode(t *testing.T) {
 	for name, level := range map[string]policyv1.Proof{"session": policyv1.Proof_PROOF_SESSION, "call": policyv1.Proof_PROOF_CALL} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var carriers []policy.Carrier
+				var carriers []principal.Carrier
 				w := newTokenWorld(t, seen(&carriers), proofs(level))
 				cc := w.channel(auth.WithProofPolicy(tableOf(t, proofs(level))))
 				var got []string
@@ -107,7 +108,7 @@ func TestTokenMode(t *testing.T) {
 					t.Errorf("the proofs are %d, and not new as often as they have to be", len(got))
 				}
 				for _, carrier := range carriers {
-					if carrier != policy.CarrierToken {
+					if carrier != principal.CarrierToken {
 						t.Errorf("the handler sees a caller by %v", carrier)
 					}
 				}
@@ -149,7 +150,7 @@ func TestSessionEnds(t *testing.T) {
 func TestProofOfASessionIsRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newTokenWorld(t, payments{})
-		c := w.identity("orders").Channel([]auth.Pattern{w.id("payments")}, auth.WithMode(auth.ModeToken), auth.WithRoots(w.roots), auth.WithServerName("localhost"))
+		c := w.identity("orders").Channel([]principal.Pattern{w.id("payments")}, auth.WithMode(auth.ModeToken), auth.WithRoots(w.roots), auth.WithServerName("localhost"))
 		cc := dial(t, w.server.dialer, c.DialOptions()...)
 		for session := range 2 {
 			for range 3 {
@@ -170,7 +171,7 @@ func TestTokensAreOfTheKeyInUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var key string
 		w := newTokenWorld(t, payments{quote: func(ctx context.Context) error {
-			p, _ := auth.PeerFromContext(ctx)
+			p, _ := principal.PeerFromContext(ctx)
 			key = p.KeyID
 			return nil
 		}})
@@ -223,12 +224,12 @@ func TestManyCallsBeginOneSession(t *testing.T) {
 // Prefer takes connection mode where the server speaks it, and no token is sent then.
 func TestPrefer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var carriers []policy.Carrier
+		var carriers []principal.Carrier
 		w := newTokenWorld(t, seen(&carriers))
 		if err := quote(t.Context(), w.channel(auth.WithMode(auth.ModePrefer))); err != nil {
 			t.Fatal(err)
 		}
-		if len(carriers) != 1 || carriers[0] != policy.CarrierConnection {
+		if len(carriers) != 1 || carriers[0] != principal.CarrierConnection {
 			t.Errorf("the callers came by %v", carriers)
 		}
 	})
@@ -244,9 +245,9 @@ func TestIdentityHeadersOnAConnection(t *testing.T) {
 			incoming, _ = metadata.FromIncomingContext(ctx)
 			return handler(ctx, req)
 		}
-		var carriers []policy.Carrier
+		var carriers []principal.Carrier
 		s := serve(t, seen(&carriers), append([]grpc.ServerOption{grpc.ChainUnaryInterceptor(note)}, w.identity("payments").ServerOptions(nil)...)...)
-		c := w.identity("orders").Channel([]auth.Pattern{w.id("payments")}, auth.WithMode(auth.ModePrefer))
+		c := w.identity("orders").Channel([]principal.Pattern{w.id("payments")}, auth.WithMode(auth.ModePrefer))
 		cc := dial(t, s.dialer, c.DialOptions()...)
 		if err := quote(t.Context(), cc); err != nil {
 			t.Fatal(err)
@@ -291,14 +292,14 @@ func TestModeContradictions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		orders := w.identity("orders")
-		pattern, err := auth.ParsePattern("spiffe://shop.example/*")
+		pattern, err := principal.ParsePattern("spiffe://shop.example/*")
 		if err != nil {
 			t.Fatal(err)
 		}
-		one := []auth.Pattern{w.id("payments")}
+		one := []principal.Pattern{w.id("payments")}
 		for name, c := range map[string]*auth.Channel{
-			"a pattern":        orders.Channel([]auth.Pattern{pattern}, auth.WithMode(auth.ModeToken)),
-			"two servers":      orders.Channel([]auth.Pattern{w.id("payments"), w.id("ledger")}, auth.WithMode(auth.ModePrefer)),
+			"a pattern":        orders.Channel([]principal.Pattern{pattern}, auth.WithMode(auth.ModeToken)),
+			"two servers":      orders.Channel([]principal.Pattern{w.id("payments"), w.id("ledger")}, auth.WithMode(auth.ModePrefer)),
 			"nobody":           orders.Channel(nil, auth.WithMode(auth.ModeToken)),
 			"no such mode":     orders.Channel(one, auth.WithMode(auth.Mode(7))),
 			"roots for parley": orders.Channel(one, auth.WithRoots(x509.NewCertPool())),
@@ -321,12 +322,12 @@ type scriptedTokens struct {
 	err       error
 }
 
-func (s *scriptedTokens) Token(context.Context, auth.ID) (auth.Token, error) {
+func (s *scriptedTokens) Token(context.Context, principal.ID) (auth.Token, error) {
 	s.asked++
 	return auth.Token{Value: s.tokens[0], Expires: time.Now().Add(time.Minute)}, s.err
 }
 
-func (s *scriptedTokens) Refresh(ctx context.Context, id auth.ID, _ auth.Token) (auth.Token, error) {
+func (s *scriptedTokens) Refresh(ctx context.Context, id principal.ID, _ auth.Token) (auth.Token, error) {
 	s.refreshed++
 	if len(s.tokens) > 1 {
 		s.tokens = s.tokens[1:]
@@ -344,7 +345,7 @@ func TestScenario37TheRenewedAttemptIsLeftToWhoeverRetries(t *testing.T) {
 	for name, call := range calls {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var carriers []policy.Carrier
+				var carriers []principal.Carrier
 				w := newTokenWorld(t, seen(&carriers))
 				expired := mint(t, w.world, "orders", claims{"iat": in(-time.Hour), "exp": in(-31 * time.Second), "jti": "1"})
 				source := &scriptedTokens{tokens: []string{expired, mint(t, w.world, "orders", nil)}}
@@ -383,7 +384,7 @@ func TestExpiredTokenIsRenewedOnce(t *testing.T) {
 	for name, call := range calls {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var carriers []policy.Carrier
+				var carriers []principal.Carrier
 				w := newTokenWorld(t, seen(&carriers))
 				expired := func(jti string) string {
 					return mint(t, w.world, "orders", claims{"iat": in(-time.Hour), "exp": in(-31 * time.Second), "jti": jti})

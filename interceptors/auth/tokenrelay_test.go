@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -92,7 +93,7 @@ func TestAttack65RelayInTokenMode(t *testing.T) {
 				if test.mode != auth.ModeRequire {
 					opts = []auth.ChannelOption{auth.WithMode(test.mode), auth.WithRoots(w.roots), auth.WithServerName(name)}
 				}
-				channel := w.identity("orders").Channel([]auth.Pattern{w.id("payments")}, opts...)
+				channel := w.identity("orders").Channel([]principal.Pattern{w.id("payments")}, opts...)
 				cc := dial(t, r.dial, channel.DialOptions()...)
 				refused(t, "unary", quote(t.Context(), cc), codes.Unauthenticated, test.want)
 				_, err := watch(t.Context(), cc)
@@ -118,7 +119,7 @@ func TestProxyWithTheServersName(t *testing.T) {
 				roots, certificate := w.certificate()
 				w.roots = roots
 				r.toClient.Certificates, r.toClient.GetCertificate = nil, certificate
-				channel := w.identity("orders").Channel([]auth.Pattern{w.id("payments")}, auth.WithMode(mode), auth.WithRoots(roots), auth.WithServerName("localhost"))
+				channel := w.identity("orders").Channel([]principal.Pattern{w.id("payments")}, auth.WithMode(mode), auth.WithRoots(roots), auth.WithServerName("localhost"))
 				cc := dial(t, r.dial, channel.DialOptions()...)
 				if err := quote(t.Context(), cc); err != nil {
 					t.Errorf("unary: %v", err)

@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"github.com/parley-rpc/parley/principal"
 )
 
 // TokenSource yields the bearer tokens by which a client in token mode proves who it is. It is asked before every attempt, so
@@ -13,13 +15,13 @@ import (
 type TokenSource interface {
 	// Token returns a token that is meant for the server called audience and names this workload. Its error fails the call with
 	// UNAVAILABLE and TOKEN_SOURCE_UNAVAILABLE.
-	Token(ctx context.Context, audience ID) (Token, error)
+	Token(ctx context.Context, audience principal.ID) (Token, error)
 }
 
 // TokenRefresher is a [TokenSource] that learns when a server, which had proven itself, found a token to be expired.
 type TokenRefresher interface {
 	// Refresh returns another token than the one that expired.
-	Refresh(ctx context.Context, audience ID, expired Token) (Token, error)
+	Refresh(ctx context.Context, audience principal.ID, expired Token) (Token, error)
 }
 
 // Token is a bearer token. It prints without its value.

@@ -22,6 +22,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -238,8 +239,8 @@ func TestUserTokens(t *testing.T) {
 // paymentsThatSee fails calls of anyone but orders for the user, and calls in which a token is still to be seen.
 func paymentsThatSee(t testing.TB, user string) payments {
 	see := func(ctx context.Context) {
-		p, ok := auth.PeerFromContext(ctx)
-		u, there := auth.UserFromContext(ctx)
+		p, ok := principal.PeerFromContext(ctx)
+		u, there := principal.UserFromContext(ctx)
 		if !ok || p.ID.Service() != "orders" || !there || u.Subject != user {
 			t.Errorf("the handler sees peer %+v and user %+v", p, u)
 		}
@@ -259,9 +260,9 @@ func paymentsThatSee(t testing.TB, user string) payments {
 // What the handler learns of the user.
 func TestUserFromContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen auth.User
+		var seen principal.User
 		u := newUsers(t, payments{quote: func(ctx context.Context) error {
-			seen, _ = auth.UserFromContext(ctx)
+			seen, _ = principal.UserFromContext(ctx)
 			return nil
 		}}, nil)
 		start := time.Now()
@@ -340,7 +341,7 @@ func TestUserOfAnAnonymousMethod(t *testing.T) {
 func TestUserTokensWithoutIssuers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair(t, payments{quote: func(ctx context.Context) error {
-			if _, ok := auth.UserFromContext(ctx); ok {
+			if _, ok := principal.UserFromContext(ctx); ok {
 				t.Error("there is a user")
 			}
 			if md, _ := metadata.FromIncomingContext(ctx); len(md.Get(userKey)) > 0 || len(md.Get(txnKey)) > 0 {
@@ -491,7 +492,7 @@ func TestMistakesInUserIssuers(t *testing.T) {
 	}{
 		"no keys":                     {[]auth.ServerOption{auth.WithUserIssuers(auth.Issuer{Name: "a"})}, `auth: Issuer "a": it has no Keys`},
 		"twice":                       {[]auth.ServerOption{auth.WithUserIssuers(login, login)}, `is there twice`},
-		"subjects":                    {[]auth.ServerOption{auth.WithUserIssuers(with(func(i *auth.Issuer) { i.Subjects = []auth.Pattern{w.id("orders")} }))}, `has Subjects, which are workloads; leave them out`},
+		"subjects":                    {[]auth.ServerOption{auth.WithUserIssuers(with(func(i *auth.Issuer) { i.Subjects = []principal.Pattern{w.id("orders")} }))}, `has Subjects, which are workloads; leave them out`},
 		"two services for one domain": {[]auth.ServerOption{auth.WithTransactionTokens(login), auth.WithTransactionTokens(login)}, `WithTransactionTokens is there twice`},
 		"transactions for an hour":    {[]auth.ServerOption{auth.WithTransactionTokens(with(func(i *auth.Issuer) { i.MaxLifetime = time.Hour }))}, `it must be at most 5m0s`},
 		"transactions for anybody":    {[]auth.ServerOption{auth.WithTransactionTokens(with(func(i *auth.Issuer) { i.Audiences = []string{"x"} }))}, `which transaction tokens settle; leave them out`},

@@ -18,6 +18,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -207,7 +208,7 @@ func TestVectorsKeys(t *testing.T) {
 func (v *vectors) client() *auth.Channel {
 	v.t.Helper()
 	roots, _ := v.certificate()
-	c := v.identity("orders").Channel([]auth.Pattern{v.id("payments")}, auth.WithMode(auth.ModeToken), auth.WithRoots(roots), auth.WithServerName("localhost"))
+	c := v.identity("orders").Channel([]principal.Pattern{v.id("payments")}, auth.WithMode(auth.ModeToken), auth.WithRoots(roots), auth.WithServerName("localhost"))
 	if err := c.Check(); err != nil {
 		v.t.Fatal(err)
 	}

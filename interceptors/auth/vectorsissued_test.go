@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 const witnessClaims = `{"iss":"https://id.shop.example","sub":"spiffe://shop.example/payments","cnf":{"jwk":JWK},"iat":1893456000,"exp":1893457200}`
@@ -37,7 +38,7 @@ func (v *vectors) issued() *auth.Identity {
 	write(v.t, filepath.Join(dir, "orders.jwt"), v.token("issuer", "wit+jwt", own).Token)
 	keys := auth.StaticKeys([]byte(jwksOf(v.t, v.keys["issuer"])))
 	i := auth.Issued(v.id("orders"), auth.TokensFromFile(filepath.Join(dir, "orders.jwt")),
-		[]auth.IdentityIssuer{{Name: issuerName, Keys: keys, Domains: []auth.TrustDomain{v.domain}}},
+		[]auth.IdentityIssuer{{Name: issuerName, Keys: keys, Domains: []principal.TrustDomain{v.domain}}},
 		auth.WithKeyFile(filepath.Join(dir, "orders.jwk")), auth.WithLogger(logTo(v.log)))
 	v.t.Cleanup(func() { _, _ = i.Close(), keys.Close() })
 	ready(v.t, i)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // verifier checks the tokens of one place in a call, such as the bearer tokens of workloads. Everything that is told about a
@@ -26,7 +27,7 @@ type verifier struct {
 }
 
 // newVerifier returns the verifier of tokens for self. Its error joins every mistake in the issuers.
-func newVerifier(self ID, own *voucher, issuers []Issuer, turn turnstile.Turnstile, cache *tokenCache, accept func(*verified) error) (*verifier, error) {
+func newVerifier(self principal.ID, own *voucher, issuers []Issuer, turn turnstile.Turnstile, cache *tokenCache, accept func(*verified) error) (*verifier, error) {
 	v := &verifier{own: own, issuers: make(map[string]*voucher, len(issuers)), turn: turn, cache: cache, accept: accept}
 	if own != nil {
 		v.types = own.types
@@ -53,7 +54,7 @@ type verified struct {
 	generation atomic.Uint64 // of the keys, when they were last found to hold the token's
 	keyID      string
 	key        *jose.PublicKey
-	owner      ID // of the key; zero for that of an issuer
+	owner      principal.ID // of the key; zero for that of an issuer
 	claims     *jose.Claims
 	issuer     string
 	subject    string
@@ -63,8 +64,8 @@ type verified struct {
 	ath        string    // the hash as a proof states it
 	at         time.Time // of the verification
 
-	peer *Peer // in a bearer token of a workload
-	user *User // in a token of an end user
+	peer *principal.Peer // in a bearer token of a workload
+	user *principal.User // in a token of an end user
 
 	answer atomic.Pointer[issuedProof] // the last one that its bearer got for the session
 }
@@ -158,14 +159,14 @@ func (v *verifier) voucherOf(token *jose.Token) (*voucher, error) {
 }
 
 // find returns the key called kid, and the ID that it belongs to where it is that of a workload.
-func (v *voucher) find(ctx context.Context, kid string) (ID, *jose.PublicKey, error) {
+func (v *voucher) find(ctx context.Context, kid string) (principal.ID, *jose.PublicKey, error) {
 	if v.trust == nil {
 		key, err := v.keys.await(ctx, kid)
-		return ID{}, key, err
+		return principal.ID{}, key, err
 	}
 	trust, err := v.trust()
 	if err != nil {
-		return ID{}, nil, err
+		return principal.ID{}, nil, err
 	}
 	// Who brings unknown keys to many calls must not make all of them wait for the next reading.
 	if v.waiting.Add(1) > maxKeyWaits {
@@ -232,8 +233,8 @@ func (v *voucher) checkNames(t *verified) error {
 	if len(v.subjects) == 0 {
 		return nil
 	}
-	id, err := ParseID(t.subject)
-	if err != nil || !matchesAny(v.subjects, id) {
+	id, err := principal.ParseID(t.subject)
+	if err != nil || !principal.MatchesAny(v.subjects, id) {
 		return errors.New("sub is nobody that the issuer may vouch for")
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -16,7 +17,7 @@ var errKeysUnavailable = errors.New("auth: no keys to check it with")
 
 // proven is who signed something. Until the signature was found to hold, there is no ID.
 type proven struct {
-	id         ID
+	id         principal.ID
 	keyID      string
 	expires    time.Time // of the identity token; zero without one
 	trust      lifeline
@@ -68,7 +69,7 @@ func (c *core) verifyHello(ctx context.Context, body []byte, want proof, turn tu
 }
 
 // hello makes the body of a hello frame that proves the identity.
-func (c *core) hello(ctx context.Context, self ID, p proof, turn turnstile.Turnstile) ([]byte, error) {
+func (c *core) hello(ctx context.Context, self principal.ID, p proof, turn turnstile.Turnstile) ([]byte, error) {
 	if turn != nil {
 		if err := turn.Enter(ctx, signatureWait); err != nil {
 			return nil, err

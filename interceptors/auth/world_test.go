@@ -15,13 +15,14 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // world is a trust directory with workloads in it.
 type world struct {
 	t      testing.TB
 	dir    string
-	domain auth.TrustDomain
+	domain principal.TrustDomain
 	log    *lockedBuffer
 }
 
@@ -34,19 +35,19 @@ func newWorld(t testing.TB) *world {
 	return &world{t: t, dir: dir, domain: domainOf(t, "shop.example"), log: &lockedBuffer{}}
 }
 
-func domainOf(t testing.TB, name string) auth.TrustDomain {
+func domainOf(t testing.TB, name string) principal.TrustDomain {
 	t.Helper()
-	d, err := auth.ParseTrustDomain(name)
+	d, err := principal.ParseTrustDomain(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
-func (w *world) id(service string) auth.ID {
+func (w *world) id(service string) principal.ID {
 	w.t.Helper()
 	if strings.Contains(service, "://") {
-		id, err := auth.ParseID(service)
+		id, err := principal.ParseID(service)
 		if err != nil {
 			w.t.Fatal(err)
 		}

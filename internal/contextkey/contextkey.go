@@ -26,6 +26,12 @@ func (p *probe) Value(key any) any {
 	return nil
 }
 
+// Peer is the key of the proven caller of an RPC, a *principal.Peer.
+type Peer struct{}
+
+// User is the key of the end user of an RPC, a *principal.User.
+type User struct{}
+
 // HidingKey is the key under which a [Hiding] context has itself.
 type HidingKey struct{}
 

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // TestInterop runs the cases of gRPC's interoperability suite, each in a child process of its own, which is the client;
@@ -62,11 +62,11 @@ type callerLog struct {
 
 type call struct {
 	method string
-	caller auth.ID
+	caller principal.ID
 }
 
 func (l *callerLog) add(ctx context.Context, method string) {
-	peer, _ := auth.PeerFromContext(ctx)
+	peer, _ := principal.PeerFromContext(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.calls = append(l.calls, call{method, peer.ID})

@@ -13,6 +13,7 @@ import (
 	"github.com/parley-rpc/parley/framework"
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 const (
@@ -74,7 +75,7 @@ func dialParley(addr, trust string) (grpc.ClientConnInterface, func() error, err
 
 // identity makes the keys of a workload in the trust directory, or finds them there.
 func identity(trust, name string) (*auth.Identity, error) {
-	id, err := auth.ParseID(name)
+	id, err := principal.ParseID(name)
 	if err != nil {
 		return nil, err
 	}

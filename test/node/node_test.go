@@ -25,6 +25,7 @@ import (
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 )
 
 const limit = 2 * time.Minute
@@ -133,7 +134,7 @@ func serve(t *testing.T, opts ...auth.Option) string {
 // enroll makes the key of a service and returns its identity.
 func enroll(t *testing.T, state, service string, opts ...auth.Option) *auth.Identity {
 	t.Helper()
-	id, err := auth.ParseID("spiffe://shop.example/" + service)
+	id, err := principal.ParseID("spiffe://shop.example/" + service)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/parley-rpc/parley/framework"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/telemetry"
 )
 
@@ -58,7 +59,7 @@ func newTown(t *testing.T) *town {
 
 func (w *town) app(name string, environ []string, options ...framework.Option) *framework.App {
 	w.t.Helper()
-	domain, err := auth.ParseTrustDomain("shop.example")
+	domain, err := principal.ParseTrustDomain("shop.example")
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/parley-rpc/parley/framework"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/waterfall"
 )
 
@@ -81,7 +82,7 @@ func (s *shop) open(ring *waterfall.Ring) {
 
 func (s *shop) app(name string, options ...framework.Option) *framework.App {
 	s.t.Helper()
-	domain, err := auth.ParseTrustDomain("shop.example")
+	domain, err := principal.ParseTrustDomain("shop.example")
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/parley-rpc/parley/framework"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // The environment of a child process that serves.
@@ -102,7 +103,7 @@ func serve(ctx context.Context, dir, folder string, out io.Writer) (err error) {
 }
 
 func identity(dir, service string) (*auth.Identity, error) {
-	id, err := auth.ParseID("spiffe://test/" + service)
+	id, err := principal.ParseID("spiffe://test/" + service)
 	if err != nil {
 		return nil, err
 	}

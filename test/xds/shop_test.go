@@ -31,6 +31,7 @@ import (
 	"github.com/parley-rpc/parley/framework"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/waterfall"
 )
 
@@ -47,7 +48,7 @@ type payments struct {
 }
 
 func (p *payments) work(ctx context.Context, done *atomic.Int64) error {
-	if peer, ok := auth.PeerFromContext(ctx); ok {
+	if peer, ok := principal.PeerFromContext(ctx); ok {
 		p.callers.Store(peer.ID.String(), peer.Carrier.String())
 	}
 	done.Add(1)
@@ -130,7 +131,7 @@ func (s *shop) write(name string, content []byte) (path string) {
 // app is a service of the shop. Config is the rest of its configuration.
 func (s *shop) app(service, config string, opts ...framework.Option) *framework.App {
 	s.t.Helper()
-	id, err := auth.ParseID("spiffe://shop.example/" + service)
+	id, err := principal.ParseID("spiffe://shop.example/" + service)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -29,6 +29,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth/authtest"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -47,7 +48,7 @@ func (payments) WatchCharge(*paymentsv1.WatchChargeRequest, grpc.ServerStreaming
 
 func identity(t *testing.T, name string) *auth.Identity {
 	t.Helper()
-	id, err := auth.ParseID(name)
+	id, err := principal.ParseID(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func identity(t *testing.T, name string) *auth.Identity {
 
 // parley is a server of this module that trusts the issuers of the kit.
 func parley(t *testing.T, trust authtest.Trust) authtest.Server {
-	subject, err := auth.ParseID(trust.Subject)
+	subject, err := principal.ParseID(trust.Subject)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,7 @@ func parley(t *testing.T, trust authtest.Trust) authtest.Server {
 		t.Fatal(err)
 	}
 	issuer := func(name string, jwks []byte) auth.Issuer {
-		return auth.Issuer{Name: name, Keys: auth.StaticKeys(jwks), Subjects: []auth.Pattern{subject}}
+		return auth.Issuer{Name: name, Keys: auth.StaticKeys(jwks), Subjects: []principal.Pattern{subject}}
 	}
 	gate := identity(t, trust.Audience).Server(table,
 		auth.WithBearer(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &certificate, nil }),

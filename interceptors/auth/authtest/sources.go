@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // Harness is a token source under test and what can be done to what stands behind it.
@@ -20,9 +21,9 @@ type Harness struct {
 	// Source is the source, or a cache in front of it ([auth.KeepTokens]).
 	Source auth.TokenSource
 	// Audience is one whom it has tokens for.
-	Audience auth.ID
+	Audience principal.ID
 	// Other is another one, for whom the tokens must be others. The zero ID leaves that out.
-	Other auth.ID
+	Other principal.ID
 	// Life is how long a new token is valid, at least 10 seconds.
 	Life time.Duration
 	// Break makes what gives out the tokens fail until it is called with false. Nil leaves out what needs it.
@@ -82,7 +83,7 @@ func SourceCases() []SourceCase {
 }
 
 // get returns a token that is good.
-func get(ctx context.Context, h Harness, audience auth.ID) (auth.Token, error) {
+func get(ctx context.Context, h Harness, audience principal.ID) (auth.Token, error) {
 	token, err := h.Source.Token(ctx, audience)
 	if err != nil {
 		return token, fmt.Errorf("no token for %v: %w", audience, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/auth/authtest"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // press gives out tokens, from memory.
@@ -23,7 +24,7 @@ type press struct {
 
 const life = 10 * time.Minute
 
-func (p *press) Token(ctx context.Context, audience auth.ID) (auth.Token, error) {
+func (p *press) Token(ctx context.Context, audience principal.ID) (auth.Token, error) {
 	p.mu.Lock()
 	stalled := p.stalled
 	p.mu.Unlock()
@@ -65,8 +66,8 @@ func harness(t *testing.T, source func(*press) auth.TokenSource) authtest.Harnes
 	t.Helper()
 	p := &press{}
 	h := authtest.Harness{Source: source(p), Life: life, Break: p.breakDown, Stall: p.stall}
-	for name, id := range map[string]*auth.ID{"spiffe://shop.example/payments": &h.Audience, "spiffe://shop.example/ledger": &h.Other} {
-		parsed, err := auth.ParseID(name)
+	for name, id := range map[string]*principal.ID{"spiffe://shop.example/payments": &h.Audience, "spiffe://shop.example/ledger": &h.Other} {
+		parsed, err := principal.ParseID(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,10 +105,10 @@ func TestOurSources(t *testing.T) {
 // wrong is a source that does one thing wrong.
 type wrong struct {
 	*press
-	first func(p *press, ctx context.Context, audience auth.ID) (auth.Token, error)
+	first func(p *press, ctx context.Context, audience principal.ID) (auth.Token, error)
 }
 
-func (w *wrong) Token(ctx context.Context, audience auth.ID) (auth.Token, error) {
+func (w *wrong) Token(ctx context.Context, audience principal.ID) (auth.Token, error) {
 	return w.first(w.press, ctx, audience)
 }
 
@@ -115,11 +116,11 @@ func (w *wrong) Token(ctx context.Context, audience auth.ID) (auth.Token, error)
 type forever struct {
 	*press
 	mu         sync.Mutex
-	byAudience map[auth.ID]auth.Token
+	byAudience map[principal.ID]auth.Token
 	Last       string
 }
 
-func (f *forever) Token(ctx context.Context, audience auth.ID) (auth.Token, error) {
+func (f *forever) Token(ctx context.Context, audience principal.ID) (auth.Token, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if token, ok := f.byAudience[audience]; ok {
@@ -132,26 +133,26 @@ func (f *forever) Token(ctx context.Context, audience auth.ID) (auth.Token, erro
 	return token, err
 }
 
-func (f *forever) Refresh(ctx context.Context, audience auth.ID, _ auth.Token) (auth.Token, error) {
+func (f *forever) Refresh(ctx context.Context, audience principal.ID, _ auth.Token) (auth.Token, error) {
 	return f.Token(ctx, audience)
 }
 
 func TestBrokenSourcesAreRejected(t *testing.T) {
-	as := func(first func(*press, context.Context, auth.ID) (auth.Token, error)) func(*press) auth.TokenSource {
+	as := func(first func(*press, context.Context, principal.ID) (auth.Token, error)) func(*press) auth.TokenSource {
 		return func(p *press) auth.TokenSource { return &wrong{p, first} }
 	}
-	keep := func(p *press) auth.TokenSource { return &forever{press: p, byAudience: map[auth.ID]auth.Token{}} }
+	keep := func(p *press) auth.TokenSource { return &forever{press: p, byAudience: map[principal.ID]auth.Token{}} }
 	for name, mutant := range map[string]struct {
 		source func(*press) auth.TokenSource
 		by     string
 	}{
-		"gives nothing": {as(func(*press, context.Context, auth.ID) (auth.Token, error) { return auth.Token{}, nil }), "a token is good"},
-		"adds a line end": {as(func(p *press, ctx context.Context, audience auth.ID) (auth.Token, error) {
+		"gives nothing": {as(func(*press, context.Context, principal.ID) (auth.Token, error) { return auth.Token{}, nil }), "a token is good"},
+		"adds a line end": {as(func(p *press, ctx context.Context, audience principal.ID) (auth.Token, error) {
 			token, err := p.Token(ctx, audience)
 			token.Value += "\n"
 			return token, err
 		}), "a token is good"},
-		"has one token for all": {as(func(*press, context.Context, auth.ID) (auth.Token, error) {
+		"has one token for all": {as(func(*press, context.Context, principal.ID) (auth.Token, error) {
 			return auth.Token{Value: "token", Expires: time.Now().Add(life)}, nil
 		}), "each audience has its own token"},
 		"keeps tokens forever":        {keep, "no token is handed out after its end"},
@@ -160,7 +161,7 @@ func TestBrokenSourcesAreRejected(t *testing.T) {
 		"outlives nothing it expires": {keep, "an outage outlives the token"},
 		"fails when many ask": {func(p *press) auth.TokenSource {
 			var turn sync.Mutex
-			return &wrong{p, func(p *press, ctx context.Context, audience auth.ID) (auth.Token, error) {
+			return &wrong{p, func(p *press, ctx context.Context, audience principal.ID) (auth.Token, error) {
 				if !turn.TryLock() {
 					return auth.Token{}, errors.New("busy")
 				}
@@ -169,20 +170,20 @@ func TestBrokenSourcesAreRejected(t *testing.T) {
 				return p.Token(ctx, audience)
 			}}
 		}, "many may ask at once"},
-		"swallows errors": {as(func(p *press, ctx context.Context, audience auth.ID) (auth.Token, error) {
+		"swallows errors": {as(func(p *press, ctx context.Context, audience principal.ID) (auth.Token, error) {
 			token, _ := p.Token(ctx, audience)
 			return token, nil
 		}), "a failure is an error, and passes"},
 		"never recovers": {func(p *press) auth.TokenSource {
 			var failed error
-			return &wrong{p, func(p *press, ctx context.Context, audience auth.ID) (token auth.Token, err error) {
+			return &wrong{p, func(p *press, ctx context.Context, audience principal.ID) (token auth.Token, err error) {
 				if failed == nil {
 					token, failed = p.Token(ctx, audience)
 				}
 				return token, failed
 			}}
 		}, "a failure is an error, and passes"},
-		"waits without its context": {as(func(p *press, ctx context.Context, audience auth.ID) (auth.Token, error) {
+		"waits without its context": {as(func(p *press, ctx context.Context, audience principal.ID) (auth.Token, error) {
 			slow, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 			defer cancel()
 			return p.Token(slow, audience)

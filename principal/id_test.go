@@ -1,11 +1,11 @@
-package auth_test
+package principal_test
 
 import (
 	"encoding/json"
 	"strings"
 	"testing"
 
-	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 func TestParseID(t *testing.T) {
@@ -15,7 +15,7 @@ func TestParseID(t *testing.T) {
 		"spiffe://shop/Pay_ments-2.eu":            {"shop", "Pay_ments-2.eu"},
 		"spiffe://shop/" + strings.Repeat("a", 9): {"shop", "aaaaaaaaa"},
 	} {
-		id, err := auth.ParseID(text)
+		id, err := principal.ParseID(text)
 		if err != nil || id.String() != text || id.TrustDomain().String() != want.domain || id.Service() != want.service || id.IsZero() {
 			t.Errorf("%s: %v, %q, %q, error %v", text, id, id.TrustDomain(), id.Service(), err)
 		}
@@ -57,7 +57,7 @@ func TestParseIDRefuses(t *testing.T) {
 		"too long":                 "spiffe://shop.example/" + strings.Repeat("a", 2048),
 		"domain too long":          "spiffe://" + strings.Repeat("a", 256) + "/payments",
 	} {
-		id, err := auth.ParseID(text)
+		id, err := principal.ParseID(text)
 		if err == nil || !id.IsZero() {
 			t.Errorf("%s: %q was taken", name, text)
 		}
@@ -69,14 +69,14 @@ func TestParseIDRefuses(t *testing.T) {
 
 // The zero ID is nobody.
 func TestZeroID(t *testing.T) {
-	var none auth.ID
+	var none principal.ID
 	if !none.IsZero() || none.String() != "" || none.Service() != "" || !none.TrustDomain().IsZero() || none.Matches(none) {
 		t.Errorf("%v", none)
 	}
 }
 
 func TestIDAsText(t *testing.T) {
-	type config struct{ Peer, None auth.ID }
+	type config struct{ Peer, None principal.ID }
 	var c config
 	if err := json.Unmarshal([]byte(`{"Peer":"spiffe://shop/orders","None":""}`), &c); err != nil {
 		t.Fatal(err)
@@ -112,13 +112,13 @@ func TestPatterns(t *testing.T) {
 		{"spiffe://shop/ns/pay/*", "spiffe://shop/ns/payments/api", false},
 		{"spiffe://shop/ns/pay/*", "", false},
 	} {
-		p, err := auth.ParsePattern(test.pattern)
+		p, err := principal.ParsePattern(test.pattern)
 		if err != nil || p.String() != test.pattern {
 			t.Fatalf("%s: %v, %v", test.pattern, p, err)
 		}
-		var id auth.ID
+		var id principal.ID
 		if test.id != "" {
-			if id, err = auth.ParseID(test.id); err != nil {
+			if id, err = principal.ParseID(test.id); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -126,7 +126,7 @@ func TestPatterns(t *testing.T) {
 			t.Errorf("%s matches %s: %v", test.pattern, test.id, got)
 		}
 	}
-	if domainOf(t, "shop").Pattern().String() != "spiffe://shop/*" || (auth.TrustDomain{}).Pattern().Matches(auth.ID{}) {
+	if domainOf(t, "shop").Pattern().String() != "spiffe://shop/*" || (principal.TrustDomain{}).Pattern().Matches(principal.ID{}) {
 		t.Error("the pattern of a trust domain")
 	}
 }
@@ -148,7 +148,7 @@ func TestParsePatternRefuses(t *testing.T) {
 		"empty segment":          "spiffe://shop//*",
 		"bare name":              "orders",
 	} {
-		if p, err := auth.ParsePattern(text); err == nil {
+		if p, err := principal.ParsePattern(text); err == nil {
 			t.Errorf("%s: %q was taken as %v", name, text, p)
 		}
 	}
@@ -192,13 +192,22 @@ func TestOverlap(t *testing.T) {
 		{"spiffe://shop.example/*", "spiffe://shop.example/ns/*", true},
 		{"spiffe://shop.example/*", "spiffe://shop.example.evil/*", false},
 	} {
-		a, errA := auth.ParsePattern(test.a)
-		b, errB := auth.ParsePattern(test.b)
+		a, errA := principal.ParsePattern(test.a)
+		b, errB := principal.ParsePattern(test.b)
 		if errA != nil || errB != nil {
 			t.Fatal(errA, errB)
 		}
-		if auth.Overlap(a, b) != test.want || auth.Overlap(b, a) != test.want {
+		if a.Overlaps(b) != test.want || b.Overlaps(a) != test.want {
 			t.Errorf("%s and %s overlap: want %v", a, b, test.want)
 		}
 	}
+}
+
+func domainOf(t testing.TB, name string) principal.TrustDomain {
+	t.Helper()
+	d, err := principal.ParseTrustDomain(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }

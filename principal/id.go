@@ -1,4 +1,4 @@
-package auth
+package principal
 
 import (
 	"errors"
@@ -24,7 +24,7 @@ func ParseID(s string) (ID, error) {
 		err = checkPath(path)
 	}
 	if err != nil {
-		return ID{}, fmt.Errorf("auth: ID %s: %w", quote(s), err)
+		return ID{}, fmt.Errorf("principal: ID %s: %w", quote(s), err)
 	}
 	return ID{uri: s, domain: len(domain)}, nil
 }
@@ -37,7 +37,7 @@ func (id ID) TrustDomain() TrustDomain {
 	if id.IsZero() {
 		return TrustDomain{}
 	}
-	return TrustDomain{name: id.uri[len(idScheme) : len(idScheme)+id.domain]}
+	return TrustDomain{name: id.uri[len(Scheme) : len(Scheme)+id.domain]}
 }
 
 // Service is what follows the trust domain, without the slash: "payments", or "ns/pay/api".
@@ -45,13 +45,13 @@ func (id ID) Service() string {
 	if id.IsZero() {
 		return ""
 	}
-	return id.uri[len(idScheme)+id.domain+1:]
+	return id.uri[len(Scheme)+id.domain+1:]
 }
 
-// IsZero tells whether id is "no ID".
+// IsZero reports whether id is "no ID".
 func (id ID) IsZero() bool { return id.uri == "" }
 
-// Matches tells whether other is the same workload. No ID matches the zero value.
+// Matches reports whether other is the same workload. No ID matches the zero value.
 func (id ID) Matches(other ID) bool { return id == other && !id.IsZero() }
 
 // MarshalText writes the ID as a URI, so that logs and JSON show it.
@@ -71,16 +71,19 @@ func (id *ID) UnmarshalText(text []byte) error {
 	return nil
 }
 
-func (id ID) trustDomain() TrustDomain { return id.TrustDomain() }
+// Overlaps reports whether the pattern matches the workload.
+func (id ID) Overlaps(p Pattern) bool { return p.Matches(id) }
+
+func (ID) isPattern() {}
 
 // splitID takes an ID or a pattern apart and checks the trust domain. The path comes without its leading slash.
 func splitID(s string) (domain, path string, err error) {
 	if len(s) > maxIDLength {
 		return "", "", fmt.Errorf("it is longer than %d bytes", maxIDLength)
 	}
-	rest, ok := strings.CutPrefix(s, idScheme)
+	rest, ok := strings.CutPrefix(s, Scheme)
 	if !ok {
-		return "", "", errors.New("it does not begin with " + idScheme)
+		return "", "", errors.New("it does not begin with " + Scheme)
 	}
 	domain, path, ok = strings.Cut(rest, "/")
 	if !ok {
@@ -105,4 +108,13 @@ func checkPath(path string) error {
 		}
 	}
 	return nil
+}
+
+// quote prints untrusted text, cut so that a hostile value cannot fill a log.
+func quote(s string) string {
+	const shown = 80
+	if len(s) > shown {
+		return fmt.Sprintf("%q...", s[:shown])
+	}
+	return fmt.Sprintf("%q", s)
 }

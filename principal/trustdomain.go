@@ -1,11 +1,12 @@
-package auth
+package principal
 
 import (
 	"fmt"
 	"strings"
 )
 
-const idScheme = "spiffe://"
+// Scheme begins every ID.
+const Scheme = "spiffe://"
 
 // TrustDomain is the name of a set of workloads that one anchor of trust vouches for, such as "shop.example". It cannot
 // be invalid; the zero value is "no trust domain". It is comparable.
@@ -15,7 +16,7 @@ type TrustDomain struct{ name string }
 // dots, at most 255 bytes.
 func ParseTrustDomain(s string) (TrustDomain, error) {
 	if err := checkDomain(s); err != nil {
-		return TrustDomain{}, fmt.Errorf("auth: trust domain %s: %w", quote(s), err)
+		return TrustDomain{}, fmt.Errorf("principal: trust domain %s: %w", quote(s), err)
 	}
 	return TrustDomain{name: s}, nil
 }
@@ -23,7 +24,7 @@ func ParseTrustDomain(s string) (TrustDomain, error) {
 // ID names a workload of the trust domain: service "payments" of shop.example is spiffe://shop.example/payments. A
 // service may have several segments ("ns/pay/api").
 func (d TrustDomain) ID(service string) (ID, error) {
-	return ParseID(idScheme + d.name + "/" + service)
+	return ParseID(Scheme + d.name + "/" + service)
 }
 
 // Pattern matches every workload of the trust domain.
@@ -32,11 +33,11 @@ func (d TrustDomain) Pattern() Pattern { return d.within("") }
 // String is the name, and "" for the zero value.
 func (d TrustDomain) String() string { return d.name }
 
-// IsZero tells whether d is "no trust domain".
+// IsZero reports whether d is "no trust domain".
 func (d TrustDomain) IsZero() bool { return d.name == "" }
 
 func (d TrustDomain) within(path string) Pattern {
-	return subtree{domain: d, prefix: idScheme + d.name + "/" + path}
+	return subtree{domain: d, prefix: Scheme + d.name + "/" + path}
 }
 
 func checkDomain(s string) error {
@@ -62,12 +63,3 @@ func checkDomain(s string) error {
 func isLower(c byte) bool { return 'a' <= c && c <= 'z' }
 func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
-// quote prints what someone wrote, cut so that a hostile value cannot fill a log.
-func quote(s string) string {
-	const shown = 80
-	if len(s) > shown {
-		return fmt.Sprintf("%q...", s[:shown])
-	}
-	return fmt.Sprintf("%q", s)
-}

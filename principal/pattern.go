@@ -1,4 +1,4 @@
-package auth
+package principal
 
 import (
 	"errors"
@@ -7,14 +7,18 @@ import (
 )
 
 // Pattern is a set of workloads: one [ID], or every ID below a segment of a path. The trust domain of a pattern is always
-// literal. Only this package makes patterns: an ID is one, [ParsePattern] and [TrustDomain.Pattern] yield the others.
+// literal. Only this package makes patterns: an ID is one, [ParsePattern] and [TrustDomain.Pattern] return the others.
 type Pattern interface {
-	// Matches tells whether the workload belongs to the set.
+	// Matches reports whether the workload belongs to the set.
 	Matches(ID) bool
-	// String is what ParsePattern reads.
+	// Overlaps reports whether one workload can belong to both sets.
+	Overlaps(Pattern) bool
+	// TrustDomain is the trust domain of all of its workloads.
+	TrustDomain() TrustDomain
+	// String is the text that ParsePattern reads.
 	String() string
 
-	trustDomain() TrustDomain
+	isPattern()
 }
 
 // ParsePattern reads an ID, or an ID whose last segment is "*": spiffe://shop.example/ns/pay/* matches every ID of
@@ -47,8 +51,14 @@ func ParsePattern(s string) (Pattern, error) {
 	return TrustDomain{name: domain}.within(prefix), nil
 }
 
+// IsPattern reports whether p can match a workload: it is neither nil nor the zero value of a type.
+func IsPattern(p Pattern) bool {
+	id, pointer := p.(*ID)
+	return p != nil && (!pointer || id != nil) && !p.TrustDomain().IsZero()
+}
+
 func patternError(s string, err error) error {
-	return fmt.Errorf("auth: ID pattern %s: %w", quote(s), err)
+	return fmt.Errorf("principal: ID pattern %s: %w", quote(s), err)
 }
 
 // subtree matches the IDs that begin with prefix, which ends in a slash.
@@ -63,7 +73,20 @@ func (t subtree) Matches(id ID) bool {
 
 func (t subtree) String() string { return t.prefix + "*" }
 
-func (t subtree) trustDomain() TrustDomain { return t.domain }
+func (t subtree) TrustDomain() TrustDomain { return t.domain }
+
+func (t subtree) Overlaps(other Pattern) bool {
+	switch p := other.(type) {
+	case ID:
+		return t.Matches(p)
+	case subtree:
+		return strings.HasPrefix(t.prefix, p.prefix) || strings.HasPrefix(p.prefix, t.prefix)
+	default:
+		return false
+	}
+}
+
+func (subtree) isPattern() {}
 
 // ParsePeer reads what policies and configurations may write for a peer: what [ParsePattern] reads, or the bare name of a
 // service of this trust domain ("orders").
@@ -81,20 +104,8 @@ func (d TrustDomain) ParsePeer(s string) (Pattern, error) {
 	return id, nil
 }
 
-// overlap tells whether a workload can match both patterns.
-func overlap(a, b Pattern) bool {
-	if id, ok := a.(ID); ok {
-		return b.Matches(id)
-	}
-	if id, ok := b.(ID); ok {
-		return a.Matches(id)
-	}
-	x, okX := a.(subtree)
-	y, okY := b.(subtree)
-	return okX && okY && (strings.HasPrefix(x.prefix, y.prefix) || strings.HasPrefix(y.prefix, x.prefix))
-}
-
-func matchesAny(patterns []Pattern, id ID) bool {
+// MatchesAny reports whether one of the patterns matches the workload.
+func MatchesAny(patterns []Pattern, id ID) bool {
 	for _, p := range patterns {
 		if p.Matches(id) {
 			return true

@@ -1,4 +1,4 @@
-package auth
+package principal
 
 import "github.com/parley-rpc/parley/internal/jose"
 
@@ -7,13 +7,19 @@ import "github.com/parley-rpc/parley/internal/jose"
 // never change and may be used from any goroutine.
 type Claims struct{ claims *jose.Claims }
 
-// ParseClaims reads claims from a JSON object, for tests and for [Gate.Explain]. It is as strict as the reader of tokens.
+// ParseClaims reads claims from a JSON object, for tests and explanations. It is as strict as the reader of tokens.
 func ParseClaims(object []byte) (Claims, error) {
 	claims, err := jose.ReadClaims(object)
 	return Claims{claims}, err
 }
 
-// Has tells whether there is such a claim.
+// ClaimsOf returns the claims of a token that Parley's own packages have verified.
+func ClaimsOf(verified *jose.Claims) Claims { return Claims{verified} }
+
+// Lookup returns the claim at a path, for Parley's own rules.
+func (c Claims) Lookup(path []string) jose.Value { return c.claims.Lookup(path) }
+
+// Has reports whether there is such a claim.
 func (c Claims) Has(path ...string) bool { return c.claims.Lookup(path).Exists() }
 
 // String returns a claim that is a string. It reports false when there is none or it is of another kind.

@@ -1,10 +1,12 @@
-package auth
+package principal
 
 import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"time"
+
+	"github.com/parley-rpc/parley/internal/contextkey"
 )
 
 // User is the end user on whose behalf a workload calls, as a verified token names him or her. It never stands in for the
@@ -27,27 +29,17 @@ type User struct {
 	Requester string
 }
 
-// pseudonym stands for the user in logs: who knows the user finds the lines about him or her, and nobody else does.
-func (u *User) pseudonym() string {
+// Pseudonym stands for the user in logs: only a reader who knows the user can find the lines about him or her.
+func (u *User) Pseudonym() string {
 	sum := sha256.Sum256([]byte(u.Issuer + "\x00" + u.Subject))
 	return hex.EncodeToString(sum[:8])
 }
 
-type userKey struct{}
-
-// broughtUser is a user and the token that named it, which stays in this package.
-type broughtUser struct {
-	user    User
-	key     string // of the metadata in which the token came
-	compact string
-	token   *verified
-}
-
-// UserFromContext returns the end user of the RPC that a handler or an interceptor of a [Gate] runs for. It reports false
-// when the call names none.
+// UserFromContext returns the end user of the RPC that a handler, or an interceptor behind authentication, runs for. It
+// reports false when the call names none.
 func UserFromContext(ctx context.Context) (User, bool) {
-	if u := broughtFrom(ctx); u != nil {
-		return u.user, true
+	if u, ok := ctx.Value(contextkey.User{}).(*User); ok {
+		return *u, true
 	}
 	return User{}, false
 }
@@ -55,14 +47,5 @@ func UserFromContext(ctx context.Context) (User, bool) {
 // ContextWithUser returns a context in which [UserFromContext] finds u, for tests of handlers. There is no token that could
 // be forwarded.
 func ContextWithUser(ctx context.Context, u User) context.Context {
-	return withUser(ctx, &broughtUser{user: u})
-}
-
-func withUser(ctx context.Context, u *broughtUser) context.Context {
-	return context.WithValue(ctx, userKey{}, u)
-}
-
-func broughtFrom(ctx context.Context) *broughtUser {
-	u, _ := ctx.Value(userKey{}).(*broughtUser)
-	return u
+	return context.WithValue(ctx, contextkey.User{}, &u)
 }
