@@ -12,6 +12,8 @@ func rows() [][]string {
 	return [][]string{
 		{"attempt", "rpcerr", "gen"},
 		{"internal"},
+		{"principal"},
+		{"internal/trustdir"},
 		{"policy"},
 		{
 			"interceptors/auth", "interceptors/retry", "interceptors/tracing", "interceptors/admission",
