@@ -10,12 +10,6 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/retry"
 	"github.com/parley-rpc/parley/interceptors/tracing"
-<<<<<<< HEAD
-=======
-	"github.com/parley-rpc/parley/policy"
-	"github.com/parley-rpc/parley/principal"
-	"github.com/parley-rpc/parley/rpcerr"
->>>>>>> 6b1c4d1 (principal: who a call is from, in a package of its own)
 )
 
 // step is one place in a chain: its name, and its interceptors for unary calls and for streams.
@@ -119,7 +113,6 @@ func layerOfStream(interceptor grpc.StreamClientInterceptor) streamLayer {
 	}
 }
 
-<<<<<<< HEAD
 // Parley's own interceptors are named as method expressions, (*T).Interceptor. As values, t.Interceptor, each would add a
 // frame to the stack of every call, which the garbage collector walks while the call waits: a hundredth of the cost of a
 // plain call (see bench/README.md).
@@ -135,13 +128,6 @@ func layerOfUnaryMethod[T any](self T, interceptor unaryMethod[T]) unaryLayer {
 		return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
 			return interceptor(self, ctx, method, req, reply, cc, next, opts...)
 		}
-=======
-// provenCaller gives each proven caller its own idempotency keys.
-func provenCaller(ctx context.Context) string {
-	peer, ok := principal.PeerFromContext(ctx)
-	if !ok {
-		return ""
->>>>>>> 6b1c4d1 (principal: who a call is from, in a package of its own)
 	}
 }
 

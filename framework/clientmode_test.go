@@ -111,7 +111,6 @@ func TestTokenModeByConfiguration(t *testing.T) {
 			key,
 		))))
 	var carrier string
-<<<<<<< HEAD
 	paymentsv1.RegisterPaymentsServiceServer(
 		server.Server("127.0.0.1:0", framework.WithListener(lis), framework.WithServiceName("payments")),
 		&bank{
@@ -120,13 +119,6 @@ func TestTokenModeByConfiguration(t *testing.T) {
 				carrier = p.Carrier.String()
 				return nil
 			},
-=======
-	paymentsv1.RegisterPaymentsServiceServer(server.Server("127.0.0.1:0", framework.WithListener(lis), framework.WithServiceName("payments")), &bank{
-		quote: func(ctx context.Context) error {
-			p, _ := principal.PeerFromContext(ctx)
-			carrier = p.Carrier.String()
-			return nil
->>>>>>> 6b1c4d1 (principal: who a call is from, in a package of its own)
 		},
 	)
 	ctx, stop := context.WithCancel(t.Context())

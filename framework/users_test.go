@@ -116,7 +116,6 @@ func TestTheUserGoesOnFromAppToApp(t *testing.T) {
 		n := frameworktest.NewNetwork(t)
 		var seen []string
 		see := func(name string) framework.Option {
-<<<<<<< HEAD
 			return framework.WithHandlerInterceptors(
 				func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 					user, _ := principal.UserFromContext(ctx)
@@ -127,15 +126,6 @@ func TestTheUserGoesOnFromAppToApp(t *testing.T) {
 					return handler(srv, stream)
 				},
 			)
-=======
-			return framework.WithHandler(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-				user, _ := principal.UserFromContext(ctx)
-				seen = append(seen, name+" for "+user.Subject)
-				return handler(ctx, req)
-			}, func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-				return handler(srv, stream)
-			})
->>>>>>> 6b1c4d1 (principal: who a call is from, in a package of its own)
 		}
 		paymentsv1.RegisterPaymentsServiceServer(n.Server(n.App("payments", vouched, see("payments"))), &bank{})
 		orders := n.App("orders", vouched, see("orders"))
