@@ -31,18 +31,3 @@ func ExampleGate_Resolve() {
 }
 
 // Policies and configurations name peers in three ways.
-func ExampleTrustDomain_ParsePeer() {
-	shop, err := principal.ParseTrustDomain("shop.example")
-	if err != nil {
-		fmt.Println(err)
-	}
-	for _, text := range []string{"orders", "spiffe://partner.example/orders", "spiffe://shop.example/batch/*", "ord*"} {
-		peer, err := shop.ParsePeer(text)
-		fmt.Println(peer, err)
-	}
-	// Output:
-	// spiffe://shop.example/orders <nil>
-	// spiffe://partner.example/orders <nil>
-	// spiffe://shop.example/batch/* <nil>
-	// <nil> auth: ID pattern "ord*": a pattern names its trust domain; write spiffe://shop.example/*
-}

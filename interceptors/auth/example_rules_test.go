@@ -79,23 +79,6 @@ func ExampleWithPredicate() {
 	// true
 }
 
-// A handler is tested with the two identities that it would have in a call.
-func ExampleUserFromContext() {
-	handler := func(ctx context.Context) {
-		peer, _ := principal.PeerFromContext(ctx)
-		user, _ := principal.UserFromContext(ctx)
-		tenant, _ := user.Claims.String("tctx", "tenant")
-		fmt.Println(peer.ID.Service(), "calls for", user.Subject, "of", tenant)
-	}
-	claims, err := principal.ParseClaims([]byte(`{"sub":"alice","tctx":{"tenant":"blue"}}`))
-	if err != nil {
-		log.Fatal(err)
-	}
-	ctx := principal.ContextWithPeer(context.Background(), principal.Peer{ID: exampleID("orders")})
-	handler(principal.ContextWithUser(ctx, principal.User{Subject: "alice", Claims: claims}))
-	// Output: orders calls for alice of blue
-}
-
 // What goes on to the next service is on a list.
 func ExampleForward() {
 	fmt.Println(auth.Forward())

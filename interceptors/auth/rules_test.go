@@ -281,7 +281,7 @@ func TestRulesThatCannotHold67(t *testing.T) {
 		opts []auth.ServerOption
 		want string
 	}{
-		"peers that are no IDs":           {rule(&policyv1.Rule{Peers: []string{"or*"}}), nil, `auth.allow: rule "r": peers: auth: ID pattern "or*"`},
+		"peers that are no IDs":           {rule(&policyv1.Rule{Peers: []string{"or*"}}), nil, `auth.allow: rule "r": peers: principal: ID pattern "or*"`},
 		"peers of a foreign domain":       {rule(&policyv1.Rule{Peers: []string{"spiffe://other.example/a"}}), nil, `accept one WithAcceptDomains`},
 		"a predicate that nobody wrote":   {rule(&policyv1.Rule{Predicates: []string{"at-nigth"}}), []auth.ServerOption{night}, `the server has no predicate "at-nigth"; it has at-night`},
 		"no predicates at all":            {rule(&policyv1.Rule{Predicates: []string{"at-night"}}), nil, `give it one WithPredicate`},

@@ -14,6 +14,7 @@ func rows() [][]string {
 		{"internal"},
 		{"principal"},
 		{"internal/trustdir"},
+		{"internal/keyset"},
 		{"policy"},
 		{
 			"interceptors/auth", "interceptors/retry", "interceptors/tracing", "interceptors/admission",
