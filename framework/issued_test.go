@@ -238,7 +238,7 @@ identity:
 			t.Error(err)
 		}
 		if text := log.String(); strings.Count(text, "not ready") != 1 ||
-			!strings.Contains(text, "identity: auth.KeysFromURL") {
+			!strings.Contains(text, "identity: keyset.URL") {
 			t.Errorf("the log does not say once what is missing:\n%s", text)
 		}
 	})
@@ -267,7 +267,7 @@ clients:
 	if err := app.Describe(&text); err != nil {
 		t.Fatal(err)
 	}
-	keys := fmt.Sprintf("auth.KeysFromFile(%q", o.file("keys.json"))
+	keys := fmt.Sprintf("keyset.File(%q", o.file("keys.json"))
 	for _, want := range []string{
 		fmt.Sprintf("auth.TokensFromFile(%q)", o.file("payments.jwt")),
 		"identity.issued.issuers[0]  " + officeName + "  " + keys,

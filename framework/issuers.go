@@ -13,6 +13,7 @@ import (
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -22,7 +23,7 @@ type issuerKeys struct {
 	place  string // in the configuration
 	issuer string
 	stated *configv1.Keys // nil: the provider's
-	keys   *auth.KeySet
+	keys   *keyset.Set
 }
 
 // same reports whether the keys of both are those of one place, read in one way. Only a provider's depend on the issuer.
@@ -72,36 +73,36 @@ func skew(stated *durationpb.Duration) time.Duration {
 }
 
 // readKeys returns the keys of an issuer, which are read and kept fresh from now on.
-func (p *parts) readKeys(place, issuer string, stated *configv1.Keys) (*auth.KeySet, error) {
-	options := []auth.KeySetOption{auth.WithLogger(p.logger)}
+func (p *parts) readKeys(place, issuer string, stated *configv1.Keys) (*keyset.Set, error) {
+	options := []keyset.Option{keyset.WithLogger(p.logger)}
 	if stated != nil && stated.PinnedRoot != nil {
-		options = append(options, auth.WithPinnedRoot(stated.GetPinnedRoot()))
+		options = append(options, keyset.WithPinnedRoot(stated.GetPinnedRoot()))
 	}
 	if stated.GetMaxStale() != nil {
-		options = append(options, auth.WithMaxStale(stated.GetMaxStale().AsDuration()))
+		options = append(options, keyset.WithMaxStale(stated.GetMaxStale().AsDuration()))
 	}
 	if stated.GetAllowEmpty() {
-		options = append(options, auth.WithEmptyKeySet())
+		options = append(options, keyset.WithAllowEmpty())
 	}
 	if len(stated.GetUses()) > 0 {
-		options = append(options, auth.WithKeyUses(stated.GetUses()...))
+		options = append(options, keyset.WithUses(stated.GetUses()...))
 	}
 	if len(stated.GetAlgorithms()) > 0 {
-		options = append(options, auth.WithAlgorithms(stated.GetAlgorithms()...))
+		options = append(options, keyset.WithAlgorithms(stated.GetAlgorithms()...))
 	}
 	if stated.GetLoopbackHttp() {
-		options = append(options, auth.WithLoopbackHTTP())
+		options = append(options, keyset.WithLoopbackHTTP())
 	}
-	var keys *auth.KeySet
+	var keys *keyset.Set
 	switch file, url := stated.GetFile(), stated.GetUrl(); {
 	case file != "" && url != "":
 		return nil, fmt.Errorf("%s: a file and a URL of its keys contradict each other; keep one", place)
 	case file != "":
-		keys = auth.KeysFromFile(file, options...)
+		keys = keyset.File(file, options...)
 	case url != "":
-		keys = auth.KeysFromURL(url, options...)
+		keys = keyset.URL(url, options...)
 	default:
-		keys = auth.KeysFromProvider(issuer, options...)
+		keys = keyset.Provider(issuer, options...)
 	}
 	read := issuerKeys{place, issuer, stated, keys}
 	for _, other := range p.keySets {

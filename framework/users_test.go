@@ -18,6 +18,7 @@ import (
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -56,12 +57,12 @@ policies:
 		"good":                 {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}], transactions: {issuer: https://txn.example, keys_file: %q, max_lifetime: 2m}}", keySet(t), keySet(t)) + demand, night, ""},
 		"nobody vouches":       {demand, night, `name somebody WithUserIssuers or WithTransactionTokens`},
 		"no such predicate":    {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}]}", keySet(t)) + demand, nil, `the server has no predicate "at-night"`},
-		"no provider":          {"users: {issuers: [{issuer: login}]}" + demand, night, `users.issuers[0]: auth.KeysFromProvider("login"`},
+		"no provider":          {"users: {issuers: [{issuer: login}]}" + demand, night, `users.issuers[0]: keyset.Provider("login"`},
 		"algorithms":           {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q, algorithms: [EdDSA, RS256]}]}", keySet(t)) + demand, night, ""},
 		"shared secrets":       {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q, algorithms: [HS256]}]}", keySet(t)) + demand, night, `WithAlgorithms: "HS256" is none of`},
 		"algorithms of no key": {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q, algorithms: [RS256]}]}", keySet(t)) + demand, night, `no key of the set is usable`},
 		"file and URL":         {"users: {issuers: [{issuer: https://login.example, keys_file: a, keys_url: https://b}]}" + demand, night, `users.issuers[0]: a file and a URL of its keys contradict each other`},
-		"no such file":         {"users: {transactions: {issuer: https://txn.example, keys_file: /not/there}}" + demand, night, `users.transactions: auth.KeysFromFile("/not/there"`},
+		"no such file":         {"users: {transactions: {issuer: https://txn.example, keys_file: /not/there}}" + demand, night, `users.transactions: keyset.File("/not/there"`},
 		"too long a life":      {fmt.Sprintf("users: {transactions: {issuer: https://txn.example, keys_file: %q, max_lifetime: 1h}}", keySet(t)) + demand, night, `it must be at most 5m0s`},
 		"an unknown section":   {"users: {issuer: []}", night, `unknown key "issuer"; did you mean "issuers"?`},
 	} {
@@ -109,7 +110,7 @@ func TestTheUserGoesOnFromAppToApp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys := auth.StaticKeys(fmt.Appendf(nil, `{"keys":[%s]}`, jwk))
+		keys := keyset.Static(fmt.Appendf(nil, `{"keys":[%s]}`, jwk))
 		vouched := framework.WithAuth(
 			auth.WithTransactionTokens(auth.Issuer{Name: "https://txn.example", Keys: keys}),
 			auth.WithUserIssuers(auth.Issuer{Name: "https://login.example", Keys: keys}))

@@ -27,6 +27,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/issuer"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -109,8 +110,8 @@ func (m *mesh) keyOf(service string) *jose.PrivateKey {
 }
 
 // keySet is the issuer's keys as servers fetch them.
-func (m *mesh) keySet() *auth.KeySet {
-	keys := auth.KeysFromURL(issuerName+"/jwks.json", auth.WithRoundTripper(m))
+func (m *mesh) keySet() *keyset.Set {
+	keys := keyset.URL(issuerName+"/jwks.json", keyset.WithRoundTripper(m))
 	m.t.Cleanup(func() { _ = keys.Close() })
 	return keys
 }
@@ -216,7 +217,7 @@ func TestUserReachesAServerByTransactionToken(t *testing.T) {
 			transaction = r.text("access_token")
 			return m.call(auth.AttachTransactionToken(ctx, transaction), toOrders, m.service.DialOptions(m.server.ID())...)
 		}}
-		login := auth.Issuer{Name: loginName, Keys: auth.StaticKeys(jwks(t, m.login))}
+		login := auth.Issuer{Name: loginName, Keys: keyset.Static(jwks(t, m.login))}
 		toEdge := m.serveAs(m.service, front, "web", []auth.ServerOption{auth.WithUserIssuers(login)}, keepUserToken)
 		web := m.identity("spiffe://shop.example/web")
 		ctx := auth.AttachUserToken(t.Context(), sign(t, m.login, "at+jwt", alice()))

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 
 	"github.com/parley-rpc/parley/internal/httpdoc"
 	"github.com/parley-rpc/parley/internal/replays"
@@ -32,9 +31,8 @@ type Issuer struct {
 
 	meter    *meter
 	replays  *replays.Memory[assertionID]
-	turn     turnstile.Turnstile // at the checks of signatures
-	users    *users              // nil without a login service
-	start    sync.Once
+	turn     turnstile.Turnstile         // at the checks of signatures
+	users    *users                      // nil without a login service
 	handlers map[string]http.HandlerFunc // by path
 }
 
@@ -104,10 +102,10 @@ func (is *Issuer) Check() error {
 	return is.flaw
 }
 
-// begin starts what lives until Close.
+// begin starts what lives until Close. It fails only with what is a configuration error already.
 func (is *Issuer) begin() {
-	if is.users != nil && is.users.JWKSURL != "" {
-		is.start.Do(is.users.keys.Start)
+	if is.users != nil {
+		_ = is.users.keys.Check()
 	}
 }
 

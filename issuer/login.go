@@ -10,8 +10,8 @@ import (
 
 	"github.com/parley-rpc/parley/internal/httpdoc"
 	"github.com/parley-rpc/parley/internal/jose"
-	"github.com/parley-rpc/parley/internal/keyset"
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/keyset"
 )
 
 // accessTokenType is the type of access tokens (RFC 9068).
@@ -24,7 +24,7 @@ type Login struct {
 	Name string
 	// JWKS is its key set, where that never changes. Either this or JWKSURL is required.
 	JWKS []byte
-	// JWKSURL is where its key set is fetched, over HTTPS, and kept fresh as auth.KeysFromURL does.
+	// JWKSURL is where its key set is fetched, over HTTPS, and kept fresh as keyset.URL does.
 	JWKSURL string
 	// Types are the types (the JOSE header's typ) of its access tokens. Default: at+jwt. Whoever adds "JWT" takes ID tokens, too,
 	// where their audience allows it.
@@ -72,21 +72,21 @@ func newUsers(l Login, c *config, turn turnstile.Turnstile) (*users, error) {
 	if err := l.check(client); err != nil {
 		return nil, err
 	}
-	source := keyset.Static(l.JWKS)
-	if l.JWKSURL != "" {
-		var err error
-		if source, err = keyset.URL(client, l.JWKSURL); err != nil {
-			return nil, err
-		}
-	}
 	if l.Types == nil {
 		l.Types = []string{accessTokenType}
 	}
-	u := &users{Login: l, keys: keyset.New(source, keyset.Options{Logger: c.logger}), turn: turn}
+	u := &users{Login: l, turn: turn}
 	if l.JWKSURL == "" {
-		if err := u.keys.Load(context.Background()); err != nil {
-			return nil, fmt.Errorf("issuer: WithLogin: %s: %w", quote(l.Name), err)
+		u.keys = keyset.Static(l.JWKS, keyset.WithLogger(c.logger))
+	} else {
+		options := []keyset.Option{keyset.WithLogger(c.logger), keyset.WithRoundTripper(c.transport)}
+		if c.loopback {
+			options = append(options, keyset.WithLoopbackHTTP())
 		}
+		u.keys = keyset.URL(l.JWKSURL, options...)
+	}
+	if err := u.keys.Err(); err != nil {
+		return nil, fmt.Errorf("issuer: WithLogin: %s: %w", quote(l.Name), err)
 	}
 	return u, nil
 }

@@ -25,6 +25,7 @@ import (
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/issuer"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -115,7 +116,7 @@ func (s *shop) openPayments() error {
 	if err != nil {
 		return err
 	}
-	keys := auth.KeysFromURL(s.web.URL+"/jwks.json", auth.WithRoundTripper(s.web.Client().Transport))
+	keys := keyset.URL(s.web.URL+"/jwks.json", keyset.WithRoundTripper(s.web.Client().Transport))
 	s.closing = append(s.closing, keys.Close)
 	certificate := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &s.web.TLS.Certificates[0], nil }
 	gate := s.payments.Server(table, auth.WithBearer(certificate), auth.WithIssuers(auth.Issuer{

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/keyset"
 )
 
 // issuer signs tokens with one key. It stands for the login service of the shop, at which people log in, and for the
@@ -33,7 +34,7 @@ func newIssuer(name string) (*issuer, error) {
 
 // trusted is the issuer as those see it that take its word.
 func (i *issuer) trusted() auth.Issuer {
-	return auth.Issuer{Name: i.name, Keys: auth.StaticKeys(fmt.Appendf(nil, `{"keys":[{"kid":"%s",%s]}`, i.kid, i.jwk[1:]))}
+	return auth.Issuer{Name: i.name, Keys: keyset.Static(fmt.Appendf(nil, `{"keys":[{"kid":"%s",%s]}`, i.kid, i.jwk[1:]))}
 }
 
 // accessToken is what a user gets who logs in: it is meant for one service.

@@ -22,8 +22,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -140,10 +140,10 @@ func (p *provider) jwk(kind, more string) string {
 }
 
 // keys is a set of the key and one beside it, so that it is not empty when the key does not count.
-func (p *provider) keys(t testing.TB, jwk string, opts ...auth.KeySetOption) *auth.KeySet {
+func (p *provider) keys(t testing.TB, jwk string, opts ...keyset.Option) *keyset.Set {
 	t.Helper()
 	beside := jwksOf(t, newKey(t, jose.EdDSA))
-	return auth.StaticKeys([]byte(strings.Replace(beside, "[", "["+jwk+",", 1)), opts...)
+	return keyset.Static([]byte(strings.Replace(beside, "[", "["+jwk+",", 1)), opts...)
 }
 
 // token is an access token for orders to call payments.
@@ -187,10 +187,10 @@ func TestAttack01To06KeysOfIssuers(t *testing.T) {
 	rs256, ps256 := p.jwk("RSA", `,"alg":"RS256"`), p.jwk("RSA", `,"alg":"PS256"`)
 	bare, p384 := p.jwk("RSA", ``), p.jwk("P-384", `,"alg":"ES384"`)
 	n, zero := elliptic.P384().Params().N, new(big.Int)
-	only := func(names ...string) []auth.KeySetOption { return []auth.KeySetOption{auth.WithAlgorithms(names...)} }
+	only := func(names ...string) []keyset.Option { return []keyset.Option{keyset.WithAlgorithms(names...)} }
 	for name, test := range map[string]struct {
 		jwk  string
-		opts []auth.KeySetOption
+		opts []keyset.Option
 		alg  string
 		sign signature
 		good bool

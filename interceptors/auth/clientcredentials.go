@@ -52,6 +52,17 @@ func WithScopes(scopes ...string) ClientCredentialsOption {
 	}}
 }
 
+// WithLoopbackHTTP also accepts a token endpoint of plain HTTP on this machine, for development.
+func WithLoopbackHTTP() ClientCredentialsOption {
+	return clientCredentialsOption{"auth.WithLoopbackHTTP()", func(c *clientCredentialsConfig) { c.loopback = true }}
+}
+
+// WithRoundTripper makes t do the requests, in the place of a transport that verifies certificates by the roots of the system
+// and takes 2 seconds at most to connect. All other limits remain.
+func WithRoundTripper(t http.RoundTripper) ClientCredentialsOption {
+	return clientCredentialsOption{"auth.WithRoundTripper", func(c *clientCredentialsConfig) { c.transport = t }}
+}
+
 // ClientCredentials is a [TokenSource] that asks an issuer's token endpoint, by the client credentials grant (RFC 6749 section
 // 4.4). It is safe for concurrent use. [TokensFromIssuer] makes one.
 type ClientCredentials struct {
@@ -67,7 +78,7 @@ type ClientCredentials struct {
 // (private_key_jwt, RFC 7523): it signs an assertion of type client-authentication+jwt with iss = sub = its ID, aud = the
 // issuer alone, a jti, and a life of 60 seconds. The server for which the token is meant is named as resource (RFC 8707).
 //
-// The endpoint is spoken to as [KeysFromURL] speaks to one: HTTPS, no redirects, no proxy, 5 seconds, 16 KiB. Every call of
+// The endpoint is spoken to as package keyset speaks to a URL: HTTPS, no redirects, no proxy, 5 seconds, 16 KiB. Every call of
 // Token is a request, so put the source behind [KeepTokens].
 func TokensFromIssuer(issuer, endpoint string, identity *Identity, opts ...ClientCredentialsOption) *ClientCredentials {
 	c := &ClientCredentials{issuer: issuer, endpoint: endpoint, identity: identity}
@@ -78,7 +89,7 @@ func TokensFromIssuer(issuer, endpoint string, identity *Identity, opts ...Clien
 			c.text += o.String() + ", "
 		}
 	}
-	c.text = trimList(c.text) + ")"
+	c.text = strings.TrimSuffix(c.text, ", ") + ")"
 	c.client = httpdoc.New(httpdoc.Options{Transport: c.config.transport, Loopback: c.config.loopback})
 	return c
 }

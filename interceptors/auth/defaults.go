@@ -99,11 +99,6 @@ const (
 )
 
 const (
-	// minStale is the shortest time for which the last good key set can be made to stay in force.
-	minStale = time.Minute
-	// maxStale is how long the last good key set of an issuer stays in force while it cannot be read (WithMaxStale shortens it).
-	maxStale = 24 * time.Hour
-
 	// tokenRefresh is the part of a token's life after which another one is fetched in the background.
 	tokenRefresh = 0.78
 	// tokenRefreshJitter is the part by which that is drawn shorter or longer.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -21,7 +22,7 @@ func ExampleIssued() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	keys := auth.KeysFromURL("https://id.shop.example/jwks")
+	keys := keyset.URL("https://id.shop.example/jwks")
 	defer func() { _ = keys.Close() }()
 	orders := auth.Issued(self, auth.TokensFromFile("/run/parley/identity.jwt"),
 		[]auth.IdentityIssuer{{Name: "https://id.shop.example", Keys: keys, Domains: []principal.TrustDomain{shop}}},
@@ -29,26 +30,6 @@ func ExampleIssued() {
 	defer func() { _ = orders.Close() }()
 	fmt.Println(orders.ID())
 	// Output: spiffe://shop.example/orders
-}
-
-// A key set that never changes. The second key is a shared secret, which has no place there.
-func ExampleStaticKeys() {
-	keys := auth.StaticKeys([]byte(`{"keys": [
-		{"kty": "OKP", "crv": "Ed25519", "kid": "2026-11", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
-		{"kty": "oct", "kid": "legacy", "k": "c2VjcmV0"}
-	]}`))
-	defer func() { _ = keys.Close() }()
-	if err := keys.Check(); err != nil {
-		log.Fatal(err)
-	}
-	state := keys.State()
-	fmt.Println("in force:", state.Keys)
-	for _, skipped := range state.Skipped {
-		fmt.Println("skipped:", skipped.Key, "alarm:", skipped.Alarm)
-	}
-	// Output:
-	// in force: [2026-11]
-	// skipped: legacy alarm: true
 }
 
 // fixedTokens is a TokenSource of somebody's own.

@@ -11,6 +11,7 @@ import (
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -40,7 +41,7 @@ func ExampleGate_Explain() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	keys := auth.StaticKeys([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-11","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
+	keys := keyset.Static([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-11","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
 	gate := auth.TrustDir("/etc/parley", exampleID("payments")).Server(table, auth.WithUserIssuers(auth.Issuer{Name: "https://login.example", Keys: keys}))
 
 	fmt.Print(gate.Explain(context.Background(), auth.Call{

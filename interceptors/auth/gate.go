@@ -66,7 +66,7 @@ func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
 func (g *Gate) watchIssuers() {
 	for _, issuer := range slices.Concat(g.config.issuers, g.config.userIssuers, g.config.transactionIssuers) {
 		if issuer.Keys != nil {
-			g.stops = append(g.stops, issuer.Keys.listen(func(uint64) { g.identity.endUntrusted() }))
+			g.stops = append(g.stops, issuer.Keys.Listen(func(uint64) { g.identity.endUntrusted() }))
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -17,7 +18,7 @@ type IdentityIssuer struct {
 	// Name is what its tokens state as iss, byte for byte, where they state it.
 	Name string
 	// Keys are the keys with which it signs. The identity does not close them.
-	Keys *KeySet
+	Keys *keyset.Set
 	// Domains are the trust domains that it vouches for.
 	Domains []principal.TrustDomain
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -125,9 +126,9 @@ func jwksOf(t testing.TB, keys ...*jose.PrivateKey) string {
 }
 
 // keys is the issuer's key set as verifiers see it, closed at the end of the test.
-func (l *login) keys(opts ...auth.KeySetOption) *auth.KeySet {
+func (l *login) keys(opts ...keyset.Option) *keyset.Set {
 	l.t.Helper()
-	k := auth.KeysFromURL(issuerKeys, append(opts, auth.WithRoundTripper(l), auth.WithLogger(l.logger()))...)
+	k := keyset.URL(issuerKeys, append(opts, keyset.WithRoundTripper(l), keyset.WithLogger(l.logger()))...)
 	l.t.Cleanup(func() {
 		if err := k.Close(); err != nil {
 			l.t.Error(err)
@@ -186,7 +187,7 @@ func (l *login) hire(service string, key *jose.PrivateKey, life time.Duration) w
 }
 
 // identity is a hired workload's identity, closed at the end of the test.
-func (l *login) identity(service string, w workload, keys *auth.KeySet, opts ...auth.Option) *auth.Identity {
+func (l *login) identity(service string, w workload, keys *keyset.Set, opts ...auth.Option) *auth.Identity {
 	l.t.Helper()
 	domain := domainOf(l.t, "shop.example")
 	id, err := domain.ID(service)
@@ -459,7 +460,7 @@ func TestIssuerDown50And51(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t)
 		l.breakDown(errUnexpected)
-		keys := l.keys(auth.WithMaxStale(2 * time.Hour))
+		keys := l.keys(keyset.WithMaxStale(2 * time.Hour))
 		payKey, orderKey := newKey(t, jose.EdDSA), newKey(t, jose.EdDSA)
 		pay, order := l.hire("payments", payKey, time.Hour), l.hire("orders", orderKey, time.Hour)
 		payment, orders := l.identity("payments", pay, keys), l.identity("orders", order, keys)
@@ -498,9 +499,9 @@ func TestIssuerDown50And51(t *testing.T) {
 // A key that the issuer removes ends the connections that rest on it, with the next refresh, or at once when it is
 // invalidated.
 func TestIssuerKeyRemoved59(t *testing.T) {
-	for name, remove := range map[string]func(*login, *auth.KeySet, *jose.PrivateKey){
-		"removed":     func(l *login, _ *auth.KeySet, _ *jose.PrivateKey) { l.publish(newKey(l.t, jose.EdDSA)) },
-		"invalidated": func(_ *login, k *auth.KeySet, key *jose.PrivateKey) { k.Invalidate(key.Public().KeyID()) },
+	for name, remove := range map[string]func(*login, *keyset.Set, *jose.PrivateKey){
+		"removed":     func(l *login, _ *keyset.Set, _ *jose.PrivateKey) { l.publish(newKey(l.t, jose.EdDSA)) },
+		"invalidated": func(_ *login, k *keyset.Set, key *jose.PrivateKey) { k.Invalidate(key.Public().KeyID()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

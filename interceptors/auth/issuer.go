@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -15,9 +16,9 @@ import (
 type Issuer struct {
 	// Name is what its tokens state as iss, byte for byte. Required, and unique within a server.
 	Name string
-	// Keys are the keys with which it signs. Required. A key counts for this issuer alone. [WithAlgorithms] says for which
+	// Keys are the keys with which it signs. Required. A key counts for this issuer alone. [keyset.WithAlgorithms] says for which
 	// algorithms.
-	Keys *KeySet
+	Keys *keyset.Set
 	// Types are the token types (the JOSE header's typ) that are accepted. Those of proofs, which are good for one use, are a
 	// mistake. Default: at+jwt (RFC 9068).
 	Types []string
@@ -41,7 +42,7 @@ type Issuer struct {
 // which every workload speaks for itself.
 type voucher struct {
 	name         string
-	keys         keySource
+	keys         *keyset.Set
 	trust        func() (anchor, error)
 	waiting      atomic.Int32 // calls that ask the trust for a key, and may wait
 	types        []string
@@ -62,7 +63,7 @@ func (is Issuer) voucher(self principal.ID) (*voucher, error) {
 		maxLifetime: is.MaxLifetime, maxAudiences: is.MaxAudiences, skew: is.ClockSkew,
 	}
 	if is.Keys != nil {
-		v.keys, v.flaw = is.Keys, is.Keys.flaw
+		v.keys, v.flaw = is.Keys, is.Keys.Err()
 	}
 	if is.Types == nil {
 		v.types = []string{accessTokenType}

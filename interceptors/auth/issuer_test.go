@@ -13,6 +13,7 @@ import (
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
@@ -35,7 +36,7 @@ func newAuthority(t testing.TB, name string) authority {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := auth.StaticKeys([]byte(`{"keys":[` + string(jwk) + `]}`))
+	keys := keyset.Static([]byte(`{"keys":[` + string(jwk) + `]}`))
 	return authority{auth.Issuer{Name: name, Keys: keys, Subjects: []principal.Pattern{domainOf(t, "legacy.example").Pattern()}}, key}
 }
 

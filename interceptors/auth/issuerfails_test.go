@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
-	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -56,7 +56,7 @@ func (e *endpoint) server(t testing.TB) (*login, *grpc.ClientConn) {
 	t.Helper()
 	l := newLogin(t)
 	e.set(publishing(jwksOf(t, l.key)))
-	keys := auth.KeysFromURL(issuerKeys, auth.WithRoundTripper(e), auth.WithLogger(l.logger()))
+	keys := keyset.URL(issuerKeys, keyset.WithRoundTripper(e), keyset.WithLogger(l.logger()))
 	t.Cleanup(func() {
 		if err := keys.Close(); err != nil {
 			t.Error(err)

@@ -8,13 +8,14 @@ import (
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
 
 // issuers is the anchor that is made of issuers, each for its own trust domains.
 type issuers struct {
 	byDomain map[principal.TrustDomain]IdentityIssuer
-	sets     []*KeySet
+	sets     []*keyset.Set
 	stops    []func()
 }
 
@@ -32,7 +33,7 @@ func newIssuers(list []IdentityIssuer) *issuers {
 // watch lets changed be told of every change of the issuers' keys.
 func (a *issuers) watch(changed func(generation uint64)) {
 	for _, set := range a.sets {
-		a.stops = append(a.stops, set.listen(func(uint64) { changed(a.generation()) }))
+		a.stops = append(a.stops, set.Listen(func(uint64) { changed(a.generation()) }))
 	}
 }
 
@@ -47,14 +48,14 @@ func (a *issuers) close() error {
 func (a *issuers) generation() uint64 {
 	var sum uint64
 	for _, set := range a.sets {
-		sum += set.generation()
+		sum += set.Generation()
 	}
 	return sum
 }
 
 // lookup knows nobody: an issuer says whose a key is by a token, and keeps no list.
 func (a *issuers) lookup(string) (principal.ID, *jose.PublicKey, error) {
-	return principal.ID{}, nil, errUnknownKey
+	return principal.ID{}, nil, keyset.ErrUnknownKey
 }
 
 func (a *issuers) await(_ context.Context, kid string) (principal.ID, *jose.PublicKey, error) {
@@ -76,8 +77,8 @@ func (a *issuers) vouch(ctx context.Context, identity, kid string, turn turnstil
 	if err != nil {
 		return bond{}, fmt.Errorf("identity token: %w", err)
 	}
-	b := bond{generation: issuer.Keys.generation()}
-	signer, err := issuer.Keys.await(ctx, token.KeyID())
+	b := bond{generation: issuer.Keys.Generation()}
+	signer, err := issuer.Keys.Await(ctx, token.KeyID())
 	if err != nil {
 		return bond{}, fmt.Errorf("identity token: %w", err)
 	}
@@ -117,10 +118,10 @@ func (a *issuers) issuerOf(identity string) (IdentityIssuer, error) {
 
 // issuerKey is the lifeline of a peer whom an issuer vouched for: the key that the issuer did so with.
 type issuerKey struct {
-	set *KeySet
+	set *keyset.Set
 	key *jose.PublicKey
 }
 
-func (k issuerKey) holds(string, principal.ID) bool { return k.set.holds(k.key.KeyID(), k.key) }
+func (k issuerKey) holds(string, principal.ID) bool { return k.set.Holds(k.key.KeyID(), k.key) }
 
-func (k issuerKey) generation() uint64 { return k.set.generation() }
+func (k issuerKey) generation() uint64 { return k.set.Generation() }

@@ -12,12 +12,13 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
 // bearers is a server of payments that accepts the tokens of an issuer whose keys lie at a URL, and a caller that is not Parley.
-func (l *login) bearers(keys *auth.KeySet, impl payments) *grpc.ClientConn {
+func (l *login) bearers(keys *keyset.Set, impl payments) *grpc.ClientConn {
 	l.t.Helper()
 	w := newWorld(l.t)
 	w.enroll("payments")
@@ -37,9 +38,9 @@ func (l *login) access(ctx context.Context, key *jose.PrivateKey) context.Contex
 // A stream that was opened with a token ends when the issuer's key is gone, and the token is good for nothing from then on,
 // however often it was verified before.
 func TestIssuerKeyRemovedEndsTokens59(t *testing.T) {
-	invalidate := func(_ *login, k *auth.KeySet, key *jose.PrivateKey) { k.Invalidate(key.Public().KeyID()) }
-	for name, remove := range map[string]func(*login, *auth.KeySet, *jose.PrivateKey){
-		"removed":                    func(l *login, _ *auth.KeySet, _ *jose.PrivateKey) { l.publish(newKey(l.t, jose.EdDSA)) },
+	invalidate := func(_ *login, k *keyset.Set, key *jose.PrivateKey) { k.Invalidate(key.Public().KeyID()) }
+	for name, remove := range map[string]func(*login, *keyset.Set, *jose.PrivateKey){
+		"removed":                    func(l *login, _ *keyset.Set, _ *jose.PrivateKey) { l.publish(newKey(l.t, jose.EdDSA)) },
 		"invalidated":                invalidate,
 		"invalidated in a fixed set": invalidate,
 	} {
@@ -48,7 +49,7 @@ func TestIssuerKeyRemovedEndsTokens59(t *testing.T) {
 				l := newLogin(t)
 				keys := l.keys()
 				if name == "invalidated in a fixed set" {
-					keys = auth.StaticKeys([]byte(jwksOf(t, l.key)))
+					keys = keyset.Static([]byte(jwksOf(t, l.key)))
 				}
 				cc := l.bearers(keys, payments{watch: block})
 				ctx := l.access(t.Context(), l.key)
@@ -78,7 +79,7 @@ func TestIssuerKeyRemovedEndsTokens59(t *testing.T) {
 func TestIssuerDownForTokens51(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t)
-		cc := l.bearers(l.keys(auth.WithMaxStale(40*time.Minute)), payments{})
+		cc := l.bearers(l.keys(keyset.WithMaxStale(40*time.Minute)), payments{})
 		l.breakDown(errUnexpected)
 		refused(t, "before the first set", quote(l.access(t.Context(), l.key), cc), codes.Unavailable, rpcerr.KeysUnavailable)
 		l.breakDown(nil)

@@ -90,29 +90,13 @@ func WithES256() Option {
 	return option{"auth.WithES256()", func(c *config) { c.algorithm = jose.ES256 }}
 }
 
-// LoggerOption is an option of an [Identity] and of a [KeySet].
-type LoggerOption interface {
-	Option
-	KeySetOption
-}
-
-type loggerOption struct{ logger *slog.Logger }
-
 // WithLogger sends the audit log of handshakes, refusals and changes of trust to l. The default is silence.
-func WithLogger(l *slog.Logger) LoggerOption { return loggerOption{l} }
-
-func (loggerOption) String() string { return "auth.WithLogger" }
-
-func (o loggerOption) apply(c *config) {
-	if o.logger != nil {
-		c.logger = o.logger
-	}
-}
-
-func (o loggerOption) applyKeySet(c *keySetConfig) {
-	if o.logger != nil {
-		c.logger = o.logger
-	}
+func WithLogger(l *slog.Logger) Option {
+	return option{"auth.WithLogger", func(c *config) {
+		if l != nil {
+			c.logger = l
+		}
+	}}
 }
 
 // WithAcceptDomains accepts workloads of further trust domains beside the own one.

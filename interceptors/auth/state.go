@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -65,11 +66,11 @@ func (i *Identity) Trust() []Trust {
 		return nil
 	}
 	var list []Trust
-	seen := map[*KeySet]bool{}
-	add := func(of string, set *KeySet) {
+	seen := map[*keyset.Set]bool{}
+	add := func(of string, set *keyset.Set) {
 		if set != nil && !seen[set] {
 			seen[set] = true
-			list = append(list, set.trust(of))
+			list = append(list, trustIn(of, set))
 		}
 	}
 	if d, ok := c.trust.(directory); ok {
@@ -91,8 +92,8 @@ func (i *Identity) Trust() []Trust {
 	return list
 }
 
-func (k *KeySet) trust(of string) Trust {
-	s := k.State()
+func trustIn(of string, set *keyset.Set) Trust {
+	s := set.State()
 	t := Trust{Of: of, Source: s.Source, Keys: len(s.Keys), Generation: s.Generation, Read: s.Read, Ends: s.Ends, Err: s.Err}
 	for _, skipped := range s.Skipped {
 		t.Skipped = append(t.Skipped, fmt.Errorf("%s: %w", skipped.Key, skipped.Err))

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -83,7 +84,7 @@ func TestAnIdentityThatWasNotCheckedTrustsNothing(t *testing.T) {
 
 func TestTheKeysOfIssuersAreTrustedBesideTheDirectory(t *testing.T) {
 	w := newWorld(t)
-	login := auth.Issuer{Name: "https://login.example", Keys: auth.KeysFromFile("/nowhere/keys.json")}
+	login := auth.Issuer{Name: "https://login.example", Keys: keyset.File("/nowhere/keys.json")}
 	payment := w.identity("payments")
 	payment.Server(nil, auth.WithIssuers(login))
 	payment.Server(nil, auth.WithIssuers(login))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -38,7 +39,7 @@ func TestAttack47UnknownKeyFlood(t *testing.T) {
 			time.Sleep(200 * time.Millisecond)
 			return answer(jwksOf(t, l.key)), nil
 		})
-		keys := auth.KeysFromURL(issuerKeys, auth.WithRoundTripper(e), auth.WithLogger(l.logger()))
+		keys := keyset.URL(issuerKeys, keyset.WithRoundTripper(e), keyset.WithLogger(l.logger()))
 		t.Cleanup(func() { _ = keys.Close() })
 		gate, cc := openGate(t, w, auth.WithIssuers(auth.Issuer{Name: issuerName, Keys: keys, Subjects: []principal.Pattern{w.domain.Pattern()}}))
 		time.Sleep(time.Minute)

@@ -21,6 +21,7 @@ import (
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
@@ -54,7 +55,7 @@ func (v vouching) issuer(t testing.TB) auth.Issuer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return auth.Issuer{Name: v.name, Keys: auth.StaticKeys([]byte(`{"keys":[` + string(jwk) + `]}`))}
+	return auth.Issuer{Name: v.name, Keys: keyset.Static([]byte(`{"keys":[` + string(jwk) + `]}`))}
 }
 
 // users is a server that takes the word of a login service and of one that makes transaction tokens, and two callers of it:
@@ -442,7 +443,7 @@ func TestStreamEndsWithTheKeyOfItsUser59(t *testing.T) {
 		if err := os.WriteFile(path, []byte(`{"keys":[`+string(jwk)+`]}`), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		keys := auth.KeysFromFile(path)
+		keys := keyset.File(path)
 		t.Cleanup(func() { _ = keys.Close() })
 		if err := keys.Ready(t.Context()); err != nil {
 			t.Fatal(err)

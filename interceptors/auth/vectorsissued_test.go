@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -36,7 +37,7 @@ func (v *vectors) issued() *auth.Identity {
 	write(v.t, filepath.Join(dir, "orders.jwk"), string(text))
 	own := strings.Replace(strings.Replace(witnessClaims, "JWK", v.jwk("orders"), 1), "payments", "orders", 1)
 	write(v.t, filepath.Join(dir, "orders.jwt"), v.token("issuer", "wit+jwt", own).Token)
-	keys := auth.StaticKeys([]byte(jwksOf(v.t, v.keys["issuer"])))
+	keys := keyset.Static([]byte(jwksOf(v.t, v.keys["issuer"])))
 	i := auth.Issued(v.id("orders"), auth.TokensFromFile(filepath.Join(dir, "orders.jwt")),
 		[]auth.IdentityIssuer{{Name: issuerName, Keys: keys, Domains: []principal.TrustDomain{v.domain}}},
 		auth.WithKeyFile(filepath.Join(dir, "orders.jwk")), auth.WithLogger(logTo(v.log)))
@@ -147,7 +148,7 @@ func TestVectorsKeySet(t *testing.T) {
 func (v *vectors) readKeySet(text string) string {
 	path := filepath.Join(v.t.TempDir(), "keys.jwt")
 	write(v.t, path, text)
-	keys := auth.KeysFromFile(path, auth.WithPinnedRoot(v.keys["root"].Public().Thumbprint()), auth.WithLogger(logTo(v.log)))
+	keys := keyset.File(path, keyset.WithPinnedRoot(v.keys["root"].Public().Thumbprint()), keyset.WithLogger(logTo(v.log)))
 	defer func() { _ = keys.Close() }()
 	ctx, cancel := context.WithTimeout(v.t.Context(), time.Millisecond)
 	defer cancel()

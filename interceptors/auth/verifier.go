@@ -161,7 +161,7 @@ func (v *verifier) voucherOf(token *jose.Token) (*voucher, error) {
 // find returns the key called kid, and the ID that it belongs to where it is that of a workload.
 func (v *voucher) find(ctx context.Context, kid string) (principal.ID, *jose.PublicKey, error) {
 	if v.trust == nil {
-		key, err := v.keys.await(ctx, kid)
+		key, err := v.keys.Await(ctx, kid)
 		return principal.ID{}, key, err
 	}
 	trust, err := v.trust()
@@ -180,7 +180,7 @@ func (v *voucher) find(ctx context.Context, kid string) (principal.ID, *jose.Pub
 // generation is that of the keys.
 func (v *voucher) generation() uint64 {
 	if v.trust == nil {
-		return v.keys.generation()
+		return v.keys.Generation()
 	}
 	if trust, err := v.trust(); err == nil {
 		return trust.generation()
@@ -191,7 +191,7 @@ func (v *voucher) generation() uint64 {
 // holds tells whether the key of a token still vouches for it.
 func (v *voucher) holds(t *verified) bool {
 	if v.trust == nil {
-		return v.keys.holds(t.keyID, t.key)
+		return v.keys.Holds(t.keyID, t.key)
 	}
 	trust, err := v.trust()
 	return err == nil && trust.holds(t.keyID, t.owner)

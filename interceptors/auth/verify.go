@@ -8,12 +8,18 @@ import (
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
 // errKeysUnavailable says that a credential could not be checked, which says nothing about the credential.
 var errKeysUnavailable = errors.New("auth: no keys to check it with")
+
+// lacksKeys reports whether err says that a credential could not be checked, by its issuer's key set or otherwise.
+func lacksKeys(err error) bool {
+	return errors.Is(err, errKeysUnavailable) || errors.Is(err, keyset.ErrUnavailable)
+}
 
 // proven is who signed something. Until the signature was found to hold, there is no ID.
 type proven struct {
@@ -102,7 +108,7 @@ func hashOfToken(identityToken string) string {
 // callerRefusal is what a server makes of a credential that did not pass.
 func callerRefusal(err error) *rpcerr.Error {
 	switch {
-	case errors.Is(err, errKeysUnavailable):
+	case lacksKeys(err):
 		return refuse(rpcerr.KeysUnavailable, err)
 	case errors.Is(err, turnstile.ErrOverloaded):
 		return refuse(rpcerr.AuthOverloaded, err)
@@ -118,7 +124,7 @@ func callerRefusal(err error) *rpcerr.Error {
 // serverRefusal is what a client makes of a server's proof that did not pass.
 func serverRefusal(err error) *rpcerr.Error {
 	switch {
-	case errors.Is(err, errKeysUnavailable):
+	case lacksKeys(err):
 		return refuse(rpcerr.KeysUnavailable, err)
 	case errors.Is(err, errFrame):
 		return refuse(rpcerr.ServerProofMissing, err)

@@ -14,7 +14,7 @@ func rows() [][]string {
 		{"internal"},
 		{"principal"},
 		{"internal/trustdir"},
-		{"internal/keyset"},
+		{"keyset"},
 		{"policy"},
 		{
 			"interceptors/auth", "interceptors/retry", "interceptors/tracing", "interceptors/admission",

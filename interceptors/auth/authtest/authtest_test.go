@@ -28,6 +28,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/auth/authtest"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -79,7 +80,7 @@ func parley(t *testing.T, trust authtest.Trust) authtest.Server {
 		t.Fatal(err)
 	}
 	issuer := func(name string, jwks []byte) auth.Issuer {
-		return auth.Issuer{Name: name, Keys: auth.StaticKeys(jwks), Subjects: []principal.Pattern{subject}}
+		return auth.Issuer{Name: name, Keys: keyset.Static(jwks), Subjects: []principal.Pattern{subject}}
 	}
 	gate := identity(t, trust.Audience).Server(table,
 		auth.WithBearer(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &certificate, nil }),

@@ -13,9 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/parley-rpc/parley/internal/httpdoc"
 	"github.com/parley-rpc/parley/internal/jose"
-	"github.com/parley-rpc/parley/internal/keyset"
+	"github.com/parley-rpc/parley/keyset"
 )
 
 const address = "https://id.shop.example/jwks"
@@ -116,17 +115,28 @@ func (blanks) Read(b []byte) (int, error) {
 // half is a random source with which every jitter is in its middle.
 func half() float64 { return 0.5 }
 
+// setup is how a set is made. The zero value is good.
+type setup struct {
+	maxStale time.Duration
+	random   func() float64 // default: half
+	changed  func(generation uint64)
+}
+
 // start returns the set at the endpoint, started, and closes it at the end of the test.
-func start(t testing.TB, e *endpoint, o keyset.Options) *keyset.Set {
+func start(t testing.TB, e *endpoint, o setup) *keyset.Set {
 	t.Helper()
-	if o.Random == nil {
-		o.Random = half
+	opts := []keyset.Option{keyset.WithRoundTripper(e)}
+	if o.maxStale != 0 {
+		opts = append(opts, keyset.WithMaxStale(o.maxStale))
 	}
-	source, err := keyset.URL(httpdoc.New(httpdoc.Options{Transport: e}), address)
-	if err != nil {
-		t.Fatal(err)
+	s := keyset.URL(address, opts...)
+	if o.random == nil {
+		o.random = half
 	}
-	s := keyset.New(source, o)
+	keyset.SetRandom(s, o.random)
+	if o.changed != nil {
+		s.Listen(o.changed)
+	}
 	s.Start()
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
-	"github.com/parley-rpc/parley/internal/keyset"
+	"github.com/parley-rpc/parley/keyset"
 )
 
 // A flood of unknown kids makes the endpoint be asked once in 10 seconds at most, and leaves nothing behind.
@@ -20,7 +20,7 @@ func TestUnknownKidFlood47(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, text := key(t)
 		e := &endpoint{answer: ok(jwks(text))}
-		s := start(t, e, keyset.Options{})
+		s := start(t, e, setup{})
 		ready(t, s)
 		time.Sleep(time.Minute)
 		began, before := time.Now(), e.count()
@@ -64,7 +64,7 @@ func TestUnknownKidIsRemembered47(t *testing.T) {
 		k, text := key(t)
 		later, laterText := key(t)
 		e := &endpoint{answer: ok(jwks(text))}
-		s := start(t, e, keyset.Options{})
+		s := start(t, e, setup{})
 		ready(t, s)
 		ask := func(after time.Duration, kid string, fetches int, want error) {
 			t.Helper()
@@ -94,7 +94,7 @@ func TestRotation58(t *testing.T) {
 		_, text := key(t)
 		next, nextText := key(t)
 		e := &endpoint{answer: ok(jwks(text))}
-		s := start(t, e, keyset.Options{})
+		s := start(t, e, setup{})
 		ready(t, s)
 		time.Sleep(time.Minute)
 		e.set(slow(900*time.Millisecond, ok(jwks(text, nextText))))
@@ -125,7 +125,7 @@ func TestRotationUnderLoad(t *testing.T) {
 			n := int(time.Since(began) / interval)
 			return ok(jwks(texts[max(0, n-2):min(n+ahead, len(texts))]...))(nil)
 		})}
-		s := start(t, e, keyset.Options{})
+		s := start(t, e, setup{})
 		ready(t, s)
 		began = time.Now()
 		var all sync.WaitGroup
@@ -167,7 +167,7 @@ func TestRemovalRevokes59(t *testing.T) {
 		goes, goesText := key(t)
 		e := &endpoint{answer: ok(jwks(staysText, goesText), "Cache-Control", "public, max-age=600")}
 		changes := make(chan uint64, 10)
-		s := start(t, e, keyset.Options{OnChange: func(g uint64) { changes <- g }})
+		s := start(t, e, setup{changed: func(g uint64) { changes <- g }})
 		ready(t, s)
 		a, err := s.Lookup(kidOf(stays))
 		if err != nil {
@@ -204,7 +204,7 @@ func TestInvalidate59(t *testing.T) {
 		goes, goesText := key(t)
 		e := &endpoint{answer: ok(jwks(staysText, goesText))}
 		var generation uint64
-		s := start(t, e, keyset.Options{OnChange: func(g uint64) { generation = g }})
+		s := start(t, e, setup{changed: func(g uint64) { generation = g }})
 		ready(t, s)
 		s.Invalidate(kidOf(goes))
 		holds(t, s, "at once", stays)
@@ -246,7 +246,7 @@ func TestSchedule(t *testing.T) {
 						}
 						return ok(jwks(text), "ETag", `"v1"`, "Cache-Control", header)(r)
 					}}
-					s := start(t, e, keyset.Options{Random: func() float64 { return random }})
+					s := start(t, e, setup{random: func() float64 { return random }})
 					time.Sleep(3 * time.Hour)
 					synctest.Wait()
 					if etags[0] != "" || etags[1] != `"v1"` {
@@ -271,7 +271,7 @@ func TestClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, text := key(t)
 		e := &endpoint{answer: slow(time.Second, ok(jwks(text)))}
-		s := start(t, e, keyset.Options{})
+		s := start(t, e, setup{})
 		waits := make(chan error)
 		go func() {
 			_, err := s.Await(t.Context(), kidOf(k))

@@ -7,13 +7,13 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 )
 
-// Skipped is a key of a set that is not believed.
+// Skipped is a key of a set that is not trusted.
 type Skipped struct {
 	// Key is its kid, or its place in the set when it has none that can be shown.
 	Key string
 	// Err says why.
 	Err error
-	// Alarm says that somebody should look at it now: it is a secret, or its kid names two keys.
+	// Alarm says that an operator should look at it now: a secret was published, or two keys share a kid.
 	Alarm bool
 }
 
@@ -30,7 +30,7 @@ type contents struct {
 }
 
 // ingest reads a set. The error says that it must not replace the one before; what was skipped is returned even then.
-func ingest(text []byte, o *Options) (contents, error) {
+func ingest(text []byte, c *config) (contents, error) {
 	if len(text) > maxBytes {
 		return contents{}, fmt.Errorf("keyset: the set is longer than %d bytes", maxBytes)
 	}
@@ -38,9 +38,9 @@ func ingest(text []byte, o *Options) (contents, error) {
 	if err != nil {
 		return contents{}, err
 	}
-	c := contents{keys: make(map[string]*jose.PublicKey, len(list))}
-	if len(list) == 0 && !o.AllowEmpty {
-		return c, errEmpty
+	found := contents{keys: make(map[string]*jose.PublicKey, len(list))}
+	if len(list) == 0 && !c.allowEmpty {
+		return found, errEmpty
 	}
 	names := make(map[string]int, len(list))
 	for _, text := range list {
@@ -48,11 +48,11 @@ func ingest(text []byte, o *Options) (contents, error) {
 	}
 	for n, text := range list {
 		name := jose.KeyIDOf(text)
-		key, err := jose.ParseSetKey(text, o.Keys)
+		key, err := jose.ParseSetKey(text, c.keys)
 		ambiguous := name != "" && names[name] > 1
 		switch {
 		case err == nil && !ambiguous:
-			c.keys[key.KeyID()] = key
+			found.keys[key.KeyID()] = key
 			continue
 		case err == nil:
 			err = errAmbiguous
@@ -60,10 +60,10 @@ func ingest(text []byte, o *Options) (contents, error) {
 		if name == "" {
 			name = fmt.Sprintf("number %d", n+1)
 		}
-		c.skipped = append(c.skipped, Skipped{Key: name, Err: err, Alarm: ambiguous || errors.Is(err, jose.ReasonSecret)})
+		found.skipped = append(found.skipped, Skipped{Key: name, Err: err, Alarm: ambiguous || errors.Is(err, jose.ReasonSecret)})
 	}
-	if len(c.keys) == 0 && len(list) > 0 {
-		return c, errAllBad
+	if len(found.keys) == 0 && len(list) > 0 {
+		return found, errAllBad
 	}
-	return c, nil
+	return found, nil
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/parley-rpc/parley/internal/jose"
-	"github.com/parley-rpc/parley/internal/keyset"
+	"github.com/parley-rpc/parley/keyset"
 )
 
 const (
@@ -79,7 +79,7 @@ func TestBadKeysAreSkipped56(t *testing.T) {
 		"very long":            {`{"kid":"bad","kty":"OKP","pad":"` + strings.Repeat("a", 9000) + `"}`, "8192", "bad", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := keyset.New(keyset.Static([]byte(jwks(test.bad, text))), keyset.Options{})
+			s := keyset.Static([]byte(jwks(test.bad, text)))
 			if err := s.Load(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -107,11 +107,11 @@ func TestDuplicateKid57(t *testing.T) {
 		"the same key twice": jwks(rename(one, oneText, "twin"), rename(one, oneText, "twin")),
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := keyset.New(keyset.Static([]byte(set)), keyset.Options{})
+			s := keyset.Static([]byte(set))
 			if err := s.Load(t.Context()); err == nil {
 				t.Error("a set in which nothing is good was taken")
 			}
-			s = keyset.New(keyset.Static([]byte(strings.TrimSuffix(set, "]}")+","+oneText+"]}")), keyset.Options{})
+			s = keyset.Static([]byte(strings.TrimSuffix(set, "]}") + "," + oneText + "]}"))
 			if err := s.Load(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -133,16 +133,17 @@ func TestAlgorithmsOfASet(t *testing.T) {
 		`{"kty":"EC","crv":"P-256","kid":"small","x":"`+p256x+`","y":"`+p256y+`"}`,
 		`{"kty":"EC","crv":"P-384","kid":"large","x":"`+p384x+`","y":"`+p384y+`"}`,
 	)
+	only := func(names ...string) []keyset.Option { return []keyset.Option{keyset.WithAlgorithms(names...)} }
 	for _, c := range []struct {
-		algorithms []jose.Algorithm
-		want       map[string]jose.Algorithm
+		options []keyset.Option
+		want    map[string]jose.Algorithm
 	}{
 		{nil, map[string]jose.Algorithm{"rs": jose.RS256, "ps": jose.PS256, "small": jose.ES256, "large": jose.ES384}},
-		{[]jose.Algorithm{jose.RS256}, map[string]jose.Algorithm{"rs": jose.RS256, "bare": jose.RS256}},
-		{[]jose.Algorithm{jose.PS256, jose.ES384}, map[string]jose.Algorithm{"ps": jose.PS256, "bare": jose.PS256, "large": jose.ES384}},
-		{[]jose.Algorithm{jose.ES256, jose.EdDSA}, map[string]jose.Algorithm{"small": jose.ES256}},
+		{only("RS256"), map[string]jose.Algorithm{"rs": jose.RS256, "bare": jose.RS256}},
+		{only("PS256", "ES384"), map[string]jose.Algorithm{"ps": jose.PS256, "bare": jose.PS256, "large": jose.ES384}},
+		{only("ES256", "EdDSA"), map[string]jose.Algorithm{"small": jose.ES256}},
 	} {
-		s := keyset.New(keyset.Static([]byte(set)), keyset.Options{Keys: jose.SetProfile{Algorithms: c.algorithms}})
+		s := keyset.Static([]byte(set), c.options...)
 		if err := s.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +153,7 @@ func TestAlgorithmsOfASet(t *testing.T) {
 				alg = key.Algorithm()
 			}
 			if alg != c.want[kid] {
-				t.Errorf("with %v: %s is for %q, want %q", c.algorithms, kid, alg, c.want[kid])
+				t.Errorf("with %v: %s is for %q, want %q", c.options, kid, alg, c.want[kid])
 			}
 		}
 	}
@@ -162,7 +163,7 @@ func TestAlgorithmsOfASet(t *testing.T) {
 func TestSetKeysVerify(t *testing.T) {
 	k, text := key(t)
 	set := jwks(strings.Replace(text, kidOf(k), "2026-11", 1), `{"kty":"EC","crv":"P-256","kid":"svid","use":"jwt-svid","x":"`+p256x+`","y":"`+p256y+`"}`)
-	s := keyset.New(keyset.Static([]byte(set)), keyset.Options{Keys: jose.SetProfile{Uses: []string{"sig", "jwt-svid"}}})
+	s := keyset.Static([]byte(set), keyset.WithUses("sig", "jwt-svid"))
 	if err := s.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -179,14 +180,14 @@ func TestSetKeysVerify(t *testing.T) {
 
 // An empty set counts only for those who said that it may.
 func TestEmptySet55(t *testing.T) {
-	s := keyset.New(keyset.Static([]byte(jwks())), keyset.Options{AllowEmpty: true})
+	s := keyset.Static([]byte(jwks()), keyset.WithAllowEmpty())
 	if err := s.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Lookup("any"); !errors.Is(err, keyset.ErrUnknownKey) {
 		t.Error(err)
 	}
-	if err := keyset.New(keyset.Static([]byte(jwks())), keyset.Options{}).Load(context.Background()); err == nil {
+	if err := keyset.Static([]byte(jwks())).Load(context.Background()); err == nil {
 		t.Error("an empty set was taken")
 	}
 }

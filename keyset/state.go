@@ -2,7 +2,6 @@ package keyset
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -17,15 +16,15 @@ type State struct {
 	Generation uint64
 	// Keys are the kids of the keys that are in force, sorted.
 	Keys []string
-	// Skipped are the keys that the latest reading did not believe.
+	// Skipped are the keys that the latest reading did not trust.
 	Skipped []Skipped
 	// Read is when the source last confirmed the keys. It is zero when it never did.
 	Read time.Time
 	// Ends is when the keys are too old unless the source confirms them again. It is zero when they never are.
 	Ends time.Time
-	// Stale says that they are too old, and no longer in force.
+	// Stale says that they are too old, and that credentials are refused for it.
 	Stale bool
-	// Err is the error of the latest reading. The keys of an earlier one may still be in force.
+	// Err is the error of the latest reading, or nil. The keys of an earlier one may still be in force.
 	Err error
 	// Fetches counts the readings.
 	Fetches uint64
@@ -35,31 +34,15 @@ type State struct {
 
 // State returns the state of the set.
 func (s *Set) State() State {
+	if s.source == nil {
+		return State{Err: s.err}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.current.Load()
 	return State{
 		Source: s.source.String(), Generation: now.generation, Keys: slices.Sorted(maps.Keys(now.keys)), Skipped: slices.Clone(now.skipped),
 		Read: now.good, Ends: now.ends, Stale: now.stale, Err: now.err, Fetches: s.counts.fetches, Failures: s.counts.failures,
-	}
-}
-
-// Ready waits until there are keys. The error says that ctx ended the wait, and why there are none.
-func (s *Set) Ready(ctx context.Context) error {
-	for {
-		round := s.unknown.next()
-		now := s.current.Load()
-		if now.loaded() {
-			return nil
-		}
-		if now.closed {
-			return ErrUnavailable
-		}
-		select {
-		case <-round:
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", s.current.Load().unavailable(), context.Cause(ctx))
-		}
 	}
 }
 

@@ -3,13 +3,13 @@ package keyset_test
 import (
 	"testing"
 
-	"github.com/parley-rpc/parley/internal/keyset"
+	"github.com/parley-rpc/parley/keyset"
 )
 
 // A look-up takes no memory.
 func TestLookupDoesNotAllocate(t *testing.T) {
 	k, text := key(t)
-	s := keyset.New(keyset.Static([]byte(jwks(text))), keyset.Options{})
+	s := keyset.Static([]byte(jwks(text)))
 	if err := s.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func TestLookupDoesNotAllocate(t *testing.T) {
 
 func BenchmarkLookup(b *testing.B) {
 	k, text := key(b)
-	s := keyset.New(keyset.Static([]byte(jwks(text))), keyset.Options{})
+	s := keyset.Static([]byte(jwks(text)))
 	if err := s.Load(b.Context()); err != nil {
 		b.Fatal(err)
 	}

@@ -11,7 +11,9 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 )
 
-// discovery is a source that an OpenID provider names.
+// discovery is the source that an OpenID provider names as jwks_uri in its discovery document (OpenID Connect Discovery 1.0
+// section 4). The document must state the issuer byte for byte as it was given. It is fetched again once an hour, and after a
+// fetch of the keys that failed.
 type discovery struct {
 	client *httpdoc.Client
 	issuer string
@@ -19,10 +21,8 @@ type discovery struct {
 	found  time.Time // when; zero after a failure
 }
 
-// Discovery is the source that the provider issuer names as jwks_uri in its discovery document (OpenID Connect Discovery 1.0
-// section 4). The document must state the issuer byte for byte as it is given here. It is fetched again once an hour, and
-// after a fetch of the keys that failed. The error says what is wrong with the issuer.
-func Discovery(client *httpdoc.Client, issuer string) (Source, error) {
+// newDiscovery returns the source of a provider, or says what is wrong with its name.
+func newDiscovery(client *httpdoc.Client, issuer string) (source, error) {
 	if err := client.CheckURL(issuer); err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func Discovery(client *httpdoc.Client, issuer string) (Source, error) {
 	return &discovery{client: client, issuer: issuer}, nil
 }
 
-func (d *discovery) Fetch(ctx context.Context, version string) (Document, error) {
+func (d *discovery) fetch(ctx context.Context, version string) (document, error) {
 	if d.keys == nil || d.found.IsZero() || time.Since(d.found) >= discoveryRefresh {
 		keys, err := d.find(ctx)
 		switch {
@@ -42,10 +42,10 @@ func (d *discovery) Fetch(ctx context.Context, version string) (Document, error)
 			}
 			d.keys, d.found = keys, time.Now()
 		case d.keys == nil:
-			return Document{}, err
+			return document{}, err
 		}
 	}
-	doc, err := d.keys.Fetch(ctx, version)
+	doc, err := d.keys.fetch(ctx, version)
 	if err != nil {
 		d.found = time.Time{}
 	}
@@ -54,11 +54,11 @@ func (d *discovery) Fetch(ctx context.Context, version string) (Document, error)
 
 func (d *discovery) find(ctx context.Context) (*web, error) {
 	address := strings.TrimSuffix(d.issuer, "/") + "/.well-known/openid-configuration"
-	document, err := d.client.Get(ctx, address, "", "application/json", maxDiscovery)
+	found, err := d.client.Get(ctx, address, "", "application/json", maxDiscovery)
 	if err != nil {
 		return nil, err
 	}
-	members, err := jose.ReadDocument(document.Body)
+	members, err := jose.ReadDocument(found.Body)
 	if err != nil {
 		return nil, fmt.Errorf("keyset: discovery document of %s: %w", d.issuer, err)
 	}

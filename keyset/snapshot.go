@@ -43,9 +43,9 @@ func (s *snapshot) unavailable() error {
 }
 
 // next is the snapshot after a reading. Only a change of the keys makes a new generation.
-func (s *snapshot) next(doc Document, c contents, banned map[string]bool, maxStale time.Duration, now time.Time) *snapshot {
-	n := &snapshot{generation: s.generation, keys: s.keys, skipped: s.skipped, version: doc.Version, good: now, expires: doc.Expires}
-	if doc.Unchanged {
+func (s *snapshot) next(doc document, c contents, banned map[string]bool, maxStale time.Duration, now time.Time) *snapshot {
+	n := &snapshot{generation: s.generation, keys: s.keys, skipped: s.skipped, version: doc.version, good: now, expires: doc.expires}
+	if doc.unchanged {
 		n.expires = s.expires
 	} else {
 		n.skipped = c.skipped
@@ -60,7 +60,7 @@ func (s *snapshot) next(doc Document, c contents, banned map[string]bool, maxSta
 			n.keys[kid] = key
 		}
 	}
-	if doc.Refresh > 0 {
+	if doc.refresh > 0 {
 		n.ends = now.Add(maxStale)
 	}
 	if !n.expires.IsZero() && (n.ends.IsZero() || n.expires.Before(n.ends)) {

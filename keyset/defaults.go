@@ -3,8 +3,10 @@ package keyset
 import "time"
 
 const (
-	// MaxStale is how long a set is used after the last time that its source could be read, unless Options say otherwise.
-	MaxStale = 24 * time.Hour
+	// minStale is the shortest time for which [WithMaxStale] keeps the last good set in force.
+	minStale = time.Minute
+	// maxStale is how long the last good set stays in force while its source cannot be read; [WithMaxStale] shortens it.
+	maxStale = 24 * time.Hour
 	// maxKeys is how many keys a set may have.
 	maxKeys = 100
 	// maxBytes is the size in bytes, after decompression, beyond which no set is read.
@@ -42,6 +44,6 @@ const (
 
 	// maxSignedLife is the longest lifetime of a signed set that is accepted.
 	maxSignedLife = 24 * time.Hour
-	// clockSkew is how far the clock of whoever signed a set may be off.
+	// clockSkew is how far the clock of the signer of a set may be off.
 	clockSkew = 30 * time.Second
 )

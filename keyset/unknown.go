@@ -12,8 +12,7 @@ import (
 
 // Await is [Set.Lookup] that makes the source be read when the key is unknown, and waits for that for a second at most. That
 // happens at most once in 10 seconds, counted from the last reading of any kind; a key that was not found then causes no
-// other reading for 30 seconds. Before the very first reading has ended it waits for that one. Without Start it does not
-// wait.
+// other reading for 30 seconds. Before the very first reading has ended it waits for that one.
 func (s *Set) Await(ctx context.Context, kid string) (*jose.PublicKey, error) {
 	key, err := s.Lookup(kid)
 	if err == nil {
@@ -42,7 +41,7 @@ func (s *Set) Await(ctx context.Context, kid string) (*jose.PublicKey, error) {
 // unknown decides which unknown keys cause a reading, and who waits for it.
 type unknown struct {
 	mu      sync.Mutex
-	asked   chan<- struct{} // nil while nobody reads
+	asked   chan<- struct{} // nil while nothing keeps the set fresh
 	round   chan struct{}   // closed at the end of the next reading
 	reading bool            // one is under way, or was asked for
 	began   time.Time       // the last one
@@ -53,7 +52,7 @@ type unknown struct {
 	order   []string             // of absent, oldest first
 }
 
-// start lets asked be told of readings that are wanted. Nil ends that, and everybody's wait.
+// start makes asked receive the readings that are wanted. Nil ends that, and every wait.
 func (u *unknown) start(asked chan<- struct{}) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -114,7 +113,7 @@ func (u *unknown) first() <-chan struct{} {
 }
 
 // want returns what is closed at the end of the reading in which kid may be found, or nil when there is none to wait for.
-// Whoever got one says when he has waited enough.
+// A caller that got one calls enough when it has waited.
 func (u *unknown) want(kid string, now time.Time) <-chan struct{} {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -17,34 +17,31 @@ const (
 	rootMember = "root"
 )
 
-// signed is a source whose sets are signed by a root key that is kept offline.
+// signed is a source whose sets are JSON Web Tokens of type jwk-set+jwt. Each is signed by the offline root key whose
+// thumbprint is root and which it brings along, is good for at most 24 hours, and is not older than one that was seen before.
+// The keys end with their token.
 type signed struct {
-	source Source
+	source source
 	root   string
 	latest time.Time // iat of the latest set that was seen
 }
 
-// Signed reads sets out of JSON Web Tokens of type jwk-set+jwt that lie in source. Each is signed by the key whose
-// thumbprint is root and which it brings along, is good for at most 24 hours, and is not older than one that was seen before.
-// The keys end with their token.
-func Signed(source Source, root string) Source { return &signed{source: source, root: root} }
-
-func (s *signed) Fetch(ctx context.Context, version string) (Document, error) {
-	doc, err := s.source.Fetch(ctx, version)
-	if err != nil || doc.Unchanged {
+func (s *signed) fetch(ctx context.Context, version string) (document, error) {
+	doc, err := s.source.fetch(ctx, version)
+	if err != nil || doc.unchanged {
 		return doc, err
 	}
-	claims, err := s.verify(string(bytes.TrimSpace(doc.Text)))
+	claims, err := s.verify(string(bytes.TrimSpace(doc.text)))
 	if err != nil {
-		return Document{}, fmt.Errorf("keyset: signed set: %w", err)
+		return document{}, fmt.Errorf("keyset: signed set: %w", err)
 	}
 	keys, ok := claims.Array("keys")
 	if !ok {
-		return Document{}, errors.New("keyset: signed set: keys is missing or no array")
+		return document{}, errors.New("keyset: signed set: keys is missing or no array")
 	}
-	doc.Text = append(append([]byte(`{"keys":`), keys...), '}')
-	if doc.Expires, err = s.current(claims, time.Now()); err != nil {
-		return Document{}, fmt.Errorf("keyset: signed set: %w", err)
+	doc.text = append(append([]byte(`{"keys":`), keys...), '}')
+	if doc.expires, err = s.current(claims, time.Now()); err != nil {
+		return document{}, fmt.Errorf("keyset: signed set: %w", err)
 	}
 	return doc, nil
 }

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/parley-rpc/parley/internal/keyset"
+	"github.com/parley-rpc/parley/keyset"
 )
 
 // An endpoint that is down at the start is asked again and again, and what it has to say counts as soon as it is back.
@@ -18,7 +18,7 @@ func TestEndpointDownAtStart50(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, text := key(t)
 		e := &endpoint{answer: down}
-		s := start(t, e, keyset.Options{})
+		s := start(t, e, setup{})
 		if _, err := s.Await(t.Context(), kidOf(k)); !errors.Is(err, keyset.ErrUnavailable) || !errors.Is(err, errDown) {
 			t.Errorf("before the first set: %v", err)
 		}
@@ -46,7 +46,7 @@ func TestEndpointDownForADay51(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, text := key(t)
 		e := &endpoint{answer: ok(jwks(text))}
-		s := start(t, e, keyset.Options{})
+		s := start(t, e, setup{})
 		ready(t, s)
 		e.set(down)
 		time.Sleep(24*time.Hour - 1)
@@ -92,7 +92,7 @@ func TestEndpointFailsForHours51(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				k, text := key(t)
 				e := &endpoint{answer: ok(jwks(text))}
-				s := start(t, e, keyset.Options{MaxStale: maxStale, Random: func() float64 { return 0.99 }}) // which asks seldom
+				s := start(t, e, setup{maxStale: maxStale, random: func() float64 { return 0.99 }}) // which asks seldom
 				ready(t, s)
 				began := time.Now()
 				e.set(answer)
@@ -144,7 +144,7 @@ func TestSlowEndpoint52(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, text := key(t)
 		e := &endpoint{answer: ok(jwks(text))}
-		s := start(t, e, keyset.Options{})
+		s := start(t, e, setup{})
 		ready(t, s)
 		time.Sleep(time.Minute)
 		e.set(slow(30*time.Second, ok(jwks(text))))
@@ -177,7 +177,7 @@ func TestHugeBodyIsNotRead53(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var body counting
 		e := &endpoint{answer: func(*http.Request) (*http.Response, error) { return response(200, &body), nil }}
-		s := start(t, e, keyset.Options{})
+		s := start(t, e, setup{})
 		synctest.Wait()
 		if err := s.State().Err; err == nil || !strings.Contains(err.Error(), "longer than 524288 bytes") {
 			t.Error(err)

@@ -10,9 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/parley-rpc/parley/internal/httpdoc"
 	"github.com/parley-rpc/parley/internal/jose"
-	"github.com/parley-rpc/parley/internal/keyset"
+	"github.com/parley-rpc/parley/keyset"
 )
 
 // signed signs a key set with a root key.
@@ -43,11 +42,8 @@ func signed(t testing.TB, root *jose.PrivateKey, typ string, keys string, change
 
 func startSigned(t testing.TB, e *endpoint, root string) *keyset.Set {
 	t.Helper()
-	source, err := keyset.URL(httpdoc.New(httpdoc.Options{Transport: e}), address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := keyset.New(keyset.Signed(source, root), keyset.Options{Random: half})
+	s := keyset.URL(address, keyset.WithPinnedRoot(root), keyset.WithRoundTripper(e))
+	keyset.SetRandom(s, half)
 	s.Start()
 	t.Cleanup(func() { _ = s.Close() })
 	return s
@@ -183,12 +179,8 @@ func TestDiscovery(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				e := provider(map[string]string{discovery: test.document, "https://keys.example/1": jwks(text)})
-				source, err := keyset.Discovery(httpdoc.New(httpdoc.Options{Transport: e}), issuer)
-				if err != nil {
-					t.Fatal(err)
-				}
-				s := keyset.New(source, keyset.Options{Random: half})
-				err = s.Load(t.Context())
+				s := keyset.Provider(issuer, keyset.WithRoundTripper(e))
+				err := s.Load(t.Context())
 				if test.says != "" {
 					if err == nil || !strings.Contains(err.Error(), test.says) {
 						t.Errorf("got %v, want %q", err, test.says)
@@ -222,11 +214,7 @@ func TestDiscoveryMoves(t *testing.T) {
 		k, text := key(t)
 		moved, movedText := key(t)
 		documents := map[string]string{discovery: `{"issuer":"` + issuer + `","jwks_uri":"https://keys.example/1"}`, "https://keys.example/1": jwks(text)}
-		source, err := keyset.Discovery(httpdoc.New(httpdoc.Options{Transport: provider(documents)}), issuer)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := keyset.New(source, keyset.Options{Random: half})
+		s := keyset.Provider(issuer, keyset.WithRoundTripper(provider(documents)))
 		if err := s.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +256,8 @@ func TestFileSource(t *testing.T) {
 			}
 		}
 		put("1", jwks(text))
-		s := keyset.New(keyset.File(path), keyset.Options{Random: half})
+		s := keyset.File(path)
+		keyset.SetRandom(s, half)
 		if err := s.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -314,7 +303,7 @@ func FuzzKeySet(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		s := keyset.New(keyset.Static(text), keyset.Options{})
+		s := keyset.Static(text)
 		err := s.Load(t.Context())
 		state := s.State()
 		if (err == nil) != (len(state.Keys) > 0) {

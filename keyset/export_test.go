@@ -1,0 +1,19 @@
+package keyset
+
+import "context"
+
+// Remembered counts what unknown keys have left behind: those that were not found, and those that are looked for.
+func Remembered(s *Set) int {
+	s.unknown.mu.Lock()
+	defer s.unknown.mu.Unlock()
+	return max(len(s.unknown.absent), len(s.unknown.order)) + len(s.unknown.wanted)
+}
+
+// SetRandom makes every jitter be drawn with random. The set must not have started.
+func SetRandom(s *Set, random func() float64) { s.config.random = random }
+
+// Start begins to keep the set fresh.
+func (s *Set) Start() { s.start() }
+
+// Load reads the source now, and returns its error.
+func (s *Set) Load(ctx context.Context) error { return s.load(ctx) }

@@ -1,0 +1,82 @@
+package keyset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+)
+
+// Static returns the set that is the JSON Web Key Set jwks (RFC 7517 section 5), and never changes.
+func Static(jwks []byte, opts ...Option) *Set {
+	s := newSet("keyset.Static(", opts, func(*config) (source, error) { return static(jwks), nil })
+	s.fixed = true
+	if s.err == nil {
+		if err := s.load(context.Background()); err != nil {
+			s.err = fmt.Errorf("keyset: Static: %w", err)
+		}
+	}
+	return s
+}
+
+// File returns the set that lies in a file, which is read every 5 seconds and may be replaced at any time. The right to write it
+// is the right to decide who is trusted: it must belong to root or to the user of this process and be writable by no other
+// user, and so must the directories above it, as those of a trust directory must.
+func File(path string, opts ...Option) *Set {
+	s := newSet(fmt.Sprintf("keyset.File(%q, ", path), opts, func(*config) (source, error) {
+		if path == "" {
+			return nil, errors.New("no file is named")
+		}
+		return file(path), nil
+	})
+	s.local = true
+	return s
+}
+
+// URL returns the set that is fetched from a URL (a jwks_uri), over HTTPS with a certificate that the system trusts. It is
+// fetched again when the server's max-age says, but not before a minute and not after an hour, and after 5 minutes when it says
+// nothing. A fetch takes 5 seconds at most, follows no redirect, uses no proxy and reads no more than 512 KiB and 100 keys.
+func URL(address string, opts ...Option) *Set {
+	return newSet(fmt.Sprintf("keyset.URL(%q, ", address), opts, func(c *config) (source, error) {
+		return newWeb(c.client(), address)
+	})
+}
+
+// Provider returns the set of an OpenID provider, fetched as that of [URL] is, from the jwks_uri in the provider's discovery
+// document, which must state the issuer byte for byte as it is given here.
+func Provider(issuer string, opts ...Option) *Set {
+	return newSet(fmt.Sprintf("keyset.Provider(%q, ", issuer), opts, func(c *config) (source, error) {
+		return newDiscovery(c.client(), issuer)
+	})
+}
+
+func newSet(text string, opts []Option, open func(*config) (source, error)) *Set {
+	s := &Set{
+		config: config{logger: slog.New(slog.DiscardHandler), maxStale: maxStale, random: rand.Float64},
+		banned: map[string]bool{}, listeners: map[*listener]struct{}{},
+	}
+	for _, o := range opts {
+		if o != nil {
+			o.apply(&s.config)
+			text += o.String() + ", "
+		}
+	}
+	s.text = strings.TrimSuffix(text, ", ") + ")"
+	s.logger = s.config.logger
+	s.unknown.round = make(chan struct{})
+	from, err := open(&s.config)
+	if err = errors.Join(err, s.config.check()); err != nil {
+		s.err = fmt.Errorf("%s: %w", s.text, err)
+		s.current.Store(&snapshot{err: s.err})
+		return s
+	}
+	if s.config.root != "" {
+		from = &signed{source: from, root: s.config.root}
+	}
+	s.source = from
+	s.logger = s.config.logger.With(slog.String("keys", from.String()))
+	s.current.Store(&snapshot{})
+	return s
+}
