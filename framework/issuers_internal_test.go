@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
-	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/keyset"
 )
 
 // No claims required, which [] says, is not what is required by default.
@@ -53,7 +53,7 @@ func TestNoRequiredClaims(t *testing.T) {
 // Issuers share the keys of one place only where everything about them is stated alike.
 func TestSharedKeySets(t *testing.T) {
 	p := parts{file: new(configFile), logger: slog.New(slog.DiscardHandler)}
-	read := func(issuer string, stated *configv1.Keys) *auth.KeySet {
+	read := func(issuer string, stated *configv1.Keys) *keyset.Set {
 		keys, _ := p.readKeys("users.issuers[0]", issuer, stated) // the providers cannot be reached, which does not matter
 		t.Cleanup(func() { _ = keys.Close() })
 		return keys
