@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 
-	"github.com/parley-rpc/parley/internal/trustdir"
+	"github.com/parley-rpc/parley/internal/safepath"
 )
 
 // file is the source that is a file, which may be replaced at any time. The right to write it is the right to decide who is
@@ -13,7 +13,7 @@ import (
 type file string
 
 func (f file) fetch(_ context.Context, version string) (document, error) {
-	text, err := trustdir.ReadPublic(string(f), maxBytes)
+	text, err := safepath.New().ReadPublic(string(f), maxBytes)
 	if err != nil {
 		return document{}, err
 	}

@@ -1,22 +1,23 @@
+// Package privatefile reads and replaces files that the processes of one user share, and no other user can read or change.
+//
+// A folder is opened when it is safe as package safepath defines it. A file is read when it is a regular one, belongs to
+// root or to the user of this process, and has mode 0600 or stricter.
 package privatefile
 
 import (
-	"crypto/rand"
-	"errors"
-	"fmt"
-	"io"
 	"os"
-	"path"
 	"path/filepath"
+
+	"github.com/parley-rpc/parley/internal/safepath"
 )
+
+// TemporarySuffix ends the names of files that are being written. A crashed process leaves such a file behind.
+const TemporarySuffix = safepath.TemporarySuffix
 
 const (
 	fileMode   = 0o600
 	folderMode = 0o700
 )
-
-// TemporarySuffix ends the names of files that are being written. One that is left over is from a process that died.
-const TemporarySuffix = ".tmp"
 
 // Make is [Open] for a folder that it makes with mode 0700 when it is missing.
 func Make(folder string) (*os.Root, error) {
@@ -26,37 +27,14 @@ func Make(folder string) (*os.Root, error) {
 	return Open(folder)
 }
 
-// Open opens a folder. The error is an [*Error] when the folder is not believed.
-func Open(folder string) (*os.Root, error) {
-	absolute, err := filepath.Abs(folder)
-	if err != nil {
-		return nil, err
-	}
-	resolved, err := filepath.EvalSymlinks(absolute)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkPath(resolved); err != nil {
-		return nil, err
-	}
-	root, err := os.OpenRoot(resolved)
-	if err != nil {
-		return nil, err
-	}
-	info, err := root.Stat(".")
-	if err == nil {
-		err = checkFolder(resolved, info)
-	}
-	if err != nil {
-		return nil, errors.Join(err, root.Close())
-	}
-	return root, nil
-}
+// Open opens a folder. The error is a [*safepath.Error] when the folder is not safe, and fs.ErrNotExist when there is none.
+func Open(folder string) (*os.Root, error) { return safepath.New().Open(folder) }
 
-// Read returns what is in a file of at most limit bytes. A symbolic link must not leave the folder. The error is an [*Error]
-// when the file is not believed, and fs.ErrNotExist when there is none.
+// Read returns the text of a file of at most limit bytes. A symbolic link must not leave the folder. The error is a
+// [*safepath.Error] when the file is not private or too large, and fs.ErrNotExist when there is none.
 func Read(folder *os.Root, name string, limit int64) ([]byte, error) {
-	f, err := folder.OpenFile(name, os.O_RDONLY|openFlags, 0)
+	at := filepath.Join(folder.Name(), name)
+	f, err := folder.OpenFile(name, os.O_RDONLY|safepath.NonBlocking, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -65,39 +43,17 @@ func Read(folder *os.Root, name string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := filepath.Join(folder.Name(), name)
-	if err := checkFile(at, info); err != nil {
+	if err := safepath.New().Secret(at, info, f); err != nil {
 		return nil, err
 	}
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	text, err := safepath.ReadAll(f, limit)
 	if err != nil {
-		return nil, err
-	}
-	if int64(len(text)) > limit {
-		return nil, &Error{at, fmt.Sprintf("it is larger than %d bytes", limit), "remove it"}
+		return nil, &safepath.Error{Path: at, Problem: "cannot be read", Remedy: "remove it", Err: err}
 	}
 	return text, nil
 }
 
-// Replace writes a file with mode 0600 in place of the one that is there, if any. Whoever reads it sees the old text or
-// the new one, also after a crash of the process; lasting adds that the new text survives a crash of the machine, which
-// takes the time of a disk.
+// Replace writes a file with mode 0600; see [safepath.Replace].
 func Replace(folder *os.Root, name string, text []byte, lasting bool) error {
-	temporary := path.Join(path.Dir(name), "."+rand.Text()+TemporarySuffix)
-	f, err := folder.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err == nil && lasting {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = folder.Rename(temporary, name)
-	}
-	if err != nil {
-		return errors.Join(err, folder.Remove(temporary))
-	}
-	return nil
+	return safepath.Replace(folder, name, text, fileMode, lasting)
 }

@@ -10,23 +10,26 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/parley-rpc/parley/internal/safepath"
 )
 
-// Options are what [Open] needs to know.
+// Options configure a directory.
 type Options struct {
-	// ValidID says what is wrong with an ID. Required.
+	// ValidID returns an error for a string that is no valid ID. Required.
 	ValidID func(id string) error
-	// Logger is told of every change of trust, of files that are skipped and of readings that fail. Nil means nobody is.
+	// Logger logs every change of trust, files that are skipped and readings that fail. Nil means none.
 	Logger *slog.Logger
 	// OnChange is called with each new generation, one call at a time, by the goroutine that Start starts. It should return
-	// soon and must not call Close. A generation that is followed by another at once may be left out. May be nil.
+	// soon and must not call Close. A generation that another one follows at once may be left out. May be nil.
 	OnChange func(generation uint64)
 }
 
-// Directory is a trust directory and the keys that were found in it. It is safe for concurrent use.
+// Directory is a trust directory and its keys. It is safe for concurrent use.
 type Directory struct {
 	options Options
 	logger  *slog.Logger
+	now     func() time.Time
 
 	reading sync.Mutex // guards reader
 	reader  reader
@@ -41,22 +44,26 @@ type Directory struct {
 
 // Open returns the directory dir, without looking at it. [Directory.Check] and [Directory.Start] do.
 func Open(dir string, opts Options) *Directory {
-	d := &Directory{options: opts, logger: opts.Logger, reader: reader{dir: dir, guard: newGuard(), validID: opts.ValidID}}
+	d := &Directory{options: opts, logger: opts.Logger, now: time.Now}
+	d.reader = reader{
+		dir: dir, guard: safepath.New(), validID: opts.ValidID, now: func() time.Time { return d.now() },
+		domains: map[string]*folder{}, limit: maxFiles,
+	}
 	if d.logger == nil {
 		d.logger = slog.New(slog.DiscardHandler)
 	}
-	d.current.Store(&snapshot{})
+	d.current.Store(&snapshot{answers: &answers{}})
 	d.rounds.next = make(chan struct{})
 	return d
 }
 
 // Check reads the directory now. Without error its keys can be looked up from then on. The error names the place and the
-// remedy: a path that is missing, that belongs to somebody else or that somebody else may write to, too many files. Files
-// that make no sense are no error; see [Directory.Skipped]. A closed directory is [ErrUnavailable].
+// remedy: a path that is missing, or that another user owns or may write to. A file without meaning is no error; see
+// [Directory.Skipped]. A closed directory is [ErrUnavailable].
 func (d *Directory) Check() error { return d.read() }
 
 // Lookup returns the entry of a key by its thumbprint. It never waits: an unknown key makes the directory be read again
-// soon, at most once a second, but is unknown for now. It is what a flood of unknown keys may ask. See [Directory.Await].
+// soon, at most once a second, but is unknown for now. So a flood of unknown keys costs little. See [Directory.Await].
 //
 // The error is [ErrUnknownKey], [ErrRevoked], [ErrAmbiguous] or [ErrUnavailable].
 func (d *Directory) Lookup(kid string) (Entry, error) {
@@ -71,7 +78,7 @@ func (d *Directory) Lookup(kid string) (Entry, error) {
 // keys become too old and when the directory is closed.
 func (d *Directory) Generation() uint64 { return d.current.Load().generation }
 
-// Current tells whether a key is trusted now. It never causes a reading.
+// Current reports whether a key is trusted now. It never causes a reading.
 func (d *Directory) Current(kid string) bool {
 	_, err := d.current.Load().lookup(kid)
 	return err == nil
@@ -87,26 +94,28 @@ func (d *Directory) Entries() []Entry {
 	})
 }
 
-// Skipped lists the files that the latest successful reading did not believe, and why.
+// Skipped lists the files that are not used, each with its reason.
 func (d *Directory) Skipped() []Skipped { return slices.Clone(d.current.Load().skipped) }
 
 // State is a directory at one moment, for operators.
 type State struct {
 	Dir        string
-	Keys       int // how many are trusted
+	Keys       int // trusted ones
+	Files      int // files below trust/, of which there may be Limit
+	Limit      int
 	Generation uint64
-	Read       time.Time // when it was last read; zero means never
-	Ends       time.Time // when the keys are too old, unless it is read again; zero before the first reading
-	Skipped    []error   // of files that were not believed
+	Read       time.Time // the latest reading without error; zero means never
+	Ends       time.Time // when keys become too old, unless they are read again; zero before the first reading
+	Skipped    []error   // of files that are not used
 	Err        error     // of the latest reading
 }
 
 // State describes the directory now. It never causes a reading.
 func (d *Directory) State() State {
 	s := d.current.Load()
-	state := State{Dir: d.reader.dir, Keys: len(s.entries), Generation: s.generation, Read: s.good, Err: s.err}
-	if !s.good.IsZero() {
-		state.Ends = s.good.Add(maxStale)
+	state := State{
+		Dir: d.reader.dir, Keys: len(s.entries), Files: s.files, Limit: d.reader.limit, Generation: s.generation,
+		Read: s.good, Ends: s.ends(), Err: s.err,
 	}
 	for _, skipped := range s.skipped {
 		state.Skipped = append(state.Skipped, fmt.Errorf("%s: %w", skipped.Path, skipped.Err))
@@ -117,7 +126,7 @@ func (d *Directory) State() State {
 // Err returns the error of the latest reading. The keys of an earlier one may still be in use.
 func (d *Directory) Err() error { return d.current.Load().err }
 
-// read reads the directory and makes what it finds current.
+// read reads the directory and makes its keys current.
 func (d *Directory) read() error {
 	d.reading.Lock()
 	defer d.reading.Unlock()
@@ -126,10 +135,9 @@ func (d *Directory) read() error {
 	}
 	l, err := d.reader.read()
 	if err != nil {
-		_ = d.change(func(s *snapshot) *snapshot { return s.failed(err, time.Now()) })
-		return err
+		return errors.Join(err, d.change(func(s *snapshot) *snapshot { return s.failed(err, d.now()) }))
 	}
-	return d.change(func(s *snapshot) *snapshot { return s.next(l, time.Now()) })
+	return errors.Join(l.err(), d.change(func(s *snapshot) *snapshot { return s.next(l, d.now()) }))
 }
 
 // change makes another snapshot current, unless the directory is closed.
@@ -145,3 +153,5 @@ func (d *Directory) change(to func(*snapshot) *snapshot) error {
 	d.report(before, after)
 	return nil
 }
+
+var errMissingValidID = errors.New("trustdir: Options.ValidID is missing; pass a function that checks an ID")

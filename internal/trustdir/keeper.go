@@ -1,9 +1,6 @@
 package trustdir
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
 // keeper is the goroutine that keeps a directory fresh. It reads in a goroutine of its own, one at a time, so that a file
 // system that hangs cannot keep old keys alive.
@@ -32,7 +29,7 @@ func (d *Directory) Close() error {
 	owner := d.owner
 	if !d.closed {
 		d.closed = true
-		d.current.Store(&snapshot{generation: d.current.Load().generation + 1, err: ErrUnavailable})
+		d.current.Store(&snapshot{generation: d.current.Load().generation + 1, err: ErrUnavailable, answers: &answers{}})
 		if owner != nil {
 			close(owner.quit)
 		}
@@ -55,12 +52,13 @@ func (d *Directory) keep(k *keeper, asked <-chan struct{}) {
 	var (
 		done      = make(chan struct{})
 		reading   bool
-		wanted    bool      // somebody asks for a reading
-		heeded    time.Time // when the last reading began that somebody asked for
+		wanted    bool      // a look-up asks for a reading
+		began     time.Time // of the latest reading
+		heeded    time.Time // when the last reading began that a look-up asked for
 		announced uint64
 	)
 	begin := func() {
-		reading, wanted = true, false
+		reading, wanted, began = true, false, time.Now()
 		d.rounds.begin()
 		go func() {
 			_ = d.read() // kept in the snapshot
@@ -88,9 +86,13 @@ func (d *Directory) keep(k *keeper, asked <-chan struct{}) {
 			}
 			return
 		case <-ticker.C:
-			_ = d.change(func(s *snapshot) *snapshot { return s.aged(time.Now()) })
-			if !reading {
+			// Keys age after a reading that fails, and during one that hangs. A clock that was set forward, and a machine
+			// that slept, only cause a reading.
+			switch {
+			case !reading:
 				begin()
+			case time.Since(began) >= maxHanging:
+				_ = d.change(func(s *snapshot) *snapshot { return s.aged(s, d.now()) })
 			}
 		case <-asked:
 			wanted = true
@@ -107,53 +109,4 @@ func (d *Directory) keep(k *keeper, asked <-chan struct{}) {
 			d.options.OnChange(g)
 		}
 	}
-}
-
-// rounds counts the readings, for those who wait for one.
-type rounds struct {
-	mu      sync.Mutex
-	asked   chan struct{} // nil while nobody reads
-	begun   uint64
-	ended   uint64
-	next    chan struct{} // closed at the end of the next reading
-	stopped bool
-}
-
-func (r *rounds) start() <-chan struct{} {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.asked = make(chan struct{}, 1)
-	return r.asked
-}
-
-// ask makes the directory be read again soon.
-func (r *rounds) ask() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	select {
-	case r.asked <- struct{}{}:
-	default:
-	}
-}
-
-func (r *rounds) begin() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.begun++
-}
-
-func (r *rounds) end() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.ended = r.begun
-	close(r.next)
-	r.next = make(chan struct{})
-}
-
-func (r *rounds) stop() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.asked = nil
-	r.stopped = true
-	close(r.next)
 }

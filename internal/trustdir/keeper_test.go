@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/safepath"
 	"github.com/parley-rpc/parley/internal/trustdir"
 )
 
@@ -121,7 +122,7 @@ func TestUnreadableDirectoryIsBelievedForAnHour(t *testing.T) {
 		}
 		w.at(2*time.Second + time.Hour)
 		_, err := w.Lookup(key.Thumbprint())
-		var at *trustdir.PathError
+		var at *safepath.Error
 		if !errors.Is(err, trustdir.ErrUnavailable) || !errors.As(err, &at) || w.Current(key.Thumbprint()) {
 			t.Errorf("after the hour: %v", err)
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/safepath"
 	"github.com/parley-rpc/parley/internal/trustdir"
 )
 
@@ -47,7 +48,7 @@ func TestKeyFileThatOthersMayReadIsRefused(t *testing.T) {
 			func() (*jose.PrivateKey, error) { return trustdir.LoadOrCreateKey(path, jose.EdDSA) },
 		} {
 			key, err := load()
-			var at *trustdir.PathError
+			var at *safepath.Error
 			if key != nil || !errors.As(err, &at) || at.Path != path || at.Remedy != "run: chmod 600 "+path {
 				t.Errorf("mode %04o: %v, %v", mode, key, err)
 			}
@@ -109,7 +110,7 @@ func TestBadKeyFile(t *testing.T) {
 	} {
 		s.write(name, text)
 		key, err := trustdir.LoadOrCreateKey(s.path(name), jose.EdDSA)
-		var at *trustdir.PathError
+		var at *safepath.Error
 		if key != nil || !errors.As(err, &at) || at.Path != s.path(name) {
 			t.Errorf("%s: %v, %v", name, key, err)
 		}

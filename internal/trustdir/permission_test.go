@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parley-rpc/parley/internal/safepath"
 	"github.com/parley-rpc/parley/internal/trustdir"
 )
 
@@ -29,7 +30,7 @@ func TestNobodyElseMayWrite(t *testing.T) {
 			nested.chmod(place, mode)
 			path := nested.path(place)
 			err := nested.open().Check()
-			var at *trustdir.PathError
+			var at *safepath.Error
 			if !errors.As(err, &at) || at.Path != path || at.Remedy != "run: chmod go-w "+path || !strings.Contains(at.Problem, "write there") {
 				t.Errorf("%s with mode %04o: %v", place, mode, err)
 			}
@@ -82,7 +83,7 @@ func TestSomebodyElsesDirectory(t *testing.T) {
 			return self, true
 		}, func(*os.File) bool { return false })
 		err = d.Check()
-		var at *trustdir.PathError
+		var at *safepath.Error
 		if !errors.As(err, &at) || at.Path != nested.path(place) || !strings.Contains(at.Problem, "belongs to user 1001") || at.Remedy != "run: chown 1000 "+at.Path {
 			t.Errorf("%s belongs to somebody else: %v", place, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/safepath"
 	"github.com/parley-rpc/parley/internal/trustdir"
 )
 
@@ -66,7 +67,7 @@ func TestPublishRefuses(t *testing.T) {
 	}
 	spoilt := fileOf(t, payments, another)
 	s.write(spoilt, "{")
-	var at *trustdir.PathError
+	var at *safepath.Error
 	if err := d.Publish(payments, another); !errors.As(err, &at) || at.Path != s.path(spoilt) || at.Remedy != "remove it" {
 		t.Errorf("bad file in the way: %v", err)
 	}

@@ -2,8 +2,6 @@ package trustdir_test
 
 import (
 	"errors"
-	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -134,36 +132,6 @@ func TestFileOfExactlyTheLargestSize(t *testing.T) {
 	text := textOf(t, orders, key)
 	s.write(fileOf(t, orders, key), text+strings.Repeat(" ", 16<<10-len(text)))
 	s.skips(nil)
-}
-
-func TestTooManyFiles(t *testing.T) {
-	s := newState(t)
-	key := newKey(t)
-	s.put(orders, key)
-	for i := range 999 {
-		s.write(fmt.Sprintf("trust/shop/%d.txt", i), "")
-	}
-	d := s.checked()
-	if !d.Current(key.Thumbprint()) {
-		t.Error("1,000 files are too many")
-	}
-	if err := d.Publish(payments, newKey(t)); err == nil || !strings.Contains(err.Error(), "more than 1000 files") {
-		t.Errorf("publishing one too many: %v", err)
-	}
-	s.write("trust/other/one.json", "{}")
-	if err := d.Check(); err == nil || !strings.Contains(err.Error(), "more than 1000 files") {
-		t.Errorf("1,001 files in two folders: %v", err)
-	}
-	if !d.Current(key.Thumbprint()) {
-		t.Error("the last good set is gone")
-	}
-	s.remove("trust/other/one.json")
-	for i := range 1001 {
-		s.write(fmt.Sprintf("revoked/%d", i), "")
-	}
-	if err := d.Check(); err == nil || !strings.Contains(err.Error(), filepath.Join(s.dir, "revoked")) {
-		t.Errorf("1,001 revocations: %v", err)
-	}
 }
 
 func TestGenerationCountsChangesOfTheSet(t *testing.T) {

@@ -2,28 +2,36 @@ package trustdir
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
 )
 
-func (s *snapshot) unavailable() error {
-	switch {
-	case errors.Is(s.err, ErrUnavailable):
-		return s.err
-	case s.err != nil:
-		return fmt.Errorf("%w: %w", ErrUnavailable, s.err)
-	default:
-		return ErrUnavailable
-	}
-}
-
-// report logs what has changed between two snapshots, and nothing that has not.
+// report logs the difference between two snapshots.
 func (d *Directory) report(before, after *snapshot) {
 	ctx := context.Background()
 	log := d.logger.With(slog.String("dir", d.reader.dir), slog.Uint64("generation", after.generation))
+	if before.answers != after.answers {
+		reportKeys(ctx, log, before, after)
+	}
+	switch {
+	case after.err != nil && !sameText(before.err, after.err):
+		log.LogAttrs(ctx, slog.LevelError, "trust directory cannot be read", slog.String("error", after.err.Error()))
+	case after.err == nil && before.err != nil:
+		log.LogAttrs(ctx, slog.LevelInfo, "trust directory can be read again")
+	}
+	if !before.good.IsZero() && before.available && !after.available {
+		log.LogAttrs(ctx, slog.LevelError, "keys too old to be trusted", slog.Time("read", after.good))
+	}
+	if limit := d.reader.limit; nearly(after.files, limit) && !nearly(before.files, limit) {
+		log.LogAttrs(ctx, slog.LevelWarn, "trust directory is nearly full: remove keys that are no longer used",
+			slog.Int("files", after.files), slog.Int("limit", limit))
+	}
+}
+
+func nearly(files, limit int) bool { return 100*files >= nearlyFull*limit }
+
+func reportKeys(ctx context.Context, log *slog.Logger, before, after *snapshot) {
 	for _, kid := range slices.Sorted(maps.Keys(after.entries)) {
 		if id := after.entries[kid].ID; before.entries[kid].ID != id {
 			log.LogAttrs(ctx, slog.LevelInfo, "key trusted", slog.String("id", id), slog.String("kid", kid))
@@ -31,7 +39,8 @@ func (d *Directory) report(before, after *snapshot) {
 	}
 	for _, kid := range slices.Sorted(maps.Keys(before.entries)) {
 		if _, still := after.entries[kid]; !still {
-			log.LogAttrs(ctx, slog.LevelWarn, "key no longer trusted", slog.String("id", before.entries[kid].ID), slog.String("kid", kid), slog.String("reason", after.reason(kid)))
+			log.LogAttrs(ctx, slog.LevelWarn, "key no longer trusted", slog.String("id", before.entries[kid].ID),
+				slog.String("kid", kid), slog.String("reason", after.reason(kid)))
 		}
 	}
 	for _, kid := range slices.Sorted(maps.Keys(after.ambiguous)) {
@@ -44,25 +53,16 @@ func (d *Directory) report(before, after *snapshot) {
 			log.LogAttrs(ctx, slog.LevelWarn, "file skipped", slog.String("problem", s))
 		}
 	}
-	switch {
-	case after.err != nil && (before.err == nil || before.err.Error() != after.err.Error()):
-		log.LogAttrs(ctx, slog.LevelError, "trust directory cannot be read", slog.String("error", after.err.Error()))
-	case after.err == nil && before.err != nil:
-		log.LogAttrs(ctx, slog.LevelInfo, "trust directory can be read again")
-	}
-	if after.stale && !before.stale {
-		log.LogAttrs(ctx, slog.LevelError, "keys too old to be trusted", slog.Time("read", after.good))
-	}
 }
 
 func (s *snapshot) reason(kid string) string {
 	switch {
-	case s.stale:
-		return "stale"
-	case s.revoked[kid]:
+	case s.revoked.holds(kid):
 		return "revoked"
 	case s.ambiguous[kid]:
 		return "ambiguous"
+	case !s.available || s.partial:
+		return "stale"
 	default:
 		return "deleted"
 	}

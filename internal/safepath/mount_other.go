@@ -1,6 +1,6 @@
 //go:build !linux
 
-package trustdir
+package safepath
 
 import "os"
 

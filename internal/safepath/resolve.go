@@ -1,4 +1,4 @@
-package trustdir
+package safepath
 
 import (
 	"errors"
@@ -9,6 +9,9 @@ import (
 	"strconv"
 	"strings"
 )
+
+// maxLinks is how many symbolic links one path may lead through.
+const maxLinks = 16
 
 // tree is a file system that resolve walks through. An [os.Root] is one.
 type tree interface {
@@ -22,26 +25,33 @@ type host struct{}
 func (host) Lstat(name string) (fs.FileInfo, error) { return os.Lstat("/" + name) }
 func (host) Readlink(name string) (string, error)   { return os.Readlink("/" + name) }
 
-// resolve checks the directories above a path of the system and returns it without symbolic links.
-func (g guard) resolve(path string) (string, error) {
+// Resolve checks the directories above a path of the system and returns it without symbolic links. The error is an
+// [*Error].
+func (g Guard) Resolve(path string) (string, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil || path == "" {
-		return "", &PathError{Path: strconv.Quote(path), Problem: "is no path", Err: err}
+		return "", &Error{Path: strconv.Quote(path), Problem: "is no path", Err: err}
 	}
 	resolved, err := resolver{tree: host{}, top: "/", guard: g, open: true}.resolve(absolute)
 	return filepath.Join("/", resolved), err
+}
+
+// ResolveIn is [Guard.Resolve] for a path below an opened directory, which its symbolic links must not leave. They must be
+// relative. The result is relative to root, too.
+func (g Guard) ResolveIn(root *os.Root, path string) (string, error) {
+	return resolver{tree: root, top: root.Name(), guard: g}.resolve(path)
 }
 
 // resolver finds out where a path of a tree leads.
 type resolver struct {
 	tree  tree
 	top   string // how the tree's root is called
-	guard guard
+	guard Guard
 	open  bool // links may be absolute, and ".." stops at the top
 }
 
 // resolve returns path, relative to the top, without its symbolic links, and checks every directory on the way to its
-// last element, and the owner of every link. Each check makes sure that nobody else can change what the next one sees;
+// last element, and the owner of every link. Each check makes sure that no other user can change the next place;
 // therefore it is enough to go by path here, and to check the last element once it is open.
 func (r resolver) resolve(path string) (string, error) {
 	rest, at, links := elements(path), []string{}, 0
@@ -62,7 +72,7 @@ func (r resolver) resolve(path string) (string, error) {
 		}
 		if info.Mode().Type() == fs.ModeSymlink {
 			if links++; links > maxLinks {
-				return "", &PathError{Path: filepath.Join(r.top, path), Problem: "leads through too many symbolic links"}
+				return "", &Error{Path: filepath.Join(r.top, path), Problem: "leads through too many symbolic links"}
 			}
 			target, err := r.follow(here, info)
 			if err != nil {
@@ -79,7 +89,7 @@ func (r resolver) resolve(path string) (string, error) {
 		}
 		at = append(at, name)
 		if len(rest) > 0 {
-			if err := r.guard.ancestor(filepath.Join(r.top, here), info); err != nil {
+			if err := r.guard.Ancestor(filepath.Join(r.top, here), info, nil); err != nil {
 				return "", err
 			}
 		}
@@ -99,7 +109,7 @@ func (r resolver) follow(here string, info fs.FileInfo) (string, error) {
 }
 
 func (r resolver) fail(here string, err error) error {
-	failure := &PathError{Path: filepath.Join(r.top, here), Problem: "cannot be read", Err: cause(err)}
+	failure := &Error{Path: filepath.Join(r.top, here), Problem: "cannot be read", Err: Cause(err)}
 	if errors.Is(err, fs.ErrNotExist) {
 		failure.Problem = "does not exist"
 	}
@@ -107,7 +117,7 @@ func (r resolver) fail(here string, err error) error {
 }
 
 func (r resolver) escape(path string) error {
-	return &PathError{
+	return &Error{
 		Path: filepath.Join(r.top, path), Problem: "is a symbolic link that leaves " + r.top,
 		Remedy: "make it relative and let it stay inside",
 	}
