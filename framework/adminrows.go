@@ -132,6 +132,9 @@ func trustRows(identity *auth.Identity) []admin.Row {
 		if !trust.Ends.IsZero() {
 			row.Cells[4] = age(time.Until(trust.Ends))
 		}
+		if trust.NearlyFull() {
+			row.State, row.Cells[5] = admin.Warning, fmt.Sprintf("holds %d of at most %d files", trust.Files, trust.Limit)
+		}
 		if trust.Err != nil {
 			row.State, row.Cells[5] = admin.Bad, trust.Err.Error()
 		}

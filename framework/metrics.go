@@ -21,6 +21,7 @@ type gauges struct {
 	keys        metric.Int64ObservableGauge
 	trustAge    metric.Float64ObservableGauge
 	trustLeft   metric.Float64ObservableGauge
+	trustFilled metric.Float64ObservableGauge
 	instances   metric.Int64ObservableGauge
 	age         metric.Float64ObservableGauge
 	endpoints   metric.Int64ObservableGauge
@@ -40,6 +41,7 @@ func (a *App) assembleMetrics(p *parts) error {
 		keys:        of.ObservedGauge(vocabulary.MetricTrustKeys),
 		trustAge:    of.ObservedLevel(vocabulary.MetricTrustAge),
 		trustLeft:   of.ObservedLevel(vocabulary.MetricTrustLeft),
+		trustFilled: of.ObservedLevel(vocabulary.MetricTrustFilled),
 		instances:   of.ObservedGauge(vocabulary.MetricInstances),
 		age:         of.ObservedLevel(vocabulary.MetricDiscoveryAge),
 		endpoints:   of.ObservedGauge(vocabulary.MetricEndpoints),
@@ -50,7 +52,7 @@ func (a *App) assembleMetrics(p *parts) error {
 		g.observeDiscovery(o, p)
 		g.observeClients(o, a)
 		return nil
-	}, g.handshakes, g.connections, g.keys, g.trustAge, g.trustLeft, g.instances, g.age, g.endpoints)
+	}, g.handshakes, g.connections, g.keys, g.trustAge, g.trustLeft, g.trustFilled, g.instances, g.age, g.endpoints)
 	if err := errors.Join(of.Err(), err); err != nil {
 		return fmt.Errorf("the meter provider refuses an instrument: %w", err)
 	}
@@ -80,6 +82,9 @@ func (g *gauges) observeIdentity(o metric.Observer, p *parts) {
 		o.ObserveInt64(g.keys, int64(trust.Keys), of)
 		if !trust.Read.IsZero() {
 			o.ObserveFloat64(g.trustAge, time.Since(trust.Read).Seconds(), of)
+		}
+		if trust.Limit > 0 {
+			o.ObserveFloat64(g.trustFilled, float64(trust.Files)/float64(trust.Limit), of)
 		}
 		if !trust.Ends.IsZero() {
 			o.ObserveFloat64(g.trustLeft, time.Until(trust.Ends).Seconds(), of)

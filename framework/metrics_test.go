@@ -69,6 +69,7 @@ func TestAnAppMeasuresItsIdentityItsDiscoveryAndItsClients(t *testing.T) {
 			"parley.auth.connections{parley.auth.role=server} 0",
 			"parley.auth.handshakes{parley.auth.outcome=proven,parley.auth.role=client} 1",
 			"parley.auth.trust.age{parley.auth.trust.of=trust directory} 0",
+			"parley.auth.trust.filled{parley.auth.trust.of=trust directory} 0.0001",
 			"parley.auth.trust.keys{parley.auth.trust.of=trust directory} 2",
 			"parley.auth.trust.left{parley.auth.trust.of=trust directory} 3600",
 			"parley.client.endpoints{grpc.target=parley:///payments,parley.endpoint.state=paused} 0",

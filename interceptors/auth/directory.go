@@ -59,7 +59,8 @@ func (d directory) generation() uint64 { return d.dir.Generation() }
 func (d directory) report() Trust {
 	s := d.dir.State()
 	return Trust{
-		Of: "trust directory", Source: s.Dir, Keys: s.Keys, Generation: s.Generation, Read: s.Read, Ends: s.Ends, Skipped: s.Skipped, Err: s.Err,
+		Of: "trust directory", Source: s.Dir, Keys: s.Keys, Files: s.Files, Limit: s.Limit,
+		Generation: s.Generation, Read: s.Read, Ends: s.Ends, Skipped: s.Skipped, Err: s.Err,
 	}
 }
 

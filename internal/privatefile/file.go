@@ -1,7 +1,8 @@
-// Package privatefile reads and replaces files that the processes of one user share, and no other user can read or change.
+// Package privatefile reads and replaces files that the processes of one user share, and no other user can read or
+// change.
 //
-// A folder is opened when it is safe as package safepath defines it. A file is read when it is a regular one, belongs to
-// root or to the user of this process, and has mode 0600 or stricter.
+// A folder is opened when it is safe as package safepath defines it. A file is read when it is a regular one, belongs
+// to root or to the user of this process, and has mode 0600 or stricter.
 package privatefile
 
 import (
@@ -27,7 +28,8 @@ func Make(folder string) (*os.Root, error) {
 	return Open(folder)
 }
 
-// Open opens a folder. The error is a [*safepath.Error] when the folder is not safe, and fs.ErrNotExist when there is none.
+// Open opens a folder. The error is a [*safepath.Error] when the folder is not safe, and fs.ErrNotExist when there is
+// none.
 func Open(folder string) (*os.Root, error) { return safepath.New().Open(folder) }
 
 // Read returns the text of a file of at most limit bytes. A symbolic link must not leave the folder. The error is a

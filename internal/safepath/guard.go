@@ -33,8 +33,8 @@ func NewAs(self int, owner func(fs.FileInfo) (uid int, known bool), readOnly fun
 const (
 	othersWrite = 0o022
 	othersUse   = 0o077
-	// othersUseMounted leaves out that the group may read. Kubernetes gives a mounted Secret to a process that is not root
-	// in no other way.
+	// othersUseMounted leaves out that the group may read. Kubernetes gives a mounted Secret to a process that is not
+	// root in no other way.
 	othersUseMounted = 0o037
 )
 

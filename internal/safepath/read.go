@@ -43,8 +43,8 @@ func (g Guard) stat(root *os.Root, path string, check func(string, fs.FileInfo, 
 	return info, check(path, info, f)
 }
 
-// ReadPublic reads a file of at most limit bytes that says which keys to trust, such as a key set, and checks it and every
-// directory above it. Symbolic links may lead anywhere that is as safe. The error is an [*Error].
+// ReadPublic reads a file of at most limit bytes that says which keys to trust, such as a key set, and checks it and
+// every directory above it. Symbolic links may lead anywhere that is as safe. The error is an [*Error].
 func (g Guard) ReadPublic(path string, limit int64) ([]byte, error) {
 	return g.read(path, limit, g.File)
 }

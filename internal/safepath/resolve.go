@@ -10,9 +10,6 @@ import (
 	"strings"
 )
 
-// maxLinks is how many symbolic links one path may lead through.
-const maxLinks = 16
-
 // tree is a file system that resolve walks through. An [os.Root] is one.
 type tree interface {
 	Lstat(name string) (fs.FileInfo, error)
@@ -36,8 +33,8 @@ func (g Guard) Resolve(path string) (string, error) {
 	return filepath.Join("/", resolved), err
 }
 
-// ResolveIn is [Guard.Resolve] for a path below an opened directory, which its symbolic links must not leave. They must be
-// relative. The result is relative to root, too.
+// ResolveIn is [Guard.Resolve] for a path below an opened directory, which its symbolic links must not leave. They must
+// be relative. The result is relative to root, too.
 func (g Guard) ResolveIn(root *os.Root, path string) (string, error) {
 	return resolver{tree: root, top: root.Name(), guard: g}.resolve(path)
 }

@@ -7,18 +7,14 @@ import (
 	"time"
 )
 
-// Stamp identifies one state of a file or directory: whoever changes its content, mode, owner or names changes the stamp,
-// because the change time is set by the kernel alone. The zero value is no file's stamp.
+// Stamp identifies one state of a file or directory: every change of its content, mode, owner or names changes the
+// stamp, because the change time is set by the kernel alone. The zero value is no file's stamp.
 type Stamp struct {
 	device, inode uint64
 	mode, owner   uint32
 	size          int64
 	changed       time.Duration // since 1970
 }
-
-// settling is how old a change must be before a stamp stands for one state. Some file systems count in steps of 2 seconds
-// (FAT), in which several changes leave the same stamp.
-const settling = 3 * time.Second
 
 // StampOf returns the stamp of a file. It is zero where the system has none.
 func StampOf(info fs.FileInfo) Stamp {

@@ -21,8 +21,8 @@ func BenchmarkLookup(b *testing.B) {
 	}
 }
 
-// BenchmarkUnchanged is one reading of a directory whose keys have not changed, and the share of a core that a reading every
-// 2 seconds takes. The bar is 0.2 % for 10,000 keys.
+// BenchmarkUnchanged is one reading of a directory whose keys have not changed, and the share of a core that a reading
+// every 2 seconds takes. The bar is 0.2 % for 10,000 keys.
 func BenchmarkUnchanged(b *testing.B) {
 	for _, keys := range []int{100, 1000, 10000} {
 		b.Run(fmt.Sprint(keys), func(b *testing.B) {

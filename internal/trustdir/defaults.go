@@ -9,8 +9,8 @@ const (
 	rereadGap = time.Second
 	// maxStale is how long the last keys of a folder are used while it cannot be read.
 	maxStale = time.Hour
-	// maxHanging is how long one reading may take before the clock of the system decides about its age, which counts the
-	// time that a machine sleeps.
+	// maxHanging is how long one reading may take before the clock of the system decides about its age, which counts
+	// the time that a machine sleeps.
 	maxHanging = 10 * time.Second
 	// maxFiles is how many files a directory may hold. Further ones are refused, by name.
 	maxFiles = 20000
@@ -21,7 +21,7 @@ const (
 	// maxFileSize is the size in bytes beyond which no key file is read.
 	maxFileSize = 16 << 10
 	// checkedFiles is how many known files one reading compares with their last state. In a larger directory they take
-	// turns, so that a file that is changed in place is noticed after a few readings. New, removed and replaced files are
-	// noticed at once.
+	// turns, so that a file that is changed in place is noticed after a few readings. New, removed and replaced files
+	// are noticed at once.
 	checkedFiles = 500
 )

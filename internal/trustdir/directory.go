@@ -20,8 +20,8 @@ type Options struct {
 	ValidID func(id string) error
 	// Logger logs every change of trust, files that are skipped and readings that fail. Nil means none.
 	Logger *slog.Logger
-	// OnChange is called with each new generation, one call at a time, by the goroutine that Start starts. It should return
-	// soon and must not call Close. A generation that another one follows at once may be left out. May be nil.
+	// OnChange is called with each new generation, one call at a time, by the goroutine that Start starts. It should
+	// return soon and must not call Close. A generation that another one follows at once may be left out. May be nil.
 	OnChange func(generation uint64)
 }
 
@@ -57,9 +57,9 @@ func Open(dir string, opts Options) *Directory {
 	return d
 }
 
-// Check reads the directory now. Without error its keys can be looked up from then on. The error names the place and the
-// remedy: a path that is missing, or that another user owns or may write to. A file without meaning is no error; see
-// [Directory.Skipped]. A closed directory is [ErrUnavailable].
+// Check reads the directory now. Without error its keys can be looked up from then on. The error names the place and
+// the remedy: a path that is missing, or that another user owns or may write to. A file without meaning is no error;
+// see [Directory.Skipped]. A closed directory is [ErrUnavailable].
 func (d *Directory) Check() error { return d.read() }
 
 // Lookup returns the entry of a key by its thumbprint. It never waits: an unknown key makes the directory be read again
@@ -74,8 +74,8 @@ func (d *Directory) Lookup(kid string) (Entry, error) {
 	return entry, err
 }
 
-// Generation counts the changes of the set of trusted keys. It is 0 before the first reading, and increases also when the
-// keys become too old and when the directory is closed.
+// Generation counts the changes of the set of trusted keys. It is 0 before the first reading, and increases also when
+// the keys become too old and when the directory is closed.
 func (d *Directory) Generation() uint64 { return d.current.Load().generation }
 
 // Current reports whether a key is trusted now. It never causes a reading.

@@ -52,8 +52,8 @@ type bindings struct {
 	skipped []Skipped
 }
 
-// readDomain returns the keys of one trust domain. It is the same value as before as long as nothing changes. With moved,
-// every file is checked.
+// readDomain returns the keys of one trust domain. It is the same value as before as long as nothing changes. With
+// moved, every file is checked.
 func (r *reader) readDomain(root *os.Root, domain string, moved bool) (*bindings, error) {
 	known := r.domains[domain]
 	entered, err := r.enter(root, path.Join(trustFolder, domain))
@@ -122,7 +122,9 @@ func (f *folder) present(names []fs.DirEntry) int {
 }
 
 func find(files []*file, name string) *file {
-	at, found := slices.BinarySearchFunc(files, name, func(f *file, name string) int { return strings.Compare(f.name, name) })
+	at, found := slices.BinarySearchFunc(files, name, func(f *file, name string) int {
+		return strings.Compare(f.name, name)
+	})
 	if !found {
 		return nil
 	}
@@ -173,8 +175,8 @@ func (f *folder) due(share int, all bool) []*file {
 	return due
 }
 
-// check reads a file unless it is unchanged, and reports whether it differs from before. The error says that the file could
-// not be read, and what is known of it stays.
+// check reads a file unless it is unchanged, and reports whether it differs from before. The error says that the file
+// could not be read, and what is known of it stays.
 func (r *reader) check(root *os.Root, in *enteredFolder, domain string, f *file) (bool, error) {
 	if !strings.HasSuffix(f.name, suffix) {
 		f.settled = true
@@ -233,7 +235,8 @@ func ofSystem(err error) bool {
 	if !ok || errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
-	return !errors.Is(err, fs.ErrPermission) && errno != syscall.ELOOP && errno != syscall.ENXIO && errno != syscall.ENOTDIR
+	ofFile := errno == syscall.ELOOP || errno == syscall.ENXIO || errno == syscall.ENOTDIR
+	return !ofFile && !errors.Is(err, fs.ErrPermission)
 }
 
 // text reads a file, once it is open and checked, unless its stamp is still the same.

@@ -2,15 +2,15 @@ package trustdir
 
 import "time"
 
-// keeper is the goroutine that keeps a directory fresh. It reads in a goroutine of its own, one at a time, so that a file
-// system that hangs cannot keep old keys alive.
+// keeper is the goroutine that keeps a directory fresh. It reads in a goroutine of its own, one at a time, so that a
+// file system that hangs cannot keep old keys alive.
 type keeper struct {
 	quit    chan struct{}
 	stopped chan struct{}
 }
 
-// Start begins to read the directory, at once and then every 2 seconds, until Close. It does not wait for the first reading.
-// Starting twice is harmless.
+// Start begins to read the directory, at once and then every 2 seconds, until Close. It does not wait for the first
+// reading. Starting twice is harmless.
 func (d *Directory) Start() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -86,8 +86,8 @@ func (d *Directory) keep(k *keeper, asked <-chan struct{}) {
 			}
 			return
 		case <-ticker.C:
-			// Keys age after a reading that fails, and during one that hangs. A clock that was set forward, and a machine
-			// that slept, only cause a reading.
+			// Keys age after a reading that fails, and during one that hangs. A clock that was set forward, and a
+			// machine that slept, only cause a reading.
 			switch {
 			case !reading:
 				begin()

@@ -10,16 +10,17 @@ import (
 	"github.com/parley-rpc/parley/internal/safepath"
 )
 
-// LoadKey reads a private key, a JSON Web Key, from a file. The file must belong to root or to the user of this process and
-// have mode 0600 or stricter; on a read-only mount the group may read it too. What holds for the ancestors of a trust
-// directory holds for the directories above the file.
+// LoadKey reads a private key, a JSON Web Key, from a file. The file must belong to root or to the user of this process
+// and have mode 0600 or stricter; on a read-only mount the group may read it too. What holds for the ancestors of a
+// trust directory holds for the directories above the file.
 //
-// The error is a [*safepath.Error]. It wraps fs.ErrNotExist when there is no file, and the [*jose.Error] when it holds no key.
+// The error is a [*safepath.Error]. It wraps fs.ErrNotExist when there is no file, and the [*jose.Error] when it holds
+// no key.
 func LoadKey(path string) (*jose.PrivateKey, error) { return loadKey(safepath.New(), path) }
 
-// LoadOrCreateKey is [LoadKey], but makes a key for alg when there is no file, with mode 0600, and the directories above it
-// that are missing, with mode 0700. Of several processes that do so at the same time one makes the key, and all return it.
-// A key that is there is returned whatever its algorithm.
+// LoadOrCreateKey is [LoadKey], but makes a key for alg when there is no file, with mode 0600, and the directories
+// above it that are missing, with mode 0700. Of several processes that do so at the same time one makes the key, and
+// all return it. A key that is there is returned whatever its algorithm.
 func LoadOrCreateKey(path string, alg jose.Algorithm) (*jose.PrivateKey, error) {
 	g := safepath.New()
 	key, err := loadKey(g, path)

@@ -7,7 +7,8 @@ import (
 
 const scheme = "spiffe://"
 
-// splitID takes an ID apart. It looks only at what could harm as a path; whether the ID is one is the caller's question.
+// splitID takes an ID apart. It looks only at what could harm as a path; whether the ID is one is the caller's
+// question.
 func splitID(id string) (domain, name string, err error) {
 	rest, ok := strings.CutPrefix(id, scheme)
 	domain, name, cut := strings.Cut(rest, "/")
@@ -22,11 +23,11 @@ func splitID(id string) (domain, name string, err error) {
 	return domain, name, nil
 }
 
-// isFolder tells whether s can be the folder of a trust domain. Names that begin with a dot belong to others: Kubernetes
-// keeps the versions of a ConfigMap under them.
+// isFolder reports whether s can be the folder of a trust domain. Names that begin with a dot belong to others:
+// Kubernetes keeps the versions of a ConfigMap under them.
 func isFolder(s string) bool { return s != "" && s[0] != '.' && plain(s) }
 
-// plain tells whether s has only the characters of an ID's segments.
+// plain reports whether s has only the characters of an ID's segments.
 func plain(s string) bool {
 	for i := range len(s) {
 		c := s[i]

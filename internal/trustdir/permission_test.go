@@ -12,8 +12,8 @@ import (
 	"github.com/parley-rpc/parley/internal/trustdir"
 )
 
-// places are the directories and files whose owner and mode count: the root of the state, everything in it that leads to an
-// entry, and what lies above.
+// places are the directories and files whose owner and mode count: the root of the state, everything in it that leads
+// to an entry, and what lies above.
 func places(entry string) []string {
 	return []string{"..", ".", "trust", filepath.Dir(entry), "revoked"}
 }

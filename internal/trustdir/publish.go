@@ -20,14 +20,15 @@ const (
 	closedMode  = 0o700
 )
 
-// Publish writes a key into the directory, which it makes if it is missing (mode 0700). The file appears whole or not at
-// all. To publish what is there already is no error.
+// Publish writes a key into the directory, which it makes if it is missing (mode 0700). The file appears whole or not
+// at all. To publish what is there already is no error.
 //
-// The error is a [*safepath.Error], [ErrRevoked], [ErrAmbiguous] when the key belongs to another ID, or one of Options.ValidID.
+// The error is a [*safepath.Error], [ErrRevoked], [ErrAmbiguous] when the key belongs to another ID, or one of
+// Options.ValidID.
 func (d *Directory) Publish(id string, key *jose.PublicKey) error { return d.publish(id, key, false) }
 
-// Enroll is [Directory.Publish] for a service that publishes its own key. It refuses unless the directory belongs to the
-// user of this process and is closed to all others, mode 0700.
+// Enroll is [Directory.Publish] for a service that publishes its own key. It refuses unless the directory belongs to
+// the user of this process and is closed to all others, mode 0700.
 func (d *Directory) Enroll(id string, key *jose.PublicKey) error { return d.publish(id, key, true) }
 
 func (d *Directory) publish(id string, key *jose.PublicKey, exclusive bool) error {

@@ -58,8 +58,8 @@ type reading struct {
 	revokedErr error
 }
 
-// domainReading is the outcome for the folder of one trust domain. With an error, bindings holds what is known in spite of
-// it, and is nil when that is nothing.
+// domainReading is the outcome for the folder of one trust domain. With an error, bindings holds what is known in spite
+// of it, and is nil when that is nothing.
 type domainReading struct {
 	bindings *bindings
 	err      error
@@ -258,8 +258,8 @@ func (e *enteredFolder) listed(now time.Time) listed {
 	return listed{e.stamp, e.stamp.Settled(now) && safepath.KeepsStamps(e.self)}
 }
 
-// names lists the names that do not begin with a dot, in order. The others belong to other programs, such as half-written
-// files and the versions of a ConfigMap.
+// names lists the names that do not begin with a dot, in order. The others belong to other programs, such as
+// half-written files and the versions of a ConfigMap.
 func (e *enteredFolder) names() ([]fs.DirEntry, error) {
 	var names []fs.DirEntry
 	for {

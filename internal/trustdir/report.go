@@ -23,13 +23,14 @@ func (d *Directory) report(before, after *snapshot) {
 	if !before.good.IsZero() && before.available && !after.available {
 		log.LogAttrs(ctx, slog.LevelError, "keys too old to be trusted", slog.Time("read", after.good))
 	}
-	if limit := d.reader.limit; nearly(after.files, limit) && !nearly(before.files, limit) {
+	if limit := d.reader.limit; NearlyFull(after.files, limit) && !NearlyFull(before.files, limit) {
 		log.LogAttrs(ctx, slog.LevelWarn, "trust directory is nearly full: remove keys that are no longer used",
 			slog.Int("files", after.files), slog.Int("limit", limit))
 	}
 }
 
-func nearly(files, limit int) bool { return 100*files >= nearlyFull*limit }
+// NearlyFull reports whether a directory that may hold limit files has so many that operators should be warned.
+func NearlyFull(files, limit int) bool { return limit > 0 && 100*files >= nearlyFull*limit }
 
 func reportKeys(ctx context.Context, log *slog.Logger, before, after *snapshot) {
 	for _, kid := range slices.Sorted(maps.Keys(after.entries)) {

@@ -11,8 +11,8 @@ import (
 // after the call: a key that was published before it is found. That takes little more than a second at most, while the
 // file system answers, and as long as ctx allows. Without Start it does not wait.
 //
-// The error is [ErrUnknownKey], [ErrRevoked], [ErrAmbiguous] or [ErrUnavailable], and wraps that of ctx when ctx ended the
-// wait.
+// The error is [ErrUnknownKey], [ErrRevoked], [ErrAmbiguous] or [ErrUnavailable], and wraps that of ctx when ctx ended
+// the wait.
 func (d *Directory) Await(ctx context.Context, kid string) (Entry, error) {
 	target := d.rounds.target()
 	for {
@@ -88,8 +88,8 @@ func (r *rounds) target() uint64 {
 	return r.begun + 1
 }
 
-// wait returns a channel that is closed at the end of the next reading, or true when the reading with the number target has
-// ended or will never be.
+// wait returns a channel that is closed at the end of the next reading, or true when the reading with the number target
+// has ended or will never be.
 func (r *rounds) wait(target uint64) (next <-chan struct{}, over bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -16,8 +16,8 @@ var (
 	ErrRevoked = errors.New("trustdir: revoked key")
 	// ErrAmbiguous says that the key is found under two IDs.
 	ErrAmbiguous = errors.New("trustdir: key of two IDs")
-	// ErrUnavailable says that the directory cannot answer: it was never read, a part of it could not be read for more than
-	// an hour, or it is closed.
+	// ErrUnavailable says that the directory cannot answer: it was never read, a part of it could not be read for more
+	// than an hour, or it is closed.
 	ErrUnavailable = errors.New("trustdir: no keys available")
 )
 

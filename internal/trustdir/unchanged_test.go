@@ -9,7 +9,8 @@ import (
 	"github.com/parley-rpc/parley/internal/trustdir"
 )
 
-// settled returns the directory as if everything in it were an hour old, so that nothing that is unchanged is read again.
+// settled returns the directory as if everything in it were an hour old, so that nothing that is unchanged is read
+// again.
 func (s *state) settled() *trustdir.Directory {
 	s.t.Helper()
 	d := s.open()
@@ -78,8 +79,8 @@ func TestChangeBehindALinkIsNoticed(t *testing.T) {
 	}
 }
 
-// In a large directory files take turns, so that a change in place is noticed after a bounded number of readings, wherever
-// it is.
+// In a large directory files take turns, so that a change in place is noticed after a bounded number of readings,
+// wherever it is.
 func TestChangeInPlaceInALargeDirectory(t *testing.T) {
 	s := newState(t)
 	const domains, each = 3, trustdir.CheckedFiles

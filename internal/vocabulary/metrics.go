@@ -47,6 +47,7 @@ const (
 	MetricTrustKeys   = "parley.auth.trust.keys"
 	MetricTrustAge    = "parley.auth.trust.age"
 	MetricTrustLeft   = "parley.auth.trust.left"
+	MetricTrustFilled = "parley.auth.trust.filled"
 
 	MetricInstances    = "parley.discovery.instances"
 	MetricDiscoveryAge = "parley.discovery.age"
@@ -80,6 +81,8 @@ func Metrics() []Instrument {
 		{MetricTrustKeys, Gauge, "{key}", []string{LabelTrustOf}, "Trusted keys."},
 		{MetricTrustAge, Gauge, "s", []string{LabelTrustOf}, "Time since the trusted keys were last read."},
 		{MetricTrustLeft, Gauge, "s", []string{LabelTrustOf}, "Time until the trusted keys are too old, if they are not read again."},
+		{MetricTrustFilled, Gauge, "1", []string{LabelTrustOf},
+			"Share of the files that the trust directory may hold. A full one refuses further names."},
 		{MetricInstances, Gauge, "{instance}", []string{LabelService}, "Instances of a service that there are to call."},
 		{MetricDiscoveryAge, Gauge, "s", []string{LabelService},
 			"Time since discovery last confirmed the instances of a service; 0 while it does."},
