@@ -2,6 +2,7 @@ package trustdir_test
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,21 +101,21 @@ func TestClockSetForward13_16(t *testing.T) {
 			s := newState(t)
 			key := newKey(t)
 			s.put(orders, key)
-			var step time.Duration
+			var step atomic.Int64
 			w := &watched{began: time.Now()}
 			w.Directory = trustdir.Open(s.dir, trustdir.Options{ValidID: validID, OnChange: func(uint64) {
 				w.changes = append(w.changes, time.Since(w.began))
 			}})
 			w.Clock(func() time.Time {
-				if step == 0 {
-					return time.Now()
+				if step := time.Duration(step.Load()); step != 0 {
+					return time.Now().Round(0).Add(step)
 				}
-				return time.Now().Round(0).Add(step)
+				return time.Now()
 			})
 			w.Start()
 			defer func() { _ = w.Close() }()
 			w.at(time.Second)
-			step = 2 * time.Hour
+			step.Store(int64(2 * time.Hour))
 			if !readable {
 				s.chmod("trust", 0o777)
 			}
