@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/trustdir"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -46,6 +47,8 @@ type Trust struct {
 	Source string
 	// Keys is how many are trusted.
 	Keys int
+	// Files is the number of files in a trust directory, and Limit how many it may hold. Both are 0 for other sources.
+	Files, Limit int
 	// Generation counts the changes of the set of keys.
 	Generation uint64
 	// Read is when the source last confirmed the keys; zero means never.
@@ -57,6 +60,10 @@ type Trust struct {
 	// Err is why the last reading failed. Keys of an earlier one may still be trusted.
 	Err error
 }
+
+// NearlyFull reports whether a trust directory holds 80 % of the files that it may hold, or more. Further names are refused
+// when it is full.
+func (t Trust) NearlyFull() bool { return trustdir.NearlyFull(t.Files, t.Limit) }
 
 // Trust lists what is trusted now: the trust directory or the keys of the issuers of workloads, and then those of the
 // issuers of each server. It is empty before the first [Identity.Check] without error and after Close.
