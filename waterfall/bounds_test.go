@@ -37,7 +37,7 @@ func TestRingBoundsTheSpansOfACall(t *testing.T) {
 	for i := range 300 {
 		tp.attempt(call, i+1, 0).end(ms, "UNAVAILABLE")
 	}
-	call.end(ms, "UNAVAILABLE", stopped("max_attempts", "attempts_exhausted", 300)...)
+	call.end(ms, "UNAVAILABLE", stopped("attempts_exhausted", "attempts_exhausted", 300)...)
 	want(t, "attempts kept", len(tp.only(t).Attempts), 127)
 	want(t, "attempts counted", tp.only(t).AttemptCount, 300)
 	want(t, "spans dropped", tp.ring.Dropped(), uint64(173))

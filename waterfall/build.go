@@ -26,7 +26,7 @@ func (s *slot) call(i int, now time.Time) Call {
 	f := s.spans[i].facts(now)
 	c := Call{
 		TraceID: s.traceID.String(), SpanID: f.id.String(), Direction: Outgoing, Method: f.name,
-		Start: f.start, Duration: f.length, Open: f.open, Status: f.status(), LeftOut: f.left,
+		Start: f.start, Duration: f.length, Open: f.open, Status: f.status(), Message: f.message, LeftOut: f.left,
 		Deadline: f.deadline(), AttemptCount: int(f.value(keyAttempts).AsInt64()),
 		Outcome: f.value(keyRetryOutcome).AsString(), StopReason: f.value(keyStopReason).AsString(),
 		Attributes: facts(f.attrs, true),
@@ -54,7 +54,7 @@ func (s *slot) attempt(i int, of Call, now time.Time) Attempt {
 	f := s.spans[i].facts(now)
 	a := Attempt{
 		SpanID: f.id.String(), Number: len(of.Attempts) + 1, Hedge: f.value(keyHedge).AsBool(), Endpoint: f.endpoint(),
-		Status: f.status(), Offset: f.start.Sub(of.Start), Duration: f.length, Open: f.open, Attributes: facts(f.attrs, true),
+		Status: f.status(), Message: f.message, Offset: f.start.Sub(of.Start), Duration: f.length, Open: f.open, Attributes: facts(f.attrs, true),
 	}
 	if previous := f.value(keyPreviousTry); previous.Type() == attribute.INT64 {
 		a.Number = int(previous.AsInt64()) + 1
@@ -100,7 +100,7 @@ func (c *Call) lasting(w Wait) Wait {
 func (c *Call) conclude() {
 	if c.Outcome == "" && c.Status == statusOK && c.Direction == Outgoing {
 		c.Outcome = vocabulary.OutcomeNone
-		if c.Retried() {
+		if c.AttemptCount > 1 {
 			c.Outcome = vocabulary.OutcomeRecovered
 		}
 	}
@@ -200,7 +200,7 @@ func facts(attrs []attribute.KeyValue, skipDrawn bool) []Attribute {
 	return list
 }
 
-// secret tells whether a value under the key may be one. Parley's own spans carry none; those of a user may.
+// secret reports whether a value under the key may be one. Parley's own spans carry none; those of a user may.
 func secret(key string) bool {
 	key = strings.ToLower(key)
 	for _, word := range []string{"metadata.", ".header.", "authorization", "cookie", "password", "secret", "token", "credential", "api_key", "apikey"} {

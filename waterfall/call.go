@@ -2,7 +2,7 @@ package waterfall
 
 import "time"
 
-// Direction tells who made a call.
+// Direction is who made a call.
 type Direction string
 
 const (
@@ -19,9 +19,9 @@ const (
 type Call struct {
 	// TraceID is the trace of the call, in hexadecimal.
 	TraceID string `json:"trace_id"`
-	// SpanID is the span of the call, in hexadecimal. It tells the calls of one trace apart.
+	// SpanID is the span of the call, in hexadecimal. It distinguishes the calls of one trace.
 	SpanID string `json:"span_id"`
-	// Direction tells whether this process made the call or served it.
+	// Direction says whether this process made the call or served it.
 	Direction Direction `json:"direction"`
 	// Method is the method as "pkg.Service/Method".
 	Method string `json:"method"`
@@ -29,11 +29,13 @@ type Call struct {
 	Start time.Time `json:"start"`
 	// Duration is how long it took, or how long it has been going on when it is open.
 	Duration time.Duration `json:"duration_ns"`
-	// Open tells that the call has not ended.
+	// Open reports whether the call is still going on.
 	Open bool `json:"open,omitempty"`
 	// Status is the status that the caller got, such as "UNAVAILABLE"; "" while the call is open.
 	Status string `json:"status,omitempty"`
-	// Outcome is what retrying came to: none, recovered, max_attempts, budget, pushback, deadline, not_retryable.
+	// Message is the message of its status; "" where the ring does not keep messages, see [WithMessages], or none is known.
+	Message string `json:"message,omitempty"`
+	// Outcome is what retrying came to: none, recovered, or the stop reason. [Outcomes] lists them.
 	Outcome string `json:"outcome,omitempty"`
 	// StopReason is why there was no further attempt, as retry names it.
 	StopReason string `json:"stop_reason,omitempty"`
@@ -68,17 +70,19 @@ type Attempt struct {
 	SpanID string `json:"span_id"`
 	// Number is the number of the attempt, counted from 1.
 	Number int `json:"number"`
-	// Hedge tells that the attempt was sent while another one was still out.
+	// Hedge reports whether the attempt was sent while another one was still out.
 	Hedge bool `json:"hedge,omitempty"`
 	// Endpoint is the address that the attempt reached, "10.0.0.7:8443"; "" when it reached none or that is not known yet.
 	Endpoint string `json:"endpoint,omitempty"`
 	// Status is the status of the attempt; "" while it is open.
 	Status string `json:"status,omitempty"`
+	// Message is the message of its status, see [Call.Message].
+	Message string `json:"message,omitempty"`
 	// Offset is when the attempt began, after the start of its call.
 	Offset time.Duration `json:"offset_ns"`
 	// Duration is how long it took, or how long it has been going on when it is open.
 	Duration time.Duration `json:"duration_ns"`
-	// Open tells that the attempt has not ended.
+	// Open reports whether the attempt is still going on.
 	Open bool `json:"open,omitempty"`
 	// Calls are the calls below the attempt in this process: mostly the one incoming call that served it.
 	Calls []Call `json:"calls,omitempty"`
@@ -96,7 +100,7 @@ type Wait struct {
 	Duration time.Duration `json:"duration_ns"`
 	// Backoff is how long it was meant to take.
 	Backoff time.Duration `json:"backoff_ns"`
-	// Open tells that the wait has not ended.
+	// Open reports whether the wait goes on.
 	Open bool `json:"open,omitempty"`
 	// Cause is the status that made another attempt worth while.
 	Cause string `json:"cause,omitempty"`
@@ -122,8 +126,22 @@ type Attribute struct {
 	Value string `json:"value"`
 }
 
-// Failed tells whether the call has ended with a status other than OK.
+// Failed reports whether the call has ended with a status other than OK.
 func (c Call) Failed() bool { return !c.Open && c.Status != statusOK }
 
-// Retried tells whether the call took more than one attempt.
-func (c Call) Retried() bool { return c.AttemptCount > 1 }
+// MostAttempts is how many attempts the call took, or a call that it led to in this process if that took more.
+func (c Call) MostAttempts() int {
+	most := c.AttemptCount
+	for _, below := range c.Calls {
+		most = max(most, below.MostAttempts())
+	}
+	for _, a := range c.Attempts {
+		for _, below := range a.Calls {
+			most = max(most, below.MostAttempts())
+		}
+	}
+	return most
+}
+
+// Retried reports whether the call, or one that it led to in this process, took more than one attempt.
+func (c Call) Retried() bool { return c.MostAttempts() > 1 }

@@ -21,13 +21,17 @@ type estate struct {
 	attrsSize  int
 	events     []sdktrace.Event
 	eventsSize int
+	message    string
 	left       int
 }
 
 // estateOf collects the attributes and events of a span that has ended. Mostly it takes over the very slices, which
 // nobody changes any more; only where a value is long does it make a copy. It runs outside the lock of the ring.
-func estateOf(s sdktrace.ReadOnlySpan) estate {
+func estateOf(s sdktrace.ReadOnlySpan, messages bool) estate {
 	var e estate
+	if messages {
+		e.message = clip(s.Status().Description)
+	}
 	e.attrs, e.attrsSize = shortAttributes(s.Attributes())
 	e.events = s.Events()
 	if len(e.events) > maxEvents {
@@ -57,6 +61,11 @@ func (e *estate) fit(room *int) {
 		e.events, e.eventsSize = nil, 0
 	}
 	*room -= e.eventsSize
+	if len(e.message) > *room {
+		e.left++
+		e.message = ""
+	}
+	*room -= len(e.message)
 }
 
 func shortAttributes(attrs []attribute.KeyValue) (short []attribute.KeyValue, size int) {

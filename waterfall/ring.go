@@ -2,6 +2,7 @@ package waterfall
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"go.opentelemetry.io/otel/trace"
@@ -27,6 +28,7 @@ type Ring struct {
 	index    map[trace.SpanID]place
 	watchers []chan struct{}
 	shut     bool
+	messages bool // never changes
 }
 
 // place says where the span of a call lies: which slot, and which span of it.
@@ -34,12 +36,36 @@ type place struct{ slot, span int32 }
 
 var _ sdktrace.SpanProcessor = (*Ring)(nil)
 
+// Option changes what a [Ring] keeps. An option prints itself.
+type Option interface {
+	fmt.Stringer
+	apply(*Ring)
+}
+
+type option struct {
+	text string
+	set  func(*Ring)
+}
+
+func (o option) String() string { return o.text }
+func (o option) apply(r *Ring)  { o.set(r) }
+
+// WithMessages keeps the status messages of calls and attempts that failed. Handlers and peers write them, and they may
+// hold what users typed. It is meant for development. Default: messages are not kept.
+func WithMessages() Option {
+	return option{"waterfall.WithMessages()", func(r *Ring) { r.messages = true }}
+}
+
 // NewRing returns a ring that keeps up to size calls, or [DefaultCalls] when size is not positive.
-func NewRing(size int) *Ring {
+func NewRing(size int, opts ...Option) *Ring {
 	if size <= 0 {
 		size = DefaultCalls
 	}
-	return &Ring{slots: make([]slot, size), index: make(map[trace.SpanID]place)}
+	r := &Ring{slots: make([]slot, size), index: make(map[trace.SpanID]place)}
+	for _, opt := range opts {
+		opt.apply(r)
+	}
+	return r
 }
 
 // Size is how many calls the ring keeps at most.
@@ -101,7 +127,7 @@ func (r *Ring) OnEnd(s sdktrace.ReadOnlySpan) {
 	if roleOf(s.Name(), s.SpanKind()) == roleOther {
 		return
 	}
-	id, left := s.SpanContext(), estateOf(s)
+	id, left := s.SpanContext(), estateOf(s, r.messages)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.shut {

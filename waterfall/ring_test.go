@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/goleak"
 
@@ -114,6 +116,56 @@ func TestRingIsNotFilledByCallsThatNeverEnd(t *testing.T) {
 	if len(got) != 4 || got[0] != "s.S/M7" || got[1] != "s.S/M6" {
 		t.Errorf("the ring holds %v, want M7 and M6 beside at most two leaks", got)
 	}
+}
+
+// The status messages of failed calls are kept only where the ring is made for it: they may hold what users typed.
+func TestMessagesAreKeptOnlyOnDemand(t *testing.T) {
+	for _, tt := range []struct {
+		options []waterfall.Option
+		message string
+	}{
+		{nil, ""},
+		{[]waterfall.Option{waterfall.WithMessages()}, "the bank's line is down"},
+	} {
+		tp := newTape(4, tt.options...)
+		call := tp.call(t.Context(), quote, 0)
+		attempt := tp.attempt(call, 1, 0)
+		attempt.SetStatus(codes.Error, "the bank's line is down")
+		attempt.SetAttributes(attribute.String("rpc.status_code", "UNAVAILABLE"))
+		attempt.End()
+		call.SetStatus(codes.Error, strings.Repeat("the bank's line is down", 100))
+		call.End()
+		c := tp.only(t)
+		want(t, "the message of the attempt", c.Attempts[0].Message, tt.message)
+		if !strings.HasPrefix(c.Message, tt.message) || len(c.Message) > 256 || (c.Message == "") != (tt.message == "") {
+			t.Errorf("the message of the call is %q", c.Message)
+		}
+		want(t, "the drawing has a message", strings.Contains(c.String(), "\n  message: the bank"), tt.message != "")
+	}
+	want(t, "the option", waterfall.WithMessages().String(), "waterfall.WithMessages()")
+}
+
+// A service that serves and calls retries below its own calls: the call that it served counts as retried, too.
+func TestNestedCallsCountAsRetries(t *testing.T) {
+	tp := newTape(4)
+	served := tp.serve(tp.remote(), place, 0)
+	pay := tp.call(served, charge, ms)
+	for n := range 3 {
+		tp.attempt(pay, n+1, time.Duration(n)*ms).end(time.Duration(n+1)*ms, "OK")
+	}
+	pay.end(5*ms, "OK", stopped("recovered", "ok", 3)...)
+	served.end(6*ms, "OK")
+	c := tp.only(t)
+	want(t, "attempts of the call itself", c.AttemptCount, 0)
+	want(t, "most attempts", c.MostAttempts(), 3)
+	want(t, "retried", c.Retried(), true)
+
+	tp = newTape(4)
+	order := tp.call(t.Context(), place, 0)
+	first := tp.attempt(order, 1, 0)
+	inner := tp.call(tp.serve(first, place, 0), charge, 0)
+	inner.end(ms, "OK", stopped("recovered", "ok", 2)...)
+	want(t, "most attempts below an attempt", tp.only(t).MostAttempts(), 2)
 }
 
 func TestRingOfOne(t *testing.T) {

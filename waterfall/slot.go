@@ -67,7 +67,7 @@ func roleOf(name string, kind trace.SpanKind) role {
 	return roleOther
 }
 
-// isMethod tells whether the name is that of an RPC, "pkg.Service/Method", unlike "GET /orders" or "SELECT".
+// isMethod reports whether the name is that of an RPC, "pkg.Service/Method", unlike "GET /orders" or "SELECT".
 func isMethod(name string) bool {
 	slash := strings.IndexByte(name, '/')
 	if slash < 0 {
@@ -85,9 +85,11 @@ type span struct {
 	role   role
 	failed bool
 	left   int // attributes and events left out
-	name   string
-	start  time.Time
-	length time.Duration
+	// message is that of its status, if the ring keeps messages
+	message string
+	name    string
+	start   time.Time
+	length  time.Duration
 	// allowed is how much time its context gave it; 0: no limit is known
 	allowed time.Duration
 	attrs   []attribute.KeyValue
@@ -100,5 +102,5 @@ func (s *span) end(done sdktrace.ReadOnlySpan, e estate, room *int) {
 	s.live = nil
 	s.length = max(0, done.EndTime().Sub(s.start))
 	s.failed = done.Status().Code == codes.Error
-	s.attrs, s.events, s.left = e.attrs, e.events, e.left
+	s.attrs, s.events, s.left, s.message = e.attrs, e.events, e.left, e.message
 }

@@ -32,8 +32,8 @@ type tape struct {
 	tracer trace.Tracer
 }
 
-func newTape(size int) *tape {
-	ring := waterfall.NewRing(size)
+func newTape(size int, options ...waterfall.Option) *tape {
+	ring := waterfall.NewRing(size, options...)
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(ring), sdktrace.WithIDGenerator(new(counter)))
 	return &tape{ring, provider.Tracer("test")}
 }

@@ -26,8 +26,8 @@ type Drawing struct {
 //	  2  10.0.0.2:8443  OK                                           ██████████████████████████     47ms
 //
 // The first line is the call: method, status, what retrying came to, duration of deadline, attempts. Then come its
-// attempts and the waits between them against one time scale, what served them if it was in this process, and, when a
-// failed call was not tried again, why. The deadline is a vertical line where it is near enough. A bar that ends in > is
+// attempts and the waits between them against one time scale, what served them if it was in this process, the message of
+// its status if the ring keeps messages, and, when a failed call was not tried again, why. The deadline is a vertical line where it is near enough. A bar that ends in > is
 // still growing. It returns the error of the writer.
 func Text(w io.Writer, c Call) error { return Drawing{}.Text(w, c) }
 
@@ -93,6 +93,9 @@ func (p *plan) line(b *bytes.Buffer, l *line) {
 }
 
 func (p *plan) footer(b *bytes.Buffer, c Call) {
+	if c.Message != "" {
+		b.WriteString("  message: " + cut(printable(c.Message), p.width-len("  message: ")) + "\n")
+	}
 	if c.Explanation != "" {
 		b.WriteString("  stopped: " + cut(printable(c.Explanation), p.width-len("  stopped: ")) + "\n")
 	}

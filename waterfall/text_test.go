@@ -51,7 +51,7 @@ var drawings = []struct {
 	{"not_idempotent", func(tp *tape) {
 		call := tp.call(tp.background(), charge, 0)
 		tp.attempt(call, 1, 0).end(12*ms, "UNAVAILABLE", at("10.0.0.1", 8443)...)
-		call.end(12*ms, "UNAVAILABLE", stopped("not_retryable", "not_idempotent", 1)...)
+		call.end(12*ms, "UNAVAILABLE", stopped("not_idempotent", "not_idempotent", 1)...)
 	}},
 	{"budget", func(tp *tape) {
 		call := tp.call(tp.background(), quote, 0)
