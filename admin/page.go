@@ -5,8 +5,13 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"fmt"
+	"html"
 	"net/http"
 	"strings"
+
+	"github.com/parley-rpc/parley/internal/vocabulary"
+	"github.com/parley-rpc/parley/waterfall"
 )
 
 //go:embed page
@@ -28,7 +33,7 @@ func newPage() *page {
 	for _, name := range scripts {
 		script.WriteString(asset(name))
 	}
-	document := strings.NewReplacer("{{style}}", style, "{{script}}", script.String()).Replace(asset("page.html"))
+	document := strings.NewReplacer("{{style}}", style, "{{script}}", script.String(), "{{outcomes}}", outcomes()).Replace(asset("page.html"))
 	return &page{[]byte(document), strings.Join([]string{
 		"default-src 'none'",
 		"style-src " + hash(style),
@@ -45,6 +50,17 @@ func newPage() *page {
 func (p *page) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = bytes.NewReader(p.document).WriteTo(w) // who asked has gone
+}
+
+// outcomes are the options of the filter by outcome: every one but that of a call that nothing happened to.
+func outcomes() string {
+	var options strings.Builder
+	for _, o := range waterfall.Outcomes() {
+		if o.Name != vocabulary.OutcomeNone {
+			fmt.Fprintf(&options, "<option value=%q>%s</option>", html.EscapeString(o.Name), html.EscapeString(o.Label))
+		}
+	}
+	return options.String()
 }
 
 // asset returns a part of the page. The parts are embedded when the program is built, so each of them is there.

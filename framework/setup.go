@@ -95,7 +95,11 @@ func (a *App) assemble() error {
 func (a *App) assembleTelemetry(p *parts) error {
 	options := []telemetry.Option{telemetry.WithEnviron(a.environ), telemetry.WithLogger(p.logger)}
 	if p.ring = a.ring; p.ring == nil && a.surfaceAddresses().admin != "" {
-		p.ring = waterfall.NewRing(ringCalls)
+		var options []waterfall.Option
+		if a.development {
+			options = append(options, waterfall.WithMessages())
+		}
+		p.ring = waterfall.NewRing(ringCalls, options...)
 	}
 	if p.ring != nil {
 		options = append(options, telemetry.WithSpanProcessor(openRing{p.ring}))

@@ -53,7 +53,7 @@ func NewNetwork(t testing.TB) *Network {
 		t:         t,
 		dir:       filepath.Join(t.TempDir(), "state"),
 		engine:    mem.New(),
-		ring:      waterfall.NewRing(1000),
+		ring:      waterfall.NewRing(1000, waterfall.WithMessages()),
 		listeners: map[string]*listener{},
 		processes: map[*framework.App]*process{},
 	}

@@ -27,7 +27,7 @@ function addAttempt(lines, a, of, from, depth) {
   lines.push({
     shape: "bar", depth, number: a.number, label: a.endpoint || (a.open ? "not yet known" : "not connected"), note: a.hedge ? "hedge" : "",
     id: a.span_id, status: a.status, open: a.open, from: from + a.offset_ns, to: from + a.offset_ns + a.duration_ns,
-    facts: [["span", a.span_id], ...facts],
+    facts: [["message", a.message], ["span", a.span_id], ...facts],
   });
   for (const c of a.calls || []) addCall(lines, c, of, from, depth + 1);
 }
@@ -38,7 +38,7 @@ function addCall(lines, call, of, from, depth) {
   lines.push({
     shape: "bar", inner: served || Boolean(call.attempts || call.calls), depth, label: served ? "server" : shortMethod(call.method), note: served && call.method !== of.method ? shortMethod(call.method) : "",
     id: call.span_id, status: call.status, open: call.open, from: begin, to: begin + call.duration_ns,
-    facts: [["method", call.method], ["span", call.span_id], ["from", call.peer], ...(call === of ? [] : (call.attributes || []).map(f => [f.key, f.value]))],
+    facts: [["method", call.method], ["message", call === of ? "" : call.message], ["span", call.span_id], ["from", call.peer], ...(call === of ? [] : (call.attributes || []).map(f => [f.key, f.value]))],
   });
   addBelow(lines, call, begin, depth + 1);
 }

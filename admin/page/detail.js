@@ -47,6 +47,7 @@ function drawDetail() {
       call.deadline_ns ? el("span", {class: "aside"}, "of " + duration(call.deadline_ns)) : "",
       call.attempt_count > 0 ? el("span", {class: "aside"}, plural(call.attempt_count, "attempt")) : "",
       call.direction === "incoming" ? el("span", {class: "aside"}, "served" + (call.peer ? " for " + call.peer : "")) : ""),
+    call.message ? el("p", {class: "message"}, call.message) : "",
     sentence ? el("p", {class: "story " + tone(call.status, call.open)}, sentence) : "",
     selected.missing ? el("p", {class: "story calm"}, selected.missing) : "",
     waterfall(call),

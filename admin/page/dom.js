@@ -21,6 +21,53 @@ function svg(tag, attributes, ...children) {
   return e;
 }
 
+// radio makes a button of a radiogroup. Only the chosen one takes part in the order of Tab; arrow keys move within the group.
+function radio(chosen, attributes, ...children) {
+  const e = el("button", {...attributes, type: "button", role: "radio"}, ...children);
+  check(e, chosen);
+  return e;
+}
+
+function check(radio, chosen) {
+  radio.setAttribute("aria-checked", String(chosen));
+  radio.tabIndex = chosen ? 0 : -1;
+}
+
+// choose moves within a radiogroup as its keys demand, and chooses. It reports whether the key was one of them.
+function choose(radio, key) {
+  const group = [...radio.parentElement.children];
+  const at = group.indexOf(radio);
+  const to = {ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: -1}[key];
+  if (to === undefined) return false;
+  const next = group.at(to % group.length);
+  next.focus();
+  next.click();
+  return true;
+}
+
+// update makes the children of an element those of another one, and leaves what is equal in place, so that selection, focus
+// and scroll position survive.
+function update(e, children) {
+  morph(e, el("div", {}, ...children), false);
+}
+
+function morph(e, wanted, itself = true) {
+  if (itself) {
+    for (const {name} of [...e.attributes]) if (!wanted.hasAttribute(name)) e.removeAttribute(name);
+    for (const {name, value} of wanted.attributes) if (e.getAttribute(name) !== value) e.setAttribute(name, value);
+  }
+  const is = [...e.childNodes];
+  const children = [...wanted.childNodes];
+  children.forEach((child, i) => {
+    const old = is[i];
+    if (!old) e.append(child);
+    else if (old.nodeName !== child.nodeName) old.replaceWith(child);
+    else if (old.nodeType !== Node.TEXT_NODE) morph(old, child);
+    else if (old.data !== child.data) old.data = child.data;
+  });
+  for (const spare of is.slice(children.length)) spare.remove();
+}
+
 // place puts an element along a timeline; from and to are shares of it.
 function place(e, from, to) {
   const at = Math.min(1, Math.max(0, from));

@@ -30,14 +30,23 @@ function fillRow(link, call) {
     el("span", {class: "way", title: call.direction === "incoming" ? "served by this process" : "made by this process"}, call.direction === "incoming" ? "in" : "out"),
     el("span", {class: "method"}, el("span", {class: "owner"}, owner), name),
     miniature(call),
-    el("span", {class: "tries" + (call.attempt_count > 1 ? " several" : "")}, call.attempt_count > 1 ? plural(call.attempt_count, "attempt") : ""),
+    triesOf(call),
     el("span", {class: "state " + tone(call.status, call.open)}, statusText(call.status, call.open)),
     el("span", {class: "took"}, duration(call.duration_ns, call.open)),
   );
 }
 
+// triesOf shows how many attempts the call took, or a call below it.
+function triesOf(call) {
+  if (call.most < 2) return el("span", {class: "tries"}, "");
+  const own = call.most === call.attempt_count;
+  return el("span", {class: "tries several", title: own ? "" : "by a call that it led to"}, (own ? "" : "↳ ") + plural(call.most, "attempt"));
+}
+
 function drawList() {
-  const {calls, counts} = shown();
+  const {calls, counts, hint} = shown();
+  byID("hint").hidden = !hint;
+  byID("hint").textContent = hint;
   const visible = calls.slice(0, listLength).map(rowOf);
   arrange(byID("list"), visible.map(r => r.item));
   if (rows.size > 4 * listLength) {
@@ -59,11 +68,11 @@ function drawList() {
 function drawChips(counts) {
   const chips = byID("chips");
   if (!chips.firstChild) {
-    chips.append(...Object.keys(kinds).map(kind => el("button", {type: "button", role: "radio", "data-kind": kind, class: "chip " + kind, onclick: () => narrow("kind", kind)},
+    chips.append(...Object.keys(kinds).map(kind => radio(false, {"data-kind": kind, class: "chip " + kind, onclick: () => narrow("kind", kind)},
       kinds[kind].label, el("span", {class: "count"}))));
   }
   for (const chip of chips.children) {
-    chip.setAttribute("aria-checked", String(chip.dataset.kind === store.kind));
+    check(chip, chip.dataset.kind === store.kind);
     chip.classList.toggle("some", counts[chip.dataset.kind] > 0);
     chip.lastChild.textContent = counts[chip.dataset.kind];
   }

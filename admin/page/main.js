@@ -101,6 +101,7 @@ const keys = {
 document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey || byID("keys").open) return;
   if (event.key === "Escape") return leave();
+  if (event.target.getAttribute("role") === "radio" && choose(event.target, event.key)) return event.preventDefault();
   const field = event.target.matches("input, select");
   if (event.target === byID("filter") && (event.key === "Enter" || event.key === "ArrowDown")) return step(0);
   if (field || view !== "calls" || !keys[event.key]) return;

@@ -8,7 +8,7 @@ async function drawStatus() {
   const status = await response.json();
   const charts = status.charts || [];
   const abouts = [...new Set(charts.map(c => c.about))];
-  byID("status").replaceChildren(...abouts.map(about => chartsOf(about, charts.filter(c => c.about === about))), ...status.sections.map(sectionOf), ...(status.switches || []).map(switchOf), ...[status.log_level ? logLevelOf(status.log_level) : "", linksOf(status.links || [])].filter(Boolean));
+  update(byID("status"), [...abouts.map(about => chartsOf(about, charts.filter(c => c.about === about))), ...status.sections.map(sectionOf), ...(status.switches || []).map(switchOf), ...[status.log_level ? logLevelOf(status.log_level) : "", linksOf(status.links || [])].filter(Boolean)]);
 }
 
 function sectionOf(section) {
@@ -48,19 +48,18 @@ function chartOf(chart) {
 function logLevelOf(level) {
   const names = levels.includes(level) ? levels : [level, ...levels];
   return el("div", {class: "block"}, el("h2", {}, "Log level"), el("div", {class: "chips", role: "radiogroup", "aria-label": "Log level"},
-    ...names.map(name => el("button", {type: "button", class: "chip", role: "radio", "aria-checked": String(name === level), onclick: async () => {
-      await fetch("/loglevel", {method: "POST", body: new URLSearchParams({level: name})}).catch(() => null);
-      drawStatus();
-    }}, name))));
+    ...names.map(name => radio(name === level, {class: "chip", onclick: event => change("/loglevel", {level: event.currentTarget.textContent})}, name))));
 }
 
 function switchOf(s) {
-  const chip = (on, text) => el("button", {type: "button", class: "chip", role: "radio", "aria-checked": String(on === s.on), onclick: async () => {
-    await fetch("/switches", {method: "POST", body: new URLSearchParams({title: s.title, on})}).catch(() => null);
-    drawStatus();
-  }}, text);
+  const chip = (on, text) => radio(on === s.on, {class: "chip", onclick: () => change("/switches", {title: s.title, on})}, text);
   return el("div", {class: "block"}, el("h2", {}, s.title), s.about ? el("p", {class: "none"}, s.about) : "",
     el("div", {class: "chips", role: "radiogroup", "aria-label": s.title}, chip(true, "On"), chip(false, "Off")));
+}
+
+async function change(path, fields) {
+  await fetch(path, {method: "POST", body: new URLSearchParams(fields)}).catch(() => null);
+  drawStatus();
 }
 
 function linksOf(mounts) {

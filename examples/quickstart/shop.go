@@ -62,7 +62,7 @@ func openShop(ctx context.Context, options shopOptions) (*shop, error) {
 		options:  options,
 		domain:   domain,
 		engine:   mem.New(),
-		ring:     waterfall.NewRing(500),
+		ring:     waterfall.NewRing(500, waterfall.WithMessages()),
 		troubles: &troubles{},
 		names:    map[string]string{},
 	}

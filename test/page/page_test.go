@@ -7,6 +7,9 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/parley-rpc/parley/waterfall"
 )
@@ -45,6 +48,7 @@ func TestFilters(t *testing.T) {
 		{"by attempts", "attempts>2", 1},
 		{"by fewer attempts", "attempts<2", 2},
 		{"by duration", "took>1m", 0},
+		{"by at least so many attempts", "attempts>=3", 1},
 		{"by what is nowhere", "nowhere", 0},
 		{"by nothing", "", 3},
 	} {
@@ -69,9 +73,55 @@ func TestFilters(t *testing.T) {
 	again.await("a link with filters", rows(1)+" && document.querySelector('#order').value === 'attempts'")
 }
 
-func TestALinkLeadsToOneCall(t *testing.T) {
+// What looks like a comparison and is none says what would be one, instead of showing nothing.
+func TestAWrongFilterGivesAHint(t *testing.T) {
+	s := newShop(t)
+	s.quote(0)
+	b := s.look("", wide, high, "light")
+	b.await("the call", "document.querySelectorAll('.row').length === 1")
+	for filter, hint := range map[string]string{
+		"status:unavailable": "only attempts and took can be compared",
+		"code=5":             "only attempts and took can be compared",
+		"took>soon":          "took is compared with a time: took>50ms",
+		"attempts>many":      "attempts is compared with a number: attempts>2",
+		"attempts~2":         "use > < >= <= or =",
+	} {
+		eval[bool](b, fmt.Sprintf("document.querySelector('#filter').value = %q, document.querySelector('#filter').dispatchEvent(new Event('input'))", filter))
+		b.awaitText("#hint", hint)
+	}
+	for _, filter := range []string{"attempts>0", "took<1m", "127.0.0.1:8", "getquote"} {
+		eval[bool](b, fmt.Sprintf("document.querySelector('#filter').value = %q, document.querySelector('#filter').dispatchEvent(new Event('input'))", filter))
+		b.await("no hint for "+filter, "document.querySelector('#hint').hidden")
+	}
+}
+
+// A service that serves and calls: the retries of the call that its handler made count for the call that it served.
+func TestRetriesBelowAServedCall(t *testing.T) {
 	s := newShop(t)
 	ring := waterfall.NewRing(10)
+	if err := s.orders.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s.open(ring)
+	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(ring)).Tracer("test")
+	for i, attempts := range []int{1, 3} {
+		ctx, served := tracer.Start(t.Context(), fmt.Sprintf("shop.Orders/M%d", i), trace.WithSpanKind(trace.SpanKindServer))
+		_, call := tracer.Start(ctx, "shop.Payments/Charge", trace.WithSpanKind(trace.SpanKindClient))
+		call.SetAttributes(attribute.Int("parley.attempts", attempts), attribute.String("rpc.status_code", "OK"))
+		call.End()
+		served.End()
+	}
+	b := s.look("#order=attempts", wide, high, "light")
+	b.await("both", "document.querySelectorAll('.row').length === 2")
+	b.awaitText(".row", "↳ 3 attempts")
+	b.awaitText(".chip.retried .count", "1")
+	b.click(".chip.retried")
+	b.await("the retried one", "document.querySelectorAll('.row').length === 1 && document.querySelector('.row').innerText.includes('M1')")
+}
+
+func TestALinkLeadsToOneCall(t *testing.T) {
+	s := newShop(t)
+	ring := waterfall.NewRing(10, waterfall.WithMessages())
 	if err := s.orders.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -82,6 +132,7 @@ func TestALinkLeadsToOneCall(t *testing.T) {
 	b := s.look("#trace="+call.TraceID+"&span="+call.SpanID, wide, high, "light")
 	b.awaitText("#detail h2", "PaymentsService/Refund")
 	b.awaitText("#detail .story", "the deadline left no room for another attempt")
+	b.awaitText("#detail .message", "the bank is closed")
 	b.awaitText("#detail .facts", call.TraceID)
 	b.await("the deadline as a line", "document.querySelector('#detail .deadline').innerText.includes('deadline')")
 	b.awaitText(".row[aria-current]", "Refund")
@@ -152,6 +203,51 @@ func TestKeyboard(t *testing.T) {
 	b.press("1")
 	b.press("?")
 	b.await("the keys", "document.querySelector('#keys').open")
+}
+
+// Arrow keys move within a radiogroup, and Tab passes it in one step, as people who use a keyboard expect.
+func TestRadiogroups(t *testing.T) {
+	s := newShop(t)
+	s.refund()
+	s.quote(0)
+	b := s.look("", wide, high, "light")
+	b.await("both calls", "document.querySelectorAll('.row').length === 2")
+	tabbed := "[...document.querySelectorAll('#chips [role=radio]')].filter(c => c.tabIndex === 0).map(c => c.dataset.kind).join()"
+	b.await("only the chosen one is reached by Tab", tabbed+" === 'all'")
+	eval[bool](b, "document.querySelector('.chip.all').focus() ?? true")
+	for _, step := range []struct{ key, kind string }{
+		{kb.ArrowRight, "failed"}, {kb.ArrowDown, "retried"}, {kb.ArrowLeft, "failed"}, {kb.End, "open"}, {kb.ArrowRight, "all"}, {kb.ArrowUp, "open"}, {kb.Home, "all"},
+	} {
+		b.press(step.key)
+		b.await(step.kind+" is chosen and has the focus", tabbed+" === '"+step.kind+"' && document.activeElement.dataset.kind === '"+step.kind+"'")
+	}
+	b.click("nav [data-view=status]")
+	b.awaitText("#status", "Log level")
+	eval[bool](b, "[...document.querySelectorAll('#status .chip')].find(c => c.innerText === 'INFO').focus() ?? true")
+	b.press(kb.ArrowRight)
+	b.await("the level is changed and keeps the focus", "document.activeElement.innerText === 'WARN' && document.activeElement.getAttribute('aria-checked') === 'true'")
+	if level := s.level.Level(); level != slog.LevelWarn {
+		t.Errorf("the level is %v", level)
+	}
+}
+
+// The status is looked at again every second, and what is the same stays: a selection, the focus, the place.
+func TestTheStatusIsNotBuiltAnew(t *testing.T) {
+	s := newShop(t)
+	s.quote(0)
+	b := s.look("#status", wide, high, "light")
+	b.awaitText("#status", "spiffe://shop.example/payments")
+	eval[bool](b, `(() => {
+		const cell = [...document.querySelectorAll("#status td")].find(c => c.innerText === "spiffe://shop.example/payments");
+		getSelection().selectAllChildren(cell);
+		window.up = () => [...document.querySelectorAll("#status .tiles div")].find(d => d.innerText.startsWith("up")).innerText;
+		window.first = up();
+		return true;
+	})()`)
+	b.await("time goes on", "up() !== first")
+	if text := eval[string](b, "getSelection().toString().trim()"); text != "spiffe://shop.example/payments" {
+		t.Errorf("the selection is %q", text)
+	}
 }
 
 func TestStatusPolicyAndSetup(t *testing.T) {

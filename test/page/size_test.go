@@ -72,6 +72,71 @@ func TestNothingIsWiderThanAPhone(t *testing.T) {
 	}
 }
 
+// faint are the texts with less contrast than WCAG 2.2 demands at level AA: 4.5 to 1, or 3 to 1 where they are large.
+const faint = `(() => {
+	const canvas = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
+	const rgba = color => {
+		canvas.clearRect(0, 0, 1, 1);
+		canvas.fillStyle = color;
+		canvas.fillRect(0, 0, 1, 1);
+		return [...canvas.getImageData(0, 0, 1, 1).data];
+	};
+	const luminance = c => c.slice(0, 3).map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+	const ground = e => {
+		for (; e; e = e.parentElement) {
+			const color = rgba(getComputedStyle(e).backgroundColor);
+			if (color[3] === 255) return color;
+		}
+		return [255, 255, 255, 255];
+	};
+	const poor = new Set();
+	const judge = (e, color, text) => {
+		const style = getComputedStyle(e);
+		const [a, b] = [luminance(rgba(color)), luminance(ground(e))].sort((x, y) => y - x);
+		const large = parseFloat(style.fontSize) >= 24 || parseFloat(style.fontSize) >= 18.66 && style.fontWeight >= 700;
+		const contrast = (a + 0.05) / (b + 0.05);
+		if (contrast < (large ? 3 : 4.5)) poor.add(e.className + " " + e.tagName + " " + JSON.stringify(text.slice(0, 30)) + " " + contrast.toFixed(2));
+	};
+	for (const e of document.querySelectorAll("body *")) {
+		if (!e.checkVisibility() || e.closest("[aria-hidden=true] .seg")) continue;
+		const text = [...e.childNodes].filter(n => n.nodeType === Node.TEXT_NODE).map(n => n.data).join("").trim();
+		if (text) judge(e, getComputedStyle(e).color, text);
+		if (e.placeholder) judge(e, getComputedStyle(e, "::placeholder").color, e.placeholder);
+	}
+	return [...poor].join("\n");
+})()`
+
+func TestEveryTextCanBeRead(t *testing.T) {
+	s := newShop(t)
+	s.quote(2)
+	s.quote(0)
+	s.refund()
+	for _, scheme := range []string{"light", "dark"} {
+		b := s.look("#order=attempts", wide, high, scheme)
+		check := func(what string) {
+			t.Helper()
+			if poor := eval[string](b, faint); poor != "" {
+				t.Errorf("%s in the %s:\n%s", what, scheme, poor)
+			}
+		}
+		b.await("calls", "document.querySelectorAll('.row').length === 3")
+		check("calls")
+		b.click(".row")
+		b.awaitText("#detail .story", "Recovered")
+		b.click("#detail .line")
+		check("one call")
+		b.do(chromedp.Navigate(s.url("#filter=code%3D5")))
+		b.await("a hint", "!document.querySelector('#hint').hidden")
+		check("a hint")
+		for view, sign := range map[string]string{"status": "#status table", "policy": ".card", "describe": "#describe pre"} {
+			b.do(chromedp.Navigate(s.url("#" + view)))
+			b.await(view+" is drawn", fmt.Sprintf("document.querySelector(%q)", sign))
+			check(view)
+		}
+		b.close()
+	}
+}
+
 // Each is looked at by people; run with -args -screenshots to keep them.
 func TestScreenshots(t *testing.T) {
 	folder := *screenshots
