@@ -25,6 +25,13 @@ func (a *App) adminHandler(r *run) *admin.Handler {
 		Rows:    a.budgetRows,
 		Empty:   "Nothing has been called yet.",
 	}}
+	if a.parts.file.path != "" {
+		sections = append(sections, admin.Section{
+			Title:   "Configuration",
+			Columns: []string{"file", "generation", "since", "state"},
+			Rows:    a.parts.file.rows,
+		})
+	}
 	if registry := a.parts.registry; registry != nil {
 		sections = append(sections, admin.Section{
 			Title:   "Endpoints",

@@ -27,31 +27,11 @@ import (
 // [New]. An App runs once. Its methods may be called from any goroutine, but servers, clients, background work and
 // readiness checks belong before [App.Run]; clients may also be made later.
 type App struct {
-	name    string
-	options []Option
-
-	configFile     string
-	environ        []string
-	identity       *auth.Identity
-	insecure       bool
-	development    bool
-	logger         *slog.Logger
-	tracerProvider trace.TracerProvider
-	meterProvider  metric.MeterProvider
-	ring           *waterfall.Ring
-	replay         *retry.ReplayMemory // of all clients
-	driver         driver.Driver
-	engines        map[string]func(string) (driver.Driver, error)
-	layers         []policy.Layer
-	mounts         []admin.Mount
-	logLevel       *slog.LevelVar
-	forServers     []ServerOption
-	forClients     []ClientOption
-	zone           string
-	plane          controlplane.ControlPlane // nil without one
+	settings
 
 	mu         sync.Mutex
 	mistakes   []error
+	mistaken   map[string]bool // the texts of mistakes
 	servers    []*Server
 	clients    []*Client
 	budgets    budgets
@@ -73,6 +53,31 @@ type App struct {
 	release  sync.Once
 	released error
 	report   atomic.Pointer[DrainReport]
+}
+
+// settings are what the options of an App say.
+type settings struct {
+	name           string
+	options        []Option
+	configFiles    []string // at most one, or Check refuses
+	environ        []string
+	identity       *auth.Identity
+	insecure       bool
+	development    bool
+	logger         *slog.Logger
+	tracerProvider trace.TracerProvider
+	meterProvider  metric.MeterProvider
+	ring           *waterfall.Ring
+	replay         *retry.ReplayMemory // of all clients
+	driver         driver.Driver
+	engines        map[string]func(string) (driver.Driver, error)
+	layers         []policy.Layer
+	mounts         []admin.Mount
+	logLevel       *slog.LevelVar
+	forServers     []ServerOption
+	forClients     []ClientOption
+	zone           string
+	plane          controlplane.ControlPlane // nil without one
 }
 
 type stage int
@@ -106,13 +111,15 @@ var (
 // the options are reported by [App.Check], [App.Run] and the first RPC.
 func New(service string, opts ...Option) *App {
 	a := &App{
-		name:      service,
-		options:   opts,
-		environ:   os.Environ(),
-		logger:    slog.Default(),
+		settings: settings{
+			name:    service,
+			options: opts,
+			environ: os.Environ(),
+			logger:  slog.Default(),
+			replay:  retry.DefaultReplayMemory(),
+		},
 		runEnded:  make(chan struct{}),
 		announced: make(chan struct{}),
-		replay:    retry.DefaultReplayMemory(),
 	}
 	for _, o := range opts {
 		if o == nil {
@@ -129,7 +136,7 @@ func New(service string, opts ...Option) *App {
 // The first server of an App is announced in discovery under the App's name; further ones need [WithServiceName]. The
 // configuration servers.<service name>.listen overrides addr.
 func (a *App) Server(addr string, opts ...ServerOption) *Server {
-	s := &Server{app: a, addr: addr, options: opts}
+	s := &Server{app: a, serverSettings: serverSettings{addr: addr, options: opts}}
 	for _, o := range a.forServers {
 		o.applyServer(s)
 	}
@@ -159,7 +166,8 @@ func (a *App) Server(addr string, opts ...ServerOption) *Server {
 //
 // The connection is made by the first RPC. A client made wrongly says so in [App.Check] and in its first RPC.
 func (a *App) Client(name string, opts ...ClientOption) *Client {
-	c := &Client{app: a, name: name, options: opts}
+	c := &Client{app: a, clientSettings: clientSettings{name: name, options: opts}}
+	c.auth = sync.OnceValues(c.makeAuth)
 	for _, o := range a.forClients {
 		o.applyClient(c)
 	}
@@ -216,13 +224,15 @@ func (a *App) DrainReport() *DrainReport { return a.report.Load() }
 // Ready returns a channel that is closed once the App serves, has been ready, and is known to discovery.
 func (a *App) Ready() <-chan struct{} { return a.announced }
 
-// Check returns every mistake in the App's construction, configuration and identity, joined, or nil. It reads files but
-// binds no address and opens no connection. Mistakes that need the machine, such as a port in use, are Run's.
+// Check returns every mistake in the App's construction, configuration and identity, joined, or nil. Mistakes that need
+// the machine, such as a port in use, are Run's. It binds no address and opens no connection to a service.
+//
+// The first Check sets up what Run and the clients use from then on: the identity and the configuration file are watched,
+// telemetry and discovery are opened. A program that only checks calls [App.Close] afterwards.
 func (a *App) Check() error {
-	a.prepare()
+	errs := []error{a.checkSelf()}
 	a.mu.Lock()
 	servers, clients := a.servers, a.clients
-	errs := append(slices.Clone(a.mistakes), a.setUpErr)
 	a.mu.Unlock()
 	for _, s := range servers {
 		errs = append(errs, s.check())
@@ -230,15 +240,17 @@ func (a *App) Check() error {
 	for _, c := range clients {
 		errs = append(errs, c.check())
 	}
-	errs = append(
-		errs,
-		checkServiceNames(servers),
-		a.checkSections(servers),
-		a.checkSurfaces(),
-		a.checkVouching(),
-		a.checkControlPlane(),
-	)
+	errs = append(errs, checkServiceNames(servers), a.checkSections(servers, clients))
 	return errors.Join(errs...)
+}
+
+// checkSelf returns the mistakes that belong to no server and no client.
+func (a *App) checkSelf() error {
+	a.prepare()
+	a.mu.Lock()
+	errs := append(slices.Clone(a.mistakes), a.setUpErr)
+	a.mu.Unlock()
+	return errors.Join(append(errs, a.checkSurfaces(), a.checkVouching(), a.checkControlPlane())...)
 }
 
 // mistake keeps a configuration error until Check. An option for every client counts once, not once for each client.
@@ -246,9 +258,39 @@ func (a *App) mistake(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !slices.ContainsFunc(a.mistakes, func(other error) bool { return other.Error() == err.Error() }) {
-		a.mistakes = append(a.mistakes, err)
+	if a.mistaken[err.Error()] {
+		return
 	}
+	if a.mistaken == nil {
+		a.mistaken = map[string]bool{}
+	}
+	a.mistaken[err.Error()] = true
+	a.mistakes = append(a.mistakes, err)
+}
+
+// without returns the errors of err that are not among those of reported, which the App reports once.
+func without(err, reported error) error {
+	known := map[string]bool{}
+	for _, e := range single(reported) {
+		known[e.Error()] = true
+	}
+	return errors.Join(slices.DeleteFunc(single(err), func(e error) bool { return known[e.Error()] })...)
+}
+
+// single returns the errors that err joins.
+func single(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var errs []error
+	for _, e := range joined.Unwrap() {
+		errs = append(errs, single(e)...)
+	}
+	return errs
 }
 
 func checkServiceNames(servers []*Server) error {

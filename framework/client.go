@@ -22,7 +22,20 @@ import (
 // Client is the way to one called service. It is a grpc.ClientConnInterface: hand it to the New...Client functions of
 // generated code. It connects when it is first used and is closed by the App.
 type Client struct {
-	app     *App
+	clientSettings
+	app *App
+
+	open   atomic.Pointer[channel]
+	tokens clientTokens
+	auth   func() (*auth.Channel, error) // made once, so that checks leave nothing behind
+
+	mu     sync.Mutex
+	failed error
+	closed bool
+}
+
+// clientSettings are what the arguments and options of a Client say.
+type clientSettings struct {
 	name    string
 	options []ClientOption
 
@@ -36,13 +49,6 @@ type Client struct {
 	callStream    []grpc.StreamClientInterceptor
 	attemptUnary  []grpc.UnaryClientInterceptor
 	attemptStream []grpc.StreamClientInterceptor
-
-	open   atomic.Pointer[channel]
-	tokens clientTokens
-
-	mu     sync.Mutex
-	failed error
-	closed bool
 }
 
 // channel is an opened client: the connection and the chain in front of it.
@@ -60,9 +66,9 @@ type channel struct {
 
 var _ grpc.ClientConnInterface = (*Client)(nil)
 
-// Invoke performs a unary RPC. It is called by generated code. Besides the errors of the call it returns the error of
-// [App.Check], with the code FAILED_PRECONDITION, while the App is configured wrongly, and [ErrClosed], with the code
-// CANCELED, once the App has stopped.
+// Invoke performs a unary RPC. It is called by generated code. Besides the errors of the call it returns the mistakes
+// that [App.Check] finds in the App itself and in this client, with the code FAILED_PRECONDITION, and [ErrClosed], with the
+// code CANCELED, once the App has stopped.
 func (c *Client) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	ch, err := c.channel()
 	if err != nil {
@@ -100,7 +106,7 @@ func (c *Client) channel() (*channel, error) {
 	case c.failed != nil:
 		return nil, c.failed
 	}
-	if err := c.app.Check(); err != nil {
+	if err := errors.Join(c.app.checkSelf(), c.check()); err != nil {
 		c.failed = rpcerr.New(codes.FailedPrecondition, rpcerr.ConfigurationInvalid, err.Error(), err)
 		return nil, c.failed
 	}

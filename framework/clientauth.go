@@ -13,7 +13,8 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// makeAuth makes the client's side of authentication, by the mode that the configuration states.
+// makeAuth makes the client's side of authentication, by the mode that the configuration states. Use auth, which makes it
+// once.
 func (c *Client) makeAuth() (*auth.Channel, error) {
 	expected, err := c.expected()
 	if err != nil {
@@ -41,11 +42,11 @@ func (c *Client) checkAuth() error {
 		_, optionsErr := c.authOptions()
 		return errors.Join(expectedErr, optionsErr)
 	}
-	made, err := c.makeAuth()
-	if err != nil || c.app.parts.identity.Check() != nil { // which is reported elsewhere
+	made, err := c.auth()
+	if err != nil {
 		return err
 	}
-	return made.Check()
+	return without(made.Check(), c.app.parts.identity.Check())
 }
 
 func (c *Client) authOptions() ([]auth.ChannelOption, error) {

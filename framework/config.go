@@ -1,19 +1,13 @@
 package framework
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
-	"os"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -25,54 +19,109 @@ import (
 // envPrefix begins the environment variables that override the configuration file.
 const envPrefix = "PARLEY"
 
-// configFile is the configuration file of an App; an empty path is an empty file.
-type configFile struct {
-	path   string
-	last   []byte
-	stated atomic.Pointer[[]statement]
-}
-
 // statement says where a value of the configuration was stated.
 type statement struct{ path, place string }
 
-// describe lists the values that were stated, and where. It shows no values: they stand in their places.
-func (f *configFile) describe(b *bytes.Buffer) {
-	stated := f.stated.Load()
-	if stated == nil || len(*stated) == 0 {
-		return
+// reading is what was read of the configuration file and the environment.
+type reading struct {
+	config *configv1.Config // never nil
+	layer  policy.Layer     // of the policies
+	stated []statement
+}
+
+// read reads data, the content of the configuration file, and the environment over it.
+func (a *App) read(data []byte) (reading, error) {
+	config, places := new(configv1.Config), protoyaml.Places{}
+	path := a.configFile()
+	if path != "" {
+		var err error
+		if places, err = protoyaml.Unmarshal(path, data, config, mayBeEmpty()...); err != nil {
+			return reading{config: new(configv1.Config)}, err
+		}
+		if err := checkWhole(data); err != nil {
+			return reading{config: config}, fmt.Errorf("WithConfigFile(%q): %w", path, err)
+		}
 	}
-	b.WriteString("configuration\n")
-	for _, s := range *stated {
-		fmt.Fprintf(b, "  %s  %s\n", s.path, s.place)
+	if err := refusePolicies(a.environ); err != nil {
+		return reading{config: config}, err
+	}
+	a.nameEntries(config)
+	overridden, err := protoyaml.ApplyEnv(envPrefix, a.environ, config)
+	if err != nil {
+		return reading{config: config}, err
+	}
+	line := func(method string) int { return places.Line("policies", method) }
+	return reading{
+		config: config,
+		layer:  policy.File(path, config.GetPolicies(), line),
+		stated: statements(places, overridden),
+	}, checkValues(config)
+}
+
+// checkWhole refuses what an emptied file looks like, and one that was cut behind a key: both are good YAML.
+func checkWhole(data []byte) error {
+	last := ""
+	for line := range strings.Lines(string(data)) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' && line != "---" && line != "..." {
+			last = line
+		}
+	}
+	switch {
+	case last == "":
+		return errors.New("the file states nothing, and an emptied file must not pass for a configuration; " +
+			"state a value, or remove the option")
+	case strings.HasSuffix(last, ":"):
+		return fmt.Errorf("the file ends behind %q, as one does that was cut; write {} for an empty section", last)
+	}
+	return nil
+}
+
+// configFile is the path of the configuration file, "" without one.
+func (a *App) configFile() string {
+	if len(a.configFiles) == 0 {
+		return ""
+	}
+	return a.configFiles[0]
+}
+
+func (a *App) checkConfigFiles() error {
+	if len(a.configFiles) < 2 {
+		return nil
+	}
+	return fmt.Errorf("WithConfigFile is given for %s; one file holds the whole configuration, so keep one",
+		strings.Join(a.configFiles, " and "))
+}
+
+// nameEntries adds the entries of clients and servers that the environment has values for. A variable cannot spell a name
+// exactly, but here the names are known.
+func (a *App) nameEntries(config *configv1.Config) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, c := range a.clients {
+		if config.GetClients()[c.name] == nil && a.environNames("CLIENTS", c.name) {
+			if config.Clients == nil {
+				config.Clients = map[string]*configv1.Client{}
+			}
+			config.Clients[c.name] = new(configv1.Client)
+		}
+	}
+	for _, s := range a.servers {
+		if config.GetServers()[s.service] == nil && a.environNames("SERVERS", s.service) {
+			if config.Servers == nil {
+				config.Servers = map[string]*configv1.Server{}
+			}
+			config.Servers[s.service] = new(configv1.Server)
+		}
 	}
 }
 
-// read reads the file and the environment over it. The configuration that it returns is never nil. The layer holds the
-// policies.
-func (f *configFile) read(environ []string) (*configv1.Config, policy.Layer, error) {
-	config := new(configv1.Config)
-	places := protoyaml.Places{}
-	if f.path != "" {
-		data, err := os.ReadFile(f.path)
-		if err != nil {
-			return config, policy.Layer{}, fmt.Errorf("WithConfigFile(%q): %w", f.path, err)
-		}
-		f.last = data
-		if places, err = protoyaml.Unmarshal(f.path, data, config, mayBeEmpty()...); err != nil {
-			return new(configv1.Config), policy.Layer{}, err
-		}
+// environNames reports whether a variable begins with the name of an entry of the section.
+func (a *App) environNames(section, entry string) bool {
+	if entry == "" {
+		return false
 	}
-	if err := refusePolicies(environ); err != nil {
-		return config, policy.Layer{}, err
-	}
-	overridden, err := protoyaml.ApplyEnv(envPrefix, environ, config)
-	if err != nil {
-		return config, policy.Layer{}, err
-	}
-	stated := statements(places, overridden)
-	f.stated.Store(&stated)
-	layer := policy.File(f.path, config.GetPolicies(), func(method string) int { return places.Line("policies", method) })
-	return config, layer, checkValues(config)
+	prefix := strings.Join([]string{envPrefix, section, protoyaml.Spell(entry), ""}, "_")
+	return slices.ContainsFunc(a.environ, func(e string) bool { return strings.HasPrefix(e, prefix) })
 }
 
 // mayBeEmpty lists the lists that say something when they are empty.
@@ -81,12 +130,6 @@ func mayBeEmpty() []protoreflect.FullName {
 		"parley.config.v1.UserIssuer.required_claims",
 		"parley.config.v1.WorkloadIssuer.required_claims",
 	}
-}
-
-// states reports whether the value at a path was stated.
-func (f *configFile) states(path string) bool {
-	stated := f.stated.Load()
-	return stated != nil && slices.ContainsFunc(*stated, func(s statement) bool { return s.path == path })
 }
 
 // statements are the places of the file, with those of the environment instead where it overrides.
@@ -118,12 +161,6 @@ func refusePolicies(environ []string) error {
 	return errors.Join(errs...)
 }
 
-// changed reports whether the file differs from what was read last.
-func (f *configFile) changed() bool {
-	data, err := os.ReadFile(f.path)
-	return err == nil && !bytes.Equal(data, f.last)
-}
-
 // checkValues checks what the schema cannot.
 func checkValues(config *configv1.Config) error {
 	l := config.GetLifecycle()
@@ -144,22 +181,30 @@ func checkValues(config *configv1.Config) error {
 	return errors.Join(errs...)
 }
 
-// checkSections finds servers in the configuration that the program does not have. A client cannot be missed: it may be
-// made later.
-func (a *App) checkSections(servers []*Server) error {
+// checkSections finds servers and clients in the configuration that the program does not have.
+func (a *App) checkSections(servers []*Server, clients []*Client) error {
 	var errs []error
-	var names []string
+	var served, called []string
 	for _, s := range servers {
 		if s.service != "" {
-			names = append(names, s.service)
+			served = append(served, s.service)
 		}
 	}
-	for name := range a.parts.config.GetServers() {
-		if !slices.Contains(names, name) {
-			errs = append(
-				errs,
-				fmt.Errorf("servers.%s: no server of this program has that service name; it has %s", name, list(names)),
-			)
+	for _, c := range clients {
+		called = append(called, c.name)
+	}
+	slices.Sort(called)
+	called = slices.Compact(called)
+	for _, name := range slices.Sorted(maps.Keys(a.parts.config.GetServers())) {
+		if !slices.Contains(served, name) {
+			errs = append(errs, fmt.Errorf("servers.%s: no server of this program has that service name; it has %s",
+				name, list(served)))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.parts.config.GetClients())) {
+		if _, found := slices.BinarySearch(called, name); !found {
+			errs = append(errs, fmt.Errorf("clients.%s: no client of this program has that name; it has %s; "+
+				"correct the name, remove the section, or make the client before Run", name, list(called)))
 		}
 	}
 	return errors.Join(errs...)
@@ -171,51 +216,6 @@ func list(names []string) string {
 	}
 	slices.Sort(names)
 	return strings.Join(names, ", ")
-}
-
-// startReload reads the policies of the file again whenever it changes.
-func (a *App) startReload(p *parts) {
-	ctx, cancel := context.WithCancel(context.Background())
-	p.stopReload = cancel
-	p.reload.Go(func() {
-		ticker := time.NewTicker(reloadInterval)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-				if p.file.changed() {
-					a.reloadPolicies(p)
-				}
-			}
-		}
-	})
-}
-
-// reloadPolicies puts the file's policies in force, or keeps the last good ones and says why.
-func (a *App) reloadPolicies(p *parts) {
-	config, layer, err := p.file.read(a.environ)
-	if err == nil {
-		err = p.table.Replace(append(a.codeLayers(), layer)...)
-	}
-	if err != nil {
-		p.logger.Error(
-			"the configuration file is bad; the last good policies stay in force",
-			slog.String("file", p.file.path),
-			slog.Any("error", err),
-		)
-		return
-	}
-	p.logger.Info("policies reloaded", slog.String("file", p.file.path))
-	rest, was := proto.CloneOf(config), proto.CloneOf(p.config)
-	rest.Policies, was.Policies = nil, nil
-	if !proto.Equal(rest, was) {
-		p.logger.Warn(
-			"the configuration file changed beyond its policies; restart to apply that",
-			slog.String("file", p.file.path),
-		)
-	}
 }
 
 // lifecycleTimes are the bounds of the stop.

@@ -31,7 +31,7 @@ func (c *Client) connect() (*channel, error) {
 		options = append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	} else {
 		var err error
-		if ch.auth, err = c.makeAuth(); err != nil {
+		if ch.auth, err = c.auth(); err != nil {
 			return nil, err
 		}
 		options = append(options, ch.auth.TransportOptions()...)

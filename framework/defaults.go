@@ -35,8 +35,10 @@ const (
 	readinessInterval = time.Second
 	// How long one readiness check may take.
 	readinessTimeout = 5 * time.Second
-	// How often the configuration file is looked at.
-	reloadInterval = 2 * time.Second
+	// How often the configuration file is looked at. A new content counts once two looks in a row have seen it.
+	reloadInterval = time.Second
+	// How long a TLS certificate is used before its files are looked at again.
+	certificateInterval = 2 * time.Second
 	// How many recent calls the live page keeps.
 	ringCalls = 1000
 	// How often the live page notes how full the retry budgets are.

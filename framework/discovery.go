@@ -19,13 +19,13 @@ import (
 func (a *App) assembleDiscovery(p *parts) error {
 	conf := p.config.GetDiscovery()
 	d := a.driver
-	stated := conf.GetDriver() != "" || len(conf.GetServices()) > 0
-	switch {
-	case d != nil && stated:
-		return errors.New("WithDiscovery and the discovery section of the configuration contradict each other; keep one")
-	case d == nil && !stated:
-		return nil
-	case d == nil:
+	if err := a.checkDiscovery(conf); err != nil {
+		return err
+	}
+	if d == nil {
+		if !discoveryStated(conf) {
+			return nil
+		}
 		var err error
 		if d, err = a.configuredDriver(conf); err != nil {
 			return err
@@ -33,6 +33,17 @@ func (a *App) assembleDiscovery(p *parts) error {
 	}
 	p.registry = discovery.New(d, discovery.WithLogger(p.logger))
 	return p.registry.Check()
+}
+
+func discoveryStated(conf *configv1.Discovery) bool {
+	return conf.GetDriver() != "" || len(conf.GetServices()) > 0
+}
+
+func (a *App) checkDiscovery(conf *configv1.Discovery) error {
+	if a.driver != nil && discoveryStated(conf) {
+		return errors.New("WithDiscovery and the discovery section of the configuration contradict each other; keep one")
+	}
+	return nil
 }
 
 // configuredDriver makes the driver that the configuration names by URL.

@@ -8,5 +8,8 @@ func (a *App) BudgetRows() []admin.Row { return a.budgetRows() }
 // ClientRows is what the admin page shows of the clients.
 func (a *App) ClientRows() []admin.Row { return a.clientRows() }
 
+// ConfigRows is what the admin page shows of the configuration file.
+func (a *App) ConfigRows() []admin.Row { return a.parts.file.rows() }
+
 // StreamWorkers is how many goroutines a server keeps for calls.
 const StreamWorkers = streamWorkers

@@ -128,7 +128,7 @@ type certificateFiles struct {
 // get returns the certificate, and the last good one while the files are bad. It looks at the files at most every 2 s.
 func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	f.mu.Lock()
-	recent := f.loaded != nil && time.Since(f.checked) < reloadInterval
+	recent := f.loaded != nil && time.Since(f.checked) < certificateInterval
 	last := f.loaded
 	f.mu.Unlock()
 	if recent {

@@ -24,17 +24,14 @@ func TestNoRequiredClaims(t *testing.T) {
 		"required_claims: []":    {},
 		"required_claims: [env]": {"env"},
 	} {
-		path := filepath.Join(dir, "payments.yaml")
 		text := fmt.Sprintf("users: {issuers: [{issuer: 'https://login.example', keys: {file: %q, allow_empty: true}, %s}]}", keys, stated)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		p := parts{file: &configFile{path: path}, logger: slog.New(slog.DiscardHandler)}
-		config, _, err := p.file.read(nil)
+		app := &App{settings: settings{configFiles: []string{"payments.yaml"}}}
+		content, err := app.read([]byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
-		issuer := config.GetUsers().GetIssuers()[0]
+		p := parts{file: &configFile{stated: content.stated}, logger: slog.New(slog.DiscardHandler)}
+		issuer := content.config.GetUsers().GetIssuers()[0]
 		read, err := p.readIssuer("users.issuers[0]", issuer, issuer.GetKeys())
 		if err != nil {
 			t.Fatal(err)

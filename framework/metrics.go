@@ -25,6 +25,9 @@ type gauges struct {
 	instances   metric.Int64ObservableGauge
 	age         metric.Float64ObservableGauge
 	endpoints   metric.Int64ObservableGauge
+	generation  metric.Int64ObservableGauge
+	configAge   metric.Float64ObservableGauge
+	failing     metric.Float64ObservableGauge
 }
 
 // assembleMetrics measures what the identity, discovery and the clients know. It costs nothing until metrics are collected.
@@ -45,14 +48,19 @@ func (a *App) assembleMetrics(p *parts) error {
 		instances:   of.ObservedGauge(vocabulary.MetricInstances),
 		age:         of.ObservedLevel(vocabulary.MetricDiscoveryAge),
 		endpoints:   of.ObservedGauge(vocabulary.MetricEndpoints),
+		generation:  of.ObservedGauge(vocabulary.MetricConfigGeneration),
+		configAge:   of.ObservedLevel(vocabulary.MetricConfigAge),
+		failing:     of.ObservedLevel(vocabulary.MetricConfigFailing),
 	}
 	var err error
 	p.measuring, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		g.observeIdentity(o, p)
 		g.observeDiscovery(o, p)
 		g.observeClients(o, a)
+		g.observeConfig(o, p.file)
 		return nil
-	}, g.handshakes, g.connections, g.keys, g.trustAge, g.trustLeft, g.trustFilled, g.instances, g.age, g.endpoints)
+	}, g.handshakes, g.connections, g.keys, g.trustAge, g.trustLeft, g.trustFilled, g.instances, g.age, g.endpoints,
+		g.generation, g.configAge, g.failing)
 	if err := errors.Join(of.Err(), err); err != nil {
 		return fmt.Errorf("the meter provider refuses an instrument: %w", err)
 	}
@@ -105,6 +113,20 @@ func (g *gauges) observeDiscovery(o metric.Observer, p *parts) {
 		}
 		o.ObserveFloat64(g.age, age, service)
 	}
+}
+
+// observeConfig says what of the configuration file is in force.
+func (g *gauges) observeConfig(o metric.Observer, f *configFile) {
+	if f.path == "" {
+		return
+	}
+	state, failing := f.current(), 0.0
+	if state.failure != nil {
+		failing = time.Since(state.failing).Seconds()
+	}
+	o.ObserveInt64(g.generation, int64(state.generation))
+	o.ObserveFloat64(g.configAge, time.Since(state.since).Seconds())
+	o.ObserveFloat64(g.failing, failing)
 }
 
 // observeClients adds up the clients of one target.

@@ -87,10 +87,13 @@ type appOrClientOption struct{ clientOption }
 func (o appOrClientOption) applyApp(a *App) { a.forClients = append(a.forClients, o) }
 
 // WithConfigFile reads the configuration from a YAML file in the schema parley.config.v1.Config. An unknown key is a
-// mistake. Policies in the file are read again when the file changes; a bad file keeps the last good policies and is
-// logged. Without this option only the environment is read.
+// mistake, and so is a file that states nothing. Without this option only the environment is read.
+//
+// The file is looked at every second. When two looks in a row see the same new content, and a program would start with it, its
+// policies come in force. Otherwise, and when the file is missing, what was read before stays in force; log, metrics and
+// admin page say why. The other sections count at the next start. The option may be given once.
 func WithConfigFile(path string) Option {
-	return appOption{fmt.Sprintf("WithConfigFile(%q)", path), func(a *App) { a.configFile = path }}
+	return appOption{fmt.Sprintf("WithConfigFile(%q)", path), func(a *App) { a.configFiles = append(a.configFiles, path) }}
 }
 
 // WithEnviron replaces the environment of the process, as "KEY=value" entries, wherever the App reads it: PARLEY_* and

@@ -3,8 +3,6 @@ package framework_test
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -212,36 +210,6 @@ func TestWhatAHopSaysOfItselfDoesNotTravelOn(t *testing.T) {
 		if info, ok := details[0].(*errdetails.ErrorInfo); !ok || info.GetReason() != "CARD_EXPIRED" {
 			t.Errorf("details: %v", details)
 		}
-	})
-}
-
-func TestPoliciesAreReloadedAndABadFileKeepsTheLastGoodOnes(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		n := frameworktest.NewNetwork(t)
-		file := filepath.Join(t.TempDir(), "payments.yaml")
-		write := func(text string) {
-			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(3 * time.Second)
-		}
-		write("policies: {}\n")
-		n.Run(replica(n, &bank{}, framework.WithConfigFile(file)))
-		calls := client(n)
-		expect := func(code codes.Code) {
-			t.Helper()
-			if _, err := calls.GetQuote(t.Context(), &paymentsv1.GetQuoteRequest{}); status.Code(err) != code {
-				t.Errorf("GetQuote = %v, want %v", err, code)
-			}
-		}
-		expect(codes.OK)
-		write("policies:\n  /shop.payments.v1.PaymentsService/GetQuote: {auth: {peers: [billing]}}\n")
-		expect(codes.PermissionDenied)
-		write("policies:\n  /shop.payments.v1.PaymentsService/GetQuote: {auth: {peesr: [billing]}}\n")
-		expect(codes.PermissionDenied)
-		write("policies: {}\n")
-		expect(codes.OK)
 	})
 }
 

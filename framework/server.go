@@ -26,20 +26,8 @@ import (
 // Server is one listener with one gRPC server. It is a grpc.ServiceRegistrar: hand it to the Register functions of
 // generated code, before the App runs. Health is registered by the App.
 type Server struct {
-	app     *App
-	addr    string
-	service string
-	options []ServerOption
-
-	listener      net.Listener
-	reflection    bool
-	reportsLoad   bool
-	isControlled  bool
-	grpcOptions   []grpc.ServerOption
-	handlerUnary  []grpc.UnaryServerInterceptor
-	handlerStream []grpc.StreamServerInterceptor
-	auth          []auth.ServerOption
-	dedupe        *dedupe.Deduplicator // nil for none
+	serverSettings
+	app *App
 
 	mu       sync.Mutex
 	services []registration
@@ -56,6 +44,23 @@ type Server struct {
 
 	goingAway context.Context // ends when the drain comes to GOAWAY
 	goAway    context.CancelFunc
+}
+
+// serverSettings are what the arguments and options of a Server say.
+type serverSettings struct {
+	addr    string
+	service string
+	options []ServerOption
+
+	listener      net.Listener
+	reflection    bool
+	reportsLoad   bool
+	isControlled  bool
+	grpcOptions   []grpc.ServerOption
+	handlerUnary  []grpc.UnaryServerInterceptor
+	handlerStream []grpc.StreamServerInterceptor
+	auth          []auth.ServerOption
+	dedupe        *dedupe.Deduplicator // nil for none
 }
 
 type registration struct {
@@ -166,7 +171,7 @@ func (s *Server) check() error {
 	gate, err := s.makeGate()
 	errs = append(errs, err)
 	if gate != nil {
-		errs = append(errs, gate.Check(), gate.Resolve(s.allMethods()...))
+		errs = append(errs, without(gate.Check(), s.app.parts.identity.Check()), gate.Resolve(s.allMethods()...))
 	}
 	errs = append(errs, s.checkControlPlane())
 	return errors.Join(errs...)

@@ -66,19 +66,24 @@ func (a *App) assemble() error {
 	var errs []error
 	keep := func(err error) { errs = append(errs, err) }
 
-	p.file = &configFile{path: a.configFile}
-	config, layer, err := p.file.read(a.environ)
-	keep(err)
-	p.config, p.unread = config, err != nil
+	p.file = &configFile{path: a.configFile()}
+	var content glance
+	if p.file.path != "" {
+		content = p.file.glance()
+	}
+	read, err := reading{config: new(configv1.Config)}, content.err
+	if err == nil {
+		read, err = a.read(content.data)
+	}
+	keep(errors.Join(a.checkConfigFiles(), err))
+	p.config, p.unread = read.config, err != nil
+	p.file.adopt(content.data, read.stated)
 
 	p.logger = slog.New(tracing.LogHandler(a.logger.Handler()))
 	keep(a.assembleTelemetry(p))
 
-	p.table, err = policy.New(append(a.codeLayers(), layer)...)
+	p.table, err = a.newTable(read.layer)
 	keep(err)
-	if p.table == nil {
-		p.table = policy.FromProto()
-	}
 	p.deadlines = policy.NewView(p.table, methodDeadline)
 
 	keep(a.assembleIdentity(p))
@@ -86,7 +91,7 @@ func (a *App) assemble() error {
 	keep(p.assembleWorkloads())
 	keep(a.assembleDiscovery(p))
 	keep(a.assembleMetrics(p))
-	if a.configFile != "" {
+	if p.file.path != "" {
 		a.startReload(p)
 	}
 	return errors.Join(errs...)
@@ -142,6 +147,22 @@ func (a *App) meters() metric.MeterProvider {
 type openRing struct{ *waterfall.Ring }
 
 func (openRing) Shutdown(context.Context) error { return nil }
+
+// newTable makes the table of policies with the layer of the configuration file. Where a layer is wrong it returns a table
+// without the wrong ones, so that the rest can be checked, and the error.
+func (a *App) newTable(file policy.Layer) (*policy.Table, error) {
+	table, err := policy.New(append(a.codeLayers(), file)...)
+	if err == nil {
+		return table, nil
+	}
+	if table, codeErr := policy.New(a.codeLayers()...); codeErr == nil {
+		return table, err
+	}
+	if table, builtInErr := policy.New(infrastructurePolicy()); builtInErr == nil {
+		return table, err
+	}
+	return policy.FromProto(), err
+}
 
 // codeLayers are the policies that do not come from the .proto files or the configuration.
 func (a *App) codeLayers() []policy.Layer {

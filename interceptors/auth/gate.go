@@ -71,6 +71,14 @@ func (g *Gate) watchIssuers() {
 	}
 }
 
+// Close ends the gate before its Identity ends. The gate then refuses every call. Closing twice is harmless.
+func (g *Gate) Close() {
+	g.identity.mu.Lock()
+	g.identity.gates = slices.DeleteFunc(slices.Clone(g.identity.gates), func(other *Gate) bool { return other == g })
+	g.identity.mu.Unlock()
+	g.close()
+}
+
 func (g *Gate) close() {
 	g.view.Close()
 	for _, stop := range g.stops {

@@ -13,8 +13,9 @@ import (
 
 // ApplyEnv overrides values of m with the variables in environ, "KEY=value" entries, whose names begin with prefix and
 // an underscore. The name of a value is its path in upper case, with an underscore for each dot and for whatever is
-// neither a letter nor a digit: with prefix PARLEY, clients.payments.target is PARLEY_CLIENTS_PAYMENTS_TARGET. Only
-// entries of maps that m holds already can be named. The values of a list are separated by commas and replace the whole
+// neither a letter nor a digit: with prefix PARLEY, clients.payments.target is PARLEY_CLIENTS_PAYMENTS_TARGET. A variable
+// that names an entry of a map of sections which m does not hold adds it, under the name in lower case with dashes for
+// underscores. The values of a list are separated by commas and replace the whole
 // list. ApplyEnv returns which variable stated which path, as "env PARLEY_CLIENTS_PAYMENTS_TARGET".
 //
 // Its error joins a [Mistake] for each variable that names nothing or has a wrong value; m is then left as it was.
@@ -95,14 +96,14 @@ func (e *environment) known(m protoreflect.Message, prefix string, outer []proto
 	var names []string
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
-		field, name := fields.Get(i), prefix+"_"+spell(string(fields.Get(i).Name()))
+		field, name := fields.Get(i), prefix+"_"+Spell(string(fields.Get(i).Name()))
 		switch {
 		case field.IsMap():
 			m.Get(field).Map().Range(func(key protoreflect.MapKey, value protoreflect.Value) bool {
 				if field.MapValue().Message() != nil && !isScalar(field.MapValue().Message()) {
-					names = append(names, e.known(value.Message(), name+"_"+spell(key.String()), outer)...)
+					names = append(names, e.known(value.Message(), name+"_"+Spell(key.String()), outer)...)
 				} else {
-					names = append(names, name+"_"+spell(key.String()))
+					names = append(names, name+"_"+Spell(key.String()))
 				}
 				return true
 			})
@@ -116,8 +117,8 @@ func (e *environment) known(m protoreflect.Message, prefix string, outer []proto
 	return names
 }
 
-// spell writes a part of a path as variables do.
-func spell(name string) string {
+// Spell writes a part of a path as variables do.
+func Spell(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':

@@ -75,8 +75,8 @@ func TestApplyEnvMistakes(t *testing.T) {
 		{"PARLEY_=x", "env PARLEY_: no value has this name; it is the path of a value in upper case, as PARLEY_SECTION_VALUE"},
 		{"PARLEY_IDENTITY=x", "env PARLEY_IDENTITY: identity: this is a section, not a value; name a value in it, or state it in the file"},
 		{"PARLEY_CLIENTS_PAYMENTS=x", "env PARLEY_CLIENTS_PAYMENTS: clients.payments: this is a section, not a value; name a value in it, or state it in the file"},
-		{"PARLEY_CLIENTS_BILLING_TARGET=x", `env PARLEY_CLIENTS_BILLING_TARGET: clients: no entry has this name; it has "mail-out.v1", "payments"; a variable cannot add one, so state it in the file first`},
-		{"PARLEY_SERVERS_ORDERS_LISTEN=x", "env PARLEY_SERVERS_ORDERS_LISTEN: servers: no entry has this name; it has no entries; a variable cannot add one, so state it in the file first"},
+		{"PARLEY_CLIENTS_BILLING_TRAGET=x", `env PARLEY_CLIENTS_BILLING_TRAGET: clients: no entry and no value of one has this name; it has "mail-out.v1", "payments"; write the name of the entry, an underscore, and the path of the value`},
+		{"PARLEY_SERVERS_ORDERS=x", "env PARLEY_SERVERS_ORDERS: servers: no entry and no value of one has this name; it has no entries; write the name of the entry, an underscore, and the path of the value"},
 		{"PARLEY_LIFECYCLE_GRACE=20", "env PARLEY_LIFECYCLE_GRACE: lifecycle.grace: want a duration like 250ms, got \"20\""},
 		{"PARLEY_LIFECYCLE_GRACE=", "env PARLEY_LIFECYCLE_GRACE: lifecycle.grace: want a duration like 250ms, got \"\""},
 		{"PARLEY_IDENTITY_ENROLL=maybe", "env PARLEY_IDENTITY_ENROLL: identity.enroll: want one of never, self, got \"maybe\""},
@@ -95,6 +95,35 @@ func TestApplyEnvMistakes(t *testing.T) {
 				t.Errorf("a mistake left %v", config)
 			}
 		})
+	}
+}
+
+// A container without a file names its clients in the environment.
+func TestAVariableAddsAnEntry(t *testing.T) {
+	config := new(configv1.Config)
+	places, err := protoyaml.ApplyEnv("PARLEY", []string{
+		"PARLEY_CLIENTS_MAIL_OUT_TARGET=dns:///mail:443",
+		"PARLEY_CLIENTS_MAIL_OUT_RETRY_BUDGET_MAX=3",
+		"PARLEY_SERVERS_ORDERS_LISTEN=:8443",
+		"PARLEY_DISCOVERY_SERVICES_PAYMENTS_ADDRESSES=a:1,b:1",
+	}, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &configv1.Config{
+		Clients: map[string]*configv1.Client{"mail-out": {
+			Target: new("dns:///mail:443"), RetryBudget: &configv1.RetryBudget{Max: proto.Uint32(3)},
+		}},
+		Servers: map[string]*configv1.Server{"orders": {Listen: new(":8443")}},
+		Discovery: &configv1.Discovery{Services: map[string]*configv1.Addresses{
+			"payments": {Addresses: []string{"a:1", "b:1"}},
+		}},
+	}
+	if !proto.Equal(config, want) {
+		t.Errorf("got  %v\nwant %v", config, want)
+	}
+	if got := places.Of("clients", "mail-out", "target"); got != "env PARLEY_CLIENTS_MAIL_OUT_TARGET" {
+		t.Errorf("the target is stated by %q", got)
 	}
 }
 

@@ -94,7 +94,7 @@ func (s *search) message(m protoreflect.Message, at target, rest string) {
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
 		field := fields.Get(i)
-		name := spell(string(field.Name()))
+		name := Spell(string(field.Name()))
 		inside, ok := strings.CutPrefix(rest, name+"_")
 		switch {
 		case rest == name && isSection(field):
@@ -115,25 +115,28 @@ func (s *search) message(m protoreflect.Message, at target, rest string) {
 func (s *search) entries(entries protoreflect.Map, at target, rest string) {
 	value := at.steps[len(at.steps)-1].field.MapValue()
 	section := value.Message() != nil && !isScalar(value.Message())
-	found, names := false, []string{}
+	before := len(s.values) + len(s.sections)
+	named := false // whether the variable names an entry that the map holds
+	var names []string
 	entries.Range(func(key protoreflect.MapKey, entry protoreflect.Value) bool {
-		name := spell(key.String())
+		name := Spell(key.String())
 		names = append(names, show(key.String()))
 		inside, ok := strings.CutPrefix(rest, name+"_")
 		switch {
 		case rest == name && section:
-			found = true
 			s.sections = append(s.sections, at.entry(key))
 		case rest == name:
-			found = true
 			s.values = append(s.values, at.entry(key))
 		case ok && section:
-			found = true
+			named = true
 			s.message(entry.Message(), at.entry(key), inside)
 		}
 		return true
 	})
-	if found {
+	if section && len(s.values)+len(s.sections) == before {
+		s.newEntry(entries, at, rest)
+	}
+	if named || len(s.values)+len(s.sections) > before {
 		return
 	}
 	held := "it has no entries"
@@ -141,5 +144,23 @@ func (s *search) entries(entries protoreflect.Map, at target, rest string) {
 		slices.Sort(names)
 		held = "it has " + list(names)
 	}
-	s.missing = append(s.missing, missing{at, "no entry has this name; " + held + "; a variable cannot add one, so state it in the file first"})
+	s.missing = append(s.missing, missing{at, "no entry and no value of one has this name; " + held +
+		"; write the name of the entry, an underscore, and the path of the value"})
+}
+
+// newEntry finds the values of an entry that the map does not hold yet. A variable cannot spell its name exactly, so it
+// gets the usual form: lower case, with dashes.
+func (s *search) newEntry(entries protoreflect.Map, at target, rest string) {
+	field := at.steps[len(at.steps)-1].field
+	if field.MapKey().Kind() != protoreflect.StringKind {
+		return
+	}
+	for i, r := range rest {
+		if r != '_' || i == 0 {
+			continue
+		}
+		name := strings.ToLower(strings.ReplaceAll(rest[:i], "_", "-"))
+		key := protoreflect.ValueOfString(name).MapKey()
+		s.message(entries.NewValue().Message(), at.entry(key), rest[i+1:])
+	}
 }

@@ -51,6 +51,10 @@ const (
 
 	MetricInstances    = "parley.discovery.instances"
 	MetricDiscoveryAge = "parley.discovery.age"
+
+	MetricConfigGeneration = "parley.config.generation"
+	MetricConfigAge        = "parley.config.age"
+	MetricConfigFailing    = "parley.config.failing"
 )
 
 // Metrics returns all metrics of Parley, in the order of the documentation.
@@ -86,5 +90,10 @@ func Metrics() []Instrument {
 		{MetricInstances, Gauge, "{instance}", []string{LabelService}, "Instances of a service that there are to call."},
 		{MetricDiscoveryAge, Gauge, "s", []string{LabelService},
 			"Time since discovery last confirmed the instances of a service; 0 while it does."},
+		{MetricConfigGeneration, Gauge, "{generation}", nil,
+			"Contents of the configuration file that have been in force, that of the start included."},
+		{MetricConfigAge, Gauge, "s", nil, "Time since the content of the configuration file that is in force came in force."},
+		{MetricConfigFailing, Gauge, "s", nil,
+			"Time for which the configuration file has been missing or bad, so that an older content is in force; 0 while it is in force."},
 	}
 }

@@ -1,0 +1,290 @@
+package framework
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/parley-rpc/parley/admin"
+	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
+	"github.com/parley-rpc/parley/policy"
+)
+
+// configFile is the configuration file of an App, and what of it is in force.
+type configFile struct {
+	path string // "" without a file
+
+	mu     sync.Mutex
+	data   []byte // the content that is in force
+	stated []statement
+	state  configState
+}
+
+// configState says which content of the configuration file is in force, and why a newer one is not.
+type configState struct {
+	generation int       // how many contents have been in force, that of the start included
+	since      time.Time // when the content came in force
+	failure    error     // why the file as it is now is not in force, nil while it is
+	failing    time.Time // since when
+}
+
+// glance is what one look at the file saw.
+type glance struct {
+	data []byte
+	err  error
+}
+
+func (g glance) equal(other glance) bool {
+	if g.err != nil || other.err != nil {
+		return g.err != nil && other.err != nil && g.err.Error() == other.err.Error()
+	}
+	return bytes.Equal(g.data, other.data)
+}
+
+func (f *configFile) glance() glance {
+	data, err := os.ReadFile(f.path)
+	if err != nil {
+		err = fmt.Errorf("WithConfigFile(%q): %w; put the file there, or correct the path", f.path, err)
+	}
+	return glance{data, err}
+}
+
+// adopt notes that data is in force.
+func (f *configFile) adopt(data []byte, stated []statement) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.data, f.stated = data, stated
+	f.state = configState{generation: f.state.generation + 1, since: time.Now()}
+}
+
+// keep notes why the file is not in force. A nil error means that it is, again. It reports whether that is news.
+func (f *configFile) keep(err error) (news bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	was := f.state.failure
+	f.state.failure = err
+	switch {
+	case err == nil:
+		f.state.failing = time.Time{}
+		return was != nil
+	case was == nil:
+		f.state.failing = time.Now()
+		return true
+	}
+	return was.Error() != err.Error()
+}
+
+func (f *configFile) current() configState {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.state
+}
+
+// states reports whether the value at a path was stated.
+func (f *configFile) states(path string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.ContainsFunc(f.stated, func(s statement) bool { return s.path == path })
+}
+
+// describe lists the values that were stated, and where. It shows no values: they stand in their places.
+func (f *configFile) describe(b *bytes.Buffer) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.stated) == 0 {
+		return
+	}
+	b.WriteString("configuration\n")
+	for _, s := range f.stated {
+		fmt.Fprintf(b, "  %s  %s\n", s.path, s.place)
+	}
+}
+
+// rows show the file on the admin page.
+func (f *configFile) rows() []admin.Row {
+	if f.path == "" {
+		return nil
+	}
+	state := f.current()
+	row := admin.Row{State: admin.Good, Cells: []string{
+		f.path, fmt.Sprint(state.generation), age(time.Since(state.since)) + " ago", "in force",
+	}}
+	if state.failure != nil {
+		row.State = admin.Bad
+		row.Cells[3] = "not in force for " + age(time.Since(state.failing)) + ": " + state.failure.Error()
+	}
+	return []admin.Row{row}
+}
+
+// startReload looks at the file every reloadInterval.
+func (a *App) startReload(p *parts) {
+	ctx, cancel := context.WithCancel(context.Background())
+	p.stopReload = cancel
+	p.reload.Go(func() {
+		ticker := time.NewTicker(reloadInterval)
+		defer ticker.Stop()
+		started := glance{data: p.file.data}
+		w := configWatch{app: a, parts: p, seen: started, judged: started}
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				w.look(p.file.glance())
+			}
+		}
+	})
+}
+
+// configWatch decides when a content of the file counts: once two looks in a row have seen it, so that a file that is
+// being written does not loosen anything for a moment.
+type configWatch struct {
+	app    *App
+	parts  *parts
+	seen   glance // at the last look
+	judged glance // the last content that was accepted or refused
+}
+
+func (w *configWatch) look(now glance) {
+	file := w.parts.file
+	settled := now.equal(w.seen)
+	w.seen = now
+	if now.err == nil && bytes.Equal(now.data, file.data) {
+		w.judged = now
+		if file.keep(nil) {
+			w.parts.logger.Info("the configuration file is what is in force again", slog.String("file", file.path))
+		}
+		return
+	}
+	if !settled || now.equal(w.judged) {
+		return
+	}
+	w.judged = now
+	if err := w.app.reload(w.parts, now); err != nil && file.keep(err) {
+		state := file.current()
+		w.parts.logger.Error("the configuration file is bad; what was read before stays in force",
+			slog.String("file", file.path), slog.Any("error", err),
+			slog.Int("generation", state.generation), slog.Time("since", state.since))
+	}
+}
+
+// reload puts the policies of a new content in force, if a program would start with it.
+func (a *App) reload(p *parts, seen glance) error {
+	if seen.err != nil {
+		return seen.err
+	}
+	read, err := a.read(seen.data)
+	if err != nil {
+		return err
+	}
+	beyond := changedBeyondPolicies(read.config, p.config)
+	if beyond {
+		if err := a.try(read); err != nil {
+			return err
+		}
+	}
+	if err := p.table.Replace(append(a.codeLayers(), read.layer)...); err != nil {
+		return err
+	}
+	p.file.adopt(seen.data, read.stated)
+	p.logger.Info("policies reloaded",
+		slog.String("file", p.file.path), slog.Int("generation", p.file.current().generation))
+	if beyond {
+		p.logger.Warn("the configuration file changed beyond its policies; restart to apply that",
+			slog.String("file", p.file.path))
+	}
+	return nil
+}
+
+func changedBeyondPolicies(a, b *configv1.Config) bool {
+	a, b = proto.CloneOf(a), proto.CloneOf(b)
+	a.Policies, b.Policies = nil, nil
+	return !proto.Equal(a, b)
+}
+
+// try checks that a program like this one would start with a configuration: it runs the check of an App with the same
+// options, servers and clients. It starts nothing and leaves nothing behind.
+func (a *App) try(read reading) error {
+	t := &App{settings: a.settings}
+	t.logger = slog.New(slog.DiscardHandler)
+	a.mu.Lock()
+	for _, s := range a.servers {
+		t.servers = append(t.servers, &Server{app: t, serverSettings: s.serverSettings, services: s.services})
+	}
+	for _, c := range a.clients {
+		trial := &Client{app: t, clientSettings: c.clientSettings}
+		trial.auth = sync.OnceValues(trial.makeAuth)
+		t.clients = append(t.clients, trial)
+	}
+	a.mu.Unlock()
+	t.setUp.Do(func() { t.setUpErr = t.assembleTrial(&a.parts, read) })
+	return errors.Join(t.Check(), t.disposeTrial(&a.parts))
+}
+
+// assembleTrial makes the parts of a trial. Those whose sections did not change are the ones of the running App.
+func (a *App) assembleTrial(running *parts, read reading) error {
+	p := &a.parts
+	var errs []error
+	keep := func(err error) { errs = append(errs, err) }
+	p.config, p.logger = read.config, a.logger
+	p.file = &configFile{path: a.configFile(), stated: read.stated}
+	p.telemetry, p.tracer, p.ring = running.telemetry, running.tracer, running.ring
+	var err error
+	p.table, err = a.newTable(read.layer)
+	keep(err)
+	p.deadlines = policy.NewView(p.table, methodDeadline)
+	p.keySets = slices.Clone(running.keySets)
+
+	identity := read.config.GetIdentity()
+	if proto.Equal(identity, running.config.GetIdentity()) || identity.GetEnroll() == configv1.Enroll_ENROLL_SELF {
+		// A service that enrolls makes its key when it starts, which must not happen here.
+		p.identity, p.domain = running.identity, running.domain
+	} else {
+		keep(a.assembleIdentity(p))
+	}
+	keep(p.assembleUsers())
+	keep(p.assembleWorkloads())
+	found := read.config.GetDiscovery()
+	if a.driver != nil || proto.Equal(found, running.config.GetDiscovery()) {
+		p.registry = running.registry
+		keep(a.checkDiscovery(found))
+	} else {
+		keep(a.assembleDiscovery(p))
+	}
+	return errors.Join(errs...)
+}
+
+// disposeTrial closes what assembleTrial and the check have made.
+func (a *App) disposeTrial(running *parts) error {
+	p := &a.parts
+	var errs []error
+	for _, c := range a.clients {
+		errs = append(errs, c.tokens.close())
+	}
+	for _, s := range a.servers {
+		if s.gate != nil {
+			s.gate.Close()
+		}
+	}
+	if p.ownsIdentity {
+		errs = append(errs, p.identity.Close())
+	}
+	for _, set := range p.keySets[len(running.keySets):] {
+		if !slices.ContainsFunc(running.keySets, func(r issuerKeys) bool { return r.keys == set.keys }) {
+			errs = append(errs, set.keys.Close())
+		}
+	}
+	p.deadlines.Close()
+	if p.registry != nil && p.registry != running.registry {
+		errs = append(errs, p.registry.Close())
+	}
+	return errors.Join(errs...)
+}
