@@ -71,6 +71,12 @@ func ExampleWithRetry() {
 	// Output: true
 }
 
+// A client of canaries believes them as well.
+func ExampleWithPeers() {
+	fmt.Println(framework.WithPeers("spiffe://shop.example/payments", "spiffe://shop.example/canary/*"))
+	// Output: WithPeers(spiffe://shop.example/payments, spiffe://shop.example/canary/*)
+}
+
 // The admin surface also shows gRPC's own bookkeeping of channels, servers and sockets.
 func ExampleWithAdminMount() {
 	app := framework.New("orders", framework.WithConfigFile("orders.yaml"), framework.WithAdminMount(channelz.Mount()))

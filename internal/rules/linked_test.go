@@ -116,13 +116,13 @@ func linkedModules(t *testing.T, pkg string) []rules.Linked {
 	}
 }
 
-// update tells whether the flag -update was given.
+// update reports whether the flag -update was given.
 func update() bool {
 	f := flag.Lookup("update")
 	return f != nil && f.Value.String() == "true"
 }
 
 func TestMain(m *testing.M) {
-	flag.Bool("update", false, "rewrite internal/deps.txt")
+	flag.Bool("update", false, "rewrite internal/deps.txt, "+rules.LongLines+" and the table of docs/architecture.md")
 	os.Exit(m.Run())
 }

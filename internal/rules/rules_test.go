@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -19,6 +20,15 @@ func TestHouseRules(t *testing.T) {
 	tree, err := rules.Load(os.DirFS(root))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if update() {
+		lowered, err := tree.LoweredLongLines()
+		if err == nil {
+			err = os.WriteFile(filepath.Join(root, rules.LongLines), lowered, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, rule := range rules.All() {
 		t.Run(rule.Name, func(t *testing.T) {

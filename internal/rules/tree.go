@@ -33,6 +33,7 @@ type file struct {
 	test    bool
 	imports map[string]string // import path by the name that the file uses for it
 	virtual bool              // whether the tests of its folder run in bubbles of testing/synctest
+	source  []byte
 }
 
 // Load parses every Go file below fsys that people wrote, and skips what they did not: generated code, test data, hidden
@@ -100,6 +101,7 @@ func (t *Tree) parse(name, module string) error {
 		syntax:  syntax,
 		test:    strings.HasSuffix(name, "_test.go"),
 		imports: map[string]string{},
+		source:  source,
 	}
 	for _, spec := range syntax.Imports {
 		f.imports[localName(spec)] = importPath(spec)

@@ -1,0 +1,146 @@
+package knots
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+)
+
+// listed is what go list says of one package.
+type listed struct {
+	ImportPath, Dir, Export string
+	GoFiles                 []string
+	Module                  *struct{ Path, Version string }
+}
+
+// Load reads the packages of the module at dir that match the patterns ("./..."), sorted by path. It runs go list, which
+// compiles what they import.
+func Load(dir string, patterns ...string) ([]Package, error) {
+	all, err := list(dir, patterns)
+	if err != nil {
+		return nil, err
+	}
+	module, err := ownModule(dir)
+	if err != nil {
+		return nil, err
+	}
+	exports := map[string]string{}
+	for _, p := range all {
+		exports[p.ImportPath] = p.Export
+	}
+	var packages []Package
+	for _, p := range all {
+		if p.Module == nil || p.Module.Path != module || len(p.GoFiles) == 0 {
+			continue
+		}
+		references, err := p.references(exports)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.ImportPath, err)
+		}
+		packages = append(packages, newPackage(relative(module, p.ImportPath), p.GoFiles, references))
+	}
+	slices.SortFunc(packages, func(a, b Package) int { return cmp.Compare(a.Path, b.Path) })
+	return packages, nil
+}
+
+func list(dir string, patterns []string) ([]listed, error) {
+	out, err := goTool(dir, append([]string{"list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,Module", "--"}, patterns...)...)
+	if err != nil {
+		return nil, err
+	}
+	var all []listed
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return all, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("go list: %w", err)
+		}
+		all = append(all, p)
+	}
+}
+
+func ownModule(dir string) (string, error) {
+	out, err := goTool(dir, "list", "-m")
+	return string(bytes.TrimSpace(out)), err
+}
+
+func goTool(dir string, args ...string) ([]byte, error) {
+	command := exec.Command("go", args...) //nolint:gosec,noctx // the arguments are ours; a tool of the build runs to its end
+	command.Dir = dir
+	command.Env = append(os.Environ(), "GOWORK=off")
+	out, err := command.Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return nil, fmt.Errorf("go %s: %s", args[0], exit.Stderr)
+	}
+	return out, err
+}
+
+// references type-checks a package and counts, for each pair of its files, how often the first names something that the
+// second declares: a type, a function, a constant, a variable, a method or a field.
+func (p listed) references(exports map[string]string) (map[[2]string]int, error) {
+	fset := token.NewFileSet()
+	var files []*ast.File
+	for _, name := range p.GoFiles {
+		f, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, f)
+	}
+	config := types.Config{Importer: importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) {
+		return os.Open(exports[path])
+	})}
+	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
+	checked, err := config.Check(p.ImportPath, fset, files, info)
+	if err != nil {
+		return nil, err
+	}
+	references := map[[2]string]int{}
+	for name, object := range info.Uses {
+		if object.Pkg() != checked || !shared(object) {
+			continue
+		}
+		from, to := base(fset, name.Pos()), base(fset, object.Pos())
+		if from != to {
+			references[[2]string{from, to}]++
+		}
+	}
+	return references, nil
+}
+
+// shared reports whether other files can name the object.
+func shared(object types.Object) bool {
+	switch o := object.(type) {
+	case *types.PkgName, *types.Label:
+		return false
+	case *types.Var:
+		return o.IsField() || o.Parent() == o.Pkg().Scope()
+	case *types.Func:
+		return true
+	default:
+		return o.Parent() == o.Pkg().Scope()
+	}
+}
+
+func base(fset *token.FileSet, at token.Pos) string { return filepath.Base(fset.Position(at).Filename) }
+
+// relative is the path of a package below its module; the module's own is ".".
+func relative(module, path string) string {
+	if path == module {
+		return "."
+	}
+	return path[len(module)+1:]
+}

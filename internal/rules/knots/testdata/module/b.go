@@ -1,0 +1,5 @@
+package knots
+
+type B struct{ a A }
+
+func (b B) lower() string { return b.a.name }

@@ -1,0 +1,3 @@
+package knots
+
+func c() A { return A{} }

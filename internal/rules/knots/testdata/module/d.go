@@ -1,0 +1,3 @@
+package knots
+
+const d = 1

@@ -1,0 +1,3 @@
+package free
+
+const high = low

@@ -1,0 +1,3 @@
+package free
+
+const low = 1

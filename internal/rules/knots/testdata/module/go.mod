@@ -1,0 +1,3 @@
+module example.com/knots
+
+go 1.26

@@ -1,0 +1,5 @@
+package main
+
+import "github.com/parley-rpc/parley/retry"
+
+var _ = retry.WithShown()

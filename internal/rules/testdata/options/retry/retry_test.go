@@ -1,0 +1,3 @@
+package retry
+
+var _ = WithTested()
