@@ -48,7 +48,7 @@ func contradictions(t terms, subject string) []error {
 // unhedgeable says that a statement about a method itself wants hedges of it, although nothing says that the method may
 // be repeated.
 func unhedgeable(t terms, m Method) []error {
-	const remedy = "nothing says that the method may be repeated, so it is never hedged; take hedging out, or state that it may be (idempotency_level in the .proto)"
+	const remedy = "nothing says that the method may be repeated, so it is never hedged; take hedging out, or state that it may be (idempotency_level in the .proto, or idempotency in code or a file)"
 	field, source := "hedge.max_hedges", t.hedge.MaxHedges.Source
 	switch {
 	case m.Idempotency.Value != IdempotencyUnknown:

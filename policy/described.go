@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -16,6 +17,12 @@ import (
 // described reads the policies that the authors of the linked .proto files state.
 type described struct {
 	files *protoregistry.Files
+	// Looks once for options that have the numbers of ours; nil: there are none.
+	collision func() *Mistake
+}
+
+func newDescribed(files *protoregistry.Files) described {
+	return described{files, sync.OnceValue(func() *Mistake { return collision(files) })}
 }
 
 // service returns the service called name, or nil.
@@ -77,7 +84,7 @@ func (d described) about(m protoreflect.MethodDescriptor, facts Method) (terms, 
 	return both, slices.Concat(wholeMistakes, ownMistakes, contradicting)
 }
 
-// statesAnything tells whether the .proto says anything about a method.
+// statesAnything reports whether the .proto says anything about a method.
 func (d described) statesAnything(m protoreflect.MethodDescriptor) bool {
 	return servicePolicy(m.Parent()) != nil || methodPolicy(m) != nil || idempotencyOf(m).Stated()
 }
@@ -102,24 +109,6 @@ func servicePolicy(s protoreflect.Descriptor) *policyv1.Policy {
 	}
 	p, _ := proto.GetExtension(options, policyv1.E_Service).(*policyv1.Policy)
 	return p
-}
-
-// idempotencyOf is stated also where the .proto says that the idempotency is unknown.
-func idempotencyOf(m protoreflect.MethodDescriptor) Value[Idempotency] {
-	options, _ := m.Options().(*descriptorpb.MethodOptions)
-	if options == nil || options.IdempotencyLevel == nil {
-		return Value[Idempotency]{}
-	}
-	level := IdempotencyUnknown
-	switch options.GetIdempotencyLevel() {
-	case descriptorpb.MethodOptions_IDEMPOTENT:
-		level = Idempotent
-	case descriptorpb.MethodOptions_NO_SIDE_EFFECTS:
-		level = NoSideEffects
-	case descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN:
-	default:
-	}
-	return Value[Idempotency]{level, protoSource(m)}
 }
 
 // protoSource names the line where d stands, or d itself: generated Go code carries no line numbers.

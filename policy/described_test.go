@@ -86,6 +86,53 @@ func TestMistakeInTheProtoRefusesItsMethods(t *testing.T) {
 	}
 }
 
+// The standard option idempotency_level is what other tools read, too; a .proto does not say it in a second way.
+func TestIdempotencyStandsOnlyInTheStandardOption(t *testing.T) {
+	_, err := tableOf(t, nil, repeatable(policyv1.Idempotency_IDEMPOTENCY_IDEMPOTENT), nil).Method("/lib.v1.Books/Get")
+	want := "lib/v1/books.proto: Books/Get: /lib.v1.Books/Get: idempotency: a .proto states it with the standard option idempotency_level; state that, and take this out"
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+// An option of a company with the number of ours: which of the two a .proto means cannot be told, so no call is made.
+func TestOptionWithTheSameNumber(t *testing.T) {
+	for name, extend := range map[string]func(*descriptorpb.FileDescriptorProto, *descriptorpb.FieldDescriptorProto){
+		"of a file": func(f *descriptorpb.FileDescriptorProto, e *descriptorpb.FieldDescriptorProto) {
+			f.Extension = append(f.Extension, e)
+		},
+		"of a message": func(f *descriptorpb.FileDescriptorProto, e *descriptorpb.FieldDescriptorProto) {
+			f.MessageType[0].Extension = append(f.MessageType[0].Extension, e)
+		},
+	} {
+		company := &descriptorpb.FileDescriptorProto{
+			Name: new("acme/options.proto"), Package: new("acme"), Syntax: new("proto3"), Dependency: []string{"google/protobuf/descriptor.proto"},
+			MessageType: []*descriptorpb.DescriptorProto{{Name: new("Nothing")}},
+			Service: []*descriptorpb.ServiceDescriptorProto{{Name: new("Books"), Method: []*descriptorpb.MethodDescriptorProto{{
+				Name: new("Get"), InputType: new(".acme.Nothing"), OutputType: new(".acme.Nothing"),
+			}}}},
+		}
+		extend(company, &descriptorpb.FieldDescriptorProto{
+			Name: new("team"), Number: new(int32(policyv1.E_Method.TypeDescriptor().Number())), Extendee: new(".google.protobuf.MethodOptions"),
+			Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(), Type: descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(),
+		})
+		file, err := protodesc.NewFile(company, protoregistry.GlobalFiles)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := new(protoregistry.Files)
+		if err := files.RegisterFile(file); err != nil {
+			t.Fatal(err)
+		}
+		_, err = policy.FromFiles(files).Method("/acme.Books/Get")
+		const want = "this option has the number of Parley's parley.policy.v1.method, 1374, so that neither can be read; give it one of the range for use within an organization, 50000 to 99999"
+		var mistake *policy.Mistake
+		if !errors.As(err, &mistake) || mistake.Problem != want || !strings.HasPrefix(mistake.Source.Place, "acme/options.proto: ") {
+			t.Errorf("%s: got  %v\nwant %s", name, err, want)
+		}
+	}
+}
+
 func TestServiceAndMethodOfOneProtoContradict(t *testing.T) {
 	table := tableOf(t, deadline(time.Second), retry(&policyv1.Retry{PerAttemptTimeout: durationpb.New(2 * time.Second)}), nil)
 	if _, err := table.Method("/lib.v1.Books/Get"); err == nil || !strings.Contains(err.Error(), "longer than the deadline, 1s (proto lib/v1/books.proto: Books)") {

@@ -30,6 +30,9 @@
 // What a statement puts on trial (dry_run) is merged by the same rules, and apart from what is in force: a trial takes
 // nothing back, whoever states it. A method whose every decision is on trial is not decided.
 //
+// One statement loosens: idempotency, in code or a file, says that a method may be repeated whose .proto does not say
+// whether it may. It says nothing against a .proto that does, and of two layers the one that promises less counts.
+//
 // Peers without access mean [AccessPeers]; scopes or allow rules without access mean [AccessAuthenticated]. Deny rules and
 // a demand for a user decide nothing by themselves. A carrier or a proof makes an anonymous method an authenticated one. A
 // first backoff that another layer has raised above the largest one raises that too. One layer must not contradict itself;

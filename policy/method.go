@@ -13,13 +13,14 @@ import (
 type Method struct {
 	// Name is the full name as gRPC writes it: "/shop.payments.v1.PaymentsService/Charge".
 	Name string
-	// Described tells whether a linked .proto describes the method. One that is not described has no policy at all.
+	// Described reports whether a linked .proto describes the method. One that is not described has no policy at all.
 	Described bool
-	// ClientStreams tells whether the client sends a stream of messages.
+	// ClientStreams reports whether the client sends a stream of messages.
 	ClientStreams bool
-	// ServerStreams tells whether the server sends a stream of messages.
+	// ServerStreams reports whether the server sends a stream of messages.
 	ServerStreams bool
-	// Idempotency is the author's idempotency_level. It is stated only where the .proto says it, even as unknown.
+	// Idempotency says whether the method may be repeated: the author's idempotency_level, even as unknown, and where the
+	// .proto has none, what code or a file states.
 	Idempotency Value[Idempotency]
 	// Auth says who may call.
 	Auth Auth
@@ -34,12 +35,12 @@ type Method struct {
 	Hedge Hedge
 }
 
-// Streams tells whether either side sends a stream of messages.
+// Streams reports whether either side sends a stream of messages.
 func (m Method) Streams() bool { return m.ClientStreams || m.ServerStreams }
 
 // Auth says who may call a method.
 type Auth struct {
-	// Access is how strictly callers are checked. Not stated: nobody decided, and a server must not start.
+	// Access is how strictly callers are checked. Not stated: no decision was made, and a server must not start.
 	Access Value[Access]
 	// Peers holds one list for each statement that lists peers. The caller must match one pattern of each list. The
 	// patterns are not interpreted here. With AccessPeers there is at least one list, and no list is empty.
@@ -83,39 +84,12 @@ type Hedge struct {
 	Delay Value[time.Duration]
 }
 
-// Idempotency is what the author of a method says about repeating it.
-type Idempotency int
-
-// The levels of idempotency.
-const (
-	// Nothing says that the method may be repeated.
-	IdempotencyUnknown Idempotency = iota
-	// Repeating a call changes nothing further.
-	Idempotent
-	// A call changes nothing at all.
-	NoSideEffects
-)
-
-// String is the level in words.
-func (i Idempotency) String() string {
-	switch i {
-	case IdempotencyUnknown:
-		return "not idempotent"
-	case Idempotent:
-		return "idempotent"
-	case NoSideEffects:
-		return "no side effects"
-	default:
-		return "invalid idempotency"
-	}
-}
-
 // Access is how strictly callers are checked. A larger value is stricter.
 type Access int
 
 // The levels of access.
 const (
-	// Nobody decided who may call.
+	// No decision was made.
 	AccessUnspecified Access = iota
 	// Anyone may call, proven or not.
 	AccessAnonymous
@@ -123,7 +97,7 @@ const (
 	AccessAuthenticated
 	// Only the workloads that are listed as peers may call.
 	AccessPeers
-	// Nobody may call.
+	// No caller may call.
 	AccessDenied
 )
 

@@ -115,11 +115,11 @@ func TestMistakes(t *testing.T) {
 		},
 		{
 			"hedges of what must not be repeated", charge, &policyv1.Policy{Hedge: &policyv1.Hedge{MaxHedges: new(uint32(1))}},
-			`orders.yaml:12: ` + charge + `: hedge.max_hedges: nothing says that the method may be repeated, so it is never hedged; take hedging out, or state that it may be (idempotency_level in the .proto)`,
+			`orders.yaml:12: ` + charge + `: hedge.max_hedges: nothing says that the method may be repeated, so it is never hedged; take hedging out, or state that it may be (idempotency_level in the .proto, or idempotency in code or a file)`,
 		},
 		{
 			"the delay of such hedges", charge, &policyv1.Policy{Hedge: &policyv1.Hedge{Delay: second}},
-			`orders.yaml:12: ` + charge + `: hedge.delay: nothing says that the method may be repeated, so it is never hedged; take hedging out, or state that it may be (idempotency_level in the .proto)`,
+			`orders.yaml:12: ` + charge + `: hedge.delay: nothing says that the method may be repeated, so it is never hedged; take hedging out, or state that it may be (idempotency_level in the .proto, or idempotency in code or a file)`,
 		},
 		{
 			"empty peer", charge, auth(&policyv1.Auth{Peers: []string{"orders", ""}}),

@@ -36,7 +36,8 @@ func read(p *policyv1.Policy, source Source, subject string) (terms, []error) {
 			PerAttemptTimeout: r.positive("retry.per_attempt_timeout", retry.GetPerAttemptTimeout()),
 			Codes:             r.codes(retry.GetCodes()),
 		},
-		hedge: Hedge{Delay: r.duration("hedge.delay", hedge.GetDelay(), 0)},
+		hedge:       Hedge{Delay: r.duration("hedge.delay", hedge.GetDelay(), 0)},
+		idempotency: r.idempotency(p.GetIdempotency()),
 	}
 	if auth := r.auth(p.GetAuth()); p.GetAuth().GetDryRun() {
 		t.trial = r.onTrial(auth)

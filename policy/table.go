@@ -52,7 +52,7 @@ func New(layers ...Layer) (*Table, error) {
 
 func newTable(files *protoregistry.Files, layers []Layer) *Table {
 	t := &Table{views: map[view]struct{}{}}
-	t.current.Store(&generation{described{files}, slices.Clone(layers)})
+	t.current.Store(&generation{newDescribed(files), slices.Clone(layers)})
 	return t
 }
 
@@ -110,9 +110,14 @@ func (g *generation) method(name string) (Method, error) {
 		Described:     true,
 		ClientStreams: descriptor.IsStreamingClient(),
 		ServerStreams: descriptor.IsStreamingServer(),
-		Idempotency:   idempotencyOf(descriptor),
 	}
-	effective, errs := g.described.about(descriptor, m)
+	if collision := g.described.collision(); collision != nil {
+		return m, collision
+	}
+	var errs []error
+	m.Idempotency, errs = g.idempotency(service, method, idempotencyOf(descriptor))
+	effective, wrong := g.described.about(descriptor, m)
+	errs = append(errs, wrong...)
 	for _, layer := range g.layers {
 		stated, contradicting := layer.about(service, method, m)
 		errs = append(errs, contradicting...)

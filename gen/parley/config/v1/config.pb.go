@@ -1260,7 +1260,7 @@ type WorkloadIssuer struct {
 	Audiences []string `protobuf:"bytes,4,rep,name=audiences,proto3" json:"audiences,omitempty"`
 	// Token types that are accepted. Default: at+jwt.
 	Types []string `protobuf:"bytes,5,rep,name=types,proto3" json:"types,omitempty"`
-	// Claims that must be there beside iss, sub, aud, exp and iat. Default: jti.
+	// Claims that must be there beside iss, sub, aud, exp and iat. Default: jti. In a file, [] means none.
 	RequiredClaims []string `protobuf:"bytes,6,rep,name=required_claims,json=requiredClaims,proto3" json:"required_claims,omitempty"`
 	// How long its tokens may live. Default: 1h.
 	MaxLifetime *durationpb.Duration `protobuf:"bytes,7,opt,name=max_lifetime,json=maxLifetime,proto3,oneof" json:"max_lifetime,omitempty"`
@@ -1741,7 +1741,7 @@ type UserIssuer struct {
 	Audiences []string `protobuf:"bytes,3,rep,name=audiences,proto3" json:"audiences,omitempty"`
 	// Token types that are accepted. Default: at+jwt.
 	Types []string `protobuf:"bytes,4,rep,name=types,proto3" json:"types,omitempty"`
-	// Claims that must be there beside iss, sub, aud, exp and iat. Default: jti.
+	// Claims that must be there beside iss, sub, aud, exp and iat. Default: jti. In a file, [] means none.
 	RequiredClaims []string `protobuf:"bytes,5,rep,name=required_claims,json=requiredClaims,proto3" json:"required_claims,omitempty"`
 	// How long its tokens may live. Default: 1h, and 5m for transaction tokens, which is the most for them.
 	MaxLifetime *durationpb.Duration `protobuf:"bytes,6,opt,name=max_lifetime,json=maxLifetime,proto3,oneof" json:"max_lifetime,omitempty"`

@@ -31,6 +31,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Idempotency says that a method may be repeated. A higher number promises more.
+type Idempotency int32
+
+const (
+	// Nothing is said.
+	Idempotency_IDEMPOTENCY_UNSPECIFIED Idempotency = 0
+	// Repeating a call changes nothing further.
+	Idempotency_IDEMPOTENCY_IDEMPOTENT Idempotency = 1
+	// A call changes nothing at all.
+	Idempotency_IDEMPOTENCY_NO_SIDE_EFFECTS Idempotency = 2
+)
+
+// Enum value maps for Idempotency.
+var (
+	Idempotency_name = map[int32]string{
+		0: "IDEMPOTENCY_UNSPECIFIED",
+		1: "IDEMPOTENCY_IDEMPOTENT",
+		2: "IDEMPOTENCY_NO_SIDE_EFFECTS",
+	}
+	Idempotency_value = map[string]int32{
+		"IDEMPOTENCY_UNSPECIFIED":     0,
+		"IDEMPOTENCY_IDEMPOTENT":      1,
+		"IDEMPOTENCY_NO_SIDE_EFFECTS": 2,
+	}
+)
+
+func (x Idempotency) Enum() *Idempotency {
+	p := new(Idempotency)
+	*p = x
+	return p
+}
+
+func (x Idempotency) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Idempotency) Descriptor() protoreflect.EnumDescriptor {
+	return file_parley_policy_v1_policy_proto_enumTypes[0].Descriptor()
+}
+
+func (Idempotency) Type() protoreflect.EnumType {
+	return &file_parley_policy_v1_policy_proto_enumTypes[0]
+}
+
+func (x Idempotency) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Idempotency.Descriptor instead.
+func (Idempotency) EnumDescriptor() ([]byte, []int) {
+	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{0}
+}
+
 // Presence is a level of strictness. A higher number is stricter.
 type Presence int32
 
@@ -68,11 +121,11 @@ func (x Presence) String() string {
 }
 
 func (Presence) Descriptor() protoreflect.EnumDescriptor {
-	return file_parley_policy_v1_policy_proto_enumTypes[0].Descriptor()
+	return file_parley_policy_v1_policy_proto_enumTypes[1].Descriptor()
 }
 
 func (Presence) Type() protoreflect.EnumType {
-	return &file_parley_policy_v1_policy_proto_enumTypes[0]
+	return &file_parley_policy_v1_policy_proto_enumTypes[1]
 }
 
 func (x Presence) Number() protoreflect.EnumNumber {
@@ -81,7 +134,7 @@ func (x Presence) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Presence.Descriptor instead.
 func (Presence) EnumDescriptor() ([]byte, []int) {
-	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{0}
+	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{1}
 }
 
 // Split says how a string is taken for a list.
@@ -117,11 +170,11 @@ func (x Split) String() string {
 }
 
 func (Split) Descriptor() protoreflect.EnumDescriptor {
-	return file_parley_policy_v1_policy_proto_enumTypes[1].Descriptor()
+	return file_parley_policy_v1_policy_proto_enumTypes[2].Descriptor()
 }
 
 func (Split) Type() protoreflect.EnumType {
-	return &file_parley_policy_v1_policy_proto_enumTypes[1]
+	return &file_parley_policy_v1_policy_proto_enumTypes[2]
 }
 
 func (x Split) Number() protoreflect.EnumNumber {
@@ -130,7 +183,7 @@ func (x Split) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Split.Descriptor instead.
 func (Split) EnumDescriptor() ([]byte, []int) {
-	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{1}
+	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{2}
 }
 
 // Access is a level of strictness. A higher number is stricter.
@@ -178,11 +231,11 @@ func (x Access) String() string {
 }
 
 func (Access) Descriptor() protoreflect.EnumDescriptor {
-	return file_parley_policy_v1_policy_proto_enumTypes[2].Descriptor()
+	return file_parley_policy_v1_policy_proto_enumTypes[3].Descriptor()
 }
 
 func (Access) Type() protoreflect.EnumType {
-	return &file_parley_policy_v1_policy_proto_enumTypes[2]
+	return &file_parley_policy_v1_policy_proto_enumTypes[3]
 }
 
 func (x Access) Number() protoreflect.EnumNumber {
@@ -191,7 +244,7 @@ func (x Access) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Access.Descriptor instead.
 func (Access) EnumDescriptor() ([]byte, []int) {
-	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{2}
+	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{3}
 }
 
 // Carrier is the way in which a caller proves its identity. A higher number is stricter.
@@ -231,11 +284,11 @@ func (x Carrier) String() string {
 }
 
 func (Carrier) Descriptor() protoreflect.EnumDescriptor {
-	return file_parley_policy_v1_policy_proto_enumTypes[3].Descriptor()
+	return file_parley_policy_v1_policy_proto_enumTypes[4].Descriptor()
 }
 
 func (Carrier) Type() protoreflect.EnumType {
-	return &file_parley_policy_v1_policy_proto_enumTypes[3]
+	return &file_parley_policy_v1_policy_proto_enumTypes[4]
 }
 
 func (x Carrier) Number() protoreflect.EnumNumber {
@@ -244,7 +297,7 @@ func (x Carrier) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Carrier.Descriptor instead.
 func (Carrier) EnumDescriptor() ([]byte, []int) {
-	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{3}
+	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{4}
 }
 
 // Proof is how often the two ends of a call in token mode prove themselves to each other. A higher number is stricter. In
@@ -289,11 +342,11 @@ func (x Proof) String() string {
 }
 
 func (Proof) Descriptor() protoreflect.EnumDescriptor {
-	return file_parley_policy_v1_policy_proto_enumTypes[4].Descriptor()
+	return file_parley_policy_v1_policy_proto_enumTypes[5].Descriptor()
 }
 
 func (Proof) Type() protoreflect.EnumType {
-	return &file_parley_policy_v1_policy_proto_enumTypes[4]
+	return &file_parley_policy_v1_policy_proto_enumTypes[5]
 }
 
 func (x Proof) Number() protoreflect.EnumNumber {
@@ -302,11 +355,10 @@ func (x Proof) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Proof.Descriptor instead.
 func (Proof) EnumDescriptor() ([]byte, []int) {
-	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{4}
+	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{5}
 }
 
 // Policy is what one method demands of its callers and allows to be done on their behalf.
-// The idempotency of a method is not stated here but by the standard option idempotency_level.
 type Policy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who may call.
@@ -316,7 +368,11 @@ type Policy struct {
 	// How a failed call is tried again.
 	Retry *Retry `protobuf:"bytes,3,opt,name=retry,proto3,oneof" json:"retry,omitempty"`
 	// How a slow call is raced against a second attempt.
-	Hedge         *Hedge `protobuf:"bytes,4,opt,name=hedge,proto3,oneof" json:"hedge,omitempty"`
+	Hedge *Hedge `protobuf:"bytes,4,opt,name=hedge,proto3,oneof" json:"hedge,omitempty"`
+	// Whether the method may be repeated, where its .proto does not say so: in code and in files only, for methods of others.
+	// A .proto states it with the standard option idempotency_level, which nothing here may contradict. Of two places that
+	// state it the more careful one counts.
+	Idempotency   *Idempotency `protobuf:"varint,5,opt,name=idempotency,proto3,enum=parley.policy.v1.Idempotency,oneof" json:"idempotency,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -377,6 +433,13 @@ func (x *Policy) GetHedge() *Hedge {
 		return x.Hedge
 	}
 	return nil
+}
+
+func (x *Policy) GetIdempotency() Idempotency {
+	if x != nil && x.Idempotency != nil {
+		return *x.Idempotency
+	}
+	return Idempotency_IDEMPOTENCY_UNSPECIFIED
 }
 
 // Auth says who may call a method. A server refuses to start while one of its methods has no auth decision.
@@ -891,7 +954,7 @@ func (x *Deadline) GetMax() *durationpb.Duration {
 	return nil
 }
 
-// Retry says how a failed call is tried again. Whether it may be at all depends on the method's idempotency_level.
+// Retry says how a failed call is tried again. Whether it may be at all depends on the method's idempotency.
 type Retry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Attempts of one call, the first included; 1 switches retries off.
@@ -1032,17 +1095,17 @@ var file_parley_policy_v1_policy_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
 		ExtensionType: (*Policy)(nil),
-		Field:         50501,
+		Field:         1374,
 		Name:          "parley.policy.v1.method",
-		Tag:           "bytes,50501,opt,name=method",
+		Tag:           "bytes,1374,opt,name=method",
 		Filename:      "parley/policy/v1/policy.proto",
 	},
 	{
 		ExtendedType:  (*descriptorpb.ServiceOptions)(nil),
 		ExtensionType: (*Policy)(nil),
-		Field:         50501,
+		Field:         1374,
 		Name:          "parley.policy.v1.service",
-		Tag:           "bytes,50501,opt,name=service",
+		Tag:           "bytes,1374,opt,name=service",
 		Filename:      "parley/policy/v1/policy.proto",
 	},
 }
@@ -1051,7 +1114,7 @@ var file_parley_policy_v1_policy_proto_extTypes = []protoimpl.ExtensionInfo{
 var (
 	// The policy of one method: option (parley.policy.v1.method) = {...};
 	//
-	// optional parley.policy.v1.Policy method = 50501;
+	// optional parley.policy.v1.Policy method = 1374;
 	E_Method = &file_parley_policy_v1_policy_proto_extTypes[0]
 )
 
@@ -1059,7 +1122,7 @@ var (
 var (
 	// The policy of every method of a service that does not narrow it: option (parley.policy.v1.service) = {...};
 	//
-	// optional parley.policy.v1.Policy service = 50501;
+	// optional parley.policy.v1.Policy service = 1374;
 	E_Service = &file_parley_policy_v1_policy_proto_extTypes[1]
 )
 
@@ -1067,16 +1130,18 @@ var File_parley_policy_v1_policy_proto protoreflect.FileDescriptor
 
 const file_parley_policy_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	"\x1dparley/policy/v1/policy.proto\x12\x10parley.policy.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x88\x02\n" +
+	"\x1dparley/policy/v1/policy.proto\x12\x10parley.policy.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xde\x02\n" +
 	"\x06Policy\x12/\n" +
 	"\x04auth\x18\x01 \x01(\v2\x16.parley.policy.v1.AuthH\x00R\x04auth\x88\x01\x01\x12;\n" +
 	"\bdeadline\x18\x02 \x01(\v2\x1a.parley.policy.v1.DeadlineH\x01R\bdeadline\x88\x01\x01\x122\n" +
 	"\x05retry\x18\x03 \x01(\v2\x17.parley.policy.v1.RetryH\x02R\x05retry\x88\x01\x01\x122\n" +
-	"\x05hedge\x18\x04 \x01(\v2\x17.parley.policy.v1.HedgeH\x03R\x05hedge\x88\x01\x01B\a\n" +
+	"\x05hedge\x18\x04 \x01(\v2\x17.parley.policy.v1.HedgeH\x03R\x05hedge\x88\x01\x01\x12D\n" +
+	"\vidempotency\x18\x05 \x01(\x0e2\x1d.parley.policy.v1.IdempotencyH\x04R\vidempotency\x88\x01\x01B\a\n" +
 	"\x05_authB\v\n" +
 	"\t_deadlineB\b\n" +
 	"\x06_retryB\b\n" +
-	"\x06_hedge\"\xb8\x03\n" +
+	"\x06_hedgeB\x0e\n" +
+	"\f_idempotency\"\xb8\x03\n" +
 	"\x04Auth\x125\n" +
 	"\x06access\x18\x01 \x01(\x0e2\x18.parley.policy.v1.AccessH\x00R\x06access\x88\x01\x01\x12\x14\n" +
 	"\x05peers\x18\x02 \x03(\tR\x05peers\x12\x16\n" +
@@ -1147,7 +1212,11 @@ const file_parley_policy_v1_policy_proto_rawDesc = "" +
 	"max_hedges\x18\x01 \x01(\rH\x00R\tmaxHedges\x88\x01\x01\x124\n" +
 	"\x05delay\x18\x02 \x01(\v2\x19.google.protobuf.DurationH\x01R\x05delay\x88\x01\x01B\r\n" +
 	"\v_max_hedgesB\b\n" +
-	"\x06_delay*R\n" +
+	"\x06_delay*g\n" +
+	"\vIdempotency\x12\x1b\n" +
+	"\x17IDEMPOTENCY_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16IDEMPOTENCY_IDEMPOTENT\x10\x01\x12\x1f\n" +
+	"\x1bIDEMPOTENCY_NO_SIDE_EFFECTS\x10\x02*R\n" +
 	"\bPresence\x12\x18\n" +
 	"\x14PRESENCE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11PRESENCE_OPTIONAL\x10\x01\x12\x15\n" +
@@ -1170,9 +1239,11 @@ const file_parley_policy_v1_policy_proto_rawDesc = "" +
 	"\rPROOF_SESSION\x10\x01\x12\x0e\n" +
 	"\n" +
 	"PROOF_CALL\x10\x02\x12\r\n" +
-	"\tPROOF_WPT\x10\x03:U\n" +
-	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18Ŋ\x03 \x01(\v2\x18.parley.policy.v1.PolicyR\x06method\x88\x01\x01:X\n" +
-	"\aservice\x12\x1f.google.protobuf.ServiceOptions\x18Ŋ\x03 \x01(\v2\x18.parley.policy.v1.PolicyR\aservice\x88\x01\x01B<Z:github.com/parley-rpc/parley/gen/parley/policy/v1;policyv1b\x06proto3"
+	"\tPROOF_WPT\x10\x03:T\n" +
+	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18\xde\n" +
+	" \x01(\v2\x18.parley.policy.v1.PolicyR\x06method\x88\x01\x01:W\n" +
+	"\aservice\x12\x1f.google.protobuf.ServiceOptions\x18\xde\n" +
+	" \x01(\v2\x18.parley.policy.v1.PolicyR\aservice\x88\x01\x01B<Z:github.com/parley-rpc/parley/gen/parley/policy/v1;policyv1b\x06proto3"
 
 var (
 	file_parley_policy_v1_policy_proto_rawDescOnce sync.Once
@@ -1186,62 +1257,64 @@ func file_parley_policy_v1_policy_proto_rawDescGZIP() []byte {
 	return file_parley_policy_v1_policy_proto_rawDescData
 }
 
-var file_parley_policy_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_parley_policy_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
 var file_parley_policy_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_parley_policy_v1_policy_proto_goTypes = []any{
-	(Presence)(0),                       // 0: parley.policy.v1.Presence
-	(Split)(0),                          // 1: parley.policy.v1.Split
-	(Access)(0),                         // 2: parley.policy.v1.Access
-	(Carrier)(0),                        // 3: parley.policy.v1.Carrier
-	(Proof)(0),                          // 4: parley.policy.v1.Proof
-	(*Policy)(nil),                      // 5: parley.policy.v1.Policy
-	(*Auth)(nil),                        // 6: parley.policy.v1.Auth
-	(*Rule)(nil),                        // 7: parley.policy.v1.Rule
-	(*User)(nil),                        // 8: parley.policy.v1.User
-	(*UserCondition)(nil),               // 9: parley.policy.v1.UserCondition
-	(*Claim)(nil),                       // 10: parley.policy.v1.Claim
-	(*Deadline)(nil),                    // 11: parley.policy.v1.Deadline
-	(*Retry)(nil),                       // 12: parley.policy.v1.Retry
-	(*Hedge)(nil),                       // 13: parley.policy.v1.Hedge
-	(*structpb.Value)(nil),              // 14: google.protobuf.Value
-	(*durationpb.Duration)(nil),         // 15: google.protobuf.Duration
-	(*descriptorpb.MethodOptions)(nil),  // 16: google.protobuf.MethodOptions
-	(*descriptorpb.ServiceOptions)(nil), // 17: google.protobuf.ServiceOptions
+	(Idempotency)(0),                    // 0: parley.policy.v1.Idempotency
+	(Presence)(0),                       // 1: parley.policy.v1.Presence
+	(Split)(0),                          // 2: parley.policy.v1.Split
+	(Access)(0),                         // 3: parley.policy.v1.Access
+	(Carrier)(0),                        // 4: parley.policy.v1.Carrier
+	(Proof)(0),                          // 5: parley.policy.v1.Proof
+	(*Policy)(nil),                      // 6: parley.policy.v1.Policy
+	(*Auth)(nil),                        // 7: parley.policy.v1.Auth
+	(*Rule)(nil),                        // 8: parley.policy.v1.Rule
+	(*User)(nil),                        // 9: parley.policy.v1.User
+	(*UserCondition)(nil),               // 10: parley.policy.v1.UserCondition
+	(*Claim)(nil),                       // 11: parley.policy.v1.Claim
+	(*Deadline)(nil),                    // 12: parley.policy.v1.Deadline
+	(*Retry)(nil),                       // 13: parley.policy.v1.Retry
+	(*Hedge)(nil),                       // 14: parley.policy.v1.Hedge
+	(*structpb.Value)(nil),              // 15: google.protobuf.Value
+	(*durationpb.Duration)(nil),         // 16: google.protobuf.Duration
+	(*descriptorpb.MethodOptions)(nil),  // 17: google.protobuf.MethodOptions
+	(*descriptorpb.ServiceOptions)(nil), // 18: google.protobuf.ServiceOptions
 }
 var file_parley_policy_v1_policy_proto_depIdxs = []int32{
-	6,  // 0: parley.policy.v1.Policy.auth:type_name -> parley.policy.v1.Auth
-	11, // 1: parley.policy.v1.Policy.deadline:type_name -> parley.policy.v1.Deadline
-	12, // 2: parley.policy.v1.Policy.retry:type_name -> parley.policy.v1.Retry
-	13, // 3: parley.policy.v1.Policy.hedge:type_name -> parley.policy.v1.Hedge
-	2,  // 4: parley.policy.v1.Auth.access:type_name -> parley.policy.v1.Access
-	3,  // 5: parley.policy.v1.Auth.carrier:type_name -> parley.policy.v1.Carrier
-	4,  // 6: parley.policy.v1.Auth.proof:type_name -> parley.policy.v1.Proof
-	7,  // 7: parley.policy.v1.Auth.deny:type_name -> parley.policy.v1.Rule
-	7,  // 8: parley.policy.v1.Auth.allow:type_name -> parley.policy.v1.Rule
-	8,  // 9: parley.policy.v1.Auth.user:type_name -> parley.policy.v1.User
-	10, // 10: parley.policy.v1.Rule.claims:type_name -> parley.policy.v1.Claim
-	9,  // 11: parley.policy.v1.Rule.user:type_name -> parley.policy.v1.UserCondition
-	0,  // 12: parley.policy.v1.User.presence:type_name -> parley.policy.v1.Presence
-	10, // 13: parley.policy.v1.UserCondition.claims:type_name -> parley.policy.v1.Claim
-	1,  // 14: parley.policy.v1.Claim.split:type_name -> parley.policy.v1.Split
-	14, // 15: parley.policy.v1.Claim.any:type_name -> google.protobuf.Value
-	14, // 16: parley.policy.v1.Claim.all:type_name -> google.protobuf.Value
-	14, // 17: parley.policy.v1.Claim.none:type_name -> google.protobuf.Value
-	14, // 18: parley.policy.v1.Claim.equals:type_name -> google.protobuf.Value
-	15, // 19: parley.policy.v1.Deadline.max:type_name -> google.protobuf.Duration
-	15, // 20: parley.policy.v1.Retry.initial_backoff:type_name -> google.protobuf.Duration
-	15, // 21: parley.policy.v1.Retry.max_backoff:type_name -> google.protobuf.Duration
-	15, // 22: parley.policy.v1.Retry.per_attempt_timeout:type_name -> google.protobuf.Duration
-	15, // 23: parley.policy.v1.Hedge.delay:type_name -> google.protobuf.Duration
-	16, // 24: parley.policy.v1.method:extendee -> google.protobuf.MethodOptions
-	17, // 25: parley.policy.v1.service:extendee -> google.protobuf.ServiceOptions
-	5,  // 26: parley.policy.v1.method:type_name -> parley.policy.v1.Policy
-	5,  // 27: parley.policy.v1.service:type_name -> parley.policy.v1.Policy
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	26, // [26:28] is the sub-list for extension type_name
-	24, // [24:26] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	7,  // 0: parley.policy.v1.Policy.auth:type_name -> parley.policy.v1.Auth
+	12, // 1: parley.policy.v1.Policy.deadline:type_name -> parley.policy.v1.Deadline
+	13, // 2: parley.policy.v1.Policy.retry:type_name -> parley.policy.v1.Retry
+	14, // 3: parley.policy.v1.Policy.hedge:type_name -> parley.policy.v1.Hedge
+	0,  // 4: parley.policy.v1.Policy.idempotency:type_name -> parley.policy.v1.Idempotency
+	3,  // 5: parley.policy.v1.Auth.access:type_name -> parley.policy.v1.Access
+	4,  // 6: parley.policy.v1.Auth.carrier:type_name -> parley.policy.v1.Carrier
+	5,  // 7: parley.policy.v1.Auth.proof:type_name -> parley.policy.v1.Proof
+	8,  // 8: parley.policy.v1.Auth.deny:type_name -> parley.policy.v1.Rule
+	8,  // 9: parley.policy.v1.Auth.allow:type_name -> parley.policy.v1.Rule
+	9,  // 10: parley.policy.v1.Auth.user:type_name -> parley.policy.v1.User
+	11, // 11: parley.policy.v1.Rule.claims:type_name -> parley.policy.v1.Claim
+	10, // 12: parley.policy.v1.Rule.user:type_name -> parley.policy.v1.UserCondition
+	1,  // 13: parley.policy.v1.User.presence:type_name -> parley.policy.v1.Presence
+	11, // 14: parley.policy.v1.UserCondition.claims:type_name -> parley.policy.v1.Claim
+	2,  // 15: parley.policy.v1.Claim.split:type_name -> parley.policy.v1.Split
+	15, // 16: parley.policy.v1.Claim.any:type_name -> google.protobuf.Value
+	15, // 17: parley.policy.v1.Claim.all:type_name -> google.protobuf.Value
+	15, // 18: parley.policy.v1.Claim.none:type_name -> google.protobuf.Value
+	15, // 19: parley.policy.v1.Claim.equals:type_name -> google.protobuf.Value
+	16, // 20: parley.policy.v1.Deadline.max:type_name -> google.protobuf.Duration
+	16, // 21: parley.policy.v1.Retry.initial_backoff:type_name -> google.protobuf.Duration
+	16, // 22: parley.policy.v1.Retry.max_backoff:type_name -> google.protobuf.Duration
+	16, // 23: parley.policy.v1.Retry.per_attempt_timeout:type_name -> google.protobuf.Duration
+	16, // 24: parley.policy.v1.Hedge.delay:type_name -> google.protobuf.Duration
+	17, // 25: parley.policy.v1.method:extendee -> google.protobuf.MethodOptions
+	18, // 26: parley.policy.v1.service:extendee -> google.protobuf.ServiceOptions
+	6,  // 27: parley.policy.v1.method:type_name -> parley.policy.v1.Policy
+	6,  // 28: parley.policy.v1.service:type_name -> parley.policy.v1.Policy
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	27, // [27:29] is the sub-list for extension type_name
+	25, // [25:27] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_parley_policy_v1_policy_proto_init() }
@@ -1262,7 +1335,7 @@ func file_parley_policy_v1_policy_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_policy_v1_policy_proto_rawDesc), len(file_parley_policy_v1_policy_proto_rawDesc)),
-			NumEnums:      5,
+			NumEnums:      6,
 			NumMessages:   9,
 			NumExtensions: 2,
 			NumServices:   0,

@@ -608,19 +608,19 @@ const file_shop_orders_v1_orders_proto_rawDesc = "" +
 	"\x11NegotiateResponse\x12\x1f\n" +
 	"\vminor_units\x18\x01 \x01(\x03R\n" +
 	"minorUnits\x12\x1a\n" +
-	"\baccepted\x18\x02 \x01(\bR\baccepted2\x82\x04\n" +
-	"\rOrdersService\x12`\n" +
-	"\bGetOrder\x12\x1f.shop.orders.v1.GetOrderRequest\x1a .shop.orders.v1.GetOrderResponse\"\x11\xaa\xd4\x18\n" +
+	"\baccepted\x18\x02 \x01(\bR\baccepted2\xfe\x03\n" +
+	"\rOrdersService\x12_\n" +
+	"\bGetOrder\x12\x1f.shop.orders.v1.GetOrderRequest\x1a .shop.orders.v1.GetOrderResponse\"\x10\xf2U\n" +
 	"\x12\x04\n" +
-	"\x02\b\x02\x1a\x02\b\x03\x90\x02\x01\x12b\n" +
+	"\x02\b\x02\x1a\x02\b\x03\x90\x02\x01\x12a\n" +
 	"\n" +
-	"PlaceOrder\x12!.shop.orders.v1.PlaceOrderRequest\x1a\".shop.orders.v1.PlaceOrderResponse\"\r\xaa\xd4\x18\x06\x12\x04\n" +
+	"PlaceOrder\x12!.shop.orders.v1.PlaceOrderRequest\x1a\".shop.orders.v1.PlaceOrderResponse\"\f\xf2U\x06\x12\x04\n" +
 	"\x02\b\x05\x90\x02\x00\x12Z\n" +
 	"\n" +
-	"WatchOrder\x12!.shop.orders.v1.WatchOrderRequest\x1a\".shop.orders.v1.WatchOrderResponse\"\x03\x90\x02\x010\x01\x12j\n" +
-	"\fImportOrders\x12#.shop.orders.v1.ImportOrdersRequest\x1a$.shop.orders.v1.ImportOrdersResponse\"\r\xaa\xd4\x18\x06\x12\x04\n" +
+	"WatchOrder\x12!.shop.orders.v1.WatchOrderRequest\x1a\".shop.orders.v1.WatchOrderResponse\"\x03\x90\x02\x010\x01\x12i\n" +
+	"\fImportOrders\x12#.shop.orders.v1.ImportOrdersRequest\x1a$.shop.orders.v1.ImportOrdersResponse\"\f\xf2U\x06\x12\x04\n" +
 	"\x02\b<\x90\x02\x02(\x01\x12Y\n" +
-	"\tNegotiate\x12 .shop.orders.v1.NegotiateRequest\x1a!.shop.orders.v1.NegotiateResponse\"\x03\x90\x02\x00(\x010\x01\x1a\b\xaa\xd4\x18\x04\n" +
+	"\tNegotiate\x12 .shop.orders.v1.NegotiateRequest\x1a!.shop.orders.v1.NegotiateResponse\"\x03\x90\x02\x00(\x010\x01\x1a\a\xf2U\x04\n" +
 	"\x02\b\x02B:Z8github.com/parley-rpc/parley/gen/shop/orders/v1;ordersv1b\x06proto3"
 
 var (

@@ -502,18 +502,18 @@ const file_shop_payments_v1_payments_proto_rawDesc = "" +
 	"\tcharge_id\x18\x01 \x01(\tR\bchargeId\"\\\n" +
 	"\x13WatchChargeResponse\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12/\n" +
-	"\x05after\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05after2\xe7\x03\n" +
-	"\x0fPaymentsService\x12\x7f\n" +
-	"\bGetQuote\x12!.shop.payments.v1.GetQuoteRequest\x1a\".shop.payments.v1.GetQuoteResponse\",\xaa\xd4\x18%\n" +
-	"\b\x12\x06orders\x1a\x19\b\x04\x12\x05\x10\x80\xe1\xeb\x17\x1a\x06\x10\x80\x88\u07be\x01\"\x06\x10\x80ʵ\xee\x01\x90\x02\x01\x12^\n" +
-	"\x06Charge\x12\x1f.shop.payments.v1.ChargeRequest\x1a .shop.payments.v1.ChargeResponse\"\x11\xaa\xd4\x18\n" +
+	"\x05after\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05after2\xe2\x03\n" +
+	"\x0fPaymentsService\x12~\n" +
+	"\bGetQuote\x12!.shop.payments.v1.GetQuoteRequest\x1a\".shop.payments.v1.GetQuoteResponse\"+\xf2U%\n" +
+	"\b\x12\x06orders\x1a\x19\b\x04\x12\x05\x10\x80\xe1\xeb\x17\x1a\x06\x10\x80\x88\u07be\x01\"\x06\x10\x80ʵ\xee\x01\x90\x02\x01\x12]\n" +
+	"\x06Charge\x12\x1f.shop.payments.v1.ChargeRequest\x1a .shop.payments.v1.ChargeResponse\"\x10\xf2U\n" +
 	"\n" +
-	"\b\x12\x06orders\x90\x02\x00\x12f\n" +
-	"\x06Refund\x12\x1f.shop.payments.v1.RefundRequest\x1a .shop.payments.v1.RefundResponse\"\x19\xaa\xd4\x18\x12\n" +
-	"\b\x12\x06orders\x1a\x06\b\x03\x12\x02\b\x01\x90\x02\x02\x12u\n" +
-	"\vWatchCharge\x12$.shop.payments.v1.WatchChargeRequest\x1a%.shop.payments.v1.WatchChargeResponse\"\x17\xaa\xd4\x18\x10\n" +
+	"\b\x12\x06orders\x90\x02\x00\x12e\n" +
+	"\x06Refund\x12\x1f.shop.payments.v1.RefundRequest\x1a .shop.payments.v1.RefundResponse\"\x18\xf2U\x12\n" +
+	"\b\x12\x06orders\x1a\x06\b\x03\x12\x02\b\x01\x90\x02\x02\x12t\n" +
+	"\vWatchCharge\x12$.shop.payments.v1.WatchChargeRequest\x1a%.shop.payments.v1.WatchChargeResponse\"\x16\xf2U\x10\n" +
 	"\b\x12\x06orders\x12\x04\n" +
-	"\x02\b<\x90\x02\x010\x01\x1a\x14\xaa\xd4\x18\x10\n" +
+	"\x02\b<\x90\x02\x010\x01\x1a\x13\xf2U\x10\n" +
 	"\b\x12\x06orders\x12\x04\n" +
 	"\x02\b\x02B>Z<github.com/parley-rpc/parley/gen/shop/payments/v1;paymentsv1b\x06proto3"
 

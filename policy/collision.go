@@ -1,0 +1,52 @@
+package policy
+
+import (
+	"strconv"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
+)
+
+// collision reports an option of another .proto that has the number of one of ours. Which of the two a descriptor means
+// cannot be told then, so that what its author demands could be lost: no method may be used. The runtime of protobuf ends a
+// program with such options when it starts; this is for one that was told not to (GOLANG_PROTOBUF_REGISTRATION_CONFLICT).
+func collision(files *protoregistry.Files) *Mistake {
+	var found *Mistake
+	files.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		found = collisionIn(file)
+		return found == nil
+	})
+	return found
+}
+
+// container is a file or a message, in which extensions can be declared.
+type container interface {
+	Extensions() protoreflect.ExtensionDescriptors
+	Messages() protoreflect.MessageDescriptors
+}
+
+func collisionIn(c container) *Mistake {
+	for i := range c.Extensions().Len() {
+		other := c.Extensions().Get(i)
+		for _, own := range []protoreflect.ExtensionType{policyv1.E_Method, policyv1.E_Service} {
+			ours := own.TypeDescriptor()
+			if other.Number() != ours.Number() || other.ContainingMessage().FullName() != ours.ContainingMessage().FullName() ||
+				other.FullName() == ours.FullName() {
+				continue
+			}
+			return &Mistake{
+				Source: protoSource(other), Subject: string(other.FullName()),
+				Problem: "this option has the number of Parley's " + string(ours.FullName()) + ", " + strconv.Itoa(int(ours.Number())) +
+					", so that neither can be read; give it one of the range for use within an organization, 50000 to 99999",
+			}
+		}
+	}
+	for i := range c.Messages().Len() {
+		if found := collisionIn(c.Messages().Get(i)); found != nil {
+			return found
+		}
+	}
+	return nil
+}
