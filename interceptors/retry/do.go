@@ -16,7 +16,7 @@ import (
 // gRPC methods.
 type OperationPolicy struct {
 	// Idempotency says whether the operation may be repeated. By default it is tried again only if its error proves that
-	// it did nothing, see [Verdict].
+	// it did nothing, see [Classification].
 	Idempotency policy.Idempotency
 	// Deadline covers all attempts and waits.
 	Deadline time.Duration
@@ -32,7 +32,7 @@ type OperationPolicy struct {
 	// HedgeDelay is how long an attempt runs alone; by default as long as 95 of 100 take, once that is known.
 	HedgeDelay time.Duration
 	// Classify gives the verdict on an error. By default that is the function of the same name.
-	Classify func(error) Verdict
+	Classify func(error) Classification
 }
 
 // Operation is some I/O that [Do] tries again: a query, a request, a file. Make each once, with [Retrier.Operation]. It
@@ -40,7 +40,7 @@ type OperationPolicy struct {
 type Operation struct {
 	retrier  *Retrier
 	method   *method
-	classify func(error) Verdict
+	classify func(error) Classification
 }
 
 // Operation returns an operation that shares the budget of the Retrier. What is known of its latency, and its circuit,

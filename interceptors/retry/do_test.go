@@ -47,7 +47,7 @@ func newDoer(t *testing.T, opts ...retry.Option) *retry.Retrier {
 }
 
 func TestDo(t *testing.T) {
-	again := func(error) retry.Verdict { return retry.Verdict{Retryable: true} }
+	again := func(error) retry.Classification { return retry.Classification{Retryable: true} }
 	for _, tt := range []struct {
 		name     string
 		policy   retry.OperationPolicy
@@ -59,11 +59,11 @@ func TestDo(t *testing.T) {
 		{"success", retry.OperationPolicy{}, nil, 1, retry.StopOK, 0},
 		{"by the function", retry.OperationPolicy{Idempotency: policy.Idempotent, Classify: again}, []error{errBusy, errBusy}, 3, retry.StopOK, 75 * ms},
 		{"not idempotent", retry.OperationPolicy{Classify: again}, []error{errBusy}, 1, retry.StopNotIdempotent, 0},
-		{"provably not run", retry.OperationPolicy{Classify: func(error) retry.Verdict { return retry.Verdict{NotRun: true} }}, []error{errBusy}, 2, retry.StopOK, 25 * ms},
+		{"provably not run", retry.OperationPolicy{Classify: func(error) retry.Classification { return retry.Classification{NotRun: true} }}, []error{errBusy}, 2, retry.StopOK, 25 * ms},
 		{"unknown error", retry.OperationPolicy{Idempotency: policy.Idempotent}, []error{errBusy}, 1, retry.StopNotRetryable, 0},
 		{"attempts", retry.OperationPolicy{Idempotency: policy.Idempotent, MaxAttempts: 2}, []error{fact{true}, fact{true}}, 2, retry.StopAttemptsExhausted, 25 * ms},
-		{"pushback", retry.OperationPolicy{Idempotency: policy.Idempotent, Classify: func(error) retry.Verdict {
-			return retry.Verdict{Retryable: true, Pushback: rpcerr.Pushback{Said: true, Wait: 300 * ms}}
+		{"pushback", retry.OperationPolicy{Idempotency: policy.Idempotent, Classify: func(error) retry.Classification {
+			return retry.Classification{Retryable: true, Pushback: rpcerr.Pushback{Said: true, Wait: 300 * ms}}
 		}}, []error{errBusy}, 2, retry.StopOK, 300 * ms},
 		{"deadline gate", retry.OperationPolicy{Idempotency: policy.Idempotent, Deadline: time.Second, InitialBackoff: time.Minute}, []error{fact{true}}, 1, retry.StopDeadline, 0},
 	} {
@@ -134,8 +134,8 @@ func TestDoAroundACall(t *testing.T) {
 		}
 		l.saw(t, 3)
 		l.calls.Store(0)
-		stubborn := operation(t, newDoer(t), retry.OperationPolicy{Idempotency: policy.Idempotent, Classify: func(error) retry.Verdict {
-			return retry.Verdict{Retryable: true}
+		stubborn := operation(t, newDoer(t), retry.OperationPolicy{Idempotency: policy.Idempotent, Classify: func(error) retry.Classification {
+			return retry.Classification{Retryable: true}
 		}})
 		_, err = retry.Do(t.Context(), stubborn, inner)
 		stopped(t, err, codes.Unavailable, retry.StopAttemptsExhausted, 3)
@@ -183,11 +183,11 @@ func TestClassify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	yes, no := retry.Verdict{Retryable: true}, retry.Verdict{}
+	yes, no := retry.Classification{Retryable: true}, retry.Classification{}
 	for _, tt := range []struct {
 		name string
 		err  error
-		want retry.Verdict
+		want retry.Classification
 	}{
 		{"nil", nil, no},
 		{"anything", errBusy, no},
@@ -200,8 +200,8 @@ func TestClassify(t *testing.T) {
 		{"UNAVAILABLE", status.Error(codes.Unavailable, "x"), yes},
 		{"NOT_FOUND", status.Error(codes.NotFound, "x"), no},
 		{"RESOURCE_EXHAUSTED", status.Error(codes.ResourceExhausted, "x"), no},
-		{"RESOURCE_EXHAUSTED, and when", quota.Err(), retry.Verdict{Retryable: true, Pushback: rpcerr.Pushback{Said: true, Wait: time.Second}}},
-		{"no connection", &net.OpError{Op: "dial", Err: errBusy}, retry.Verdict{Retryable: true, NotRun: true}},
+		{"RESOURCE_EXHAUSTED, and when", quota.Err(), retry.Classification{Retryable: true, Pushback: rpcerr.Pushback{Said: true, Wait: time.Second}}},
+		{"no connection", &net.OpError{Op: "dial", Err: errBusy}, retry.Classification{Retryable: true, NotRun: true}},
 		{"a broken connection", &net.OpError{Op: "read", Err: errBusy}, no},
 		{"a call that has given up", &retry.Error{Reason: retry.StopBudget, Last: fact{true}}, no},
 	} {

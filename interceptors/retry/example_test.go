@@ -137,8 +137,8 @@ func ExampleDo() {
 		Idempotency:    policy.NoSideEffects,
 		Deadline:       time.Second,
 		InitialBackoff: time.Millisecond,
-		Classify: func(err error) retry.Verdict {
-			return retry.Verdict{Retryable: errors.Is(err, errLocked)}
+		Classify: func(err error) retry.Classification {
+			return retry.Classification{Retryable: errors.Is(err, errLocked)}
 		},
 	})
 	if err != nil {

@@ -1,10 +1,12 @@
 package retry
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -149,3 +151,80 @@ func (c *config) mend() error {
 	errs = append(errs, c.checkKeyed())
 	return errors.Join(errs...)
 }
+
+// extras are the options beyond plain retries.
+type extras struct {
+	endpoints func() int // nil if nobody knows
+	adaptive  bool
+	breaker   *Breaker // nil for none
+	unguarded []string
+	guardOff  bool
+	nativeOff bool // on all channels
+
+	memory      *ReplayMemory
+	replayLimit int
+	onOff       *Switch
+}
+
+func (e *extras) mend() error {
+	errs := []error{e.mendReplay()}
+	if e.breaker != nil {
+		if err := e.breaker.check(); err != nil {
+			errs = append(errs, err)
+			e.breaker = nil
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// compileExtras adds to m what is beyond plain retries.
+func (r *Retrier) compileExtras(m *method, p policy.Method) error {
+	m.unguarded = r.extras.unguards(p.Name)
+	// To cut an attempt short whose method cannot be repeated would only make its call fail.
+	m.adaptive = r.extras.adaptive && m.repeatable && m.attempts > 1
+	err := compileHedge(m, p)
+	if m.adaptive || r.extras.breaker != nil || m.hedges > 0 && !m.hedgeDelay.Stated() {
+		m.facts = r.factsOf(p)
+	}
+	return err
+}
+
+// barred tells why there would be no other attempt, whatever became of this one.
+func (c *call) barred(ctx context.Context) StopReason {
+	switch {
+	case !c.retrier.Retries():
+		return StopSwitchedOff
+	case !c.policy.unguarded && repeated(ctx):
+		return StopUpstreamRetrying
+	case c.policy.facts.open():
+		return StopCircuitOpen
+	default:
+		return ""
+	}
+}
+
+// Switch turns the retries and hedges of all Retriers off that share it, or on again: one knob for the operator of a
+// program in trouble. Calls then have one attempt, and those that would have had another end with the reason
+// switched_off. Deadlines hold as before. It takes effect at once. The zero Switch is on. It is safe for concurrent use.
+type Switch struct{ off atomic.Bool }
+
+// Set switches retries and hedges on or off.
+func (s *Switch) Set(on bool) { s.off.Store(!on) }
+
+// On tells whether retries and hedges are switched on.
+func (s *Switch) On() bool { return !s.off.Load() }
+
+// WithSwitch makes the Retrier obey a switch that it may share with others. By default it has one of its own.
+func WithSwitch(s *Switch) Option {
+	return option{"retry.WithSwitch(...)", func(c *config) {
+		if s != nil {
+			c.extras.onOff = s
+		}
+	}}
+}
+
+// SetRetries sets the [Switch] of the Retrier, and so of all that share it.
+func (r *Retrier) SetRetries(on bool) { r.extras.onOff.Set(on) }
+
+// Retries tells whether retries and hedges are switched on.
+func (r *Retrier) Retries() bool { return r.extras.onOff.On() }

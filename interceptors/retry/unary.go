@@ -59,7 +59,7 @@ type call struct {
 	kept      bool                // req is the call's own
 	over      bool                // the deadline has passed, or the caller gave up
 	continued bool                // the application has said how its stream goes on
-	classify  func(error) Verdict // nil for gRPC
+	classify  func(error) Classification // nil for gRPC
 	options   []grpc.CallOption
 	told      *told // nil for a stream, and for an operation
 }

@@ -32,7 +32,7 @@ func replayable(req *http.Request) bool {
 // failure is an answer that is no success.
 type failure struct {
 	status  int
-	verdict retry.Verdict
+	verdict retry.Classification
 }
 
 func (f *failure) Error() string {
@@ -43,7 +43,7 @@ func (f *failure) Error() string {
 func failureOf(resp *http.Response) error {
 	switch code := resp.StatusCode; {
 	case code == http.StatusTooManyRequests, code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
-		return &failure{code, retry.Verdict{Retryable: true, Pushback: retryAfter(resp.Header, time.Now())}}
+		return &failure{code, retry.Classification{Retryable: true, Pushback: retryAfter(resp.Header, time.Now())}}
 	case code >= http.StatusInternalServerError:
 		return &failure{status: code}
 	default:
@@ -65,7 +65,7 @@ func retryAfter(header http.Header, now time.Time) rpcerr.Pushback {
 }
 
 // classify is the verdict on the error of an attempt.
-func classify(err error) retry.Verdict {
+func classify(err error) retry.Classification {
 	var answered *failure
 	var op *net.OpError
 	var timeout net.Error
@@ -73,15 +73,15 @@ func classify(err error) retry.Verdict {
 	case errors.As(err, &answered):
 		return answered.verdict
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return retry.Verdict{}
+		return retry.Classification{}
 	case errors.As(err, &op):
-		return retry.Verdict{Retryable: true, NotRun: op.Op == "dial"}
+		return retry.Classification{Retryable: true, NotRun: op.Op == "dial"}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return retry.Verdict{Retryable: true}
+		return retry.Classification{Retryable: true}
 	case errors.As(err, &timeout):
-		return retry.Verdict{Retryable: timeout.Timeout()}
+		return retry.Classification{Retryable: timeout.Timeout()}
 	default:
-		return retry.Verdict{}
+		return retry.Classification{}
 	}
 }
 
