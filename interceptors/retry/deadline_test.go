@@ -51,15 +51,16 @@ func TestScenario04LastAttemptHasAllTheTime(t *testing.T) {
 	})
 }
 
-// An attempt that its own timeout ends may have run. It is not repeated if the method must not be.
+// An attempt that its own timeout would end may have run. Where the method must not be repeated, nothing could follow it, so
+// that it has all the time of its call.
 func TestPerAttemptTimeoutOfAMethodThatMustNotBeRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, func(ctx context.Context, _ int) error { return sleep(ctx, time.Hour) })
 		cc := l.dial(t, newRetrier(t, actMethod, terms{deadline: time.Second, perAttempt: 100 * time.Millisecond}))
 		start := time.Now()
 		_, err := call(t.Context(), cc, actMethod)
-		stopped(t, err, codes.DeadlineExceeded, retry.StopNotIdempotent, 1)
-		took(t, start, 100*time.Millisecond)
+		stopped(t, err, codes.DeadlineExceeded, retry.StopDeadline, 1)
+		took(t, start, time.Second)
 		l.saw(t, 1)
 	})
 }

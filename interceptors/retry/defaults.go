@@ -26,6 +26,11 @@ const (
 	maxBudgetMax = 1e6
 	// What an attempt is assumed to take at least, when the deadline is weighed.
 	minAttempt = 5 * time.Millisecond
+	// How much longer than a server asked for a wait may be, as a share of it: what it said to many callers does not bring them
+	// back at once.
+	waitSpread = 0.1
+	// The least time between two planned ends of one call that cost no budget.
+	plannedInterval = 10 * time.Second
 	// The attempts that are out beside the first, where a policy wants hedges and does not say how many.
 	defaultMaxHedges = 1
 	// What an attempt is out alone at least, when the delay of hedges is measured.

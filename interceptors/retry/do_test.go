@@ -64,7 +64,7 @@ func TestDo(t *testing.T) {
 		{"attempts", retry.OperationPolicy{Idempotency: policy.Idempotent, MaxAttempts: 2}, []error{fact{true}, fact{true}}, 2, retry.StopAttemptsExhausted, 25 * ms},
 		{"pushback", retry.OperationPolicy{Idempotency: policy.Idempotent, Classify: func(error) retry.Classification {
 			return retry.Classification{Retryable: true, Pushback: rpcerr.Pushback{Said: true, Wait: 300 * ms}}
-		}}, []error{errBusy}, 2, retry.StopOK, 300 * ms},
+		}}, []error{errBusy}, 2, retry.StopOK, 315 * ms},
 		{"deadline gate", retry.OperationPolicy{Idempotency: policy.Idempotent, Deadline: time.Second, InitialBackoff: time.Minute}, []error{fact{true}}, 1, retry.StopDeadline, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

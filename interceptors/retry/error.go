@@ -18,8 +18,8 @@ import (
 // the deadline passed: then it is CANCELLED or DEADLINE_EXCEEDED with a message that names the number of attempts, the
 // reason and the last status.
 type Error struct {
-	// Attempts counts the attempts that were made; for [Resume] from the last message on. It is 0 only if the Retrier was
-	// closed before the call, or a [Breaker] stopped it.
+	// Attempts counts the attempts that were made; for [Resume] from the last message on. It is 0 if the caller or its
+	// time was gone before the first one, the Retrier was closed, or a [Breaker] stopped the call.
 	Attempts int
 	// Reason says why there was no further one.
 	Reason StopReason
@@ -79,6 +79,9 @@ func endStatus(reason StopReason, attempts int, limit *policy.Value[time.Duratio
 		if limit != nil {
 			who = "the deadline of " + limit.Value.String() + " (" + limit.Source.String() + ") passed"
 		}
+	}
+	if attempts == 0 {
+		return status.New(c, who+" before the first attempt ("+string(reason)+")")
 	}
 	text := who + " after " + counted(attempts) + " (" + string(reason) + ")"
 	if st := statusOf(last); st.Message() != "" {

@@ -40,15 +40,32 @@ func (c *call) showWait(ctx context.Context, f *failure, delay time.Duration) {
 			attribute.String("cause", f.cause()),
 			attribute.String("source", f.hint.source()),
 		}
-		if endpoint := c.endpoints[len(c.endpoints)-1]; endpoint != "" {
-			attributes = append(attributes, attribute.String("endpoint", endpoint))
-		}
-		return attributes
+		return c.withEndpoint(attributes)
 	})
 }
 
+// showConnecting shows that there will be another attempt once there is a connection.
+func (c *call) showConnecting(ctx context.Context, f *failure) {
+	emit(ctx, "retry.scheduled", func() []attribute.KeyValue {
+		return []attribute.KeyValue{
+			attribute.Int("next_attempt", c.attempts+1),
+			attribute.Float64("backoff_s", 0),
+			attribute.String("cause", f.cause()),
+			attribute.String("source", "connection"),
+		}
+	})
+}
+
+// withEndpoint adds the endpoint of the last attempt, if it reached one.
+func (c *call) withEndpoint(attributes []attribute.KeyValue) []attribute.KeyValue {
+	if n := len(c.endpoints); n > 0 && c.endpoints[n-1] != "" {
+		return append(attributes, attribute.String("endpoint", c.endpoints[n-1]))
+	}
+	return attributes
+}
+
 // showHedge shows that another attempt joins those that are out.
-func (c *call) showHedge(ctx context.Context, out *racer, now time.Time) {
+func (c *call) showHedge(ctx context.Context, out *hedge, now time.Time) {
 	emit(ctx, "retry.hedged", func() []attribute.KeyValue {
 		attributes := []attribute.KeyValue{
 			attribute.Int("next_attempt", c.attempts+1),
@@ -76,11 +93,7 @@ func (c *call) showPushback(ctx context.Context, f *failure) {
 func (c *call) showStop(ctx context.Context, stop StopReason) {
 	event, reason := stop.event()
 	emit(ctx, event, func() []attribute.KeyValue {
-		attributes := []attribute.KeyValue{attribute.String("reason", reason)}
-		if endpoint := c.endpoints[len(c.endpoints)-1]; endpoint != "" {
-			attributes = append(attributes, attribute.String("endpoint", endpoint))
-		}
-		return attributes
+		return c.withEndpoint([]attribute.KeyValue{attribute.String("reason", reason)})
 	})
 }
 

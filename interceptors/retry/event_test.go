@@ -81,15 +81,15 @@ func TestEvents(t *testing.T) {
 			name: "pushback", script: pushing(1, "30"),
 			want: []string{
 				"retry.pushback ms=30",
-				"retry.scheduled next_attempt=2 backoff_s=0.03 cause=UNAVAILABLE source=pushback endpoint=replica:1",
-				"parley.deadline=10 parley.attempts=2 parley.retry.outcome=recovered parley.retry.stop_reason=ok parley.retry.delay=0.03",
+				"retry.scheduled next_attempt=2 backoff_s=0.0315 cause=UNAVAILABLE source=pushback endpoint=replica:1",
+				"parley.deadline=10 parley.attempts=2 parley.retry.outcome=recovered parley.retry.stop_reason=ok parley.retry.delay=0.0315",
 			},
 		},
 		{
 			name: "RetryInfo", script: detailed(1, codes.Unavailable, retryInfo(40*time.Millisecond)),
 			want: []string{
-				"retry.scheduled next_attempt=2 backoff_s=0.04 cause=UNAVAILABLE source=retry_info endpoint=replica:1",
-				"parley.deadline=10 parley.attempts=2 parley.retry.outcome=recovered parley.retry.stop_reason=ok parley.retry.delay=0.04",
+				"retry.scheduled next_attempt=2 backoff_s=0.042 cause=UNAVAILABLE source=retry_info endpoint=replica:1",
+				"parley.deadline=10 parley.attempts=2 parley.retry.outcome=recovered parley.retry.stop_reason=ok parley.retry.delay=0.042",
 			},
 		},
 		{

@@ -50,9 +50,9 @@ func (c *call) hedged(ctx context.Context, now time.Time) *failure {
 	return f
 }
 
-// hedgeAfter is how long an attempt that begins now may be out alone, and whether it may get company at all.
+// hedgeAfter is how long an attempt that begins now may be out alone, and whether another one may join it at all.
 func (c *call) hedgeAfter(ctx context.Context, now time.Time) (time.Duration, bool) {
-	if c.attempts+2 > c.policy.attempts || c.forbidden || !replaceable(c.reply) || c.barred(ctx) != "" || c.leftToGRPC() {
+	if c.counted()+2 > c.policy.attempts || !replaceable(c.reply) || c.refuses(ctx, &failure{cut: true}) != "" {
 		return 0, false
 	}
 	if endpoints := c.retrier.extras.endpoints; endpoints != nil && endpoints() < 2 {

@@ -12,62 +12,48 @@ import (
 	"github.com/parley-rpc/parley/internal/backoff"
 )
 
-// judge decides whether there is another attempt after f, and how long to wait for it. The questions are ordered by what
-// they cost, and the budget is charged last.
-func (c *call) judge(ctx context.Context, f *failure) (delay time.Duration, stop StopReason) {
-	stop = c.ended(ctx, f.at)
-	if c.last == nil || !c.over || !interrupted(f.status.Code()) {
-		c.last = f.err
+// again decides whether another attempt follows f, and waits for it.
+func (c *call) again(ctx context.Context, f *failure) StopReason {
+	if c.needsConnection(f) {
+		if stop, connected := c.awaitConnection(ctx, f); stop != "" || connected {
+			return stop
+		}
+		f.at = time.Now()
 	}
-	if stop != "" {
-		return 0, stop
+	delay, stop := c.judge(ctx, f)
+	if stop == "" {
+		c.showWait(ctx, f, delay)
+		stop = c.wait(ctx, delay)
 	}
-	if c.attempts >= c.policy.attempts || c.leftToGRPC() {
-		return 0, StopAttemptsExhausted
-	}
-	if !c.retryable(f) {
-		return 0, StopNotRetryable
-	}
-	if !c.policy.repeatable && !c.policy.keyed && !f.unprocessed && !c.continued {
-		return 0, StopNotIdempotent
-	}
-	if f.hint.pushback.Said {
-		c.showPushback(ctx, f)
-	}
-	if c.forbidden && !f.hint.pushback.Stop {
-		return 0, StopPushback
-	}
-	if f.hint.pushback.Stop {
-		// A refusal weighs as much as an attempt that was made and failed (gRFC A6).
-		c.retrier.budget.drain()
-		return 0, StopPushback
-	}
-	// When a credential ends, it does so for many calls at once, and it is no sign of load.
-	c.unpaid = f.renewed
-	if !c.unpaid {
-		stop = c.barred(ctx)
-	}
-	if stop != "" {
-		return 0, stop
-	}
-	delay, ok := c.plan(f)
-	if !ok {
-		return 0, StopDeadline
-	}
-	if !c.unpaid && !c.retrier.budget.withdraw() {
-		return 0, StopBudget
-	}
-	return delay, ""
+	return stop
 }
 
-// ended tells whether the caller, the time, or the channel is gone.
+// judge decides whether another attempt follows f, and how long to wait for it. The questions are ordered by what they
+// cost, and the budget is charged last.
+func (c *call) judge(ctx context.Context, f *failure) (delay time.Duration, stop StopReason) {
+	stop = c.ended(ctx, f.at)
+	c.gone = stop == StopCanceled || stop == StopDeadline
+	if c.last == nil || !c.gone || !interrupted(f.status.Code()) {
+		c.last = f.err
+	}
+	if stop == "" {
+		stop = c.refuses(ctx, f)
+	}
+	if stop == "" {
+		var inTime bool
+		if delay, inTime = c.plan(f); !inTime {
+			stop = StopDeadline
+		}
+	}
+	return delay, c.pay(f, stop)
+}
+
+// ended reports whether the caller, the time, or the channel is gone.
 func (c *call) ended(ctx context.Context, now time.Time) StopReason {
 	switch err := ctx.Err(); {
 	case errors.Is(err, context.Canceled):
-		c.over = true
 		return StopCanceled
 	case err != nil, !now.Before(c.deadline):
-		c.over = true
 		return StopDeadline
 	case c.retrier.lifetime.Err() != nil, c.conn != nil && c.conn.GetState() == connectivity.Shutdown:
 		return StopClosing
@@ -76,7 +62,56 @@ func (c *call) ended(ctx context.Context, now time.Time) StopReason {
 	}
 }
 
-// leftToGRPC tells whether gRPC itself retries the method, and says so once.
+// refuses is the one place that answers whether another attempt may follow one that has ended with f, or would, apart from
+// the time and the budget. It is asked after each failure, and while an attempt is out by all that makes room for
+// another one: timeouts and hedges.
+func (c *call) refuses(ctx context.Context, f *failure) StopReason {
+	switch {
+	case c.counted() >= c.policy.attempts, c.leftToGRPC():
+		return StopAttemptsExhausted
+	case !c.retryable(f):
+		return StopNotRetryable
+	case !c.policy.repeatable && !c.policy.keyed && !f.unprocessed && !c.continued:
+		return StopNotIdempotent
+	}
+	if f.hint.pushback.Said {
+		c.showPushback(ctx, f)
+	}
+	switch {
+	case f.hint.pushback.Stop:
+		// A refusal weighs as much as an attempt that was made and failed (gRFC A6).
+		c.retrier.budget.drain()
+		return StopPushback
+	case c.forbidden:
+		return StopPushback
+	case f.renewed, f.planned:
+		return "" // such ends come to many calls at once, and are no sign of load
+	case !c.retrier.Retries():
+		return StopSwitchedOff
+	case !c.policy.unguarded && repeated(ctx):
+		return StopUpstreamRetrying
+	case c.policy.facts.open():
+		return StopCircuitOpen
+	default:
+		return ""
+	}
+}
+
+// allowed reports whether another attempt may follow one that is still out, if that ended at now without an answer. It
+// has no effect.
+func (c *call) allowed(ctx context.Context, now time.Time) bool {
+	return ctx.Err() == nil && c.retrier.lifetime.Err() == nil && c.hasSlack(now) && c.refuses(ctx, &failure{cut: true}) == ""
+}
+
+// affords is allowed, and takes the token for that attempt if there is one.
+func (c *call) affords(ctx context.Context, now time.Time) bool {
+	return c.allowed(ctx, now) && c.retrier.budget.withdraw()
+}
+
+// counted is how many attempts count against the policy.
+func (c *call) counted() int { return c.attempts - c.free }
+
+// leftToGRPC reports whether gRPC itself retries the method, and logs that once.
 func (c *call) leftToGRPC() bool {
 	if c.conn == nil || c.conn.GetMethodConfig(c.method).RetryPolicy == nil {
 		return false
@@ -93,20 +128,21 @@ func (c *call) leftToGRPC() bool {
 	return !c.nativeOff
 }
 
-// retryable tells whether a failure is of a kind that may go away. Only then it reads what the server said beside it.
+// retryable reports whether a failure is of a kind that may go away. Only then it reads what the server said beside it.
 func (c *call) retryable(f *failure) bool {
-	code := f.status.Code()
-	f.renewed = f.renewed && code == codes.Unauthenticated && !c.renewed && !f.cut && c.classify == nil
 	if f.cut {
+		f.renewed, f.planned = false, false
 		return true
 	}
+	code := f.status.Code()
+	f.renewed = f.renewed && code == codes.Unauthenticated && !c.renewed && c.classify == nil
+	f.planned = f.planned && c.mayLeave(f.at)
 	if c.classify != nil {
 		return c.classified(f)
 	}
-	if !c.policy.codes.has(code) && !f.renewed {
+	if !c.policy.codes.has(code) && !f.renewed && !f.planned {
 		return false
 	}
-	c.renewed = c.renewed || f.renewed
 	f.hint = hintOf(f.status, c.trailer)
 	if code == codes.ResourceExhausted || f.hint.quota {
 		return f.hint.any()
@@ -114,55 +150,120 @@ func (c *call) retryable(f *failure) bool {
 	return true
 }
 
+// mayLeave reports whether a planned end at that moment is moved on from for free. A server that announces its end again and
+// again would otherwise be asked without a bound.
+func (c *call) mayLeave(at time.Time) bool {
+	return c.policy.attempts > 1 && (c.left.IsZero() || at.Sub(c.left) >= plannedInterval)
+}
+
+// slack is the time beyond that of an attempt of the usual length.
+func (c *call) slack(now time.Time) time.Duration { return c.deadline.Sub(now) - c.policy.typical() }
+
+// hasSlack reports whether there is time for a wait and an attempt.
+func (c *call) hasSlack(now time.Time) bool {
+	slack := c.slack(now)
+	return slack > 0 && slack >= c.policy.initialBackoff/2
+}
+
 // plan returns how long to wait, or false if too little time would be left for an attempt of the usual length.
 func (c *call) plan(f *failure) (time.Duration, bool) {
-	slack := c.deadline.Sub(f.at) - c.policy.typical()
+	slack := c.slack(f.at)
 	if f.hint.pushback.Said {
-		delay := max(f.hint.pushback.Wait, f.hint.wait)
 		c.doublings = 0
-		return delay, delay <= slack
+		wait := max(f.hint.pushback.Wait, f.hint.wait)
+		return c.spread(wait, slack), wait <= slack
 	}
-	if slack <= 0 || slack < c.policy.initialBackoff/2 || f.hint.wait > slack {
+	if !c.hasSlack(f.at) || f.hint.wait > slack {
 		return 0, false
 	}
 	if f.renewed {
 		return f.hint.wait, true // nothing has to recover
 	}
-	c.doublings++
-	delay := backoff.Full(min(c.policy.bound(c.doublings), slack), c.retrier.random)
-	return max(delay, f.hint.wait), true
+	doublings := 1
+	if !f.planned {
+		c.doublings++
+		doublings = c.doublings
+	}
+	delay := backoff.Full(min(c.policy.bound(doublings), slack), c.retrier.random)
+	if f.hint.wait > delay {
+		return c.spread(f.hint.wait, slack), true
+	}
+	return delay, true
 }
 
-// wait waits before the next attempt. If something ends the wait first, it says what, and the attempt is not paid for.
-func (c *call) wait(ctx context.Context, delay time.Duration) (stop StopReason) {
-	from := time.Now()
-	c.pause(ctx, delay)
-	now := time.Now()
-	c.waited += now.Sub(from)
-	stop = c.ended(ctx, now)
+// spread is a wait that a server asked for, or up to a tenth more: the server said the same to many callers, who should not
+// come back all at once.
+func (c *call) spread(wait, slack time.Duration) time.Duration {
+	more := time.Duration(float64(wait) * waitSpread * c.retrier.random())
+	return max(wait, min(wait+more, slack))
+}
+
+// pay takes the token for the next attempt, unless one is reserved or that attempt is free, or gives back what is reserved if
+// there is none.
+func (c *call) pay(f *failure, stop StopReason) StopReason {
 	switch {
-	case c.unpaid:
 	case stop != "":
-		c.retrier.budget.refund()
+		c.release()
+	case f.renewed:
+		c.renewed = true
+		c.release()
+	case f.planned:
+		c.left = f.at
+		c.free++
+		c.release()
+	case c.reserved:
+	case c.retrier.budget.withdraw():
+		c.reserved = true
 	default:
-		c.retrier.budget.spent.Add(1)
+		return StopBudget
 	}
 	return stop
 }
 
-// pause returns after delay, or when ctx, the Retrier or the connection ends.
-func (c *call) pause(ctx context.Context, delay time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, delay)
-	defer cancel()
-	defer context.AfterFunc(c.retrier.lifetime, cancel)()
-	if c.conn == nil {
-		<-ctx.Done()
-		return
+// release gives back the token that is reserved for the next attempt, if any.
+func (c *call) release() {
+	if c.reserved {
+		c.retrier.budget.refund()
 	}
-	for ctx.Err() == nil {
-		state := c.conn.GetState()
-		if state == connectivity.Shutdown || !c.conn.WaitForStateChange(ctx, state) {
+	c.reserved = false
+}
+
+// wait waits before the next attempt. If something ends the wait first, it says what, and the attempt is not paid for.
+func (c *call) wait(ctx context.Context, delay time.Duration) StopReason {
+	stop := c.interruptible(ctx, delay, func(ctx context.Context) {
+		if c.conn == nil {
+			<-ctx.Done()
 			return
 		}
+		for ctx.Err() == nil {
+			state := c.conn.GetState()
+			if state == connectivity.Shutdown || !c.conn.WaitForStateChange(ctx, state) {
+				return
+			}
+		}
+	})
+	if stop != "" {
+		c.release()
+		return stop
 	}
+	if c.charged = c.reserved; c.charged {
+		c.retrier.budget.spent.Add(1)
+	}
+	c.reserved = false
+	return ""
+}
+
+// interruptible runs pause with a context that ends after limit and with the Retrier, and returns what has ended the call
+// meanwhile.
+func (c *call) interruptible(ctx context.Context, limit time.Duration, pause func(context.Context)) StopReason {
+	from := time.Now()
+	waiting, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	defer context.AfterFunc(c.retrier.lifetime, cancel)()
+	pause(waiting)
+	now := time.Now()
+	c.waited += now.Sub(from)
+	stop := c.ended(ctx, now)
+	c.gone = stop == StopCanceled || stop == StopDeadline
+	return stop
 }

@@ -1,7 +1,6 @@
 package retry
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -180,27 +179,12 @@ func (e *extras) mend() error {
 // compileExtras adds to m what is beyond plain retries.
 func (r *Retrier) compileExtras(m *method, p policy.Method) error {
 	m.unguarded = r.extras.unguards(p.Name)
-	// To cut an attempt short whose method cannot be repeated would only make its call fail.
-	m.adaptive = r.extras.adaptive && m.repeatable && m.attempts > 1
+	m.adaptive = r.extras.adaptive && m.attempts > 1
 	err := compileHedge(m, p)
 	if m.adaptive || r.extras.breaker != nil || m.hedges > 0 && !m.hedgeDelay.Stated() {
 		m.facts = r.factsOf(p)
 	}
 	return err
-}
-
-// barred tells why there would be no other attempt, whatever became of this one.
-func (c *call) barred(ctx context.Context) StopReason {
-	switch {
-	case !c.retrier.Retries():
-		return StopSwitchedOff
-	case !c.policy.unguarded && repeated(ctx):
-		return StopUpstreamRetrying
-	case c.policy.facts.open():
-		return StopCircuitOpen
-	default:
-		return ""
-	}
 }
 
 // Switch turns the retries and hedges of all Retriers off that share it, or on again: one knob for the operator of a

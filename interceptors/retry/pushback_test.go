@@ -61,7 +61,8 @@ func TestScenario07PushbackStops(t *testing.T) {
 	})
 }
 
-func TestScenario08PushbackIsWaitedExactly(t *testing.T) {
+// It is waited for, and up to a tenth longer: half of that with the random numbers of these tests.
+func TestScenario08PushbackIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		script := pushing(1, "250")
 		l := newLab(t, func(ctx context.Context, n int) error {
@@ -74,7 +75,7 @@ func TestScenario08PushbackIsWaitedExactly(t *testing.T) {
 		if _, err := call(t.Context(), l.dial(t, newRetrier(t, readMethod, terms{deadline: 2 * time.Second})), readMethod); err != nil {
 			t.Fatal(err)
 		}
-		took(t, start, 250*time.Millisecond)
+		took(t, start, 262500*time.Microsecond)
 		l.saw(t, 2)
 	})
 }
@@ -84,7 +85,7 @@ func TestScenario09RetryInfoIsALowerBound(t *testing.T) {
 		name       string
 		info, want time.Duration
 	}{
-		{"above the drawn wait", 400 * time.Millisecond, 400 * time.Millisecond},
+		{"above the drawn wait", 400 * time.Millisecond, 420 * time.Millisecond},
 		{"below the drawn wait", 100 * time.Millisecond, 250 * time.Millisecond},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -149,7 +150,7 @@ func TestResourceExhaustedWithPushback(t *testing.T) {
 		if _, err := call(t.Context(), l.dial(t, newRetrier(t, readMethod, terms{})), readMethod); err != nil {
 			t.Fatal(err)
 		}
-		took(t, start, 700*time.Millisecond)
+		took(t, start, 735*time.Millisecond)
 	})
 }
 
@@ -204,7 +205,7 @@ func TestPushbackStartsTheDoublingAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		ms := time.Millisecond
-		for i, want := range []time.Duration{0, 50 * ms, 150 * ms, 180 * ms, 230 * ms, 330 * ms} {
+		for i, want := range []time.Duration{0, 50 * ms, 150 * ms, 181*ms + ms/2, 231*ms + ms/2, 331*ms + ms/2} {
 			if at[i] != want {
 				t.Errorf("attempt %d began after %v, want %v", i+1, at[i], want)
 			}
@@ -228,7 +229,7 @@ func TestPushbackAndRetryInfo(t *testing.T) {
 		if _, err := call(t.Context(), l.dial(t, newRetrier(t, readMethod, terms{})), readMethod); err != nil {
 			t.Fatal(err)
 		}
-		took(t, start, 400*time.Millisecond)
+		took(t, start, 420*time.Millisecond)
 	})
 }
 

@@ -14,38 +14,41 @@ import (
 	"github.com/parley-rpc/parley/attempt"
 )
 
-// race is attempts of one call that are out at the same time. The first success ends it. A failure that could be retried
+// race is a call whose attempts are out at the same time. The first success ends it. A failure that could be retried
 // never beats an attempt that is still out: it sends the next hedge at once. Any other failure is an answer, and ends the
 // race too (gRFC A6).
 type race struct {
-	*call
+	call    *call
 	ctx     context.Context
-	results chan *racer
-	out     []*racer
+	results chan *hedge
+	expired chan *hedge // whose per-attempt timeout has passed
+	out     []*hedge
 }
 
-// racer is one attempt of a race, with memory of its own for all that gRPC writes. Its goroutine sends it to the race
-// when it has ended; one that was abandoned then becomes garbage.
-type racer struct {
-	number       int
-	this         *attempt.Attempt
-	begun, until time.Time
-	cutting      bool
-	cancel       context.CancelFunc
+// hedge is one attempt of a race, the first included, with memory of its own for all that gRPC writes. Its goroutine sends it
+// to the race when it has ended; one that was abandoned then becomes garbage.
+type hedge struct {
+	number  int
+	charged bool // it has cost a token
+	this    *attempt.Attempt
+	begun   time.Time
+	limit   *limit // nil for none
+	cancel  context.CancelFunc
 
 	reply   any
 	header  metadata.MD
 	trailer metadata.MD
 	peer    peer.Peer
 
-	err error
-	end time.Time
+	err    error
+	end    time.Time
+	thrown thrown
 }
 
 // race makes an attempt, and others beside it while it takes longer than delay. It returns nil if one succeeded, and
 // otherwise the failure of the one that ended it.
 func (c *call) race(ctx context.Context, now time.Time, delay time.Duration) *failure {
-	r := &race{call: c, ctx: ctx, results: make(chan *racer, c.policy.attempts)}
+	r := &race{call: c, ctx: ctx, results: make(chan *hedge, c.policy.attempts), expired: make(chan *hedge, c.policy.attempts)}
 	defer r.abandon(c.keepRequest())
 	r.start(now, false)
 	timer := time.NewTimer(delay)
@@ -53,23 +56,27 @@ func (c *call) race(ctx context.Context, now time.Time, delay time.Duration) *fa
 	for {
 		select {
 		case x := <-r.results:
+			r.out = slices.DeleteFunc(r.out, func(o *hedge) bool { return o == x })
+			x.thrown.rethrow()
+			cut := x.limit.finish()
 			x.cancel()
-			r.out = slices.DeleteFunc(r.out, func(o *racer) bool { return o == x })
 			if x.err == nil {
 				r.win(x)
 				return nil
 			}
-			f := r.lose(x)
+			f := r.lose(x, cut)
 			if !c.retryable(f) || len(r.out) == 0 {
 				c.deliver(x)
 				return f
 			}
 			c.last = f.err
 			if r.heed(f) {
-				timer.Reset(max(f.hint.pushback.Wait, f.hint.wait))
+				timer.Reset(c.spread(max(f.hint.pushback.Wait, f.hint.wait), c.slack(f.at)))
 			} else {
 				timer.Stop()
 			}
+		case x := <-r.expired:
+			r.expire(x)
 		case <-timer.C:
 			if r.hedge(time.Now()) {
 				timer.Reset(delay)
@@ -79,82 +86,103 @@ func (c *call) race(ctx context.Context, now time.Time, delay time.Duration) *fa
 }
 
 // start begins an attempt.
-func (r *race) start(now time.Time, hedge bool) {
+func (r *race) start(now time.Time, beside bool) {
 	c := r.call
 	c.endpoints = append(c.endpoints, "")
-	ctx, this := c.number(r.ctx, hedge)
-	x := &racer{number: c.attempts, this: this, begun: now, reply: another(c.reply)}
-	x.until, x.cutting = c.until(r.ctx, now)
-	ctx, x.cancel = context.WithDeadline(ctx, x.until)
+	ctx, this := c.number(r.ctx, beside)
+	x := &hedge{number: c.attempts, charged: c.charged, this: this, begun: now, reply: another(c.reply)}
+	ctx, x.cancel = context.WithDeadline(ctx, c.deadline)
+	if d := c.attemptLimit(r.ctx, now); d > 0 {
+		x.limit = newLimit(ctx, d, func(*limit) { r.expired <- x }) // has room for all attempts
+		ctx = x.limit
+	}
 	options := x.own(c.options)
-	invoker, method, req, conn := c.invoker, c.method, c.req, c.conn
+	invoker, method, req, conn, logger := c.invoker, c.method, c.req, c.conn, c.retrier.logger
 	r.out = append(r.out, x)
 	results := r.results
 	go func() { // ends with its context, which the call ends
-		x.err = invoker(ctx, method, req, x.reply, conn, options...)
-		x.end = time.Now()
-		results <- x // has room for all attempts
+		defer func() {
+			x.end = time.Now()
+			results <- x // has room for all attempts
+		}()
+		x.thrown.catch(logger, method, func() { x.err = invoker(ctx, method, req, x.reply, conn, options...) })
 	}()
+}
+
+// expire ends an attempt whose timeout has passed, if another one may follow and is paid for. There is one token reserved at
+// most, so a second such attempt has all the time that is left.
+func (r *race) expire(x *hedge) {
+	now := time.Now()
+	if !r.call.reserved && slices.Contains(r.out, x) && r.call.affords(r.ctx, now) {
+		r.call.reserved = true
+		x.limit.end(context.DeadlineExceeded, now)
+	}
 }
 
 // hedge begins another attempt beside those that are out, if that may be.
 func (r *race) hedge(now time.Time) bool {
 	c := r.call
-	if c.forbidden || c.attempts >= c.policy.attempts || len(r.out) > c.policy.hedges || !c.hasTime(now) ||
-		c.retrier.lifetime.Err() != nil || r.ctx.Err() != nil || r.alone() || c.barred(r.ctx) != "" || !c.retrier.budget.withdraw() {
+	if len(r.out) > c.policy.hedges || !c.hasTime(now) || c.retrier.lifetime.Err() != nil || r.ctx.Err() != nil || r.alone() ||
+		c.refuses(r.ctx, &failure{cut: true}) != "" || !c.reserved && !c.retrier.budget.withdraw() {
 		return false
 	}
 	for _, x := range r.out {
 		c.avoid(x.this.Choice().Endpoint) // what it has reached is known only when it has ended
 	}
+	c.reserved, c.charged = false, true
 	c.retrier.budget.spent.Add(1)
 	c.showHedge(r.ctx, r.out[len(r.out)-1], now)
 	r.start(now, true)
 	return true
 }
 
-// alone tells whether the picker has no other endpoint than those of the attempts that are out.
+// alone reports whether the picker has no other endpoint than those of the attempts that are out.
 func (r *race) alone() bool {
-	return slices.ContainsFunc(r.out, func(x *racer) bool { return x.this.Choice().Alone })
+	return slices.ContainsFunc(r.out, func(x *hedge) bool { return x.this.Choice().Alone })
 }
 
-// heed tells whether the server allows another hedge, after a failure while others are out.
+// heed reports whether the server allows another hedge, after a failure while others are out.
 func (r *race) heed(f *failure) bool {
+	c := r.call
 	if f.hint.pushback.Said {
-		r.showPushback(r.ctx, f)
+		c.showPushback(r.ctx, f)
 	}
 	if f.hint.pushback.Stop {
-		r.retrier.budget.drain()
-		r.forbidden = true
+		c.retrier.budget.drain()
+		c.forbidden = true
 	}
-	return !r.forbidden
+	return !c.forbidden
 }
 
-// win takes over what the attempt brought.
-func (r *race) win(x *racer) {
-	r.policy.succeeded(x.end.Sub(x.begun))
+// win takes over what the attempt brought. A retry that succeeds gives its token back, because it was needed. A hedge does
+// not: of it and the attempt beside it, one was in vain.
+func (r *race) win(x *hedge) {
+	c := r.call
+	c.release()
+	c.policy.succeeded(x.end.Sub(x.begun))
 	for _, o := range r.out {
-		r.policy.facts.atLeast(x.end.Sub(o.begun))
+		c.policy.facts.atLeast(x.end.Sub(o.begun))
 	}
-	r.retrier.budget.success(x.number > 1)
-	take(r.reply, x.reply)
-	r.deliver(x)
+	c.retrier.budget.success(x.charged && !x.this.Hedge())
+	take(c.reply, x.reply)
+	c.deliver(x)
 }
 
 // lose makes the failure of an attempt.
-func (r *race) lose(x *racer) *failure {
+func (r *race) lose(x *hedge, cut time.Time) *failure {
 	c := r.call
 	c.trailer = x.trailer
 	c.endpoints[x.number-1] = x.this.Endpoint()
 	c.avoid(sentTo(x.this))
-	return c.failure(r.ctx, x.this, x.err, x.begun, x.end, x.until, x.cutting)
+	return c.failure(r.ctx, x.this, x.err, x.begun, x.end, cut)
 }
 
 // abandon ends the attempts that are still out. Only if they share memory with the caller it waits for them.
 func (r *race) abandon(detached bool) {
 	for _, x := range r.out {
+		x.limit.finish()
 		x.cancel()
-		r.endpoints[x.number-1] = x.this.Choice().Endpoint
+		r.call.endpoints[x.number-1] = x.this.Choice().Endpoint
 	}
 	if !detached {
 		for range r.out {
@@ -164,7 +192,7 @@ func (r *race) abandon(detached bool) {
 }
 
 // own makes the options of the attempt: those of the call, except that what gRPC writes stays with the attempt.
-func (x *racer) own(options []grpc.CallOption) []grpc.CallOption {
+func (x *hedge) own(options []grpc.CallOption) []grpc.CallOption {
 	owned := make([]grpc.CallOption, 0, len(options)+1)
 	for _, o := range options {
 		switch o.(type) {
@@ -181,8 +209,8 @@ func (x *racer) own(options []grpc.CallOption) []grpc.CallOption {
 	return slices.Clip(owned)
 }
 
-// deliver writes what gRPC told the attempt to where the caller wants it.
-func (c *call) deliver(x *racer) {
+// deliver writes what gRPC gave the attempt to where the caller wants it.
+func (c *call) deliver(x *hedge) {
 	for _, o := range c.options {
 		switch o := o.(type) {
 		case grpc.HeaderCallOption:
@@ -195,7 +223,7 @@ func (c *call) deliver(x *racer) {
 	}
 }
 
-// replaceable tells whether attempts can each have a reply of their own.
+// replaceable reports whether attempts can each have a reply of their own.
 func replaceable(reply any) bool {
 	v := reflect.ValueOf(reply)
 	return v.Kind() == reflect.Pointer && !v.IsNil()

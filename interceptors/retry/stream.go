@@ -20,14 +20,42 @@ func (r *Retrier) dialledStream(ctx context.Context, desc *grpc.StreamDesc, cc *
 	return r.stream(ctx, wire{method: method, conn: cc, nativeOff: true}, desc, streamer, opts)
 }
 
+// streamState is how far a stream has come.
+//
+//	trying <-> deciding -> committed
+//	   |           |           |
+//	   +-----------+-> ended <-+
+type streamState uint8
+
+const (
+	// An attempt is out of which the caller has nothing, so that another one may take its place.
+	streamTrying streamState = iota
+	// One operation finds out how the attempt has ended and whether another one follows. All others wait for that.
+	streamDeciding
+	// The caller has something of the attempt, or it cannot be repeated. Operations go straight to it.
+	streamCommitted
+	// The call is over, and no attempt is left to ask.
+	streamEnded
+)
+
+// reportState is how far the end of a stream has been passed on to its caller's options.
+type reportState uint8
+
+const (
+	reportNone    reportState = iota // the call goes on
+	reportDue                        // it has ended, as reported has it
+	reportFilling                    // one goroutine fills the options
+	reportDone
+)
+
 // stream is a stream and its attempts. It follows gRPC's rules of concurrency: one goroutine may send while another one
 // receives, and the header, the context and the trailer may be asked for beside them.
 //
 // At first each operation goes to the current attempt under a lock, which is not held while gRPC is at work, and what is
-// sent is kept. Whoever finds that the attempt has failed decides about another one; all others wait for that. Once the
-// stream is committed, operations go straight through.
+// sent is kept. An operation that finds that the attempt has failed decides about another one; all others wait for that. Once
+// the stream is committed, operations go straight through.
 type stream struct {
-	*call
+	call     *call
 	desc     *grpc.StreamDesc
 	streamer grpc.Streamer
 	caller   context.Context    // of the call
@@ -39,29 +67,23 @@ type stream struct {
 	codec codec // nil if messages cannot be kept
 	name  string
 
-	won    atomic.Pointer[streamAttempt] // the attempt that the caller has something of, so that no other follows
+	won    atomic.Pointer[streamAttempt] // the attempt to which the stream is committed
 	direct atomic.Pointer[streamAttempt] // the attempt that messages go to without being kept
 
-	mu        sync.Mutex
-	changed   sync.Cond // of everything below
-	current   *streamAttempt
-	deciding  bool // whether there is another attempt
-	receiving bool
-	sending   bool
-	waiting   int // for the header
-	replay    replay
-	closed    bool       // the caller sends nothing more
-	stop      StopReason // why no other attempt follows
-	over      bool       // no attempt is left to ask
-	err       error      // how it is over
-	answered  bool       // by the attempt that has won
-	arrived   bool       // the endpoint of that is kept
-	concluded bool
-	tell      bool // the caller's OnFinish has to be called with told
-	told      error
+	mu      sync.Mutex
+	changed sync.Cond // of everything below
+	state   streamState
+	current *streamAttempt
+	replay  replay
+	closed  bool       // the caller sends nothing more
+	stop    StopReason // why no other attempt follows, once committed or ended
+	err     error      // how the call has ended
 
-	ending  atomic.Bool // the options are filled, or about to be
-	filling sync.Mutex  // held by whoever fills them
+	// Operations that are at work without the lock.
+	receiving, sending, waiting int
+
+	report   reportState
+	reported error // what OnFinish is called with
 }
 
 func (r *Retrier) stream(ctx context.Context, w wire, desc *grpc.StreamDesc, streamer grpc.Streamer, opts []grpc.CallOption) (grpc.ClientStream, error) {
@@ -76,18 +98,22 @@ func (r *Retrier) stream(ctx context.Context, w wire, desc *grpc.StreamDesc, str
 	s.changed.L = &s.mu
 	s.call, s.resumes = r.joined(ctx, w.method, desc)
 	if s.call == nil {
-		s.call = &call{retrier: r, policy: m}
-		s.setStreamDeadline(ctx, time.Now())
-		s.showDeadline(ctx)
+		s.call = &call{retrier: r, policy: m, wire: w}
+		now := time.Now()
+		s.call.setStreamDeadline(ctx, now)
+		s.call.showDeadline(ctx)
+		if err := s.call.tooLate(ctx, now); err != nil {
+			return nil, finish(opts, err)
+		}
 	}
 	if s.resumes != nil {
 		s.resumes.call = s.call
 	}
-	s.wire, s.policy = w, m
-	if s.limit != nil {
-		s.ctx, s.release = context.WithDeadline(ctx, s.deadline)
+	s.call.wire, s.call.policy = w, m
+	if s.call.limit != nil {
+		s.ctx, s.release = context.WithDeadline(ctx, s.call.deadline)
 	}
-	if !s.lastAttempt(s.attempts + 1) {
+	if !s.lastAttempt(s.call.counted() + 1) {
 		s.codec, s.name = codecOf(opts)
 	}
 	a, f := s.open()
@@ -101,8 +127,8 @@ func (r *Retrier) stream(ctx context.Context, w wire, desc *grpc.StreamDesc, str
 		}
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.begin(a)
-	s.mu.Unlock()
 	return s, nil
 }
 
@@ -115,11 +141,50 @@ func (c *call) setStreamDeadline(ctx context.Context, now time.Time) {
 	if !has {
 		callers = now.Add(endless)
 	}
-	c.deadline = callers
+	c.deadline, c.endless = callers, !has
 	if own := &c.policy.deadline; own.Stated() && now.Add(own.Value).Before(callers) {
-		c.deadline, c.limit = now.Add(own.Value), own
+		c.deadline, c.limit, c.endless = now.Add(own.Value), own, false
 	}
 }
 
-// lastAttempt tells whether attempt n, counted from 1, can be followed by no other.
-func (s *stream) lastAttempt(n int) bool { return n >= s.policy.attempts || s.leftToGRPC() }
+// lastAttempt reports whether attempt n, counted from 1, can be followed by no other.
+func (s *stream) lastAttempt(n int) bool {
+	return n >= s.call.policy.attempts || s.call.leftToGRPC()
+}
+
+// await waits while another operation decides about another attempt.
+func (s *stream) await() {
+	for s.state == streamDeciding {
+		s.changed.Wait()
+	}
+}
+
+// unlocked runs code of gRPC and of interceptors without the lock, and counts it as at work meanwhile. If that panics or ends its
+// goroutine, the stream ends for all other operations.
+func (s *stream) unlocked(work *int, run func()) {
+	*work++
+	s.mu.Unlock()
+	returned := false
+	defer func() {
+		s.mu.Lock()
+		*work--
+		if !returned {
+			s.collapse()
+		}
+	}()
+	run()
+	returned = true
+}
+
+// decide is unlocked for an operation that decides about another attempt.
+func (s *stream) decide(run func()) {
+	s.state = streamDeciding
+	var alone int
+	defer func() {
+		if s.state == streamDeciding {
+			s.state = streamTrying
+		}
+		s.changed.Broadcast()
+	}()
+	s.unlocked(&alone, run)
+}

@@ -7,6 +7,8 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	"github.com/parley-rpc/parley/attempt"
@@ -23,13 +25,19 @@ type streamAttempt struct {
 	last              bool
 
 	limit time.Duration // of the wait for the first message, 0 for none
-	timer *time.Timer
-	cut   atomic.Bool // by the timer
+	known *call         // what was known of the call when the attempt began, if there is a limit
+	timer *time.Timer   // of the limit
+	asks  bool          // the limit has passed, and it is decided whether it holds
+	cut   atomic.Bool   // it does
+	cutAt time.Time     // valid once cut
+	token bool          // which the cut has taken for the next attempt
 
 	asked     time.Time // when the caller last sent something
 	replaying bool
 	broken    error  // what kept messages from being sent again
 	pending   *frame // received for the caller, who has not asked for it yet
+	answered  bool   // it has brought an answer
+	arrived   bool   // its endpoint is kept
 
 	finished  atomic.Bool
 	finishErr error // valid once finished
@@ -37,21 +45,33 @@ type streamAttempt struct {
 
 // open makes an attempt. It returns the failure if that could not be opened.
 func (s *stream) open() (*streamAttempt, *failure) {
-	now := time.Now()
-	ctx, this := s.number(s.ctx, false)
-	a := &streamAttempt{of: s, this: this, asked: now, last: s.lastAttempt(s.attempts)}
-	this.SetRenewable(!a.last && !s.renewed)
+	c, now := s.call, time.Now()
+	ctx, this := c.number(s.ctx, false)
+	a := &streamAttempt{of: s, this: this, asked: now, last: s.lastAttempt(c.counted())}
+	this.SetRenewable(!a.last && !c.renewed)
 	ctx, a.cancel = context.WithCancel(ctx)
-	s.trailer = nil
-	if until, cutting := s.until(s.caller, now); cutting {
-		a.limit = until.Sub(now)
-		a.timer = time.AfterFunc(a.limit, a.cutOff)
+	c.trailer = nil
+	if a.limit = c.attemptLimit(s.caller, now); a.limit > 0 {
+		known := *c
+		a.known = &known
+		a.timer = time.AfterFunc(a.limit, a.expire)
 	}
-	inner, err := s.streamer(ctx, s.desc, s.conn, s.method, a.options()...)
+	returned := false
+	defer func() {
+		if !returned { // an interceptor panicked
+			a.stopTimer()
+			a.cancel()
+		}
+	}()
+	inner, err := s.streamer(ctx, s.desc, c.conn, c.method, a.options()...)
+	returned = true
 	end := time.Now()
-	if a.timer != nil && !a.timer.Stop() && err == nil {
-		a.cut.Store(true) // and it is about to be cancelled
-		err = context.Canceled
+	if !a.stopTimer() {
+		a.expire() // decides, if that is not done yet
+		a.limit = 0
+		if err == nil && a.cut.Load() {
+			err = context.Canceled
+		}
 	}
 	a.timer = nil
 	if err != nil {
@@ -68,6 +88,34 @@ func (s *stream) open() (*streamAttempt, *failure) {
 		a.limit = max(a.limit-end.Sub(now), 1)
 	}
 	return a, nil
+}
+
+// stopTimer stops the timer of the limit, and reports whether that is in time.
+func (a *streamAttempt) stopTimer() bool { return a.timer == nil || a.timer.Stop() }
+
+// expire ends an attempt whose first message does not come in time, if another attempt may follow and is paid for. It does
+// nothing to one that has won. One that is not ended has all the time that is left.
+func (a *streamAttempt) expire() {
+	s := a.of
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a.asks {
+		return
+	}
+	a.asks = true
+	now := time.Now()
+	if s.won.Load() == nil && a.known.affords(s.caller, now) {
+		a.token, a.cutAt = true, now
+		a.cut.Store(true)
+		a.cancel()
+	}
+}
+
+// takeToken returns whether the cut has taken a token for the next attempt, the first time that it is asked.
+func (a *streamAttempt) takeToken() bool {
+	token := a.token
+	a.token = false
+	return token
 }
 
 // options are those of the caller, except that what gRPC writes is fetched when the call ends, and the codec is ours.
@@ -92,64 +140,63 @@ func (a *streamAttempt) options() []grpc.CallOption {
 
 // failure makes the failure of the attempt. This is nil if it has been sent, or may have been.
 func (a *streamAttempt) failure(this *attempt.Attempt, err error, end time.Time) *failure {
-	cut := a.cut.Load() && interrupted(statusOf(err).Code())
-	if cut {
-		err = status.Error(codes.DeadlineExceeded, "no message within the per-attempt timeout")
+	c, cut := a.of.call, time.Time{}
+	if a.cut.Load() && interrupted(statusOf(err).Code()) {
+		cut, err = a.cutAt, status.Error(codes.DeadlineExceeded, "no message within the per-attempt timeout")
 	}
-	f := a.of.failure(a.of.caller, this, err, a.asked, end, end, cut)
+	c.reserved = a.takeToken()
+	f := c.failure(a.of.caller, this, err, a.asked, end, cut)
 	f.renewed = a.this.Renewed()
 	return f
 }
 
 // reached keeps where the attempt has been sent, and has later ones avoid it under the name that the picker has for it.
 func (a *streamAttempt) reached(endpoint string) {
-	a.of.endpoints = append(a.of.endpoints, endpoint)
+	c := a.of.call
+	a.arrived = true
+	c.endpoints = append(c.endpoints, endpoint)
 	if chosen := a.this.Choice().Endpoint; chosen != "" {
 		endpoint = chosen
 	}
-	a.of.avoid(endpoint)
+	c.avoid(endpoint)
 }
 
-// lost ends the attempt and makes its failure. Received tells that receiving said so, so that there is a trailer.
+// arrive keeps the endpoint of an attempt that has won.
+func (a *streamAttempt) arrive() {
+	if !a.arrived {
+		a.reached(a.endpoint())
+	}
+}
+
+// lost ends the attempt and makes its failure. Received says that receiving said so, so that there is a trailer.
 func (a *streamAttempt) lost(err error, received bool) *failure {
-	s := a.of
 	if a.timer != nil {
 		a.timer.Stop()
 	}
 	if a.broken != nil {
 		err = a.broken
 	}
-	s.trailer = nil
+	a.of.call.trailer = nil
 	if received {
-		s.trailer = a.Trailer()
+		a.of.call.trailer = a.Trailer()
 	}
 	a.reached(a.endpoint())
 	a.cancel()
 	return a.failure(nil, err, time.Now())
 }
 
-// cutOff ends an attempt whose first message does not come. It does nothing to one that has won.
-func (a *streamAttempt) cutOff() {
-	s := a.of
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.won.Load() == nil {
-		a.cut.Store(true)
-		a.cancel()
-	}
-}
-
 // clock starts the per-attempt timeout once the caller waits for the first message and the server has what it needs to
-// send one: the whole request, or a first message of a stream in both directions.
-func (a *streamAttempt) clock() {
+// send one: the whole request, or a first message of a stream in both directions. Waiting is how many operations are about to
+// wait.
+func (a *streamAttempt) clock(waiting int) {
 	s := a.of
-	if a.limit == 0 || a.timer != nil || s.won.Load() != nil || !s.receiving && s.waiting == 0 {
+	if a.limit == 0 || a.timer != nil || s.won.Load() != nil || s.receiving+s.waiting+waiting == 0 {
 		return
 	}
 	if s.desc.ClientStreams && !s.closed && (!s.desc.ServerStreams || len(s.replay.frames) == 0) {
 		return
 	}
-	a.timer = time.AfterFunc(a.limit, a.cutOff)
+	a.timer = time.AfterFunc(a.limit, a.expire)
 }
 
 // send sends a message of the caller, and keeps in f what it is encoded as, if that can be kept. Where f holds that already,
@@ -184,6 +231,19 @@ func (a *streamAttempt) resend(f frame) error {
 	return err
 }
 
+// resendAll sends messages again, and says that there are no more if that is so.
+func (a *streamAttempt) resendAll(frames []frame, closed bool) error {
+	for _, f := range frames {
+		if err := a.resend(f); err != nil {
+			return err
+		}
+	}
+	if closed {
+		_ = a.CloseSend() // always nil; the status is received
+	}
+	return nil
+}
+
 // finish hears from gRPC that the RPC of the attempt has ended.
 func (a *streamAttempt) finish(err error) {
 	a.finishErr = err
@@ -191,4 +251,38 @@ func (a *streamAttempt) finish(err error) {
 	a.cancel()
 	a.of.mu.Lock()
 	a.of.unlock()
+}
+
+// header does not block on an attempt that has ended.
+func (a *streamAttempt) header() metadata.MD {
+	if a.ClientStream == nil {
+		return nil
+	}
+	md, _ := a.Header() // the error is received
+	return md
+}
+
+func (a *streamAttempt) trailer() metadata.MD {
+	if a.ClientStream == nil {
+		return nil
+	}
+	return a.Trailer()
+}
+
+func (a *streamAttempt) peer() peer.Peer {
+	if a.ClientStream == nil {
+		return peer.Peer{}
+	}
+	if p, ok := peer.FromContext(a.Context()); ok {
+		return *p
+	}
+	return peer.Peer{}
+}
+
+// endpoint is where the attempt has been sent.
+func (a *streamAttempt) endpoint() string {
+	if p := a.peer(); p.Addr != nil {
+		return p.Addr.String()
+	}
+	return ""
 }

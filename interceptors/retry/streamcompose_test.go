@@ -50,7 +50,7 @@ func TestStreamsStopForTheSameReasons(t *testing.T) {
 		"refused identity": {script: fails(codes.Unauthenticated), code: codes.Unauthenticated, reason: retry.StopNotRetryable, want: 1},
 		"idempotency":      {method: talkMethod, script: fails(codes.Unavailable), reason: retry.StopNotIdempotent, want: 1},
 		"pushback":         {script: pushes("-1"), reason: retry.StopPushback, want: 1},
-		"pushback waits":   {terms: terms{attempts: 2}, script: pushes("250"), reason: retry.StopAttemptsExhausted, want: 2, elapsed: 250 * ms},
+		"pushback waits":   {terms: terms{attempts: 2}, script: pushes("250"), reason: retry.StopAttemptsExhausted, want: 2, elapsed: 262*ms + ms/2},
 		"deadline of the method": {
 			terms: terms{deadline: time.Second, initial: time.Minute}, script: fails(codes.Unavailable), reason: retry.StopDeadline, want: 1,
 		},

@@ -21,26 +21,22 @@ func (s *stream) RecvMsg(m any) error {
 	defer s.leave()
 	for {
 		s.await()
-		if s.over {
+		if s.state == streamEnded {
 			return s.err
 		}
 		a := s.current
 		if s.won.Load() == a {
-			s.mu.Unlock()
-			err := s.receive(a, m)
-			s.mu.Lock()
-			return err
+			var err error
+			s.unlocked(&s.receiving, func() { err = a.receive(m) })
+			return s.received(a, err)
 		}
-		s.receiving = true
-		a.clock()
-		s.mu.Unlock()
-		err := a.RecvMsg(m)
-		s.mu.Lock()
-		s.receiving = false
+		a.clock(1)
+		var err error
+		s.unlocked(&s.receiving, func() { err = a.RecvMsg(m) })
 		s.changed.Broadcast()
 		s.await()
 		switch {
-		case s.over:
+		case s.state == streamEnded:
 			return s.err
 		case s.current != a:
 			// What came was not delivered, and comes again.
@@ -58,7 +54,7 @@ func (s *stream) RecvMsg(m any) error {
 			s.answer(a)
 			s.commit(a, StopCommitted)
 			return nil
-		case a.codec != nil && a.codec.received.Load() && !a.cut.Load():
+		case s.desc.ServerStreams && a.codec != nil && a.codec.received.Load() && !a.cut.Load():
 			s.commit(a, StopCommitted)
 			return s.received(a, err)
 		default:
@@ -69,20 +65,26 @@ func (s *stream) RecvMsg(m any) error {
 
 // receive receives from the attempt that has won.
 func (s *stream) receive(a *streamAttempt, m any) error {
-	if p := a.pending; p != nil {
-		a.pending = nil
-		if err := a.codec.codec.Unmarshal(buffer(p.data), m); err != nil {
-			return status.Errorf(codes.Internal, "grpc: failed to unmarshal the received message: %v", err)
-		}
-		return nil
-	}
-	err := a.RecvMsg(m)
+	err := a.receive(m)
 	if err == nil {
 		return nil
 	}
 	s.mu.Lock()
 	defer s.leave()
 	return s.received(a, err)
+}
+
+// receive receives what the attempt was sent, beginning with what has been received for the caller already.
+func (a *streamAttempt) receive(m any) error {
+	p := a.pending
+	if p == nil {
+		return a.RecvMsg(m)
+	}
+	a.pending = nil
+	if err := a.codec.codec.Unmarshal(buffer(p.data), m); err != nil {
+		return status.Errorf(codes.Internal, "grpc: failed to unmarshal the received message: %v", err)
+	}
+	return nil
 }
 
 // received is what receiving from the attempt that has won returns, with the lock.
@@ -94,7 +96,7 @@ func (s *stream) received(a *streamAttempt, err error) error {
 		err = a.broken
 	}
 	if s.resumes != nil && !errors.Is(err, io.EOF) {
-		s.trailer = a.Trailer()
+		s.call.trailer = a.Trailer()
 		s.resumes.failed = a.failure(nil, err, time.Now())
 	}
 	a.cancel() // an interceptor may have ended the stream, and gRPC not know of it
@@ -112,19 +114,17 @@ func (s *stream) Header() (metadata.MD, error) {
 	defer s.leave()
 	for {
 		s.await()
-		if s.over || s.won.Load() != nil {
+		if s.state == streamEnded || s.won.Load() != nil {
 			break
 		}
 		a := s.current
-		s.waiting++
-		a.clock()
-		s.mu.Unlock()
-		md, err := a.Header()
-		s.mu.Lock()
-		s.waiting--
+		a.clock(1)
+		var md metadata.MD
+		var err error
+		s.unlocked(&s.waiting, func() { md, err = a.Header() })
 		s.await()
 		switch {
-		case s.over, s.won.Load() == a:
+		case s.state == streamEnded, s.won.Load() == a:
 			return md, err
 		case s.current != a:
 		case err != nil && !a.cut.Load():
@@ -142,9 +142,10 @@ func (s *stream) Header() (metadata.MD, error) {
 	if a.ClientStream == nil {
 		return nil, nil
 	}
-	s.mu.Unlock()
-	defer s.mu.Lock()
-	return a.Header()
+	var md metadata.MD
+	var err error
+	s.unlocked(&s.waiting, func() { md, err = a.Header() })
+	return md, err
 }
 
 // Context is the context of the current attempt, and commits the stream, as it does with gRPC's own retry.
@@ -154,14 +155,14 @@ func (s *stream) Context() context.Context {
 	}
 	s.mu.Lock()
 	defer s.leave()
-	for s.deciding || !s.over && s.current.cut.Load() && s.won.Load() == nil {
-		s.changed.Wait() // whoever waits for the attempt that was cut off decides
+	for s.state == streamDeciding || s.state == streamTrying && s.current.cut.Load() {
+		s.changed.Wait() // the operation that waits for the attempt that was cut off decides
 	}
 	a := s.current
 	if a.ClientStream == nil {
 		return s.ctx
 	}
-	if !s.over {
+	if s.state != streamEnded {
 		s.commit(a, StopCommitted)
 	}
 	return a.Context()

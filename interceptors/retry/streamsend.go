@@ -4,6 +4,9 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // SendMsg sends m on the current attempt, and keeps what it was encoded as until no other attempt can follow. It returns
@@ -17,25 +20,18 @@ func (s *stream) SendMsg(m any) error {
 	var f frame
 	for {
 		s.awaitSending()
-		if s.over {
+		if s.state == streamEnded {
 			return s.sentTooLate()
 		}
-		a := s.current
+		a, room := s.current, s.replay.room()
 		if s.direct.Load() == a {
-			s.mu.Unlock()
-			err := s.sendDirect(a, m)
-			s.mu.Lock()
-			return err
+			return s.sendDirectLocked(a, m)
 		}
-		room := s.replay.room()
-		s.sending = true
-		s.mu.Unlock()
-		err := a.send(m, &f, room)
-		s.mu.Lock()
-		s.sending = false
+		var err error
+		s.unlocked(&s.sending, func() { err = a.send(m, &f, room) })
 		s.await()
 		switch {
-		case s.over:
+		case s.state == streamEnded:
 			return s.sentTooLate()
 		case s.current != a:
 			// It was not among what the new attempt has been sent.
@@ -51,14 +47,14 @@ func (s *stream) SendMsg(m any) error {
 			return s.surface(err)
 		default:
 			s.retry(a, err, false)
-			if s.over {
+			if s.state == streamEnded {
 				return s.err
 			}
 		}
 	}
 }
 
-// sendDirect sends a message that nobody will have to send again.
+// sendDirect sends a message that will not have to be sent again.
 func (s *stream) sendDirect(a *streamAttempt, m any) error {
 	err := a.SendMsg(m)
 	if err == nil && s.won.Load() != nil || errors.Is(err, io.EOF) {
@@ -66,9 +62,24 @@ func (s *stream) sendDirect(a *streamAttempt, m any) error {
 	}
 	s.mu.Lock()
 	defer s.leave()
+	return s.sentDirect(a, err)
+}
+
+// sendDirectLocked is sendDirect for an operation that has the lock.
+func (s *stream) sendDirectLocked(a *streamAttempt, m any) error {
+	var err error
+	s.unlocked(&s.sending, func() { err = a.SendMsg(m) })
+	if err == nil && s.won.Load() != nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	return s.sentDirect(a, err)
+}
+
+// sentDirect is what sending returns where err came of it.
+func (s *stream) sentDirect(a *streamAttempt, err error) error {
 	s.await()
 	switch {
-	case s.over:
+	case s.state == streamEnded:
 		return s.sentTooLate()
 	case s.won.Load() == a:
 		return s.surface(err)
@@ -87,17 +98,14 @@ func (s *stream) CloseSend() error {
 	defer s.leave()
 	for {
 		s.awaitSending()
-		if s.over {
+		if s.state == streamEnded {
 			return nil
 		}
 		a := s.current
-		s.sending = true
-		s.mu.Unlock()
-		err := a.CloseSend()
-		s.mu.Lock()
-		s.sending = false
+		var err error
+		s.unlocked(&s.sending, func() { err = a.CloseSend() })
 		s.await()
-		if s.over || s.current == a {
+		if s.state == streamEnded || s.current == a {
 			s.closed = true
 			a.sent()
 			return err
@@ -120,7 +128,7 @@ func (s *stream) keep(a *streamAttempt, f frame) {
 // sent notes that the server has been asked something.
 func (a *streamAttempt) sent() {
 	a.asked = time.Now()
-	a.clock()
+	a.clock(0)
 }
 
 // sentTooLate is what sending returns when the call is over.
@@ -131,16 +139,9 @@ func (s *stream) sentTooLate() error {
 	return nil
 }
 
-// await waits while somebody decides about another attempt.
-func (s *stream) await() {
-	for s.deciding {
-		s.changed.Wait()
-	}
-}
-
 // awaitSending waits until the current attempt has been sent what was sent before.
 func (s *stream) awaitSending() {
-	for s.deciding || !s.over && s.current.replaying {
+	for s.state == streamDeciding || s.state != streamEnded && s.current.replaying {
 		s.changed.Wait()
 	}
 }
@@ -154,28 +155,26 @@ func (s *stream) begin(a *streamAttempt) {
 		return
 	}
 	a.replaying = true
+	frames, closed := s.replay.frames, s.closed
 	if s.desc.ClientStreams {
-		go s.resend(a, s.replay.frames, s.closed) // ends with its attempt
+		go func() { // ends with its attempt
+			err := status.Error(codes.Internal, "an interceptor panicked while the stream was sent again")
+			defer func() {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.replayed(a, err)
+			}()
+			new(thrown).catch(s.call.retrier.logger, s.call.method, func() { err = a.resendAll(frames, closed) })
+		}()
 		return
 	}
-	frames, closed := s.replay.frames, s.closed
-	s.mu.Unlock()
-	s.resend(a, frames, closed)
-	s.mu.Lock()
+	var err error
+	s.unlocked(&s.sending, func() { err = a.resendAll(frames, closed) })
+	s.replayed(a, err)
 }
 
-func (s *stream) resend(a *streamAttempt, frames []frame, closed bool) {
-	var err error
-	for _, f := range frames {
-		if err = a.resend(f); err != nil {
-			break
-		}
-	}
-	if err == nil && closed {
-		_ = a.CloseSend() // always nil; the status is received
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// replayed notes that an attempt has been sent what was sent before, or why not.
+func (s *stream) replayed(a *streamAttempt, err error) {
 	a.replaying = false
 	if err != nil && !errors.Is(err, io.EOF) && a.broken == nil {
 		a.broken = err
@@ -185,14 +184,14 @@ func (s *stream) resend(a *streamAttempt, frames []frame, closed bool) {
 	s.changed.Broadcast()
 }
 
-// free forgets what was sent, once nobody will have to send it again.
+// free forgets what was sent, once it will not have to be sent again.
 func (s *stream) free() {
 	a := s.current
-	if !s.over && (a.replaying || !a.last && s.won.Load() == nil) {
+	if s.state != streamEnded && (a.replaying || !a.last && s.won.Load() == nil) {
 		return
 	}
 	s.replay.drop()
-	if !s.over {
+	if s.state != streamEnded {
 		s.direct.Store(a)
 	}
 }

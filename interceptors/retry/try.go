@@ -26,10 +26,14 @@ type failure struct {
 	at     time.Time
 	// The per-attempt timeout ended it. The server may have run the method.
 	cut bool
+	// It is proven that no byte of it left the client.
+	unsent bool
 	// It is proven that the method did not run.
 	unprocessed bool
 	// The server refused the credential of the attempt, and there is a new one.
 	renewed bool
+	// The connection or the stream has ended as one of its ends had announced.
+	planned bool
 	hint    hint
 }
 
@@ -49,25 +53,45 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 	if c.attempts > 1 {
 		c.resetOptions()
 	}
-	until, cutting := c.until(caller, now)
-	if cutting || c.limit != nil {
+	if c.limit != nil {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, until)
+		ctx, cancel = context.WithDeadline(ctx, c.deadline)
 		defer cancel()
 	}
+	var limited *limit
+	if d := c.attemptLimit(caller, now); d > 0 {
+		limited = c.limited(caller, ctx, d)
+		defer limited.finish()
+		ctx = limited
+	}
 	err := c.invoker(ctx, c.method, c.req, c.reply, c.conn, c.options...)
-	took := time.Since(now)
+	end := now.Add(time.Since(now))
+	cut := limited.finish()
+	c.reserved = !cut.IsZero()
 	if err == nil {
-		c.policy.succeeded(took)
-		c.retrier.budget.success(c.attempts > 1 && !c.unpaid)
+		c.release()
+		c.policy.succeeded(end.Sub(now))
+		c.retrier.budget.success(c.charged)
 		return nil
 	}
-	if c.told != nil {
-		c.trailer = c.told.trailer
+	if c.shared != nil {
+		c.trailer = c.shared.trailer
 	}
 	c.endpoints = append(c.endpoints, this.Endpoint())
 	c.avoid(sentTo(this))
-	return c.failure(caller, this, err, now, now.Add(took), until, cutting)
+	return c.failure(caller, this, err, now, end, cut)
+}
+
+// limited returns a context that ends after d if another attempt may follow then and is paid for. It asks what is known of
+// the call now, because the call belongs to another goroutine.
+func (c *call) limited(caller, ctx context.Context, d time.Duration) *limit {
+	known := *c
+	return newLimit(ctx, d, func(l *limit) {
+		now := time.Now()
+		if known.affords(caller, now) && !l.end(context.DeadlineExceeded, now) {
+			known.retrier.budget.refund() // the attempt has ended meanwhile
+		}
+	})
 }
 
 // number counts the next attempt and makes its context.
@@ -76,12 +100,16 @@ func (c *call) number(ctx context.Context, hedge bool) (context.Context, *attemp
 	if hedge {
 		c.hedges++
 	}
+	previous := c.counted() - 1
+	if previous == 0 && repeated(ctx) {
+		previous = 1 // of the call above, so that what is called does not try again either
+	}
 	ctx, this := attempt.NewContext(ctx, c.attempts, hedge, c.tried)
 	if c.renewed {
 		this.FollowRenewal()
 	}
-	if c.attempts > 1 {
-		ctx = announce(ctx, c.attempts-1)
+	if previous > 0 {
+		ctx = announce(ctx, previous)
 	}
 	return ctx, this
 }
@@ -93,41 +121,22 @@ func (c *call) renewable() bool {
 		(c.nativeOff || c.conn.GetMethodConfig(c.method).RetryPolicy == nil)
 }
 
-// failure makes the failure of an attempt that has ended, whose trailer is c.trailer.
-func (c *call) failure(caller context.Context, this *attempt.Attempt, err error, begun, end, until time.Time, cutting bool) *failure {
-	f := &failure{
-		err:    err,
-		status: statusOf(err),
-		at:     end,
-		// What else an operation did besides a call that never left is not known.
-		unprocessed: c.classify == nil && (this.NeverSent() || rpcerr.Unprocessed(c.trailer)),
-		renewed:     this.Renewed(),
-	}
-	// Compared by time, because the server's own timer may end the attempt a moment before ours does.
-	f.cut = cutting && interrupted(f.status.Code()) && !end.Before(until)
-	if f.cut {
+// failure makes the failure of an attempt that has ended, whose trailer is c.trailer. Cut is when the per-attempt timeout
+// ended it, and zero if it did not.
+func (c *call) failure(caller context.Context, this *attempt.Attempt, err error, begun, end, cut time.Time) *failure {
+	f := &failure{err: err, status: statusOf(err), at: end, renewed: this.Renewed()}
+	f.unsent = c.classify == nil && this.NeverSent()
+	// What else an operation did besides a call that never left is not known.
+	f.unprocessed = f.unsent || c.classify == nil && rpcerr.Unprocessed(c.trailer)
+	f.planned = c.classify == nil && f.status.Code() == codes.Unavailable && rpcerr.ReasonOf(err) == rpcerr.PlannedEnd
+	if f.cut = !cut.IsZero() && interrupted(f.status.Code()); f.cut {
+		f.at = cut // when it was decided that another attempt has time
 		c.policy.facts.atLeast(end.Sub(begun))
 	}
-	if caller.Err() == nil {
+	if caller.Err() == nil && !f.planned {
 		c.policy.facts.answered(end, f.status.Code())
 	}
 	return f
-}
-
-// until is when an attempt that begins now is ended, and whether that is its own timeout rather than the deadline of the
-// call. The last attempt has no timeout, since nothing would come after it.
-func (c *call) until(ctx context.Context, now time.Time) (at time.Time, cutting bool) {
-	if c.attempts >= c.policy.attempts {
-		return c.deadline, false
-	}
-	limit := c.attemptTimeout(ctx)
-	if limit == 0 {
-		return c.deadline, false
-	}
-	if at = now.Add(limit); at.Before(c.deadline) {
-		return at, true
-	}
-	return c.deadline, false
 }
 
 // sentTo is the endpoint of an attempt that has ended, in the picker's words for it if it had any.
@@ -163,14 +172,14 @@ func announce(ctx context.Context, previous int) context.Context {
 // takeOptions makes the options of the attempts: those of the caller, without OnFinish, which is for the call, and one
 // that keeps the trailer.
 func (c *call) takeOptions(opts []grpc.CallOption) {
-	c.options = c.told.room[:0]
+	c.options = c.shared.room[:0]
 	for _, o := range opts {
 		if _, ok := o.(grpc.OnFinishCallOption); !ok {
 			c.options = append(c.options, o)
 		}
 	}
 	// Clipped, so that what an interceptor appends for one attempt is not written where the next one reads.
-	c.options = slices.Clip(append(c.options, grpc.Trailer(&c.told.trailer)))
+	c.options = slices.Clip(append(c.options, grpc.Trailer(&c.shared.trailer)))
 }
 
 // resetOptions empties what the attempt before has left in the caller's variables. gRPC does not write there if an

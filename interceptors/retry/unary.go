@@ -2,6 +2,7 @@ package retry
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"google.golang.org/grpc"
@@ -52,20 +53,27 @@ type call struct {
 	endpoints []string // by attempt
 	tried     []string // endpoints, each once
 
-	trailer   metadata.MD         // of the last attempt that failed
-	forbidden bool                // a server has said so, while others were out
-	renewed   bool                // an attempt was allowed because there was a new credential
-	unpaid    bool                // the last attempt that was allowed costs nothing of the budget
-	kept      bool                // req is the call's own
-	over      bool                // the deadline has passed, or the caller gave up
-	continued bool                // the application has said how its stream goes on
-	classify  func(error) Classification // nil for gRPC
-	options   []grpc.CallOption
-	told      *told // nil for a stream, and for an operation
+	trailer   metadata.MD // of the last attempt that failed
+	forbidden bool        // a server has said so, while others were out
+	renewed   bool        // an attempt was allowed because there was a new credential
+	continued bool        // the application has said how its stream goes on
+	kept      bool        // req is the call's own
+	gone      bool        // the deadline has passed, or the caller gave up
+
+	free       int       // attempts that count neither against the policy nor against the budget
+	left       time.Time // when the call last moved on from a planned end for free
+	connecting time.Time // when it first waited for a connection
+	endless    bool      // nobody states a deadline
+	reserved   bool      // a token is withdrawn for the next attempt
+	charged    bool      // the attempt that is out, or was last, has cost a token
+
+	classify func(error) Classification // nil for gRPC
+	options  []grpc.CallOption
+	shared   *shared // nil for a stream, and for an operation
 }
 
-// told is what a unary call shares with gRPC, and apart from it for that reason: the call itself then stays on the stack.
-type told struct {
+// shared is what a unary call shares with gRPC, and apart from it for that reason: the call itself then stays on the stack.
+type shared struct {
 	trailer metadata.MD        // of the last attempt
 	room    [3]grpc.CallOption // for the options, so that most calls need no further memory
 }
@@ -80,7 +88,7 @@ func (r *Retrier) unary(ctx context.Context, w wire, opts []grpc.CallOption) err
 		return finish(opts, err)
 	}
 	now := time.Now()
-	c := &call{wire: w, retrier: r, policy: m, told: new(told)}
+	c := &call{wire: w, retrier: r, policy: m, shared: new(shared)}
 	c.takeOptions(opts)
 	c.setDeadline(ctx, now)
 	c.showDeadline(ctx)
@@ -102,6 +110,9 @@ func (c *call) setDeadline(ctx context.Context, now time.Time) {
 
 // run makes attempts until one succeeds or there is a reason to stop.
 func (c *call) run(ctx context.Context, now time.Time) error {
+	if err := c.tooLate(ctx, now); err != nil {
+		return err
+	}
 	for {
 		var f *failure
 		if c.policy.hedges > 0 {
@@ -121,23 +132,27 @@ func (c *call) run(ctx context.Context, now time.Time) error {
 	}
 }
 
-// again decides whether there is another attempt after f, and waits for it.
-func (c *call) again(ctx context.Context, f *failure) StopReason {
-	delay, stop := c.judge(ctx, f)
-	if stop == "" {
-		c.showWait(ctx, f, delay)
-		stop = c.wait(ctx, delay)
+// tooLate is the error of a call whose caller or time was gone before its first attempt.
+func (c *call) tooLate(ctx context.Context, now time.Time) error {
+	if ctx.Err() == nil && now.Before(c.deadline) {
+		return nil
 	}
-	return stop
+	stop := StopCanceled
+	if c.last = ctx.Err(); !errors.Is(c.last, context.Canceled) {
+		stop, c.last = StopDeadline, context.DeadlineExceeded
+	}
+	c.gone = true
+	c.showEnd(ctx, stop)
+	return c.failed(&failure{}, stop)
 }
 
 // failed makes the error of the call.
 func (c *call) failed(f *failure, stop StopReason) error {
 	st := f.status
-	if !c.over {
+	if !c.gone {
 		c.retrier.budget.suppress(stop)
 	} else {
 		st = endStatus(stop, c.attempts, c.limit, c.last)
 	}
-	return &Error{Attempts: c.attempts, Reason: stop, Last: c.last, Endpoints: c.endpoints, status: st, foreign: c.classify != nil && !c.over}
+	return &Error{Attempts: c.attempts, Reason: stop, Last: c.last, Endpoints: c.endpoints, status: st, foreign: c.classify != nil && !c.gone}
 }
