@@ -59,7 +59,8 @@
 // # Chains of services
 //
 // [UnaryServerInterceptor] and [StreamServerInterceptor] keep retries from multiplying along a chain of services: below a
-// call that is itself a retry nothing is tried again, and a service whose own call has given up tells its callers so.
+// call that is itself a retry nothing is tried again, and a service whose own call has given up tells its callers so. The
+// comment of the first states the bound.
 //
 // # Other I/O
 //

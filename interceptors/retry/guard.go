@@ -14,10 +14,14 @@ import (
 )
 
 // UnaryServerInterceptor keeps retries from multiplying along a chain of services. A request that is itself a retry or
-// a hedge (it carries grpc-previous-rpc-attempts) marks the handler's context, and calls that a Retrier makes on such a
-// context have one attempt only. When the handler returns an error that came out of a call which has given up, or would
-// not be retried for that mark, the answer carries the trailer grpc-retry-pushback-ms: -1, and no caller above tries
-// again (gRFC A6). A handler that makes a new error of the call's, and does not wrap it, says nothing.
+// a hedge (it carries grpc-previous-rpc-attempts) marks the handler's context. Calls that a Retrier makes on such a context
+// have one attempt only, and carry the mark on. When the handler returns an error that came out of a call which has given up,
+// or would not be retried for that mark, the answer carries the trailer grpc-retry-pushback-ms: -1, and no caller above tries
+// again (gRFC A6).
+//
+// With n attempts for each call, the last of any number of services so sees n attempts of one call of the first. A handler
+// that makes a new error of the call's, and does not wrap it, gives no such answer, and its callers go on: where all
+// handlers of h hops do that, the last service sees 1 + h(n-1) attempts, 16 with four attempts and five hops.
 //
 // It belongs inside of everything that turns a handler's errors into statuses.
 func UnaryServerInterceptor(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -59,7 +63,7 @@ func (s *repeatedStream) Context() context.Context { return s.ctx }
 
 type repeatedKey struct{}
 
-// markRepeated returns ctx itself if the request is nobody's second attempt. A number that cannot be read is taken for
+// markRepeated returns ctx itself if the request is a first attempt. A number that cannot be read is taken for
 // one, because the harm of a retry that is left out is the smaller one.
 func markRepeated(ctx context.Context) context.Context {
 	for _, number := range contextkey.Received(ctx, previousAttemptsKey) {
@@ -70,7 +74,7 @@ func markRepeated(ctx context.Context) context.Context {
 	return ctx
 }
 
-// repeated tells whether something above is trying again already: a service that called this one, or a call or [Do]
+// repeated reports whether something above is trying again already: a service that called this one, or a call or [Do]
 // of this process within which ctx is used.
 func repeated(ctx context.Context) bool {
 	return ctx.Value(repeatedKey{}) != nil || attempt.FromContext(ctx).Number() > 1
@@ -82,7 +86,7 @@ func giveUp(ctx context.Context, err error) {
 	}
 }
 
-// gaveUp tells whether err came out of a call that another attempt from above could only multiply. A call that was
+// gaveUp reports whether err came out of a call that another attempt from above could only multiply. A call that was
 // allowed one attempt has not tried again, and leaves that to those above.
 func gaveUp(err error) bool {
 	failed, ok := errors.AsType[*Error](err)
@@ -92,9 +96,9 @@ func gaveUp(err error) bool {
 	switch failed.Reason {
 	case StopAttemptsExhausted:
 		return failed.Attempts > 1
-	case StopBudget, StopPushback, StopUpstreamRetrying, StopCircuitOpen:
+	case StopDeadline, StopBudget, StopPushback, StopUpstreamRetrying, StopCircuitOpen:
 		return true
-	case StopOK, StopNotRetryable, StopNotIdempotent, StopDeadline, StopSwitchedOff, StopCommitted, StopBufferOverflow,
+	case StopOK, StopNotRetryable, StopNotIdempotent, StopSwitchedOff, StopCommitted, StopBufferOverflow,
 		StopCanceled, StopClosing:
 		return false
 	default:

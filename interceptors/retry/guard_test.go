@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -101,6 +102,73 @@ func TestNoHedgeBelowARetriedCall(t *testing.T) {
 	})
 }
 
+// chain is services that call one another, the last of which always fails. Each makes of the error of the next one what
+// answer makes of it.
+func chain(t *testing.T, hops int, streams bool, answer func(error) error) (first *grpc.ClientConn, last *lab) {
+	t.Helper()
+	last = newLab(t, always(codes.Unavailable))
+	acts(last, fails(codes.Unavailable))
+	method := readMethod
+	if streams {
+		method = watchMethod
+	}
+	opts := []retry.Option{retry.WithBudget(retry.Budget{Max: 1000})}
+	cc := last.dial(t, newRetrier(t, method, terms{attempts: 4, initial: ms}, opts...))
+	for range hops - 1 {
+		next := cc
+		service := newLab(t, func(ctx context.Context, _ int) error {
+			_, err := retry.UnaryServerInterceptor(ctx, nil, nil, func(ctx context.Context, _ any) (any, error) {
+				_, err := call(ctx, next, method)
+				return nil, answer(err)
+			})
+			return err
+		})
+		service.watch = func(_ context.Context, stream grpc.ServerStream) error {
+			return retry.StreamServerInterceptor(nil, stream, nil, func(_ any, stream grpc.ServerStream) error {
+				_, err := drained(watched(stream.Context(), t, next))
+				return answer(err)
+			})
+		}
+		cc = service.dial(t, newRetrier(t, method, terms{attempts: 4, initial: ms}, opts...))
+	}
+	return cc, last
+}
+
+// The mark of a retry reaches every hop, whatever handlers make of errors.
+func TestChainsOfUpToFiveHops(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer func(error) error
+		most   func(hops int) int
+	}{
+		"returned": {func(err error) error { return err }, func(int) int { return 4 }},
+		"wrapped":  {func(err error) error { return fmt.Errorf("asking the next service: %w", err) }, func(int) int { return 4 }},
+		"made new": {
+			func(err error) error { return status.Error(status.Code(err), "the next service failed") },
+			func(hops int) int { return 1 + 3*hops },
+		},
+	} {
+		for _, streams := range []bool{false, true} {
+			for hops := 1; hops <= 5; hops++ {
+				t.Run(fmt.Sprintf("%s, %d hops, streams %t", name, hops, streams), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						first, last := chain(t, hops, streams, tt.answer)
+						var err error
+						if streams {
+							_, err = drained(watched(t.Context(), t, first))
+						} else {
+							_, err = call(t.Context(), first, readMethod)
+						}
+						if status.Code(err) != codes.Unavailable {
+							t.Error(err)
+						}
+						last.saw(t, tt.most(hops))
+					})
+				})
+			}
+		}
+	}
+}
+
 // Only what a caller above could multiply is given up for all.
 func TestGiveUpSignal(t *testing.T) {
 	for _, tt := range []struct {
@@ -114,6 +182,7 @@ func TestGiveUpSignal(t *testing.T) {
 		{name: "one attempt was allowed", script: always(codes.Unavailable), terms: terms{attempts: 1}},
 		{name: "pushback", script: pushing(9, "-1"), want: true},
 		{name: "budget", script: always(codes.Unavailable), terms: terms{attempts: 9, initial: ms}, opts: []retry.Option{retry.WithBudget(retry.Budget{Max: 1})}, want: true},
+		{name: "deadline", script: always(codes.Unavailable), terms: terms{deadline: time.Second, initial: time.Minute}, want: true},
 		{name: "not retryable", script: always(codes.NotFound)},
 		{name: "success", script: failing(0, codes.OK)},
 	} {
