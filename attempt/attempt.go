@@ -37,7 +37,8 @@ type Attempt struct {
 	peer  peer.Peer
 	room  [4]grpc.CallOption // for the options of the first run, so that most attempts need no further memory
 
-	choice atomic.Pointer[Choice]
+	choice  atomic.Pointer[Choice]
+	nowhere atomic.Bool
 	chosen func(Choice) // nil if nobody waits for it
 }
 

@@ -22,6 +22,17 @@ func (a *Attempt) Choose(c *Choice) {
 	}
 }
 
+// NoEndpoints records that the balancing policy knows no endpoint, so that there is no connection to wait for. It is for the
+// picker, as [Attempt.Choose] is, and does nothing for a nil Attempt.
+func (a *Attempt) NoEndpoints() {
+	if a != nil {
+		a.nowhere.Store(true)
+	}
+}
+
+// Nowhere reports whether the balancing policy knew no endpoint for the attempt. It may be called on any goroutine.
+func (a *Attempt) Nowhere() bool { return a != nil && a.nowhere.Load() }
+
 // Choice is where the attempt was sent, also while it is still out, and the zero Choice where no picker said so. It may
 // be called on any goroutine.
 func (a *Attempt) Choice() Choice {

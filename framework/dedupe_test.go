@@ -38,7 +38,7 @@ func (b *slowBank) Charge(ctx context.Context, _ *paymentsv1.ChargeRequest) (*pa
 }
 
 // Charge must not be repeated. With a key it may be: the first attempt is given up after 100ms, the second finds the handler
-// at work, and has its answer after 150ms.
+// at work, and has its answer after 150ms. Without one nothing may follow the first attempt, which has all the time it needs.
 func TestKeyedCallIsRetriedAndRunsOnce(t *testing.T) {
 	t.Parallel()
 	cut := framework.WithPolicy(map[string]*policyv1.Policy{
@@ -56,7 +56,7 @@ func TestKeyedCallIsRetriedAndRunsOnce(t *testing.T) {
 		charges int64
 	}{
 		{"with keys on both sides", []framework.ServerOption{framework.WithDedupe()}, []framework.ClientOption{keyed}, codes.OK, 150 * time.Millisecond, 1},
-		{"without keys", []framework.ServerOption{framework.WithDedupe()}, nil, codes.DeadlineExceeded, 100 * time.Millisecond, 1},
+		{"without keys", []framework.ServerOption{framework.WithDedupe()}, nil, codes.OK, 150 * time.Millisecond, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

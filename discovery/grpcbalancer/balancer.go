@@ -251,7 +251,16 @@ func (o *channel) UpdateState(s balancer.State) {
 }
 
 func failing(err error) balancer.State {
-	return balancer.State{ConnectivityState: connectivity.TransientFailure, Picker: base.NewErrPicker(err)}
+	return balancer.State{ConnectivityState: connectivity.TransientFailure, Picker: nowhere{err}}
+}
+
+// nowhere is the picker of a service without endpoints. It tells the attempt so, because a call that would wait for a connection
+// has none to wait for.
+type nowhere struct{ err error }
+
+func (n nowhere) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
+	attempt.FromContext(info.Ctx).NoEndpoints()
+	return balancer.PickResult{}, n.err
 }
 
 var _ balancer.Balancer = (*policy)(nil)

@@ -11,10 +11,10 @@ import (
 )
 
 // needsConnection reports whether an attempt failed only because there is no connection. To wait for one is no load on the
-// service, so that it costs neither an attempt nor budget, and asks neither what is above nor the circuit. Where a status
-// has a reason of Parley's, something else than a connection was missing.
+// service, so that it costs neither an attempt nor budget, and asks neither what is above nor the circuit. A service
+// without endpoints has no connection to wait for, and where a status has a reason of Parley's, something else was missing.
 func (c *call) needsConnection(f *failure) bool {
-	return f.unsent && f.status.Code() == codes.Unavailable && c.conn != nil && c.policy.attempts > 1 &&
+	return f.unsent && !f.nowhere && f.status.Code() == codes.Unavailable && c.conn != nil && c.policy.attempts > 1 &&
 		c.retrier.Retries() && !c.leftToGRPC() && c.connectionBy(f.at).After(f.at) &&
 		c.conn.GetState() != connectivity.Ready && rpcerr.ReasonOf(f.err) == ""
 }

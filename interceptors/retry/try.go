@@ -28,6 +28,8 @@ type failure struct {
 	cut bool
 	// It is proven that no byte of it left the client.
 	unsent bool
+	// The service has no endpoint that it could have been sent to.
+	nowhere bool
 	// It is proven that the method did not run.
 	unprocessed bool
 	// The server refused the credential of the attempt, and there is a new one.
@@ -126,6 +128,7 @@ func (c *call) renewable() bool {
 func (c *call) failure(caller context.Context, this *attempt.Attempt, err error, begun, end, cut time.Time) *failure {
 	f := &failure{err: err, status: statusOf(err), at: end, renewed: this.Renewed()}
 	f.unsent = c.classify == nil && this.NeverSent()
+	f.nowhere = this.Nowhere()
 	// What else an operation did besides a call that never left is not known.
 	f.unprocessed = f.unsent || c.classify == nil && rpcerr.Unprocessed(c.trailer)
 	f.planned = c.classify == nil && f.status.Code() == codes.Unavailable && rpcerr.ReasonOf(err) == rpcerr.PlannedEnd

@@ -136,9 +136,9 @@ func TestEveryOutcome(t *testing.T) {
 		{
 			name: "pushback asks for a wait", shop: &shop{get: inTurn(pushBack(30*time.Millisecond), ok)}, code: codes.OK,
 			want: `
-				CLIENT GetOrder | parley.attempts=2 parley.deadline=2 parley.retry.delay=0.03 parley.retry.outcome=recovered parley.retry.stop_reason=ok rpc.status_code=OK
+				CLIENT GetOrder | parley.attempts=2 parley.deadline=2 parley.retry.delay=0.0315 parley.retry.outcome=recovered parley.retry.stop_reason=ok rpc.status_code=OK
 				  * retry.pushback ms=30
-				  * retry.scheduled next_attempt=2 backoff_s=0.03 cause=UNAVAILABLE source=pushback endpoint=bufconn
+				  * retry.scheduled next_attempt=2 backoff_s=0.0315 cause=UNAVAILABLE source=pushback endpoint=bufconn
 				  CLIENT Attempt GetOrder Error(down) | error.type=UNAVAILABLE network.peer.address=bufconn previous-rpc-attempts=0 rpc.status_code=UNAVAILABLE
 				    SERVER GetOrder Error(down) | error.type=UNAVAILABLE rpc.status_code=UNAVAILABLE
 				  CLIENT Attempt GetOrder | network.peer.address=bufconn previous-rpc-attempts=1 rpc.status_code=OK
@@ -241,9 +241,8 @@ func TestEveryOutcome(t *testing.T) {
 		{
 			name: "expired before sending", shop: &shop{}, limit: -time.Second, code: codes.DeadlineExceeded,
 			want: `
-				CLIENT GetOrder Error(the caller's deadline passed after 1 attempt (deadline); last status: DEADLINE_EXCEEDED: context deadline exceeded) | error.type=DEADLINE_EXCEEDED parley.attempts=1 parley.retry.delay=0 parley.retry.outcome=deadline parley.retry.stop_reason=deadline rpc.status_code=DEADLINE_EXCEEDED
+				CLIENT GetOrder Error(the caller's deadline passed before the first attempt (deadline)) | error.type=DEADLINE_EXCEEDED parley.attempts=0 parley.retry.delay=0 parley.retry.outcome=deadline parley.retry.stop_reason=deadline rpc.status_code=DEADLINE_EXCEEDED
 				  * retry.aborted reason=deadline
-				  CLIENT Attempt GetOrder Error(context deadline exceeded) | error.type=DEADLINE_EXCEEDED previous-rpc-attempts=0 rpc.status_code=DEADLINE_EXCEEDED
 			`,
 		},
 		{
