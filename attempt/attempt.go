@@ -39,7 +39,7 @@ type Attempt struct {
 
 	choice  atomic.Pointer[Choice]
 	nowhere atomic.Bool
-	chosen func(Choice) // nil if nobody waits for it
+	chosen  func(Choice) // nil if nobody waits for it
 }
 
 // attemptContext holds the attempt inside the context that carries it: one allocation for both.

@@ -27,9 +27,10 @@ import (
 	"time"
 
 	"google.golang.org/grpc/balancer"
-	"google.golang.org/grpc/balancer/base"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/serviceconfig"
+
+	"github.com/parley-rpc/parley/attempt"
 )
 
 // Name is the name of the policy in service configs.

@@ -26,7 +26,7 @@ const (
 func Events() []Event {
 	return []Event{
 		{EventScheduled, SpanCall, []string{AttrNextAttempt, AttrBackoff, AttrCause, AttrSource, AttrEndpoint},
-			"There will be another attempt. The source of the wait is `policy`, `pushback` or `retry_info`."},
+			"There will be another attempt. The source of the wait is `policy`, `pushback`, `retry_info` or `connection`."},
 		{EventHedged, SpanCall, []string{AttrNextAttempt, AttrAfter, AttrEndpoint}, "Another attempt joins one that is still out."},
 		{EventPushback, SpanCall, []string{AttrMilliseconds}, "The server said when to come again; negative means never."},
 		{EventExhausted, SpanCall, []string{AttrReason, AttrEndpoint}, "Attempts or budget are used up; the reason is the stop reason."},
