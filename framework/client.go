@@ -209,6 +209,6 @@ func (c *Client) check() error {
 	if err := retrier.Check(); err != nil {
 		errs = append(errs, fmt.Errorf("Client(%q): %w", c.name, err))
 	}
-	errs = append(errs, c.checkBalancing(), c.checkControlPlane(), retrier.Close())
+	errs = append(errs, c.checkBalancing(), c.checkKeepalive(), c.checkControlPlane(), retrier.Close())
 	return errors.Join(errs...)
 }

@@ -36,6 +36,7 @@ func (c *Client) connect() (*channel, error) {
 		}
 		options = append(options, ch.auth.TransportOptions()...)
 	}
+	options = append(options, c.connectionOptions()...)
 	if c.inDiscovery() {
 		found := grpcresolver.Builder(c.app.parts.registry, discoveryScheme)
 		// As grpcresolver.DialOptions does.

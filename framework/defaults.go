@@ -8,6 +8,28 @@ const (
 	defaultTrustDomain = "local"
 	// How long the load of a server is averaged for the reports to its clients.
 	loadWindow = time.Second
+	// How long a client's connection may be silent before the server is asked whether it is there: the least that gRPC takes.
+	clientPingTime = 10 * time.Second
+	// How long the server may take to answer. A silent server is left after both times.
+	clientPingTimeout = 4 * time.Second
+	// The least silence after which a client may ask; gRPC raises shorter ones without a word.
+	leastClientPingTime = 10 * time.Second
+	// How long a server's connection may be silent before the client is asked whether it is there.
+	serverPingTime = 20 * time.Second
+	// How long the client may take to answer.
+	serverPingTimeout = 10 * time.Second
+	// The least silence after which a server may ask.
+	leastServerPingTime = time.Second
+	// The least time in which the other end has to answer.
+	leastPingTimeout = time.Second
+	// How often a client may ask. A client that asks more often is turned away by gRPC (gRFC A8).
+	leastPingInterval = 5 * time.Second
+	// How long a client waits, give or take a fifth, before it opens a lost connection again after a first failure.
+	reconnectFirst = 50 * time.Millisecond
+	// The longest such wait. Waits grow by 1.6 and are random by a fifth.
+	reconnectMost = 5 * time.Second
+	// How long opening a connection may take, its handshake included.
+	connectTimeout = 10 * time.Second
 	// The largest request that a server reads, in bytes.
 	defaultMaxRequestBytes = 4 << 20
 	// The largest header list that a server reads, in bytes.

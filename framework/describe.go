@@ -67,6 +67,7 @@ func (s *Server) describe(b *bytes.Buffer) {
 	if s.controlled() {
 		s.describeControl(b)
 	}
+	fmt.Fprintf(b, "  %s\n", s.pings())
 	_, _ = s.makeGate() // for the chain; its error is Check's
 	fmt.Fprintf(b, "  chain: %s > handler\n", joinSteps(s.chain()))
 	for _, name := range s.methods() {
@@ -91,6 +92,7 @@ func (c *Client) describe(b *bytes.Buffer) {
 	} else {
 		fmt.Fprintf(b, "  balancing: %s\n", c.describeBalancing())
 	}
+	fmt.Fprintf(b, "  %s\n", c.pings())
 	shown := &channel{retrier: &retry.Retrier{}} // for the names of the steps; nothing is called through it
 	if c.app.parts.identity != nil {
 		shown.auth = &auth.Channel{}

@@ -100,6 +100,7 @@ func ExampleApp_Describe() {
 	// identity none: WithInsecureDev
 	//
 	// server 127.0.0.1:8443 as orders
+	//   keepalive after 20s, for 10s
 	//   chain: span > recovery > deadline, hop guard > chain guard > [Handler] > handler
 	//   /shop.payments.v1.PaymentsService/GetQuote (unary)
 	//     idempotency          no side effects  proto shop/payments/v1/payments.proto: PaymentsService/GetQuote
@@ -132,5 +133,6 @@ func ExampleApp_Describe() {
 	//   WithTarget("dns:///warehouse.internal:8443")
 	//   target: dns:///warehouse.internal:8443
 	//   balancing: zone_weighted, 20 instances of more than 100
+	//   keepalive after 10s, for 4s
 	//   chain: call span > [Call] > deadline, retry > attempt span > [Attempt] > wire record > wire
 }

@@ -173,7 +173,7 @@ func (s *Server) check() error {
 	if gate != nil {
 		errs = append(errs, without(gate.Check(), s.app.parts.identity.Check()), gate.Resolve(s.allMethods()...))
 	}
-	errs = append(errs, s.checkControlPlane())
+	errs = append(errs, s.checkKeepalive(), s.checkControlPlane())
 	return errors.Join(errs...)
 }
 

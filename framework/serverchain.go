@@ -101,6 +101,7 @@ func (s *Server) chainOptions() []grpc.ServerOption {
 	if s.gate != nil {
 		options = s.gate.TransportOptions()
 	}
+	options = append(options, s.keepaliveOptions()...)
 	steps := s.chain()
 	own, users := steps[:len(steps)-1], steps[len(steps)-1]
 	options = append(options, grpc.ChainUnaryInterceptor(linkUnary(own)), grpc.ChainUnaryInterceptor(users.unary...))

@@ -135,13 +135,14 @@ func (c *Channel) DialOptions() []grpc.DialOption {
 	)
 }
 
-// TransportOptions returns the credentials of the connection and, in token mode, those of each call, and bounds the wait
-// between two attempts to connect by 5 seconds, so that a server that was refused is back soon after the trust has changed.
+// TransportOptions returns the credentials of the connection and, in token mode, those of each call. The wait
+// between two attempts to connect begins at 50 milliseconds, so that a server that restarts is back soon, and grows to 5
+// seconds, so that a server that was refused is back soon after the trust has changed.
 // Options of the same kind behind them win. They need the interceptors: in token mode a call that does not come through them
 // carries no token, and nobody checks who answers it.
 func (c *Channel) TransportOptions() []grpc.DialOption {
 	waits := backoff.DefaultConfig
-	waits.MaxDelay = maxConnectBackoff
+	waits.BaseDelay, waits.MaxDelay = connectBackoff, maxConnectBackoff
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(c.TransportCredentials()),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: waits, MinConnectTimeout: minConnectTimeout}),

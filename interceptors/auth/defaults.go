@@ -38,6 +38,8 @@ const (
 
 	// checkInterval is how often an identity that is not usable is checked again because of a connection or a call.
 	checkInterval = time.Second
+	// connectBackoff is the first wait between two attempts to connect. Waits grow by 1.6.
+	connectBackoff = 50 * time.Millisecond
 	// maxConnectBackoff is the longest wait between two attempts to connect, before gRPC adds or takes off a fifth.
 	maxConnectBackoff = 5 * time.Second
 	// minConnectTimeout is how long gRPC gives one attempt to connect at least.

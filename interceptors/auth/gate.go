@@ -180,20 +180,26 @@ func (g *Gate) ServerOptions() []grpc.ServerOption {
 // [WithBearer] also 250 calls at once on a connection, because on one of plain HTTP/2 requests are read before their caller is
 // known. Options of the same kind behind them win.
 func (g *Gate) TransportOptions() []grpc.ServerOption {
-	age := g.identity.config.connectionAge
 	options := []grpc.ServerOption{
 		grpc.Creds(g.TransportCredentials()),
 		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.MaxHeaderListSize(maxHeaderList),
-		grpc.KeepaliveParams(keepalive.ServerParameters{
-			MaxConnectionAge:      age * drainPercent / 100,
-			MaxConnectionAgeGrace: age * drainGracePercent / 100,
-		}),
+		grpc.KeepaliveParams(g.ConnectionAge()),
 	}
 	if g.config.bearer {
 		options = append(options, grpc.MaxConcurrentStreams(maxPlainStreams))
 	}
 	return options
+}
+
+// ConnectionAge returns the part of [Gate.TransportOptions] that ends connections in time, for a server that also sets when
+// it pings silent clients: gRPC takes both from one option.
+func (g *Gate) ConnectionAge() keepalive.ServerParameters {
+	age := g.identity.config.connectionAge
+	return keepalive.ServerParameters{
+		MaxConnectionAge:      age * drainPercent / 100,
+		MaxConnectionAgeGrace: age * drainGracePercent / 100,
+	}
 }
 
 // TransportCredentials returns the credentials of the server.

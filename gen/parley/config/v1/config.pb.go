@@ -600,8 +600,10 @@ type Client struct {
 	HashKey *HashKey `protobuf:"bytes,9,opt,name=hash_key,json=hashKey,proto3,oneof" json:"hash_key,omitempty"`
 	// Bounds how many instances of a large service the channel connects to.
 	Subset *Subset `protobuf:"bytes,10,opt,name=subset,proto3,oneof" json:"subset,omitempty"`
-	// Lets instances rest that fail far more than the others. Default: none rests.
-	Outliers      *Outliers `protobuf:"bytes,11,opt,name=outliers,proto3,oneof" json:"outliers,omitempty"`
+	// When an instance rests because it fails far more than the others. Default: the defaults of Outliers.
+	Outliers *Outliers `protobuf:"bytes,11,opt,name=outliers,proto3,oneof" json:"outliers,omitempty"`
+	// When a silent server is asked whether it is still there. Default: after 10s, for 4s.
+	Keepalive     *Keepalive `protobuf:"bytes,12,opt,name=keepalive,proto3,oneof" json:"keepalive,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -713,6 +715,70 @@ func (x *Client) GetOutliers() *Outliers {
 	return nil
 }
 
+func (x *Client) GetKeepalive() *Keepalive {
+	if x != nil {
+		return x.Keepalive
+	}
+	return nil
+}
+
+// Keepalive says when the peer of a silent connection is asked whether it is still there, with an HTTP/2 PING. A connection
+// whose peer does not answer is closed.
+type Keepalive struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long a connection may be silent before the peer is asked. 0 means that it is never asked. At least 10s for clients,
+	// as gRPC demands, and 1s for servers.
+	Time *durationpb.Duration `protobuf:"bytes,1,opt,name=time,proto3,oneof" json:"time,omitempty"`
+	// How long the answer may take. At least 1s.
+	Timeout       *durationpb.Duration `protobuf:"bytes,2,opt,name=timeout,proto3,oneof" json:"timeout,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Keepalive) Reset() {
+	*x = Keepalive{}
+	mi := &file_parley_config_v1_config_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Keepalive) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Keepalive) ProtoMessage() {}
+
+func (x *Keepalive) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_config_v1_config_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Keepalive.ProtoReflect.Descriptor instead.
+func (*Keepalive) Descriptor() ([]byte, []int) {
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Keepalive) GetTime() *durationpb.Duration {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *Keepalive) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
 // HashKey says what calls that ring_hash keeps together have in common. One of the two is stated.
 type HashKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -727,7 +793,7 @@ type HashKey struct {
 
 func (x *HashKey) Reset() {
 	*x = HashKey{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[6]
+	mi := &file_parley_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -739,7 +805,7 @@ func (x *HashKey) String() string {
 func (*HashKey) ProtoMessage() {}
 
 func (x *HashKey) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[6]
+	mi := &file_parley_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -752,7 +818,7 @@ func (x *HashKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashKey.ProtoReflect.Descriptor instead.
 func (*HashKey) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *HashKey) GetMetadata() string {
@@ -782,7 +848,7 @@ type Subset struct {
 
 func (x *Subset) Reset() {
 	*x = Subset{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[7]
+	mi := &file_parley_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -794,7 +860,7 @@ func (x *Subset) String() string {
 func (*Subset) ProtoMessage() {}
 
 func (x *Subset) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[7]
+	mi := &file_parley_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -807,7 +873,7 @@ func (x *Subset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subset.ProtoReflect.Descriptor instead.
 func (*Subset) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Subset) GetAbove() uint32 {
@@ -836,14 +902,16 @@ type Outliers struct {
 	// How long the instance rests at first. Default 30s, at most 5m.
 	Rest *durationpb.Duration `protobuf:"bytes,4,opt,name=rest,proto3,oneof" json:"rest,omitempty"`
 	// How many of the instances may rest at once, in percent; it may always be one. Default 30.
-	MaxPercent    *uint32 `protobuf:"varint,5,opt,name=max_percent,json=maxPercent,proto3,oneof" json:"max_percent,omitempty"`
+	MaxPercent *uint32 `protobuf:"varint,5,opt,name=max_percent,json=maxPercent,proto3,oneof" json:"max_percent,omitempty"`
+	// Lets no instance rest.
+	Off           *bool `protobuf:"varint,6,opt,name=off,proto3,oneof" json:"off,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Outliers) Reset() {
 	*x = Outliers{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[8]
+	mi := &file_parley_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -855,7 +923,7 @@ func (x *Outliers) String() string {
 func (*Outliers) ProtoMessage() {}
 
 func (x *Outliers) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[8]
+	mi := &file_parley_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -868,7 +936,7 @@ func (x *Outliers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outliers.ProtoReflect.Descriptor instead.
 func (*Outliers) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Outliers) GetInterval() *durationpb.Duration {
@@ -906,6 +974,13 @@ func (x *Outliers) GetMaxPercent() uint32 {
 	return 0
 }
 
+func (x *Outliers) GetOff() bool {
+	if x != nil && x.Off != nil {
+		return *x.Off
+	}
+	return false
+}
+
 // TokenSource says where the tokens are by which a client proves who it is. One of file and endpoint is stated.
 type TokenSource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -921,7 +996,7 @@ type TokenSource struct {
 
 func (x *TokenSource) Reset() {
 	*x = TokenSource{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[9]
+	mi := &file_parley_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -933,7 +1008,7 @@ func (x *TokenSource) String() string {
 func (*TokenSource) ProtoMessage() {}
 
 func (x *TokenSource) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[9]
+	mi := &file_parley_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -946,7 +1021,7 @@ func (x *TokenSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenSource.ProtoReflect.Descriptor instead.
 func (*TokenSource) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TokenSource) GetFile() string {
@@ -988,7 +1063,7 @@ type TokenEndpoint struct {
 
 func (x *TokenEndpoint) Reset() {
 	*x = TokenEndpoint{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[10]
+	mi := &file_parley_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1000,7 +1075,7 @@ func (x *TokenEndpoint) String() string {
 func (*TokenEndpoint) ProtoMessage() {}
 
 func (x *TokenEndpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[10]
+	mi := &file_parley_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1013,7 +1088,7 @@ func (x *TokenEndpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenEndpoint.ProtoReflect.Descriptor instead.
 func (*TokenEndpoint) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TokenEndpoint) GetIssuer() string {
@@ -1062,7 +1137,7 @@ type RetryBudget struct {
 
 func (x *RetryBudget) Reset() {
 	*x = RetryBudget{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[11]
+	mi := &file_parley_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1074,7 +1149,7 @@ func (x *RetryBudget) String() string {
 func (*RetryBudget) ProtoMessage() {}
 
 func (x *RetryBudget) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[11]
+	mi := &file_parley_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1087,7 +1162,7 @@ func (x *RetryBudget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
 func (*RetryBudget) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RetryBudget) GetRatio() float64 {
@@ -1141,14 +1216,16 @@ type Server struct {
 	// Default: no.
 	LoadReports *bool `protobuf:"varint,9,opt,name=load_reports,json=loadReports,proto3,oneof" json:"load_reports,omitempty"`
 	// Whether the control plane of the program describes this listener. Default: no.
-	ControlPlane  *bool `protobuf:"varint,10,opt,name=control_plane,json=controlPlane,proto3,oneof" json:"control_plane,omitempty"`
+	ControlPlane *bool `protobuf:"varint,10,opt,name=control_plane,json=controlPlane,proto3,oneof" json:"control_plane,omitempty"`
+	// When a silent client is asked whether it is still there. Default: after 20s, for 10s.
+	Keepalive     *Keepalive `protobuf:"bytes,11,opt,name=keepalive,proto3,oneof" json:"keepalive,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Server) Reset() {
 	*x = Server{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[12]
+	mi := &file_parley_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1160,7 +1237,7 @@ func (x *Server) String() string {
 func (*Server) ProtoMessage() {}
 
 func (x *Server) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[12]
+	mi := &file_parley_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1173,7 +1250,7 @@ func (x *Server) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server.ProtoReflect.Descriptor instead.
 func (*Server) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Server) GetListen() string {
@@ -1246,6 +1323,13 @@ func (x *Server) GetControlPlane() bool {
 	return false
 }
 
+func (x *Server) GetKeepalive() *Keepalive {
+	if x != nil {
+		return x.Keepalive
+	}
+	return nil
+}
+
 // WorkloadIssuer is somebody who vouches for workloads with bearer tokens.
 type WorkloadIssuer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1274,7 +1358,7 @@ type WorkloadIssuer struct {
 
 func (x *WorkloadIssuer) Reset() {
 	*x = WorkloadIssuer{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[13]
+	mi := &file_parley_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1286,7 +1370,7 @@ func (x *WorkloadIssuer) String() string {
 func (*WorkloadIssuer) ProtoMessage() {}
 
 func (x *WorkloadIssuer) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[13]
+	mi := &file_parley_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1299,7 +1383,7 @@ func (x *WorkloadIssuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkloadIssuer.ProtoReflect.Descriptor instead.
 func (*WorkloadIssuer) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *WorkloadIssuer) GetIssuer() string {
@@ -1378,7 +1462,7 @@ type Certificate struct {
 
 func (x *Certificate) Reset() {
 	*x = Certificate{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[14]
+	mi := &file_parley_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1390,7 +1474,7 @@ func (x *Certificate) String() string {
 func (*Certificate) ProtoMessage() {}
 
 func (x *Certificate) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[14]
+	mi := &file_parley_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1403,7 +1487,7 @@ func (x *Certificate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certificate.ProtoReflect.Descriptor instead.
 func (*Certificate) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Certificate) GetCert() string {
@@ -1435,7 +1519,7 @@ type Discovery struct {
 
 func (x *Discovery) Reset() {
 	*x = Discovery{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[15]
+	mi := &file_parley_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1447,7 +1531,7 @@ func (x *Discovery) String() string {
 func (*Discovery) ProtoMessage() {}
 
 func (x *Discovery) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[15]
+	mi := &file_parley_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1460,7 +1544,7 @@ func (x *Discovery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discovery.ProtoReflect.Descriptor instead.
 func (*Discovery) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Discovery) GetDriver() string {
@@ -1495,7 +1579,7 @@ type Addresses struct {
 
 func (x *Addresses) Reset() {
 	*x = Addresses{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[16]
+	mi := &file_parley_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1507,7 +1591,7 @@ func (x *Addresses) String() string {
 func (*Addresses) ProtoMessage() {}
 
 func (x *Addresses) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[16]
+	mi := &file_parley_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1520,7 +1604,7 @@ func (x *Addresses) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Addresses.ProtoReflect.Descriptor instead.
 func (*Addresses) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Addresses) GetAddresses() []string {
@@ -1545,7 +1629,7 @@ type Surfaces struct {
 
 func (x *Surfaces) Reset() {
 	*x = Surfaces{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[17]
+	mi := &file_parley_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1557,7 +1641,7 @@ func (x *Surfaces) String() string {
 func (*Surfaces) ProtoMessage() {}
 
 func (x *Surfaces) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[17]
+	mi := &file_parley_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1570,7 +1654,7 @@ func (x *Surfaces) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Surfaces.ProtoReflect.Descriptor instead.
 func (*Surfaces) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Surfaces) GetProbes() string {
@@ -1611,7 +1695,7 @@ type Lifecycle struct {
 
 func (x *Lifecycle) Reset() {
 	*x = Lifecycle{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[18]
+	mi := &file_parley_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1623,7 +1707,7 @@ func (x *Lifecycle) String() string {
 func (*Lifecycle) ProtoMessage() {}
 
 func (x *Lifecycle) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[18]
+	mi := &file_parley_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1636,7 +1720,7 @@ func (x *Lifecycle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lifecycle.ProtoReflect.Descriptor instead.
 func (*Lifecycle) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Lifecycle) GetAnnounce() *durationpb.Duration {
@@ -1681,7 +1765,7 @@ type Users struct {
 
 func (x *Users) Reset() {
 	*x = Users{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[19]
+	mi := &file_parley_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1693,7 +1777,7 @@ func (x *Users) String() string {
 func (*Users) ProtoMessage() {}
 
 func (x *Users) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[19]
+	mi := &file_parley_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1706,7 +1790,7 @@ func (x *Users) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Users.ProtoReflect.Descriptor instead.
 func (*Users) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Users) GetIssuers() []*UserIssuer {
@@ -1755,7 +1839,7 @@ type UserIssuer struct {
 
 func (x *UserIssuer) Reset() {
 	*x = UserIssuer{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[20]
+	mi := &file_parley_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1767,7 +1851,7 @@ func (x *UserIssuer) String() string {
 func (*UserIssuer) ProtoMessage() {}
 
 func (x *UserIssuer) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[20]
+	mi := &file_parley_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1780,7 +1864,7 @@ func (x *UserIssuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserIssuer.ProtoReflect.Descriptor instead.
 func (*UserIssuer) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *UserIssuer) GetIssuer() string {
@@ -1936,7 +2020,7 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"_max_staleB\x0e\n" +
 	"\f_allow_emptyB\x10\n" +
-	"\x0e_loopback_http\"\x88\x05\n" +
+	"\x0e_loopback_http\"\xd6\x05\n" +
 	"\x06Client\x12\x1b\n" +
 	"\x06target\x18\x01 \x01(\tH\x00R\x06target\x88\x01\x01\x12\x14\n" +
 	"\x05peers\x18\x02 \x03(\tR\x05peers\x126\n" +
@@ -1950,7 +2034,9 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\bhash_key\x18\t \x01(\v2\x19.parley.config.v1.HashKeyH\aR\ahashKey\x88\x01\x01\x125\n" +
 	"\x06subset\x18\n" +
 	" \x01(\v2\x18.parley.config.v1.SubsetH\bR\x06subset\x88\x01\x01\x12;\n" +
-	"\boutliers\x18\v \x01(\v2\x1a.parley.config.v1.OutliersH\tR\boutliers\x88\x01\x01B\t\n" +
+	"\boutliers\x18\v \x01(\v2\x1a.parley.config.v1.OutliersH\tR\boutliers\x88\x01\x01\x12>\n" +
+	"\tkeepalive\x18\f \x01(\v2\x1b.parley.config.v1.KeepaliveH\n" +
+	"R\tkeepalive\x88\x01\x01B\t\n" +
 	"\a_targetB\a\n" +
 	"\x05_modeB\f\n" +
 	"\n" +
@@ -1962,7 +2048,15 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x06_tokenB\v\n" +
 	"\t_hash_keyB\t\n" +
 	"\a_subsetB\v\n" +
-	"\t_outliers\"\\\n" +
+	"\t_outliersB\f\n" +
+	"\n" +
+	"_keepalive\"\x8e\x01\n" +
+	"\tKeepalive\x122\n" +
+	"\x04time\x18\x01 \x01(\v2\x19.google.protobuf.DurationH\x00R\x04time\x88\x01\x01\x128\n" +
+	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationH\x01R\atimeout\x88\x01\x01B\a\n" +
+	"\x05_timeB\n" +
+	"\n" +
+	"\b_timeout\"\\\n" +
 	"\aHashKey\x12\x1f\n" +
 	"\bmetadata\x18\x01 \x01(\tH\x00R\bmetadata\x88\x01\x01\x12\x19\n" +
 	"\x05field\x18\x02 \x01(\tH\x01R\x05field\x88\x01\x01B\v\n" +
@@ -1972,20 +2066,22 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x05above\x18\x01 \x01(\rH\x00R\x05above\x88\x01\x01\x12\x17\n" +
 	"\x04size\x18\x02 \x01(\rH\x01R\x04size\x88\x01\x01B\b\n" +
 	"\x06_aboveB\a\n" +
-	"\x05_size\"\xb8\x02\n" +
+	"\x05_size\"\xd7\x02\n" +
 	"\bOutliers\x12:\n" +
 	"\binterval\x18\x01 \x01(\v2\x19.google.protobuf.DurationH\x00R\binterval\x88\x01\x01\x12 \n" +
 	"\tmin_calls\x18\x02 \x01(\rH\x01R\bminCalls\x88\x01\x01\x12,\n" +
 	"\x0ffailure_percent\x18\x03 \x01(\rH\x02R\x0efailurePercent\x88\x01\x01\x122\n" +
 	"\x04rest\x18\x04 \x01(\v2\x19.google.protobuf.DurationH\x03R\x04rest\x88\x01\x01\x12$\n" +
 	"\vmax_percent\x18\x05 \x01(\rH\x04R\n" +
-	"maxPercent\x88\x01\x01B\v\n" +
+	"maxPercent\x88\x01\x01\x12\x15\n" +
+	"\x03off\x18\x06 \x01(\bH\x05R\x03off\x88\x01\x01B\v\n" +
 	"\t_intervalB\f\n" +
 	"\n" +
 	"_min_callsB\x12\n" +
 	"\x10_failure_percentB\a\n" +
 	"\x05_restB\x0e\n" +
-	"\f_max_percent\"\xb7\x01\n" +
+	"\f_max_percentB\x06\n" +
+	"\x04_off\"\xb7\x01\n" +
 	"\vTokenSource\x12\x17\n" +
 	"\x04file\x18\x01 \x01(\tH\x00R\x04file\x88\x01\x01\x12&\n" +
 	"\fany_audience\x18\x02 \x01(\bH\x01R\vanyAudience\x88\x01\x01\x12@\n" +
@@ -2009,7 +2105,7 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x06_ratioB\x06\n" +
 	"\x04_maxB\x11\n" +
 	"\x0f_min_per_secondB\t\n" +
-	"\a_unsafe\"\xaa\x04\n" +
+	"\a_unsafe\"\xf8\x04\n" +
 	"\x06Server\x12\x1b\n" +
 	"\x06listen\x18\x01 \x01(\tH\x00R\x06listen\x88\x01\x01\x12!\n" +
 	"\tadvertise\x18\x02 \x01(\tH\x01R\tadvertise\x88\x01\x01\x125\n" +
@@ -2023,7 +2119,8 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x06weight\x18\b \x01(\rH\x05R\x06weight\x88\x01\x01\x12&\n" +
 	"\fload_reports\x18\t \x01(\bH\x06R\vloadReports\x88\x01\x01\x12(\n" +
 	"\rcontrol_plane\x18\n" +
-	" \x01(\bH\aR\fcontrolPlane\x88\x01\x01B\t\n" +
+	" \x01(\bH\aR\fcontrolPlane\x88\x01\x01\x12>\n" +
+	"\tkeepalive\x18\v \x01(\v2\x1b.parley.config.v1.KeepaliveH\bR\tkeepalive\x88\x01\x01B\t\n" +
 	"\a_listenB\f\n" +
 	"\n" +
 	"_advertiseB\x06\n" +
@@ -2032,7 +2129,9 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x12_max_request_bytesB\t\n" +
 	"\a_weightB\x0f\n" +
 	"\r_load_reportsB\x10\n" +
-	"\x0e_control_plane\"\xc9\x03\n" +
+	"\x0e_control_planeB\f\n" +
+	"\n" +
+	"_keepalive\"\xc9\x03\n" +
 	"\x0eWorkloadIssuer\x12\x1b\n" +
 	"\x06issuer\x18\x01 \x01(\tH\x00R\x06issuer\x88\x01\x01\x12/\n" +
 	"\x04keys\x18\x02 \x01(\v2\x16.parley.config.v1.KeysH\x01R\x04keys\x88\x01\x01\x12\x1a\n" +
@@ -2134,7 +2233,7 @@ func file_parley_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_parley_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_parley_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_parley_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_parley_config_v1_config_proto_goTypes = []any{
 	(Enroll)(0),                 // 0: parley.config.v1.Enroll
 	(ChannelMode)(0),            // 1: parley.config.v1.ChannelMode
@@ -2144,78 +2243,83 @@ var file_parley_config_v1_config_proto_goTypes = []any{
 	(*IdentityIssuer)(nil),      // 5: parley.config.v1.IdentityIssuer
 	(*Keys)(nil),                // 6: parley.config.v1.Keys
 	(*Client)(nil),              // 7: parley.config.v1.Client
-	(*HashKey)(nil),             // 8: parley.config.v1.HashKey
-	(*Subset)(nil),              // 9: parley.config.v1.Subset
-	(*Outliers)(nil),            // 10: parley.config.v1.Outliers
-	(*TokenSource)(nil),         // 11: parley.config.v1.TokenSource
-	(*TokenEndpoint)(nil),       // 12: parley.config.v1.TokenEndpoint
-	(*RetryBudget)(nil),         // 13: parley.config.v1.RetryBudget
-	(*Server)(nil),              // 14: parley.config.v1.Server
-	(*WorkloadIssuer)(nil),      // 15: parley.config.v1.WorkloadIssuer
-	(*Certificate)(nil),         // 16: parley.config.v1.Certificate
-	(*Discovery)(nil),           // 17: parley.config.v1.Discovery
-	(*Addresses)(nil),           // 18: parley.config.v1.Addresses
-	(*Surfaces)(nil),            // 19: parley.config.v1.Surfaces
-	(*Lifecycle)(nil),           // 20: parley.config.v1.Lifecycle
-	(*Users)(nil),               // 21: parley.config.v1.Users
-	(*UserIssuer)(nil),          // 22: parley.config.v1.UserIssuer
-	nil,                         // 23: parley.config.v1.Config.ClientsEntry
-	nil,                         // 24: parley.config.v1.Config.ServersEntry
-	nil,                         // 25: parley.config.v1.Config.PoliciesEntry
-	nil,                         // 26: parley.config.v1.Discovery.ServicesEntry
-	(*durationpb.Duration)(nil), // 27: google.protobuf.Duration
-	(v1.Carrier)(0),             // 28: parley.policy.v1.Carrier
-	(*v1.Policy)(nil),           // 29: parley.policy.v1.Policy
+	(*Keepalive)(nil),           // 8: parley.config.v1.Keepalive
+	(*HashKey)(nil),             // 9: parley.config.v1.HashKey
+	(*Subset)(nil),              // 10: parley.config.v1.Subset
+	(*Outliers)(nil),            // 11: parley.config.v1.Outliers
+	(*TokenSource)(nil),         // 12: parley.config.v1.TokenSource
+	(*TokenEndpoint)(nil),       // 13: parley.config.v1.TokenEndpoint
+	(*RetryBudget)(nil),         // 14: parley.config.v1.RetryBudget
+	(*Server)(nil),              // 15: parley.config.v1.Server
+	(*WorkloadIssuer)(nil),      // 16: parley.config.v1.WorkloadIssuer
+	(*Certificate)(nil),         // 17: parley.config.v1.Certificate
+	(*Discovery)(nil),           // 18: parley.config.v1.Discovery
+	(*Addresses)(nil),           // 19: parley.config.v1.Addresses
+	(*Surfaces)(nil),            // 20: parley.config.v1.Surfaces
+	(*Lifecycle)(nil),           // 21: parley.config.v1.Lifecycle
+	(*Users)(nil),               // 22: parley.config.v1.Users
+	(*UserIssuer)(nil),          // 23: parley.config.v1.UserIssuer
+	nil,                         // 24: parley.config.v1.Config.ClientsEntry
+	nil,                         // 25: parley.config.v1.Config.ServersEntry
+	nil,                         // 26: parley.config.v1.Config.PoliciesEntry
+	nil,                         // 27: parley.config.v1.Discovery.ServicesEntry
+	(*durationpb.Duration)(nil), // 28: google.protobuf.Duration
+	(v1.Carrier)(0),             // 29: parley.policy.v1.Carrier
+	(*v1.Policy)(nil),           // 30: parley.policy.v1.Policy
 }
 var file_parley_config_v1_config_proto_depIdxs = []int32{
 	3,  // 0: parley.config.v1.Config.identity:type_name -> parley.config.v1.Identity
-	23, // 1: parley.config.v1.Config.clients:type_name -> parley.config.v1.Config.ClientsEntry
-	24, // 2: parley.config.v1.Config.servers:type_name -> parley.config.v1.Config.ServersEntry
-	17, // 3: parley.config.v1.Config.discovery:type_name -> parley.config.v1.Discovery
-	19, // 4: parley.config.v1.Config.surfaces:type_name -> parley.config.v1.Surfaces
-	20, // 5: parley.config.v1.Config.lifecycle:type_name -> parley.config.v1.Lifecycle
-	25, // 6: parley.config.v1.Config.policies:type_name -> parley.config.v1.Config.PoliciesEntry
-	21, // 7: parley.config.v1.Config.users:type_name -> parley.config.v1.Users
+	24, // 1: parley.config.v1.Config.clients:type_name -> parley.config.v1.Config.ClientsEntry
+	25, // 2: parley.config.v1.Config.servers:type_name -> parley.config.v1.Config.ServersEntry
+	18, // 3: parley.config.v1.Config.discovery:type_name -> parley.config.v1.Discovery
+	20, // 4: parley.config.v1.Config.surfaces:type_name -> parley.config.v1.Surfaces
+	21, // 5: parley.config.v1.Config.lifecycle:type_name -> parley.config.v1.Lifecycle
+	26, // 6: parley.config.v1.Config.policies:type_name -> parley.config.v1.Config.PoliciesEntry
+	22, // 7: parley.config.v1.Config.users:type_name -> parley.config.v1.Users
 	0,  // 8: parley.config.v1.Identity.enroll:type_name -> parley.config.v1.Enroll
-	27, // 9: parley.config.v1.Identity.max_connection_age:type_name -> google.protobuf.Duration
+	28, // 9: parley.config.v1.Identity.max_connection_age:type_name -> google.protobuf.Duration
 	4,  // 10: parley.config.v1.Identity.issued:type_name -> parley.config.v1.Issued
 	5,  // 11: parley.config.v1.Issued.issuers:type_name -> parley.config.v1.IdentityIssuer
 	6,  // 12: parley.config.v1.IdentityIssuer.keys:type_name -> parley.config.v1.Keys
-	27, // 13: parley.config.v1.Keys.max_stale:type_name -> google.protobuf.Duration
+	28, // 13: parley.config.v1.Keys.max_stale:type_name -> google.protobuf.Duration
 	1,  // 14: parley.config.v1.Client.mode:type_name -> parley.config.v1.ChannelMode
-	13, // 15: parley.config.v1.Client.retry_budget:type_name -> parley.config.v1.RetryBudget
-	11, // 16: parley.config.v1.Client.token:type_name -> parley.config.v1.TokenSource
-	8,  // 17: parley.config.v1.Client.hash_key:type_name -> parley.config.v1.HashKey
-	9,  // 18: parley.config.v1.Client.subset:type_name -> parley.config.v1.Subset
-	10, // 19: parley.config.v1.Client.outliers:type_name -> parley.config.v1.Outliers
-	27, // 20: parley.config.v1.Outliers.interval:type_name -> google.protobuf.Duration
-	27, // 21: parley.config.v1.Outliers.rest:type_name -> google.protobuf.Duration
-	12, // 22: parley.config.v1.TokenSource.endpoint:type_name -> parley.config.v1.TokenEndpoint
-	28, // 23: parley.config.v1.Server.carriers:type_name -> parley.policy.v1.Carrier
-	16, // 24: parley.config.v1.Server.tls:type_name -> parley.config.v1.Certificate
-	15, // 25: parley.config.v1.Server.issuers:type_name -> parley.config.v1.WorkloadIssuer
-	6,  // 26: parley.config.v1.WorkloadIssuer.keys:type_name -> parley.config.v1.Keys
-	27, // 27: parley.config.v1.WorkloadIssuer.max_lifetime:type_name -> google.protobuf.Duration
-	27, // 28: parley.config.v1.WorkloadIssuer.clock_skew:type_name -> google.protobuf.Duration
-	26, // 29: parley.config.v1.Discovery.services:type_name -> parley.config.v1.Discovery.ServicesEntry
-	27, // 30: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
-	27, // 31: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
-	27, // 32: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
-	27, // 33: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
-	22, // 34: parley.config.v1.Users.issuers:type_name -> parley.config.v1.UserIssuer
-	22, // 35: parley.config.v1.Users.transactions:type_name -> parley.config.v1.UserIssuer
-	6,  // 36: parley.config.v1.UserIssuer.keys:type_name -> parley.config.v1.Keys
-	27, // 37: parley.config.v1.UserIssuer.max_lifetime:type_name -> google.protobuf.Duration
-	27, // 38: parley.config.v1.UserIssuer.clock_skew:type_name -> google.protobuf.Duration
-	7,  // 39: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
-	14, // 40: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
-	29, // 41: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
-	18, // 42: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
-	43, // [43:43] is the sub-list for method output_type
-	43, // [43:43] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	14, // 15: parley.config.v1.Client.retry_budget:type_name -> parley.config.v1.RetryBudget
+	12, // 16: parley.config.v1.Client.token:type_name -> parley.config.v1.TokenSource
+	9,  // 17: parley.config.v1.Client.hash_key:type_name -> parley.config.v1.HashKey
+	10, // 18: parley.config.v1.Client.subset:type_name -> parley.config.v1.Subset
+	11, // 19: parley.config.v1.Client.outliers:type_name -> parley.config.v1.Outliers
+	8,  // 20: parley.config.v1.Client.keepalive:type_name -> parley.config.v1.Keepalive
+	28, // 21: parley.config.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	28, // 22: parley.config.v1.Keepalive.timeout:type_name -> google.protobuf.Duration
+	28, // 23: parley.config.v1.Outliers.interval:type_name -> google.protobuf.Duration
+	28, // 24: parley.config.v1.Outliers.rest:type_name -> google.protobuf.Duration
+	13, // 25: parley.config.v1.TokenSource.endpoint:type_name -> parley.config.v1.TokenEndpoint
+	29, // 26: parley.config.v1.Server.carriers:type_name -> parley.policy.v1.Carrier
+	17, // 27: parley.config.v1.Server.tls:type_name -> parley.config.v1.Certificate
+	16, // 28: parley.config.v1.Server.issuers:type_name -> parley.config.v1.WorkloadIssuer
+	8,  // 29: parley.config.v1.Server.keepalive:type_name -> parley.config.v1.Keepalive
+	6,  // 30: parley.config.v1.WorkloadIssuer.keys:type_name -> parley.config.v1.Keys
+	28, // 31: parley.config.v1.WorkloadIssuer.max_lifetime:type_name -> google.protobuf.Duration
+	28, // 32: parley.config.v1.WorkloadIssuer.clock_skew:type_name -> google.protobuf.Duration
+	27, // 33: parley.config.v1.Discovery.services:type_name -> parley.config.v1.Discovery.ServicesEntry
+	28, // 34: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
+	28, // 35: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
+	28, // 36: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
+	28, // 37: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
+	23, // 38: parley.config.v1.Users.issuers:type_name -> parley.config.v1.UserIssuer
+	23, // 39: parley.config.v1.Users.transactions:type_name -> parley.config.v1.UserIssuer
+	6,  // 40: parley.config.v1.UserIssuer.keys:type_name -> parley.config.v1.Keys
+	28, // 41: parley.config.v1.UserIssuer.max_lifetime:type_name -> google.protobuf.Duration
+	28, // 42: parley.config.v1.UserIssuer.clock_skew:type_name -> google.protobuf.Duration
+	7,  // 43: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
+	15, // 44: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
+	30, // 45: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
+	19, // 46: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
+	47, // [47:47] is the sub-list for method output_type
+	47, // [47:47] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_parley_config_v1_config_proto_init() }
@@ -2239,17 +2343,18 @@ func file_parley_config_v1_config_proto_init() {
 	file_parley_config_v1_config_proto_msgTypes[13].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[14].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[15].OneofWrappers = []any{}
-	file_parley_config_v1_config_proto_msgTypes[17].OneofWrappers = []any{}
+	file_parley_config_v1_config_proto_msgTypes[16].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[18].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[19].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[20].OneofWrappers = []any{}
+	file_parley_config_v1_config_proto_msgTypes[21].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_config_v1_config_proto_rawDesc), len(file_parley_config_v1_config_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   25,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,106 @@
+package framework
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/keepalive"
+
+	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
+)
+
+// pings says when the peer of a silent connection is asked whether it is still there. A time of 0 means never.
+type pings struct{ time, timeout time.Duration }
+
+// over returns the defaults d with the configuration on top.
+func (d pings) over(conf *configv1.Keepalive) pings {
+	if conf.GetTime() != nil {
+		d.time = conf.GetTime().AsDuration()
+	}
+	if conf.GetTimeout() != nil {
+		d.timeout = conf.GetTimeout().AsDuration()
+	}
+	return d
+}
+
+// check returns every mistake, joined. A silent peer is asked after least at the soonest.
+func (d pings) check(least time.Duration) error {
+	var errs []error
+	if d.time != 0 && d.time < least {
+		errs = append(errs, fmt.Errorf("keepalive.time: %v is too short; want at least %v, or 0s for never", d.time, least))
+	}
+	if d.timeout < leastPingTimeout {
+		errs = append(errs, fmt.Errorf("keepalive.timeout: %v is too short; want at least %v", d.timeout, leastPingTimeout))
+	}
+	return errors.Join(errs...)
+}
+
+func (d pings) String() string {
+	if d.time == 0 {
+		return "keepalive off"
+	}
+	return fmt.Sprintf("keepalive after %v, for %v", d.time, d.timeout)
+}
+
+func (c *Client) pings() pings {
+	return pings{clientPingTime, clientPingTimeout}.over(c.config().GetKeepalive())
+}
+
+func (c *Client) checkKeepalive() error {
+	if err := c.pings().check(leastClientPingTime); err != nil {
+		return fmt.Errorf("clients.%s: %w", c.name, err)
+	}
+	return nil
+}
+
+// connectionOptions return how the client's connections are opened again after they are lost, and how a silent server is
+// noticed. The first wait before a new attempt is random for each client, since gRPC takes the first one as it is given.
+func (c *Client) connectionOptions() []grpc.DialOption {
+	first := reconnectFirst * time.Duration(80+rand.IntN(41)) / 100 //nolint:gosec // jitter
+	options := []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
+		Backoff: backoff.Config{
+			BaseDelay:  first,
+			Multiplier: backoff.DefaultConfig.Multiplier,
+			Jitter:     backoff.DefaultConfig.Jitter,
+			MaxDelay:   reconnectMost,
+		},
+		MinConnectTimeout: connectTimeout,
+	})}
+	if p := c.pings(); p.time > 0 {
+		options = append(options, grpc.WithKeepaliveParams(keepalive.ClientParameters{
+			Time: p.time, Timeout: p.timeout, PermitWithoutStream: true,
+		}))
+	}
+	return options
+}
+
+func (s *Server) pings() pings {
+	return pings{serverPingTime, serverPingTimeout}.over(s.config().GetKeepalive())
+}
+
+func (s *Server) checkKeepalive() error {
+	if err := s.pings().check(leastServerPingTime); err != nil {
+		return fmt.Errorf("servers.%s: %w", s.service, err)
+	}
+	return nil
+}
+
+// keepaliveOptions return how a silent client is noticed, together with the age of connections, since gRPC takes both or
+// neither from an option. Pings of clients of any gRPC are accepted.
+func (s *Server) keepaliveOptions() []grpc.ServerOption {
+	var params keepalive.ServerParameters
+	if s.gate != nil {
+		params = s.gate.ConnectionAge()
+	}
+	if p := s.pings(); p.time > 0 {
+		params.Time, params.Timeout = p.time, p.timeout
+	}
+	return []grpc.ServerOption{
+		grpc.KeepaliveParams(params),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: leastPingInterval, PermitWithoutStream: true}),
+	}
+}
