@@ -14,9 +14,15 @@ import (
 // service, so that it costs neither an attempt nor budget, and asks neither what is above nor the circuit. A service
 // without endpoints has no connection to wait for, and where a status has a reason of Parley's, something else was missing.
 func (c *call) needsConnection(f *failure) bool {
-	return f.unsent && !f.nowhere && f.status.Code() == codes.Unavailable && c.conn != nil && c.policy.attempts > 1 &&
+	return f.unsent && !f.nowhere && c.hasEndpoints() && f.status.Code() == codes.Unavailable && c.conn != nil && c.policy.attempts > 1 &&
 		c.retrier.Retries() && !c.leftToGRPC() && c.connectionBy(f.at).After(f.at) &&
 		c.conn.GetState() != connectivity.Ready && rpcerr.ReasonOf(f.err) == ""
+}
+
+// hasEndpoints reports whether the service has endpoints, as far as that is known.
+func (c *call) hasEndpoints() bool {
+	count := c.retrier.extras.endpoints
+	return count == nil || count() > 0
 }
 
 // connectionBy is when the call has waited for a connection for long enough: when no time would be left for an attempt, and
