@@ -82,6 +82,6 @@ func (g *Gate) acceptBearer(t *verified) error {
 	}
 	t.peer = &principal.Peer{ID: id, Carrier: principal.CarrierToken, KeyID: t.keyID, Expires: t.expires, Claims: principal.ClaimsOf(t.claims)}
 	t.peer.Audiences, _ = t.claims.Strings(claimAudience) // checked before
-	t.peer.Scopes, err = scopesOf(t.claims)
+	t.peer.Scopes, err = t.claims.Scopes()
 	return err
 }

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,9 +16,7 @@ import (
 )
 
 const (
-	// assertionType is the type of the token by which a client authenticates to an issuer (draft-ietf-oauth-rfc7523bis).
-	assertionType = "client-authentication+jwt"
-	// assertionForm is what RFC 7523 section 2.2 calls such a token in a form.
+	// assertionForm is what RFC 7523 section 2.2 calls the token by which a client authenticates, in a form.
 	assertionForm = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 )
 
@@ -63,25 +60,31 @@ func WithRoundTripper(t http.RoundTripper) ClientCredentialsOption {
 	return clientCredentialsOption{"auth.WithRoundTripper", func(c *clientCredentialsConfig) { c.transport = t }}
 }
 
+// Workload authenticates to an issuer: an auth.Identity.
+type Workload interface {
+	// ClientAssertion signs a token that is good once for this issuer (private_key_jwt, RFC 7523).
+	ClientAssertion(ctx context.Context, issuer string) (string, error)
+}
+
 // ClientCredentials is a [TokenSource] that asks an issuer's token endpoint, by the client credentials grant (RFC 6749 section
 // 4.4). It is safe for concurrent use. [TokensFromIssuer] makes one.
 type ClientCredentials struct {
 	issuer   string
 	endpoint string
-	identity *Identity
+	workload Workload
 	config   clientCredentialsConfig
 	client   *httpdoc.Client
 	text     string
 }
 
 // TokensFromIssuer returns the source that is the token endpoint of an issuer. The workload authenticates with its own key
-// (private_key_jwt, RFC 7523): it signs an assertion of type client-authentication+jwt with iss = sub = its ID, aud = the
-// issuer alone, a jti, and a life of 60 seconds. The server for which the token is meant is named as resource (RFC 8707).
+// (private_key_jwt, RFC 7523), see auth.Identity.ClientAssertion. The server for which the token is meant is named as resource
+// (RFC 8707).
 //
 // The endpoint is spoken to as package keyset speaks to a URL: HTTPS, no redirects, no proxy, 5 seconds, 16 KiB. Every call of
 // Token is a request, so put the source behind [KeepTokens].
-func TokensFromIssuer(issuer, endpoint string, identity *Identity, opts ...ClientCredentialsOption) *ClientCredentials {
-	c := &ClientCredentials{issuer: issuer, endpoint: endpoint, identity: identity}
+func TokensFromIssuer(issuer, endpoint string, workload Workload, opts ...ClientCredentialsOption) *ClientCredentials {
+	c := &ClientCredentials{issuer: issuer, endpoint: endpoint, workload: workload}
 	c.text = fmt.Sprintf("auth.TokensFromIssuer(%q, ", issuer)
 	for _, o := range opts {
 		if o != nil {
@@ -106,11 +109,11 @@ func (c *ClientCredentials) Check() error {
 	if err := c.client.CheckURL(c.endpoint); err != nil {
 		errs = append(errs, fmt.Errorf("auth: TokensFromIssuer: token endpoint: %w", err))
 	}
-	if c.identity == nil {
-		errs = append(errs, errors.New("auth: TokensFromIssuer: there is no identity to ask in the name of"))
+	if c.workload == nil {
+		errs = append(errs, errors.New("auth: TokensFromIssuer: there is no workload to ask in the name of"))
 	}
 	if len(c.config.scopes) > 0 {
-		if err := checkScopes(c.config.scopes); err != nil {
+		if err := jose.CheckScopes(c.config.scopes); err != nil {
 			errs = append(errs, fmt.Errorf("auth: TokensFromIssuer: WithScopes: %w", err))
 		}
 	}
@@ -123,7 +126,7 @@ func (c *ClientCredentials) Token(ctx context.Context, audience principal.ID) (T
 	if err := c.Check(); err != nil {
 		return Token{}, err
 	}
-	assertion, err := c.assertion(ctx, time.Now())
+	assertion, err := c.workload.ClientAssertion(ctx, c.issuer)
 	if err != nil {
 		return Token{}, fmt.Errorf("auth: client assertion: %w", err)
 	}
@@ -148,23 +151,6 @@ func (c *ClientCredentials) Token(ctx context.Context, audience principal.ID) (T
 		return Token{}, fmt.Errorf("auth: answer of the token endpoint: %w", err)
 	}
 	return token, nil
-}
-
-// assertion makes the token by which the workload authenticates. Each is good for one request.
-func (c *ClientCredentials) assertion(ctx context.Context, now time.Time) (string, error) {
-	keys, err := c.identity.usable(ctx)
-	if err != nil {
-		return "", err
-	}
-	self := c.identity.self.String()
-	var b jose.ClaimsBuilder
-	b.String(claimIssuer, self).String(claimSubject, self).String(claimAudience, c.issuer)
-	b.NumericDate(claimIssuedAt, now).NumericDate(claimExpires, now.Add(assertionLifetime)).String(claimTokenID, rand.Text())
-	claims, err := b.Claims()
-	if err != nil {
-		return "", err
-	}
-	return keys.key.Sign(assertionType, claims)
 }
 
 // errorCode is the error code in the answer behind err, when it is one that is known.
@@ -194,7 +180,7 @@ func readTokenAnswer(body []byte, asked time.Time) (Token, error) {
 		return Token{}, err
 	}
 	value, _ := members.String("access_token")
-	if kind, _ := members.String("token_type"); value == "" || !strings.EqualFold(kind, bearerScheme) {
+	if kind, _ := members.String("token_type"); value == "" || !strings.EqualFold(kind, "Bearer") {
 		return Token{}, errors.New("it holds no bearer token")
 	}
 	// What follows is no date but a number of seconds, which is read the same way.
@@ -204,7 +190,7 @@ func readTokenAnswer(body []byte, asked time.Time) (Token, error) {
 	}
 	token := Token{Value: value, Expires: asked.Add(time.Duration(life.Unix()) * time.Second)}
 	if claims, err := jose.Unproven(value); err == nil {
-		if expires, ok, err := claims.NumericDate(claimExpires); err == nil && ok && (!known || expires.Before(token.Expires)) {
+		if expires, ok, err := claims.NumericDate("exp"); err == nil && ok && (!known || expires.Before(token.Expires)) {
 			token.Expires, known = expires, true
 		}
 	}

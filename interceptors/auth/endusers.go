@@ -102,14 +102,14 @@ func acceptUser(t *verified) error {
 	if strings.HasPrefix(t.subject, principal.Scheme) {
 		return errors.New("sub is a workload and no user")
 	}
-	scopes, err := scopesOf(t.claims)
+	scopes, err := t.claims.Scopes()
 	t.user = &principal.User{Issuer: t.issuer, Subject: t.subject, Scopes: scopes, Claims: principal.ClaimsOf(t.claims), Expires: t.expires}
 	return err
 }
 
 // acceptTransaction makes a user of a transaction token. Its sub may be a workload: some transactions begin inside.
 func acceptTransaction(t *verified) error {
-	scopes, err := scopesOf(t.claims)
+	scopes, err := t.claims.Scopes()
 	if err != nil {
 		return err
 	}

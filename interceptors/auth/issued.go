@@ -64,7 +64,7 @@ func (i *Identity) checkIssued() []error {
 			errs = append(errs, fmt.Errorf("auth: Issued: "+format, args...))
 		}
 	}
-	wrong(i.issued.tokens.source == nil, "there is no source of identity tokens; name one, such as TokensFromFile")
+	wrong(i.issued.tokens.Check() != nil, "there is no source of identity tokens; name one, such as TokensFromFile")
 	wrong(i.config.keyFile == "" && i.config.signer == nil, "the private key is nowhere; name it WithKeyFile or WithSigner")
 	wrong(i.config.enroll, "WithEnroll is for a trust directory; an issuer enrolls its workloads itself")
 	vouched := map[principal.TrustDomain]string{}

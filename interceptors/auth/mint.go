@@ -24,7 +24,7 @@ func (i *Identity) Token(audience principal.ID, scopes []string, lifetime time.D
 		return "", fmt.Errorf("auth: Token: a lifetime of %v; it must be between 1s and %v", lifetime, maxTokenLifetime)
 	}
 	if len(scopes) > 0 {
-		if err := checkScopes(scopes); err != nil {
+		if err := jose.CheckScopes(scopes); err != nil {
 			return "", fmt.Errorf("auth: Token: %w", err)
 		}
 	}
@@ -46,17 +46,20 @@ func (i *Identity) Token(audience principal.ID, scopes []string, lifetime time.D
 	return keys.key.Sign(accessTokenType, claims)
 }
 
-// checkScopes checks the alphabet of scopes (RFC 6749 section 3.3).
-func checkScopes(scopes []string) error {
-	for _, scope := range scopes {
-		if scope == "" {
-			return errors.New("a scope is empty")
-		}
-		for i := range len(scope) {
-			if c := scope[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
-				return fmt.Errorf("scope %s has a byte that no scope may have", quote(scope))
-			}
-		}
+// ClientAssertion signs the token by which this workload authenticates to an issuer once (private_key_jwt, RFC 7523): of type
+// client-authentication+jwt, with iss = sub = its ID, aud = the issuer alone, a jti, and a life of 60 seconds.
+func (i *Identity) ClientAssertion(ctx context.Context, issuer string) (string, error) {
+	keys, err := i.usable(ctx)
+	if err != nil {
+		return "", err
 	}
-	return nil
+	now, self := time.Now(), i.self.String()
+	var b jose.ClaimsBuilder
+	b.String(claimIssuer, self).String(claimSubject, self).String(claimAudience, issuer)
+	b.NumericDate(claimIssuedAt, now).NumericDate(claimExpires, now.Add(assertionLifetime)).String(claimTokenID, rand.Text())
+	claims, err := b.Claims()
+	if err != nil {
+		return "", fmt.Errorf("auth: ClientAssertion: %w", err)
+	}
+	return keys.key.Sign(jose.TypeAssertion, claims)
 }

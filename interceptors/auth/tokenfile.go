@@ -115,7 +115,7 @@ func heldTokenFor(value string, audience principal.ID, servers []principal.Patte
 	if err != nil {
 		return Token{}, fmt.Errorf("it is no token: %w", err)
 	}
-	expires, ok, err := claims.NumericDate(claimExpires)
+	expires, ok, err := claims.NumericDate("exp")
 	if err != nil || !ok {
 		return Token{}, errors.New("exp is missing or no time")
 	}
@@ -123,7 +123,7 @@ func heldTokenFor(value string, audience principal.ID, servers []principal.Patte
 		return Token{}, errTokenExpired
 	}
 	if !audience.IsZero() {
-		named, _ := claims.Strings(claimAudience)
+		named, _ := claims.Strings("aud")
 		if !slices.Contains(named, audience.String()) && !principal.MatchesAny(servers, audience) {
 			return Token{}, fmt.Errorf("it is not meant for %s, and so is not shown to it", audience)
 		}

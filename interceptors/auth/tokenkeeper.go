@@ -66,6 +66,14 @@ func (c *TokenKeeper) Close() error {
 	return nil
 }
 
+// Check says whether there is a source at all.
+func (c *TokenKeeper) Check() error {
+	if c.source == nil {
+		return errors.New("auth: KeepTokens: there is no source of tokens; name one, such as TokensFromFile")
+	}
+	return nil
+}
+
 // String names the source.
 func (c *TokenKeeper) String() string { return fmt.Sprintf("auth.KeepTokens(%v)", c.source) }
 

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -269,17 +268,4 @@ func readTimes(claims *jose.Claims, lifetime time.Duration) (from, expires time.
 		return notBefore, expires, nil
 	}
 	return issued, expires, nil
-}
-
-// scopesOf returns the scopes of a token (RFC 9068 section 2.2.3), none without a claim scope.
-func scopesOf(claims *jose.Claims) ([]string, error) {
-	if !claims.Has(claimScope) {
-		return nil, nil
-	}
-	scope, ok := claims.String(claimScope)
-	scopes := strings.Split(scope, " ")
-	if !ok || checkScopes(scopes) != nil {
-		return nil, errors.New("scope is not a list of scopes")
-	}
-	return scopes, nil
 }
