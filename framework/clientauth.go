@@ -10,6 +10,7 @@ import (
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -135,12 +136,12 @@ func readRoots(file string) (*x509.CertPool, error) {
 // opens them.
 type clientTokens struct {
 	opened sync.Once
-	keeper *auth.TokenKeeper // nil where the service signs its tokens itself
+	keeper *tokens.Keeper // nil where the service signs its tokens itself
 	err    error
 }
 
 // tokenSource returns where the client's tokens come from, or nil where the configuration does not say.
-func (c *Client) tokenSource() (*auth.TokenKeeper, error) {
+func (c *Client) tokenSource() (*tokens.Keeper, error) {
 	t := &c.tokens
 	t.opened.Do(func() {
 		source, err := c.openTokens(c.config().GetToken())
@@ -148,14 +149,14 @@ func (c *Client) tokenSource() (*auth.TokenKeeper, error) {
 			t.err = fmt.Errorf("clients.%s.token: %w", c.name, err)
 		}
 		if source != nil {
-			t.keeper = auth.KeepTokens(source)
+			t.keeper = tokens.Keep(source)
 		}
 	})
 	return t.keeper, t.err
 }
 
 // openTokens returns the source that is stated, and every mistake in that.
-func (c *Client) openTokens(stated *configv1.TokenSource) (auth.TokenSource, error) {
+func (c *Client) openTokens(stated *configv1.TokenSource) (tokens.Source, error) {
 	identity := c.app.parts.identity
 	switch file, endpoint := stated.GetFile(), stated.GetEndpoint(); {
 	case stated == nil:
@@ -178,20 +179,20 @@ func (c *Client) openTokens(stated *configv1.TokenSource) (auth.TokenSource, err
 	case identity == nil: // which is reported elsewhere
 		return nil, nil //nolint:nilnil // as tokenSource says
 	default:
-		var options []auth.ClientCredentialsOption
+		var options []tokens.Option
 		if len(endpoint.GetScopes()) > 0 {
-			options = append(options, auth.WithScopes(endpoint.GetScopes()...))
+			options = append(options, tokens.WithScopes(endpoint.GetScopes()...))
 		}
 		if endpoint.GetLoopbackHttp() {
-			options = append(options, auth.WithLoopbackHTTP())
+			options = append(options, tokens.WithLoopbackHTTP())
 		}
-		source := auth.TokensFromIssuer(endpoint.GetIssuer(), endpoint.GetUrl(), identity, options...)
+		source := tokens.FromIssuer(endpoint.GetIssuer(), endpoint.GetUrl(), identity, options...)
 		return source, source.Check()
 	}
 }
 
 // openTokenFile reads a token file once, so that a mistake shows at the start.
-func (c *Client) openTokenFile(file string, anyAudience bool) (auth.TokenSource, error) {
+func (c *Client) openTokenFile(file string, anyAudience bool) (tokens.Source, error) {
 	expected, err := c.expected()
 	if err != nil {
 		return nil, nil //nolint:nilnil,nilerr // it is reported elsewhere
@@ -200,7 +201,7 @@ func (c *Client) openTokenFile(file string, anyAudience bool) (auth.TokenSource,
 	if anyAudience {
 		shownTo = expected
 	}
-	source := auth.TokensFromFile(file, shownTo...)
+	source := tokens.File(file, shownTo...)
 	var server principal.ID // in token mode exactly one is expected, which is checked elsewhere
 	if id, ok := expected[0].(principal.ID); ok {
 		server = id

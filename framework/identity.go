@@ -6,6 +6,7 @@ import (
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -61,7 +62,7 @@ func (a *App) assembleIdentity(p *parts) error {
 		if err := errors.Join(err, issuedErr); err != nil {
 			return err
 		}
-		p.identity = auth.Issued(self, auth.TokensFromFile(conf.GetIssued().GetTokenFile()), issuers, options...)
+		p.identity = auth.Issued(self, tokens.File(conf.GetIssued().GetTokenFile()), issuers, options...)
 	} else {
 		if err != nil {
 			return err

@@ -269,13 +269,13 @@ clients:
 	}
 	keys := fmt.Sprintf("keyset.File(%q", o.file("keys.json"))
 	for _, want := range []string{
-		fmt.Sprintf("auth.TokensFromFile(%q)", o.file("payments.jwt")),
+		fmt.Sprintf("tokens.File(%q)", o.file("payments.jwt")),
 		"identity.issued.issuers[0]  " + officeName + "  " + keys,
 		"servers.payments.issuers[0]  a  " + keys,
 		"users.issuers[0]  b  " + keys,
 		"users.transactions  c  " + keys,
-		fmt.Sprintf("auth.WithTokenSource(auth.KeepTokens(auth.TokensFromFile(%q)))", o.file("bearer.jwt")),
-		`auth.WithTokenSource(auth.KeepTokens(auth.TokensFromIssuer("d", auth.WithScopes(pay))))`,
+		fmt.Sprintf("auth.WithTokenSource(tokens.Keep(tokens.File(%q)))", o.file("bearer.jwt")),
+		`auth.WithTokenSource(tokens.Keep(tokens.FromIssuer("d", tokens.WithScopes(pay))))`,
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("Describe does not show %s", want)

@@ -122,9 +122,9 @@ func TestCheckOfTokenSources(t *testing.T) {
 		"shown nevertheless":          {"mode: token, peers: [\"spiffe://shop.example/ledger\"], token: {file: BEARER, any_audience: true}", ""},
 		"a pattern":                   {"mode: token, peers: [\"spiffe://shop.example/*\"], token: {file: BEARER}", "exactly one expected server"},
 		"any audience of an endpoint": {"mode: token, token: {any_audience: true, endpoint: {issuer: a, url: https://a/token}}", "clients.payments.token: any_audience is for a file"},
-		"no issuer":                   {"mode: token, token: {endpoint: {url: https://a/token}}", "clients.payments.token: auth: TokensFromIssuer: no issuer is named"},
-		"plain HTTP":                  {"mode: token, token: {endpoint: {issuer: a, url: http://a/token}}", "clients.payments.token: auth: TokensFromIssuer: token endpoint"},
-		"a bad scope":                 {"mode: token, token: {endpoint: {issuer: a, url: https://a/token, scopes: [\"a b\"]}}", "clients.payments.token: auth: TokensFromIssuer: WithScopes"},
+		"no issuer":                   {"mode: token, token: {endpoint: {url: https://a/token}}", "clients.payments.token: tokens: FromIssuer: no issuer is named"},
+		"plain HTTP":                  {"mode: token, token: {endpoint: {issuer: a, url: http://a/token}}", "clients.payments.token: tokens: FromIssuer: token endpoint"},
+		"a bad scope":                 {"mode: token, token: {endpoint: {issuer: a, url: https://a/token, scopes: [\"a b\"]}}", "clients.payments.token: tokens: FromIssuer: WithScopes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

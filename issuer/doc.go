@@ -15,7 +15,7 @@
 //
 // There are no shared secrets, no refresh tokens and no sessions. Whoever verifies the tokens needs nothing but the key set
 // at /jwks.json; package interceptors/auth does it with WithIssuers, WithUserIssuers and WithTransactionTokens, and is the
-// client with TokensFromIssuer.
+// client with tokens.FromIssuer.
 //
 // Nothing is written to disk. Which tokens of services were seen is known to one process, so that with several processes
 // each takes such a token once, and one that was restarted once more.

@@ -25,6 +25,7 @@ import (
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	ordersv1 "github.com/parley-rpc/parley/gen/shop/orders/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/issuer"
 	"github.com/parley-rpc/parley/keyset"
@@ -156,7 +157,7 @@ func (m *mesh) call(ctx context.Context, dial dialer, opts ...grpc.DialOption) e
 	return err
 }
 
-// A service gets a token from the issuer with auth.TokensFromIssuer, and a server that knows nothing of the service but its
+// A service gets a token from the issuer with tokens.FromIssuer, and a server that knows nothing of the service but its
 // issuer lets it in, after the issuer's key has changed, too.
 func TestServiceLogsIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -165,7 +166,7 @@ func TestServiceLogsIn(t *testing.T) {
 		dial := m.serve(auth.WithBearer(certificate), auth.WithIssuers(auth.Issuer{
 			Name: issuerName, Keys: m.keySet(), Subjects: []principal.Pattern{m.service.ID().TrustDomain().Pattern()},
 		}))
-		source := auth.KeepTokens(auth.TokensFromIssuer(issuerName, issuerName+"/token", m.service, auth.WithRoundTripper(m), auth.WithScopes("orders.read")))
+		source := tokens.Keep(tokens.FromIssuer(issuerName, issuerName+"/token", m.service, tokens.WithRoundTripper(m), tokens.WithScopes("orders.read")))
 		defer func() { _ = source.Close() }()
 		call := func() error {
 			token, err := source.Token(t.Context(), m.server.ID())

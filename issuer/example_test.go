@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/issuer"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -45,8 +46,8 @@ func Example() {
 	// server.ListenAndServeTLS("id.crt", "id.key"), in real life
 	defer func() { _ = server.Close() }()
 
-	tokens := auth.TokensFromIssuer("https://id.shop.example", "https://id.shop.example/token", orders,
-		auth.WithScopes("payments.read"), auth.WithRoundTripper(inMemory{server.Handler}))
+	tokens := tokens.FromIssuer("https://id.shop.example", "https://id.shop.example/token", orders,
+		tokens.WithScopes("payments.read"), tokens.WithRoundTripper(inMemory{server.Handler}))
 	payments, err := principal.ParseID("spiffe://shop.example/payments")
 	if err != nil {
 		log.Fatal(err)

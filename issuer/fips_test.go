@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/issuer"
 )
 
@@ -50,7 +51,7 @@ func TestFIPS(t *testing.T) {
 			m := newMesh(t, test.opts...)
 			m.keys = issuer.NewKeys(test.signer())
 			m.open()
-			token, err := auth.TokensFromIssuer(issuerName, issuerName+"/token", m.service, auth.WithRoundTripper(m)).Token(t.Context(), m.server.ID())
+			token, err := tokens.FromIssuer(issuerName, issuerName+"/token", m.service, tokens.WithRoundTripper(m)).Token(t.Context(), m.server.ID())
 			if err != nil || token.Value == "" {
 				t.Errorf("client credentials: %v", err)
 			}

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 )
 
 func main() {
@@ -117,8 +118,8 @@ func (s *shop) refused(err error, code string) error {
 }
 
 // tokens asks the issuer in the name of a service.
-func (s *shop) tokens(service *auth.Identity) *auth.ClientCredentials {
-	return auth.TokensFromIssuer(s.web.URL, s.web.URL+"/token", service, auth.WithRoundTripper(s.web.Client().Transport))
+func (s *shop) tokens(service *auth.Identity) *tokens.IssuerClient {
+	return tokens.FromIssuer(s.web.URL, s.web.URL+"/token", service, tokens.WithRoundTripper(s.web.Client().Transport))
 }
 
 func (s *shop) say(format string, args ...any) { fmt.Fprintf(s.out, "   "+format+"\n", args...) }

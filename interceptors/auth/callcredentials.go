@@ -10,13 +10,14 @@ import (
 
 	"google.golang.org/grpc/credentials"
 
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
 // credential is what a channel sends in token mode, and what the proof that comes back must fit.
 type credential struct {
-	token    Token
+	token    tokens.Token
 	nonce    string
 	ath      string
 	metadata map[string]string
@@ -97,7 +98,7 @@ func (c *Channel) provePossession(ctx context.Context, e *exchange, sent *creden
 }
 
 // inSession returns the credential of the session, of which there is only one at a time: a server has room for a few nonces.
-func (c *Channel) inSession(token Token, now time.Time) *credential {
+func (c *Channel) inSession(token tokens.Token, now time.Time) *credential {
 	if s := c.session.Load(); s.fits(token, now) {
 		return s
 	}
@@ -112,11 +113,11 @@ func (c *Channel) inSession(token Token, now time.Time) *credential {
 	return s
 }
 
-func (s *credential) fits(token Token, now time.Time) bool {
+func (s *credential) fits(token tokens.Token, now time.Time) bool {
 	return s != nil && s.token.Value == token.Value && now.Before(s.until)
 }
 
-func newCredential(token Token, now time.Time) *credential {
+func newCredential(token tokens.Token, now time.Time) *credential {
 	var random [nonceBytes]byte
 	_, _ = rand.Read(random[:]) // never fails
 	hash := sha256.Sum256([]byte(token.Value))
@@ -142,7 +143,7 @@ func (c *Channel) renew(ctx context.Context, sent *credential) bool {
 	if now, err := c.source.Token(ctx, c.audience); err == nil && now.Value != sent.token.Value {
 		return true // another call was quicker
 	}
-	refresher, ok := c.source.(TokenRefresher)
+	refresher, ok := c.source.(tokens.Refresher)
 	if !ok || !c.renewed.IsZero() && time.Since(c.renewed) < renewInterval {
 		return false
 	}

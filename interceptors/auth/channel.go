@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/parley-rpc/parley/attempt"
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
@@ -34,7 +35,7 @@ type Channel struct {
 
 	// In token mode.
 	audience  principal.ID
-	source    TokenSource
+	source    tokens.Source
 	levels    *policy.View[policy.Proof]
 	session   atomic.Pointer[credential]
 	beginning sync.Mutex    // of a session
@@ -92,7 +93,7 @@ func (c *Channel) setTokenMode() error {
 	if c.source = c.config.source; c.source == nil {
 		c.source = newOwnTokens(c.identity)
 		if c.identity.issued != nil {
-			errs = append(errs, errors.New("auth: Channel: servers do not know the key of a workload that an issuer vouches for; say WithTokenSource where its tokens come from, such as TokensFromIssuer"))
+			errs = append(errs, errors.New("auth: Channel: servers do not know the key of a workload that an issuer vouches for; say WithTokenSource where its tokens come from, such as tokens.FromIssuer"))
 		}
 	}
 	table := c.config.table

@@ -101,6 +101,8 @@ const (
 )
 
 const (
+	// tokenWait is how long a call waits for another token, and a start for the first identity token.
+	tokenWait = 2 * time.Second
 	// assertionLifetime is how long the token is valid by which a workload authenticates to an issuer.
 	assertionLifetime = time.Minute
 	// selfSignedTokenLife is how long a token is valid that a workload signs itself for a TokenSource.

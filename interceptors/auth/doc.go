@@ -34,7 +34,7 @@
 //
 // In the place of a trust directory an issuer may vouch for workloads, see [Issued]: it signs for each an identity token that
 // says which key is its own. Its keys are a [keyset.Set], which is kept fresh from a file, a URL or an OpenID provider without any
-// call waiting for it. Tokens to call others with come from a [TokenSource]; [KeepTokens] renews them ahead of time.
+// call waiting for it. Tokens to call others with come from a [tokens.Source]; [tokens.Keep] renews them ahead of time.
 //
 // Workloads sign with EdDSA (Ed25519) or ES256, and nothing else. Keys of issuers may also be for ES384, RS256 and PS256, see
 // [keyset.WithAlgorithms]. No key is for two algorithms, none has a shared secret, and "none" is no algorithm.

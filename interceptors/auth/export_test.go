@@ -172,9 +172,6 @@ func Allows(ctx context.Context, g *Gate, call *Call) bool {
 	return err == nil && d.force.rule(ctx, call, nil).allows()
 }
 
-// SetRandom makes every jitter of a token keeper be drawn with this number.
-func SetRandom(c *TokenKeeper, random float64) { c.random = func() float64 { return random } }
-
 // Leaving returns the Read of a client's connection whose credential ends after age.
 func Leaving(from net.Conn, age time.Duration) func([]byte) (int, error) {
 	f := &farewell{term: newTerm(time.Now(), age, 0), header: make([]byte, 0, http2HeaderLength)}

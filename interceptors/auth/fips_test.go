@@ -84,9 +84,7 @@ func issuedUnderFIPS(t *testing.T, alg jose.Algorithm) {
 	if err := quote(t.Context(), dial(t, s.dialer, orders.DialOptions(payment.ID())...)); err != nil {
 		t.Errorf("issued identities: %v", err)
 	}
-	assertion := auth.TokensFromIssuer(issuerName, tokenEndpoint, orders,
-		auth.WithRoundTripper(&counter{t: t, answer: says(200, `{"access_token":"a","token_type":"Bearer","expires_in":600}`)}))
-	if _, err := assertion.Token(t.Context(), payment.ID()); err != nil {
+	if _, err := orders.ClientAssertion(t.Context(), issuerName); err != nil {
 		t.Errorf("client credentials: %v", err)
 	}
 }

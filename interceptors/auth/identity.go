@@ -133,7 +133,7 @@ func (i *Identity) ID() principal.ID { return i.self }
 func (i *Identity) String() string {
 	text := fmt.Sprintf("auth.%s(%q, %s", i.maker(), i.dir, i.self)
 	if i.issued != nil {
-		text = fmt.Sprintf("auth.%s(%s, %v, %v", i.maker(), i.self, i.issued.tokens.source, i.issued.issuers)
+		text = fmt.Sprintf("auth.%s(%s, %v, %v", i.maker(), i.self, i.issued.source, i.issued.issuers)
 	}
 	for _, o := range i.options {
 		text += ", " + o

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
@@ -28,15 +29,16 @@ func (is IdentityIssuer) String() string { return fmt.Sprintf("%s for %v", is.Na
 
 // issued is what an Identity has that rests on issuers.
 type issued struct {
-	tokens  *TokenKeeper
-	own     bool // the cache was made here, and is closed here
+	source  tokens.Source
+	tokens  *tokens.Keeper // in front of it
+	own     bool           // the cache was made here, and is closed here
 	issuers []IdentityIssuer
 }
 
 // Issued returns the identity of the workload self that issuers vouch for. It proves itself with its own private key, which
 // lies in a file ([WithKeyFile]) or stays with a signer ([WithSigner]), and a workload identity token: a JWT of type wit+jwt
 // with sub = self, cnf.jwk = the public half of that key, exp at most an hour after iat, and no aud. Identity is where such
-// tokens come from, usually [TokensFromFile]; it is asked without an audience.
+// tokens come from, usually [tokens.File]; it is asked without an audience.
 //
 // It believes those workloads that prove themselves in the same way, by the keys of the issuer of their trust domain. One of
 // the issuers must vouch for the own trust domain; workloads of the others are accepted too.
@@ -46,10 +48,10 @@ type issued struct {
 // had any more, handshakes fail with TOKEN_SOURCE_UNAVAILABLE; while an issuer's keys cannot be had, with KEYS_UNAVAILABLE.
 //
 // Issued does no I/O; see [Identity.Check]. [Identity.Ready] waits for the keys of the issuers.
-func Issued(self principal.ID, identity TokenSource, issuers []IdentityIssuer, opts ...Option) *Identity {
+func Issued(self principal.ID, identity tokens.Source, issuers []IdentityIssuer, opts ...Option) *Identity {
 	i := newIdentity(self, opts)
-	_, theirs := identity.(*TokenKeeper)
-	i.issued = &issued{tokens: KeepTokens(identity), own: !theirs, issuers: slices.Clone(issuers)}
+	_, theirs := identity.(*tokens.Keeper)
+	i.issued = &issued{source: identity, tokens: tokens.Keep(identity), own: !theirs, issuers: slices.Clone(issuers)}
 	for _, issuer := range issuers {
 		i.config.domains = append(i.config.domains, issuer.Domains...)
 	}
@@ -64,7 +66,7 @@ func (i *Identity) checkIssued() []error {
 			errs = append(errs, fmt.Errorf("auth: Issued: "+format, args...))
 		}
 	}
-	wrong(i.issued.tokens.Check() != nil, "there is no source of identity tokens; name one, such as TokensFromFile")
+	wrong(i.issued.source == nil, "there is no source of identity tokens; name one, such as tokens.File")
 	wrong(i.config.keyFile == "" && i.config.signer == nil, "the private key is nowhere; name it WithKeyFile or WithSigner")
 	wrong(i.config.enroll, "WithEnroll is for a trust directory; an issuer enrolls its workloads itself")
 	vouched := map[principal.TrustDomain]string{}

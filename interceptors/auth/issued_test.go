@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
@@ -194,7 +195,7 @@ func (l *login) identity(service string, w workload, keys *keyset.Set, opts ...a
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	i := auth.Issued(id, auth.TokensFromFile(w.token),
+	i := auth.Issued(id, tokens.File(w.token),
 		[]auth.IdentityIssuer{{Name: issuerName, Keys: keys, Domains: []principal.TrustDomain{domain}}},
 		append([]auth.Option{auth.WithKeyFile(w.key), auth.WithLogger(l.logger())}, opts...)...)
 	l.t.Cleanup(func() {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
@@ -33,8 +34,8 @@ func TestIssuedCheckNamesEveryMistake(t *testing.T) {
 			t.Errorf("Check does not say %q: %v", want, err)
 		}
 	}
-	const want = `auth.Issued(spiffe://shop.example/orders, auth.TokensFromFile("/run/wit"), [https://id.shop.example for [shop.example]], auth.WithKeyFile("/run/key"))`
-	j := auth.Issued(orders, auth.TokensFromFile("/run/wit"), []auth.IdentityIssuer{{Name: issuerName, Keys: keys, Domains: []principal.TrustDomain{shop}}}, auth.WithKeyFile("/run/key"))
+	const want = `auth.Issued(spiffe://shop.example/orders, tokens.File("/run/wit"), [https://id.shop.example for [shop.example]], auth.WithKeyFile("/run/key"))`
+	j := auth.Issued(orders, tokens.File("/run/wit"), []auth.IdentityIssuer{{Name: issuerName, Keys: keys, Domains: []principal.TrustDomain{shop}}}, auth.WithKeyFile("/run/key"))
 	defer j.Close()
 	if got := j.String(); got != want {
 		t.Errorf("got %s", got)
@@ -82,7 +83,7 @@ func TestFederatedIssuers9(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			i := auth.Issued(parsed, auth.TokensFromFile(files.token), issuers, auth.WithKeyFile(files.key))
+			i := auth.Issued(parsed, tokens.File(files.token), issuers, auth.WithKeyFile(files.key))
 			t.Cleanup(func() { _ = i.Close() })
 			return i
 		}

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"fmt"
 
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/policy"
 )
 
@@ -46,7 +47,7 @@ type channelConfig struct {
 	mode       Mode
 	roots      *x509.CertPool
 	serverName string
-	source     TokenSource
+	source     tokens.Source
 	managed    ManagedTLS
 	table      *policy.Table
 }
@@ -78,7 +79,7 @@ func WithServerName(name string) ChannelOption {
 
 // WithTokenSource says where the tokens of token mode come from. By default the workload signs them with its own key, which
 // works with servers that trust that key. The option prints the source if that is a [fmt.Stringer].
-func WithTokenSource(s TokenSource) ChannelOption {
+func WithTokenSource(s tokens.Source) ChannelOption {
 	text := "auth.WithTokenSource"
 	if named, ok := s.(fmt.Stringer); ok {
 		text += "(" + named.String() + ")"

@@ -6,10 +6,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/principal"
 )
 
-// ownTokens is the default [TokenSource] of a channel, whose workload signs for itself. Unlike [KeepTokens] it needs no
+// ownTokens is the default [tokens.Source] of a channel, whose workload signs for itself. Unlike [tokens.Keep] it needs no
 // closing: to sign takes no longer than to ask whether it is time to.
 type ownTokens struct {
 	signer  *SelfSigned
@@ -19,13 +20,13 @@ type ownTokens struct {
 
 type ownToken struct {
 	by    *core // whose key signed it
-	token Token
+	token tokens.Token
 }
 
 func newOwnTokens(i *Identity) *ownTokens { return &ownTokens{signer: i.SelfSignedTokens()} }
 
 // Token returns the token in use, or a new one when that is old or the workload has another key.
-func (o *ownTokens) Token(ctx context.Context, audience principal.ID) (Token, error) {
+func (o *ownTokens) Token(ctx context.Context, audience principal.ID) (tokens.Token, error) {
 	if t := o.current.Load(); o.serves(t) {
 		return t.token, nil
 	}
@@ -38,7 +39,7 @@ func (o *ownTokens) Token(ctx context.Context, audience principal.ID) (Token, er
 }
 
 // Refresh signs a new token unless that has been done meanwhile.
-func (o *ownTokens) Refresh(ctx context.Context, audience principal.ID, expired Token) (Token, error) {
+func (o *ownTokens) Refresh(ctx context.Context, audience principal.ID, expired tokens.Token) (tokens.Token, error) {
 	o.signing.Lock()
 	defer o.signing.Unlock()
 	if t := o.current.Load(); t != nil && t.token.Value != expired.Value {
@@ -53,11 +54,11 @@ func (o *ownTokens) serves(t *ownToken) bool {
 }
 
 // sign runs with the lock held.
-func (o *ownTokens) sign(ctx context.Context, audience principal.ID) (Token, error) {
+func (o *ownTokens) sign(ctx context.Context, audience principal.ID) (tokens.Token, error) {
 	by := o.signer.identity.ready.Load()
 	token, err := o.signer.Token(ctx, audience)
 	if err != nil {
-		return Token{}, err
+		return tokens.Token{}, err
 	}
 	if by != nil {
 		o.current.Store(&ownToken{by, token})

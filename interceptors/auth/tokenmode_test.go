@@ -20,6 +20,7 @@ import (
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
@@ -322,12 +323,12 @@ type scriptedTokens struct {
 	err       error
 }
 
-func (s *scriptedTokens) Token(context.Context, principal.ID) (auth.Token, error) {
+func (s *scriptedTokens) Token(context.Context, principal.ID) (tokens.Token, error) {
 	s.asked++
-	return auth.Token{Value: s.tokens[0], Expires: time.Now().Add(time.Minute)}, s.err
+	return tokens.Token{Value: s.tokens[0], Expires: time.Now().Add(time.Minute)}, s.err
 }
 
-func (s *scriptedTokens) Refresh(ctx context.Context, id principal.ID, _ auth.Token) (auth.Token, error) {
+func (s *scriptedTokens) Refresh(ctx context.Context, id principal.ID, _ tokens.Token) (tokens.Token, error) {
 	s.refreshed++
 	if len(s.tokens) > 1 {
 		s.tokens = s.tokens[1:]
@@ -495,7 +496,7 @@ func TestRefusalIsProven(t *testing.T) {
 
 // A token prints without its value, whatever the verb.
 func TestTokenHidesItsValue(t *testing.T) {
-	token := auth.Token{Value: "secret", Expires: time.Unix(0, 0)}
+	token := tokens.Token{Value: "secret", Expires: time.Unix(0, 0)}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 		if text := fmt.Sprintf(verb, token); strings.Contains(text, "secret") {
 			t.Errorf("%s shows %s", verb, text)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -38,7 +39,7 @@ func (v *vectors) issued() *auth.Identity {
 	own := strings.Replace(strings.Replace(witnessClaims, "JWK", v.jwk("orders"), 1), "payments", "orders", 1)
 	write(v.t, filepath.Join(dir, "orders.jwt"), v.token("issuer", "wit+jwt", own).Token)
 	keys := keyset.Static([]byte(jwksOf(v.t, v.keys["issuer"])))
-	i := auth.Issued(v.id("orders"), auth.TokensFromFile(filepath.Join(dir, "orders.jwt")),
+	i := auth.Issued(v.id("orders"), tokens.File(filepath.Join(dir, "orders.jwt")),
 		[]auth.IdentityIssuer{{Name: issuerName, Keys: keys, Domains: []principal.TrustDomain{v.domain}}},
 		auth.WithKeyFile(filepath.Join(dir, "orders.jwk")), auth.WithLogger(logTo(v.log)))
 	v.t.Cleanup(func() { _, _ = i.Close(), keys.Close() })

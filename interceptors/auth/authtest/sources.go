@@ -12,14 +12,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/principal"
 )
 
 // Harness is a token source under test and what can be done to what stands behind it.
 type Harness struct {
-	// Source is the source, or a cache in front of it ([auth.KeepTokens]).
-	Source auth.TokenSource
+	// Source is the source, or a cache in front of it ([tokens.Keep]).
+	Source tokens.Source
 	// Audience is one whom it has tokens for.
 	Audience principal.ID
 	// Other is another one, for whom the tokens must be others. The zero ID leaves that out.
@@ -77,13 +77,13 @@ func SourceCases() []SourceCase {
 		{"a failure is an error, and passes", failsAndRecovers, breaks},
 		{"an outage outlives the token", outlivesTheToken, breaks},
 		{"nobody waits beyond his time", keepsToTheDeadline, func(h Harness) bool { return h.Stall != nil }},
-		{"an expired token is replaced", replaces, func(h Harness) bool { _, ok := h.Source.(auth.TokenRefresher); return ok }},
+		{"an expired token is replaced", replaces, func(h Harness) bool { _, ok := h.Source.(tokens.Refresher); return ok }},
 		{"no token is printed", printsNothing, nil},
 	}
 }
 
 // get returns a token that is good.
-func get(ctx context.Context, h Harness, audience principal.ID) (auth.Token, error) {
+func get(ctx context.Context, h Harness, audience principal.ID) (tokens.Token, error) {
 	token, err := h.Source.Token(ctx, audience)
 	if err != nil {
 		return token, fmt.Errorf("no token for %v: %w", audience, err)
@@ -91,7 +91,7 @@ func get(ctx context.Context, h Harness, audience principal.ID) (auth.Token, err
 	return token, usable(token)
 }
 
-func usable(token auth.Token) error {
+func usable(token tokens.Token) error {
 	switch left := time.Until(token.Expires); {
 	case token.Value == "":
 		return errors.New("a token without a value, and without an error")
@@ -217,7 +217,7 @@ func replaces(ctx context.Context, h Harness) error {
 		return err
 	}
 	pass(2 * time.Second)
-	second, err := h.Source.(auth.TokenRefresher).Refresh(ctx, h.Audience, first)
+	second, err := h.Source.(tokens.Refresher).Refresh(ctx, h.Audience, first)
 	if err != nil {
 		return fmt.Errorf("no token in the place of one that a server found to be expired: %w", err)
 	}

@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/auth/authtest"
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -24,7 +24,7 @@ type press struct {
 
 const life = 10 * time.Minute
 
-func (p *press) Token(ctx context.Context, audience principal.ID) (auth.Token, error) {
+func (p *press) Token(ctx context.Context, audience principal.ID) (tokens.Token, error) {
 	p.mu.Lock()
 	stalled := p.stalled
 	p.mu.Unlock()
@@ -32,16 +32,16 @@ func (p *press) Token(ctx context.Context, audience principal.ID) (auth.Token, e
 		select {
 		case <-stalled:
 		case <-ctx.Done():
-			return auth.Token{}, ctx.Err()
+			return tokens.Token{}, ctx.Err()
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.broken {
-		return auth.Token{}, errors.New("broken")
+		return tokens.Token{}, errors.New("broken")
 	}
 	p.count++
-	return auth.Token{Value: "token-" + strconv.Itoa(p.count) + "-for-" + audience.Service(), Expires: time.Now().Add(life)}, nil
+	return tokens.Token{Value: "token-" + strconv.Itoa(p.count) + "-for-" + audience.Service(), Expires: time.Now().Add(life)}, nil
 }
 
 func (p *press) breakDown(broken bool) {
@@ -62,7 +62,7 @@ func (p *press) stall(stalled bool) {
 }
 
 // harness puts a source in front of a press.
-func harness(t *testing.T, source func(*press) auth.TokenSource) authtest.Harness {
+func harness(t *testing.T, source func(*press) tokens.Source) authtest.Harness {
 	t.Helper()
 	p := &press{}
 	h := authtest.Harness{Source: source(p), Life: life, Break: p.breakDown, Stall: p.stall}
@@ -76,14 +76,14 @@ func harness(t *testing.T, source func(*press) auth.TokenSource) authtest.Harnes
 	return h
 }
 
-func bare(p *press) auth.TokenSource { return p }
+func bare(p *press) tokens.Source { return p }
 
 // Parley's cache passes, and so does a source without one.
 func TestOurSources(t *testing.T) {
 	t.Run("cache", func(t *testing.T) {
 		authtest.Sources(t, func(t *testing.T) authtest.Harness {
-			return harness(t, func(p *press) auth.TokenSource {
-				kept := auth.KeepTokens(p)
+			return harness(t, func(p *press) tokens.Source {
+				kept := tokens.Keep(p)
 				t.Cleanup(func() { _ = kept.Close() })
 				return kept
 			})
@@ -105,10 +105,10 @@ func TestOurSources(t *testing.T) {
 // wrong is a source that does one thing wrong.
 type wrong struct {
 	*press
-	first func(p *press, ctx context.Context, audience principal.ID) (auth.Token, error)
+	first func(p *press, ctx context.Context, audience principal.ID) (tokens.Token, error)
 }
 
-func (w *wrong) Token(ctx context.Context, audience principal.ID) (auth.Token, error) {
+func (w *wrong) Token(ctx context.Context, audience principal.ID) (tokens.Token, error) {
 	return w.first(w.press, ctx, audience)
 }
 
@@ -116,11 +116,11 @@ func (w *wrong) Token(ctx context.Context, audience principal.ID) (auth.Token, e
 type forever struct {
 	*press
 	mu         sync.Mutex
-	byAudience map[principal.ID]auth.Token
+	byAudience map[principal.ID]tokens.Token
 	Last       string
 }
 
-func (f *forever) Token(ctx context.Context, audience principal.ID) (auth.Token, error) {
+func (f *forever) Token(ctx context.Context, audience principal.ID) (tokens.Token, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if token, ok := f.byAudience[audience]; ok {
@@ -133,57 +133,57 @@ func (f *forever) Token(ctx context.Context, audience principal.ID) (auth.Token,
 	return token, err
 }
 
-func (f *forever) Refresh(ctx context.Context, audience principal.ID, _ auth.Token) (auth.Token, error) {
+func (f *forever) Refresh(ctx context.Context, audience principal.ID, _ tokens.Token) (tokens.Token, error) {
 	return f.Token(ctx, audience)
 }
 
 func TestBrokenSourcesAreRejected(t *testing.T) {
-	as := func(first func(*press, context.Context, principal.ID) (auth.Token, error)) func(*press) auth.TokenSource {
-		return func(p *press) auth.TokenSource { return &wrong{p, first} }
+	as := func(first func(*press, context.Context, principal.ID) (tokens.Token, error)) func(*press) tokens.Source {
+		return func(p *press) tokens.Source { return &wrong{p, first} }
 	}
-	keep := func(p *press) auth.TokenSource { return &forever{press: p, byAudience: map[principal.ID]auth.Token{}} }
+	keep := func(p *press) tokens.Source { return &forever{press: p, byAudience: map[principal.ID]tokens.Token{}} }
 	for name, mutant := range map[string]struct {
-		source func(*press) auth.TokenSource
+		source func(*press) tokens.Source
 		by     string
 	}{
-		"gives nothing": {as(func(*press, context.Context, principal.ID) (auth.Token, error) { return auth.Token{}, nil }), "a token is good"},
-		"adds a line end": {as(func(p *press, ctx context.Context, audience principal.ID) (auth.Token, error) {
+		"gives nothing": {as(func(*press, context.Context, principal.ID) (tokens.Token, error) { return tokens.Token{}, nil }), "a token is good"},
+		"adds a line end": {as(func(p *press, ctx context.Context, audience principal.ID) (tokens.Token, error) {
 			token, err := p.Token(ctx, audience)
 			token.Value += "\n"
 			return token, err
 		}), "a token is good"},
-		"has one token for all": {as(func(*press, context.Context, principal.ID) (auth.Token, error) {
-			return auth.Token{Value: "token", Expires: time.Now().Add(life)}, nil
+		"has one token for all": {as(func(*press, context.Context, principal.ID) (tokens.Token, error) {
+			return tokens.Token{Value: "token", Expires: time.Now().Add(life)}, nil
 		}), "each audience has its own token"},
 		"keeps tokens forever":        {keep, "no token is handed out after its end"},
 		"refreshes with the same":     {keep, "an expired token is replaced"},
 		"shows its token":             {keep, "no token is printed"},
 		"outlives nothing it expires": {keep, "an outage outlives the token"},
-		"fails when many ask": {func(p *press) auth.TokenSource {
+		"fails when many ask": {func(p *press) tokens.Source {
 			var turn sync.Mutex
-			return &wrong{p, func(p *press, ctx context.Context, audience principal.ID) (auth.Token, error) {
+			return &wrong{p, func(p *press, ctx context.Context, audience principal.ID) (tokens.Token, error) {
 				if !turn.TryLock() {
-					return auth.Token{}, errors.New("busy")
+					return tokens.Token{}, errors.New("busy")
 				}
 				defer turn.Unlock()
 				time.Sleep(time.Millisecond)
 				return p.Token(ctx, audience)
 			}}
 		}, "many may ask at once"},
-		"swallows errors": {as(func(p *press, ctx context.Context, audience principal.ID) (auth.Token, error) {
+		"swallows errors": {as(func(p *press, ctx context.Context, audience principal.ID) (tokens.Token, error) {
 			token, _ := p.Token(ctx, audience)
 			return token, nil
 		}), "a failure is an error, and passes"},
-		"never recovers": {func(p *press) auth.TokenSource {
+		"never recovers": {func(p *press) tokens.Source {
 			var failed error
-			return &wrong{p, func(p *press, ctx context.Context, audience principal.ID) (token auth.Token, err error) {
+			return &wrong{p, func(p *press, ctx context.Context, audience principal.ID) (token tokens.Token, err error) {
 				if failed == nil {
 					token, failed = p.Token(ctx, audience)
 				}
 				return token, failed
 			}}
 		}, "a failure is an error, and passes"},
-		"waits without its context": {as(func(p *press, ctx context.Context, audience principal.ID) (auth.Token, error) {
+		"waits without its context": {as(func(p *press, ctx context.Context, audience principal.ID) (tokens.Token, error) {
 			slow, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 			defer cancel()
 			return p.Token(slow, audience)

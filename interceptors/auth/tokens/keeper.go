@@ -1,4 +1,4 @@
-package auth
+package tokens
 
 import (
 	"context"
@@ -13,15 +13,15 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// TokenKeeper keeps the tokens of another source and gets new ones before they expire, so that no call waits for that source
-// as long as there is a token that is good. It is safe for concurrent use. [KeepTokens] makes one.
+// Keeper keeps the tokens of another source and gets new ones before they expire, so that no call waits for that source
+// as long as there is a token that is good. It is safe for concurrent use. [Keep] makes one.
 //
 // When a token is asked for that has used up about 78 % of its life (70 % to 86 %, drawn anew for each), another one is
 // fetched in the background, and the old one is used until 30 seconds before its end. A fetch that fails is repeated after a
 // wait of at most 1, 2, 4 and so on to 30 seconds. A call waits only when there is no token that is good, for 2 seconds at
 // most and not beyond its deadline; all that ask at the same time wait for one fetch.
-type TokenKeeper struct {
-	source TokenSource
+type Keeper struct {
+	source Source
 	poll   time.Duration // ask again after so long; zero means when the token says
 	ctx    context.Context
 	stop   context.CancelFunc
@@ -37,17 +37,17 @@ type TokenKeeper struct {
 type polled interface{ pollInterval() time.Duration }
 
 var (
-	errTokenKeeperClosed = errors.New("auth: the token cache is closed")
-	errTokenExpired      = errors.New("auth: the token source has no token but one that has expired, or is about to")
-	errNoOtherToken      = errors.New("auth: no other token so soon")
+	errClosed       = errors.New("tokens: the token cache is closed")
+	errExpired      = errors.New("tokens: the token source has no token but one that has expired, or is about to")
+	errNoOtherToken = errors.New("tokens: no other token so soon")
 )
 
-// KeepTokens returns a cache in front of source. A source that is a cache already is returned as it is.
-func KeepTokens(source TokenSource) *TokenKeeper {
-	if c, ok := source.(*TokenKeeper); ok {
+// Keep returns a cache in front of source. A source that is a cache already is returned as it is.
+func Keep(source Source) *Keeper {
+	if c, ok := source.(*Keeper); ok {
 		return c
 	}
-	c := &TokenKeeper{source: source, random: rand.Float64}
+	c := &Keeper{source: source, random: rand.Float64}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	if p, ok := source.(polled); ok {
 		c.poll = p.pollInterval()
@@ -57,7 +57,7 @@ func KeepTokens(source TokenSource) *TokenKeeper {
 
 // Close ends the fetches that are under way and waits for them. Tokens cannot be had any more. It always returns nil; closing
 // twice is harmless.
-func (c *TokenKeeper) Close() error {
+func (c *Keeper) Close() error {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
@@ -66,16 +66,8 @@ func (c *TokenKeeper) Close() error {
 	return nil
 }
 
-// Check says whether there is a source at all.
-func (c *TokenKeeper) Check() error {
-	if c.source == nil {
-		return errors.New("auth: KeepTokens: there is no source of tokens; name one, such as TokensFromFile")
-	}
-	return nil
-}
-
 // String names the source.
-func (c *TokenKeeper) String() string { return fmt.Sprintf("auth.KeepTokens(%v)", c.source) }
+func (c *Keeper) String() string { return fmt.Sprintf("tokens.Keep(%v)", c.source) }
 
 // cachedToken is what there is for one audience.
 type cachedToken struct {
@@ -97,7 +89,7 @@ type heldToken struct {
 }
 
 // Token returns the token for audience.
-func (c *TokenKeeper) Token(ctx context.Context, audience principal.ID) (Token, error) {
+func (c *Keeper) Token(ctx context.Context, audience principal.ID) (Token, error) {
 	e := c.entry(audience)
 	now := time.Now()
 	held := e.current.Load()
@@ -115,7 +107,7 @@ func (c *TokenKeeper) Token(ctx context.Context, audience principal.ID) (Token, 
 }
 
 // Refresh drops a token that a server found to be expired, and waits for another one. It does so at most once a second.
-func (c *TokenKeeper) Refresh(ctx context.Context, audience principal.ID, expired Token) (Token, error) {
+func (c *Keeper) Refresh(ctx context.Context, audience principal.ID, expired Token) (Token, error) {
 	e := c.entry(audience)
 	e.drop(expired, time.Now())
 	if held := e.current.Load(); held != nil && held.token.Value == expired.Value {
@@ -124,7 +116,7 @@ func (c *TokenKeeper) Refresh(ctx context.Context, audience principal.ID, expire
 	return c.Token(ctx, audience)
 }
 
-func (c *TokenKeeper) entry(audience principal.ID) *cachedToken {
+func (c *Keeper) entry(audience principal.ID) *cachedToken {
 	if e, ok := c.entries.Load(audience); ok {
 		return e.(*cachedToken) //nolint:forcetypeassert // nothing else is stored
 	}
@@ -136,7 +128,7 @@ func (e *cachedToken) drop(expired Token, now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	held := e.current.Load()
-	if held == nil || held.token.Value != expired.Value || !e.dropped.IsZero() && now.Sub(e.dropped) < tokenDropInterval {
+	if held == nil || held.token.Value != expired.Value || !e.dropped.IsZero() && now.Sub(e.dropped) < dropInterval {
 		return
 	}
 	e.dropped, e.retry = now, time.Time{}
@@ -145,12 +137,12 @@ func (e *cachedToken) drop(expired Token, now time.Time) {
 
 // wait waits for the end of a fetch.
 func (e *cachedToken) wait(ctx context.Context, flight <-chan struct{}) (Token, error) {
-	timer := time.NewTimer(tokenWait)
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-flight:
 	case <-timer.C:
-		return Token{}, fmt.Errorf("auth: the token source did not answer within %v", tokenWait)
+		return Token{}, fmt.Errorf("tokens: the token source did not answer within %v", wait)
 	case <-ctx.Done():
 		return Token{}, context.Cause(ctx)
 	}
@@ -162,12 +154,12 @@ func (e *cachedToken) wait(ctx context.Context, flight <-chan struct{}) (Token, 
 	if e.err != nil {
 		return Token{}, e.err
 	}
-	return Token{}, errTokenExpired
+	return Token{}, errExpired
 }
 
 // fetch begins to fetch a token unless somebody does already, and returns what is closed at the end of that. It returns the
 // last error instead while it is too early to try again.
-func (c *TokenKeeper) fetch(e *cachedToken, audience principal.ID, now time.Time) (<-chan struct{}, error) {
+func (c *Keeper) fetch(e *cachedToken, audience principal.ID, now time.Time) (<-chan struct{}, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.flight != nil {
@@ -179,11 +171,11 @@ func (c *TokenKeeper) fetch(e *cachedToken, audience principal.ID, now time.Time
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return nil, errTokenKeeperClosed
+		return nil, errClosed
 	}
 	e.flight = make(chan struct{})
 	c.fetches.Go(func() {
-		ctx, cancel := context.WithTimeout(c.ctx, tokenFetchTimeout)
+		ctx, cancel := context.WithTimeout(c.ctx, fetchTimeout)
 		defer cancel()
 		token, err := c.ask(ctx, audience)
 		c.settle(e, token, err, time.Now())
@@ -192,39 +184,39 @@ func (c *TokenKeeper) fetch(e *cachedToken, audience principal.ID, now time.Time
 }
 
 // ask asks the source. A panic of it fails the calls that need a token, and not the process.
-func (c *TokenKeeper) ask(ctx context.Context, audience principal.ID) (token Token, err error) {
+func (c *Keeper) ask(ctx context.Context, audience principal.ID) (token Token, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("auth: the token source panicked: %v", r)
+			err = fmt.Errorf("tokens: the token source panicked: %v", r)
 		}
 	}()
 	return c.source.Token(ctx, audience)
 }
 
 // settle notes what a fetch has brought.
-func (c *TokenKeeper) settle(e *cachedToken, token Token, err error, now time.Time) {
+func (c *Keeper) settle(e *cachedToken, token Token, err error, now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	defer func() { close(e.flight); e.flight = nil }()
 	life := token.Expires.Sub(now)
 	if err == nil && (token.Value == "" || life <= 0) {
-		err = errTokenExpired
+		err = errExpired
 	}
 	if e.err = err; err != nil {
 		e.failures++
-		e.retry = now.Add(backoff.Full(backoff.Bound(tokenFirstRetry, tokenLastRetry, e.failures), c.random))
+		e.retry = now.Add(backoff.Full(backoff.Bound(firstRetry, lastRetry, e.failures), c.random))
 		return
 	}
 	e.failures, e.retry = 0, time.Time{}
-	refresh := time.Duration(tokenRefresh * (1 + (2*c.random()-1)*tokenRefreshJitter) * float64(life))
+	refresh := time.Duration(refreshAt * (1 + (2*c.random()-1)*refreshJitter) * float64(life))
 	held := e.current.Load()
 	if held != nil && held.token.Value == token.Value { // the source has nothing newer yet
-		refresh = min(refresh, tokenLastRetry)
+		refresh = min(refresh, lastRetry)
 	}
 	if c.poll > 0 {
 		refresh = min(refresh, c.poll)
 	}
-	next := &heldToken{token: token, refresh: now.Add(refresh), end: token.Expires.Add(-min(tokenEarlyEnd, life/5))}
+	next := &heldToken{token: token, refresh: now.Add(refresh), end: token.Expires.Add(-min(earlyEnd, life/5))}
 	if held != nil && held.token.Value == token.Value {
 		next.end = held.end
 	}

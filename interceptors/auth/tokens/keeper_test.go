@@ -1,6 +1,7 @@
-package auth_test
+package tokens_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -24,11 +25,11 @@ type press struct {
 	same  bool // the last one again
 	panic bool
 	count int
-	last  auth.Token
+	last  tokens.Token
 	times []time.Time
 }
 
-func (m *press) Token(ctx context.Context, audience principal.ID) (auth.Token, error) {
+func (m *press) Token(ctx context.Context, audience principal.ID) (tokens.Token, error) {
 	m.mu.Lock()
 	m.times = append(m.times, time.Now())
 	delay, panics := m.delay, m.panic
@@ -40,17 +41,17 @@ func (m *press) Token(ctx context.Context, audience principal.ID) (auth.Token, e
 		select {
 		case <-time.After(delay):
 		case <-ctx.Done():
-			return auth.Token{}, ctx.Err()
+			return tokens.Token{}, ctx.Err()
 		}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.err != nil {
-		return auth.Token{}, m.err
+		return tokens.Token{}, m.err
 	}
 	if !m.same {
 		m.count++
-		m.last = auth.Token{Value: fmt.Sprintf("t%d of %s", m.count, audience.Service()), Expires: time.Now().Add(m.life)}
+		m.last = tokens.Token{Value: fmt.Sprintf("t%d of %s", m.count, audience.Service()), Expires: time.Now().Add(m.life)}
 	}
 	return m.last, nil
 }
@@ -68,10 +69,10 @@ func (m *press) asked() int {
 }
 
 // cached returns a cache whose every jitter is in its middle, closed at the end of the test.
-func cached(t testing.TB, source auth.TokenSource) *auth.TokenKeeper {
+func cached(t testing.TB, source tokens.Source) *tokens.Keeper {
 	t.Helper()
-	c := auth.KeepTokens(source)
-	auth.SetRandom(c, 0.5)
+	c := tokens.Keep(source)
+	tokens.SetRandom(c, 0.5)
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {
 			t.Error(err)
@@ -80,7 +81,7 @@ func cached(t testing.TB, source auth.TokenSource) *auth.TokenKeeper {
 	return c
 }
 
-func wantToken(t testing.TB, c *auth.TokenKeeper, audience principal.ID, want string, took time.Duration) {
+func wantToken(t testing.TB, c *tokens.Keeper, audience principal.ID, want string, took time.Duration) {
 	t.Helper()
 	began := time.Now()
 	got, err := c.Token(t.Context(), audience)
@@ -92,9 +93,8 @@ func wantToken(t testing.TB, c *auth.TokenKeeper, audience principal.ID, want st
 // A token is renewed in the background after 78 % of its life, and nobody waits for that.
 func TestTokensAreRenewedAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
 		m := &press{life: 10 * time.Minute, delay: time.Second}
-		c, payments, ledger := cached(t, m), w.id("payments"), w.id("ledger")
+		c, payments, ledger := cached(t, m), id(t, "payments"), id(t, "ledger")
 		wantToken(t, c, payments, "t1 of payments", time.Second)
 		wantToken(t, c, ledger, "t2 of ledger", time.Second)
 		time.Sleep(468*time.Second - time.Second - 1) // 0.78 * 600 s, of which ledger has used a second less
@@ -121,12 +121,12 @@ func TestTokenRenewalIsSpread(t *testing.T) {
 	for random, want := range map[float64]time.Duration{0: 70200 * time.Millisecond, 0.5: 78 * time.Second, 0.999999: 85799 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
 			m := &press{life: 100 * time.Second}
-			c, id := cached(t, m), newWorld(t).id("payments")
-			auth.SetRandom(c, random)
-			wantToken(t, c, id, "t1 of payments", 0)
+			c, payments := cached(t, m), id(t, "payments")
+			tokens.SetRandom(c, random)
+			wantToken(t, c, payments, "t1 of payments", 0)
 			for m.asked() == 1 {
 				time.Sleep(time.Millisecond)
-				if _, err := c.Token(t.Context(), id); err != nil {
+				if _, err := c.Token(t.Context(), payments); err != nil {
 					t.Fatal(err)
 				}
 				synctest.Wait()
@@ -142,22 +142,22 @@ func TestTokenRenewalIsSpread(t *testing.T) {
 func TestTokenSourceDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &press{life: 10 * time.Minute}
-		c, id := cached(t, m), newWorld(t).id("payments")
-		wantToken(t, c, id, "t1 of payments", 0)
+		c, payments := cached(t, m), id(t, "payments")
+		wantToken(t, c, payments, "t1 of payments", 0)
 		m.set(func(m *press) { m.err = errUnexpected })
 		for began := time.Now(); time.Since(began) < 570*time.Second; time.Sleep(100 * time.Millisecond) {
-			wantToken(t, c, id, "t1 of payments", 0)
+			wantToken(t, c, payments, "t1 of payments", 0)
 		}
 		// From 468 s on after 0.5, 1, 2, 4, 8 and then 15 s, each rounded up to the next call.
 		if n := m.asked(); n < 10 || n > 13 {
 			t.Errorf("asked %d times", n)
 		}
-		if _, err := c.Token(t.Context(), id); !errors.Is(err, errUnexpected) {
+		if _, err := c.Token(t.Context(), payments); !errors.Is(err, errUnexpected) {
 			t.Errorf("30 seconds before the end: %v", err)
 		}
 		m.set(func(m *press) { m.err = nil })
 		time.Sleep(15 * time.Second)
-		wantToken(t, c, id, "t2 of payments", 0)
+		wantToken(t, c, payments, "t2 of payments", 0)
 	})
 }
 
@@ -165,14 +165,14 @@ func TestTokenSourceDown(t *testing.T) {
 func TestWaitForAToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &press{life: 10 * time.Minute, delay: 1500 * time.Millisecond}
-		c, id := cached(t, m), newWorld(t).id("payments")
+		c, payments := cached(t, m), id(t, "payments")
 		var all sync.WaitGroup
 		for range 1000 {
-			all.Go(func() { wantToken(t, c, id, "t1 of payments", 1500*time.Millisecond) })
+			all.Go(func() { wantToken(t, c, payments, "t1 of payments", 1500*time.Millisecond) })
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := c.Token(ctx, id); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := c.Token(ctx, payments); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a short call: %v", err)
 		}
 		all.Wait()
@@ -181,12 +181,12 @@ func TestWaitForAToken(t *testing.T) {
 		}
 		m.set(func(m *press) { m.delay = time.Hour })
 		began := time.Now()
-		if _, err := c.Token(t.Context(), newWorld(t).id("ledger")); err == nil || time.Since(began) != 2*time.Second {
+		if _, err := c.Token(t.Context(), id(t, "ledger")); err == nil || time.Since(began) != 2*time.Second {
 			t.Errorf("a slow source: %v after %v", err, time.Since(began))
 		}
 		time.Sleep(3 * time.Second) // the fetch is given up after 5
 		began = time.Now()
-		if _, err := c.Token(t.Context(), newWorld(t).id("ledger")); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 0 {
+		if _, err := c.Token(t.Context(), id(t, "ledger")); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 0 {
 			t.Errorf("and then: %v after %v", err, time.Since(began))
 		}
 	})
@@ -196,24 +196,24 @@ func TestWaitForAToken(t *testing.T) {
 func TestTokenIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &press{life: 10 * time.Minute}
-		c, id := cached(t, m), newWorld(t).id("payments")
-		first, err := c.Token(t.Context(), id)
+		c, payments := cached(t, m), id(t, "payments")
+		first, err := c.Token(t.Context(), payments)
 		if err != nil {
 			t.Fatal(err)
 		}
-		second, err := c.Refresh(t.Context(), id, first)
+		second, err := c.Refresh(t.Context(), payments, first)
 		if err != nil || second.Value != "t2 of payments" {
 			t.Errorf("got %q, %v", second.Value, err)
 		}
-		if again, err := c.Refresh(t.Context(), id, first); err != nil || again.Value != second.Value {
+		if again, err := c.Refresh(t.Context(), payments, first); err != nil || again.Value != second.Value {
 			t.Errorf("what others saw expire before: %q, %v", again.Value, err)
 		}
-		if _, err := c.Refresh(t.Context(), id, second); err == nil {
+		if _, err := c.Refresh(t.Context(), payments, second); err == nil {
 			t.Error("dropped twice in a second")
 		}
-		wantToken(t, c, id, "t2 of payments", 0)
+		wantToken(t, c, payments, "t2 of payments", 0)
 		time.Sleep(time.Second)
-		if third, err := c.Refresh(t.Context(), id, second); err != nil || third.Value != "t3 of payments" {
+		if third, err := c.Refresh(t.Context(), payments, second); err != nil || third.Value != "t3 of payments" {
 			t.Errorf("got %q, %v", third.Value, err)
 		}
 	})
@@ -223,18 +223,18 @@ func TestTokenIsDropped(t *testing.T) {
 func TestSameTokenAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &press{life: 10 * time.Minute}
-		c, id := cached(t, m), newWorld(t).id("payments")
-		wantToken(t, c, id, "t1 of payments", 0)
+		c, payments := cached(t, m), id(t, "payments")
+		wantToken(t, c, payments, "t1 of payments", 0)
 		m.set(func(m *press) { m.same = true })
 		for range 569 {
 			time.Sleep(time.Second)
-			wantToken(t, c, id, "t1 of payments", 0)
+			wantToken(t, c, payments, "t1 of payments", 0)
 		}
 		if n := m.asked(); n < 4 || n > 8 {
 			t.Errorf("asked %d times", n)
 		}
 		time.Sleep(time.Minute)
-		if _, err := c.Token(t.Context(), id); err == nil {
+		if _, err := c.Token(t.Context(), payments); err == nil {
 			t.Error("an expired token was used")
 		}
 	})
@@ -246,7 +246,7 @@ func TestTokenSourceThatMisbehaves(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c := cached(t, m)
-			if token, err := c.Token(t.Context(), newWorld(t).id("payments")); err == nil {
+			if token, err := c.Token(t.Context(), id(t, "payments")); err == nil {
 				t.Errorf("%s: %v", name, token)
 			}
 		})
@@ -256,13 +256,13 @@ func TestTokenSourceThatMisbehaves(t *testing.T) {
 func TestTokenKeeperCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &press{life: time.Minute, delay: 4 * time.Second}
-		c, id := auth.KeepTokens(m), newWorld(t).id("payments")
-		if auth.KeepTokens(c) != c {
+		c, payments := tokens.Keep(m), id(t, "payments")
+		if tokens.Keep(c) != c {
 			t.Error("a cache of a cache")
 		}
 		done := make(chan error)
 		go func() {
-			_, err := c.Token(t.Context(), id)
+			_, err := c.Token(t.Context(), payments)
 			done <- err
 		}()
 		synctest.Wait()
@@ -273,7 +273,7 @@ func TestTokenKeeperCloses(t *testing.T) {
 			t.Errorf("waiting: %v", err)
 		}
 		time.Sleep(time.Minute)
-		if _, err := c.Token(t.Context(), id); err == nil {
+		if _, err := c.Token(t.Context(), payments); err == nil {
 			t.Error("a token from a closed cache")
 		}
 	})
@@ -281,20 +281,20 @@ func TestTokenKeeperCloses(t *testing.T) {
 
 // A token shows itself nowhere.
 func TestTokenDoesNotPrint(t *testing.T) {
-	token := auth.Token{Value: "eyJzZWNyZXQ", Expires: time.Unix(1, 0)}
+	token := tokens.Token{Value: "eyJzZWNyZXQ", Expires: time.Unix(1, 0)}
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		if text := fmt.Sprintf(format, token); strings.Contains(text, "eyJ") || strings.Contains(text, "65794a") {
 			t.Errorf("%s shows %s", format, text)
 		}
 	}
-	source := auth.TokenFromText("eyJzZWNyZXQ")
+	source := tokens.Text("eyJzZWNyZXQ")
 	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
 		if text := fmt.Sprintf(format, source); strings.Contains(text, "eyJ") {
 			t.Errorf("%s shows %s", format, text)
 		}
 	}
-	log := &lockedBuffer{}
-	logTo(log).Info("m", slog.Any("token", token), slog.Any("source", source), slog.Any("pointer", &token))
+	log := &bytes.Buffer{}
+	slog.New(slog.NewTextHandler(log, nil)).Info("m", slog.Any("token", token), slog.Any("source", source), slog.Any("pointer", &token))
 	if strings.Contains(log.String(), "eyJ") {
 		t.Errorf("the log shows %s", log)
 	}

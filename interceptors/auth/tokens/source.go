@@ -1,4 +1,4 @@
-package auth
+package tokens
 
 import (
 	"context"
@@ -10,16 +10,16 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// TokenSource yields the bearer tokens by which a client in token mode proves who it is. It is asked before every attempt, so
+// Source yields the bearer tokens by which a client in token mode proves who it is. It is asked before every attempt, so
 // it must keep what it has and be quick. It must be safe for concurrent use.
-type TokenSource interface {
+type Source interface {
 	// Token returns a token that is meant for the server called audience and names this workload. Its error fails the call with
 	// UNAVAILABLE and TOKEN_SOURCE_UNAVAILABLE.
 	Token(ctx context.Context, audience principal.ID) (Token, error)
 }
 
-// TokenRefresher is a [TokenSource] that learns when a server, which had proven itself, found a token to be expired.
-type TokenRefresher interface {
+// Refresher is a [TokenSource] that learns when a server, which had proven itself, found a token to be expired.
+type Refresher interface {
 	// Refresh returns another token than the one that expired.
 	Refresh(ctx context.Context, audience principal.ID, expired Token) (Token, error)
 }

@@ -1,4 +1,4 @@
-package auth_test
+package tokens_test
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -41,9 +41,8 @@ func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
-	response := answer(c.answer.text)
-	response.StatusCode = c.answer.code
-	response.Header.Set("Location", "https://evil.example")
+	header := http.Header{"Location": {"https://evil.example"}}
+	response := &http.Response{StatusCode: c.answer.code, Header: header, Body: io.NopCloser(strings.NewReader(c.answer.text))}
 	return response, nil
 }
 
@@ -55,20 +54,18 @@ type reply struct {
 
 func says(code int, text string) reply { return reply{code, text} }
 
-func (w *world) client(c *counter, opts ...auth.ClientCredentialsOption) *auth.ClientCredentials {
-	w.t.Helper()
-	return auth.TokensFromIssuer(issuerName, tokenEndpoint, w.identity("orders"), append(opts, auth.WithRoundTripper(c))...)
+func client(c *counter, workload tokens.Workload, opts ...tokens.Option) *tokens.IssuerClient {
+	return tokens.FromIssuer(issuerName, tokenEndpoint, workload, append(opts, tokens.WithRoundTripper(c))...)
 }
 
 // A workload asks its issuer for a token with an assertion that is good for this issuer and one request.
 func TestClientCredentials71(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.enroll("orders")
 		c := &counter{t: t, answer: says(200, `{"access_token":"opaque","token_type":"bearer","expires_in":600,"scope":"a"}`)}
-		source := w.client(c, auth.WithScopes("payments.charge", "payments.read"))
+		workload, key := orders(t)
+		source := client(c, workload, tokens.WithScopes("payments.charge", "payments.read"))
 		for range 2 {
-			token, err := source.Token(t.Context(), w.id("payments"))
+			token, err := source.Token(t.Context(), id(t, "payments"))
 			if err != nil || token.Value != "opaque" || time.Until(token.Expires) != 10*time.Minute {
 				t.Errorf("got %q until %v, %v", token.Value, token.Expires, err)
 			}
@@ -86,7 +83,7 @@ func TestClientCredentials71(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			said, err := assertion.Verify(w.key("orders").Public())
+			said, err := assertion.Verify(key.Public())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -106,8 +103,8 @@ func TestClientCredentials71(t *testing.T) {
 
 // What an issuer answers instead of a token shows only in known codes, and no redirect is followed.
 func TestTokenEndpointThatMisbehaves(t *testing.T) {
-	expired := func(t *testing.T, w *world) string {
-		return sign(t, w.key("orders"), "at+jwt", claims{"exp": in(30 * time.Second)})
+	expired := func(t *testing.T) string {
+		return sign(t, newKey(t), "at+jwt", claims{"exp": in(30 * time.Second)})
 	}
 	for name, test := range map[string]struct {
 		answer reply
@@ -129,27 +126,24 @@ func TestTokenEndpointThatMisbehaves(t *testing.T) {
 		"twice":            {says(200, `{"access_token":"SECRET","access_token":"b","token_type":"Bearer","expires_in":600}`), "duplicate"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.enroll("orders")
-			_, err := w.client(&counter{t: t, answer: test.answer}).Token(t.Context(), w.id("payments"))
+			workload, _ := orders(t)
+			_, err := client(&counter{t: t, answer: test.answer}, workload).Token(t.Context(), id(t, "payments"))
 			if err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "SECRET") {
 				t.Errorf("got %v", err)
 			}
 		})
 	}
 	t.Run("the token ends before it is said to", func(t *testing.T) {
-		w := newWorld(t)
-		w.enroll("orders")
-		c := &counter{t: t, answer: says(200, `{"access_token":"`+expired(t, w)+`","token_type":"Bearer","expires_in":600}`)}
-		token, err := w.client(c).Token(t.Context(), w.id("payments"))
+		c := &counter{t: t, answer: says(200, `{"access_token":"`+expired(t)+`","token_type":"Bearer","expires_in":600}`)}
+		workload, _ := orders(t)
+		token, err := client(c, workload).Token(t.Context(), id(t, "payments"))
 		if err != nil || time.Until(token.Expires) > 30*time.Second {
 			t.Errorf("%v, %v", token, err)
 		}
 	})
 	t.Run("down", func(t *testing.T) {
-		w := newWorld(t)
-		w.enroll("orders")
-		_, err := w.client(&counter{t: t, err: errUnexpected}).Token(t.Context(), w.id("payments"))
+		workload, _ := orders(t)
+		_, err := client(&counter{t: t, err: errUnexpected}, workload).Token(t.Context(), id(t, "payments"))
 		if !errors.Is(err, errUnexpected) {
 			t.Error(err)
 		}
@@ -157,8 +151,8 @@ func TestTokenEndpointThatMisbehaves(t *testing.T) {
 }
 
 func TestTokensFromIssuerNamesEveryMistake(t *testing.T) {
-	source := auth.TokensFromIssuer("", "http://user@id.shop.example/token?secret=1", nil, auth.WithScopes("a b"), nil)
-	for _, want := range []string{"no issuer", "token endpoint", "no identity", "WithScopes"} {
+	source := tokens.FromIssuer("", "http://user@id.shop.example/token?secret=1", nil, tokens.WithScopes("a b"), nil)
+	for _, want := range []string{"no issuer", "token endpoint", "no workload", "WithScopes"} {
 		if err := source.Check(); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("Check does not say %q: %v", want, err)
 		}
@@ -166,8 +160,8 @@ func TestTokensFromIssuerNamesEveryMistake(t *testing.T) {
 	if _, err := source.Token(t.Context(), principal.ID{}); err == nil {
 		t.Error("a token from nowhere")
 	}
-	const want = `auth.TokensFromIssuer("a", auth.WithScopes(b, c), auth.WithLoopbackHTTP(), auth.WithRoundTripper)`
-	source = auth.TokensFromIssuer("a", "", nil, auth.WithScopes("b", "c"), auth.WithLoopbackHTTP(), auth.WithRoundTripper(nil))
+	const want = `tokens.FromIssuer("a", tokens.WithScopes(b, c), tokens.WithLoopbackHTTP(), tokens.WithRoundTripper)`
+	source = tokens.FromIssuer("a", "", nil, tokens.WithScopes("b", "c"), tokens.WithLoopbackHTTP(), tokens.WithRoundTripper(nil))
 	if got := source.String(); got != want {
 		t.Errorf("got %s", got)
 	}

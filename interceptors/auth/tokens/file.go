@@ -1,4 +1,4 @@
-package auth
+package tokens
 
 import (
 	"context"
@@ -15,43 +15,43 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// TokenFile is a [TokenSource] that is a file, such as a projected service account token of Kubernetes or what an agent
-// writes. [TokensFromFile] makes one.
-type TokenFile struct {
+// FileSource is a [TokenSource] that is a file, such as a projected service account token of Kubernetes or what an agent
+// writes. [File] makes one.
+type FileSource struct {
 	path    string
 	servers []principal.Pattern
 }
 
-// TokensFromFile returns the source that is the file path, in which a single token lies. It is read whenever a token is asked
-// for, so put it behind [KeepTokens], which asks every 30 seconds: a file that is replaced, or a symbolic link that is
+// File returns the source that is the file path, in which a single token lies. It is read whenever a token is asked
+// for, so put it behind [Keep], which asks every 30 seconds: a file that is replaced, or a symbolic link that is
 // exchanged, counts from then on, and a file that makes no sense leaves the token that was there before.
 //
 // The token is shown to those servers alone that its aud names by their ID. Where aud names something else, servers lists
 // those that it may be shown to.
-func TokensFromFile(path string, servers ...principal.Pattern) *TokenFile {
-	return &TokenFile{path: path, servers: slices.Clone(servers)}
+func File(path string, servers ...principal.Pattern) *FileSource {
+	return &FileSource{path: path, servers: slices.Clone(servers)}
 }
 
 // Token reads the file. The error says what is wrong with it, and never what is in it.
-func (f *TokenFile) Token(_ context.Context, audience principal.ID) (Token, error) {
-	value, err := readTokenFile(f.path)
+func (f *FileSource) Token(_ context.Context, audience principal.ID) (Token, error) {
+	value, err := readFile(f.path)
 	if err != nil {
-		return Token{}, fmt.Errorf("auth: token file %s: %w", f.path, err)
+		return Token{}, fmt.Errorf("tokens: file %s: %w", f.path, err)
 	}
 	token, err := heldTokenFor(value, audience, f.servers)
 	if err != nil {
-		return Token{}, fmt.Errorf("auth: token file %s: %w", f.path, err)
+		return Token{}, fmt.Errorf("tokens: file %s: %w", f.path, err)
 	}
 	return token, nil
 }
 
 // String names the file.
-func (f *TokenFile) String() string { return fmt.Sprintf("auth.TokensFromFile(%q)", f.path) }
+func (f *FileSource) String() string { return fmt.Sprintf("tokens.File(%q)", f.path) }
 
-func (*TokenFile) pollInterval() time.Duration { return tokenFilePoll }
+func (*FileSource) pollInterval() time.Duration { return filePoll }
 
-// readTokenFile returns what is in a file. It looks before it opens, because to open a pipe waits for whoever writes it.
-func readTokenFile(path string) (string, error) {
+// readFile returns what is in a file. It looks before it opens, because to open a pipe waits for whoever writes it.
+func readFile(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", withoutPath(err)
@@ -64,12 +64,12 @@ func readTokenFile(path string) (string, error) {
 		return "", withoutPath(err)
 	}
 	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, maxTokenFile+1))
+	text, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err != nil {
 		return "", withoutPath(err)
 	}
-	if len(text) > maxTokenFile {
-		return "", fmt.Errorf("it is larger than %d bytes", maxTokenFile)
+	if len(text) > maxFileBytes {
+		return "", fmt.Errorf("it is larger than %d bytes", maxFileBytes)
 	}
 	return strings.TrimSpace(string(text)), nil
 }
@@ -82,31 +82,31 @@ func withoutPath(err error) error {
 	return err
 }
 
-// StaticToken is a [TokenSource] with one token that never changes, for tests and tools.
-type StaticToken struct {
+// TextSource is a [TokenSource] with one token that never changes, for tests and tools.
+type TextSource struct {
 	value   string
 	servers []principal.Pattern
 }
 
-// TokenFromText returns the source of one token. Whom it is shown to is said as for [TokensFromFile].
-func TokenFromText(token string, servers ...principal.Pattern) *StaticToken {
-	return &StaticToken{value: token, servers: slices.Clone(servers)}
+// Text returns the source of one token. Whom it is shown to is said as for [File].
+func Text(token string, servers ...principal.Pattern) *TextSource {
+	return &TextSource{value: token, servers: slices.Clone(servers)}
 }
 
 // Token returns the token, until it has expired.
-func (s *StaticToken) Token(_ context.Context, audience principal.ID) (Token, error) {
+func (s *TextSource) Token(_ context.Context, audience principal.ID) (Token, error) {
 	token, err := heldTokenFor(s.value, audience, s.servers)
 	if err != nil {
-		return Token{}, fmt.Errorf("auth: TokenFromText: %w", err)
+		return Token{}, fmt.Errorf("tokens: Text: %w", err)
 	}
 	return token, nil
 }
 
 // String names the source without the token.
-func (*StaticToken) String() string { return "auth.TokenFromText" }
+func (*TextSource) String() string { return "tokens.Text" }
 
 // Format writes [StaticToken.String] whatever the verb.
-func (s *StaticToken) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, s.String()) }
+func (s *TextSource) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, s.String()) }
 
 // heldTokenFor returns a token that this workload holds, if it may be shown to audience. Nobody's own token is checked by its
 // holder: only the issuer's peers have the keys.
@@ -120,7 +120,7 @@ func heldTokenFor(value string, audience principal.ID, servers []principal.Patte
 		return Token{}, errors.New("exp is missing or no time")
 	}
 	if !time.Now().Before(expires) {
-		return Token{}, errTokenExpired
+		return Token{}, errExpired
 	}
 	if !audience.IsZero() {
 		named, _ := claims.Strings("aud")

@@ -1,4 +1,4 @@
-package auth
+package tokens
 
 import (
 	"context"
@@ -20,44 +20,44 @@ const (
 	assertionForm = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 )
 
-// ClientCredentialsOption changes how tokens are fetched from an issuer's token endpoint. It prints itself.
-type ClientCredentialsOption interface {
+// Option changes how tokens are fetched from an issuer's token endpoint. It prints itself.
+type Option interface {
 	fmt.Stringer
-	applyClientCredentials(*clientCredentialsConfig)
+	apply(*config)
 }
 
-type clientCredentialsConfig struct {
+type config struct {
 	loopback  bool
 	transport http.RoundTripper
 	scopes    []string
 }
 
-type clientCredentialsOption struct {
+type option struct {
 	text string
-	set  func(*clientCredentialsConfig)
+	set  func(*config)
 }
 
-func (o clientCredentialsOption) String() string { return o.text }
-func (o clientCredentialsOption) applyClientCredentials(c *clientCredentialsConfig) {
+func (o option) String() string { return o.text }
+func (o option) apply(c *config) {
 	o.set(c)
 }
 
 // WithScopes asks for scopes (RFC 6749 section 3.3). By default the issuer decides.
-func WithScopes(scopes ...string) ClientCredentialsOption {
-	return clientCredentialsOption{"auth.WithScopes(" + strings.Join(scopes, ", ") + ")", func(c *clientCredentialsConfig) {
+func WithScopes(scopes ...string) Option {
+	return option{"tokens.WithScopes(" + strings.Join(scopes, ", ") + ")", func(c *config) {
 		c.scopes = append(c.scopes, scopes...)
 	}}
 }
 
 // WithLoopbackHTTP also accepts a token endpoint of plain HTTP on this machine, for development.
-func WithLoopbackHTTP() ClientCredentialsOption {
-	return clientCredentialsOption{"auth.WithLoopbackHTTP()", func(c *clientCredentialsConfig) { c.loopback = true }}
+func WithLoopbackHTTP() Option {
+	return option{"tokens.WithLoopbackHTTP()", func(c *config) { c.loopback = true }}
 }
 
 // WithRoundTripper makes t do the requests, in the place of a transport that verifies certificates by the roots of the system
 // and takes 2 seconds at most to connect. All other limits remain.
-func WithRoundTripper(t http.RoundTripper) ClientCredentialsOption {
-	return clientCredentialsOption{"auth.WithRoundTripper", func(c *clientCredentialsConfig) { c.transport = t }}
+func WithRoundTripper(t http.RoundTripper) Option {
+	return option{"tokens.WithRoundTripper", func(c *config) { c.transport = t }}
 }
 
 // Workload authenticates to an issuer: an auth.Identity.
@@ -66,29 +66,29 @@ type Workload interface {
 	ClientAssertion(ctx context.Context, issuer string) (string, error)
 }
 
-// ClientCredentials is a [TokenSource] that asks an issuer's token endpoint, by the client credentials grant (RFC 6749 section
-// 4.4). It is safe for concurrent use. [TokensFromIssuer] makes one.
-type ClientCredentials struct {
+// IssuerClient is a [TokenSource] that asks an issuer's token endpoint, by the client credentials grant (RFC 6749 section
+// 4.4). It is safe for concurrent use. [FromIssuer] makes one.
+type IssuerClient struct {
 	issuer   string
 	endpoint string
 	workload Workload
-	config   clientCredentialsConfig
+	config   config
 	client   *httpdoc.Client
 	text     string
 }
 
-// TokensFromIssuer returns the source that is the token endpoint of an issuer. The workload authenticates with its own key
+// FromIssuer returns the source that is the token endpoint of an issuer. The workload authenticates with its own key
 // (private_key_jwt, RFC 7523), see auth.Identity.ClientAssertion. The server for which the token is meant is named as resource
 // (RFC 8707).
 //
 // The endpoint is spoken to as package keyset speaks to a URL: HTTPS, no redirects, no proxy, 5 seconds, 16 KiB. Every call of
-// Token is a request, so put the source behind [KeepTokens].
-func TokensFromIssuer(issuer, endpoint string, workload Workload, opts ...ClientCredentialsOption) *ClientCredentials {
-	c := &ClientCredentials{issuer: issuer, endpoint: endpoint, workload: workload}
-	c.text = fmt.Sprintf("auth.TokensFromIssuer(%q, ", issuer)
+// Token is a request, so put the source behind [Keep].
+func FromIssuer(issuer, endpoint string, workload Workload, opts ...Option) *IssuerClient {
+	c := &IssuerClient{issuer: issuer, endpoint: endpoint, workload: workload}
+	c.text = fmt.Sprintf("tokens.FromIssuer(%q, ", issuer)
 	for _, o := range opts {
 		if o != nil {
-			o.applyClientCredentials(&c.config)
+			o.apply(&c.config)
 			c.text += o.String() + ", "
 		}
 	}
@@ -98,23 +98,23 @@ func TokensFromIssuer(issuer, endpoint string, workload Workload, opts ...Client
 }
 
 // String is how the source was made.
-func (c *ClientCredentials) String() string { return c.text }
+func (c *IssuerClient) String() string { return c.text }
 
 // Check returns every mistake in the arguments, joined.
-func (c *ClientCredentials) Check() error {
+func (c *IssuerClient) Check() error {
 	var errs []error
 	if c.issuer == "" {
-		errs = append(errs, errors.New("auth: TokensFromIssuer: no issuer is named; state it as it calls itself, byte for byte"))
+		errs = append(errs, errors.New("tokens: FromIssuer: no issuer is named; state it as it calls itself, byte for byte"))
 	}
 	if err := c.client.CheckURL(c.endpoint); err != nil {
-		errs = append(errs, fmt.Errorf("auth: TokensFromIssuer: token endpoint: %w", err))
+		errs = append(errs, fmt.Errorf("tokens: FromIssuer: token endpoint: %w", err))
 	}
 	if c.workload == nil {
-		errs = append(errs, errors.New("auth: TokensFromIssuer: there is no workload to ask in the name of"))
+		errs = append(errs, errors.New("tokens: FromIssuer: there is no workload to ask in the name of"))
 	}
 	if len(c.config.scopes) > 0 {
 		if err := jose.CheckScopes(c.config.scopes); err != nil {
-			errs = append(errs, fmt.Errorf("auth: TokensFromIssuer: WithScopes: %w", err))
+			errs = append(errs, fmt.Errorf("tokens: FromIssuer: WithScopes: %w", err))
 		}
 	}
 	return errors.Join(errs...)
@@ -122,13 +122,13 @@ func (c *ClientCredentials) Check() error {
 
 // Token asks the issuer for a token. The error shows no more of what the issuer answered than the HTTP status and an error
 // code of RFC 6749.
-func (c *ClientCredentials) Token(ctx context.Context, audience principal.ID) (Token, error) {
+func (c *IssuerClient) Token(ctx context.Context, audience principal.ID) (Token, error) {
 	if err := c.Check(); err != nil {
 		return Token{}, err
 	}
 	assertion, err := c.workload.ClientAssertion(ctx, c.issuer)
 	if err != nil {
-		return Token{}, fmt.Errorf("auth: client assertion: %w", err)
+		return Token{}, fmt.Errorf("tokens: client assertion: %w", err)
 	}
 	form := url.Values{
 		"grant_type":            {"client_credentials"},
@@ -142,13 +142,13 @@ func (c *ClientCredentials) Token(ctx context.Context, audience principal.ID) (T
 		form.Set("scope", strings.Join(c.config.scopes, " "))
 	}
 	asked := time.Now()
-	answer, err := c.client.PostForm(ctx, c.endpoint, form, maxTokenAnswer)
+	answer, err := c.client.PostForm(ctx, c.endpoint, form, maxAnswerBytes)
 	if err != nil {
-		return Token{}, fmt.Errorf("auth: token endpoint: %w%s", err, errorCode(err))
+		return Token{}, fmt.Errorf("tokens: token endpoint: %w%s", err, errorCode(err))
 	}
 	token, err := readTokenAnswer(answer.Body, asked)
 	if err != nil {
-		return Token{}, fmt.Errorf("auth: answer of the token endpoint: %w", err)
+		return Token{}, fmt.Errorf("tokens: answer of the token endpoint: %w", err)
 	}
 	return token, nil
 }

@@ -1,4 +1,4 @@
-package auth_test
+package tokens_test
 
 import (
 	"os"
@@ -9,8 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/parley-rpc/parley/interceptors/auth"
-	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -49,29 +48,28 @@ func (p *projection) project(token string) {
 // A projected token that is exchanged is used within 30 seconds, and no call fails meanwhile.
 func TestProjectedToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		key := newKey(t, jose.EdDSA)
+		key := newKey(t)
 		token := func(life time.Duration) string {
 			return sign(t, key, "JWT", claims{"aud": []string{"spiffe://shop.example/payments"}, "exp": in(life), "n": time.Now().Unix()})
 		}
 		p := &projection{t: t, dir: t.TempDir()}
 		current := token(time.Hour)
 		p.project(current)
-		c := cached(t, auth.TokensFromFile(p.path()))
-		wantToken(t, c, w.id("payments"), current, 0)
+		c := cached(t, tokens.File(p.path()))
+		wantToken(t, c, id(t, "payments"), current, 0)
 		for began := time.Now(); time.Since(began) < 3*time.Hour; time.Sleep(time.Second) {
 			if time.Since(began)%(48*time.Minute) == 0 && time.Since(began) > 0 {
 				current = token(time.Hour) // as the kubelet does, at 80 % of its life
 				p.project(current)
 				for range 31 {
 					time.Sleep(time.Second)
-					if _, err := c.Token(t.Context(), w.id("payments")); err != nil {
+					if _, err := c.Token(t.Context(), id(t, "payments")); err != nil {
 						t.Fatal(err)
 					}
 					synctest.Wait()
 				}
 			}
-			wantToken(t, c, w.id("payments"), current, 0)
+			wantToken(t, c, id(t, "payments"), current, 0)
 		}
 	})
 }
@@ -79,29 +77,27 @@ func TestProjectedToken(t *testing.T) {
 // A file that makes no sense leaves the token that was there before.
 func TestTokenFileThatBreaks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
 		path := filepath.Join(t.TempDir(), "token")
-		token := sign(t, newKey(t, jose.EdDSA), "JWT", claims{"aud": "spiffe://shop.example/payments", "exp": in(time.Hour)})
+		token := sign(t, newKey(t), "JWT", claims{"aud": "spiffe://shop.example/payments", "exp": in(time.Hour)})
 		write(t, path, token)
-		c := cached(t, auth.TokensFromFile(path))
-		wantToken(t, c, w.id("payments"), token, 0)
+		c := cached(t, tokens.File(path))
+		wantToken(t, c, id(t, "payments"), token, 0)
 		for _, text := range []string{"", "junk", strings.Repeat("x", 20_000)} {
 			write(t, path, text)
 			time.Sleep(time.Minute)
-			wantToken(t, c, w.id("payments"), token, 0)
+			wantToken(t, c, id(t, "payments"), token, 0)
 		}
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Minute)
-		wantToken(t, c, w.id("payments"), token, 0)
+		wantToken(t, c, id(t, "payments"), token, 0)
 	})
 }
 
 func TestTokenFilesThatAreRefused(t *testing.T) {
-	w := newWorld(t)
 	dir := t.TempDir()
-	key := newKey(t, jose.EdDSA)
+	key := newKey(t)
 	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -117,44 +113,24 @@ func TestTokenFilesThatAreRefused(t *testing.T) {
 	}
 	for _, name := range []string{"empty", "junk", "huge", "two tokens", "no exp", "exp a string", "expired", "no aud", "another aud", "missing", "pipe", "."} {
 		t.Run(name, func(t *testing.T) {
-			source := auth.TokensFromFile(filepath.Join(dir, name))
-			token, err := source.Token(t.Context(), w.id("payments"))
+			source := tokens.File(filepath.Join(dir, name))
+			token, err := source.Token(t.Context(), id(t, "payments"))
 			if err == nil || !strings.Contains(err.Error(), dir) || strings.Contains(err.Error(), "SECRET") || strings.Contains(err.Error(), "eyJ") {
 				t.Errorf("got %v, %v", token, err)
 			}
 		})
 	}
 	t.Run("shown to those that are named", func(t *testing.T) {
-		source := auth.TokensFromFile(filepath.Join(dir, "another aud"), w.domain.Pattern())
-		if _, err := source.Token(t.Context(), w.id("payments")); err != nil {
+		other, err := principal.ParseID("spiffe://other.example/payments")
+		if err != nil {
+			t.Fatal(err)
+		}
+		source := tokens.File(filepath.Join(dir, "another aud"), shopDomain(t).Pattern())
+		if _, err := source.Token(t.Context(), id(t, "payments")); err != nil {
 			t.Error(err)
 		}
-		if _, err := source.Token(t.Context(), w.id("spiffe://other.example/payments")); err == nil {
+		if _, err := source.Token(t.Context(), other); err == nil {
 			t.Error("shown to somebody else")
-		}
-	})
-}
-
-// The other sources that need nothing but what they hold.
-func TestSelfSignedAndStaticTokens(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.enroll("orders", "payments")
-		orders := w.identity("orders")
-		token, err := orders.SelfSignedTokens("payments.read").Token(t.Context(), w.id("payments"))
-		if err != nil || time.Until(token.Expires) != 10*time.Minute {
-			t.Fatalf("%v, %v", token, err)
-		}
-		if err := quote(withBearer(t.Context(), token.Value), foreigner(t, w, payments{})); err != nil {
-			t.Error(err)
-		}
-		same, err := auth.TokenFromText(token.Value).Token(t.Context(), w.id("payments"))
-		if err != nil || same.Value != token.Value || !same.Expires.Equal(token.Expires.Truncate(time.Second)) {
-			t.Errorf("%v, %v", same, err)
-		}
-		time.Sleep(10 * time.Minute)
-		if _, err := auth.TokenFromText(token.Value).Token(t.Context(), w.id("payments")); err == nil {
-			t.Error("an expired token")
 		}
 	})
 }
@@ -177,9 +153,9 @@ func FuzzTokenFile(f *testing.F) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		token, err := auth.TokensFromFile(path).Token(t.Context(), id)
+		token, err := tokens.File(path).Token(t.Context(), id)
 		if err != nil {
-			if token != (auth.Token{}) {
+			if token != (tokens.Token{}) {
 				t.Error("an error and a token")
 			}
 			return
