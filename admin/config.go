@@ -24,6 +24,8 @@ type Config struct {
 	Charts func() []Chart
 	// Policies yields the effective policies of methods, in order.
 	Policies func() []Policy
+	// Refusals yields the recent refusals, the newest first.
+	Refusals func() []Refusal
 	// LogLevel is shown and can be changed.
 	LogLevel *slog.LevelVar
 	// Switches are shown and can be turned off and on, in order.

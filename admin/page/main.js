@@ -13,7 +13,7 @@ function draw() {
   });
 }
 
-const views = {calls: draw, status: drawStatus, policy: drawPolicy, describe: drawDescription};
+const views = {calls: draw, status: drawStatus, refusals: drawRefusals, policy: drawPolicy, describe: drawDescription};
 
 // filters are the fields of the store that an address can hold, each with its value when it is not there.
 const filters = {filter: "", kind: "all", outcome: "", order: "newest"};
@@ -111,6 +111,7 @@ document.addEventListener("keydown", event => {
 
 for (const [field, event] of [["filter", "input"], ["outcome", "change"], ["order", "change"]]) byID(field).addEventListener(event, e => narrow(field, e.target.value));
 byID("policy-filter").addEventListener("input", showPolicies);
+byID("refusal-filter").addEventListener("input", showRefusals);
 byID("pause").addEventListener("click", pause);
 byID("help").addEventListener("click", () => byID("keys").showModal());
 byID("more").addEventListener("click", () => {
@@ -122,6 +123,7 @@ addEventListener("hashchange", route);
 setInterval(() => {
   if (document.hidden) return;
   if (view === "status") drawStatus();
+  else if (view === "refusals") drawRefusals();
   else if ([...store.calls.values()].some(c => c.open)) draw();
 }, 1000);
 
