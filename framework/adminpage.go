@@ -65,6 +65,7 @@ func (a *App) adminHandler(r *run) *admin.Handler {
 		Sections: sections,
 		Charts:   r.budgets.charts,
 		Policies: r.policies,
+		Refusals: a.refusals,
 		LogLevel: a.logLevel,
 		Switches: []admin.Switch{{
 			Title: "Retries", About: "When they are off, every call of this program has one attempt, and nothing is hedged.",

@@ -166,5 +166,25 @@ func outcomeRows(identity *auth.Identity) []admin.Row {
 	return rows
 }
 
+// refusals are the recent ones of the identity, the newest first.
+func (a *App) refusals() []admin.Refusal {
+	identity := a.parts.identity
+	if identity == nil {
+		return nil
+	}
+	var list []admin.Refusal
+	for _, r := range identity.Refusals() {
+		shown := admin.Refusal{
+			Of: r.Of, Last: r.Last, First: r.First, Times: r.Times, User: r.User, Address: r.Address, Agent: r.Agent,
+			Method: strings.TrimPrefix(r.Method, "/"), Reason: string(r.Reason), Cause: r.Cause, Decided: r.Decided,
+		}
+		if !r.Peer.IsZero() {
+			shown.Peer = r.Peer.String()
+		}
+		list = append(list, shown)
+	}
+	return list
+}
+
 // age is a span of time to the second.
 func age(d time.Duration) string { return max(0, d).Round(time.Second).String() }

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"strings"
 	"time"
@@ -26,23 +25,31 @@ func (i *Identity) auditHandshake(ctx context.Context, l *link, remote string) {
 // auditRefusal reports a handshake that failed. One that just broke off is worth a look only to those who look closely:
 // anyone can cause any number of them.
 func (i *Identity) auditRefusal(ctx context.Context, role, remote string, other proven, err error) {
-	attrs := []slog.Attr{slog.String("role", role), slog.String("remote", remote), slog.String("cause", causeOf(err))}
 	refusal := refusalOf(err)
 	if refusal == nil {
 		i.tally.count(Outcome{ofHandshake, role, resultBroken})
-		i.log.LogAttrs(ctx, slog.LevelDebug, "parley: handshake broken off", attrs...)
+		i.log.LogAttrs(ctx, slog.LevelDebug, "parley: handshake broken off",
+			slog.String("role", role), slog.String("remote", remote), slog.String("cause", causeOf(err)))
 		return
 	}
 	i.tally.count(Outcome{ofHandshake, role, string(refusal.Reason)})
-	attrs = append(attrs, slog.String("reason", string(refusal.Reason)), slog.Uint64("generation", other.generation))
-	if other.keyID != "" {
-		attrs = append(attrs, slog.String("kid", other.keyID))
-	}
-	if !other.id.IsZero() {
-		attrs = append(attrs, slog.String("peer", other.id.String()))
-	}
-	i.log.LogAttrs(ctx, slog.LevelWarn, "parley: handshake refused", attrs...)
+	i.report(ctx, "parley: handshake refused", Refusal{
+		Of: ofHandshake, Role: role, Reason: refusal.Reason, Cause: causeOf(err), Address: remote, Peer: other.id, KeyID: other.keyID,
+	}, slog.Uint64("generation", other.generation))
 }
+
+// warnings is a handler that leaves out what is less than a warning.
+type warnings struct{ slog.Handler }
+
+func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
+}
+
+func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return warnings{w.Handler.WithAttrs(attrs)}
+}
+
+func (w warnings) WithGroup(name string) slog.Handler { return warnings{w.Handler.WithGroup(name)} }
 
 // causeOf is why something was refused, cut to a length that a peer cannot fill the log with.
 func causeOf(err error) string {
@@ -77,42 +84,33 @@ func (i *Identity) auditReply(ctx context.Context, method string, err error) {
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		span.SetAttributes(spanAttributes(err)...)
 	}
-	attrs := []slog.Attr{slog.String("method", method), slog.String("reason", string(rpcerr.ReasonOf(err)))}
+	r := Refusal{Of: ofAnswer, Role: roleClient, Method: method, Reason: rpcerr.ReasonOf(err)}
 	if refusal := refusalOf(err); refusal != nil && refusal.Cause != nil {
-		attrs = append(attrs, slog.String("cause", causeOf(err)))
+		r.Cause = causeOf(err)
 	}
-	i.log.LogAttrs(ctx, slog.LevelWarn, "parley: answer refused", attrs...)
+	i.report(ctx, "parley: answer refused", r)
 }
 
 // auditCall says which policy refused a call, where one did.
 func (g *Gate) auditCall(ctx context.Context, call Call, err error) {
 	g.identity.tally.count(Outcome{ofCall, roleServer, string(rpcerr.ReasonOf(err))})
-	g.identity.log.LogAttrs(ctx, slog.LevelWarn, "parley: call refused", refusalAttrs(call, err)...)
+	g.identity.report(ctx, "parley: call refused", refusalOfCall(ctx, ofCall, call, err), userAttrs(call)...)
 	g.noteRefusal(ctx, err)
 }
 
-// auditTrial tells of a call that passes and would not.
+// auditTrial reports a call that passes although a policy on trial would refuse it.
 func (g *Gate) auditTrial(ctx context.Context, call Call, err error) {
-	g.identity.log.LogAttrs(ctx, slog.LevelWarn, "parley: a policy on trial would refuse the call", refusalAttrs(call, err)...)
+	g.identity.report(ctx, "parley: a policy on trial would refuse the call", refusalOfCall(ctx, ofTrial, call, err), userAttrs(call)...)
 	g.noteTrial(ctx, err)
 }
 
-func refusalAttrs(call Call, err error) []slog.Attr {
-	attrs := []slog.Attr{slog.String("method", call.Method), slog.String("reason", string(rpcerr.ReasonOf(err)))}
-	if refusal, ok := errors.AsType[*rpcerr.Error](err); ok && refusal.Cause != nil {
-		attrs = append(attrs, slog.String("cause", causeOf(err)))
+func userAttrs(call Call) []slog.Attr {
+	if call.User == nil {
+		return nil
 	}
-	if r, ok := errors.AsType[ruling](err); ok {
-		attrs = append(attrs, slog.String("decided", r.source.String()))
-	}
-	if p := call.Peer; p != nil {
-		attrs = append(attrs, slog.String("peer", p.ID.String()), slog.String("kid", p.KeyID))
-	}
-	if u := call.User; u != nil {
-		attrs = append(attrs, slog.String("user", u.Pseudonym()), slog.String("user_issuer", u.Issuer))
-		if u.Transaction != "" {
-			attrs = append(attrs, slog.String("txn", u.Transaction))
-		}
+	attrs := []slog.Attr{slog.String("user_issuer", call.User.Issuer)}
+	if call.User.Transaction != "" {
+		attrs = append(attrs, slog.String("txn", call.User.Transaction))
 	}
 	return attrs
 }

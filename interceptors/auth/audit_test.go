@@ -1,12 +1,20 @@
 package auth_test
 
 import (
+	"crypto/tls"
+	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+
+	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/rpcerr"
 )
 
 // The log tells who proved what to whom, who was refused and why, and how the trust changed.
@@ -101,4 +109,49 @@ func TestNoSecretIsLogged70(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Of a caller that proved nothing, the refusal says where it was and what it calls itself, in the log and in the list.
+func TestRefusalsOfUnprovenCallersNameThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.enroll("orders", "payments")
+		roots, certificate := w.certificate()
+		server := w.identity("payments")
+		s := serve(t, payments{}, server.ServerOptions(tableOf(t), auth.WithBearer(certificate))...)
+		cc := dial(t, s.dialer, grpc.WithAuthority("localhost"), grpc.WithUserAgent("grpcurl/1.9"),
+			grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS13})))
+		for range 100 {
+			refused(t, "no credential", quote(t.Context(), cc), codes.Unauthenticated, "CREDENTIALS_MISSING")
+		}
+		list := server.Refusals()
+		if len(list) != 1 || list[0].Times != 100 || list[0].Address == "" || !strings.HasPrefix(list[0].Agent, "grpcurl/1.9") ||
+			list[0].Method != "/shop.payments.v1.PaymentsService/GetQuote" || list[0].Reason != rpcerr.CredentialsMissing || !list[0].Peer.IsZero() {
+			t.Fatalf("the refusals are %+v", list)
+		}
+		log := w.log.String()
+		if lines := strings.Count(log, "parley: call refused"); lines != 1 {
+			t.Errorf("%d lines for 100 equal refusals, want 1", lines)
+		}
+		if !hasLine(log, []string{"parley: call refused", "remote=" + list[0].Address, `agent="grpcurl/1.9`, "reason=CREDENTIALS_MISSING"}) {
+			t.Errorf("the log does not name the caller:\n%s", log)
+		}
+	})
+}
+
+// Without a logger of its own, an Identity sends what is worth a warning to the default logger of the process, and nothing else.
+func TestTheDefaultLogWarns(t *testing.T) {
+	var log strings.Builder
+	before := slog.Default()
+	defer slog.SetDefault(before)
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	w := newWorld(t)
+	identity := auth.TrustDir(filepath.Join(t.TempDir(), "nowhere"), w.id("orders"))
+	slog.SetDefault(before)
+	defer func() { _ = identity.Close() }()
+	auth.LogAt(identity, slog.LevelInfo, "proven")
+	auth.LogAt(identity, slog.LevelWarn, "refused")
+	if text := log.String(); strings.Contains(text, "proven") || !strings.Contains(text, "refused") || !strings.Contains(text, "self=spiffe://shop.example/orders") {
+		t.Errorf("the default log is %q", text)
+	}
 }

@@ -96,6 +96,14 @@ const (
 	maxTransactionLifetime = 5 * time.Minute
 	// maxHeaderList is the most bytes of metadata that a server reads of one call.
 	maxHeaderList = 32 << 10
+	// logInterval is how often a refusal is logged that repeats; the line says how many were left out.
+	logInterval = 10 * time.Second
+	// logBurst is how many refusals of proven peers are logged within that interval, and how many of others.
+	logBurst = 20
+	// maxRefusals is how many recent refusals of proven peers are kept, and how many of others.
+	maxRefusals = 128
+	// maxAgentBytes is the most bytes of a user agent, and of the name of a method, that a refusal keeps.
+	maxAgentBytes = 256
 	// maxCauseBytes is the most bytes of the cause of a refusal that the audit log shows.
 	maxCauseBytes = 512
 )

@@ -39,6 +39,7 @@ type Identity struct {
 	links    linkSet
 	channels channelSet
 	tally    tally
+	refused  refusals
 
 	ready atomic.Pointer[core] // set by the first Check without error
 	known atomic.Uint64        // the trust generation that everything was told of
@@ -88,7 +89,7 @@ func TrustDir(dir string, self principal.ID, opts ...Option) *Identity {
 func newIdentity(self principal.ID, opts []Option) *Identity {
 	i := &Identity{
 		self:   self,
-		config: config{algorithm: jose.EdDSA, logger: slog.New(slog.DiscardHandler), connectionAge: maxConnectionAge},
+		config: config{algorithm: jose.EdDSA, logger: slog.New(warnings{slog.Default().Handler()}), connectionAge: maxConnectionAge},
 	}
 	for _, o := range opts {
 		if o != nil {

@@ -90,7 +90,9 @@ func WithES256() Option {
 	return option{"auth.WithES256()", func(c *config) { c.algorithm = jose.ES256 }}
 }
 
-// WithLogger sends the audit log of handshakes, refusals and changes of trust to l. The default is silence.
+// WithLogger sends the audit log of handshakes, refusals and changes of trust to l. A refusal that repeats is logged once in
+// 10 s, with how often it happened meanwhile; [Identity.Refusals] has all recent ones. The default is slog.Default() at the
+// time the Identity is made, and of the audit log what is a warning or worse. Use slog.DiscardHandler for silence.
 func WithLogger(l *slog.Logger) Option {
 	return option{"auth.WithLogger", func(c *config) {
 		if l != nil {
