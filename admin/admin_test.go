@@ -40,7 +40,8 @@ func newRecorder(size int) *recorder {
 }
 
 func (r *recorder) start(ctx context.Context, method string) trace.Span {
-	_, span := r.tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attribute.String("server.address", "payments")))
+	_, span := r.tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(attribute.String("server.address", "payments")))
 	return span
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/parley-rpc/parley/waterfall"
 )
 
-// Config is what the admin surface shows. Every field may be empty; what is empty is not shown. Its functions are called
-// on each request, from any goroutine, and should return at once.
+// Config is what the admin surface shows. Every field may be empty; what is empty is not shown. Its functions are
+// called on each request, from any goroutine, and should return at once.
 type Config struct {
 	// Service is the name of the service.
 	Service string
@@ -106,7 +106,8 @@ type PolicyValue struct {
 type Mount struct {
 	// Title is the text of the link to it.
 	Title string
-	// Path is where it is served, with everything below: "/debug/channelz/". It goes before the paths of the surface itself.
+	// Path is where it is served, with everything below: "/debug/channelz/". It goes before the paths of the surface
+	// itself.
 	Path string
 	// Handler serves it. It sees the whole path.
 	Handler http.Handler

@@ -6,8 +6,8 @@
 //     profiles. It tells much and has no login, so it must listen on loopback; [CheckLoopback] says whether an address is.
 //
 // The admin surface protects itself against pages of other sites that the operator's browser has open: it answers only
-// to loopback host names, refuses requests that other sites cause, changes nothing on GET, and its page runs only its own
-// script, which treats all that a peer may have written as text.
+// to loopback host names, refuses requests that other sites cause, changes nothing on GET, and its page runs only its
+// own script, which treats all that a peer may have written as text.
 //
 // The package only makes handlers. Who serves them owns the listeners.
 package admin

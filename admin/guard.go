@@ -34,6 +34,7 @@ func fromHere(r *http.Request) bool {
 	case "", "none", "same-origin":
 		return true
 	default:
-		return r.URL.Path == "/" && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
+		return r.URL.Path == "/" && r.Header.Get("Sec-Fetch-Mode") == "navigate" &&
+			r.Header.Get("Sec-Fetch-Dest") == "document"
 	}
 }

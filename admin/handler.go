@@ -25,8 +25,8 @@ type Handler struct {
 	shutdown sync.Once
 }
 
-// New returns the admin surface of a service. It starts nothing. Live pages end when the http.Server that serves it shuts
-// down, or with [Handler.Close].
+// New returns the admin surface of a service. It starts nothing. Live pages end when the http.Server that serves it
+// shuts down, or with [Handler.Close].
 func New(config Config) *Handler {
 	h := &Handler{config: config, page: newPage(), instance: rand.Text(), started: time.Now(), ended: make(chan struct{})}
 	h.guarded = h.guard(h.routes())

@@ -27,7 +27,8 @@ func (h *Handler) setLogLevel(w http.ResponseWriter, r *http.Request) {
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(r.PostFormValue("level"))); err != nil {
-		http.Error(w, fmt.Sprintf("level=%q: want DEBUG, INFO, WARN or ERROR", r.PostFormValue("level")), http.StatusBadRequest)
+		http.Error(w, fmt.Sprintf("level=%q: want DEBUG, INFO, WARN or ERROR", r.PostFormValue("level")),
+			http.StatusBadRequest)
 		return
 	}
 	h.config.LogLevel.Set(level)

@@ -18,7 +18,8 @@ import (
 var assets embed.FS
 
 // scripts are the parts of the page's script, in the order in which they are joined.
-var scripts = [...]string{"format.js", "dom.js", "store.js", "bars.js", "list.js", "detail.js", "status.js", "policy.js", "refusals.js", "stream.js", "main.js"}
+var scripts = [...]string{"format.js", "dom.js", "store.js", "bars.js", "list.js", "detail.js", "status.js",
+	"policy.js", "refusals.js", "stream.js", "main.js"}
 
 // page is the whole page in one document. Its policy allows the style and the script that are in it, by their hashes,
 // and nothing else.
@@ -33,7 +34,8 @@ func newPage() *page {
 	for _, name := range scripts {
 		script.WriteString(asset(name))
 	}
-	document := strings.NewReplacer("{{style}}", style, "{{script}}", script.String(), "{{outcomes}}", outcomes()).Replace(asset("page.html"))
+	document := strings.NewReplacer("{{style}}", style, "{{script}}", script.String(), "{{outcomes}}",
+		outcomes()).Replace(asset("page.html"))
 	return &page{[]byte(document), strings.Join([]string{
 		"default-src 'none'",
 		"style-src " + hash(style),

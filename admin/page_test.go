@@ -20,7 +20,8 @@ func TestPageRunsOnlyItsOwnScript(t *testing.T) {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, request(t, http.MethodGet, "/"))
 	page, policy := w.Body.String(), w.Header().Get("Content-Security-Policy")
-	contains(t, "the policy", policy, "default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'", "connect-src 'self'",
+	contains(t, "the policy", policy, "default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'",
+		"form-action 'none'", "connect-src 'self'",
 		"require-trusted-types-for 'script'")
 	if strings.Contains(policy, "unsafe") || strings.Contains(policy, "*") {
 		t.Errorf("the policy is loose: %s", policy)
@@ -46,8 +47,10 @@ func TestPageRunsOnlyItsOwnScript(t *testing.T) {
 		}
 	}
 	for name, value := range map[string]string{
-		"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
-		"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "Content-Type": "text/html; charset=utf-8",
+		"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
+		"Cache-Control":              "no-store",
+		"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+		"Content-Type": "text/html; charset=utf-8",
 	} {
 		want(t, name, w.Header().Get(name), value)
 	}

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// These handlers answer like those of net/http/pprof, which registers itself on http.DefaultServeMux when it is imported
-// and so would expose every program on whatever it serves there.
+// These handlers answer like those of net/http/pprof, which registers itself on http.DefaultServeMux when it is
+// imported and so would expose every program on whatever it serves there.
 
 func (h *Handler) listProfiles(w http.ResponseWriter, r *http.Request) {
 	profiles := pprof.Profiles()
@@ -66,7 +66,8 @@ func (h *Handler) executionTrace(w http.ResponseWriter, r *http.Request) {
 }
 
 // sample records for as long as seconds=N says, or until whoever asked has gone or the server stops.
-func (h *Handler) sample(w http.ResponseWriter, r *http.Request, name string, length time.Duration, start func() error, stop func()) {
+func (h *Handler) sample(w http.ResponseWriter, r *http.Request, name string, length time.Duration,
+	start func() error, stop func()) {
 	if text := r.URL.Query().Get("seconds"); text != "" {
 		seconds, err := strconv.ParseFloat(text, 64)
 		if err != nil || !(seconds > 0 && seconds <= maxProfile.Seconds()) {

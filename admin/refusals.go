@@ -3,14 +3,14 @@ package admin
 import (
 	"cmp"
 	"fmt"
-	"net/http"
+	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
 )
 
-// Refusal is a call, a handshake or an answer that was refused, or several equal ones. What a peer wrote may stand in its
-// texts as it is.
+// Refusal is a call, a handshake or an answer that was refused, or several equal ones. What a peer wrote may stand in
+// its texts as it is.
 type Refusal struct {
 	// Of is what was refused: "call", "handshake", "answer", or "trial" for a call that passed although a policy on trial
 	// would refuse it.
@@ -44,30 +44,15 @@ type refusalList struct {
 	Refusals []Refusal `json:"refusals"`
 }
 
-// refusals lists the recent refusals, the newest first: format=json or text.
-func (h *Handler) refusals(w http.ResponseWriter, r *http.Request) {
-	list := []Refusal{}
-	if h.config.Refusals != nil {
-		list = append(list, h.config.Refusals()...)
-	}
-	switch format := r.URL.Query().Get("format"); format {
-	case "", "json":
-		writeJSON(w, refusalList{list})
-	case "text":
-		setText(w)
-		writeRefusals(w, list)
-	default:
-		http.Error(w, fmt.Sprintf("format=%q: want json or text", format), http.StatusBadRequest)
-	}
-}
-
-func writeRefusals(w http.ResponseWriter, list []Refusal) {
+// writeRefusals writes a table of them.
+func writeRefusals(w io.Writer, list []Refusal) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "last\ttimes\tof\twho\taddress\tmethod\treason\tcause")
 	for i := range list {
 		r := &list[i]
 		cells := []string{
-			r.Last.UTC().Format("2006-01-02T15:04:05.000Z"), fmt.Sprint(r.Times), r.Of, cmp.Or(r.Peer, "unproven"), cmp.Or(r.Address, "-"),
+			r.Last.UTC().Format("2006-01-02T15:04:05.000Z"), fmt.Sprint(r.Times), r.Of, cmp.Or(r.Peer, "unproven"),
+			cmp.Or(r.Address, "-"),
 			cmp.Or(r.Method, "-"), r.Reason, r.Cause,
 		}
 		for i := range cells {

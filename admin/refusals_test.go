@@ -16,7 +16,8 @@ func TestRefusals(t *testing.T) {
 			Of: "call", Last: at, First: at.Add(-time.Minute), Times: 12, Address: "10.0.0.9:41234", Agent: "grpcurl/v1.9.1",
 			Method: charge, Reason: "CREDENTIALS_MISSING", Cause: "no token\n\x1b[2J",
 		},
-		{Of: "handshake", Last: at, First: at, Times: 1, Peer: "spiffe://shop.example/mallory", Reason: "CREDENTIALS_INVALID"},
+		{Of: "handshake", Last: at, First: at, Times: 1, Peer: "spiffe://shop.example/mallory",
+			Reason: "CREDENTIALS_INVALID"},
 	}
 	h := admin.New(admin.Config{Refusals: func() []admin.Refusal { return kept }})
 	defer h.Close()
@@ -32,7 +33,8 @@ func TestRefusals(t *testing.T) {
 	contains(t, "the JSON", body, `"times": 12`, `"address": "10.0.0.9:41234"`, `"agent": "grpcurl/v1.9.1"`)
 
 	_, text := get(t, h, "/refusals?format=text")
-	contains(t, "the text", text, "2026-11-30T11:00:00.000Z  12", "unproven", "10.0.0.9:41234", charge, "CREDENTIALS_MISSING", "no token??[2J", "spiffe://shop.example/mallory")
+	contains(t, "the text", text, "2026-11-30T11:00:00.000Z  12", "unproven", "10.0.0.9:41234", charge,
+		"CREDENTIALS_MISSING", "no token??[2J", "spiffe://shop.example/mallory")
 	want(t, "the lines", strings.Count(text, "\n"), 3)
 	code, body = get(t, h, "/refusals?format=xml")
 	want(t, "the status of an unknown format", code, 400)

@@ -18,7 +18,8 @@ func runtimeSection(started time.Time) Section {
 			{"process", strconv.Itoa(os.Getpid())},
 		}
 		if build, ok := debug.ReadBuildInfo(); ok {
-			facts = append(facts, [2]string{"program", build.Main.Path + " " + build.Main.Version}, [2]string{"built with", build.GoVersion})
+			facts = append(facts, [2]string{"program", build.Main.Path + " " + build.Main.Version},
+				[2]string{"built with", build.GoVersion})
 		}
 		facts = append(facts,
 			[2]string{"processors", strconv.Itoa(runtime.GOMAXPROCS(0))},

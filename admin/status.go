@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -33,7 +34,8 @@ type link struct {
 }
 
 func (h *Handler) status(w http.ResponseWriter, _ *http.Request) {
-	view := statusView{Service: h.config.Service, Instance: h.instance, Started: h.started, Now: time.Now(), Switches: h.switches()}
+	view := statusView{Service: h.config.Service, Instance: h.instance, Started: h.started, Now: time.Now(),
+		Switches: h.switches()}
 	for _, s := range append(slices.Clip(h.config.Sections), runtimeSection(h.started)) {
 		t := table{Title: s.Title, Columns: s.Columns, Empty: s.Empty, Rows: []Row{}}
 		if s.Rows != nil {
@@ -64,6 +66,23 @@ func (h *Handler) policies(w http.ResponseWriter, _ *http.Request) {
 		list = append(list, h.config.Policies()...)
 	}
 	writeJSON(w, policyList{list})
+}
+
+// refusals lists the recent refusals, the newest first: format=json or text.
+func (h *Handler) refusals(w http.ResponseWriter, r *http.Request) {
+	list := []Refusal{}
+	if h.config.Refusals != nil {
+		list = append(list, h.config.Refusals()...)
+	}
+	switch format := r.URL.Query().Get("format"); format {
+	case "", "json":
+		writeJSON(w, refusalList{list})
+	case "text":
+		setText(w)
+		writeRefusals(w, list)
+	default:
+		http.Error(w, fmt.Sprintf("format=%q: want json or text", format), http.StatusBadRequest)
+	}
 }
 
 func (h *Handler) describe(w http.ResponseWriter, _ *http.Request) {

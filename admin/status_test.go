@@ -20,7 +20,8 @@ func TestStatus(t *testing.T) {
 		Service: "orders", LogLevel: new(slog.LevelVar),
 		Sections: []admin.Section{
 			{Title: "Services", Columns: []string{"service", "state"}, Rows: func() []admin.Row {
-				return []admin.Row{{State: admin.Good, Cells: []string{"payments", "serving"}}, {State: admin.Bad, Cells: []string{"<b>", "gone"}}}
+				return []admin.Row{{State: admin.Good, Cells: []string{"payments", "serving"}},
+					{State: admin.Bad, Cells: []string{"<b>", "gone"}}}
 			}},
 			{Title: "Key sets", Empty: "No key set is used."},
 		},
@@ -54,7 +55,11 @@ func TestStatus(t *testing.T) {
 }
 
 func TestDescribe(t *testing.T) {
-	h := admin.New(admin.Config{Describe: func(w io.Writer) error { _, err := io.WriteString(w, "service orders\n"); return err }})
+	h := admin.New(admin.Config{Describe: func(w io.Writer) error {
+		_,
+			err := io.WriteString(w, "service orders\n")
+		return err
+	}})
 	code, body := get(t, h, "/describe")
 	want(t, "the status", code, 200)
 	want(t, "the text", body, "service orders\n")
@@ -99,7 +104,10 @@ func TestLogLevel(t *testing.T) {
 
 func TestMounts(t *testing.T) {
 	h := admin.New(admin.Config{Mounts: []admin.Mount{
-		{Path: "/debug/more/", Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) })},
+		{Path: "/debug/more/", Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_,
+				_ = io.WriteString(w, r.URL.Path)
+		})},
 		{Path: "/debug/more/", Handler: http.NotFoundHandler()},
 		{Path: "/debug/none/"},
 	}})
@@ -114,14 +122,16 @@ func TestMounts(t *testing.T) {
 
 func TestCharts(t *testing.T) {
 	h := admin.New(admin.Config{Charts: func() []admin.Chart {
-		return []admin.Chart{{Title: "payments", About: "Retry budgets", Max: 10, Interval: time.Second, Values: []float64{10, 9.5}}}
+		return []admin.Chart{{Title: "payments", About: "Retry budgets", Max: 10, Interval: time.Second,
+			Values: []float64{10, 9.5}}}
 	}})
 	_, body := get(t, h, "/status")
 	var view struct{ Charts []admin.Chart }
 	if err := json.Unmarshal([]byte(body), &view); err != nil {
 		t.Fatal(err)
 	}
-	if len(view.Charts) != 1 || view.Charts[0].Title != "payments" || !slices.Equal(view.Charts[0].Values, []float64{10, 9.5}) {
+	if len(view.Charts) != 1 || view.Charts[0].Title != "payments" ||
+		!slices.Equal(view.Charts[0].Values, []float64{10, 9.5}) {
 		t.Errorf("the charts are %+v", view.Charts)
 	}
 	contains(t, "the chart", body, `"interval_ns": 1000000000`)
@@ -129,11 +139,13 @@ func TestCharts(t *testing.T) {
 
 func TestPolicies(t *testing.T) {
 	h := admin.New(admin.Config{Policies: func() []admin.Policy {
-		return []admin.Policy{{Method: charge, Kind: "unary", Values: []admin.PolicyValue{{Name: "deadline", Value: "2s", Source: "file orders.yaml:12"}}}}
+		return []admin.Policy{{Method: charge, Kind: "unary",
+			Values: []admin.PolicyValue{{Name: "deadline", Value: "2s", Source: "file orders.yaml:12"}}}}
 	}})
 	code, body := get(t, h, "/policies")
 	want(t, "the status", code, 200)
-	contains(t, "the policies", body, `"method": "`+charge+`"`, `"name": "deadline"`, `"value": "2s"`, `"source": "file orders.yaml:12"`)
+	contains(t, "the policies", body, `"method": "`+charge+`"`, `"name": "deadline"`, `"value": "2s"`,
+		`"source": "file orders.yaml:12"`)
 	_, body = get(t, admin.New(admin.Config{}), "/policies")
 	contains(t, "the policies of a service without", body, `"policies": []`)
 }

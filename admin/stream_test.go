@@ -94,9 +94,15 @@ func TestStreamEndsWithTheServer(t *testing.T) {
 		ring *waterfall.Ring
 		stop func(*admin.Handler, *http.Server) error
 	}{
-		{"shutdown", waterfall.NewRing(1), func(_ *admin.Handler, s *http.Server) error { return s.Shutdown(context.Background()) }},
+		{"shutdown", waterfall.NewRing(1), func(_ *admin.Handler,
+			s *http.Server) error {
+			return s.Shutdown(context.Background())
+		}},
 		{"close", waterfall.NewRing(1), func(h *admin.Handler, _ *http.Server) error { h.Close(); return nil }},
-		{"shutdown without a ring", nil, func(_ *admin.Handler, s *http.Server) error { return s.Shutdown(context.Background()) }},
+		{"shutdown without a ring", nil, func(_ *admin.Handler,
+			s *http.Server) error {
+			return s.Shutdown(context.Background())
+		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

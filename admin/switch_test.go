@@ -30,7 +30,8 @@ func TestSwitches(t *testing.T) {
 		{"unknown", http.MethodPost, url.Values{"title": {"Lights"}, "on": {"false"}}, 404, "GET /switches lists them", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			code, body := answer(h, request(t, tc.method, "http://127.0.0.1:9090/switches", func(r *http.Request) { r.PostForm = tc.form }))
+			code, body := answer(h, request(t, tc.method, "http://127.0.0.1:9090/switches",
+				func(r *http.Request) { r.PostForm = tc.form }))
 			want(t, "the status", code, tc.code)
 			want(t, "the state", on, tc.on)
 			if text := strings.ReplaceAll(body, " ", ""); !strings.Contains(text, strings.ReplaceAll(tc.says, " ", "")) {

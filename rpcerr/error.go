@@ -26,8 +26,8 @@ func New(code codes.Code, reason Reason, message string, cause error) *Error {
 	return &Error{Code: code, Reason: reason, Message: message, Cause: cause}
 }
 
-// Refuse returns a refusal with the code and the message that belong to the reason. A reason that is not in the closed set
-// gives a refusal for [CredentialsInvalid]. Cause may be nil.
+// Refuse returns a refusal with the code and the message that belong to the reason. A reason that is not in the closed
+// set gives a refusal for [CredentialsInvalid]. Cause may be nil.
 func Refuse(reason Reason, cause error) *Error {
 	known := reason.entry()
 	if known.message == "" {
@@ -36,8 +36,8 @@ func Refuse(reason Reason, cause error) *Error {
 	return New(known.code, known.reason, known.message, cause)
 }
 
-// Error is the public text. It leaves the cause out because gRPC makes the text of an error that wraps this one into the
-// message of a status.
+// Error is the public text. It leaves the cause out because gRPC makes the text of an error that wraps this one into
+// the message of a status.
 func (e *Error) Error() string { return string(e.Reason) + ": " + e.Message }
 
 // Unwrap returns the cause.

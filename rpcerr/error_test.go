@@ -51,7 +51,8 @@ func TestErrorWithoutACause(t *testing.T) {
 func TestReasonOf(t *testing.T) {
 	made := rpcerr.New(codes.Unavailable, rpcerr.ConnectionExpired, "over", errors.New("private"))
 	received := made.GRPCStatus().Err()
-	foreign, err := status.New(codes.Unavailable, "x").WithDetails(&errdetails.ErrorInfo{Domain: "shop.example", Reason: "CONNECTION_EXPIRED"})
+	foreign, err := status.New(codes.Unavailable,
+		"x").WithDetails(&errdetails.ErrorInfo{Domain: "shop.example", Reason: "CONNECTION_EXPIRED"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +77,8 @@ func TestReasonOf(t *testing.T) {
 }
 
 func ExampleReasonOf() {
-	received := rpcerr.New(codes.Unauthenticated, rpcerr.CredentialsExpired, "the credential has ended", nil).GRPCStatus().Err()
+	received := rpcerr.New(codes.Unauthenticated, rpcerr.CredentialsExpired, "the credential has ended",
+		nil).GRPCStatus().Err()
 	fmt.Println(rpcerr.ReasonOf(received) == rpcerr.CredentialsExpired)
 	// Output: true
 }

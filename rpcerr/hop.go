@@ -67,8 +67,8 @@ func SetPushback(ctx context.Context, wait time.Duration) error {
 	return grpc.SetTrailer(ctx, metadata.Pairs(PushbackKey, strconv.FormatInt(ms, 10)))
 }
 
-// SetUnprocessed makes the server's answer to the RPC of ctx say that the handler never ran. Only code that runs instead
-// of the handler may call it.
+// SetUnprocessed makes the server's answer to the RPC of ctx say that the handler never ran. Only code that runs
+// instead of the handler may call it.
 func SetUnprocessed(ctx context.Context) error {
 	return grpc.SetTrailer(ctx, metadata.Pairs(UnprocessedKey, "1"))
 }

@@ -1,7 +1,8 @@
 // Package rpcerr holds what Parley's packages tell each other through gRPC statuses: the reason of a refusal, and facts
 // about one hop that must not travel further.
 //
-// A [Reason] is matched with errors.Is on the side that made the error and with [ReasonOf] on the side that received it:
+// A [Reason] is matched with errors.Is on the side that made the error and with [ReasonOf] on the side that received
+// it:
 //
 //	if errors.Is(err, rpcerr.CredentialsExpired) { ... }      // made in this process
 //	if rpcerr.ReasonOf(err) == rpcerr.CredentialsExpired { }   // made anywhere
@@ -48,8 +49,8 @@ const (
 	AuthOverloaded Reason = "AUTH_OVERLOADED"
 	// The caller is known and may not do this. PERMISSION_DENIED.
 	PolicyDenied Reason = "POLICY_DENIED"
-	// The caller is known, and only scopes or claims of its token or of the end user's are missing. PERMISSION_DENIED. Servers
-	// say so only when they are told to.
+	// The caller is known, and only scopes or claims of its token or of the end user's are missing. PERMISSION_DENIED.
+	// Servers say so only when they are told to.
 	InsufficientScope Reason = "INSUFFICIENT_SCOPE"
 	// The credential of the connection ended; a new connection will do. UNAVAILABLE.
 	ConnectionExpired Reason = "CONNECTION_EXPIRED"
@@ -65,8 +66,8 @@ func (r Reason) Error() string { return string(r) }
 // Code returns the status code of refusals for this reason, and codes.Unknown for a reason that is not in the set.
 func (r Reason) Code() codes.Code { return r.entry().code }
 
-// Message returns the public message of refusals for this reason where there is no better one, and "" for a reason that is
-// not in the set. It does not depend on why a credential was refused.
+// Message returns the public message of refusals for this reason where there is no better one, and "" for a reason that
+// is not in the set. It does not depend on why a credential was refused.
 func (r Reason) Message() string { return r.entry().message }
 
 // Meaning says in one sentence when there is a refusal for this reason; "" for a reason that is not in the set.
@@ -148,7 +149,8 @@ func reasons() []entry {
 			PlannedEnd, codes.Unavailable, "the connection ends as planned; a new one will do",
 			"The connection or stream ended as planned, and the client goes on over a new one. This is no refusal.",
 		}, {
-			ConfigurationInvalid, codes.FailedPrecondition, "the configuration of this program is not usable; its Check says why",
+			ConfigurationInvalid, codes.FailedPrecondition,
+			"the configuration of this program is not usable; its Check says why",
 			"The program's configuration is wrong, as `App.Check` says in full. The client refuses.",
 		},
 	}

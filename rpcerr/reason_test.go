@@ -54,7 +54,8 @@ func TestTheTableHasEveryReason(t *testing.T) {
 			t.Errorf("%s is listed twice", reason)
 		}
 		listed[reason] = true
-		if !strings.HasSuffix(reason.Meaning(), ".") || reason.Code() == codes.Unknown || reason.Code() == codes.OK || reason.Message() == "" {
+		if !strings.HasSuffix(reason.Meaning(), ".") || reason.Code() == codes.Unknown || reason.Code() == codes.OK ||
+			reason.Message() == "" {
 			t.Errorf("%s: %v, %q, %q", reason, reason.Code(), reason.Message(), reason.Meaning())
 		}
 	}
@@ -81,7 +82,8 @@ func TestRefuse(t *testing.T) {
 			t.Errorf("%s: %+v", reason, got)
 		}
 	}
-	if got := rpcerr.Refuse("SOMETHING_NEW", nil); got.Reason != rpcerr.CredentialsInvalid || got.Code != codes.Unauthenticated {
+	if got := rpcerr.Refuse("SOMETHING_NEW", nil); got.Reason != rpcerr.CredentialsInvalid ||
+		got.Code != codes.Unauthenticated {
 		t.Errorf("an unknown reason gives %+v; it must fail closed and say nothing", got)
 	}
 }

@@ -28,7 +28,8 @@ func call(ctx context.Context, tracer *tracing.Tracer) sending {
 		sent = sending{trace.SpanContextFromContext(ctx), trace.SpanFromContext(ctx).IsRecording()}
 		return ctx.Err()
 	}
-	attempt := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
+	attempt := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
+		opts ...grpc.CallOption) error {
 		return tracer.UnaryAttemptInterceptor(ctx, method, req, reply, cc, invoke, opts...)
 	}
 	_ = tracer.UnaryCallInterceptor(ctx, method, nil, nil, nil, attempt, grpc.StaticMethod())
@@ -36,21 +37,24 @@ func call(ctx context.Context, tracer *tracing.Tracer) sending {
 }
 
 func newTracer(tel *telemetry.Telemetry) *tracing.Tracer {
-	return tracing.New(tracing.WithTracerProvider(tel.TracerProvider()), tracing.WithMeterProvider(tel.MeterProvider()), tracing.WithPropagator(tel.Propagator()))
+	return tracing.New(tracing.WithTracerProvider(tel.TracerProvider()), tracing.WithMeterProvider(tel.MeterProvider()),
+		tracing.WithPropagator(tel.Propagator()))
 }
 
 // TestRatio says that each root is sampled by its trace ID, so that every service that is asked about a trace decides
 // alike, and that children follow.
 func TestRatio(t *testing.T) {
 	recorder := newRecorder()
-	tel := start(t, vars{"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.3"}, telemetry.WithSpanProcessor(recorder))
+	tel := start(t, vars{"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.3"},
+		telemetry.WithSpanProcessor(recorder))
 	tracer := newTracer(tel)
 	ratio := sdktrace.TraceIDRatioBased(0.3)
 	const calls = 2000
 	sampled := 0
 	for range calls {
 		sent := call(t.Context(), tracer)
-		want := ratio.ShouldSample(sdktrace.SamplingParameters{ParentContext: t.Context(), TraceID: sent.TraceID()}).Decision == sdktrace.RecordAndSample
+		want := ratio.ShouldSample(sdktrace.SamplingParameters{ParentContext: t.Context(),
+			TraceID: sent.TraceID()}).Decision == sdktrace.RecordAndSample
 		if !sent.IsValid() || sent.IsSampled() != want {
 			t.Fatalf("%v was sampled: %v, want %v", sent.TraceID(), sent.IsSampled(), want)
 		}
@@ -92,11 +96,16 @@ func TestAllocations(t *testing.T) {
 	tracer := newTracer(tel)
 	opts := []grpc.CallOption{grpc.StaticMethod()}
 	invoke := func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { return nil }
-	attempt := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
+	attempt := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
+		opts ...grpc.CallOption) error {
 		return tracer.UnaryAttemptInterceptor(ctx, method, req, reply, cc, invoke, opts...)
 	}
-	client := testing.AllocsPerRun(1000, func() { _ = tracer.UnaryCallInterceptor(t.Context(), method, nil, nil, nil, attempt, opts...) })
-	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"))
+	client := testing.AllocsPerRun(1000, func() {
+		_ = tracer.UnaryCallInterceptor(t.Context(), method, nil, nil, nil,
+			attempt, opts...)
+	})
+	ctx := metadata.NewIncomingContext(t.Context(),
+		metadata.Pairs("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"))
 	info := &grpc.UnaryServerInfo{FullMethod: method}
 	handle := func(context.Context, any) (any, error) { return nil, nil }
 	server := testing.AllocsPerRun(1000, func() { _, _ = tracer.UnaryServerInterceptor(ctx, nil, info, handle) })
@@ -107,7 +116,8 @@ func TestAllocations(t *testing.T) {
 
 // BenchmarkUnsampled is the cost of metrics and unsampled traces per call, with one attempt.
 func BenchmarkUnsampled(b *testing.B) {
-	tel, err := telemetry.New(b.Context(), "orders", telemetry.WithEnviron([]string{"OTEL_TRACES_SAMPLER=parentbased_always_off"}), telemetry.WithSpanProcessor(newRecorder()))
+	tel, err := telemetry.New(b.Context(), "orders",
+		telemetry.WithEnviron([]string{"OTEL_TRACES_SAMPLER=parentbased_always_off"}), telemetry.WithSpanProcessor(newRecorder()))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -120,7 +130,8 @@ func BenchmarkUnsampled(b *testing.B) {
 		}
 	})
 	b.Run("server", func(b *testing.B) {
-		ctx := metadata.NewIncomingContext(b.Context(), metadata.Pairs("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"))
+		ctx := metadata.NewIncomingContext(b.Context(),
+			metadata.Pairs("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"))
 		info := &grpc.UnaryServerInfo{FullMethod: method}
 		handle := func(context.Context, any) (any, error) { return nil, nil }
 		b.ReportAllocs()

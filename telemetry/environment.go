@@ -128,7 +128,8 @@ func (e *environment) resource(service string) resource.Option {
 		value, err := url.PathUnescape(strings.TrimSpace(text))
 		switch {
 		case !ok || key == "":
-			e.refuse(list, nil, "%q is not key=value; separate entries by commas, and write a comma within a value as %%2C", strings.TrimSpace(entry))
+			e.refuse(list, nil, "%q is not key=value; separate entries by commas, and write a comma within a value as %%2C",
+				strings.TrimSpace(entry))
 		case err != nil:
 			e.refuse(list, err, "the value of %s is not percent-encoded; write %% as %%25", key)
 		default:

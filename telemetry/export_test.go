@@ -62,7 +62,8 @@ func TestNothingIsSentUnasked(t *testing.T) {
 	})
 	t.Run("metrics scraped only", func(t *testing.T) {
 		var c collector
-		tel := start(t, vars{"OTEL_EXPORTER_OTLP_ENDPOINT": c.serveHTTP(t), "OTEL_METRICS_EXPORTER": "prometheus", "OTEL_TRACES_EXPORTER": "none"})
+		tel := start(t, vars{"OTEL_EXPORTER_OTLP_ENDPOINT": c.serveHTTP(t), "OTEL_METRICS_EXPORTER": "prometheus",
+			"OTEL_TRACES_EXPORTER": "none"})
 		spans(t, tel, 1)
 		measure(t, tel)
 		if err := tel.Shutdown(t.Context()); err != nil {
@@ -83,12 +84,14 @@ func TestKeepUnsampled(t *testing.T) {
 	}{
 		{name: "sampled", sampler: "always_on", seen: 2, collected: []string{"orders: child", "orders: root"}},
 		{name: "not sampled", sampler: "parentbased_always_off"},
-		{name: "not sampled but kept", sampler: "parentbased_always_off", opts: []telemetry.Option{telemetry.WithKeepUnsampled()}, seen: 2},
+		{name: "not sampled but kept", sampler: "parentbased_always_off",
+			opts: []telemetry.Option{telemetry.WithKeepUnsampled()}, seen: 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var c collector
 			recorder := newRecorder()
-			v := vars{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": c.serveGRPC(t), "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_TRACES_SAMPLER": test.sampler}
+			v := vars{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": c.serveGRPC(t), "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+				"OTEL_TRACES_SAMPLER": test.sampler}
 			tel := start(t, v, append(test.opts, telemetry.WithSpanProcessor(recorder))...)
 			spans(t, tel, 1)
 			if err := tel.Shutdown(t.Context()); err != nil {
@@ -107,7 +110,8 @@ func TestFailureIsReported(t *testing.T) {
 	c := collector{fail: status.Error(codes.InvalidArgument, "not today")}
 	endpoint := c.serveGRPC(t)
 	var log strings.Builder
-	tel := start(t, vars{"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_METRICS_EXPORTER": "prometheus"},
+	tel := start(t, vars{"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+		"OTEL_METRICS_EXPORTER": "prometheus"},
 		telemetry.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	spans(t, tel, 1000) // more than one batch
 	err := tel.Shutdown(t.Context())
@@ -116,7 +120,8 @@ func TestFailureIsReported(t *testing.T) {
 			t.Errorf("Shutdown: %v, want it to say %q", err, part)
 		}
 	}
-	if n := strings.Count(log.String(), "telemetry cannot be sent"); n != 1 || !strings.Contains(log.String(), "not today") {
+	if n := strings.Count(log.String(), "telemetry cannot be sent"); n != 1 ||
+		!strings.Contains(log.String(), "not today") {
 		t.Errorf("logged %d times: %s", n, log.String())
 	}
 }
@@ -139,7 +144,8 @@ func TestHangingCollector(t *testing.T) {
 		<-asked
 		cancel()
 	}()
-	if err := tel.Shutdown(ctx); err == nil || !strings.Contains(err.Error(), "traces did not stop in time: context canceled") {
+	if err := tel.Shutdown(ctx); err == nil ||
+		!strings.Contains(err.Error(), "traces did not stop in time: context canceled") {
 		t.Errorf("Shutdown: %v", err)
 	}
 }

@@ -52,7 +52,8 @@ func serviceName(attributes []*commonv1.KeyValue) string {
 }
 
 // Export receives spans.
-func (c *collector) Export(_ context.Context, request *collectortraces.ExportTraceServiceRequest) (*collectortraces.ExportTraceServiceResponse, error) {
+func (c *collector) Export(_ context.Context,
+	request *collectortraces.ExportTraceServiceRequest) (*collectortraces.ExportTraceServiceResponse, error) {
 	if c.hang != nil {
 		c.hang()
 	}
@@ -73,7 +74,8 @@ type metricsCollector struct {
 }
 
 // Export receives metrics.
-func (c metricsCollector) Export(_ context.Context, request *collectormetrics.ExportMetricsServiceRequest) (*collectormetrics.ExportMetricsServiceResponse, error) {
+func (c metricsCollector) Export(_ context.Context,
+	request *collectormetrics.ExportMetricsServiceRequest) (*collectormetrics.ExportMetricsServiceResponse, error) {
 	for _, about := range request.GetResourceMetrics() {
 		for _, scope := range about.GetScopeMetrics() {
 			for _, metric := range scope.GetMetrics() {

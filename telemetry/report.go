@@ -41,7 +41,8 @@ func (r *reporter) send(ctx context.Context, send func(context.Context) error) e
 	case err != nil && before == nil:
 		r.logger.LogAttrs(ctx, slog.LevelWarn, "telemetry cannot be sent", slog.Any("error", err))
 	case err == nil && before != nil:
-		r.logger.LogAttrs(ctx, slog.LevelInfo, "telemetry is sent again", slog.String("signal", r.signal.name), slog.String("endpoint", r.signal.shown))
+		r.logger.LogAttrs(ctx, slog.LevelInfo, "telemetry is sent again", slog.String("signal", r.signal.name),
+			slog.String("endpoint", r.signal.shown))
 	}
 	return nil
 }

@@ -34,7 +34,8 @@ func (e *environment) sampler() sampling {
 		s.text += " " + strconv.FormatFloat(ratio, 'g', -1, 64)
 	}
 	if root != "traceidratio" && e.get(arg) != "" {
-		e.refuse(arg, nil, "the sampler %s takes no argument; set %s=parentbased_traceidratio, or unset this variable", chosen, name)
+		e.refuse(arg, nil, "the sampler %s takes no argument; set %s=parentbased_traceidratio, or unset this variable",
+			chosen, name)
 	}
 	if parentBased {
 		s.Sampler = sdktrace.ParentBased(s.Sampler)

@@ -51,7 +51,8 @@ func (e *environment) otlp(name string) signal {
 	const prefix = "OTEL_EXPORTER_OTLP_"
 	infix := strings.ToUpper(name) + "_"
 	s := signal{name: name}
-	general, own := e.choice(prefix+"PROTOCOL", protocolGRPC, protocolHTTP), e.choice(prefix+infix+"PROTOCOL", protocolGRPC, protocolHTTP)
+	general, own := e.choice(prefix+"PROTOCOL", protocolGRPC, protocolHTTP), e.choice(prefix+infix+"PROTOCOL",
+		protocolGRPC, protocolHTTP)
 	for _, s.protocol = range []string{own, general, defaultProtocol} {
 		if s.protocol != "" {
 			break

@@ -65,8 +65,8 @@ type pipeline struct {
 	stop func(context.Context) error
 }
 
-// New sets the telemetry of a service up. It connects to nothing; exporters connect when they first send. All mistakes in
-// the environment are returned at once, joined, each as a *[VariableError]. Ctx bounds New itself.
+// New sets the telemetry of a service up. It connects to nothing; exporters connect when they first send. All mistakes
+// in the environment are returned at once, joined, each as a *[VariableError]. Ctx bounds New itself.
 func New(ctx context.Context, service string, opts ...Option) (*Telemetry, error) {
 	c := config{lookup: os.LookupEnv}
 	for _, opt := range opts {
@@ -141,8 +141,8 @@ func (t *Telemetry) MetricsHandler() http.Handler { return t.scrape }
 func (t *Telemetry) String() string { return strings.Join(t.text, "; ") }
 
 // Shutdown sends what has not been sent, and stops. It returns when that is done, at the latest when ctx ends, with all
-// errors joined: what could not be sent, and what did not stop in time. Further calls wait for the first, and return the
-// same.
+// errors joined: what could not be sent, and what did not stop in time. Further calls wait for the first, and return
+// the same.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	t.shutdown.Do(func() {
 		defer t.giveUp()

@@ -61,7 +61,8 @@ func benchmarkCall(b *testing.B, processor sdktrace.SpanProcessor) {
 			_, served := tracer.Start(ctx, quote, server, attrs)
 			served.SetAttributes(attribute.String("rpc.status_code", "OK"))
 			served.End()
-			attempt.SetAttributes(attribute.String("rpc.status_code", "OK"), attribute.String("network.peer.address", "10.0.0.1"), attribute.Int("network.peer.port", 8443))
+			attempt.SetAttributes(attribute.String("rpc.status_code", "OK"),
+				attribute.String("network.peer.address", "10.0.0.1"), attribute.Int("network.peer.port", 8443))
 			attempt.End()
 			call.SetAttributes(attribute.String("rpc.status_code", "OK"), attribute.Int("parley.attempts", 1))
 			call.End()

@@ -54,7 +54,8 @@ func (s *slot) attempt(i int, of Call, now time.Time) Attempt {
 	f := s.spans[i].facts(now)
 	a := Attempt{
 		SpanID: f.id.String(), Number: len(of.Attempts) + 1, Hedge: f.value(keyHedge).AsBool(), Endpoint: f.endpoint(),
-		Status: f.status(), Message: f.message, Offset: f.start.Sub(of.Start), Duration: f.length, Open: f.open, Attributes: facts(f.attrs, true),
+		Status: f.status(), Message: f.message, Offset: f.start.Sub(of.Start), Duration: f.length, Open: f.open,
+		Attributes: facts(f.attrs, true),
 	}
 	if previous := f.value(keyPreviousTry); previous.Type() == attribute.INT64 {
 		a.Number = int(previous.AsInt64()) + 1
@@ -76,8 +77,9 @@ func (c *Call) addEvents(events []sdktrace.Event) {
 			continue
 		}
 		w := Wait{
-			Next: int(value(e.Attributes, keyNextAttempt).AsInt64()), Offset: offset, Backoff: seconds(value(e.Attributes, keyBackoff)),
-			Cause: value(e.Attributes, keyCause).AsString(), Source: value(e.Attributes, keySource).AsString(),
+			Next: int(value(e.Attributes, keyNextAttempt).AsInt64()), Offset: offset,
+			Backoff: seconds(value(e.Attributes, keyBackoff)),
+			Cause:   value(e.Attributes, keyCause).AsString(), Source: value(e.Attributes, keySource).AsString(),
 		}
 		c.Waits = append(c.Waits, c.lasting(w))
 	}
@@ -203,7 +205,8 @@ func facts(attrs []attribute.KeyValue, skipDrawn bool) []Attribute {
 // secret reports whether a value under the key may be one. Parley's own spans carry none; those of a user may.
 func secret(key string) bool {
 	key = strings.ToLower(key)
-	for _, word := range []string{"metadata.", ".header.", "authorization", "cookie", "password", "secret", "token", "credential", "api_key", "apikey"} {
+	for _, word := range []string{"metadata.", ".header.", "authorization", "cookie", "password", "secret", "token",
+		"credential", "api_key", "apikey"} {
 		if strings.Contains(key, word) {
 			return true
 		}

@@ -33,7 +33,8 @@ type Call struct {
 	Open bool `json:"open,omitempty"`
 	// Status is the status that the caller got, such as "UNAVAILABLE"; "" while the call is open.
 	Status string `json:"status,omitempty"`
-	// Message is the message of its status; "" where the ring does not keep messages, see [WithMessages], or none is known.
+	// Message is the message of its status; "" where the ring does not keep messages, see [WithMessages], or none is
+	// known.
 	Message string `json:"message,omitempty"`
 	// Outcome is what retrying came to: none, recovered, or the stop reason. [Outcomes] lists them.
 	Outcome string `json:"outcome,omitempty"`

@@ -12,7 +12,8 @@ const (
 	maxSpans = 128
 	// maxEvents is how many events of one span a ring keeps.
 	maxEvents = 32
-	// maxCallBytes is how much memory the attributes and events of one call may take before a ring begins to leave some out.
+	// maxCallBytes is how much memory the attributes and events of one call may take before a ring begins to leave some
+	// out.
 	maxCallBytes = 32 << 10
 	// maxValueBytes is where a ring cuts the name of a span and the value of an attribute.
 	maxValueBytes = 256

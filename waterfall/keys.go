@@ -31,7 +31,8 @@ const (
 // drawn reports whether a field of Call or Attempt already shows the attribute.
 func drawn(key attribute.Key) bool {
 	switch key {
-	case keySystem, keyMethod, keyStatus, keyOlderStatus, keyPeerAddress, keyPeerPort, keyPreviousTry, keyHedge, keyDeadline, keyAttempts,
+	case keySystem, keyMethod, keyStatus, keyOlderStatus, keyPeerAddress, keyPeerPort, keyPreviousTry, keyHedge,
+		keyDeadline, keyAttempts,
 		keyRetryOutcome, keyStopReason, keyRetryDelay:
 		return true
 	default:

@@ -51,7 +51,8 @@ func explain(reason string, attempts int) string {
 		return "the deadline had passed before the first attempt"
 	}
 	outcomes := Outcomes()
-	if i := slices.IndexFunc(outcomes, func(o Outcome) bool { return o.Name == reason }); i >= 0 && outcomes[i].Meaning != "" {
+	if i := slices.IndexFunc(outcomes, func(o Outcome) bool { return o.Name == reason }); i >= 0 &&
+		outcomes[i].Meaning != "" {
 		return outcomes[i].Meaning
 	}
 	return reason

@@ -104,7 +104,8 @@ func (p *plan) addAttempt(a Attempt, of Call, from time.Duration, indent string,
 		label += " hedge"
 	}
 	p.lines = append(p.lines, line{
-		label: label, status: statusOf(a.Status, a.Open), from: from + a.Offset, to: from + a.Offset + a.Duration, open: a.Open,
+		label: label, status: statusOf(a.Status, a.Open), from: from + a.Offset, to: from + a.Offset + a.Duration,
+		open: a.Open,
 	})
 	for _, below := range a.Calls {
 		p.addCall(below, of, from, indent+strings.Repeat(" ", digits)+"  ")
@@ -118,7 +119,8 @@ func (p *plan) addCall(c, of Call, from time.Duration, indent string) {
 	if c.Direction == Incoming && c.Method != of.Method {
 		name += " " + shortMethod(c.Method)
 	}
-	p.lines = append(p.lines, line{label: indent + name, status: statusOf(c.Status, c.Open), from: begin, to: begin + c.Duration, open: c.Open})
+	p.lines = append(p.lines, line{label: indent + name, status: statusOf(c.Status, c.Open), from: begin,
+		to: begin + c.Duration, open: c.Open})
 	p.addBelow(c, begin, indent+"  ")
 }
 

@@ -10,10 +10,10 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// Ring keeps the newest calls of a process, those that are still open included. It is a span processor: register it with
-// a tracer provider. Its memory is bounded by the number of calls, the spans of each call, and the bytes of their
-// attributes. When it is full the oldest call makes room for a new one; a call that is still open is passed over as long
-// as open calls fill no more than half of the ring, so that a long stream stays visible.
+// Ring keeps the newest calls of a process, those that are still open included. It is a span processor: register it
+// with a tracer provider. Its memory is bounded by the number of calls, the spans of each call, and the bytes of their
+// attributes. When it is full the oldest call makes room for a new one; a call that is still open is passed over as
+// long as open calls fill no more than half of the ring, so that a long stream stays visible.
 //
 // All methods may be used from any goroutine. OnStart and OnEnd hold a lock for a fraction of a microsecond; readers
 // take it for one call at a time and never keep a span waiting while they work.

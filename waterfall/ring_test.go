@@ -74,7 +74,9 @@ func TestRingShowsCallsThatAreOpen(t *testing.T) {
 		c = tp.only(t)
 		want(t, "the status of the attempt", c.Attempts[0].Status, "UNAVAILABLE")
 		want(t, "waits", len(c.Waits), 1)
-		want(t, "the wait goes on", c.Waits[0], waterfall.Wait{Next: 2, Offset: 80 * ms, Duration: 20 * ms, Backoff: 50 * ms, Open: true, Cause: "UNAVAILABLE", Source: "policy"})
+		want(t, "the wait goes on", c.Waits[0],
+			waterfall.Wait{Next: 2, Offset: 80 * ms, Duration: 20 * ms, Backoff: 50 * ms, Open: true, Cause: "UNAVAILABLE",
+				Source: "policy"})
 		compare(t, "open.txt", c.String()+"\n")
 
 		call.end(began+100*ms, "CANCELLED", stopped("canceled", "canceled", 1)...)
@@ -92,7 +94,8 @@ func TestRingPassesOverOpenCalls(t *testing.T) {
 	for i := range 40 {
 		tp.call(t.Context(), fmt.Sprintf("s.S/M%d", i), 0).end(ms, "OK")
 	}
-	if got, want := methods(tp.ring.Calls()), []string{"s.S/M39", "s.S/M38", "s.S/M37", "s.S/Stream"}; !slices.Equal(got, want) {
+	if got, want := methods(tp.ring.Calls()), []string{"s.S/M39", "s.S/M38", "s.S/M37", "s.S/Stream"}; !slices.Equal(got,
+		want) {
 		t.Fatalf("the ring holds %v, want %v", got, want)
 	}
 	stream.end(time.Second, "OK")

@@ -73,7 +73,8 @@ func isMethod(name string) bool {
 	if slash < 0 {
 		return name == vocabulary.SystemGRPC
 	}
-	return slash > 0 && slash < len(name)-1 && strings.LastIndexByte(name, '/') == slash && strings.IndexByte(name, ' ') < 0
+	return slash > 0 && slash < len(name)-1 && strings.LastIndexByte(name, '/') == slash &&
+		strings.IndexByte(name, ' ') < 0
 }
 
 const noOwner = -1

@@ -54,8 +54,10 @@ type recorded struct {
 	trace.Span
 }
 
-func (tp *tape) start(ctx context.Context, name string, kind trace.SpanKind, at time.Duration, attrs ...attribute.KeyValue) recorded {
-	ctx, s := tp.tracer.Start(ctx, name, trace.WithSpanKind(kind), trace.WithTimestamp(epoch.Add(at)), trace.WithAttributes(attrs...))
+func (tp *tape) start(ctx context.Context, name string, kind trace.SpanKind, at time.Duration,
+	attrs ...attribute.KeyValue) recorded {
+	ctx, s := tp.tracer.Start(ctx, name, trace.WithSpanKind(kind), trace.WithTimestamp(epoch.Add(at)),
+		trace.WithAttributes(attrs...))
 	return recorded{ctx, s}
 }
 
@@ -65,7 +67,8 @@ func (tp *tape) call(ctx context.Context, method string, at time.Duration, attrs
 
 func (tp *tape) attempt(call recorded, number int, at time.Duration, attrs ...attribute.KeyValue) recorded {
 	method := call.Span.(sdktrace.ReadOnlySpan).Name()
-	return tp.start(call, "Attempt "+method, trace.SpanKindClient, at, append(attrs, attribute.Int("previous-rpc-attempts", number-1))...)
+	return tp.start(call, "Attempt "+method, trace.SpanKindClient, at,
+		append(attrs, attribute.Int("previous-rpc-attempts", number-1))...)
 }
 
 func (tp *tape) serve(attempt context.Context, method string, at time.Duration, attrs ...attribute.KeyValue) recorded {
@@ -90,12 +93,14 @@ func (s recorded) wait(at time.Duration, next int, backoff time.Duration, source
 }
 
 func at(endpoint string, port int) []attribute.KeyValue {
-	return []attribute.KeyValue{attribute.String("network.peer.address", endpoint), attribute.Int("network.peer.port", port)}
+	return []attribute.KeyValue{attribute.String("network.peer.address", endpoint),
+		attribute.Int("network.peer.port", port)}
 }
 
 func stopped(outcome, reason string, attempts int) []attribute.KeyValue {
 	return []attribute.KeyValue{
-		attribute.Int("parley.attempts", attempts), attribute.String("parley.retry.outcome", outcome), attribute.String("parley.retry.stop_reason", reason),
+		attribute.Int("parley.attempts", attempts), attribute.String("parley.retry.outcome", outcome),
+		attribute.String("parley.retry.stop_reason", reason),
 	}
 }
 

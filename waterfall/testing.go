@@ -35,8 +35,8 @@ type TB interface {
 	Log(args ...any)
 }
 
-// LogOnFailure makes a test that fails log the newest calls of the ring, so that the log shows every attempt that led to
-// the failure. Call it first: what is registered for clean-up later, such as closing a client, then runs before.
+// LogOnFailure makes a test that fails log the newest calls of the ring, so that the log shows every attempt that led
+// to the failure. Call it first: what is registered for clean-up later, such as closing a client, then runs before.
 func LogOnFailure(t TB, r *Ring) {
 	t.Helper()
 	t.Cleanup(func() {

@@ -26,9 +26,9 @@ type Drawing struct {
 //	  2  10.0.0.2:8443  OK                                           ██████████████████████████     47ms
 //
 // The first line is the call: method, status, what retrying came to, duration of deadline, attempts. Then come its
-// attempts and the waits between them against one time scale, what served them if it was in this process, the message of
-// its status if the ring keeps messages, and, when a failed call was not tried again, why. The deadline is a vertical line where it is near enough. A bar that ends in > is
-// still growing. It returns the error of the writer.
+// attempts and the waits between them against one time scale, what served them if it was in this process, the message
+// of its status if the ring keeps messages, and, when a failed call was not tried again, why. The deadline is a
+// vertical line where it is near enough. A bar that ends in > is still growing. It returns the error of the writer.
 func Text(w io.Writer, c Call) error { return Drawing{}.Text(w, c) }
 
 // String is the drawing of the call, so that t.Log(call) shows it.
@@ -72,7 +72,8 @@ func (p *plan) header(b *bytes.Buffer, c Call) {
 	}
 	method := cutFront(printable(c.Method), p.width-length(result)-length(rest)-2)
 	pad := p.width - length(method) - length(result) - length(rest)
-	b.WriteString(p.paint(bold, method) + strings.Repeat(" ", pad) + p.paint(colorOf(c.Status, c.Open), result) + rest + "\n")
+	b.WriteString(p.paint(bold, method) + strings.Repeat(" ", pad) + p.paint(colorOf(c.Status, c.Open), result) + rest +
+		"\n")
 }
 
 func (p *plan) line(b *bytes.Buffer, l *line) {
@@ -88,7 +89,8 @@ func (p *plan) line(b *bytes.Buffer, l *line) {
 	if l.shape == mark {
 		duration = formatDuration(l.to, false)
 	}
-	text := "  " + label + "  " + p.paint(tone, status) + "  " + p.paint(dim, before) + p.paint(tone, body) + p.paint(dim, after)
+	text := "  " + label + "  " + p.paint(tone, status) + "  " + p.paint(dim, before) + p.paint(tone, body) +
+		p.paint(dim, after)
 	b.WriteString(text + " " + padLeft(duration, durationWidth) + "\n")
 }
 

@@ -85,13 +85,15 @@ var drawings = []struct {
 		order.end(184*ms, "OK", stopped("none", "ok", 1)...)
 	}},
 	{"served", func(tp *tape) {
-		tp.serve(tp.remote(), quote, 0, append(at("10.9.0.4", 51200), attribute.Int("previous-rpc-attempts", 2))...).end(31*ms, "OK")
+		tp.serve(tp.remote(), quote, 0, append(at("10.9.0.4", 51200),
+			attribute.Int("previous-rpc-attempts", 2))...).end(31*ms, "OK")
 	}},
 	{"without_attempts", func(tp *tape) {
 		tp.call(tp.background(), quote, 0).end(1500*time.Microsecond, "OK", attribute.Int("parley.attempts", 1))
 	}},
 	{"expired_before_sending", func(tp *tape) {
-		tp.call(tp.background(), quote, 0, deadline(0)).end(20*time.Microsecond, "DEADLINE_EXCEEDED", stopped("deadline", "deadline", 0)...)
+		tp.call(tp.background(), quote, 0, deadline(0)).end(20*time.Microsecond, "DEADLINE_EXCEEDED",
+			stopped("deadline", "deadline", 0)...)
 	}},
 	{"hostile_names", func(tp *tape) {
 		call := tp.call(tp.background(), strings.Repeat("very.long.package.", 9)+"Service/\x1b[2JMethod", 0)
@@ -150,7 +152,8 @@ func TestTextIsPlainUnlessAskedForColor(t *testing.T) {
 	}
 }
 
-var decolor = strings.NewReplacer("\x1b[0m", "", "\x1b[1m", "", "\x1b[2m", "", "\x1b[31m", "", "\x1b[32m", "", "\x1b[36m", "")
+var decolor = strings.NewReplacer("\x1b[0m", "", "\x1b[1m", "", "\x1b[2m", "", "\x1b[31m", "", "\x1b[32m", "",
+	"\x1b[36m", "")
 
 func compare(t *testing.T, name, got string) {
 	t.Helper()

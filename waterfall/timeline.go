@@ -20,7 +20,8 @@ func (p *plan) timeline(l *line) (before, body, after string) {
 	}
 	halves := float64(2 * p.timelineWidth)
 	begin := min(int(math.Floor(p.position(l.from)*halves)), 2*p.timelineWidth-1)
-	end := max(int(math.Ceil(p.position(l.to)*halves-1e-6)), begin+1) // the tolerance keeps a rounding error from adding half a character
+	end := max(int(math.Ceil(p.position(l.to)*halves-1e-6)),
+		begin+1) // the tolerance keeps a rounding error from adding half a character
 	first, last := begin/2, (end-1)/2
 	for i := first; i <= last; i++ {
 		switch {
@@ -45,8 +46,8 @@ func (p *plan) position(at time.Duration) float64 {
 	return min(1, max(0, float64(at)/float64(p.scale)))
 }
 
-// formatDuration gives two or three significant digits: 850µs, 4.1ms, 182ms, 1.25s, 12.3s, 3m20s, 2h5m, 12d. A duration that is
-// still growing ends in +.
+// formatDuration gives two or three significant digits: 850µs, 4.1ms, 182ms, 1.25s, 12.3s, 3m20s, 2h5m, 12d. A duration
+// that is still growing ends in +.
 func formatDuration(d time.Duration, open bool) string {
 	text := "0"
 	switch {

@@ -7,8 +7,8 @@ import (
 )
 
 // Watch follows the ring. It yields first the calls that the ring keeps, then, as often as the loop comes round and
-// something has changed, the calls that changed since; each time the oldest first, and each call in its latest state. It
-// waits while nothing changes, and ends with ctx or with Shutdown.
+// something has changed, the calls that changed since; each time the oldest first, and each call in its latest state.
+// It waits while nothing changes, and ends with ctx or with Shutdown.
 //
 // The loop sets the pace: however slow it is, nothing queues up and no span waits for it. It misses only intermediate
 // states, and calls that the ring forgot in the meantime. The length of a call that is open grows without a change.

@@ -36,7 +36,8 @@ func replaceTables(text []byte) ([]byte, error) {
 		before, rest, ok := bytes.Cut(text, []byte(begin))
 		_, after, closed := bytes.Cut(rest, []byte(end))
 		if !ok || !closed {
-			return nil, fmt.Errorf("%s has no place for the table of %s; put %q and %q where it belongs", document, name, begin, end)
+			return nil, fmt.Errorf("%s has no place for the table of %s; put %q and %q where it belongs", document, name,
+				begin, end)
 		}
 		text = bytes.Join([][]byte{before, []byte(begin), []byte(table), []byte(end), after}, nil)
 	}

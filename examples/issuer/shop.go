@@ -47,7 +47,8 @@ type shop struct {
 
 func openShop(dir string, out io.Writer) (*shop, error) {
 	s := &shop{out: out, dir: dir}
-	if err := errors.Join(s.enroll(&s.orders, "orders", "orders"), s.enroll(&s.mallory, "mallory", "orders"), s.enroll(&s.payments, "payments", "payments")); err != nil {
+	if err := errors.Join(s.enroll(&s.orders, "orders", "orders"), s.enroll(&s.mallory, "mallory", "orders"),
+		s.enroll(&s.payments, "payments", "payments")); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	if err := errors.Join(s.openIssuer(), s.openPayments()); err != nil {
@@ -145,7 +146,8 @@ func (s *shop) GetQuote(ctx context.Context, _ *paymentsv1.GetQuoteRequest) (*pa
 func (s *shop) pay(ctx context.Context, token string) error {
 	roots := x509.NewCertPool()
 	roots.AddCert(s.web.Certificate())
-	cc, err := grpc.NewClient(s.address, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13})))
+	cc, err := grpc.NewClient(s.address, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots,
+		MinVersion: tls.VersionTLS13})))
 	if err != nil {
 		return err
 	}

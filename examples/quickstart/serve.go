@@ -57,7 +57,8 @@ Still running; stop with Ctrl-C. Try:
 // openReplica starts a replica of payments that also takes bearer tokens over ordinary TLS.
 func openReplica(ctx context.Context, s *shop, cert certificate) (*service, error) {
 	config := filepath.Join(s.options.dir, "payments.yaml")
-	text := fmt.Sprintf("servers:\n  payments:\n    carriers: [token]\n    tls: {cert: %q, key: %q}\n", cert.chain, cert.key)
+	text := fmt.Sprintf("servers:\n  payments:\n    carriers: [token]\n    tls: {cert: %q, key: %q}\n", cert.chain,
+		cert.key)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"time"
@@ -11,6 +12,12 @@ import (
 	"github.com/parley-rpc/parley/policy"
 
 	"github.com/parley-rpc/parley/rpcerr"
+)
+
+// What a Refusal is of, beside ofHandshake and ofCall.
+const (
+	ofAnswer = "answer"
+	ofTrial  = "trial"
 )
 
 // The audit log names IDs, keys, reasons and trust generations. It never gets a token, a proof or a channel binding.
@@ -34,7 +41,8 @@ func (i *Identity) auditRefusal(ctx context.Context, role, remote string, other 
 	}
 	i.tally.count(Outcome{ofHandshake, role, string(refusal.Reason)})
 	i.report(ctx, "parley: handshake refused", Refusal{
-		Of: ofHandshake, Role: role, Reason: refusal.Reason, Cause: causeOf(err), Address: remote, Peer: other.id, KeyID: other.keyID,
+		Of: ofHandshake, Role: role, Reason: refusal.Reason, Cause: causeOf(err), Address: remote, Peer: other.id,
+		KeyID: other.keyID,
 	}, slog.Uint64("generation", other.generation))
 }
 
@@ -64,7 +72,8 @@ func causeOf(err error) string {
 }
 
 func (i *Identity) auditEnd(l *link, why string) {
-	i.log.LogAttrs(context.Background(), slog.LevelInfo, "parley: credential ended", slog.String("of", l.what), slog.String("cause", why),
+	i.log.LogAttrs(context.Background(), slog.LevelInfo, "parley: credential ended", slog.String("of", l.what),
+		slog.String("cause", why),
 		slog.String("role", l.role), slog.String("peer", l.peer.ID.String()), slog.String("kid", l.peer.KeyID),
 		slog.Uint64("generation", l.trust.generation()))
 }
@@ -76,7 +85,8 @@ func (i *Identity) auditTrust(generation uint64, ended int) {
 
 // auditClock reports that the wall clock was set, which ends everything that was remembered of tokens.
 func (i *Identity) auditClock(step time.Duration) {
-	i.log.LogAttrs(context.Background(), slog.LevelWarn, "parley: the clock was set; every token is checked anew", slog.Duration("by", step))
+	i.log.LogAttrs(context.Background(), slog.LevelWarn, "parley: the clock was set; every token is checked anew",
+		slog.Duration("by", step))
 }
 
 // auditReply reports an answer in token mode that is not to be believed.
@@ -91,6 +101,27 @@ func (i *Identity) auditReply(ctx context.Context, method string, err error) {
 	i.report(ctx, "parley: answer refused", r)
 }
 
+// Refusals returns the recent refusals, the newest first. Equal ones are counted in one entry: of one peer, or of one
+// address where the peer is not proven, and one user, for one reason and one method. The newest 128 entries of proven
+// peers are kept, and as many of others, so that neither displaces the other.
+func (i *Identity) Refusals() []Refusal { return i.refused.list() }
+
+// report keeps a refusal, and logs it if it is its turn.
+func (i *Identity) report(ctx context.Context, message string, r Refusal, attrs ...slog.Attr) {
+	r.Last = time.Now()
+	log, equal, others := i.refused.add(r)
+	if !log {
+		return
+	}
+	if equal > 0 {
+		attrs = append(attrs, slog.Uint64("repeated", equal))
+	}
+	if others > 0 {
+		attrs = append(attrs, slog.Uint64("others", others))
+	}
+	i.log.LogAttrs(ctx, slog.LevelWarn, message, append(r.attrs(), attrs...)...)
+}
+
 // auditCall says which policy refused a call, where one did.
 func (g *Gate) auditCall(ctx context.Context, call Call, err error) {
 	g.identity.tally.count(Outcome{ofCall, roleServer, string(rpcerr.ReasonOf(err))})
@@ -100,8 +131,30 @@ func (g *Gate) auditCall(ctx context.Context, call Call, err error) {
 
 // auditTrial reports a call that passes although a policy on trial would refuse it.
 func (g *Gate) auditTrial(ctx context.Context, call Call, err error) {
-	g.identity.report(ctx, "parley: a policy on trial would refuse the call", refusalOfCall(ctx, ofTrial, call, err), userAttrs(call)...)
+	g.identity.report(ctx, "parley: a policy on trial would refuse the call", refusalOfCall(ctx, ofTrial, call, err),
+		userAttrs(call)...)
 	g.noteTrial(ctx, err)
+}
+
+// refusalOfCall is what is known of a refused call and its caller.
+func refusalOfCall(ctx context.Context, of string, call Call, err error) Refusal {
+	r := Refusal{
+		Of: of, Role: roleServer, Method: short(call.Method), Reason: rpcerr.ReasonOf(err), Address: addressOf(ctx),
+		Agent: agentOf(ctx),
+	}
+	if refusal := refusalOf(err); refusal != nil && refusal.Cause != nil {
+		r.Cause = causeOf(err)
+	}
+	if decided, ok := errors.AsType[ruling](err); ok {
+		r.Decided = decided.source.String()
+	}
+	if call.Peer != nil {
+		r.Peer, r.KeyID = call.Peer.ID, call.Peer.KeyID
+	}
+	if call.User != nil {
+		r.User = call.User.Pseudonym()
+	}
+	return r
 }
 
 func userAttrs(call Call) []slog.Attr {
@@ -118,12 +171,13 @@ func userAttrs(call Call) []slog.Attr {
 // auditWarnings tells what may surprise in a policy.
 func (i *Identity) auditWarnings(warnings []*policy.Mistake) {
 	for _, w := range warnings {
-		i.log.LogAttrs(context.Background(), slog.LevelWarn, "parley: the policy may surprise", slog.String("warning", w.Error()))
+		i.log.LogAttrs(context.Background(), slog.LevelWarn, "parley: the policy may surprise",
+			slog.String("warning", w.Error()))
 	}
 }
 
-// auditLate reports a handler that panicked after its stream was ended. Nobody above it is left to recover the panic, and
-// the other calls of the process must not pay for it.
+// auditLate reports a handler that panicked after its stream was ended. Nobody above it is left to recover the panic,
+// and the other calls of the process must not pay for it.
 func (i *Identity) auditLate(ctx context.Context, method string, o outcome) {
 	if o.panicked == nil {
 		return

@@ -2,8 +2,6 @@ package auth_test
 
 import (
 	"crypto/tls"
-	"log/slog"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -35,13 +33,18 @@ func TestAuditLog(t *testing.T) {
 		kid := func(service string) string { return "kid=" + p.w.key(service).Public().Thumbprint() }
 		log := p.w.log.String()
 		for _, line := range [][]string{
-			{`"parley: connection proven"`, "role=client", "peer=spiffe://shop.example/payments", kid("payments"), "generation=", "self=spiffe://shop.example/orders"},
-			{`"parley: connection proven"`, "role=server", "peer=spiffe://shop.example/orders", kid("orders"), "expires=", "self=spiffe://shop.example/payments"},
-			{`"parley: call refused"`, "reason=POLICY_DENIED", "method=/shop.payments.v1.PaymentsService/GetQuote", "peer=spiffe://shop.example/mallory", "cause=", "decided="},
-			{`"parley: handshake refused"`, "role=client", "reason=SERVER_IDENTITY_MISMATCH", "peer=spiffe://shop.example/payments", kid("payments")},
+			{`"parley: connection proven"`, "role=client", "peer=spiffe://shop.example/payments", kid("payments"),
+				"generation=", "self=spiffe://shop.example/orders"},
+			{`"parley: connection proven"`, "role=server", "peer=spiffe://shop.example/orders", kid("orders"), "expires=",
+				"self=spiffe://shop.example/payments"},
+			{`"parley: call refused"`, "reason=POLICY_DENIED", "method=/shop.payments.v1.PaymentsService/GetQuote",
+				"peer=spiffe://shop.example/mallory", "cause=", "decided="},
+			{`"parley: handshake refused"`, "role=client", "reason=SERVER_IDENTITY_MISMATCH",
+				"peer=spiffe://shop.example/payments", kid("payments")},
 			{`"parley: handshake refused"`, "role=server", "reason=CREDENTIALS_INVALID", kid("mallory"), "iss is not"},
 			{`"parley: trust changed"`, "generation=", "ended="},
-			{`"parley: credential ended"`, "of=connection", "the trust in its key", "role=server", "peer=spiffe://shop.example/orders", kid("orders")},
+			{`"parley: credential ended"`, "of=connection", "the trust in its key", "role=server",
+				"peer=spiffe://shop.example/orders", kid("orders")},
 		} {
 			if !hasLine(log, line) {
 				t.Errorf("no line with %q in\n%s", line, log)
@@ -92,7 +95,8 @@ func TestNoSecretIsLogged70(t *testing.T) {
 		}
 		cc := foreigner(t, w, payments{})
 		for _, token := range []string{
-			mint(t, w, "orders", nil), mint(t, w, "mallory", nil), mint(t, w, "orders", claims{"exp": nil}), mint(t, w, "orders", claims{"aud": "x"}),
+			mint(t, w, "orders", nil), mint(t, w, "mallory", nil), mint(t, w, "orders", claims{"exp": nil}),
+			mint(t, w, "orders", claims{"aud": "x"}),
 		} {
 			secrets = append(secrets, strings.Split(token, ".")...)
 			_ = quote(withBearer(t.Context(), token), cc)
@@ -120,38 +124,25 @@ func TestRefusalsOfUnprovenCallersNameThem(t *testing.T) {
 		server := w.identity("payments")
 		s := serve(t, payments{}, server.ServerOptions(tableOf(t), auth.WithBearer(certificate))...)
 		cc := dial(t, s.dialer, grpc.WithAuthority("localhost"), grpc.WithUserAgent("grpcurl/1.9"),
-			grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS13})))
+			grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, ServerName: "localhost",
+				MinVersion: tls.VersionTLS13})))
 		for range 100 {
 			refused(t, "no credential", quote(t.Context(), cc), codes.Unauthenticated, "CREDENTIALS_MISSING")
 		}
 		list := server.Refusals()
-		if len(list) != 1 || list[0].Times != 100 || list[0].Address == "" || !strings.HasPrefix(list[0].Agent, "grpcurl/1.9") ||
-			list[0].Method != "/shop.payments.v1.PaymentsService/GetQuote" || list[0].Reason != rpcerr.CredentialsMissing || !list[0].Peer.IsZero() {
+		if len(list) != 1 || list[0].Times != 100 || list[0].Address == "" ||
+			!strings.HasPrefix(list[0].Agent, "grpcurl/1.9") ||
+			list[0].Method != "/shop.payments.v1.PaymentsService/GetQuote" || list[0].Reason != rpcerr.CredentialsMissing ||
+			!list[0].Peer.IsZero() {
 			t.Fatalf("the refusals are %+v", list)
 		}
 		log := w.log.String()
 		if lines := strings.Count(log, "parley: call refused"); lines != 1 {
 			t.Errorf("%d lines for 100 equal refusals, want 1", lines)
 		}
-		if !hasLine(log, []string{"parley: call refused", "remote=" + list[0].Address, `agent="grpcurl/1.9`, "reason=CREDENTIALS_MISSING"}) {
+		if !hasLine(log, []string{"parley: call refused", "remote=" + list[0].Address, `agent="grpcurl/1.9`,
+			"reason=CREDENTIALS_MISSING"}) {
 			t.Errorf("the log does not name the caller:\n%s", log)
 		}
 	})
-}
-
-// Without a logger of its own, an Identity sends what is worth a warning to the default logger of the process, and nothing else.
-func TestTheDefaultLogWarns(t *testing.T) {
-	var log strings.Builder
-	before := slog.Default()
-	defer slog.SetDefault(before)
-	slog.SetDefault(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	w := newWorld(t)
-	identity := auth.TrustDir(filepath.Join(t.TempDir(), "nowhere"), w.id("orders"))
-	slog.SetDefault(before)
-	defer func() { _ = identity.Close() }()
-	auth.LogAt(identity, slog.LevelInfo, "proven")
-	auth.LogAt(identity, slog.LevelWarn, "refused")
-	if text := log.String(); strings.Contains(text, "proven") || !strings.Contains(text, "refused") || !strings.Contains(text, "self=spiffe://shop.example/orders") {
-		t.Errorf("the default log is %q", text)
-	}
 }

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"slices"
@@ -17,8 +16,8 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// Refusal is a call, a handshake or an answer that was refused, or several equal ones. What a peer wrote may stand in its
-// texts.
+// Refusal is a call, a handshake or an answer that was refused, or several equal ones. What a peer wrote may stand in
+// its texts.
 type Refusal struct {
 	// Of is what was refused: "call", "handshake", "answer" for an answer of a server in token mode, or "trial" for a call
 	// that passed although a policy on trial would refuse it.
@@ -45,17 +44,6 @@ type Refusal struct {
 	Decided string
 }
 
-// What a Refusal is of, beside ofHandshake and ofCall.
-const (
-	ofAnswer = "answer"
-	ofTrial  = "trial"
-)
-
-// Refusals returns the recent refusals, the newest first. Equal ones are counted in one entry: of one peer, or of one
-// address where the peer is not proven, and one user, for one reason and one method. The newest 128 entries of proven peers are kept, and as
-// many of others, so that neither displaces the other.
-func (i *Identity) Refusals() []Refusal { return i.refused.list() }
-
 // refusalKey is what makes two refusals equal.
 type refusalKey struct {
 	of, who, user, method string
@@ -74,8 +62,8 @@ func (r *Refusal) key() refusalKey {
 	return refusalKey{r.Of, who, r.User, r.Method, r.Reason}
 }
 
-// refusals keeps the recent refusals, and says which of them are logged: of equal ones the first at once and then one in
-// each logInterval, and within it no more than logBurst of proven peers and as many of others.
+// refusals keeps the recent refusals, and says which of them are logged: of equal ones the first at once and then one
+// in each logInterval, and within it no more than logBurst of proven peers and as many of others.
 type refusals struct {
 	mu               sync.Mutex
 	proven, unproven recentRefusals
@@ -96,8 +84,8 @@ type refusalEntry struct {
 	unlogged uint64 // since then
 }
 
-// add keeps a refusal and reports whether it is to be logged, and how many were not logged before it: equal ones, and those of
-// other peers that had no room.
+// add keeps a refusal and reports whether it is to be logged, and how many were not logged before it: equal ones, and
+// those of other peers that had no room.
 func (r *refusals) add(refusal Refusal) (log bool, equal, others uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -161,27 +149,12 @@ func (r *refusals) list() []Refusal {
 	return list
 }
 
-// report keeps a refusal, and logs it if it is its turn.
-func (i *Identity) report(ctx context.Context, message string, r Refusal, attrs ...slog.Attr) {
-	r.Last = time.Now()
-	log, equal, others := i.refused.add(r)
-	if !log {
-		return
-	}
-	if equal > 0 {
-		attrs = append(attrs, slog.Uint64("repeated", equal))
-	}
-	if others > 0 {
-		attrs = append(attrs, slog.Uint64("others", others))
-	}
-	i.log.LogAttrs(ctx, slog.LevelWarn, message, append(r.attrs(), attrs...)...)
-}
-
 // attrs are what the log says of a refusal.
 func (r *Refusal) attrs() []slog.Attr {
 	attrs := []slog.Attr{slog.String("reason", string(r.Reason))}
 	for _, text := range [...]struct{ key, value string }{
-		{"role", r.Role}, {"method", r.Method}, {"cause", r.Cause}, {"decided", r.Decided}, {"kid", r.KeyID}, {"user", r.User},
+		{"role", r.Role}, {"method", r.Method}, {"cause", r.Cause}, {"decided", r.Decided}, {"kid", r.KeyID},
+		{"user", r.User},
 		{"remote", r.Address}, {"agent", r.Agent},
 	} {
 		if text.value != "" {
@@ -192,26 +165,6 @@ func (r *Refusal) attrs() []slog.Attr {
 		attrs = append(attrs, slog.String("peer", r.Peer.String()))
 	}
 	return attrs
-}
-
-// refusalOfCall is what is known of a refused call and its caller.
-func refusalOfCall(ctx context.Context, of string, call Call, err error) Refusal {
-	r := Refusal{
-		Of: of, Role: roleServer, Method: short(call.Method), Reason: rpcerr.ReasonOf(err), Address: addressOf(ctx), Agent: agentOf(ctx),
-	}
-	if refusal := refusalOf(err); refusal != nil && refusal.Cause != nil {
-		r.Cause = causeOf(err)
-	}
-	if decided, ok := errors.AsType[ruling](err); ok {
-		r.Decided = decided.source.String()
-	}
-	if call.Peer != nil {
-		r.Peer, r.KeyID = call.Peer.ID, call.Peer.KeyID
-	}
-	if call.User != nil {
-		r.User = call.User.Pseudonym()
-	}
-	return r
 }
 
 func addressOf(ctx context.Context) string {

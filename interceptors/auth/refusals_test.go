@@ -1,9 +1,9 @@
 package auth
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +15,8 @@ var noon = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 
 // by is a refusal of an unproven peer.
 func by(address string, after time.Duration) Refusal {
-	return Refusal{Of: ofCall, Address: address, Method: "/s.S/M", Reason: rpcerr.CredentialsMissing, Last: noon.Add(after)}
+	return Refusal{Of: ofCall, Address: address, Method: "/s.S/M", Reason: rpcerr.CredentialsMissing,
+		Last: noon.Add(after)}
 }
 
 func TestEqualRefusalsAreLoggedOnceInAWhile(t *testing.T) {
@@ -37,16 +38,19 @@ func TestEqualRefusalsAreLoggedOnceInAWhile(t *testing.T) {
 	} {
 		log, equal, others := r.add(by(step.address, step.after))
 		if log != step.log || equal != step.equal || others != step.others {
-			t.Errorf("after %s, %s: %v, %d, %d; want %v, %d, %d", step.after, step.address, log, equal, others, step.log, step.equal, step.others)
+			t.Errorf("after %s, %s: %v, %d, %d; want %v, %d, %d", step.after, step.address, log, equal, others, step.log,
+				step.equal, step.others)
 		}
 	}
 	list := r.list()
-	if len(list) != 2 || list[0].Times != 7 || list[0].Address != "10.0.0.1:1006" || !list[0].First.Equal(noon) || !list[0].Last.Equal(noon.Add(30*time.Second)) {
+	if len(list) != 2 || list[0].Times != 7 || list[0].Address != "10.0.0.1:1006" || !list[0].First.Equal(noon) ||
+		!list[0].Last.Equal(noon.Add(30*time.Second)) {
 		t.Errorf("the list is %+v", list)
 	}
 }
 
-// However many addresses a flood comes from, the log grows by so many lines in an interval, and the entries of proven peers stay.
+// However many addresses a flood comes from, the log grows by so many lines in an interval, and the entries of proven
+// peers stay.
 func TestAFloodOfUnprovenPeersIsBounded(t *testing.T) {
 	var r refusals
 	domain, err := principal.ParseTrustDomain("shop.example")
@@ -79,7 +83,19 @@ func TestAFloodOfUnprovenPeersIsBounded(t *testing.T) {
 	}
 }
 
-// LogAt logs a message as the Identity does.
-func LogAt(i *Identity, level slog.Level, message string) {
-	i.log.Log(context.Background(), level, message)
+// Without a logger of its own, an Identity sends what is worth a warning to the default logger of the process, and
+// nothing else.
+func TestTheDefaultLogWarns(t *testing.T) {
+	identity := newIdentity(principal.ID{}, nil)
+	handler, ok := identity.config.logger.Handler().(warnings)
+	if !ok || handler.Handler != slog.Default().Handler() {
+		t.Fatalf("the default handler is %T of %T", identity.config.logger.Handler(), handler.Handler)
+	}
+	var text strings.Builder
+	log := slog.New(warnings{slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug})})
+	log.With("a", 1).WithGroup("g").Info("proven")
+	log.With("a", 1).WithGroup("g").Warn("refused", "b", 2)
+	if got := text.String(); strings.Contains(got, "proven") || !strings.Contains(got, "msg=refused a=1 g.b=2") {
+		t.Errorf("the log is %q", got)
+	}
 }

@@ -101,14 +101,16 @@ func TestStreamWithoutAttempts(t *testing.T) {
 }
 
 // hurry gives a stream a second.
-func hurry(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+func hurry(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer,
+	opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	ctx, cancel := withTimeout(ctx, time.Second)
 	context.AfterFunc(ctx, cancel)
 	return streamer(ctx, desc, cc, method, opts...)
 }
 
 // reopen opens a stream three times; the first two attempts are cancelled before they begin.
-func reopen(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+func reopen(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer,
+	opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	for number := 1; ; number++ {
 		ctx, _ := attempt.NewContext(ctx, number, false, nil)
 		sub, cancel := context.WithCancel(ctx)
@@ -126,7 +128,8 @@ func reopen(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, met
 // TestAbandonedAttempts says that attempts which a retry cancels and forgets do not end a call that goes on.
 func TestAbandonedAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		supersede := func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+		supersede := func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
+			streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 			first, _ := attempt.NewContext(ctx, 1, false, nil)
 			first, cancel := context.WithCancel(first)
 			defer cancel()

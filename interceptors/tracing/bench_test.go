@@ -36,13 +36,16 @@ func spans(s sdktrace.Sampler) trace.TracerProvider {
 // benchmarks are the ways to run a Tracer, from nothing to everything.
 func benchmarks() map[string][]tracing.Option {
 	return map[string][]tracing.Option{
-		"1 off":                                 nil,
-		"2 metrics":                             {tracing.WithMeterProvider(meters())},
-		"3 traces unsampled":                    {tracing.WithTracerProvider(spans(sdktrace.NeverSample()))},
-		"4 metrics, traces unsampled":           {tracing.WithMeterProvider(meters()), tracing.WithTracerProvider(spans(sdktrace.NeverSample()))},
-		"4a metrics, traces decided beforehand": {tracing.WithMeterProvider(meters()), tracing.WithTracerProvider(dropping{spans(sdktrace.NeverSample())})},
-		"5 traces sampled to nothing":           {tracing.WithTracerProvider(spans(sdktrace.AlwaysSample()))},
-		"6 metrics and traces sampled":          {tracing.WithMeterProvider(meters()), tracing.WithTracerProvider(spans(sdktrace.AlwaysSample()))},
+		"1 off":              nil,
+		"2 metrics":          {tracing.WithMeterProvider(meters())},
+		"3 traces unsampled": {tracing.WithTracerProvider(spans(sdktrace.NeverSample()))},
+		"4 metrics, traces unsampled": {tracing.WithMeterProvider(meters()),
+			tracing.WithTracerProvider(spans(sdktrace.NeverSample()))},
+		"4a metrics, traces decided beforehand": {tracing.WithMeterProvider(meters()),
+			tracing.WithTracerProvider(dropping{spans(sdktrace.NeverSample())})},
+		"5 traces sampled to nothing": {tracing.WithTracerProvider(spans(sdktrace.AlwaysSample()))},
+		"6 metrics and traces sampled": {tracing.WithMeterProvider(meters()),
+			tracing.WithTracerProvider(spans(sdktrace.AlwaysSample()))},
 	}
 }
 
@@ -59,7 +62,8 @@ func BenchmarkClient(b *testing.B) {
 	for name, opts := range benchmarks() {
 		b.Run(name, func(b *testing.B) {
 			t := tracing.New(opts...)
-			inner := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
+			inner := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
+				opts ...grpc.CallOption) error {
 				return t.UnaryAttemptInterceptor(ctx, method, req, reply, cc, invoke, opts...)
 			}
 			b.ReportAllocs()

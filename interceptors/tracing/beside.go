@@ -34,8 +34,8 @@ type beside struct {
 }
 
 // served reports whether otelgrpc has made the span of a call that was received, in the trace of its caller: without a
-// propagator of its own it begins another one. Where a call once had no span at all, there is no otelgrpc, and nobody looks
-// again.
+// propagator of its own it begins another one. Where a call once had no span at all, there is no otelgrpc, and nobody
+// looks again.
 func (b *beside) served(ctx context.Context, caller trace.SpanContext) bool {
 	if b.absent.Load() {
 		return false
@@ -51,7 +51,8 @@ func (b *beside) served(ctx context.Context, caller trace.SpanContext) bool {
 // warn says that otelgrpc does the same work.
 func (t *Tracer) warn(ctx context.Context, where, consequence string) {
 	if t.logger != nil {
-		t.logger.LogAttrs(ctx, slog.LevelWarn, "otelgrpc is installed beside Parley's tracing: "+consequence+"; remove its stats handler",
+		t.logger.LogAttrs(ctx, slog.LevelWarn,
+			"otelgrpc is installed beside Parley's tracing: "+consequence+"; remove its stats handler",
 			slog.String("on", where))
 	}
 }
@@ -74,8 +75,8 @@ func (l lookout) GetRequestMetadata(ctx context.Context, _ ...string) (map[strin
 // RequireTransportSecurity tells that there is nothing to protect.
 func (lookout) RequireTransportSecurity() bool { return false }
 
-// lookOut adds a lookout to the first attempt of each method. It stands first, so that the caller's own credentials take
-// its place.
+// lookOut adds a lookout to the first attempt of each method. It stands first, so that the caller's own credentials
+// take its place.
 func (t *Tracer) lookOut(m *clientMethod, cc *grpc.ClientConn, opts []grpc.CallOption) []grpc.CallOption {
 	if t.logger == nil || t.tracer == nil || !m.looked.first() {
 		return opts

@@ -31,7 +31,8 @@ func newDoubled(kind trace.SpanKind, recorder sdktrace.SpanProcessor) *doubled {
 func (d *doubled) TagRPC(ctx context.Context, info *stats.RPCTagInfo) context.Context {
 	if d.kind == trace.SpanKindServer {
 		md, _ := metadata.FromIncomingContext(ctx)
-		ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(map[string][]string{"Traceparent": md.Get("traceparent")}))
+		ctx = propagation.TraceContext{}.Extract(ctx,
+			propagation.HeaderCarrier(map[string][]string{"Traceparent": md.Get("traceparent")}))
 	}
 	ctx, _ = d.tracer.Start(ctx, "otelgrpc "+info.FullMethodName, trace.WithSpanKind(d.kind))
 	return ctx
@@ -54,8 +55,11 @@ func TestOtelgrpcBesideIsNoticed(t *testing.T) {
 		says  string
 		spans int // SERVER spans of ours
 	}{
-		{name: "client", kind: trace.SpanKindClient, says: `each attempt has two CLIENT spans; remove its stats handler" on="channel to passthrough:///shop:8443"`, spans: 2},
-		{name: "server", kind: trace.SpanKindServer, says: `its spans stand for the calls that are received; remove its stats handler" on=server`},
+		{name: "client", kind: trace.SpanKindClient,
+			says:  `each attempt has two CLIENT spans; remove its stats handler" on="channel to passthrough:///shop:8443"`,
+			spans: 2},
+		{name: "server", kind: trace.SpanKindServer,
+			says: `its spans stand for the calls that are received; remove its stats handler" on=server`},
 		{name: "public endpoint", kind: trace.SpanKindServer, opts: []tracing.Option{tracing.WithPublicEndpoint()}, spans: 2},
 	} {
 		bubble(t, test.name, func(t *testing.T) {

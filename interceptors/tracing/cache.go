@@ -6,7 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// cache remembers what is worked out once per key. A look-up takes no lock; the map behind it is replaced on each addition.
+// cache remembers what is worked out once per key. A look-up takes no lock; the map behind it is replaced on each
+// addition.
 type cache[K comparable, V any] struct {
 	entries atomic.Pointer[map[K]*V]
 	adding  sync.Mutex

@@ -68,7 +68,8 @@ func TestSeriesStayFew(t *testing.T) {
 			if err := get(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
-			err := r.cc.Invoke(t.Context(), fmt.Sprintf("/bogus.Service%d/Method%d", i%7, i), &ordersv1.GetOrderRequest{}, &ordersv1.GetOrderResponse{})
+			err := r.cc.Invoke(t.Context(), fmt.Sprintf("/bogus.Service%d/Method%d", i%7, i), &ordersv1.GetOrderRequest{},
+				&ordersv1.GetOrderResponse{})
 			if status.Code(err) != codes.Unimplemented {
 				t.Fatal(err)
 			}

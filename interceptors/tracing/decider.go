@@ -8,9 +8,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Decider is a trace.Tracer that can take its sampling decision before it makes a span. A [Tracer] whose provider yields
-// such tracers makes no span at all for what is not recorded, which saves most of its cost. Those of package telemetry
-// are of this kind.
+// Decider is a trace.Tracer that can take its sampling decision before it makes a span. A [Tracer] whose provider
+// yields such tracers makes no span at all for what is not recorded, which saves most of its cost. Those of package
+// telemetry are of this kind.
 type Decider interface {
 	trace.Tracer
 
@@ -18,7 +18,8 @@ type Decider interface {
 	// need not be called. If so, Start must be called, in a context whose current span context has the trace ID of sc:
 	// ctx itself below a parent, and for a root one that holds this trace ID and no span ID. The attributes must not be
 	// kept. Decide must be safe for concurrent use.
-	Decide(ctx context.Context, name string, kind trace.SpanKind, attributes []attribute.KeyValue) (sc trace.SpanContext, recorded bool)
+	Decide(ctx context.Context, name string, kind trace.SpanKind, attributes []attribute.KeyValue) (sc trace.SpanContext,
+		recorded bool)
 }
 
 // birth is what is known of a span before it starts.
@@ -37,7 +38,8 @@ func newBirth(name string, kind trace.SpanKind, attributes ...attribute.KeyValue
 
 // start starts a span in ctx. It returns the context that holds it, and the span when it is recorded. Carried is ctx
 // itself where that is a context of our own which nobody else holds yet, otherwise nil; it is reused.
-func (t *Tracer) start(ctx context.Context, b *birth, carried *spanContext, further ...trace.SpanStartOption) (context.Context, trace.Span) {
+func (t *Tracer) start(ctx context.Context, b *birth, carried *spanContext,
+	further ...trace.SpanStartOption) (context.Context, trace.Span) {
 	if t.tracer == nil {
 		return ctx, nil
 	}

@@ -41,7 +41,8 @@ func Example() {
 	go func() { _ = server.Serve(listener) }()
 	defer server.Stop()
 
-	repeat := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) (err error) {
+	repeat := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+		opts ...grpc.CallOption) (err error) {
 		for number := 1; number <= 2; number++ {
 			ctx, _ := attempt.NewContext(ctx, number, false, nil)
 			if err = invoker(ctx, method, req, reply, cc, opts...); err == nil {
@@ -55,13 +56,17 @@ func Example() {
 		[]grpc.DialOption{grpc.WithChainUnaryInterceptor(repeat)},
 		tracer.AttemptDialOptions()),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))...)
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn,
+			error) {
+			return listener.DialContext(ctx)
+		}))...)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer cc.Close()
-	if _, err := ordersv1.NewOrdersServiceClient(cc).GetOrder(context.Background(), &ordersv1.GetOrderRequest{}); err != nil {
+	if _, err := ordersv1.NewOrdersServiceClient(cc).GetOrder(context.Background(),
+		&ordersv1.GetOrderRequest{}); err != nil {
 		fmt.Println(err)
 	}
 	for _, span := range recorder.Started() {

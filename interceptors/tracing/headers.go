@@ -144,7 +144,8 @@ func (h *headers) inject(ctx context.Context) context.Context {
 	return appendHeaders(metadata.NewOutgoingContext(ctx, md), parent, state, bag)
 }
 
-// sends reports whether the outgoing metadata holds one of our headers already: a caller's, forwarded with all the rest.
+// sends reports whether the outgoing metadata holds one of our headers already: a caller's, forwarded with all the
+// rest.
 func (h *headers) sends(ctx context.Context) bool {
 	if h.outgoing != nil && ctx.Value(h.outgoing) == nil {
 		return false

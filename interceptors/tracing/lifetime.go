@@ -55,8 +55,8 @@ func (l *lifetime) attemptBegan() {
 	l.mu.Unlock()
 }
 
-// attemptEnded notes that an attempt is over. One that died takes its call along, unless somebody is inside the call, or
-// another attempt under way, to decide otherwise.
+// attemptEnded notes that an attempt is over. One that died takes its call along, unless somebody is inside the call,
+// or another attempt under way, to decide otherwise.
 func (l *lifetime) attemptEnded(err error, died bool) {
 	l.mu.Lock()
 	l.attempts--

@@ -18,8 +18,8 @@ const (
 // recorded or not, and passes it on. They stand beside the message, outside every group of the logger.
 func LogHandler(next slog.Handler) slog.Handler { return &logHandler{next: next, outside: next} }
 
-// logHandler writes to next. Once the logger has opened a group, the IDs must be added before it: then they are given to
-// outside, and what followed is done again.
+// logHandler writes to next. Once the logger has opened a group, the IDs must be added before it: then they are given
+// to outside, and what followed is done again.
 type logHandler struct {
 	next    slog.Handler
 	outside slog.Handler

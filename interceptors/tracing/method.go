@@ -45,7 +45,8 @@ func (t *Tracer) clientMethod(cc *grpc.ClientConn, method string, opts []grpc.Ca
 		canonical = cc.CanonicalTarget()
 	}
 	if silent(method) || static(opts) || described(method) {
-		if m := t.clients.add(key, maxMethods, func() *clientMethod { return newClientMethod(method, key.target, canonical) }); m != nil {
+		if m := t.clients.add(key, maxMethods,
+			func() *clientMethod { return newClientMethod(method, key.target, canonical) }); m != nil {
 			return m
 		}
 	}
@@ -67,14 +68,16 @@ func newClientMethod(method, target, canonical string) *clientMethod {
 	if name == "" {
 		name, label, spanName = vocabulary.MethodOther, vocabulary.LabelMethodOther, vocabulary.SystemGRPC
 	}
-	base := []attribute.KeyValue{attribute.String(vocabulary.AttrSystem, vocabulary.SystemGRPC), attribute.String(vocabulary.AttrMethod, name)}
+	base := []attribute.KeyValue{attribute.String(vocabulary.AttrSystem, vocabulary.SystemGRPC),
+		attribute.String(vocabulary.AttrMethod, name)}
 	if host, port := serverAddress(target, canonical); host != "" {
 		base = append(base, attribute.String(vocabulary.AttrServerAddress, host))
 		if port != 0 {
 			base = append(base, attribute.Int(vocabulary.AttrServerPort, port))
 		}
 	}
-	labels := []attribute.KeyValue{attribute.String(vocabulary.LabelMethod, label), attribute.String(vocabulary.LabelTarget, canonical)}
+	labels := []attribute.KeyValue{attribute.String(vocabulary.LabelMethod, label),
+		attribute.String(vocabulary.LabelTarget, canonical)}
 	m := &clientMethod{
 		silent:  silent(method),
 		unknown: method == "",
@@ -86,7 +89,8 @@ func newClientMethod(method, target, canonical string) *clientMethod {
 			return append(slices.Clip(labels), attribute.String(vocabulary.LabelStatus, codeName(code)))
 		}},
 	}
-	m.first = newBirth("", trace.SpanKindClient, append(slices.Clip(base), attribute.Int(vocabulary.AttrPreviousAttempts, 0))...).options
+	m.first = newBirth("", trace.SpanKindClient,
+		append(slices.Clip(base), attribute.Int(vocabulary.AttrPreviousAttempts, 0))...).options
 	return m
 }
 
@@ -119,7 +123,8 @@ func newServerMethod(method string) *serverMethod {
 	if name == "" {
 		name, spanName = vocabulary.MethodOther, vocabulary.SystemGRPC
 	}
-	base := []attribute.KeyValue{attribute.String(vocabulary.AttrSystem, vocabulary.SystemGRPC), attribute.String(vocabulary.AttrMethod, name)}
+	base := []attribute.KeyValue{attribute.String(vocabulary.AttrSystem, vocabulary.SystemGRPC),
+		attribute.String(vocabulary.AttrMethod, name)}
 	return &serverMethod{
 		silent:  silent(method),
 		unknown: method == "",

@@ -78,7 +78,8 @@ func TestUnknownMethods(t *testing.T) {
 	})
 	bubble(t, "a described method is known whoever calls it", func(t *testing.T) {
 		r := newRig(t, setup{})
-		err := r.cc.Invoke(t.Context(), "/"+ordersService+"GetOrder", &ordersv1.GetOrderRequest{}, &ordersv1.GetOrderResponse{})
+		err := r.cc.Invoke(t.Context(), "/"+ordersService+"GetOrder", &ordersv1.GetOrderRequest{},
+			&ordersv1.GetOrderResponse{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,7 +102,8 @@ func TestMetrics(t *testing.T) {
 			}
 			return nil
 		}
-		r := newRig(t, setup{shop: s, calls: []grpc.UnaryClientInterceptor{again(3)}, meter: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))})
+		r := newRig(t, setup{shop: s, calls: []grpc.UnaryClientInterceptor{again(3)},
+			meter: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))})
 		if _, err := r.orders.GetOrder(t.Context(), &ordersv1.GetOrderRequest{}); err != nil {
 			t.Fatal(err)
 		}
@@ -118,8 +120,10 @@ func TestMetrics(t *testing.T) {
 			"grpc.client.attempt.duration 2 "+method+"GetOrder grpc.status=NOT_FOUND"+target,
 			"grpc.client.attempt.started 1 "+method+"WatchOrder"+target,
 			"grpc.client.attempt.started 3 "+method+"GetOrder"+target,
-			"rpc.client.call.duration 1 "+conventional+"GetOrder rpc.status_code=OK rpc.system.name=grpc server.address=shop server.port=8443",
-			"rpc.client.call.duration 1 "+conventional+"WatchOrder rpc.status_code=OK rpc.system.name=grpc server.address=shop server.port=8443",
+			"rpc.client.call.duration 1 "+conventional+
+				"GetOrder rpc.status_code=OK rpc.system.name=grpc server.address=shop server.port=8443",
+			"rpc.client.call.duration 1 "+conventional+
+				"WatchOrder rpc.status_code=OK rpc.system.name=grpc server.address=shop server.port=8443",
 			"rpc.server.call.duration 1 "+conventional+"GetOrder rpc.status_code=OK rpc.system.name=grpc",
 			"rpc.server.call.duration 1 "+conventional+"WatchOrder rpc.status_code=OK rpc.system.name=grpc",
 			"rpc.server.call.duration 2 "+conventional+"GetOrder rpc.status_code=NOT_FOUND rpc.system.name=grpc",

@@ -52,7 +52,8 @@ func (brokenMeters) Meter(string, ...metric.MeterOption) metric.Meter { return b
 // TestCheck says that a Tracer names what is wrong with it, and works all the same.
 func TestCheck(t *testing.T) {
 	broken := tracing.New(tracing.WithMeterProvider(brokenMeters{name: "broken"}))
-	if err := broken.Check(); err == nil || !strings.Contains(err.Error(), "WithMeterProvider") || !strings.Contains(err.Error(), "no histograms here") {
+	if err := broken.Check(); err == nil || !strings.Contains(err.Error(), "WithMeterProvider") ||
+		!strings.Contains(err.Error(), "no histograms here") {
 		t.Errorf("Check: %v", err)
 	}
 	invoke := func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { return nil }
@@ -71,7 +72,8 @@ type deciding struct {
 	decided *[]string
 }
 
-func (d deciding) Decide(ctx context.Context, name string, kind trace.SpanKind, _ []attribute.KeyValue) (trace.SpanContext, bool) {
+func (d deciding) Decide(ctx context.Context, name string, kind trace.SpanKind,
+	_ []attribute.KeyValue) (trace.SpanContext, bool) {
 	*d.decided = append(*d.decided, kind.String()+" "+name+" below "+trace.SpanContextFromContext(ctx).SpanID().String())
 	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{7}, SpanID: trace.SpanID{8}}), !d.drop
 }
@@ -91,7 +93,8 @@ func (p *decidingProvider) Tracer(name string, opts ...trace.TracerOption) trace
 func TestDecider(t *testing.T) {
 	for _, drop := range []bool{true, false} {
 		recorder := tracetest.NewSpanRecorder()
-		provider := &decidingProvider{drop: drop, TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))}
+		provider := &decidingProvider{drop: drop,
+			TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))}
 		tracer := tracing.New(tracing.WithTracerProvider(provider))
 		var sent, handled trace.SpanContext
 		invoke := func(ctx context.Context, _ string, _, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
@@ -109,7 +112,8 @@ func TestDecider(t *testing.T) {
 			}
 			return nil, nil
 		}
-		if _, err := tracer.UnaryServerInterceptor(ctx, nil, &grpc.UnaryServerInfo{FullMethod: "/a.B/C"}, handle); err != nil {
+		if _, err := tracer.UnaryServerInterceptor(ctx, nil, &grpc.UnaryServerInfo{FullMethod: "/a.B/C"},
+			handle); err != nil {
 			t.Fatal(err)
 		}
 		want := []string{"client a.B/C below 0000000000000000", "server a.B/C below " + foreignSpan}

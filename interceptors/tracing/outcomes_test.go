@@ -65,11 +65,12 @@ func watchAll(ctx context.Context, r *rig) error {
 	return drain(stream)
 }
 
-// TestEveryOutcome says which spans, attributes, statuses and events a call leaves behind together with retry, for every
-// way in which retrying can end. That every span ends is checked by the rig.
+// TestEveryOutcome says which spans, attributes, statuses and events a call leaves behind together with retry, for
+// every way in which retrying can end. That every span ends is checked by the rig.
 func TestEveryOutcome(t *testing.T) {
 	const method = "/shop.orders.v1.OrdersService/GetOrder"
-	refuse := grpc.ChainUnaryInterceptor(func(context.Context, any, *grpc.UnaryServerInfo, grpc.UnaryHandler) (any, error) {
+	refuse := grpc.ChainUnaryInterceptor(func(context.Context, any, *grpc.UnaryServerInfo, grpc.UnaryHandler) (any,
+		error) {
 		return nil, rpcerr.New(codes.PermissionDenied, rpcerr.PolicyDenied, "the caller may not do this", nil)
 	})
 	for _, test := range []struct {
@@ -270,7 +271,8 @@ func TestEveryOutcome(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			options := []retry.Option{retry.WithPolicy(table), retry.WithRandom(func() float64 { return 0.5 }), retry.WithEndpoints(func() int { return 2 })}
+			options := []retry.Option{retry.WithPolicy(table), retry.WithRandom(func() float64 { return 0.5 }),
+				retry.WithEndpoints(func() int { return 2 })}
 			if test.budget != (retry.Budget{}) {
 				options = append(options, retry.WithBudget(test.budget))
 			}

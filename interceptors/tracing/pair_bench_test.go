@@ -33,7 +33,10 @@ func benchmarkPair(b *testing.B, dialing []grpc.DialOption, serving []grpc.Serve
 	defer server.Stop()
 	cc, err := grpc.NewClient("passthrough:///shop:8443", append(dialing,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))...)
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn,
+			error) {
+			return listener.DialContext(ctx)
+		}))...)
 	if err != nil {
 		b.Fatal(err)
 	}

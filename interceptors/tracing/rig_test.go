@@ -69,12 +69,14 @@ func (s *shop) GetOrder(ctx context.Context, _ *ordersv1.GetOrderRequest) (*orde
 	return &ordersv1.GetOrderResponse{}, nil
 }
 
-func (s *shop) WatchOrder(_ *ordersv1.WatchOrderRequest, stream grpc.ServerStreamingServer[ordersv1.WatchOrderResponse]) error {
+func (s *shop) WatchOrder(_ *ordersv1.WatchOrderRequest,
+	stream grpc.ServerStreamingServer[ordersv1.WatchOrderResponse]) error {
 	s.note(stream.Context())
 	return s.watch(stream)
 }
 
-func (s *shop) ImportOrders(stream grpc.ClientStreamingServer[ordersv1.ImportOrdersRequest, ordersv1.ImportOrdersResponse]) error {
+func (s *shop) ImportOrders(stream grpc.ClientStreamingServer[ordersv1.ImportOrdersRequest,
+	ordersv1.ImportOrdersResponse]) error {
 	s.note(stream.Context())
 	return s.imports(stream)
 }
@@ -134,7 +136,8 @@ func newRig(t *testing.T, s setup) *rig {
 		t.Fatal(err)
 	}
 
-	server := grpc.NewServer(slices.Concat([]grpc.ServerOption{grpc.ChainUnaryInterceptor(s.outside...)}, tracer.ServerOptions(), s.server)...)
+	server := grpc.NewServer(slices.Concat([]grpc.ServerOption{grpc.ChainUnaryInterceptor(s.outside...)},
+		tracer.ServerOptions(), s.server)...)
 	ordersv1.RegisterOrdersServiceServer(server, s.shop)
 	healthpb.RegisterHealthServer(server, health.NewServer())
 	listener := bufconn.Listen(1 << 16)
@@ -178,7 +181,8 @@ func newRig(t *testing.T, s setup) *rig {
 
 // again repeats a failed call, as a retry would.
 func again(attempts int) grpc.UnaryClientInterceptor {
-	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+		opts ...grpc.CallOption) error {
 		var err error
 		for number := 1; number <= attempts; number++ {
 			ctx, _ := attempt.NewContext(ctx, number, false, nil)

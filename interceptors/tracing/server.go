@@ -13,7 +13,8 @@ import (
 )
 
 // UnaryServerInterceptor covers what a server does about a call. It belongs before all other interceptors.
-func (t *Tracer) UnaryServerInterceptor(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+func (t *Tracer) UnaryServerInterceptor(ctx context.Context, req any, info *grpc.UnaryServerInfo,
+	handler grpc.UnaryHandler) (any, error) {
 	m := t.serverMethod(info.FullMethod, true)
 	if m.silent {
 		return handler(ctx, req)
@@ -27,7 +28,8 @@ func (t *Tracer) UnaryServerInterceptor(ctx context.Context, req any, info *grpc
 }
 
 // StreamServerInterceptor is [Tracer.UnaryServerInterceptor] for streams.
-func (t *Tracer) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+func (t *Tracer) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo,
+	handler grpc.StreamHandler) error {
 	// Only the handler for unknown methods has no service behind it.
 	m := t.serverMethod(info.FullMethod, srv != nil)
 	if m.silent {
@@ -48,8 +50,9 @@ type serverStream struct {
 
 func (s *serverStream) Context() context.Context { return s.ctx }
 
-// startServer starts the span and the clock of a call that was received, below the attempt that brought it. Where otelgrpc
-// has made a span for it, that one stays alone, unless the endpoint is public: it would carry the caller's baggage on.
+// startServer starts the span and the clock of a call that was received, below the attempt that brought it. Where
+// otelgrpc has made a span for it, that one stays alone, unless the endpoint is public: it would carry the caller's
+// baggage on.
 func (t *Tracer) startServer(ctx context.Context, m *serverMethod, method string) operation {
 	o := operation{ctx: ctx, results: &m.results}
 	var own *spanContext

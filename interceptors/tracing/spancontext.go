@@ -32,8 +32,8 @@ type unrecordedSpan struct {
 	sc trace.SpanContext
 }
 
-// unrecorded is what all spans of a Tracer have in common that are not recorded. It is apart from them because there are two of
-// them for each call.
+// unrecorded is what all spans of a Tracer have in common that are not recorded. It is apart from them because there
+// are two of them for each call.
 type unrecorded struct {
 	embedded.Span
 	tracer *Tracer

@@ -12,10 +12,11 @@ import (
 	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
-// StreamCallInterceptor is [Tracer.UnaryCallInterceptor] for streams. The call ends when the stream does: when receiving
-// from it fails or says that it is over, after the one response of a stream that has one, and where nobody receives any
-// more, when its context ends or its connection is closed.
-func (t *Tracer) StreamCallInterceptor(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+// StreamCallInterceptor is [Tracer.UnaryCallInterceptor] for streams. The call ends when the stream does: when
+// receiving from it fails or says that it is over, after the one response of a stream that has one, and where nobody
+// receives any more, when its context ends or its connection is closed.
+func (t *Tracer) StreamCallInterceptor(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
+	streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	if t.off() {
 		return streamer(ctx, desc, cc, method, opts...)
 	}
@@ -41,7 +42,8 @@ func (t *Tracer) StreamCallInterceptor(ctx context.Context, desc *grpc.StreamDes
 }
 
 // StreamAttemptInterceptor is [Tracer.UnaryAttemptInterceptor] for streams.
-func (t *Tracer) StreamAttemptInterceptor(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+func (t *Tracer) StreamAttemptInterceptor(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn,
+	method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	m := t.clientMethod(cc, method, opts)
 	if m.silent {
 		return streamer(ctx, desc, cc, method, opts...)

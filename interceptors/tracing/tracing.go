@@ -1,7 +1,7 @@
 // Package tracing shows every call and every attempt of it, as spans and as metrics.
 //
-// A call is what the caller asked for; an attempt is one try of it on the wire. Each has a CLIENT span, and the server's
-// span hangs below the attempt that reached it:
+// A call is what the caller asked for; an attempt is one try of it on the wire. Each has a CLIENT span, and the
+// server's span hangs below the attempt that reached it:
 //
 //	shop.payments.v1.PaymentsService/GetQuote             CLIENT  the call, with all its attempts and waits
 //	├─ Attempt shop.payments.v1.PaymentsService/GetQuote  CLIENT  previous-rpc-attempts=0
@@ -17,12 +17,12 @@
 //	cc, err := grpc.NewClient(target, slices.Concat(t.DialOptions(), retrier.DialOptions(), t.AttemptDialOptions(), ...)...)
 //	srv := grpc.NewServer(t.ServerOptions()...)
 //
-// Each attempt carries its own span in the W3C traceparent header, and exactly one. When the call's span is not recorded,
-// no span is made for its attempts, and they carry the call's.
+// Each attempt carries its own span in the W3C traceparent header, and exactly one. When the call's span is not
+// recorded, no span is made for its attempts, and they carry the call's.
 //
 // Calls are measured once per call (rpc.client.call.duration, rpc.server.call.duration) and once per attempt
-// (grpc.client.attempt.started, grpc.client.attempt.duration). Names are those of the OpenTelemetry semantic conventions
-// 1.45 and of gRFC A66. Health checks and reflection are neither traced nor measured.
+// (grpc.client.attempt.started, grpc.client.attempt.duration). Names are those of the OpenTelemetry semantic
+// conventions 1.45 and of gRFC A66. Health checks and reflection are neither traced nor measured.
 package tracing
 
 import (
@@ -54,8 +54,9 @@ type Tracer struct {
 	err         error
 }
 
-// New returns a Tracer. Without [WithTracerProvider] it makes no spans, without [WithMeterProvider] it measures nothing;
-// an incoming span context is passed on in either case. What is wrong with the options is kept for [Tracer.Check].
+// New returns a Tracer. Without [WithTracerProvider] it makes no spans, without [WithMeterProvider] it measures
+// nothing; an incoming span context is passed on in either case. What is wrong with the options is kept for
+// [Tracer.Check].
 func New(opts ...Option) *Tracer {
 	t := &Tracer{spanKey: spanKey(), born: time.Now()}
 	t.unrecorded.tracer = t
@@ -73,8 +74,8 @@ func New(opts ...Option) *Tracer {
 	return t
 }
 
-// Check returns what is wrong with the Tracer, all mistakes joined, or nil: a meter provider that refuses an instrument.
-// A Tracer that fails the check works, and measures what it can.
+// Check returns what is wrong with the Tracer, all mistakes joined, or nil: a meter provider that refuses an
+// instrument. A Tracer that fails the check works, and measures what it can.
 func (t *Tracer) Check() error {
 	if t.err == nil {
 		return nil

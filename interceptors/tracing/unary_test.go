@@ -101,7 +101,8 @@ func TestUnarySpans(t *testing.T) {
 				  CLIENT Attempt GetOrder Error(context deadline exceeded) | error.type=DEADLINE_EXCEEDED network.peer.address=bufconn previous-rpc-attempts=0 rpc.status_code=DEADLINE_EXCEEDED
 				    SERVER GetOrder | rpc.status_code=OK`,
 		}, {
-			name: "past the deadline of the server", setup: setup{shop: failing(context.DeadlineExceeded)}, ctx: background, code: codes.DeadlineExceeded,
+			name: "past the deadline of the server", setup: setup{shop: failing(context.DeadlineExceeded)}, ctx: background,
+			code: codes.DeadlineExceeded,
 			want: `
 				CLIENT GetOrder Error(context deadline exceeded) | error.type=DEADLINE_EXCEEDED parley.attempts=1 rpc.status_code=DEADLINE_EXCEEDED
 				  CLIENT Attempt GetOrder Error(context deadline exceeded) | error.type=DEADLINE_EXCEEDED network.peer.address=bufconn previous-rpc-attempts=0 rpc.status_code=DEADLINE_EXCEEDED
@@ -146,7 +147,8 @@ func TestUnarySpans(t *testing.T) {
 }
 
 // hedge makes two attempts one after the other, and calls the second a hedge.
-func hedge(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+func hedge(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+	opts ...grpc.CallOption) error {
 	first, _ := attempt.NewContext(ctx, 1, false, nil)
 	second, _ := attempt.NewContext(ctx, 2, true, nil)
 	return errors.Join(invoker(first, method, req, reply, cc, opts...), invoker(second, method, req, reply, cc, opts...))
@@ -182,7 +184,8 @@ func TestPanicEndsSpans(t *testing.T) {
 			panic("burst")
 		}
 		r := newRig(t, setup{dialing: func(t *tracing.Tracer) []grpc.DialOption {
-			return slices.Concat(t.DialOptions(), t.AttemptDialOptions(), []grpc.DialOption{grpc.WithChainUnaryInterceptor(burst)})
+			return slices.Concat(t.DialOptions(), t.AttemptDialOptions(),
+				[]grpc.DialOption{grpc.WithChainUnaryInterceptor(burst)})
 		}})
 		swallowed(t, func() { _, _ = r.orders.GetOrder(t.Context(), &ordersv1.GetOrderRequest{}) })
 		r.wantTree(`
@@ -190,7 +193,8 @@ func TestPanicEndsSpans(t *testing.T) {
 				  CLIENT Attempt GetOrder Error(panic) | error.type=INTERNAL previous-rpc-attempts=0 rpc.status_code=INTERNAL`)
 	})
 	bubble(t, "client stream", func(t *testing.T) {
-		burst := func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, grpc.Streamer, ...grpc.CallOption) (grpc.ClientStream, error) {
+		burst := func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, grpc.Streamer,
+			...grpc.CallOption) (grpc.ClientStream, error) {
 			panic("burst")
 		}
 		r := newRig(t, setup{streams: []grpc.StreamClientInterceptor{burst}})
@@ -199,7 +203,8 @@ func TestPanicEndsSpans(t *testing.T) {
 				CLIENT Negotiate Error(panic) | error.type=INTERNAL parley.attempts=0 rpc.status_code=INTERNAL`)
 	})
 	bubble(t, "server", func(t *testing.T) {
-		survive := func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (reply any, err error) {
+		survive := func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (reply any,
+			err error) {
 			defer func() {
 				if r := recover(); r != nil {
 					err = status.Errorf(codes.Internal, "survived a %v", r)
@@ -209,7 +214,8 @@ func TestPanicEndsSpans(t *testing.T) {
 		}
 		burst := &shop{get: func(context.Context) error { panic("burst") }}
 		r := newRig(t, setup{shop: burst, outside: []grpc.UnaryServerInterceptor{survive}})
-		if _, err := r.orders.GetOrder(t.Context(), &ordersv1.GetOrderRequest{}); status.Convert(err).Message() != "survived a burst" {
+		if _, err := r.orders.GetOrder(t.Context(),
+			&ordersv1.GetOrderRequest{}); status.Convert(err).Message() != "survived a burst" {
 			t.Error(err)
 		}
 		r.wantTree(`

@@ -6,8 +6,8 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// Instruments makes instruments with the unit and the description that their rows have, and keeps what a meter refuses. It
-// serves one goroutine.
+// Instruments makes instruments with the unit and the description that their rows have, and keeps what a meter refuses.
+// It serves one goroutine.
 type Instruments struct {
 	meter metric.Meter
 	errs  []error

@@ -1,6 +1,6 @@
 // Package vocabulary holds the names under which Parley shows what it does: metrics, and the attributes and events of
-// spans. Every package takes them from here, the tables of docs/observability.md are written from here, and tests compare
-// the dashboard and the alert rules with it, so that one thing has one name everywhere.
+// spans. Every package takes them from here, the tables of docs/observability.md are written from here, and tests
+// compare the dashboard and the alert rules with it, so that one thing has one name everywhere.
 //
 // The names of refusals stand in package rpcerr, those of stop reasons in package retry.
 package vocabulary

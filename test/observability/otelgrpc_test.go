@@ -43,12 +43,15 @@ func TestOtelgrpcBesideParley(t *testing.T) {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
 	spans, carried := otelgrpc.WithTracerProvider(provider), otelgrpc.WithPropagators(propagation.TraceContext{})
 	var log lockedBuffer
-	options := []framework.Option{framework.WithTracerProvider(provider), framework.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))}
+	options := []framework.Option{framework.WithTracerProvider(provider),
+		framework.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))}
 	w := newTown(t)
-	payments := w.app("payments", nil, append(options, framework.WithServerOptions(grpc.StatsHandler(otelgrpc.NewServerHandler(spans, carried))))...)
+	payments := w.app("payments", nil, append(options,
+		framework.WithServerOptions(grpc.StatsHandler(otelgrpc.NewServerHandler(spans, carried))))...)
 	paymentsv1.RegisterPaymentsServiceServer(payments.Server("127.0.0.1:0"), &bank{})
 	stopPayments := w.run(payments)
-	orders := w.app("orders", nil, append(options, framework.WithDialOptions(grpc.WithStatsHandler(otelgrpc.NewClientHandler(spans, carried))))...)
+	orders := w.app("orders", nil, append(options,
+		framework.WithDialOptions(grpc.WithStatsHandler(otelgrpc.NewClientHandler(spans, carried))))...)
 	client := paymentsv1.NewPaymentsServiceClient(orders.Client("payments"))
 	stopOrders := w.run(orders)
 	for range 3 {

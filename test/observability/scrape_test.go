@@ -123,7 +123,8 @@ func (w *town) trade() string {
 		w.t.Fatal(err)
 	}
 	catalog := w.app("catalog", nil, measured)
-	if _, err := paymentsv1.NewPaymentsServiceClient(catalog.Client("payments")).GetQuote(ctx, &paymentsv1.GetQuoteRequest{}); status.Code(err) != codes.PermissionDenied {
+	if _, err := paymentsv1.NewPaymentsServiceClient(catalog.Client("payments")).GetQuote(ctx,
+		&paymentsv1.GetQuoteRequest{}); status.Code(err) != codes.PermissionDenied {
 		w.t.Fatalf("catalog got %v", err)
 	}
 	defer func() {

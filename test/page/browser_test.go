@@ -87,7 +87,8 @@ func openTab(browser context.Context, t *testing.T, url string, width, height in
 	t.Cleanup(b.close)
 	b.do(chromedp.EmulateViewport(width, height), chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}},
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme},
+				{Name: "prefers-reduced-motion", Value: "reduce"}},
 		})
 		return err
 	}), chromedp.Navigate(url))
@@ -139,7 +140,8 @@ func (b *tab) await(what, condition string) {
 // awaitText waits until an element shows a text.
 func (b *tab) awaitText(selector, text string) {
 	b.t.Helper()
-	b.await(fmt.Sprintf("%s shows %q", selector, text), fmt.Sprintf("(document.querySelector(%q) || {innerText: ''}).innerText.includes(%q)", selector, text))
+	b.await(fmt.Sprintf("%s shows %q", selector, text),
+		fmt.Sprintf("(document.querySelector(%q) || {innerText: ''}).innerText.includes(%q)", selector, text))
 }
 
 func (b *tab) click(selector string) {

@@ -28,7 +28,8 @@ func TestThePageOpensAndShowsEveryAttempt(t *testing.T) {
 	}
 	b.click(".row")
 	b.awaitText("#detail .story", "Recovered on attempt 3, after UNAVAILABLE.")
-	b.await("three attempts and two waits as gaps", "document.querySelectorAll('#detail .line.gap .gap').length === 2 && document.querySelectorAll('#detail .number:not(:empty)').length === 3")
+	b.await("three attempts and two waits as gaps",
+		"document.querySelectorAll('#detail .line.gap .gap').length === 2 && document.querySelectorAll('#detail .number:not(:empty)').length === 3")
 }
 
 func TestFilters(t *testing.T) {
@@ -64,11 +65,13 @@ func TestFilters(t *testing.T) {
 	b.await("retried ones", rows(1)+" && document.querySelector('.row').innerText.includes('GetQuote')")
 	b.click(".chip.all")
 	eval[bool](b, "document.querySelector('#outcome').value = 'deadline', document.querySelector('#outcome').dispatchEvent(new Event('change'))")
-	b.await("those without time for another attempt", rows(1)+" && document.querySelector('.row').innerText.includes('Refund')")
+	b.await("those without time for another attempt",
+		rows(1)+" && document.querySelector('.row').innerText.includes('Refund')")
 	eval[bool](b, "document.querySelector('#order').value = 'slowest', document.querySelector('#order').dispatchEvent(new Event('change'))")
 
 	b.do(chromedp.Reload())
-	b.await("the filters survive a reload, in the address", rows(1)+" && location.hash === '#outcome=deadline&order=slowest'")
+	b.await("the filters survive a reload, in the address",
+		rows(1)+" && location.hash === '#outcome=deadline&order=slowest'")
 	again := s.look("#kind=retried&order=attempts", wide, high, "light")
 	again.await("a link with filters", rows(1)+" && document.querySelector('#order').value === 'attempts'")
 }
@@ -216,16 +219,19 @@ func TestRadiogroups(t *testing.T) {
 	b.await("only the chosen one is reached by Tab", tabbed+" === 'all'")
 	eval[bool](b, "document.querySelector('.chip.all').focus() ?? true")
 	for _, step := range []struct{ key, kind string }{
-		{kb.ArrowRight, "failed"}, {kb.ArrowDown, "retried"}, {kb.ArrowLeft, "failed"}, {kb.End, "open"}, {kb.ArrowRight, "all"}, {kb.ArrowUp, "open"}, {kb.Home, "all"},
+		{kb.ArrowRight, "failed"}, {kb.ArrowDown, "retried"}, {kb.ArrowLeft, "failed"}, {kb.End, "open"},
+		{kb.ArrowRight, "all"}, {kb.ArrowUp, "open"}, {kb.Home, "all"},
 	} {
 		b.press(step.key)
-		b.await(step.kind+" is chosen and has the focus", tabbed+" === '"+step.kind+"' && document.activeElement.dataset.kind === '"+step.kind+"'")
+		b.await(step.kind+" is chosen and has the focus",
+			tabbed+" === '"+step.kind+"' && document.activeElement.dataset.kind === '"+step.kind+"'")
 	}
 	b.click("nav [data-view=status]")
 	b.awaitText("#status", "Log level")
 	eval[bool](b, "[...document.querySelectorAll('#status .chip')].find(c => c.innerText === 'INFO').focus() ?? true")
 	b.press(kb.ArrowRight)
-	b.await("the level is changed and keeps the focus", "document.activeElement.innerText === 'WARN' && document.activeElement.getAttribute('aria-checked') === 'true'")
+	b.await("the level is changed and keeps the focus",
+		"document.activeElement.innerText === 'WARN' && document.activeElement.getAttribute('aria-checked') === 'true'")
 	if level := s.level.Level(); level != slog.LevelWarn {
 		t.Errorf("the level is %v", level)
 	}
@@ -254,7 +260,8 @@ func TestStatusPolicyAndSetup(t *testing.T) {
 	s := newShop(t)
 	s.quote(2)
 	b := s.look("#status", wide, high, "light")
-	for _, text := range []string{"parley:///payments", "spiffe://shop.example/payments", "payments@127.0.0.1:", s.dir, "up to date", "goroutines", "/debug/pprof/"} {
+	for _, text := range []string{"parley:///payments", "spiffe://shop.example/payments", "payments@127.0.0.1:", s.dir,
+		"up to date", "goroutines", "/debug/pprof/"} {
 		b.awaitText("#status", text)
 	}
 	b.await("the budget over time", "document.querySelector('.sparkline .edge').getAttribute('d').startsWith('M0')")

@@ -61,7 +61,8 @@ type orders struct {
 
 func newShop(t *testing.T) *shop {
 	t.Helper()
-	s := &shop{t: t, dir: filepath.Join(t.TempDir(), "trust"), engine: mem.New(), bank: &bank{}, addr: freeAddress(t), browser: startBrowser(t)}
+	s := &shop{t: t, dir: filepath.Join(t.TempDir(), "trust"), engine: mem.New(), bank: &bank{}, addr: freeAddress(t),
+		browser: startBrowser(t)}
 	if err := os.Mkdir(s.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,8 @@ func newShop(t *testing.T) *shop {
 // open starts orders.
 func (s *shop) open(ring *waterfall.Ring) {
 	s.t.Helper()
-	app := s.app("orders", framework.WithEnviron([]string{"PARLEY_SURFACES_ADMIN=" + s.addr}), framework.WithWaterfall(ring), framework.WithLogLevel(&s.level))
+	app := s.app("orders", framework.WithEnviron([]string{"PARLEY_SURFACES_ADMIN=" + s.addr}),
+		framework.WithWaterfall(ring), framework.WithLogLevel(&s.level))
 	client := paymentsv1.NewPaymentsServiceClient(app.Client("payments"))
 	s.orders = &orders{app, client, s.run(app)}
 }

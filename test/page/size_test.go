@@ -15,7 +15,8 @@ import (
 	"github.com/parley-rpc/parley/waterfall"
 )
 
-var screenshots = flag.String("screenshots", "", "folder for the screenshots of TestScreenshots; empty for a temporary one")
+var screenshots = flag.String("screenshots", "",
+	"folder for the screenshots of TestScreenshots; empty for a temporary one")
 
 // The ring is full, of calls whose statuses a hostile peer has chosen.
 func TestTenThousandCalls(t *testing.T) {
@@ -54,7 +55,8 @@ func TestNothingIsWiderThanAPhone(t *testing.T) {
 	s.refund()
 	for _, scheme := range []string{"light", "dark"} {
 		b := s.look("", narrow, high, scheme)
-		for view, sign := range map[string]string{"calls": ".row", "status": "#status table", "policy": ".card", "describe": "#describe pre"} {
+		for view, sign := range map[string]string{"calls": ".row", "status": "#status table", "policy": ".card",
+			"describe": "#describe pre"} {
 			b.do(chromedp.Navigate(s.url("#" + view)))
 			b.await(view+" is drawn", fmt.Sprintf("document.querySelector(%q)", sign))
 			if width := eval[int](b, "document.documentElement.scrollWidth"); width > narrow {
