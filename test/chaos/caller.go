@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+
+	"github.com/parley-rpc/parley/framework"
+	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
+)
+
+// How often a caller makes a call of each kind.
+const (
+	quoteEvery  = 25 * time.Millisecond
+	chargeEvery = 25 * time.Millisecond
+	refundEvery = 250 * time.Millisecond
+)
+
+// The kinds of calls.
+const (
+	quote  = "quote"
+	charge = "charge"
+	refund = "refund"
+)
+
+// caller makes calls until ctx ends, and writes the result of each into its file.
+func caller(ctx context.Context, dir, name string, logger *slog.Logger, ready func()) error {
+	file, err := os.OpenFile(filepath.Join(dir, "results", name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	app := framework.New("orders", framework.WithConfigFile(filepath.Join(dir, "etc", "orders.yaml")),
+		framework.WithEnviron(nil), framework.WithLogger(logger))
+	client := paymentsv1.NewPaymentsServiceClient(app.Client("payments"))
+	if _, err := client.GetQuote(ctx, &paymentsv1.GetQuoteRequest{}, grpc.WaitForReady(true)); err != nil {
+		return errors.Join(err, app.Close(), file.Close())
+	}
+	ready()
+	results := make(chan result, 1024)
+	written := make(chan error, 1)
+	go func() { written <- write(file, results) }()
+
+	// A call that has begun ends by itself, so its context is not that of the caller.
+	whole := context.WithoutCancel(ctx)
+	calls := map[string]func(id string) error{
+		quote: func(id string) error {
+			_, err := client.GetQuote(whole, &paymentsv1.GetQuoteRequest{OrderId: id})
+			return err
+		},
+		charge: func(id string) error {
+			_, err := client.Charge(whole, &paymentsv1.ChargeRequest{OrderId: id})
+			return err
+		},
+		refund: func(id string) error {
+			_, err := client.Refund(whole, &paymentsv1.RefundRequest{ChargeId: id})
+			return err
+		},
+	}
+	var kinds, running sync.WaitGroup
+	for kind, every := range map[string]time.Duration{quote: quoteEvery, charge: chargeEvery, refund: refundEvery} {
+		kinds.Go(func() {
+			ticker := time.NewTicker(every)
+			defer ticker.Stop()
+			for n := 0; ; n++ {
+				select {
+				case <-ctx.Done():
+					return
+				case <-ticker.C:
+				}
+				id := fmt.Sprintf("%s-%d", name, n)
+				running.Go(func() {
+					r := result{kind: kind, id: id, begun: time.Now()}
+					err := calls[kind](id)
+					r.took, r.code, r.text = time.Since(r.begun), status.Code(err).String(), text(err)
+					results <- r
+				})
+			}
+		})
+	}
+	kinds.Wait()
+	running.Wait()
+	close(results)
+	return errors.Join(<-written, app.Close())
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return strings.Join(strings.Fields(err.Error()), " ")
+}
+
+func write(file *os.File, results <-chan result) error {
+	w := bufio.NewWriter(file)
+	for r := range results {
+		_, _ = fmt.Fprintln(w, r) // Flush returns its error
+	}
+	return errors.Join(w.Flush(), file.Close())
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/parley-rpc/parley/framework"
+	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
+)
+
+// How long a replica works on a call.
+const (
+	usualWork = 10 * time.Millisecond
+	slowWork  = 100 * usualWork
+)
+
+// The moods of a replica, which are the commands it takes.
+const (
+	moodUsual       = "usual"
+	moodSlow        = "slow"
+	moodUnavailable = "unavailable"
+)
+
+// payments charges into the ledger.
+type payments struct {
+	paymentsv1.UnimplementedPaymentsServiceServer
+	name   string
+	ledger *os.File
+	mood   atomic.Value // a string
+}
+
+func (p *payments) work(ctx context.Context) error {
+	took := usualWork
+	switch p.mood.Load() {
+	case moodUnavailable:
+		return status.Error(codes.Unavailable, "the bank is closed")
+	case moodSlow:
+		took = slowWork
+	}
+	select {
+	case <-time.After(took):
+		return nil
+	case <-ctx.Done():
+		return status.FromContextError(ctx.Err()).Err()
+	}
+}
+
+// Charge writes the order into the ledger, with one write, so that a killed replica has written all of it or nothing.
+func (p *payments) Charge(ctx context.Context, in *paymentsv1.ChargeRequest) (*paymentsv1.ChargeResponse, error) {
+	if err := p.work(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := fmt.Fprintf(p.ledger, "%s\n", in.GetOrderId()); err != nil {
+		return nil, err
+	}
+	return &paymentsv1.ChargeResponse{ChargeId: in.GetOrderId()}, nil
+}
+
+func (p *payments) GetQuote(ctx context.Context, _ *paymentsv1.GetQuoteRequest) (*paymentsv1.GetQuoteResponse, error) {
+	return &paymentsv1.GetQuoteResponse{Replica: p.name}, p.work(ctx)
+}
+
+// Refund answers, although the configuration file forbids the callers to call it.
+func (p *payments) Refund(context.Context, *paymentsv1.RefundRequest) (*paymentsv1.RefundResponse, error) {
+	return &paymentsv1.RefundResponse{}, nil
+}
+
+// replica serves until ctx ends.
+func replica(
+	ctx context.Context, dir, name string, logger *slog.Logger, commands <-chan string, ready func(),
+) error {
+	ledger, err := os.OpenFile(filepath.Join(dir, "ledger", name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	p := &payments{name: name, ledger: ledger}
+	p.mood.Store(moodUsual)
+	app := framework.New("payments", framework.WithConfigFile(filepath.Join(dir, "etc", "payments.yaml")),
+		framework.WithEnviron(nil), framework.WithLogger(logger))
+	paymentsv1.RegisterPaymentsServiceServer(app.Server("127.0.0.1:0"), p)
+	go func() {
+		<-app.Ready()
+		ready()
+		for mood := range commands {
+			p.mood.Store(mood)
+		}
+	}()
+	return errors.Join(app.Run(ctx), ledger.Close())
+}

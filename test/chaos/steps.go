@@ -1,0 +1,299 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/parley-rpc/parley/discovery/driver"
+	"github.com/parley-rpc/parley/discovery/file"
+)
+
+// step breaks something and mends it, under load. That no charge is double or lost, and that no refund passes, is promised
+// in every step.
+type step struct {
+	name, about string
+	short       bool // it is one of the quick steps
+	quotes      bool // no quote fails
+	charges     bool // no charge fails that begins after settles
+	passNone    bool // no quote and no charge passes that begins after settles
+	settles     time.Duration
+	do          func(*fleet) error
+
+	began, ended time.Time
+}
+
+func allSteps() []step {
+	return []step{
+		{
+			name: "calm", about: "nothing happens", short: true, quotes: true, charges: true,
+			do: pause(3 * time.Second),
+		},
+		{
+			name: "rolling restart", about: "one replica after the other is stopped and started", short: true,
+			quotes: true, charges: true, do: rollingRestart,
+		},
+		{
+			name: "second rolling restart", about: "again, with endpoints that have all changed",
+			quotes: true, charges: true, do: rollingRestart,
+		},
+		{
+			name: "kill -9", about: "one replica is killed", short: true, quotes: true, charges: true,
+			settles: 3 * time.Second, do: killOne,
+		},
+		{
+			name: "SIGSTOP", about: "one replica freezes for 15 seconds", quotes: true, charges: true,
+			settles: 3 * time.Second, do: freezeOne,
+		},
+		{
+			name: "unavailable", about: "one replica answers UNAVAILABLE",
+			do: inMood(moodUnavailable, 8*time.Second),
+		},
+		{
+			name: "slow", about: "one replica is 100 times slower",
+			do: inMood(moodSlow, 8*time.Second),
+		},
+		{
+			name: "mute", about: "one instance accepts connections and never says a word",
+			quotes: true, charges: true, do: muteOne,
+		},
+		{
+			name: "key rotation", about: "the replicas get a new key, the callers' trust the old one for a while",
+			quotes: true, charges: true, do: rotateKey,
+		},
+		{
+			name: "ConfigMap swap", about: "configuration and trust are exchanged as Kubernetes does", short: true,
+			quotes: true, charges: true, do: swapConfigMaps,
+		},
+		{
+			name: "torn configuration", about: "the replicas' file is cut, empty, all comments, half written, and gone", short: true,
+			quotes: true, charges: true, do: tearConfiguration,
+		},
+		{
+			name: "engine outage", about: "discovery is gone for 12 seconds", short: true,
+			quotes: true, charges: true, do: engineOutage,
+		},
+		{
+			name: "full trust", about: "there are more key files than the trust directory may hold",
+			quotes: true, charges: true, do: fillTrust,
+		},
+		{
+			name: "calm again", about: "nothing happens", quotes: true, charges: true,
+			do: pause(3 * time.Second),
+		},
+		{
+			name: "revocation", about: "the callers' key is revoked while trust/ cannot be read", short: true,
+			passNone: true, settles: 5 * time.Second, do: revoke,
+		},
+	}
+}
+
+func pause(d time.Duration) func(*fleet) error {
+	return func(*fleet) error {
+		time.Sleep(d)
+		return nil
+	}
+}
+
+func rollingRestart(f *fleet) error {
+	for i := range f.replicas {
+		if err := f.replicas[i].stop(stopLimit); err != nil {
+			return err
+		}
+		if err := f.startReplica(i); err != nil {
+			return err
+		}
+		time.Sleep(time.Second)
+	}
+	return nil
+}
+
+func killOne(f *fleet) error {
+	f.replicas[0].kill()
+	time.Sleep(6 * time.Second)
+	return f.startReplica(0)
+}
+
+func freezeOne(f *fleet) error {
+	if err := f.replicas[1].signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	time.Sleep(15 * time.Second)
+	return f.replicas[1].signal(syscall.SIGCONT)
+}
+
+func inMood(mood string, d time.Duration) func(*fleet) error {
+	return func(f *fleet) error {
+		if err := f.replicas[2].command(mood); err != nil {
+			return err
+		}
+		time.Sleep(d)
+		return f.replicas[2].command(moodUsual)
+	}
+}
+
+// muteOne announces an instance beside the replicas, whose listener accepts and neither reads nor writes.
+func muteOne(f *fleet) (err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	var accepted []net.Conn
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			accepted = append(accepted, conn)
+		}
+	}()
+	defer func() {
+		err = errors.Join(err, listener.Close())
+		<-over
+		for _, conn := range accepted {
+			_ = conn.Close()
+		}
+	}()
+	d, err := file.New(f.path("discovery"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	in := driver.Instance{Service: "payments", ID: "mute", Addresses: []string{listener.Addr().String()}}
+	lease, err := d.Announce(ctx, in, 15*time.Second)
+	if err != nil {
+		return err
+	}
+	time.Sleep(15 * time.Second)
+	return lease.Revoke(ctx)
+}
+
+// rotateKey follows the documentation: publish the new key, replace the key file when all have read it, and take the old key
+// back when it is no longer used.
+func rotateKey(f *fleet) error {
+	const seen = 5 * time.Second
+	next := f.path("keys", "payments-next.jwk")
+	published := f.path("next")
+	id := fleet{dir: published}
+	if err := os.MkdirAll(id.path("state"), 0o700); err != nil {
+		return err
+	}
+	if err := id.enroll("payments", next); err != nil {
+		return err
+	}
+	fresh, err := readFiles(id.path("state", "trust", domain))
+	if err != nil {
+		return err
+	}
+	old := maps.Clone(f.keys)
+	maps.Copy(f.keys, fresh)
+	if err := f.trust.set(f.keys); err != nil {
+		return err
+	}
+	time.Sleep(seen)
+	if err := os.Rename(next, f.path("keys", "payments.jwk")); err != nil {
+		return err
+	}
+	time.Sleep(seen)
+	for name := range old {
+		if strings.HasPrefix(name, "payments.") {
+			delete(f.keys, name)
+		}
+	}
+	if err := f.trust.set(f.keys); err != nil {
+		return err
+	}
+	time.Sleep(seen)
+	return nil
+}
+
+func swapConfigMaps(f *fleet) error {
+	for range 3 {
+		if err := errors.Join(f.trust.set(f.keys), f.etc.set(f.files)); err != nil {
+			return err
+		}
+		time.Sleep(2500 * time.Millisecond)
+	}
+	return nil
+}
+
+// tearConfiguration leaves each torn file for longer than the interval at which files are read.
+func tearConfiguration(f *fleet) error {
+	whole := f.files["payments.yaml"]
+	path := filepath.Join(f.etc.folder, "payments.yaml")
+	without, _, _ := strings.Cut(whole, "policies:")
+	policies := strings.Index(whole, "policies:")
+	for _, torn := range []string{
+		"", "# nothing but a comment\n", without, whole[:policies+len("policies:\n")], whole[:len(whole)/3], "\x00\x00\x00\x00",
+	} {
+		if err := os.WriteFile(path, []byte(torn), 0o600); err != nil { // in place, through the link
+			return err
+		}
+		time.Sleep(2500 * time.Millisecond)
+	}
+	if err := os.Remove(path); err != nil {
+		return err
+	}
+	time.Sleep(4500 * time.Millisecond)
+	if err := os.Symlink(filepath.Join("..data", "payments.yaml"), path); err != nil {
+		return err
+	}
+	return f.etc.set(f.files)
+}
+
+// engineOutage puts a file in the place of the discovery folder, so that no process can make it anew.
+func engineOutage(f *fleet) error {
+	folder, away := f.path("discovery"), f.path("discovery-away")
+	if err := errors.Join(os.Rename(folder, away), os.WriteFile(folder, nil, 0o600)); err != nil {
+		return err
+	}
+	time.Sleep(12 * time.Second)
+	return errors.Join(os.Remove(folder), os.Rename(away, folder))
+}
+
+// fillTrust adds names beyond the limit. They need no sense, because names count.
+func fillTrust(f *fleet) error {
+	many := filepath.Join(f.path("state", "trust"), "other")
+	if err := os.Mkdir(many, 0o700); err != nil {
+		return err
+	}
+	for i := range 20100 {
+		if err := os.WriteFile(filepath.Join(many, fmt.Sprintf("f%d.json", i)), nil, 0o600); err != nil {
+			return err
+		}
+	}
+	time.Sleep(6 * time.Second)
+	return os.RemoveAll(many)
+}
+
+// revoke takes the callers' key back at a time when the keys cannot be read.
+func revoke(f *fleet) error {
+	if err := os.Chmod(f.path("state", "trust"), 0o777); err != nil { //nolint:gosec // is the fault
+		return err
+	}
+	if err := os.Mkdir(f.path("state", "revoked"), 0o700); err != nil {
+		return err
+	}
+	for name := range f.keys {
+		if thumbprint, ok := strings.CutPrefix(name, "orders."); ok {
+			revoked := f.path("state", "revoked", strings.TrimSuffix(thumbprint, ".json"))
+			if err := os.WriteFile(revoked, nil, 0o600); err != nil {
+				return err
+			}
+		}
+	}
+	time.Sleep(8 * time.Second)
+	return nil
+}
