@@ -63,7 +63,10 @@ func newFleet(dir string) (*fleet, error) {
 		return nil, err
 	}
 	f.trust.folder, f.etc.folder = f.path("state", "trust", domain), f.path("etc")
-	f.files = map[string]string{"payments.yaml": f.config("payments") + forbidding, "orders.yaml": f.config("orders") + resting}
+	f.files = map[string]string{
+		"payments.yaml": f.config("payments") + forbidding,
+		"orders.yaml":   f.config("orders") + resting,
+	}
 	return f, errors.Join(f.trust.set(f.keys), f.etc.set(f.files))
 }
 

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// mount is a folder that is exchanged as Kubernetes exchanges a ConfigMap: the files are links through ..data, which is a
-// link to the folder of the present version.
+// mount is a folder that is exchanged as Kubernetes exchanges a ConfigMap: the files are links through ..data, which is
+// a link to the folder of the present version.
 type mount struct {
 	folder  string
 	version int

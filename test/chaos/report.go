@@ -82,7 +82,8 @@ func (c counts) broken(s step) []error {
 // report prints a line for each step, and returns every broken promise.
 func report(w io.Writer, steps []step, results []result, charges map[string]int) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "step\tseconds\tcalls\tquotes failed\tcharges failed\tdouble\tlost\tforbidden passed\tslowest\tpromise")
+	_, _ = fmt.Fprintln(table, "step\tseconds\tcalls\tquotes failed\tcharges failed\tdouble\tlost\tforbidden passed\tslowest\t"+
+		"promise")
 	var errs []error
 	for _, s := range steps {
 		c := count(s, results, charges)
@@ -91,7 +92,8 @@ func report(w io.Writer, steps []step, results []result, charges map[string]int)
 		if len(broken) > 0 {
 			verdict = "BROKEN"
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%.1f\t%d\t%s\t%s\t%d\t%d\t%d\t%v\t%s\n", s.name, s.ended.Sub(s.began).Seconds(), c.calls,
+		_, _ = fmt.Fprintf(table, "%s\t%.1f\t%d\t%s\t%s\t%d\t%d\t%d\t%v\t%s\n",
+			s.name, s.ended.Sub(s.began).Seconds(), c.calls,
 			promised(len(c.failed[quote]), s.quotes), promised(len(c.failed[charge]), s.charges && s.settles == 0),
 			len(c.double), len(c.lost), len(c.passed[refund]), c.slowest.Round(time.Millisecond), verdict)
 		errs = append(errs, broken...)

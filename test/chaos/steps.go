@@ -16,8 +16,8 @@ import (
 	"github.com/parley-rpc/parley/discovery/file"
 )
 
-// step breaks something and mends it, under load. That no charge is double or lost, and that no refund passes, is promised
-// in every step.
+// step breaks something and mends it, under load. That no charge is double or lost, and that no refund passes, is
+// promised in every step.
 type step struct {
 	name, about string
 	short       bool // it is one of the quick steps
@@ -73,8 +73,8 @@ func allSteps() []step {
 			quotes: true, charges: true, do: swapConfigMaps,
 		},
 		{
-			name: "torn configuration", about: "the replicas' file is cut, empty, all comments, half written, and gone", short: true,
-			quotes: true, charges: true, do: tearConfiguration,
+			name: "torn configuration", about: "the replicas' file is cut, empty, all comments, half written, and gone",
+			short: true, quotes: true, charges: true, do: tearConfiguration,
 		},
 		{
 			name: "engine outage", about: "discovery is gone for 12 seconds", short: true,
@@ -180,8 +180,8 @@ func muteOne(f *fleet) (err error) {
 	return lease.Revoke(ctx)
 }
 
-// rotateKey follows the documentation: publish the new key, replace the key file when all have read it, and take the old key
-// back when it is no longer used.
+// rotateKey follows the documentation: publish the new key, replace the key file when all have read it, and take the
+// old key back when it is no longer used.
 func rotateKey(f *fleet) error {
 	const seen = 5 * time.Second
 	next := f.path("keys", "payments-next.jwk")
