@@ -1,6 +1,9 @@
 package keyset
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Remembered counts what unknown keys have left behind: those that were not found, and those that are looked for.
 func Remembered(s *Set) int {
@@ -11,6 +14,9 @@ func Remembered(s *Set) int {
 
 // SetRandom makes every jitter be drawn with random. The set must not have started.
 func SetRandom(s *Set, random func() float64) { s.config.random = random }
+
+// SetWall replaces the clock of the system. The set must not have started.
+func SetWall(s *Set, wall func() time.Time) { s.wall = wall }
 
 // Start begins to keep the set fresh.
 func (s *Set) Start() { s.start() }

@@ -101,6 +101,7 @@ func (s *Set) keep(ctx context.Context, k *keeper, asked <-chan struct{}) {
 		done     = make(chan time.Duration, 1)
 		reading  bool
 		again    bool // another was asked for while one was under way
+		outrun   bool // the clock says that the keys are too old, and they wait for the reading that this has caused
 		notified uint64
 	)
 	defer due.Stop()
@@ -125,10 +126,15 @@ func (s *Set) keep(ctx context.Context, k *keeper, asked <-chan struct{}) {
 			begin()
 		case <-k.nudged:
 		case <-old.C:
-			s.change(func(before *snapshot) *snapshot { return before.aged(time.Now()) })
+			// A clock that was set forward must not take the keys away before they are read again.
+			if outrun = !outrun && s.current.Load().outrun(time.Now(), s.wall()); outrun {
+				old.Reset(fetchTimeout)
+			} else {
+				s.change(func(before *snapshot) *snapshot { return before.aged(time.Now(), s.wall()) })
+			}
 			begin()
 		case wait := <-done:
-			reading = false
+			reading, outrun = false, false
 			due.Reset(wait)
 			if again {
 				again = false
@@ -136,7 +142,9 @@ func (s *Set) keep(ctx context.Context, k *keeper, asked <-chan struct{}) {
 			}
 		}
 		now := s.current.Load()
-		old.Reset(now.left(time.Now()))
+		if !outrun {
+			old.Reset(now.left(time.Now(), s.wall()))
+		}
 		if now.generation != notified {
 			notified = now.generation
 			s.notify(notified)

@@ -55,7 +55,7 @@ func Provider(issuer string, opts ...Option) *Set {
 func newSet(text string, opts []Option, open func(*config) (source, error)) *Set {
 	s := &Set{
 		config: config{logger: slog.New(slog.DiscardHandler), maxStale: maxStale, random: rand.Float64},
-		banned: map[string]bool{}, listeners: map[*listener]struct{}{},
+		banned: map[string]bool{}, listeners: map[*listener]struct{}{}, wall: wall,
 	}
 	for _, o := range opts {
 		if o != nil {

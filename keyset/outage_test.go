@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -197,3 +198,43 @@ func (c *counting) Read(b []byte) (int, error) {
 }
 
 var _ io.Reader = (*counting)(nil)
+
+// A clock that is set forward by days makes the set be read again, and takes its keys away only when that fails.
+func TestClockSetForward13_16(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer func(text string) script
+		stays  bool
+	}{
+		"the endpoint answers":  {func(text string) script { return slow(time.Second, ok(jwks(text))) }, true},
+		"the endpoint is down":  {func(string) script { return slow(time.Second, down) }, false},
+		"the endpoint is stuck": {func(text string) script { return slow(time.Hour, ok(jwks(text))) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k, text := key(t)
+				e := &endpoint{answer: ok(jwks(text))}
+				s := keyset.URL(address, keyset.WithRoundTripper(e))
+				keyset.SetRandom(s, half)
+				var step atomic.Int64
+				keyset.SetWall(s, func() time.Time { return time.Now().Round(0).Add(time.Duration(step.Load())) })
+				s.Start()
+				defer func() { _ = s.Close() }()
+				ready(t, s)
+				time.Sleep(time.Minute)
+				e.set(c.answer(text))
+				step.Store(int64(48 * time.Hour))
+				time.Sleep(4*time.Minute + 100*time.Millisecond) // until the next reading is under way
+				synctest.Wait()
+				holds(t, s, "while it is read again", k)
+				time.Sleep(6 * time.Second)
+				synctest.Wait()
+				if _, err := s.Lookup(kidOf(k)); (err == nil) != c.stays {
+					t.Errorf("after the reading: %v", err)
+				}
+				if c.stays && s.Generation() != 1 {
+					t.Errorf("generation %d", s.Generation())
+				}
+			})
+		})
+	}
+}

@@ -29,9 +29,10 @@ type Set struct {
 	source source // nil with a configuration error
 	config config
 	logger *slog.Logger
-	err    error // the configuration errors, joined
-	local  bool  // reading it is quick, so that Check does
-	fixed  bool  // it never changes, and needs no goroutine
+	err    error            // the configuration errors, joined
+	local  bool             // reading it is quick, so that Check does
+	fixed  bool             // it never changes, and needs no goroutine
+	wall   func() time.Time // the clock of the system, which may be set
 
 	unknown  unknown
 	fetching sync.Mutex // one reading at a time
@@ -148,7 +149,7 @@ func (s *Set) fetch(ctx context.Context) time.Duration {
 		s.counts.fetches++
 		if err != nil {
 			s.counts.failures++
-			return before.failed(err, found.skipped).aged(now)
+			return before.failed(err, found.skipped).aged(now, s.wall())
 		}
 		return before.next(doc, found, s.banned, s.config.maxStale, now)
 	})

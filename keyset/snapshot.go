@@ -95,8 +95,8 @@ func (s *snapshot) without(kid string) *snapshot {
 }
 
 // aged forgets the keys when they are too old.
-func (s *snapshot) aged(now time.Time) *snapshot {
-	if !s.loaded() || s.left(now) > 0 {
+func (s *snapshot) aged(now, wall time.Time) *snapshot {
+	if !s.loaded() || s.left(now, wall) > 0 {
 		return s
 	}
 	n := *s
@@ -108,11 +108,19 @@ func (s *snapshot) aged(now time.Time) *snapshot {
 // never is longer than any program runs.
 const never = 1<<63 - 1
 
+// outrun reports whether the keys are too old only because the clock of the system says so: it was set forward, or the
+// machine slept. An end that the set has by itself is a time of that clock.
+func (s *snapshot) outrun(now, wall time.Time) bool {
+	return s.left(now, wall) <= 0 && s.left(now, now) > 0
+}
+
+func wall() time.Time { return time.Now().Round(0) }
+
 // left is the time until the keys are too old. A machine that slept has aged, and one whose clock was set back has not grown
 // younger.
-func (s *snapshot) left(now time.Time) time.Duration {
+func (s *snapshot) left(now, wall time.Time) time.Duration {
 	if s.ends.IsZero() || !s.loaded() {
 		return never
 	}
-	return min(s.ends.Sub(now), s.ends.Round(0).Sub(now.Round(0)))
+	return min(s.ends.Sub(now), s.ends.Sub(wall))
 }

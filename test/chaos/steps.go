@@ -54,11 +54,11 @@ func allSteps() []step {
 		},
 		{
 			name: "unavailable", about: "one replica answers UNAVAILABLE",
-			do: inMood(moodUnavailable, 8*time.Second),
+			do: inMood(2, moodUnavailable, 8*time.Second),
 		},
 		{
 			name: "slow", about: "one replica is 100 times slower",
-			do: inMood(moodSlow, 8*time.Second),
+			do: inMood(0, moodSlow, 8*time.Second),
 		},
 		{
 			name: "mute", about: "one instance accepts connections and never says a word",
@@ -129,13 +129,13 @@ func freezeOne(f *fleet) error {
 	return f.replicas[1].signal(syscall.SIGCONT)
 }
 
-func inMood(mood string, d time.Duration) func(*fleet) error {
+func inMood(at int, mood string, d time.Duration) func(*fleet) error {
 	return func(f *fleet) error {
-		if err := f.replicas[2].command(mood); err != nil {
+		if err := f.replicas[at].command(mood); err != nil {
 			return err
 		}
 		time.Sleep(d)
-		return f.replicas[2].command(moodUsual)
+		return f.replicas[at].command(moodUsual)
 	}
 }
 
