@@ -12,7 +12,7 @@ RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 TEST := $(GO) test $(RACE) -shuffle=on -count=1
 
 .DEFAULT_GOAL := help
-.PHONY: help run observe test test-engines test-node test-page test-rules race-notice lint fmt generate proto baseline tidy tidy-check deps bench ci
+.PHONY: help run observe test test-engines test-node test-page test-rules race-notice lint fmt generate proto baseline tidy tidy-check deps bench chaos ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -80,6 +80,9 @@ deps: ## rewrite internal/deps.txt after a change of dependencies
 
 bench: ## compare with plain gRPC, side by side
 	$(GO) -C bench run .
+
+chaos: ## break a small fleet of real processes in every way that the docs make a promise about (4 minutes)
+	$(GO) -C test run ./chaos
 
 ci: ## run what continuous integration runs
 	.ci/run
