@@ -229,27 +229,37 @@ func swapConfigMaps(f *fleet) error {
 	return nil
 }
 
-// tearConfiguration leaves each torn file for longer than the interval at which files are read.
+// tearConfiguration writes the replicas' file in place and leaves each torn text for several readings. One that happens to
+// be a good file is what an operator may want, so it counts after two equal readings; it stays for less than that.
 func tearConfiguration(f *fleet) error {
+	const readings, oneReading = 4500 * time.Millisecond, 1500 * time.Millisecond
 	whole := f.files["payments.yaml"]
 	path := filepath.Join(f.etc.folder, "payments.yaml")
-	without, _, _ := strings.Cut(whole, "policies:")
 	policies := strings.Index(whole, "policies:")
-	for _, torn := range []string{
-		"", "# nothing but a comment\n", without, whole[:policies+len("policies:\n")], whole[:len(whole)/3], "\x00\x00\x00\x00",
+	for _, torn := range []struct {
+		text string
+		stay time.Duration
+	}{
+		{"", readings},
+		{"# nothing but a comment\n", readings},
+		{whole[:policies], oneReading},
+		{whole[:policies+len("policies:\n")], readings},
+		{whole[:len(whole)/3], readings},
+		{"\x00\x00\x00\x00", readings},
 	} {
-		if err := os.WriteFile(path, []byte(torn), 0o600); err != nil { // in place, through the link
+		if err := os.WriteFile(path, []byte(torn.text), 0o600); err != nil { // in place, through the link
 			return err
 		}
-		time.Sleep(2500 * time.Millisecond)
+		time.Sleep(torn.stay)
+		if err := os.WriteFile(path, []byte(whole), 0o600); err != nil {
+			return err
+		}
+		time.Sleep(oneReading)
 	}
 	if err := os.Remove(path); err != nil {
 		return err
 	}
-	time.Sleep(4500 * time.Millisecond)
-	if err := os.Symlink(filepath.Join("..data", "payments.yaml"), path); err != nil {
-		return err
-	}
+	time.Sleep(readings)
 	return f.etc.set(f.files)
 }
 
