@@ -22,7 +22,9 @@ func (d *Directory) ActAs(self int, owner func(fs.FileInfo) (int, bool), readOnl
 }
 
 // LoadKeyAs is LoadKey as another user would see it, or on other mounts.
-func LoadKeyAs(path string, self int, owner func(fs.FileInfo) (int, bool), readOnly func(*os.File) bool) (*jose.PrivateKey, error) {
+func LoadKeyAs(
+	path string, self int, owner func(fs.FileInfo) (int, bool), readOnly func(*os.File) bool,
+) (*jose.PrivateKey, error) {
 	return loadKey(safepath.NewAs(self, owner, readOnly), path)
 }
 

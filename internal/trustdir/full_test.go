@@ -40,19 +40,23 @@ func TestFullDirectory13_33(t *testing.T) {
 		}
 	}
 	trusted("four of five", 0, 1, 2, 3)
-	if warned := strings.Count(j.String(), "nearly full"); warned != 1 || !strings.Contains(j.String(), "files=4 limit=5") {
+	warned := strings.Count(j.String(), "nearly full")
+	if warned != 1 || !strings.Contains(j.String(), "files=4 limit=5") {
 		t.Errorf("warned %d times at 80 %%:\n%s", warned, j.String())
 	}
 	put(4)
 	put(5)
 	trusted("six", 0, 1, 2, 3, 4)
-	if n := len(d.Skipped()); n != 1 || d.Skipped()[0].Path != s.path(files[5]) || !strings.Contains(d.Skipped()[0].Err.Error(), "already holds 5 files") {
-		t.Errorf("refused are %v", d.Skipped())
+	refused := d.Skipped()
+	if len(refused) != 1 || refused[0].Path != s.path(files[5]) ||
+		!strings.Contains(refused[0].Err.Error(), "already holds 5 files") {
+		t.Errorf("refused are %v", refused)
 	}
 	if st := d.State(); st.Files != 5 || st.Limit != 5 || st.Err != nil {
 		t.Errorf("state %+v", st)
 	}
-	if err := d.Publish(payments, newKey(t)); err == nil || !strings.Contains(err.Error(), "remove keys that are no longer used") {
+	err := d.Publish(payments, newKey(t))
+	if err == nil || !strings.Contains(err.Error(), "remove keys that are no longer used") {
 		t.Errorf("published in a full directory: %v", err)
 	}
 	s.must(d.Publish("spiffe://shop0/orders", keys[0])) // is there already

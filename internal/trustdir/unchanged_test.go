@@ -22,14 +22,17 @@ func (s *state) settled() *trustdir.Directory {
 // An unchanged file is not read again, and every kind of change is noticed.
 func TestEveryChangeIsNoticedBesideUnchangedFiles(t *testing.T) {
 	for name, change := range map[string]func(s *state, entry string){
-		"removed":             func(s *state, entry string) { s.remove(entry) },
-		"moved away":          func(s *state, entry string) { s.rename(entry, "elsewhere") },
-		"emptied in place":    func(s *state, entry string) { s.must(os.Truncate(s.path(entry), 0)) },
-		"written in place":    func(s *state, entry string) { s.write(entry, "{") },
-		"open to others":      func(s *state, entry string) { s.chmod(entry, 0o666) },
-		"replaced":            func(s *state, entry string) { s.write("new", "{"); s.rename("new", entry) },
-		"folder renamed":      func(s *state, _ string) { s.rename("trust/shop", "trust/.old") },
-		"folder exchanged":    func(s *state, _ string) { s.rename("trust/shop", "trust/.old"); s.mkdir("trust/shop", 0o700) },
+		"removed":          func(s *state, entry string) { s.remove(entry) },
+		"moved away":       func(s *state, entry string) { s.rename(entry, "elsewhere") },
+		"emptied in place": func(s *state, entry string) { s.must(os.Truncate(s.path(entry), 0)) },
+		"written in place": func(s *state, entry string) { s.write(entry, "{") },
+		"open to others":   func(s *state, entry string) { s.chmod(entry, 0o666) },
+		"replaced":         func(s *state, entry string) { s.write("new", "{"); s.rename("new", entry) },
+		"folder renamed":   func(s *state, _ string) { s.rename("trust/shop", "trust/.old") },
+		"folder exchanged": func(s *state, _ string) {
+			s.rename("trust/shop", "trust/.old")
+			s.mkdir("trust/shop", 0o700)
+		},
 		"all exchanged":       func(s *state, _ string) { s.rename("trust", "old"); s.mkdir("trust/shop", 0o700) },
 		"revoked":             func(s *state, entry string) { s.write("revoked/"+entry[len(entry)-48:len(entry)-5], "") },
 		"a pipe in its place": func(s *state, entry string) { s.remove(entry); s.mkdir(entry, 0o700) },

@@ -82,8 +82,8 @@ func (c counts) broken(s step) []error {
 // report prints a line for each step, and returns every broken promise.
 func report(w io.Writer, steps []step, results []result, charges map[string]int) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "step\tseconds\tcalls\tquotes failed\tcharges failed\tdouble\tlost\tforbidden passed\tslowest\t"+
-		"promise")
+	_, _ = fmt.Fprintln(table, "step\tseconds\tcalls\tquotes failed\tcharges failed\tdouble\tlost\t"+
+		"forbidden passed\tslowest\tpromise")
 	var errs []error
 	for _, s := range steps {
 		c := count(s, results, charges)
