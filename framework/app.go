@@ -107,8 +107,8 @@ var (
 	ErrClosed = errors.New("framework: the App has stopped")
 )
 
-// New returns an App named service, which is also its name in the trust domain and in discovery. Mistakes in the name or
-// the options are reported by [App.Check], [App.Run] and the first RPC.
+// New returns an App named service, which is also its name in the trust domain and in discovery. Mistakes in the name
+// or the options are reported by [App.Check], [App.Run] and the first RPC.
 func New(service string, opts ...Option) *App {
 	a := &App{
 		settings: settings{
@@ -161,8 +161,8 @@ func (a *App) Server(addr string, opts ...ServerOption) *Server {
 }
 
 // Client returns a client of the service called name, to be given to generated code. It is found in discovery under its
-// name and must prove to be that service of the App's own trust domain; the configuration clients.<name> and the options
-// change both. Several clients of one target share nothing but its retry budget; keep the one that you made.
+// name and must prove to be that service of the App's own trust domain; the configuration clients.<name> and the
+// options change both. Several clients of one target share nothing but its retry budget; keep the one that you made.
 //
 // The connection is made by the first RPC. A client made wrongly says so in [App.Check] and in its first RPC.
 func (a *App) Client(name string, opts ...ClientOption) *Client {
@@ -202,8 +202,9 @@ func (a *App) Background(name string, run func(context.Context) error) {
 	a.background = append(a.background, task{name, run})
 }
 
-// ReadyWhen adds a condition for the App to be ready. It is asked every second, with a context of 5 s; an error means not
-// ready. While an App is not ready its health is NOT_SERVING and it is announced as draining, but never deregistered.
+// ReadyWhen adds a condition for the App to be ready. It is asked every second, with a context of 5 s; an error means
+// not ready. While an App is not ready its health is NOT_SERVING and it is announced as draining, but never
+// deregistered.
 func (a *App) ReadyWhen(name string, ready func(context.Context) error) {
 	if ready == nil {
 		a.mistake("ReadyWhen(%q): the function is nil", name)
@@ -227,8 +228,8 @@ func (a *App) Ready() <-chan struct{} { return a.announced }
 // Check returns every mistake in the App's construction, configuration and identity, joined, or nil. Mistakes that need
 // the machine, such as a port in use, are Run's. It binds no address and opens no connection to a service.
 //
-// The first Check sets up what Run and the clients use from then on: the identity and the configuration file are watched,
-// telemetry and discovery are opened. A program that only checks calls [App.Close] afterwards.
+// The first Check sets up what Run and the clients use from then on: the identity and the configuration file are
+// watched, telemetry and discovery are opened. A program that only checks calls [App.Close] afterwards.
 func (a *App) Check() error {
 	errs := []error{a.checkSelf()}
 	a.mu.Lock()

@@ -109,14 +109,18 @@ func (c *Client) keyOptions() []grpc.DialOption {
 	)}
 }
 
-// serviceConfig is the gRPC service config of the channel: its balancing policy, with client-side health checks, and
-// round_robin after it, which gRPC falls back to.
+// serviceConfig is the gRPC service config of the channel: its balancing policy, with client-side health checks, the
+// method configs of raw dial options, and round_robin after it, which gRPC falls back to.
 func (c *Client) serviceConfig() string {
 	type object = map[string]any
-	text, err := json.Marshal(object{
+	config := object{
 		"loadBalancingConfig": []object{c.balancing().Config(), {grpcbalancer.RoundRobin: object{}}},
 		"healthCheckConfig":   object{"serviceName": ""},
-	})
+	}
+	if methods := c.raw().methods; len(methods) > 0 {
+		config["methodConfig"] = methods
+	}
+	text, err := json.Marshal(config)
 	if err != nil {
 		return "{}" // strings, numbers and maps of them always marshal
 	}

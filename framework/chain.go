@@ -113,9 +113,9 @@ func layerOfStream(interceptor grpc.StreamClientInterceptor) streamLayer {
 	}
 }
 
-// Parley's own interceptors are named as method expressions, (*T).Interceptor. As values, t.Interceptor, each would add a
-// frame to the stack of every call, which the garbage collector walks while the call waits: a hundredth of the cost of a
-// plain call (see bench/README.md).
+// Parley's own interceptors are named as method expressions, (*T).Interceptor. As values, t.Interceptor, each would add
+// a frame to the stack of every call, which the garbage collector walks while the call waits: a hundredth of the cost
+// of a plain call (see bench/README.md).
 type (
 	unaryMethod[T any] func(self T, ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
 		invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error

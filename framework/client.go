@@ -27,6 +27,7 @@ type Client struct {
 
 	open   atomic.Pointer[channel]
 	tokens clientTokens
+	stated rawDialOptions
 	auth   func() (*auth.Channel, error) // made once, so that checks leave nothing behind
 
 	mu     sync.Mutex
@@ -67,8 +68,8 @@ type channel struct {
 var _ grpc.ClientConnInterface = (*Client)(nil)
 
 // Invoke performs a unary RPC. It is called by generated code. Besides the errors of the call it returns the mistakes
-// that [App.Check] finds in the App itself and in this client, with the code FAILED_PRECONDITION, and [ErrClosed], with the
-// code CANCELED, once the App has stopped.
+// that [App.Check] finds in the App itself and in this client, with the code FAILED_PRECONDITION, and [ErrClosed], with
+// the code CANCELED, once the App has stopped.
 func (c *Client) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	ch, err := c.channel()
 	if err != nil {
@@ -209,6 +210,6 @@ func (c *Client) check() error {
 	if err := retrier.Check(); err != nil {
 		errs = append(errs, fmt.Errorf("Client(%q): %w", c.name, err))
 	}
-	errs = append(errs, c.checkBalancing(), c.checkKeepalive(), c.checkControlPlane(), retrier.Close())
+	errs = append(errs, c.raw().err, c.checkBalancing(), c.checkKeepalive(), c.checkControlPlane(), retrier.Close())
 	return errors.Join(errs...)
 }

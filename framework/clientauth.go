@@ -14,8 +14,8 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// makeAuth makes the client's side of authentication, by the mode that the configuration states. Use auth, which makes it
-// once.
+// makeAuth makes the client's side of authentication, by the mode that the configuration states. Use auth, which makes
+// it once.
 func (c *Client) makeAuth() (*auth.Channel, error) {
 	expected, err := c.expected()
 	if err != nil {

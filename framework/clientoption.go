@@ -12,7 +12,8 @@ import (
 	"github.com/parley-rpc/parley/interceptors/retry"
 )
 
-// WithCallInterceptors places interceptors around a whole call, outside retry: they run once per call. Both are required.
+// WithCallInterceptors places interceptors around a whole call, outside retry: they run once per call. Both are
+// required.
 func WithCallInterceptors(unary grpc.UnaryClientInterceptor, stream grpc.StreamClientInterceptor) AppOrClientOption {
 	return appOrClientOption{clientOption{"WithCallInterceptors(...)", func(c *Client) {
 		if unary == nil || stream == nil {
@@ -24,7 +25,8 @@ func WithCallInterceptors(unary grpc.UnaryClientInterceptor, stream grpc.StreamC
 	}}}
 }
 
-// WithAttemptInterceptors places interceptors around each attempt, inside retry: they run once per attempt. Both are required.
+// WithAttemptInterceptors places interceptors around each attempt, inside retry: they run once per attempt. Both are
+// required.
 func WithAttemptInterceptors(unary grpc.UnaryClientInterceptor, stream grpc.StreamClientInterceptor) AppOrClientOption {
 	return appOrClientOption{clientOption{"WithAttemptInterceptors(...)", func(c *Client) {
 		if unary == nil || stream == nil {
@@ -49,8 +51,9 @@ func WithRetry(opts ...retry.Option) AppOrClientOption {
 	}}}
 }
 
-// WithDialOptions passes options to grpc.NewClient as they are. Transport credentials and interceptors among them would
-// go round Parley's own; leave both to Parley.
+// WithDialOptions passes options to grpc.NewClient. Check refuses those that would replace what Parley answers for,
+// such as transport credentials, interceptors and keepalive, and names what to use instead; docs/operation.md lists
+// every option. Of a default service config the methodConfig is merged with Parley's own.
 func WithDialOptions(opts ...grpc.DialOption) AppOrClientOption {
 	return appOrClientOption{clientOption{fmt.Sprintf("WithDialOptions(%d options)", len(opts)), func(c *Client) {
 		c.grpcOptions = append(c.grpcOptions, opts...)

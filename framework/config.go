@@ -92,8 +92,8 @@ func (a *App) checkConfigFiles() error {
 		strings.Join(a.configFiles, " and "))
 }
 
-// nameEntries adds the entries of clients and servers that the environment has values for. A variable cannot spell a name
-// exactly, but here the names are known.
+// nameEntries adds the entries of clients and servers that the environment has values for. A variable cannot spell a
+// name exactly, but here the names are known.
 func (a *App) nameEntries(config *configv1.Config) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -26,7 +26,16 @@ func (c *Client) connect() (*channel, error) {
 	ch.retrier = c.app.budgets.join(c.effectiveTarget(), func(budget ...retry.Option) *retry.Retrier {
 		return c.makeRetrier(append(more, budget...)...)
 	}, retry.WithMeterProvider(c.app.meters(), c.effectiveTarget()))
-	options := append([]grpc.DialOption{grpc.WithDisableRetry()}, c.balancingOptions()...)
+	var options []grpc.DialOption
+	if c.inDiscovery() {
+		found := grpcresolver.Builder(c.app.parts.registry, discoveryScheme)
+		// As grpcresolver.DialOptions does. The first resolver of a scheme counts.
+		options = append(options, grpc.WithResolvers(ch.states.Resolver(found)), grpc.WithNoProxy())
+	}
+	// Of the other options the last of a kind counts, so Parley's own stand behind those of the program.
+	options = append(options, c.grpcOptions...)
+	options = append(options, grpc.WithDisableRetry())
+	options = append(options, c.balancingOptions()...)
 	if c.app.parts.identity == nil {
 		options = append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	} else {
@@ -37,15 +46,9 @@ func (c *Client) connect() (*channel, error) {
 		options = append(options, ch.auth.TransportOptions()...)
 	}
 	options = append(options, c.connectionOptions()...)
-	if c.inDiscovery() {
-		found := grpcresolver.Builder(c.app.parts.registry, discoveryScheme)
-		// As grpcresolver.DialOptions does.
-		options = append(options, grpc.WithResolvers(ch.states.Resolver(found)), grpc.WithNoProxy())
-	}
 	if c.dialer != nil {
 		options = append(options, grpc.WithContextDialer(c.dialer))
 	}
-	options = append(options, c.grpcOptions...)
 	// Last, so that a resolver of the program for the same scheme has its way.
 	options = append(options, grpc.WithResolvers(ch.states.Resolver(resolver.Get("dns"))))
 	conn, err := grpc.NewClient(c.effectiveTarget(), options...)
@@ -57,7 +60,8 @@ func (c *Client) connect() (*channel, error) {
 	return ch, nil
 }
 
-// followEndpoints lets the retrier know how many endpoints the service has in discovery: a service of one is not hedged.
+// followEndpoints lets the retrier know how many endpoints the service has in discovery: a service of one is not
+// hedged.
 func (c *Client) followEndpoints(ch *channel) []retry.Option {
 	if !c.inDiscovery() {
 		return nil

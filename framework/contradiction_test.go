@@ -30,7 +30,7 @@ func TestCheckRefusesContradictoryRetries(t *testing.T) {
 		{
 			"hedges of a method that must not be repeated",
 			policies + "Charge:\n    hedge: {max_hedges: 1, delay: 50ms}\n",
-			[]string{"payments.yaml:3", "Charge", "hedge.max_hedges", "take hedging out, or state that it may be (idempotency_level in the .proto)"},
+			[]string{"payments.yaml:3", "Charge", "hedge.max_hedges", "take hedging out, or state that it may be (idempotency_level in the .proto"},
 		},
 		{
 			"a hedge that could never start",

@@ -138,7 +138,8 @@ func TestDescribeAControlPlane(t *testing.T) {
 	}
 }
 
-// A server whose listener is described is ready while it is, and stops as others do: draining is shown for a while first.
+// A server whose listener is described is ready while it is, and stops as others do: draining is shown for a while
+// first.
 func TestAControlledServerIsReadyWhileItServes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

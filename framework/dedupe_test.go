@@ -37,8 +37,9 @@ func (b *slowBank) Charge(ctx context.Context, _ *paymentsv1.ChargeRequest) (*pa
 	}
 }
 
-// Charge must not be repeated. With a key it may be: the first attempt is given up after 100ms, the second finds the handler
-// at work, and has its answer after 150ms. Without one nothing may follow the first attempt, which has all the time it needs.
+// Charge must not be repeated. With a key it may be: the first attempt is given up after 100ms, the second finds the
+// handler at work, and has its answer after 150ms. Without one nothing may follow the first attempt, which has all the
+// time it needs.
 func TestKeyedCallIsRetriedAndRunsOnce(t *testing.T) {
 	t.Parallel()
 	cut := framework.WithPolicy(map[string]*policyv1.Policy{

@@ -8,7 +8,8 @@ const (
 	defaultTrustDomain = "local"
 	// How long the load of a server is averaged for the reports to its clients.
 	loadWindow = time.Second
-	// How long a client's connection may be silent before the server is asked whether it is there: the least that gRPC takes.
+	// How long a client's connection may be silent before the server is asked whether it is there: the least that gRPC
+	// takes.
 	clientPingTime = 10 * time.Second
 	// How long the server may take to answer. A silent server is left after both times.
 	clientPingTimeout = 4 * time.Second
@@ -34,8 +35,9 @@ const (
 	defaultMaxRequestBytes = 4 << 20
 	// The largest header list that a server reads, in bytes.
 	maxHeaderListBytes = 32 << 10
-	// How many goroutines of a server are kept for calls, so that their stacks stay grown. Further calls get a goroutine of
-	// their own. Measured best with as many callers (bench/README.md): the stacks of more workers shrink while they wait.
+	// How many goroutines of a server are kept for calls, so that their stacks stay grown. Further calls get a goroutine
+	// of their own. Measured best with as many callers (bench/README.md): the stacks of more workers shrink while they
+	// wait.
 	streamWorkers = 32
 	// How long draining is announced before the service deregisters. Nothing is waited for without discovery.
 	defaultAnnounce = time.Second

@@ -16,17 +16,18 @@
 //	client: call span > [Call] > deadline, retry > attempt span > [Attempt] > auth > wire
 //	server: span > recovery > authenticate, authorize > deadline > hop guard > chain guard > dedupe > [Handler] > handler
 //
-// The steps in brackets are yours. Place them with [WithCallInterceptors], [WithAttemptInterceptors] and [WithHandlerInterceptors], always for unary calls and
-// streams together. No interceptor of yours runs before the caller has been authenticated.
+// The steps in brackets are yours. Place them with [WithCallInterceptors], [WithAttemptInterceptors] and
+// [WithHandlerInterceptors], always for unary calls and streams together. No interceptor of yours runs before the
+// caller has been authenticated.
 //
 // # Mistakes
 //
-// Building an App never panics, never blocks and never exits the process. Mistakes are collected: [App.Check] returns all
-// of them, and [App.Run] and the first RPC of a client refuse with the same error.
+// Building an App never panics, never blocks and never exits the process. Mistakes are collected: [App.Check] returns
+// all of them, and [App.Run] and the first RPC of a client refuse with the same error.
 //
 // # Configuration
 //
-// Code gives defaults, the file of [WithConfigFile] overrides code, and the environment overrides the file: the variable
-// of a value is PARLEY_ and its path in upper case, so identity.trust_dir is PARLEY_IDENTITY_TRUST_DIR. Policies only
-// tighten, wherever they are stated. Telemetry follows the standard OTEL_* variables.
+// Code gives defaults, the file of [WithConfigFile] overrides code, and the environment overrides the file: the
+// variable of a value is PARLEY_ and its path in upper case, so identity.trust_dir is PARLEY_IDENTITY_TRUST_DIR.
+// Policies only tighten, wherever they are stated. Telemetry follows the standard OTEL_* variables.
 package framework

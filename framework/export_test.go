@@ -1,6 +1,12 @@
 package framework
 
-import "github.com/parley-rpc/parley/admin"
+import (
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/parley-rpc/parley/admin"
+)
 
 // BudgetRows is what the admin page shows of the retry budgets.
 func (a *App) BudgetRows() []admin.Row { return a.budgetRows() }
@@ -13,3 +19,14 @@ func (a *App) ConfigRows() []admin.Row { return a.parts.file.rows() }
 
 // StreamWorkers is how many goroutines a server keeps for calls.
 const StreamWorkers = streamWorkers
+
+// ConnectionAgeOf is how long the connections of a server live.
+func ConnectionAgeOf(s *Server) time.Duration {
+	server := grpc.NewServer(s.keepaliveOptions()...)
+	defer server.Stop()
+	options, err := fieldsOf(server, "opts")
+	if err != nil {
+		return 0
+	}
+	return durationOf(options["keepaliveParams"], "MaxConnectionAge")
+}

@@ -154,8 +154,8 @@ func isInfrastructure(method string) bool {
 	return strings.HasPrefix(method, "/grpc.health.v1.") || strings.HasPrefix(method, "/grpc.reflection.")
 }
 
-// runUnary stands in the stack of every unary handler, where the drain report looks for it. The receiver stays alive, so
-// that the stack shows it.
+// runUnary stands in the stack of every unary handler, where the drain report looks for it. The receiver stays alive,
+// so that the stack shows it.
 //
 //go:noinline
 func (f *inFlight) runUnary(ctx context.Context, req any, handler grpc.UnaryHandler) (any, error) {

@@ -154,8 +154,8 @@ func callEachSecond(t *testing.T, client paymentsv1.PaymentsServiceClient, every
 	}
 }
 
-// Configuration files alone make two services that an issuer vouches for. Their keys and tokens are replaced every minute while
-// calls run that must not be repeated.
+// Configuration files alone make two services that an issuer vouches for. Their keys and tokens are replaced every
+// minute while calls run that must not be repeated.
 func TestIssuedIdentitiesByConfiguration(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -306,8 +306,8 @@ func (c lateConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// A token that ends on its way is renewed, and the second attempt has a span of its own, also of a method that must not be
-// repeated.
+// A token that ends on its way is renewed, and the second attempt has a span of its own, also of a method that must not
+// be repeated.
 func TestScenario37ATokenThatEndsOnItsWay(t *testing.T) {
 	t.Parallel()
 	for name, call := range map[string]func(context.Context, paymentsv1.PaymentsServiceClient) error{

@@ -17,8 +17,8 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// issuerKeys are the keys of an issuer that the configuration names. The App closes them. Issuers whose keys are stated alike share
-// a set, so that it is fetched once.
+// issuerKeys are the keys of an issuer that the configuration names. The App closes them. Issuers whose keys are stated
+// alike share a set, so that it is fetched once.
 type issuerKeys struct {
 	place  string // in the configuration
 	issuer string
@@ -26,7 +26,8 @@ type issuerKeys struct {
 	keys   *keyset.Set
 }
 
-// same reports whether the keys of both are those of one place, read in one way. Only a provider's depend on the issuer.
+// same reports whether the keys of both are those of one place, read in one way. Only a provider's depend on the
+// issuer.
 func (k issuerKeys) same(other issuerKeys) bool {
 	stated, others := k.stated, other.stated
 	if stated == nil {

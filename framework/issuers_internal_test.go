@@ -24,7 +24,11 @@ func TestNoRequiredClaims(t *testing.T) {
 		"required_claims: []":    {},
 		"required_claims: [env]": {"env"},
 	} {
-		text := fmt.Sprintf("users: {issuers: [{issuer: 'https://login.example', keys: {file: %q, allow_empty: true}, %s}]}", keys, stated)
+		text := fmt.Sprintf(
+			"users: {issuers: [{issuer: 'https://login.example', keys: {file: %q, allow_empty: true}, %s}]}",
+			keys,
+			stated,
+		)
 		app := &App{settings: settings{configFiles: []string{"payments.yaml"}}}
 		content, err := app.read([]byte(text))
 		if err != nil {
@@ -55,7 +59,13 @@ func TestSharedKeySets(t *testing.T) {
 		t.Cleanup(func() { _ = keys.Close() })
 		return keys
 	}
-	file, quoted := &configv1.Keys{File: new("/no/keys.json"), Uses: []string{"sig", "enc"}}, &configv1.Keys{File: new("/no/keys.json"), Uses: []string{"sig, enc"}}
+	file, quoted := &configv1.Keys{
+		File: new("/no/keys.json"),
+		Uses: []string{"sig", "enc"},
+	}, &configv1.Keys{
+		File: new("/no/keys.json"),
+		Uses: []string{"sig, enc"},
+	}
 	one := read("https://a.example", file)
 	if read("https://b.example", &configv1.Keys{File: new("/no/keys.json"), Uses: []string{"sig", "enc"}}) != one {
 		t.Error("two issuers with the same file do not share its keys")

@@ -27,6 +27,17 @@ func (d pings) over(conf *configv1.Keepalive) pings {
 	return d
 }
 
+// stated returns the defaults d with the values that raw gRPC options state.
+func (d pings) stated(raw pings) pings {
+	if raw.time > 0 {
+		d.time = raw.time
+	}
+	if raw.timeout > 0 {
+		d.timeout = raw.timeout
+	}
+	return d
+}
+
 // check returns every mistake, joined. A silent peer is asked after least at the soonest.
 func (d pings) check(least time.Duration) error {
 	var errs []error
@@ -47,7 +58,7 @@ func (d pings) String() string {
 }
 
 func (c *Client) pings() pings {
-	return pings{clientPingTime, clientPingTimeout}.over(c.config().GetKeepalive())
+	return pings{clientPingTime, clientPingTimeout}.stated(c.raw().pings).over(c.config().GetKeepalive())
 }
 
 func (c *Client) checkKeepalive() error {
@@ -57,8 +68,9 @@ func (c *Client) checkKeepalive() error {
 	return nil
 }
 
-// connectionOptions return how the client's connections are opened again after they are lost, and how a silent server is
-// noticed. The first wait before a new attempt is random for each client, since gRPC takes the first one as it is given.
+// connectionOptions return how the client's connections are opened again after they are lost, and how a silent server
+// is noticed. The first wait before a new attempt is random for each client, since gRPC takes the first one as it is
+// given.
 func (c *Client) connectionOptions() []grpc.DialOption {
 	first := reconnectFirst * time.Duration(80+rand.IntN(41)) / 100 //nolint:gosec // jitter
 	options := []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
@@ -79,7 +91,8 @@ func (c *Client) connectionOptions() []grpc.DialOption {
 }
 
 func (s *Server) pings() pings {
-	return pings{serverPingTime, serverPingTimeout}.over(s.config().GetKeepalive())
+	raw := s.raw().keepalive
+	return pings{serverPingTime, serverPingTimeout}.stated(pings{raw.Time, raw.Timeout}).over(s.config().GetKeepalive())
 }
 
 func (s *Server) checkKeepalive() error {
@@ -89,13 +102,17 @@ func (s *Server) checkKeepalive() error {
 	return nil
 }
 
-// keepaliveOptions return how a silent client is noticed, together with the age of connections, since gRPC takes both or
-// neither from an option. Pings of clients of any gRPC are accepted.
+// keepaliveOptions return how a silent client is noticed, together with the age of connections, since gRPC takes both
+// or neither from an option. Pings of clients of any gRPC are accepted.
 func (s *Server) keepaliveOptions() []grpc.ServerOption {
 	var params keepalive.ServerParameters
 	if s.gate != nil {
 		params = s.gate.ConnectionAge()
 	}
+	raw := s.raw().keepalive
+	params.MaxConnectionIdle = raw.MaxConnectionIdle
+	params.MaxConnectionAge = sooner(params.MaxConnectionAge, raw.MaxConnectionAge)
+	params.MaxConnectionAgeGrace = sooner(params.MaxConnectionAgeGrace, raw.MaxConnectionAgeGrace)
 	if p := s.pings(); p.time > 0 {
 		params.Time, params.Timeout = p.time, p.timeout
 	}
@@ -103,4 +120,12 @@ func (s *Server) keepaliveOptions() []grpc.ServerOption {
 		grpc.KeepaliveParams(params),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: leastPingInterval, PermitWithoutStream: true}),
 	}
+}
+
+// sooner returns the shorter of two durations of which 0 is none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
 }

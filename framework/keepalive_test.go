@@ -211,7 +211,11 @@ func TestKeepaliveIsConfigured(t *testing.T) {
 		{"{timeout: 10ms}", "{}", "clients.payments: keepalive.timeout: 10ms is too short; want at least 1s"},
 		{"{}", "{time: 1ms}", "servers.orders: keepalive.time: 1ms is too short; want at least 1s, or 0s for never"},
 	} {
-		config := fmt.Sprintf("clients: {payments: {keepalive: %s}}\nservers: {orders: {keepalive: %s}}\n", tt.client, tt.server)
+		config := fmt.Sprintf(
+			"clients: {payments: {keepalive: %s}}\nservers: {orders: {keepalive: %s}}\n",
+			tt.client,
+			tt.server,
+		)
 		app := framework.New("orders", framework.WithInsecureDev(), framework.WithEnviron(nil),
 			framework.WithConfigFile(writeFile(t, config)))
 		app.Client("payments", framework.WithTarget("passthrough:///127.0.0.1:1"))

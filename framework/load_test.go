@@ -188,7 +188,8 @@ func listing(t *testing.T, n *frameworktest.Network) (ids []string) {
 	return ids
 }
 
-// Nothing waits for the engine; the attempts of a call fail at once and say which one is down, or wait where they say so.
+// Nothing waits for the engine; the attempts of a call fail at once and say which one is down, or wait where they say
+// so.
 func TestEngineAbsentAtStartIsNamedAndRecoversByItself(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

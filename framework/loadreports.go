@@ -14,11 +14,11 @@ import (
 	"github.com/parley-rpc/parley/internal/orca"
 )
 
-// loadReports sends the clients of a server, in the trailer of each call, how busy it is (gRFC A51). Clients that balance by
-// weighted_round_robin weigh by calls a second over utilization (gRFC A58).
+// loadReports sends the clients of a server, in the trailer of each call, how busy it is (gRFC A51). Clients that
+// balance by weighted_round_robin weigh by calls a second over utilization (gRFC A58).
 //
-// The utilization is the time that unary handlers took, over the time that passed and the processors that there are. So it
-// grows with every reason for slowness, and may be above 1 where handlers wait for others.
+// The utilization is the time that unary handlers took, over the time that passed and the processors that there are. So
+// it grows with every reason for slowness, and may be above 1 where handlers wait for others.
 type loadReports struct {
 	made     time.Time
 	measured atomic.Int64 // when trailer was last made, as the time since made

@@ -30,7 +30,8 @@ type gauges struct {
 	failing     metric.Float64ObservableGauge
 }
 
-// assembleMetrics measures what the identity, discovery and the clients know. It costs nothing until metrics are collected.
+// assembleMetrics measures what the identity, discovery and the clients know. It costs nothing until metrics are
+// collected.
 func (a *App) assembleMetrics(p *parts) error {
 	provider := a.meters()
 	if provider == nil {

@@ -89,9 +89,9 @@ func (o appOrClientOption) applyApp(a *App) { a.forClients = append(a.forClients
 // WithConfigFile reads the configuration from a YAML file in the schema parley.config.v1.Config. An unknown key is a
 // mistake, and so is a file that states nothing. Without this option only the environment is read.
 //
-// The file is looked at every second. When two looks in a row see the same new content, and a program would start with it, its
-// policies come in force. Otherwise, and when the file is missing, what was read before stays in force; log, metrics and
-// admin page say why. The other sections count at the next start. The option may be given once.
+// The file is looked at every second. When two looks in a row see the same new content, and a program would start with
+// it, its policies come in force. Otherwise, and when the file is missing, what was read before stays in force; log,
+// metrics and admin page say why. The other sections count at the next start. The option may be given once.
 func WithConfigFile(path string) Option {
 	return appOption{fmt.Sprintf("WithConfigFile(%q)", path), func(a *App) { a.configFiles = append(a.configFiles, path) }}
 }
@@ -126,8 +126,8 @@ func WithLogger(logger *slog.Logger) Option {
 	return appOption{"WithLogger(...)", func(a *App) { a.logger = logger }}
 }
 
-// WithWaterfall keeps recent calls in a ring that the caller holds, instead of one of the App's own. Apps of one process
-// that share a ring show a call with its server's side below it.
+// WithWaterfall keeps recent calls in a ring that the caller holds, instead of one of the App's own. Apps of one
+// process that share a ring show a call with its server's side below it.
 func WithWaterfall(ring *waterfall.Ring) Option {
 	return appOption{"WithWaterfall(...)", func(a *App) { a.ring = ring }}
 }
@@ -144,8 +144,8 @@ func WithMeterProvider(mp metric.MeterProvider) Option {
 	return appOption{"WithMeterProvider(...)", func(a *App) { a.meterProvider = mp }}
 }
 
-// WithDiscovery sets the engine in which services are announced and found. The App closes the driver. It takes the place
-// of the discovery section of the configuration.
+// WithDiscovery sets the engine in which services are announced and found. The App closes the driver. It takes the
+// place of the discovery section of the configuration.
 func WithDiscovery(d driver.Driver) Option {
 	return appOption{fmt.Sprintf("WithDiscovery(%T)", d), func(a *App) { a.driver = d }}
 }
@@ -195,8 +195,8 @@ func WithLogLevel(level *slog.LevelVar) Option {
 	return appOption{"WithLogLevel(...)", func(a *App) { a.logLevel = level }}
 }
 
-// WithControlPlane lets p say where services are and how they are called, for clients whose target is of its scheme, and what
-// servers serve, for those with [WithControlledListener]. Package discovery/xds has one.
+// WithControlPlane lets p say where services are and how they are called, for clients whose target is of its scheme,
+// and what servers serve, for those with [WithControlledListener]. Package discovery/xds has one.
 func WithControlPlane(p controlplane.ControlPlane) Option {
 	return appOption{fmt.Sprintf("WithControlPlane(%v)", p), func(a *App) { a.plane = p }}
 }

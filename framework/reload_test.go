@@ -107,7 +107,8 @@ func TestPoliciesAreReloadedWithinTwoSeconds(t *testing.T) {
 	})
 }
 
-// A reload passes what a start passes: whatever keeps a program from starting does not take the place of what is in force.
+// A reload passes what a start passes: whatever keeps a program from starting does not take the place of what is in
+// force.
 func TestABadFileKeepsWhatIsInForce(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{

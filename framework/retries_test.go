@@ -13,7 +13,8 @@ import (
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 )
 
-// The channels of an App have gRPC's own retry switched off, so that a service config that asks for it leaves it to Parley.
+// The channels of an App have gRPC's own retry switched off, so that a service config that asks for it leaves it to
+// Parley.
 func TestARetryPolicyOfAServiceConfigIsIgnored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -13,14 +13,14 @@ import (
 // Run starts the App, serves until ctx ends or something fails, and stops it. It does not install signal handlers; give
 // it a context of signal.NotifyContext.
 //
-// The start: check, bind every address, start background work, serve, wait until ready, register in discovery. The stop:
-// announce draining, deregister, wait until no new calls arrive, send GOAWAY, wait for the calls in flight, cut what is
-// left, stop background work, close clients, flush telemetry. Each wait is bounded (see the lifecycle section of the
-// configuration), and only what was started is stopped.
+// The start: check, bind every address, start background work, serve, wait until ready, register in discovery. The
+// stop: announce draining, deregister, wait until no new calls arrive, send GOAWAY, wait for the calls in flight, cut
+// what is left, stop background work, close clients, flush telemetry. Each wait is bounded (see the lifecycle section
+// of the configuration), and only what was started is stopped.
 //
-// Run returns nil after a clean stop. Otherwise it returns everything that went wrong, joined: the error of [App.Check], a
-// port in use, the error of background work, a [*CutError] for calls that had to be cut, what failed while stopping. An
-// App runs once; a second call returns an error.
+// Run returns nil after a clean stop. Otherwise it returns everything that went wrong, joined: the error of
+// [App.Check], a port in use, the error of background work, a [*CutError] for calls that had to be cut, what failed
+// while stopping. An App runs once; a second call returns an error.
 func (a *App) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -46,8 +46,8 @@ func (a *App) Run(ctx context.Context) error {
 
 // Close stops an App that does not run, such as that of a program that only calls: background waits of its clients end,
 // their connections are closed, telemetry is flushed. On a running App it ends [App.Run], waits for it, and leaves the
-// errors to it. Called from a handler or from background work of the App it waits until that has been cut. A second Close
-// waits for the first.
+// errors to it. Called from a handler or from background work of the App it waits until that has been cut. A second
+// Close waits for the first.
 func (a *App) Close() error {
 	a.mu.Lock()
 	before, stop := a.stage, a.stopRun

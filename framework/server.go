@@ -29,6 +29,8 @@ type Server struct {
 	serverSettings
 	app *App
 
+	stated rawServerOptions
+
 	mu       sync.Mutex
 	services []registration
 	sealed   bool
@@ -173,7 +175,7 @@ func (s *Server) check() error {
 	if gate != nil {
 		errs = append(errs, without(gate.Check(), s.app.parts.identity.Check()), gate.Resolve(s.allMethods()...))
 	}
-	errs = append(errs, s.checkKeepalive(), s.checkControlPlane())
+	errs = append(errs, s.raw().err, s.checkKeepalive(), s.checkControlPlane())
 	return errors.Join(errs...)
 }
 
@@ -220,12 +222,18 @@ func (s *Server) build() error {
 	s.inFlight = newInFlight(s.allMethods())
 	s.goingAway, s.goAway = context.WithCancel(context.Background())
 	options := append([]grpc.ServerOption{
-		grpc.MaxRecvMsgSize(s.maxRequestBytes()),
+		grpc.MaxRecvMsgSize(defaultMaxRequestBytes),
 		grpc.MaxHeaderListSize(maxHeaderListBytes),
 		grpc.NumStreamWorkers(streamWorkers),
-	}, s.chainOptions()...)
+	}, s.transportOptions()...)
+	// The last of a kind counts, so what no option of the program may replace stands behind them.
+	options = append(options, s.grpcOptions...)
+	if n := s.config().GetMaxRequestBytes(); n > 0 {
+		options = append(options, grpc.MaxRecvMsgSize(int(n)))
+	}
+	options = append(options, s.chainOptions()...)
 	var err error
-	if s.grpc, err = s.newGRPC(append(options, s.grpcOptions...)); err != nil {
+	if s.grpc, err = s.newGRPC(options); err != nil {
 		return fmt.Errorf("Server(%q): %w", s.listenAddr(), err)
 	}
 	for _, r := range s.services {
@@ -256,13 +264,6 @@ func (s *Server) registers(service string) bool {
 		}
 	}
 	return false
-}
-
-func (s *Server) maxRequestBytes() int {
-	if n := s.config().GetMaxRequestBytes(); n > 0 {
-		return int(n)
-	}
-	return defaultMaxRequestBytes
 }
 
 // setServing sets the health of the server as a whole and of each of its services.

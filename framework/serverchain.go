@@ -95,11 +95,19 @@ func (s *Server) userStep() serverStep {
 	return step
 }
 
+// transportOptions are the gRPC server options for the connections.
+func (s *Server) transportOptions() []grpc.ServerOption {
+	if s.gate != nil {
+		return s.gate.TransportOptions()
+	}
+	return []grpc.ServerOption{grpc.Creds(insecure.NewCredentials())}
+}
+
 // chainOptions are the gRPC server options for the chain and, beneath it, the credentials.
 func (s *Server) chainOptions() []grpc.ServerOption {
 	options := []grpc.ServerOption{grpc.Creds(insecure.NewCredentials())}
 	if s.gate != nil {
-		options = s.gate.TransportOptions()
+		options = []grpc.ServerOption{grpc.Creds(s.gate.TransportCredentials())}
 	}
 	options = append(options, s.keepaliveOptions()...)
 	steps := s.chain()
@@ -122,8 +130,8 @@ func (a *App) recovered(ctx context.Context, p any) error {
 //
 // gRPC would make a handler for each interceptor of each call. Each of ours calls its handler at most once, on its own
 // goroutine, and returns after it, so here one handler serves them all: it knows how far the call has come, and serves
-// another call afterwards. BenchmarkServerChain is what this saves. The user's interceptors may call theirs as they like,
-// and so are left to gRPC's way.
+// another call afterwards. BenchmarkServerChain is what this saves. The user's interceptors may call theirs as they
+// like, and so are left to gRPC's way.
 func linkUnary(steps []serverStep) grpc.UnaryServerInterceptor {
 	var chain []grpc.UnaryServerInterceptor
 	for _, step := range steps {

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/interceptors/retry/dedupe"
 )
 
-// WithHandlerInterceptors places interceptors around the handlers of a server. The caller is authenticated and authorized by then.
-// Health and reflection, which the App registers itself, do not pass them. Both are required.
+// WithHandlerInterceptors places interceptors around the handlers of a server. The caller is authenticated and
+// authorized by then. Health and reflection, which the App registers itself, do not pass them. Both are required.
 func WithHandlerInterceptors(unary grpc.UnaryServerInterceptor, stream grpc.StreamServerInterceptor) AppOrServerOption {
 	return appOrServerOption{serverOption{"WithHandlerInterceptors(...)", func(s *Server) {
 		if unary == nil || stream == nil {
@@ -24,11 +24,11 @@ func WithHandlerInterceptors(unary grpc.UnaryServerInterceptor, stream grpc.Stre
 	}}}
 }
 
-// WithDedupe runs a unary call that carries an idempotency key once, directly around the handlers of a server: see package
-// interceptors/retry/dedupe. Each proven caller has keys of its own; without an identity ([WithInsecureDev]) callers share
-// them. Keys and answers are kept in memory, in one store for all servers of the App, unless dedupe.WithStore gives one
-// that replicas share: a service with several replicas needs that. On the client, retry.WithKeyedMethods states that a
-// service does this, see [WithRetry].
+// WithDedupe runs a unary call that carries an idempotency key once, directly around the handlers of a server: see
+// package interceptors/retry/dedupe. Each proven caller has keys of its own; without an identity ([WithInsecureDev])
+// callers share them. Keys and answers are kept in memory, in one store for all servers of the App, unless
+// dedupe.WithStore gives one that replicas share: a service with several replicas needs that. On the client,
+// retry.WithKeyedMethods states that a service does this, see [WithRetry].
 func WithDedupe(opts ...dedupe.Option) AppOrServerOption {
 	texts := make([]string, len(opts))
 	for i, o := range opts {
@@ -43,8 +43,9 @@ func WithDedupe(opts ...dedupe.Option) AppOrServerOption {
 	}}}
 }
 
-// WithServerOptions passes options to grpc.NewServer as they are. Transport credentials and interceptors among them would
-// go round Parley's own; leave both to Parley.
+// WithServerOptions passes options to grpc.NewServer. Check refuses those that would replace what Parley answers for,
+// such as transport credentials, interceptors and keepalive, and names what to use instead; docs/operation.md lists
+// every option.
 func WithServerOptions(opts ...grpc.ServerOption) AppOrServerOption {
 	return appOrServerOption{serverOption{fmt.Sprintf("WithServerOptions(%d options)", len(opts)), func(s *Server) {
 		s.grpcOptions = append(s.grpcOptions, opts...)
@@ -57,14 +58,14 @@ func WithServiceName(name string) ServerOption {
 	return serverOption{fmt.Sprintf("WithServiceName(%q)", name), func(s *Server) { s.service = name }}
 }
 
-// WithListener serves on a listener that the caller made, instead of binding the server's address. Run closes it, also when
-// it fails to start.
+// WithListener serves on a listener that the caller made, instead of binding the server's address. Run closes it, also
+// when it fails to start.
 func WithListener(l net.Listener) ServerOption {
 	return serverOption{fmt.Sprintf("WithListener(%s)", l.Addr()), func(s *Server) { s.listener = l }}
 }
 
-// WithReflection offers gRPC server reflection to every authenticated caller. The configuration servers.<name>.reflection
-// overrides it.
+// WithReflection offers gRPC server reflection to every authenticated caller. The configuration
+// servers.<name>.reflection overrides it.
 func WithReflection() ServerOption {
 	return serverOption{"WithReflection()", func(s *Server) { s.reflection = true }}
 }
@@ -75,14 +76,14 @@ func WithLoadReports() ServerOption {
 	return serverOption{"WithLoadReports()", func(s *Server) { s.reportsLoad = true }}
 }
 
-// WithControlledListener lets the control plane of the App describe the listener of the server, which serves while it does.
-// The configuration servers.<name>.control_plane overrides it.
+// WithControlledListener lets the control plane of the App describe the listener of the server, which serves while it
+// does. The configuration servers.<name>.control_plane overrides it.
 func WithControlledListener() ServerOption {
 	return serverOption{"WithControlledListener()", func(s *Server) { s.isControlled = true }}
 }
 
-// WithAuth passes options to the authentication of servers: predicates that policies name, issuers of users, step-up. They
-// come after those of the configuration.
+// WithAuth passes options to the authentication of servers: predicates that policies name, issuers of users, step-up.
+// They come after those of the configuration.
 func WithAuth(options ...auth.ServerOption) AppOrServerOption {
 	texts := make([]string, len(options))
 	for i, o := range options {

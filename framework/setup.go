@@ -148,8 +148,8 @@ type openRing struct{ *waterfall.Ring }
 
 func (openRing) Shutdown(context.Context) error { return nil }
 
-// newTable makes the table of policies with the layer of the configuration file. Where a layer is wrong it returns a table
-// without the wrong ones, so that the rest can be checked, and the error.
+// newTable makes the table of policies with the layer of the configuration file. Where a layer is wrong it returns a
+// table without the wrong ones, so that the rest can be checked, and the error.
 func (a *App) newTable(file policy.Layer) (*policy.Table, error) {
 	table, err := policy.New(append(a.codeLayers(), file)...)
 	if err == nil {

@@ -1,6 +1,6 @@
 // Package frameworktest runs Parley services against each other in memory, with everything switched on: mutual
-// authentication, retry, tracing, discovery. It opens no socket, so it works inside testing/synctest, where retries with
-// long backoffs and deadlines of minutes take no time at all and durations are exact:
+// authentication, retry, tracing, discovery. It opens no socket, so it works inside testing/synctest, where retries
+// with long backoffs and deadlines of minutes take no time at all and durations are exact:
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		network := frameworktest.NewNetwork(t)

@@ -15,9 +15,9 @@ import (
 	"github.com/parley-rpc/parley/framework"
 )
 
-// Faults is a script of what goes wrong with the calls that a server receives. Each call of a method takes the next fault
-// scripted for it; when there is none left, calls go through. Faults is safe for concurrent use, and a script may be
-// continued while the server runs.
+// Faults is a script of what goes wrong with the calls that a server receives. Each call of a method takes the next
+// fault scripted for it; when there is none left, calls go through. Faults is safe for concurrent use, and a script may
+// be continued while the server runs.
 //
 //	faults := frameworktest.NewFaults().
 //		Fail(getQuote, 2, codes.Unavailable).

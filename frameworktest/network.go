@@ -126,8 +126,8 @@ func (n *Network) Server(app *framework.App, opts ...framework.ServerOption) *fr
 	return app.Server(l.addr, append([]framework.ServerOption{framework.WithListener(l)}, opts...)...)
 }
 
-// Start runs every App made so far and returns when all of them are ready and known to discovery. The test fails when one
-// of them refuses to run or stops with an error before the test ends.
+// Start runs every App made so far and returns when all of them are ready and known to discovery. The test fails when
+// one of them refuses to run or stops with an error before the test ends.
 func (n *Network) Start() {
 	n.t.Helper()
 	for _, app := range n.apps {

@@ -1,0 +1,370 @@
+package framework
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
+)
+
+// Raw gRPC options are functions that say nothing about themselves. So each is applied to a client or server of its
+// own, which is closed at once, and what it changed there decides: it is refused where it would replace what Parley
+// answers for, and where nobody has decided about it, as after an update of gRPC.
+
+// refusal says why an option is refused: the gRPC options that change the field, and what to use instead.
+type refusal struct{ options, instead string }
+
+// allowed is the decision about fields that options may change.
+var allowed = refusal{}
+
+// dialFields decides about the fields of a grpc.ClientConn that dial options change.
+func dialFields(client string) map[string]refusal {
+	setting := func(names string) string { return "use clients." + client + "." + names + " in the configuration" }
+	inside := refusal{
+		"an interceptor", "use WithCallInterceptors or WithAttemptInterceptors, whose calls are authenticated after them",
+	}
+	transport := refusal{
+		"transport credentials", "Parley's own prove both ends; " + setting("mode, ca_file and server_name"),
+	}
+	waits := refusal{"connect parameters", "Parley reconnects by its own; leave the option out"}
+	dialer := refusal{"a dialer", "use WithDialer"}
+	return map[string]refusal{
+		"unaryInt": inside, "streamInt": inside, "chainUnaryInts": inside, "chainStreamInts": inside,
+		"copts.TransportCredentials": transport, "copts.CredsBundle": transport,
+		"authority":       {"WithAuthority", "in the modes prefer and token " + setting("server_name")},
+		"maxCallAttempts": {"WithMaxCallAttempts", "gRPC's own retry is off; state retry.max_attempts in the policy"},
+		"bs":              waits, "minConnectTimeout": waits,
+		"copts.Dialer": dialer, "useProxy": allowed,
+		"compressorV0": allowed, "dc": allowed, "block": allowed, "returnLastError": allowed, "timeout": allowed,
+		"binaryLogger": allowed, "callOptions": allowed, "channelzParent": allowed, "disableServiceConfig": allowed,
+		"disableRetry": allowed, "disableHealthCheck": allowed, "idleTimeout": allowed, "resolvers": allowed,
+		"enableLocalDNSResolution": allowed,
+		"defaultServiceConfig":     allowed, "defaultServiceConfigRawJSON": allowed, // merged, see methodConfig
+		"copts.UserAgent": allowed, "copts.FailOnNonTempDialError": allowed, "copts.PerRPCCredentials": allowed,
+		"copts.KeepaliveParams": allowed, // merged, see pings
+		"copts.StatsHandlers":   allowed, "copts.InitialWindowSize": allowed, "copts.InitialConnWindowSize": allowed,
+		"copts.WriteBufferSize": allowed, "copts.ReadBufferSize": allowed, "copts.SharedWriteBuffer": allowed,
+		"copts.ChannelzParent": allowed, "copts.MaxHeaderListSize": allowed, "copts.BufferPool": allowed,
+		"copts.StaticWindowSize": allowed,
+	}
+}
+
+// serverFields decides about the fields of a grpc.Server that server options change.
+func serverFields(s *Server) map[string]refusal {
+	inside := refusal{"an interceptor", "use WithHandlerInterceptors, which run after the caller was authenticated"}
+	return map[string]refusal{
+		"unaryInt": inside, "streamInt": inside, "chainUnaryInts": inside, "chainStreamInts": inside,
+		"inTapHandle": {"InTapHandle", "it runs before the caller is authenticated; use WithHandlerInterceptors"},
+		"creds": {
+			"Creds",
+			"Parley's own prove both ends; set carriers and tls " + s.setting("carriers") + " and " + s.setting("tls"),
+		},
+		"keepaliveParams": allowed, // merged, see keepaliveOptions
+		"keepalivePolicy": {
+			"KeepaliveEnforcementPolicy",
+			"Parley accepts the pings of any gRPC client; leave the option out",
+		},
+		"waitForHandlers": {
+			"WaitForHandlers",
+			"the stop waits for lifecycle.grace, and reports handlers that go on; leave it out",
+		},
+		"connectionTimeout": {"ConnectionTimeout", "Parley bounds its handshake itself; leave the option out"},
+		"streamWrapper":     {"an internal option", "leave it out"},
+		"codec":             allowed, "cp": allowed, "dc": allowed, "binaryLogger": allowed, "statsHandlers": allowed,
+		"maxConcurrentStreams": allowed, "maxReceiveMessageSize": allowed, "maxSendMessageSize": allowed,
+		"unknownStreamDesc": allowed, "initialWindowSize": allowed, "initialConnWindowSize": allowed,
+		"writeBufferSize": allowed, "readBufferSize": allowed, "sharedWriteBuffer": allowed, "maxHeaderListSize": allowed,
+		"headerTableSize": allowed, "numServerWorkers": allowed, "bufferPool": allowed, "staticWindowSize": allowed,
+	}
+}
+
+// rawDialOptions are what raw dial options say that is merged with Parley's own, and why others are refused.
+type rawDialOptions struct {
+	once    sync.Once
+	pings   pings
+	methods []map[string]any // the methodConfig of a default service config
+	err     error
+}
+
+// raw reads the raw dial options of the client, once.
+func (c *Client) raw() *rawDialOptions {
+	c.stated.once.Do(func() { c.stated.err = c.readRawOptions(&c.stated) })
+	return &c.stated
+}
+
+func (c *Client) readRawOptions(into *rawDialOptions) error {
+	fields := dialFields(c.name)
+	if c.controlled() {
+		fields["disableServiceConfig"] = refusal{"WithDisableServiceConfig", "the control plane sends one; leave it out"}
+		fields["defaultServiceConfigRawJSON"] = refusal{
+			"WithDefaultServiceConfig",
+			"the control plane sends one; leave it out",
+		}
+	}
+	var errs []error
+	stated := 0
+	for n, option := range c.grpcOptions {
+		where := fmt.Sprintf("Client(%q): WithDialOptions: option %d", c.name, n+1)
+		if option == nil {
+			errs = append(errs, fmt.Errorf("%s is nil; remove it", where))
+			continue
+		}
+		changed, err := dialChanges(option)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", where, err))
+			continue
+		}
+		errs = append(errs, decide(where, changed, fields))
+		if params, ok := changed["copts.KeepaliveParams"]; ok {
+			into.pings = pingsOf(params)
+		}
+		if text, ok := serviceConfigOf(changed); ok {
+			stated++
+			if into.methods, err = methodConfig(text); err != nil {
+				errs = append(errs, fmt.Errorf("%s: WithDefaultServiceConfig: %w", where, err))
+			}
+		}
+	}
+	if stated > 1 {
+		errs = append(errs, fmt.Errorf("Client(%q): WithDialOptions: WithDefaultServiceConfig is given %d times; "+
+			"gRPC takes one, so write one", c.name, stated))
+	}
+	return errors.Join(errs...)
+}
+
+// rawServerOptions are what raw server options say that is merged with Parley's own, and why others are refused.
+type rawServerOptions struct {
+	once      sync.Once
+	keepalive keepalive.ServerParameters
+	err       error
+}
+
+// raw reads the raw server options, once.
+func (s *Server) raw() *rawServerOptions {
+	s.stated.once.Do(func() { s.stated.err = s.readRawOptions(&s.stated) })
+	return &s.stated
+}
+
+func (s *Server) readRawOptions(into *rawServerOptions) error {
+	var errs []error
+	for n, option := range s.grpcOptions {
+		where := fmt.Sprintf("Server(%q): WithServerOptions: option %d", s.addr, n+1)
+		if option == nil {
+			errs = append(errs, fmt.Errorf("%s is nil; remove it", where))
+			continue
+		}
+		changed, err := serverChanges(option)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", where, err))
+			continue
+		}
+		errs = append(errs, decide(where, changed, serverFields(s)))
+		if params, ok := changed["keepaliveParams"]; ok {
+			p := pingsOf(params)
+			into.keepalive = keepalive.ServerParameters{
+				Time: p.time, Timeout: p.timeout, MaxConnectionIdle: durationOf(params, "MaxConnectionIdle"),
+				MaxConnectionAge:      durationOf(params, "MaxConnectionAge"),
+				MaxConnectionAgeGrace: durationOf(params, "MaxConnectionAgeGrace"),
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// decide returns why an option that changed fields is refused.
+func decide(where string, changed map[string]reflect.Value, fields map[string]refusal) error {
+	for _, name := range slices.Sorted(maps.Keys(changed)) {
+		switch r, decided := fields[name]; {
+		case !decided:
+			return fmt.Errorf("%s changes %s of gRPC, which this version of Parley does not know, so it is refused; "+
+				"leave it out, or update Parley", where, name)
+		case r != allowed:
+			return fmt.Errorf("%s sets %s, and would replace Parley's own: %s", where, r.options, r.instead)
+		}
+	}
+	return nil
+}
+
+// dialChanges returns the fields of a grpc.ClientConn that option changes, by name.
+func dialChanges(option grpc.DialOption) (map[string]reflect.Value, error) {
+	secure := grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS13}))
+	fields := func(options ...grpc.DialOption) (map[string]reflect.Value, error) {
+		conn, err := grpc.NewClient("passthrough:///probe", options...)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = conn.Close() }()
+		return fieldsOf(conn, "dopts")
+	}
+	plain, err := fields(secure)
+	if err != nil {
+		return nil, err
+	}
+	with, err := fields(secure, option)
+	if err != nil {
+		// A bundle of credentials goes with no others.
+		if alone, aloneErr := fields(option); aloneErr == nil {
+			with, err = alone, nil
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("gRPC refuses it: %w", err)
+	}
+	return changes(plain, with), nil
+}
+
+// serverChanges returns the fields of a grpc.Server that option changes, by name.
+func serverChanges(option grpc.ServerOption) (map[string]reflect.Value, error) {
+	fields := func(options ...grpc.ServerOption) (map[string]reflect.Value, error) {
+		server := grpc.NewServer(options...)
+		defer server.Stop()
+		return fieldsOf(server, "opts")
+	}
+	plain, err := fields()
+	if err != nil {
+		return nil, err
+	}
+	with, err := fields(option)
+	if err != nil {
+		return nil, err
+	}
+	return changes(plain, with), nil
+}
+
+// fieldsOf returns the fields of the options that gRPC keeps in a client or server.
+func fieldsOf(of any, name string) (map[string]reflect.Value, error) {
+	options := reflect.ValueOf(of).Elem().FieldByName(name)
+	if !options.IsValid() || options.Kind() != reflect.Struct {
+		return nil, errors.New(
+			"this version of gRPC does not show what an option does, so it is refused; leave it out, or update Parley",
+		)
+	}
+	fields := map[string]reflect.Value{}
+	for i := range options.NumField() {
+		field := options.Field(i)
+		if name := options.Type().Field(i).Name; name == "copts" && field.Kind() == reflect.Struct {
+			for j := range field.NumField() {
+				fields[name+"."+field.Type().Field(j).Name] = field.Field(j)
+			}
+		} else {
+			fields[name] = field
+		}
+	}
+	return fields, nil
+}
+
+func changes(plain, with map[string]reflect.Value) map[string]reflect.Value {
+	changed := map[string]reflect.Value{}
+	for name, value := range with {
+		if !same(plain[name], value, 4) {
+			changed[name] = value
+		}
+	}
+	return changed
+}
+
+// same reports whether two values look alike, to a depth. It reads what it must not change, so it does not use
+// DeepEqual.
+func same(a, b reflect.Value, depth int) bool {
+	if a.IsValid() != b.IsValid() {
+		return false
+	}
+	if !a.IsValid() || depth == 0 {
+		return true
+	}
+	if a.Type() != b.Type() {
+		return false
+	}
+	switch a.Kind() {
+	case reflect.Interface:
+		return same(a.Elem(), b.Elem(), depth)
+	case reflect.Pointer:
+		return a.Pointer() == b.Pointer() || same(a.Elem(), b.Elem(), depth-1)
+	case reflect.Func, reflect.Chan, reflect.UnsafePointer:
+		return a.Pointer() == b.Pointer()
+	case reflect.Map:
+		return a.Len() == b.Len()
+	case reflect.Slice, reflect.Array:
+		if a.Len() != b.Len() {
+			return false
+		}
+		for i := range a.Len() {
+			if !same(a.Index(i), b.Index(i), depth-1) {
+				return false
+			}
+		}
+		return true
+	case reflect.Struct:
+		for i := range a.NumField() {
+			if !same(a.Field(i), b.Field(i), depth-1) {
+				return false
+			}
+		}
+		return true
+	default:
+		return a.Equal(b)
+	}
+}
+
+// serviceConfigOf returns the default service config that an option states.
+func serviceConfigOf(changed map[string]reflect.Value) (string, bool) {
+	text, ok := changed["defaultServiceConfigRawJSON"]
+	if !ok || text.Kind() != reflect.Pointer || text.IsNil() {
+		return "", false
+	}
+	return text.Elem().String(), true
+}
+
+// methodConfig returns what of a default service config Parley takes over: its methodConfig. The rest is Parley's own.
+func methodConfig(text string) ([]map[string]any, error) {
+	var stated map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(text), &stated); err != nil {
+		return nil, fmt.Errorf("it is no JSON object: %w", err)
+	}
+	instead := map[string]string{
+		"loadBalancingConfig": "use balancing of the client's configuration, or WithBalancing",
+		"loadBalancingPolicy": "use balancing of the client's configuration, or WithBalancing",
+		"retryThrottling":     "use retry_budget of the client's configuration",
+		"healthCheckConfig":   "Parley watches the health of each server as a whole; leave it out",
+	}
+	var methods []map[string]any
+	for _, key := range slices.Sorted(maps.Keys(stated)) {
+		if key != "methodConfig" {
+			advice := instead[key]
+			if advice == "" {
+				advice = "leave it out"
+			}
+			return nil, fmt.Errorf("%s would replace Parley's own: %s", key, advice)
+		}
+		if err := json.Unmarshal(stated[key], &methods); err != nil {
+			return nil, fmt.Errorf("methodConfig: %w", err)
+		}
+	}
+	for _, m := range methods {
+		// gRPC's own retry is off, so these do nothing.
+		delete(m, "retryPolicy")
+		delete(m, "hedgingPolicy")
+	}
+	return methods, nil
+}
+
+// pingsOf reads the pings of keepalive parameters.
+func pingsOf(params reflect.Value) pings {
+	return pings{durationOf(params, "Time"), durationOf(params, "Timeout")}
+}
+
+func durationOf(params reflect.Value, name string) time.Duration {
+	if field := params.FieldByName(name); field.IsValid() && field.CanInt() {
+		return time.Duration(field.Int())
+	}
+	return 0
+}
