@@ -12,8 +12,9 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// TestNarrowingNeverOpens decides on random calls by random layers: what one layer refuses, no further layer lets pass; the
-// order of layers has no effect; and what is on trial changes no decision.
+// TestNarrowingNeverOpens decides on random calls by random layers: what two layers together allow, each of them allows
+// alone; the order of layers has no effect; and what is on trial changes no decision. Some of the rules print alike, although
+// they are about different claims.
 func TestNarrowingNeverOpens(t *testing.T) {
 	const rounds, calls = 300, 40
 	r := rand.New(rand.NewPCG(3, 4))
@@ -44,8 +45,8 @@ func TestNarrowingNeverOpens(t *testing.T) {
 		a, b := randomAuth(r), randomAuth(r)
 		trial := randomAuth(r)
 		trial.DryRun = new(true)
-		one, two, turned, tried := gate(a), gate(a, b), gate(b, a), gate(a, b, trial)
-		if one == nil || two == nil {
+		one, other, two, turned, tried := gate(a), gate(b), gate(a, b), gate(b, a), gate(a, b, trial)
+		if one == nil || other == nil || two == nil {
 			continue
 		}
 		for range calls {
@@ -53,6 +54,9 @@ func TestNarrowingNeverOpens(t *testing.T) {
 			before, after := one.Explain(t.Context(), call), two.Explain(t.Context(), call)
 			if after.Allowed && !before.Allowed {
 				t.Fatalf("a layer opened the method\nbefore: %v\nafter: %v", before, after)
+			}
+			if e := other.Explain(t.Context(), call); after.Allowed && !e.Allowed {
+				t.Fatalf("both layers allow what one refuses\none:  %v\nboth: %v", e, after)
 			}
 			if other := turned.Explain(t.Context(), call); other.Allowed != after.Allowed {
 				t.Fatalf("the order of layers matters\n%v\n%v", after, other)
@@ -91,6 +95,11 @@ func randomAuth(r *rand.Rand) *policyv1.Auth {
 		a.Deny = randomRules(r)
 	}
 	if some() {
+		paths := [][]string{{"realm", "env"}, {"realm>env"}} // a path, and a name that reads like it
+		claim := &policyv1.Claim{Path: paths[r.IntN(2)], Exists: new(true)}
+		a.Deny = append(a.Deny, &policyv1.Rule{Name: new("realm"), Claims: []*policyv1.Claim{claim}})
+	}
+	if some() {
 		a.Allow = randomRules(r)
 	}
 	if some() {
@@ -126,7 +135,8 @@ func randomCall(r *rand.Rand, j *judged) auth.Call {
 	pick := func(of ...string) string { return of[r.IntN(len(of))] }
 	call := auth.Call{Method: paymentsv1.PaymentsService_GetQuote_FullMethodName}
 	if r.IntN(8) > 0 {
-		call.Peer = j.peer(pick("orders", "orders", "billing"), pick(`{}`, `{"env":"dev"}`, `{"env":["prod"]}`), pick("read", "write"))
+		call.Peer = j.peer(pick("orders", "orders", "billing"),
+			pick(`{}`, `{"env":"dev"}`, `{"env":["prod"]}`, `{"realm":{"env":1}}`, `{"realm>env":1}`), pick("read", "write"))
 		call.Peer.Carrier = principal.Carrier(r.IntN(2) + 1)
 	}
 	if r.IntN(3) > 0 {
