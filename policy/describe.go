@@ -18,7 +18,7 @@ func (m Method) String() string {
 // where it was stated. Its error is that of w.
 func (m Method) Describe(w io.Writer) error {
 	lines := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(lines, "%s (%s)\n", m.Name, m.Kind()) // Flush tells whether w failed
+	_, _ = fmt.Fprintf(lines, "%s (%s)\n", m.Name, m.Kind()) // Flush reports whether w failed
 	for _, s := range m.Statements() {
 		_, _ = fmt.Fprintf(lines, "  %s\t%s\t%s\n", s.Name, s.Value, s.Source)
 	}

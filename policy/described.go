@@ -2,8 +2,6 @@ package policy
 
 import (
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
@@ -109,14 +107,4 @@ func servicePolicy(s protoreflect.Descriptor) *policyv1.Policy {
 	}
 	p, _ := proto.GetExtension(options, policyv1.E_Service).(*policyv1.Policy)
 	return p
-}
-
-// protoSource names the line where d stands, or d itself: generated Go code carries no line numbers.
-func protoSource(d protoreflect.Descriptor) Source {
-	file := d.ParentFile()
-	if at := file.SourceLocations().ByDescriptor(d); len(at.Path) > 0 {
-		return Source{KindProto, file.Path() + ":" + strconv.Itoa(at.StartLine+1)}
-	}
-	name := strings.TrimPrefix(string(d.FullName()), string(file.Package())+".")
-	return Source{KindProto, file.Path() + ": " + strings.Replace(name, ".", "/", 1)}
 }

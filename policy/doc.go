@@ -28,7 +28,7 @@
 // its own method states one.
 //
 // What a statement puts on trial (dry_run) is merged by the same rules, and apart from what is in force: a trial takes
-// nothing back, whoever states it. A method whose every decision is on trial is not decided.
+// nothing back, wherever it is stated. A method whose every decision is on trial has no decision.
 //
 // One statement loosens: idempotency, in code or a file, says that a method may be repeated whose .proto does not say
 // whether it may. It says nothing against a .proto that does, and of two layers the one that promises less counts.

@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
-
-	"github.com/parley-rpc/parley/principal"
 )
 
 // Method is the effective policy of one method: what the .proto and every layer state, merged. It is a snapshot; its
@@ -38,28 +36,6 @@ type Method struct {
 // Streams reports whether either side sends a stream of messages.
 func (m Method) Streams() bool { return m.ClientStreams || m.ServerStreams }
 
-// Auth says who may call a method.
-type Auth struct {
-	// Access is how strictly callers are checked. Not stated: no decision was made, and a server must not start.
-	Access Value[Access]
-	// Peers holds one list for each statement that lists peers. The caller must match one pattern of each list. The
-	// patterns are not interpreted here. With AccessPeers there is at least one list, and no list is empty.
-	Peers []Value[[]string]
-	// Scopes are the scopes that the caller's token must carry, all of them, sorted.
-	Scopes Value[[]string]
-	// Carrier is the weakest carrier over which the caller may have proven itself. Not stated: any.
-	Carrier Value[principal.Carrier]
-	// Proof is how often both ends prove themselves in token mode. Not stated: [ProofSession].
-	Proof Value[Proof]
-	// Deny are the rules of which none may hold.
-	Deny []Rule
-	// Allow holds one list for each statement that lists rules which allow. One rule of each list must hold. No list is
-	// empty.
-	Allow []Value[[]Rule]
-	// User is what is demanded of the end user.
-	User User
-}
-
 // Retry says how a failed call is tried again. What is not stated is left to the defaults of the retrier.
 type Retry struct {
 	// MaxAttempts counts the attempts of one call, the first included; 1 switches retries off. It is 1 to 10 if stated.
@@ -82,70 +58,4 @@ type Hedge struct {
 	MaxHedges Value[int]
 	// Delay is how long an attempt may be out before the next is sent. It is not negative if stated.
 	Delay Value[time.Duration]
-}
-
-// Access is how strictly callers are checked. A larger value is stricter.
-type Access int
-
-// The levels of access.
-const (
-	// No decision was made.
-	AccessUnspecified Access = iota
-	// Anyone may call, proven or not.
-	AccessAnonymous
-	// Any workload with a proven identity of an accepted trust domain may call.
-	AccessAuthenticated
-	// Only the workloads that are listed as peers may call.
-	AccessPeers
-	// No caller may call.
-	AccessDenied
-)
-
-// String is the level as a configuration file writes it.
-func (a Access) String() string {
-	switch a {
-	case AccessUnspecified:
-		return "unspecified"
-	case AccessAnonymous:
-		return "anonymous"
-	case AccessAuthenticated:
-		return "authenticated"
-	case AccessPeers:
-		return "peers"
-	case AccessDenied:
-		return "denied"
-	default:
-		return "invalid access"
-	}
-}
-
-// Proof is how often the two ends of a call in token mode prove themselves to each other. A larger value is stricter.
-type Proof int
-
-// The levels of proof.
-const (
-	// Same as ProofSession.
-	ProofUnspecified Proof = iota
-	// The server proves itself to each channel once a minute.
-	ProofSession
-	// The server proves itself in each call anew.
-	ProofCall
-	// As ProofCall, and the caller proves in each attempt that it holds its key.
-	ProofWPT
-)
-
-// String is the proof as a configuration file writes it.
-func (p Proof) String() string {
-	switch p {
-	case ProofUnspecified:
-		return "unspecified"
-	case ProofSession:
-		return "session"
-	case ProofCall:
-		return "call"
-	case ProofWPT:
-		return "wpt"
-	default:
-		return "invalid proof"
-	}
 }

@@ -155,7 +155,7 @@ func TestMistakes(t *testing.T) {
 		},
 		{
 			"access of a later version", charge, auth(&policyv1.Auth{Access: new(policyv1.Access(9))}),
-			`orders.yaml:12: ` + charge + `: auth.access: 9 is no level of access; nobody may call until it is mended`,
+			`orders.yaml:12: ` + charge + `: auth.access: 9 is no level of access; no call passes until it is corrected`,
 		},
 		{
 			"carrier of a later version", charge, auth(&policyv1.Auth{Carrier: new(policyv1.Carrier(9))}),
@@ -163,7 +163,7 @@ func TestMistakes(t *testing.T) {
 		},
 		{
 			"peers asked for, none listed", getOrder, auth(&policyv1.Auth{Access: policyv1.Access_ACCESS_PEERS.Enum()}),
-			`orders.yaml:12: ` + getOrder + `: auth.access: access is peers, but no peers are listed anywhere, so nobody could call; list peers, or say denied`,
+			`orders.yaml:12: ` + getOrder + `: auth.access: access is peers, but no peers are listed anywhere, so no call could pass; list peers, or say denied`,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -11,15 +11,15 @@ import (
 // Rule is a condition on a call. Everything that it states must hold, and it states something. Peers, audiences, issuers
 // and scopes are not interpreted here. Its slices are shared and must not be changed.
 type Rule struct {
-	// Name tells the rule from the others of its place.
+	// Name is unique among the rules of one place.
 	Name string
 	// Source is where the rule is stated.
 	Source Source
 	// Peers are the workloads of which the caller must be one. None: any caller.
 	Peers []string
-	// Audiences are those of which the caller's credential must have been made for one. None: any.
+	// Audiences are the audiences for one of which the caller's credential must have been made. None: any.
 	Audiences []string
-	// Scopes are those that the caller's token must carry, all of them, sorted.
+	// Scopes are the scopes that the caller's token must carry, all of them, sorted.
 	Scopes []string
 	// Claims are the conditions on the claims of the caller's token.
 	Claims []Claim
@@ -119,28 +119,6 @@ func (r Rule) condition() string {
 	}
 	parts = appendWords(parts, "predicates", r.Predicates)
 	return strings.Join(parts, "; ")
-}
-
-func appendWords(parts []string, what string, words []string) []string {
-	if len(words) == 0 {
-		return parts
-	}
-	return append(parts, what+" "+strings.Join(quoted(words), ", "))
-}
-
-func quoted(words []string) []string {
-	all := make([]string, len(words))
-	for i, word := range words {
-		if all[i] = word; !plainWord(word) {
-			all[i] = quote(word)
-		}
-	}
-	return all
-}
-
-// plainWord reports whether a word reads the same without quotes, in a list as well as in the path of a claim.
-func plainWord(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`,;">`, r) })
 }
 
 // everyRule holds every rule of a and b once.

@@ -1,5 +1,12 @@
 package policy
 
+import (
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
 // Kind is the kind of place where a value was stated.
 type Kind int
 
@@ -69,5 +76,15 @@ type Value[T any] struct {
 	Source Source
 }
 
-// Stated tells whether the value was stated anywhere.
+// Stated reports whether the value was stated anywhere.
 func (v Value[T]) Stated() bool { return v.Source.Kind != KindUnset }
+
+// protoSource names the line where d stands, or d itself: generated Go code carries no line numbers.
+func protoSource(d protoreflect.Descriptor) Source {
+	file := d.ParentFile()
+	if at := file.SourceLocations().ByDescriptor(d); len(at.Path) > 0 {
+		return Source{KindProto, file.Path() + ":" + strconv.Itoa(at.StartLine+1)}
+	}
+	name := strings.TrimPrefix(string(d.FullName()), string(file.Package())+".")
+	return Source{KindProto, file.Path() + ": " + strings.Replace(name, ".", "/", 1)}
+}

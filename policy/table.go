@@ -21,7 +21,7 @@ type Table struct {
 	views map[view]struct{}
 }
 
-// generation is one set of layers. It does not change. Its pointer tells generations apart.
+// generation is one set of layers. It does not change. Two generations are the same only if their pointers are equal.
 type generation struct {
 	described described
 	layers    []Layer
@@ -128,6 +128,29 @@ func (g *generation) method(name string) (Method, error) {
 	m.Auth, m.Trial = effective.auth, effective.trial
 	m.Deadline, m.Retry, m.Hedge = effective.deadline, effective.retry, effective.hedge
 	return m, join(errs)
+}
+
+// idempotency is what the layers say about a method whose .proto says nothing: the least that one of them promises. What a
+// layer says against the .proto is a mistake; what it says of the whole service does not reach a method that has a level.
+func (g *generation) idempotency(service, method string, inProto Value[Idempotency]) (Value[Idempotency], []error) {
+	result := inProto
+	var errs []error
+	for _, layer := range g.layers {
+		own := layer.statements[joinName(service, method)].terms.idempotency
+		if inProto.Stated() {
+			if own.Stated() && own.Value != inProto.Value {
+				errs = append(errs, &Mistake{
+					Source: own.Source, Subject: joinName(service, method), Field: "idempotency",
+					Problem: "the .proto (" + inProto.Source.String() + ") says that the method is " + inProto.Value.String() +
+						", which nothing can contradict; take it out",
+				})
+			}
+			continue
+		}
+		whole := layer.statements[joinName(service, wildcard)].terms.idempotency
+		result = smallest(result, smallest(whole, own))
+	}
+	return result, errs
 }
 
 func (g *generation) methods() []string {

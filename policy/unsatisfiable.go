@@ -36,7 +36,7 @@ func deadRules(a Auth) []Rule {
 	return dead
 }
 
-// beyond tells whether the rule is about users for whom none of the issuers vouches.
+// beyond reports whether the rule is about users for whom none of the issuers vouches.
 func (r Rule) beyond(issuers []string) bool {
 	if r.User == nil || len(r.User.Issuers) == 0 {
 		return false
@@ -44,7 +44,7 @@ func (r Rule) beyond(issuers []string) bool {
 	return !slices.ContainsFunc(r.User.Issuers, func(issuer string) bool { return slices.Contains(issuers, issuer) })
 }
 
-// unsatisfiable says what the merged terms of all layers demand that no caller could fulfil.
+// unsatisfiable reports what the merged terms of all layers demand that no caller could meet.
 func unsatisfiable(t terms, subject string) []error {
 	return append(t.auth.unsatisfiable(subject), t.trial.unsatisfiable(subject)...)
 }
@@ -55,7 +55,7 @@ func (a Auth) unsatisfiable(subject string) []error {
 		errs = append(errs, &Mistake{Source: source, Subject: subject, Field: field, Problem: problem})
 	}
 	if a.Access.Value == AccessPeers && len(a.Peers) == 0 {
-		wrong(a.Access.Source, "auth.access", "access is peers, but no peers are listed anywhere, so nobody could call; list peers, or say denied")
+		wrong(a.Access.Source, "auth.access", "access is peers, but no peers are listed anywhere, so no call could pass; list peers, or say denied")
 	}
 	issuers := a.User.Issuers
 	if !issuers.Stated() {
@@ -68,7 +68,7 @@ func (a Auth) unsatisfiable(subject string) []error {
 	for _, list := range a.Allow {
 		if !slices.ContainsFunc(list.Value, func(rule Rule) bool { return !rule.beyond(issuers.Value) }) {
 			wrong(list.Source, "auth.allow", "every rule is about users of issuers that auth.user.issuers ("+issuers.Source.String()+
-				") does not accept, so nobody could call; mend one of the two")
+				") does not accept, so no call could pass; correct one of the two")
 		}
 	}
 	return errs

@@ -10,7 +10,7 @@ import (
 type User struct {
 	// Presence is whether there must be a user. Not stated: there may be one.
 	Presence Value[Presence]
-	// Issuers are those that may vouch for the user, sorted. Not stated: every one that the server trusts.
+	// Issuers are the issuers that may vouch for the user, sorted. Not stated: every one that the server trusts.
 	Issuers Value[[]string]
 	// Scopes are the scopes that the user's token must carry, all of them, sorted, wherever there is a user.
 	Scopes Value[[]string]
@@ -73,11 +73,11 @@ func (r *reader) user(u *policyv1.User) User {
 // UserCondition is a condition on the end user of a call. Everything that it states must hold. One that states nothing
 // holds for every call that has a user.
 type UserCondition struct {
-	// Issuers are those of which one must vouch for the user. None: any.
+	// Issuers are the issuers of which one must vouch for the user. None: any.
 	Issuers []string
-	// Subjects are those of which the user must be one. None: any.
+	// Subjects are the users of whom the user must be one, by sub. None: any.
 	Subjects []string
-	// Scopes are those that the user's token must carry, all of them, sorted.
+	// Scopes are the scopes that the user's token must carry, all of them, sorted.
 	Scopes []string
 	// Claims are the conditions on the claims of the user's token.
 	Claims []Claim

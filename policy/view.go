@@ -100,7 +100,7 @@ func (v *View[T]) Close() {
 	v.current.Store(&compiled[T]{})
 }
 
-// first compiles a method and keeps the result, unless the method is one too many that nobody describes.
+// first compiles a method and keeps the result, unless it is one too many of those that no .proto describes.
 func (v *View[T]) first(method string) (T, error) {
 	v.table.mu.Lock()
 	c := v.current.Load()

@@ -2,10 +2,9 @@ package policy
 
 import "slices"
 
-// Warnings are what is not wrong with the policy but may surprise: a deny rule that compares a claim lets pass every token
-// that does not have the claim. The remedy is a further deny rule about the same claim, with exists: false; who means it so
-// says exists: true. Warnings have the
-// form of mistakes; they refuse nothing.
+// Warnings report what may surprise in a policy that has no mistake: a deny rule that compares a claim lets every token
+// pass that does not have the claim. The remedy is a further deny rule about the same claim, with exists: false; a policy
+// that means it so says exists: true. Warnings have the form of mistakes; they refuse nothing.
 func (m Method) Warnings() []*Mistake {
 	var warnings []*Mistake
 	for _, auth := range []Auth{m.Auth, m.Trial} {
@@ -51,7 +50,7 @@ func (r Rule) conditions() []about {
 	return all
 }
 
-// deniesWithout tells whether a further rule denies every token without the claim: one that asks for nothing else.
+// deniesWithout reports whether a further rule denies every token without the claim: one that asks for nothing else.
 func (a Auth) deniesWithout(c about) bool {
 	return slices.ContainsFunc(a.Deny, func(rule Rule) bool {
 		bare := len(rule.Peers)+len(rule.Audiences)+len(rule.Scopes)+len(rule.Predicates) == 0 && (rule.User != nil) == c.user &&

@@ -82,7 +82,7 @@ func (d *decoder) list(n *yaml.Node, values protoreflect.List, field protoreflec
 		return
 	}
 	if len(n.Content) == 0 && !slices.Contains(d.mayBeEmpty, field.FullName()) {
-		d.wrong(n, p, "the list is empty, which would mean the same as no list; list what is meant, or take the key out")
+		d.wrong(n, p, "the list is empty, which would mean the same as no list; write its values, or remove the key")
 		return
 	}
 	for i, item := range n.Content {
@@ -177,7 +177,7 @@ func (d *decoder) entries(n *yaml.Node, p path, visit func(key, value *yaml.Node
 	}
 }
 
-// want tells whether n is a mapping or a list, as wanted, and reports it when not.
+// want reports whether n is a mapping or a list, as wanted, and reports it when not.
 func (d *decoder) want(n *yaml.Node, kind yaml.Kind, p path) bool {
 	if d.refused(n, p) {
 		return false

@@ -51,7 +51,7 @@ type environment struct {
 	root   protoreflect.Message
 }
 
-// variables picks those that concern us. Of a name that stands there twice, the last value counts, as for the process.
+// variables returns the variables that begin with the prefix. Of a name that stands there twice, the last value counts, as for the process.
 func (e *environment) variables(environ []string) map[string]string {
 	picked := map[string]string{}
 	for _, entry := range environ {
@@ -131,7 +131,7 @@ func Spell(name string) string {
 	}, name)
 }
 
-// isSection tells whether a field holds more than a scalar or a list of scalars.
+// isSection reports whether a field holds more than a scalar or a list of scalars.
 func isSection(field protoreflect.FieldDescriptor) bool {
 	return field.IsMap() || field.Message() != nil && !isScalar(field.Message())
 }

@@ -18,7 +18,7 @@ const (
 	timeTag   = "!!timestamp"
 )
 
-// fits tells whether a value with a tag can be that of a field.
+// fits reports whether a value with a tag can be that of a field.
 func fits(tag string, field protoreflect.FieldDescriptor) bool {
 	switch field.Kind() {
 	case protoreflect.BoolKind:

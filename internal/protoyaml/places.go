@@ -101,7 +101,7 @@ func (p path) String() string {
 	return text.String()
 }
 
-// plain tells whether a map key can be written without quotes.
+// plain reports whether a map key can be written without quotes.
 func plain(key string) bool {
 	for _, r := range key {
 		switch {

@@ -114,7 +114,7 @@ func parseUint(field protoreflect.FieldDescriptor, text string, bits int) (uint6
 	return n, ""
 }
 
-// parseFloat takes neither infinity nor what is no number.
+// parseFloat refuses infinities and NaN.
 func parseFloat(field protoreflect.FieldDescriptor, text string, bits int) (float64, string) {
 	if strings.Trim(text, "0123456789+-.eE") != "" {
 		return 0, unless(false, field, text)
@@ -130,7 +130,7 @@ func outOfRange(text, least, most string) string {
 	return show(text) + " is out of range; it must be " + least + " to " + most
 }
 
-// decimal tells whether text is a whole number as people write it.
+// decimal reports whether text is a whole number as people write it.
 func decimal(text string) bool {
 	digits := strings.TrimPrefix(text, "-")
 	if digits == "" || digits != "0" && digits[0] == '0' {
@@ -182,7 +182,7 @@ func upperSnake(name string) string {
 	return strings.ToUpper(text.String())
 }
 
-// parseValue reads a value whose kind YAML tells. Booleans and numbers are written as anywhere else.
+// parseValue reads a value whose kind is that of its YAML tag. Booleans and numbers are written as anywhere else.
 func parseValue(tag, text string) (protoreflect.Value, string) {
 	value := structpb.NewStringValue(text)
 	switch tag {
@@ -201,12 +201,12 @@ func parseValue(tag, text string) (protoreflect.Value, string) {
 	return protoreflect.ValueOfMessage(value.ProtoReflect()), ""
 }
 
-// isScalar tells the messages that are written as scalars.
+// isScalar reports whether a message is written as a scalar.
 func isScalar(m protoreflect.MessageDescriptor) bool {
 	return m.FullName() == (*durationpb.Duration)(nil).ProtoReflect().Descriptor().FullName() || isValue(m)
 }
 
-// isValue tells the message that is a string, a number or a boolean. It could be more, which is not supported.
+// isValue reports whether a message is google.protobuf.Value, which here is a string, a number or a boolean.
 func isValue(m protoreflect.MessageDescriptor) bool {
 	return m.FullName() == (*structpb.Value)(nil).ProtoReflect().Descriptor().FullName()
 }

@@ -121,7 +121,7 @@ func TestEmptyListsAreRefused(t *testing.T) {
 		"users: {issuers: [{audiences: [\n]}]}":          new(configv1.Config),
 	} {
 		_, err := protoyaml.Unmarshal("f", []byte(text), m)
-		const want = ": the list is empty, which would mean the same as no list; list what is meant, or take the key out"
+		const want = ": the list is empty, which would mean the same as no list; write its values, or remove the key"
 		if err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%s: got %v", text, err)
 		}

@@ -66,7 +66,7 @@ func root(target ast.Expr) *ast.Ident {
 	}
 }
 
-// local tells whether a name is declared inside a function, so that it is not the package variable of that name.
+// local reports whether a name is declared inside a function, so that it is not the package variable of that name.
 func local(f *file, name *ast.Ident) bool {
 	if name.Obj == nil {
 		return false

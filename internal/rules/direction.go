@@ -72,7 +72,7 @@ func checkDirection(t *Tree) []Finding {
 	return findings
 }
 
-// homeModule tells whether a nested module holds a package of the rows, such as a discovery driver.
+// homeModule reports whether a nested module holds a package of the rows, such as a discovery driver.
 func homeModule(module string) bool {
 	row, _ := place(module)
 	return row >= 0

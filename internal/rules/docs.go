@@ -74,7 +74,7 @@ func (t *Tree) survey(dir string) pkg {
 	return p
 }
 
-// public tells whether users of Parley may import the package.
+// public reports whether users of Parley may import the package.
 func (p pkg) public(dir string) bool {
 	inside := strings.Contains("/"+dir+"/", "/internal/") || under(dir, "examples") || under(dir, "test") || under(dir, "bench")
 	return p.exports && !p.commands && !inside

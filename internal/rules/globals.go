@@ -118,7 +118,7 @@ func inMain(f *file, function string) bool {
 	return f.program() || f.example(function) || f.test && function == "TestMain"
 }
 
-// example tells whether a function is an example or stands in a file of examples.
+// example reports whether a function is an example or stands in a file of examples.
 func (f *file) example(function string) bool {
 	return f.test && (strings.HasPrefix(function, "Example") || strings.HasPrefix(path.Base(f.path), "example"))
 }

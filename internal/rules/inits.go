@@ -19,7 +19,7 @@ func checkInits(t *Tree) []Finding {
 		for _, decl := range f.syntax.Decls {
 			if fun, ok := decl.(*ast.FuncDecl); ok && fun.Recv == nil && fun.Name.Name == "init" {
 				findings = append(findings, Finding{
-					Pos: t.at(fun), What: "func init works behind the back of whoever imports the package",
+					Pos: t.at(fun), What: "func init runs in every program that imports the package, unasked",
 					Remedy: "do it in a constructor; the registration of a balancer goes into initsAllowed, internal/rules/inits.go, with its reason",
 				})
 			}

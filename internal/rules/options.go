@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// checkOptions refuses an option, an exported func With..., that neither a test nor an example uses: either nobody needs
-// it, or nobody has tried whether it works.
+// checkOptions refuses an option, an exported func With..., that neither a test nor an example uses: no user needs it, or
+// it was never tried.
 func checkOptions(t *Tree) []Finding {
 	used := map[string]bool{}
 	for _, f := range t.files {
@@ -28,7 +28,7 @@ func checkOptions(t *Tree) []Finding {
 			}
 			findings = append(findings, Finding{
 				Pos: t.at(option.Name), What: fmt.Sprintf("no test and no example uses the option %s", option.Name.Name),
-				Remedy: "show it in an example or test it; what nobody wants goes",
+				Remedy: "show it in an example or test it, or delete it",
 			})
 		}
 	}

@@ -116,7 +116,7 @@ func (f *file) judge(name *ast.Ident, v variable) (what, remedy string) {
 	return fmt.Sprintf("package variable %s is state", name.Name), "make it a constant, a function, or a field of a value (internal/rules/state.go lists what may stay)"
 }
 
-// sentinel tells whether an expression makes a plain error.
+// sentinel reports whether an expression makes a plain error.
 func (f *file) sentinel(value ast.Expr) bool {
 	call, ok := value.(*ast.CallExpr)
 	if !ok {
@@ -126,7 +126,7 @@ func (f *file) sentinel(value ast.Expr) bool {
 	return pkg == "errors" && name == "New" || pkg == "fmt" && name == "Errorf" || pkg == "google.golang.org/grpc/status" && (name == "Error" || name == "Errorf")
 }
 
-// constant tells whether an expression, judged by its syntax, is made of constants and functions alone.
+// constant reports whether an expression, judged by its syntax, is made of constants and functions alone.
 func (f *file) constant(value ast.Expr) bool {
 	switch e := value.(type) {
 	case *ast.BasicLit, *ast.FuncLit:
@@ -149,7 +149,7 @@ func (f *file) constant(value ast.Expr) bool {
 	return false
 }
 
-// part tells whether an expression may stand inside a table. There a name may stand for a constant or a function.
+// part reports whether an expression may stand inside a table. There a name may stand for a constant or a function.
 func (f *file) part(value ast.Expr) bool {
 	switch e := value.(type) {
 	case *ast.Ident, *ast.SelectorExpr:

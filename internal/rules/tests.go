@@ -56,7 +56,7 @@ func leavesOut(f *file, call *ast.CallExpr) string {
 	return ""
 }
 
-// forSystem tells whether a build constraint only says for which system or build mode a file is.
+// forSystem reports whether a build constraint only says for which system or build mode a file is.
 func forSystem(line string) bool {
 	expr, err := constraint.Parse(line)
 	return err == nil && systemsOnly(expr)

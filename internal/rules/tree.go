@@ -110,12 +110,12 @@ func (t *Tree) parse(name, module string) error {
 	return nil
 }
 
-// program tells whether the file is part of a program rather than of a library.
+// program reports whether the file is part of a program rather than of a library.
 func (f *file) program() bool {
 	return f.syntax.Name.Name == "main" || under(f.dir, "examples")
 }
 
-// pkg tells the packages of the tree apart; an external test package is one of its own.
+// pkg identifies the package of the file; an external test package is one of its own.
 func (f *file) pkg() string { return f.dir + " " + f.syntax.Name.Name }
 
 func (t *Tree) at(n ast.Node) token.Position { return t.fset.Position(n.Pos()) }
@@ -157,7 +157,7 @@ func localName(spec *ast.ImportSpec) string {
 	return path.Base(strings.TrimSuffix(versionSuffix.ReplaceAllString(importPath(spec), ""), "/"))
 }
 
-// under tells whether the slash path p is dir or lies below it.
+// under reports whether the slash path p is dir or lies below it.
 func under(p, dir string) bool {
 	return p == dir || strings.HasPrefix(p, dir+"/")
 }
