@@ -37,6 +37,9 @@ func (t *Telemetry) buildMetrics(ctx context.Context, p plan, c config, about *r
 		options = append(options, sdkmetric.WithReader(sdkmetric.NewPeriodicReader(&metricExporter{exporter, report})))
 	}
 	sdk := sdkmetric.NewMeterProvider(options...)
+	if err := measureProcess(sdk); err != nil {
+		return err
+	}
 	t.meters = sdk
 	t.pipelines = append(t.pipelines, pipeline{"metrics", report.stop(sdk.Shutdown)})
 	return nil

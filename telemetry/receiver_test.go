@@ -73,12 +73,15 @@ type metricsCollector struct {
 	*collector
 }
 
-// Export receives metrics.
+// Export receives metrics. It leaves out those of the Go runtime and of the process, which always come.
 func (c metricsCollector) Export(_ context.Context,
 	request *collectormetrics.ExportMetricsServiceRequest) (*collectormetrics.ExportMetricsServiceResponse, error) {
 	for _, about := range request.GetResourceMetrics() {
 		for _, scope := range about.GetScopeMetrics() {
 			for _, metric := range scope.GetMetrics() {
+				if scope.GetScope().GetName() == "github.com/parley-rpc/parley/telemetry" {
+					continue
+				}
 				c.note(serviceName(about.GetResource().GetAttributes()), metric.GetName())
 			}
 		}

@@ -14,7 +14,8 @@
 //
 //	OTEL_SDK_DISABLED            true: neither spans nor metrics; span contexts are still passed on
 //	OTEL_SERVICE_NAME            replaces the name of the service
-//	OTEL_RESOURCE_ATTRIBUTES     key=value,... about the service; values are percent-encoded
+//	OTEL_RESOURCE_ATTRIBUTES     key=value,... about the service; values are percent-encoded. Without service.instance.id
+//	                             in it, each start of the process gets a random one, so that replicas are told apart
 //	OTEL_TRACES_EXPORTER         otlp or none; default: otlp where an endpoint is set, else none
 //	OTEL_METRICS_EXPORTER        otlp, prometheus (only scraped) or none; default: prometheus, and otlp where an endpoint is set
 //	OTEL_EXPORTER_OTLP_ENDPOINT  URL of the collector; _TRACES_ENDPOINT and _METRICS_ENDPOINT for one signal alone
@@ -111,7 +112,9 @@ func (p plan) build(ctx context.Context, c config) (*Telemetry, error) {
 		t.text = []string{"off: OTEL_SDK_DISABLED=true"}
 		return t, nil
 	}
-	about, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithAttributes(c.attributes...), p.resource)
+	// The service first: its instance ID is random, and whatever else is stated goes before it.
+	about, err := resource.New(ctx, resource.WithService(), resource.WithTelemetrySDK(),
+		resource.WithAttributes(c.attributes...), p.resource)
 	if err == nil {
 		err = t.buildTraces(ctx, p, c, about)
 	}

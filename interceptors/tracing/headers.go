@@ -29,7 +29,7 @@ func newHeaders(p propagation.TextMapPropagator) headers {
 		outgoing: contextkey.AskedBy(func(ctx context.Context) { metadata.FromOutgoingContext(ctx) }),
 	}
 	if p == nil {
-		p = propagation.TraceContext{}
+		p = propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
 	}
 	if !h.admit(p) {
 		h.other = p

@@ -43,7 +43,7 @@ func WithMeterProvider(p metric.MeterProvider) Option {
 }
 
 // WithPropagator carries span contexts, and whatever else p knows of, from client to server. Default:
-// propagation.TraceContext, which carries no baggage. Nil is the default. The W3C propagators, alone and composed, are
+// propagation.TraceContext and propagation.Baggage. Nil is the default. The W3C propagators, alone and composed, are
 // fast; any other works through copies of the metadata.
 func WithPropagator(p propagation.TextMapPropagator) Option {
 	text := "nil"

@@ -80,6 +80,8 @@ const (
 	LabelOutcome       = "parley.auth.outcome"
 	LabelTrustOf       = "parley.auth.trust.of"
 	LabelService       = "parley.discovery.service"
+	LabelMemoryType    = "go.memory.type"
+	LabelCPUMode       = "cpu.mode"
 
 	// LabelMethodOther is the value of grpc.method for a method that is not known.
 	LabelMethodOther = "other"
@@ -105,5 +107,7 @@ func Labels() []Attribute {
 		{Name: LabelOutcome, Meaning: "`proven`, `broken` for a handshake that broke off, or the reason of the refusal."},
 		{Name: LabelTrustOf, Meaning: "Whose keys: the trust directory, or an issuer."},
 		{Name: LabelService, Meaning: "The service that is looked up."},
+		{Name: LabelMemoryType, Meaning: "`stack` or `other`."},
+		{Name: LabelCPUMode, Meaning: "`user` or `system`."},
 	}
 }

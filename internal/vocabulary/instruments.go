@@ -57,6 +57,13 @@ func (i *Instruments) ObservedCounter(name string) metric.Int64ObservableCounter
 	return keep(i, instrument, err)
 }
 
+// ObservedSeconds makes the counter of that name, of seconds, which is observed.
+func (i *Instruments) ObservedSeconds(name string) metric.Float64ObservableCounter {
+	unit, meaning := about(name)
+	instrument, err := i.meter.Float64ObservableCounter(name, unit, meaning)
+	return keep(i, instrument, err)
+}
+
 // ObservedGauge makes the gauge of that name, of whole numbers, which is observed.
 func (i *Instruments) ObservedGauge(name string) metric.Int64ObservableGauge {
 	unit, meaning := about(name)

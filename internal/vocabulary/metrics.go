@@ -24,8 +24,8 @@ type Instrument struct {
 	Meaning string
 }
 
-// Names of metrics. Those that begin with rpc are of the OpenTelemetry semantic conventions 1.45, those that begin with
-// grpc of the gRFCs A66 and A96.
+// Names of metrics. Those that begin with rpc, go or process are of the OpenTelemetry semantic conventions 1.45, those
+// that begin with grpc of the gRFCs A66 and A96.
 const (
 	MetricClientCallDuration    = "rpc.client.call.duration"
 	MetricClientAttemptStarted  = "grpc.client.attempt.started"
@@ -55,6 +55,20 @@ const (
 	MetricConfigGeneration = "parley.config.generation"
 	MetricConfigAge        = "parley.config.age"
 	MetricConfigFailing    = "parley.config.failing"
+
+	MetricMemoryUsed      = "go.memory.used"
+	MetricMemoryLimit     = "go.memory.limit"
+	MetricMemoryAllocated = "go.memory.allocated"
+	MetricAllocations     = "go.memory.allocations"
+	MetricCollectorGoal   = "go.memory.gc.goal"
+	MetricCollections     = "go.memory.gc.cycles"
+	MetricGoroutines      = "go.goroutine.count"
+	MetricProcessors      = "go.processor.limit"
+	MetricUptime          = "process.uptime"
+	MetricCPUTime         = "process.cpu.time"
+	MetricProcessMemory   = "process.memory.usage"
+	MetricThreads         = "process.thread.count"
+	MetricDescriptors     = "process.unix.file_descriptor.count"
 )
 
 // Metrics returns all metrics of Parley, in the order of the documentation.
@@ -97,5 +111,18 @@ func Metrics() []Instrument {
 		{MetricConfigAge, Gauge, "s", nil, "Time since the content of the configuration file that is in force came in force."},
 		{MetricConfigFailing, Gauge, "s", nil,
 			"Time for which the configuration file has been missing or bad, so that an older content is in force; 0 while it is in force."},
+		{MetricMemoryUsed, Gauge, "By", []string{LabelMemoryType}, "Memory that the Go runtime uses."},
+		{MetricMemoryLimit, Gauge, "By", nil, "The memory limit of the Go runtime, where there is one (GOMEMLIMIT)."},
+		{MetricMemoryAllocated, Counter, "By", nil, "Memory that was allocated on the heap."},
+		{MetricAllocations, Counter, "{allocation}", nil, "Allocations on the heap."},
+		{MetricCollectorGoal, Gauge, "By", nil, "The size of the heap at the end of the next garbage collection."},
+		{MetricCollections, Counter, "{gc_cycle}", nil, "Garbage collections that ended."},
+		{MetricGoroutines, Gauge, "{goroutine}", nil, "Goroutines that exist."},
+		{MetricProcessors, Gauge, "{thread}", nil, "Threads that may run Go code at the same time (GOMAXPROCS)."},
+		{MetricUptime, Gauge, "s", nil, "Time since the telemetry of the process was set up."},
+		{MetricCPUTime, Counter, "s", []string{LabelCPUMode}, "CPU time of the process. On Linux."},
+		{MetricProcessMemory, Gauge, "By", nil, "Memory of the process that is in RAM. On Linux."},
+		{MetricThreads, Gauge, "{thread}", nil, "Threads of the process. On Linux."},
+		{MetricDescriptors, Gauge, "{file_descriptor}", nil, "Open file descriptors of the process. On Linux."},
 	}
 }
