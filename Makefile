@@ -2,17 +2,18 @@
 
 GO      ?= go
 BIN     := $(CURDIR)/bin
-MODULES := $(shell sed -e 's/[[:space:]].*//' -e 's/\#.*//' internal/modules.txt)
 
-# Nested modules with code of Parley, as against those that only pin a tool.
-NESTED := $(filter-out tools/%,$(MODULES))
+# The nested modules: all, those with code of Parley rather than the version of a tool, and those quick to tidy.
+MODULES := $(shell awk '/^[^\#]/ {print $$1}' internal/modules.txt)
+NESTED  := $(shell awk '/^[^\#]/ && $$2 != "tool" && $$2 != "pin" {print $$1}' internal/modules.txt)
+TIDY    := $(shell awk '/^[^\#]/ && $$2 != "pin" {print $$1}' internal/modules.txt)
 
 # Go has no race detector without a C compiler.
 RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 TEST := $(GO) test $(RACE) -shuffle=on -count=1
 
 .DEFAULT_GOAL := help
-.PHONY: help run observe test test-engines test-node test-page test-rules race-notice lint fmt generate proto baseline tidy tidy-check deps bench chaos ci
+.PHONY: help run observe test test-all test-engines test-node test-page test-rules race-notice lint fmt generate proto baseline tidy tidy-check deps bench chaos ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -23,12 +24,11 @@ run: ## show in ten seconds what Parley does
 observe: $(BIN)/otel-desktop-viewer ## run the quickstart with its spans in a trace viewer, in the browser
 	@observability/observe $(BIN)/otel-desktop-viewer
 
-# Tests with a real etcd or control plane wait in real time, so they run beside the others, and without the race detector, under
-# which an etcd is too slow, and gRPC's xds package takes a minute to build. Continuous integration runs the latter with it.
-test: race-notice ## run every test, shuffled and with the race detector
-	@{ for module in discovery/etcd discovery/xds test/xds; do echo "$(GO) test ./... in $$module"; (cd $$module && $(GO) test -shuffle=on -count=1 ./...) || exit 1; done; } & beside=$$!; \
-	for module in . test; do echo "$(TEST) ./... in $$module"; (cd $$module && $(TEST) ./...) || { kill $$beside 2>/dev/null; exit 1; }; done; \
-	wait $$beside
+test: ## run the tests of the root module: what to run while you work
+	$(GO) test -vet=off ./...
+
+test-all: ## run every test, shuffled and with the race detector, nested modules included: what to run before you push
+	$(GO) run ./internal/rules/cmd/testall
 
 test-engines: $(BIN)/consul $(BIN)/etcd $(BIN)/kube-apiserver ## run the drivers of discovery against real engines, which are built first (20 minutes, once)
 	cd test/engines && PARLEY_ENGINES=$(BIN) $(GO) test -count=1 -timeout=20m -v ./...
@@ -71,9 +71,8 @@ baseline: $(BIN)/.buf ## take today's protos as the released ones that make prot
 tidy: ## run go mod tidy in every module
 	@for module in . $(MODULES); do echo "go mod tidy in $$module"; $(GO) -C $$module mod tidy || exit 1; done
 
-# Of Consul and Kubernetes it would load hundreds of modules, for a line each that pins a version.
 tidy-check: ## check that every go.mod is tidy
-	@for module in . $(filter-out tools/consul tools/kubernetes,$(MODULES)); do echo "go mod tidy -diff in $$module"; $(GO) -C $$module mod tidy -diff || exit 1; done
+	@for module in . $(TIDY); do echo "go mod tidy -diff in $$module"; $(GO) -C $$module mod tidy -diff || exit 1; done
 
 deps: ## rewrite internal/deps.txt after a change of dependencies
 	$(GO) test ./internal/rules -run '^TestLinkedModules$$' -count=1 -update

@@ -12,17 +12,16 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
+	"github.com/parley-rpc/parley/internal/rounds"
 	"github.com/parley-rpc/parley/policy"
 )
-
-const propertyRounds = 1000
 
 // TestMergeProperties merges random layers: the order of layers has no effect, a layer given twice has none either, and
 // a further layer never loosens anything.
 func TestMergeProperties(t *testing.T) {
 	source := rand.New(rand.NewPCG(1, 2))
-	merged := 0
-	for range propertyRounds {
+	tries, merged := rounds.Of(100), 0
+	for range tries {
 		a, b, c := randomLayer(source), randomLayer(source), randomLayer(source)
 		one, errOne := policy.New(a)
 		two, errTwo := policy.New(a, b, c)
@@ -48,8 +47,8 @@ func TestMergeProperties(t *testing.T) {
 			tightens(t, method(t, policy.FromProto(), name), method(t, two, name))
 		}
 	}
-	if merged < propertyRounds/10 {
-		t.Errorf("only %d of %d random policies could be merged", merged, propertyRounds)
+	if merged < tries/10 {
+		t.Errorf("only %d of %d random policies could be merged", merged, tries)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/internal/rounds"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -16,7 +17,7 @@ import (
 // alone; the order of layers has no effect; and what is on trial changes no decision. Some of the rules print alike, although
 // they are about different claims.
 func TestNarrowingNeverOpens(t *testing.T) {
-	const rounds, calls = 300, 40
+	const calls = 40
 	r := rand.New(rand.NewPCG(3, 4))
 	w := newWorld(t)
 	w.enroll("payments")
@@ -41,7 +42,7 @@ func TestNarrowingNeverOpens(t *testing.T) {
 		return g
 	}
 	allowed, narrowed := 0, 0
-	for range rounds {
+	for range rounds.Of(150) {
 		a, b := randomAuth(r), randomAuth(r)
 		trial := randomAuth(r)
 		trial.DryRun = new(true)

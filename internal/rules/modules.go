@@ -9,8 +9,35 @@ import (
 	"strings"
 )
 
-// ModuleList names the nested modules, each with its reason.
+// ModuleList names the nested modules, each with how it is tested and its reason.
 const ModuleList = "internal/modules.txt"
+
+// NestedModule is a module below the root.
+type NestedModule struct {
+	// Dir is its folder.
+	Dir string
+	// Tests says how its tests are run, in one of the words that the list explains.
+	Tests string
+	// Reason says why it is a module of its own.
+	Reason string
+}
+
+// testWords are the words for how a module is tested.
+func testWords() []string { return []string{"race", "beside", "plain", "ci", "own", "tool", "pin"} }
+
+// ParseModules reads the list of nested modules. What a line lacks is empty.
+func ParseModules(content []byte) []NestedModule {
+	var modules []NestedModule
+	for _, line := range contentLines(content) {
+		fields := strings.Fields(line)
+		m := NestedModule{Dir: fields[0]}
+		if len(fields) > 1 {
+			m.Tests, m.Reason = fields[1], strings.Join(fields[2:], " ")
+		}
+		modules = append(modules, m)
+	}
+	return modules
+}
 
 // checkModules compares the list of nested modules with the tree, and keeps the root module installable:
 // "go install module@version" refuses a go.mod with a replace.
@@ -28,16 +55,21 @@ func checkModules(t *Tree) []Finding {
 		report(ModuleList, 0, err.Error(), "list every nested module there, one a line, with the reason why it is one")
 	}
 	for _, dir := range present {
-		if _, ok := listed[dir]; !ok {
-			report(path.Join(dir, "go.mod"), 1, "this module is not listed in "+ModuleList, "list it, with the reason why it is a module of its own")
+		if !slices.ContainsFunc(listed, func(m NestedModule) bool { return m.Dir == dir }) {
+			report(
+				path.Join(dir, "go.mod"), 1, "this module is not listed in "+ModuleList,
+				"list it, with how it is tested and the reason why it is a module of its own",
+			)
 		}
 	}
-	for dir, reason := range listed {
+	for _, m := range listed {
 		switch {
-		case !slices.Contains(present, dir):
-			report(ModuleList, 0, dir+" is listed and has no go.mod", "remove it from the list")
-		case reason == "":
-			report(ModuleList, 0, dir+" is listed without a reason", "write the reason behind it")
+		case !slices.Contains(present, m.Dir):
+			report(ModuleList, 0, m.Dir+" is listed and has no go.mod", "remove it from the list")
+		case !slices.Contains(testWords(), m.Tests):
+			report(ModuleList, 0, m.Dir+" is listed without how it is tested", "write one of "+strings.Join(testWords(), ", ")+" behind it")
+		case m.Reason == "":
+			report(ModuleList, 0, m.Dir+" is listed without a reason", "write the reason behind it")
 		}
 	}
 	lines, err := t.lines("go.mod")
@@ -72,16 +104,7 @@ func (t *Tree) nestedModules() ([]string, error) {
 	return dirs, err
 }
 
-// listedModules reads the list: folder, then reason.
-func (t *Tree) listedModules() (map[string]string, error) {
-	lines, err := t.lines(ModuleList)
-	if err != nil {
-		return nil, err
-	}
-	listed := map[string]string{}
-	for _, line := range lines {
-		dir, reason, _ := strings.Cut(line, " ")
-		listed[dir] = strings.TrimSpace(reason)
-	}
-	return listed, nil
+func (t *Tree) listedModules() ([]NestedModule, error) {
+	content, err := fs.ReadFile(t.fsys, ModuleList)
+	return ParseModules(content), err
 }
