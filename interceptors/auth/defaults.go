@@ -16,7 +16,8 @@ const (
 	maxClockSkew = 5 * time.Minute
 	// handshakeTimeout bounds everything from the accepted connection to the end of the HTTP/2 preface, on both ends.
 	handshakeTimeout = 10 * time.Second
-	// maxHandshakes is the most connections of one server that may be in their handshake at once; one more closes the oldest (WithMaxHandshakes).
+	// maxHandshakes is the most connections of one server that may be in their handshake at once; one more closes the oldest
+	// (WithMaxHandshakes). The default is not more than a quarter of the file descriptors that the process may have open.
 	maxHandshakes = 1000
 	// maxPlainStreams is the most calls that may be open at once on a connection of a server that also speaks plain HTTP/2.
 	maxPlainStreams = 250

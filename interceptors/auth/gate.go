@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/parley-rpc/parley/internal/descriptors"
 	"github.com/parley-rpc/parley/internal/replays"
 	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/policy"
@@ -43,7 +44,10 @@ type Gate struct {
 }
 
 func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
-	g := &Gate{identity: i, config: serverConfig{handshakes: maxHandshakes}, turn: turnstile.New(), proofs: newIssuedProofs(), replays: replays.New[proofUse](replayMemory, maxSeenProofs)}
+	g := &Gate{
+		identity: i, config: serverConfig{handshakes: descriptors.Share(maxHandshakes)}, turn: turnstile.New(),
+		proofs: newIssuedProofs(), replays: replays.New[proofUse](replayMemory, maxSeenProofs),
+	}
 	g.metadataKey = metadataKey()
 	for _, o := range opts {
 		if o != nil {

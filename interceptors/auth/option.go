@@ -135,8 +135,10 @@ func WithIssuers(issuers ...Issuer) ServerOption {
 	return serverOption{fmt.Sprintf("auth.WithIssuers(%q)", names), func(c *serverConfig) { c.issuers = append(c.issuers, issuers...) }}
 }
 
-// WithMaxHandshakes bounds the connections that have proven nothing yet: those in their handshake, and those of plain HTTP/2 on
-// which no call with a good token was made so far. One more closes the oldest, so that peers that stall cannot keep others out. The default is 1000; n must be positive.
+// WithMaxHandshakes bounds the connections that have proven nothing yet: the ones in their handshake, and the ones of plain
+// HTTP/2 on which no call with a good token was made so far. One more closes the oldest, so that stalled peers cannot keep
+// others out. The default is 1000, or a quarter of the file descriptors that the process may have open, if that is less; n
+// must be positive.
 func WithMaxHandshakes(n int) ServerOption {
 	return serverOption{fmt.Sprintf("auth.WithMaxHandshakes(%d)", n), func(c *serverConfig) { c.handshakes = n }}
 }

@@ -34,7 +34,7 @@ const (
 )
 
 // caller makes calls until ctx ends, and writes the result of each into its file.
-func caller(ctx context.Context, dir, name string, logger *slog.Logger, ready func()) error {
+func caller(ctx context.Context, dir, name string, logger *slog.Logger, ready func(address string)) error {
 	file, err := os.OpenFile(filepath.Join(dir, "results", name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -45,7 +45,7 @@ func caller(ctx context.Context, dir, name string, logger *slog.Logger, ready fu
 	if _, err := client.GetQuote(ctx, &paymentsv1.GetQuoteRequest{}, grpc.WaitForReady(true)); err != nil {
 		return errors.Join(err, app.Close(), file.Close())
 	}
-	ready()
+	ready("")
 	results := make(chan result, 1024)
 	written := make(chan error, 1)
 	go func() { written <- write(file, results) }()

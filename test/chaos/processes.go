@@ -23,6 +23,10 @@ const (
 	dirEnv  = "PARLEY_CHAOS_DIR"
 )
 
+// descriptors is how many files and connections a child may have open: a quarter of what is usual, so that strangers
+// who exhaust them are few.
+const descriptors = 256
+
 // child runs a replica or a caller until SIGTERM or the end of its standard input.
 func child(role, name, dir string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
@@ -40,7 +44,11 @@ func child(role, name, dir string) error {
 		return err
 	}
 	logger := slog.New(slog.NewTextHandler(log, nil))
-	ready := func() { _, _ = fmt.Println("ready") }
+	ready := func(address string) { _, _ = fmt.Println("ready " + address) }
+	few := syscall.Rlimit{Cur: descriptors, Max: descriptors}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few); err != nil {
+		return err
+	}
 	if role == "replica" {
 		err = replica(ctx, dir, name, logger, commands, ready)
 	} else {
@@ -55,10 +63,11 @@ func child(role, name, dir string) error {
 // process is a running child.
 type process struct {
 	*exec.Cmd
-	name  string
-	in    io.WriteCloser
-	ended chan struct{} // closed once err is set
-	err   error
+	name    string
+	address string // of a replica's server
+	in      io.WriteCloser
+	ended   chan struct{} // closed once err is set
+	err     error
 }
 
 const startLimit = 30 * time.Second
@@ -87,8 +96,11 @@ func start(dir, role, name string) (*process, error) {
 	ready := make(chan struct{})
 	go func() {
 		lines := bufio.NewScanner(out)
-		if lines.Scan() && strings.HasPrefix(lines.Text(), "ready") {
-			close(ready)
+		if lines.Scan() {
+			if address, ok := strings.CutPrefix(lines.Text(), "ready "); ok {
+				p.address = address
+				close(ready)
+			}
 		}
 		_, _ = io.Copy(io.Discard, out)
 		p.err = cmd.Wait()

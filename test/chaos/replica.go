@@ -76,7 +76,7 @@ func (p *payments) Refund(context.Context, *paymentsv1.RefundRequest) (*payments
 
 // replica serves until ctx ends.
 func replica(
-	ctx context.Context, dir, name string, logger *slog.Logger, commands <-chan string, ready func(),
+	ctx context.Context, dir, name string, logger *slog.Logger, commands <-chan string, ready func(address string),
 ) error {
 	ledger, err := os.OpenFile(filepath.Join(dir, "ledger", name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -86,10 +86,11 @@ func replica(
 	p.mood.Store(moodUsual)
 	app := framework.New("payments", framework.WithConfigFile(filepath.Join(dir, "etc", "payments.yaml")),
 		framework.WithEnviron(nil), framework.WithLogger(logger))
-	paymentsv1.RegisterPaymentsServiceServer(app.Server("127.0.0.1:0"), p)
+	server := app.Server("127.0.0.1:0")
+	paymentsv1.RegisterPaymentsServiceServer(server, p)
 	go func() {
 		<-app.Ready()
-		ready()
+		ready(server.Addr().String())
 		for mood := range commands {
 			p.mood.Store(mood)
 		}

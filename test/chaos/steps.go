@@ -85,6 +85,10 @@ func allSteps() []step {
 			quotes: true, charges: true, do: fillTrust,
 		},
 		{
+			name: "strangers", about: "more silent connections to each replica than it has file descriptors",
+			quotes: true, charges: true, do: crowd,
+		},
+		{
 			name: "calm again", about: "nothing happens", quotes: true, charges: true,
 			do: pause(3 * time.Second),
 		},
@@ -286,6 +290,31 @@ func fillTrust(f *fleet) error {
 	}
 	time.Sleep(6 * time.Second)
 	return os.RemoveAll(many)
+}
+
+// crowd opens silent connections, of which the replicas close the oldest, and starts a caller that finds room even so.
+func crowd(f *fleet) (err error) {
+	var open []net.Conn
+	defer func() {
+		for _, conn := range open {
+			_ = conn.Close()
+		}
+	}()
+	for _, p := range f.replicas {
+		for range descriptors + 100 {
+			conn, err := net.DialTimeout("tcp", p.address, 10*time.Second)
+			if err != nil {
+				return err
+			}
+			open = append(open, conn)
+		}
+	}
+	late, err := start(f.dir, "caller", "caller-late")
+	if err != nil {
+		return err
+	}
+	time.Sleep(3 * time.Second)
+	return late.stop(stopLimit)
 }
 
 // revoke takes the callers' key back at a time when the keys cannot be read.
