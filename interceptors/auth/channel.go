@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime"
 	"slices"
 	"sync"
@@ -31,6 +32,7 @@ type Channel struct {
 	options  []string
 	flaw     error
 	failure  atomic.Pointer[failure]
+	conn     atomic.Pointer[grpc.ClientConn]  // the last one that was found to have the credentials of the channel
 	managed  credentials.TransportCredentials // nil where nobody manages the TLS of the channel
 
 	// In token mode.
@@ -179,7 +181,7 @@ func (c *Channel) TransportCredentials() credentials.TransportCredentials {
 // had because a handshake failed, it returns the status of that failure in the place of UNAVAILABLE, or of
 // DEADLINE_EXCEEDED when the call waited for a connection; see package rpcerr for the reasons.
 func (c *Channel) UnaryClientInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	if err := c.begin(ctx); err != nil {
+	if err := c.begin(ctx, cc); err != nil {
 		return err
 	}
 	if c.config.mode != ModeRequire {
@@ -195,7 +197,7 @@ func (c *Channel) UnaryClientInterceptor(ctx context.Context, method string, req
 
 // StreamClientInterceptor is [Channel.UnaryClientInterceptor] for streams.
 func (c *Channel) StreamClientInterceptor(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	if err := c.begin(ctx); err != nil {
+	if err := c.begin(ctx, cc); err != nil {
 		return nil, err
 	}
 	if c.config.mode != ModeRequire {
@@ -209,10 +211,17 @@ func (c *Channel) StreamClientInterceptor(ctx context.Context, desc *grpc.Stream
 	return stream, nil
 }
 
-// begin refuses calls of a channel that cannot work.
-func (c *Channel) begin(ctx context.Context) error {
+// begin refuses calls of a channel that cannot work, and calls on connections that the channel does not secure.
+func (c *Channel) begin(ctx context.Context, cc *grpc.ClientConn) error {
 	if c.flaw != nil {
 		return refuse(rpcerr.ConfigurationInvalid, c.flaw)
+	}
+	if c.conn.Load() != cc {
+		if !c.secures(cc) {
+			return refuse(rpcerr.ServerProofMissing, errors.New("the ClientConn was not made with the transport credentials "+
+				"of the channel, so nothing is sent over it; pass no other credentials to grpc.NewClient"))
+		}
+		c.conn.Store(cc)
 	}
 	if c.identity.ready.Load() == nil {
 		if _, err := c.identity.usable(ctx); err != nil {
@@ -220,6 +229,26 @@ func (c *Channel) begin(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// secures reports whether cc was made with the transport credentials of the channel. gRPC has no other way to ask before a
+// request is sent. Where its ClientConn does not look as expected the answer is no.
+func (c *Channel) secures(cc *grpc.ClientConn) bool {
+	options := reflect.ValueOf(cc).Elem().FieldByName("dopts")
+	if !options.IsValid() || options.Kind() != reflect.Struct {
+		return false
+	}
+	connection := options.FieldByName("copts")
+	if !connection.IsValid() || connection.Kind() != reflect.Struct {
+		return false
+	}
+	bundle, used := connection.FieldByName("CredsBundle"), connection.FieldByName("TransportCredentials")
+	if !bundle.IsValid() || !bundle.IsNil() || !used.IsValid() || used.IsNil() {
+		return false
+	}
+	own := used.Elem()
+	return own.Type() == reflect.TypeFor[*clientCredentials]() &&
+		own.Elem().FieldByName("channel").Pointer() == reflect.ValueOf(c).Pointer()
 }
 
 // trustChanged ends the explanation of failed calls by a refusal that may be mended now. GRPC tries again within seconds, see

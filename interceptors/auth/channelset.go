@@ -1,7 +1,7 @@
 package auth
 
 import (
-	"slices"
+	"runtime"
 	"sync"
 	"weak"
 )
@@ -9,21 +9,31 @@ import (
 // channelSet knows the channels of an Identity without keeping them: a channel lives as long as its ClientConn.
 type channelSet struct {
 	mu       sync.Mutex
-	channels []weak.Pointer[Channel]
+	channels map[weak.Pointer[Channel]]struct{}
 }
 
 func (s *channelSet) add(c *Channel) {
+	p := weak.Make(c)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.channels = slices.DeleteFunc(s.channels, func(p weak.Pointer[Channel]) bool { return p.Value() == nil })
-	s.channels = append(s.channels, weak.Make(c))
+	if s.channels == nil {
+		s.channels = map[weak.Pointer[Channel]]struct{}{}
+	}
+	s.channels[p] = struct{}{}
+	runtime.AddCleanup(c, s.remove, p)
+}
+
+func (s *channelSet) remove(p weak.Pointer[Channel]) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.channels, p)
 }
 
 func (s *channelSet) all() []*Channel {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	channels := make([]*Channel, 0, len(s.channels))
-	for _, p := range s.channels {
+	for p := range s.channels {
 		if c := p.Value(); c != nil {
 			channels = append(channels, c)
 		}
