@@ -11,12 +11,8 @@ import (
 	"github.com/parley-rpc/parley/internal/turnstile"
 )
 
-const (
-	// assertionType is the type of the token by which a client logs in (draft-ietf-oauth-rfc7523bis).
-	assertionType = "client-authentication+jwt"
-	// assertionForm is what RFC 7523 section 2.2 calls such a token in a form.
-	assertionForm = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-)
+// assertionForm is the name that RFC 7523 section 2.2 gives an assertion in a form.
+const assertionForm = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 // caller is a client that has logged in.
 type caller struct {
@@ -30,7 +26,7 @@ func (is *Issuer) authenticate(ctx context.Context, f form) (caller, error) {
 	if f["client_assertion"] == "" || f["client_assertion_type"] != assertionForm {
 		return caller{}, badClient(errors.New("there is no client_assertion, or it is of another type"))
 	}
-	token, err := jose.Parse(f["client_assertion"], assertionType)
+	token, err := jose.Parse(f["client_assertion"], jose.TypeAssertion)
 	if err != nil {
 		return caller{}, badClient(err)
 	}

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // Client is a service that may ask for tokens: how it logs in, and what it may get. Fields that are not set grant nothing.
@@ -149,19 +149,13 @@ func addClaims(b *jose.ClaimsBuilder, claims map[string]any) error {
 	return nil
 }
 
-var (
-	idForm     = regexp.MustCompile(`^spiffe://[a-z0-9_-]+(\.[a-z0-9_-]+)*(/[A-Za-z0-9._-]+)+$`)
-	domainForm = regexp.MustCompile(`^[a-z0-9_-]+(\.[a-z0-9_-]+)*$`)
-)
-
-// idScheme begins the name of a service, and never that of a user.
-const idScheme = "spiffe://"
-
-// checkID tells whether id is one that interceptors/auth takes for a workload's.
+// checkID reports what is wrong with the ID of a service.
 func checkID(id string) error {
-	dots := func(segment string) bool { return segment == "." || segment == ".." }
-	if len(id) > maxName || !idForm.MatchString(id) || slices.ContainsFunc(strings.Split(id, "/"), dots) {
-		return errors.New("the ID is not of the form spiffe://<trust domain>/<service>")
+	if len(id) > maxName {
+		return fmt.Errorf("the ID is longer than %d bytes", maxName)
+	}
+	if _, err := principal.ParseID(id); err != nil {
+		return fmt.Errorf("the ID is not of the form spiffe://<trust domain>/<service>: %w", err)
 	}
 	return nil
 }

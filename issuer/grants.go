@@ -18,8 +18,6 @@ const (
 
 	accessTokenURN      = "urn:ietf:params:oauth:token-type:access_token" //nolint:gosec // a name and no credential
 	transactionTokenURN = "urn:ietf:params:oauth:token-type:txn_token"    //nolint:gosec // a name and no credential
-
-	transactionType = "txntoken+jwt"
 )
 
 // wish is the token that a client may have.
@@ -53,7 +51,7 @@ func (is *Issuer) ownWish(c caller, f form) (wish, error) {
 	if len(c.Own.Audiences) == 0 {
 		return wish{}, notGranted(errors.New("the client is granted nothing in its own name"))
 	}
-	w := wish{typ: accessTokenType, subject: c.ID, life: is.config.life, claims: c.Claims}
+	w := wish{typ: jose.TypeAccess, subject: c.ID, life: is.config.life, claims: c.Claims}
 	err := w.restrict(f, c.Own.Audiences, c.Own.Scopes)
 	return w, err
 }
@@ -74,9 +72,9 @@ func (is *Issuer) userWish(ctx context.Context, c caller, f form) (wish, error) 
 	allowed := slices.Clone(c.Users.Audiences)
 	switch isDomain := func(a string) bool { return a == is.config.domain }; f["requested_token_type"] {
 	case "", accessTokenURN:
-		w.typ, w.life, allowed = accessTokenType, is.config.life, slices.DeleteFunc(allowed, isDomain)
+		w.typ, w.life, allowed = jose.TypeAccess, is.config.life, slices.DeleteFunc(allowed, isDomain)
 	case transactionTokenURN:
-		w.typ, w.life = transactionType, is.config.transactionLife
+		w.typ, w.life = jose.TypeTransaction, is.config.transactionLife
 		allowed = slices.DeleteFunc(allowed, func(a string) bool { return !isDomain(a) })
 	default:
 		return w, badRequest("the requested_token_type is not supported")
@@ -90,7 +88,7 @@ func (is *Issuer) userWish(ctx context.Context, c caller, f form) (wish, error) 
 	if err := w.restrict(f, allowed, scopes); err != nil {
 		return w, err
 	}
-	if w.typ == transactionType && len(w.scopes) == 0 {
+	if w.typ == jose.TypeTransaction && len(w.scopes) == 0 {
 		return w, badScope("a transaction token without a scope would be for nothing")
 	}
 	return w, nil
@@ -135,7 +133,7 @@ func (is *Issuer) make(c caller, w wish) (made, error) {
 	var b jose.ClaimsBuilder
 	b.String("iss", is.name).String("sub", w.subject).String("aud", w.audience)
 	b.NumericDate("iat", now).NumericDate("exp", m.expires)
-	if w.typ == transactionType {
+	if w.typ == jose.TypeTransaction {
 		b.String("txn", m.id).String("req_wl", c.ID)
 	} else {
 		b.String("jti", m.id).String("client_id", c.ID)

@@ -10,6 +10,7 @@ import (
 	"github.com/parley-rpc/parley/internal/httpdoc"
 	"github.com/parley-rpc/parley/internal/replays"
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // Issuer is an OAuth 2.0 authorization server for services: an [http.Handler] with a token endpoint (/token), its key set
@@ -81,7 +82,8 @@ func (is *Issuer) check() error {
 		errs = append(errs, static.Check())
 	}
 	wrong(len(c.logins) > 1, "WithLogin is there twice; an issuer takes the word of one login service")
-	wrong(c.transactions && !domainForm.MatchString(c.domain), "WithTransactions: %s is no trust domain such as shop.example", quote(c.domain))
+	_, domainErr := principal.ParseTrustDomain(c.domain)
+	wrong(c.transactions && domainErr != nil, "WithTransactions: %s is no trust domain such as shop.example", quote(c.domain))
 	wrong(c.transactions && len(c.logins) == 0, "WithTransactions: no login service is named whose users could have transactions; name it WithLogin")
 	wrong(c.life < minLife || c.life > maxTokenLife, "WithTokenLifetime(%v): must be between %v and %v", c.life, minLife, maxTokenLife)
 	wrong(c.transactionLife < minLife || c.transactionLife > maxTransactionLife,

@@ -12,10 +12,8 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/keyset"
+	"github.com/parley-rpc/parley/principal"
 )
-
-// accessTokenType is the type of access tokens (RFC 9068).
-const accessTokenType = "at+jwt"
 
 // Login is the service at which people log in, whose access tokens are exchanged: any OpenID provider. An issuer takes the
 // word of one, so that a user is one person by his or her sub alone.
@@ -43,7 +41,7 @@ func (l Login) check(client *httpdoc.Client) error {
 	}
 	wrong(l.Name == "", "it has no Name; state the iss of its tokens, byte for byte")
 	wrong((l.JWKS == nil) == (l.JWKSURL == ""), "it needs JWKS or JWKSURL, and not both")
-	wrong(slices.ContainsFunc(l.Types, isNoAccess), "Types names a type that is no access token's; leave it out for at+jwt")
+	wrong(slices.ContainsFunc(l.Types, jose.NeverBearer), "Types names a type that is no access token's; leave it out for at+jwt")
 	wrong(l.Types != nil && len(l.Types) == 0, "Types is empty; leave it out for at+jwt")
 	wrong(l.Audiences != nil && len(l.Audiences) == 0 || slices.Contains(l.Audiences, ""), "Audiences is empty or holds an empty name; leave it out for the client that asks")
 	if l.JWKSURL != "" {
@@ -52,12 +50,6 @@ func (l Login) check(client *httpdoc.Client) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// isNoAccess tells whether tokens of a type are proofs or identities, and never a user's access token.
-func isNoAccess(typ string) bool {
-	return slices.Contains([]string{"", assertionType, transactionType, "wit+jwt", "wpt+jwt", "dpop+jwt", "logout+jwt", "jwk-set+jwt"}, typ) ||
-		strings.HasPrefix(typ, "parley-")
 }
 
 // users is a Login that was checked, and its keys.
@@ -73,7 +65,7 @@ func newUsers(l Login, c *config, turn turnstile.Turnstile) (*users, error) {
 		return nil, err
 	}
 	if l.Types == nil {
-		l.Types = []string{accessTokenType}
+		l.Types = []string{jose.TypeAccess}
 	}
 	u := &users{Login: l, turn: turn}
 	if l.JWKSURL == "" {
@@ -140,7 +132,7 @@ func readUser(claims *jose.Claims, issuer string, audiences []string, now time.T
 		return u, errors.New("aud is not the client that asks")
 	case u.subject == "" || len(u.subject) > maxName:
 		return u, errors.New("sub is missing or too long")
-	case strings.HasPrefix(u.subject, idScheme):
+	case strings.HasPrefix(u.subject, principal.Scheme):
 		return u, errors.New("sub is a workload and no user")
 	case text("jti") == "":
 		return u, errors.New("jti is missing")

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/parley-rpc/parley/internal/jose"
 )
 
 // answer is what a client gets (RFC 6749 section 5.1, RFC 8693 section 2.2.1).
@@ -51,7 +53,7 @@ func (is *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
 	}
 	a := answer{AccessToken: token.compact, Type: "Bearer", ExpiresIn: int64(token.life / time.Second), Scope: strings.Join(of.scopes, " ")}
 	switch {
-	case of.typ == transactionType:
+	case of.typ == jose.TypeTransaction:
 		a.IssuedType, a.Type = transactionTokenURN, "N_A" // it is nothing to send as a bearer token
 	case of.user:
 		a.IssuedType = accessTokenURN

@@ -10,12 +10,8 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 )
 
-const (
-	// signedType is the type of a signed key set.
-	signedType = "jwk-set+jwt"
-	// rootMember is the member of a signed key set in which the root's public key stands.
-	rootMember = "root"
-)
+// rootMember is the member of a signed key set in which the root's public key stands.
+const rootMember = "root"
 
 // signed is a source whose sets are JSON Web Tokens of type jwk-set+jwt. Each is signed by the offline root key whose
 // thumbprint is root and which it brings along, is good for at most 24 hours, and is not older than one that was seen before.
@@ -47,7 +43,7 @@ func (s *signed) fetch(ctx context.Context, version string) (document, error) {
 }
 
 func (s *signed) verify(compact string) (*jose.Claims, error) {
-	token, err := jose.Parse(compact, signedType)
+	token, err := jose.Parse(compact, jose.TypeKeySet)
 	if err != nil {
 		return nil, err
 	}

@@ -2,9 +2,9 @@ package principal
 
 import "github.com/parley-rpc/parley/internal/jose"
 
-// Claims are the claims of a verified token. A path is the name of a claim, then that of a member of its object, and so on;
-// it is a list because a dot is part of a name. A claim that is null is as good as missing. The zero Claims has none. Claims
-// never change and may be used from any goroutine.
+// Claims are the claims of a verified token. A path is the name of a claim, then that of a member of its object, and so
+// on; it is a list because a dot is part of a name. A claim that is null is as good as missing. The zero Claims has
+// none. Claims never change and may be used from any goroutine.
 type Claims struct{ claims *jose.Claims }
 
 // ParseClaims reads claims from a JSON object, for tests and explanations. It is as strict as the reader of tokens.
@@ -28,12 +28,12 @@ func (c Claims) String(path ...string) (string, bool) { return c.claims.Lookup(p
 // Bool returns a claim that is a boolean. It reports false when there is none or it is of another kind.
 func (c Claims) Bool(path ...string) (value, ok bool) { return c.claims.Lookup(path).Bool() }
 
-// Number returns a claim that is a number, as the nearest float64. It reports false when there is none or it is of another
-// kind.
+// Number returns a claim that is a number, as the nearest float64. It reports false when there is none or it is of
+// another kind.
 func (c Claims) Number(path ...string) (float64, bool) { return c.claims.Lookup(path).Number() }
 
-// Strings returns a claim that is a list of nothing but strings. It reports false when there is none or it is of another
-// kind.
+// Strings returns a claim that is a list of nothing but strings. It reports false when there is none or it is of
+// another kind.
 func (c Claims) Strings(path ...string) ([]string, bool) {
 	list := c.claims.Lookup(path)
 	if !list.IsList() {

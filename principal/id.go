@@ -15,9 +15,9 @@ type ID struct {
 	domain int // length of the trust domain within uri
 }
 
-// ParseID reads an ID. The trust domain is as [ParseTrustDomain] has it; the path has at least one segment, each made of
-// letters, digits, ".", "_" and "-", none of them "." or "..". There is no trailing slash, percent-encoding, port, query
-// or fragment. An ID has at most 2048 bytes.
+// ParseID reads an ID. The trust domain is as [ParseTrustDomain] has it; the path has at least one segment, each made
+// of letters, digits, ".", "_" and "-", none of them "." or "..". There is no trailing slash, percent-encoding, port,
+// query or fragment. An ID has at most 2048 bytes.
 func ParseID(s string) (ID, error) {
 	domain, path, err := splitID(s)
 	if err == nil {

@@ -16,7 +16,8 @@ func TestParseID(t *testing.T) {
 		"spiffe://shop/" + strings.Repeat("a", 9): {"shop", "aaaaaaaaa"},
 	} {
 		id, err := principal.ParseID(text)
-		if err != nil || id.String() != text || id.TrustDomain().String() != want.domain || id.Service() != want.service || id.IsZero() {
+		if err != nil || id.String() != text || id.TrustDomain().String() != want.domain || id.Service() != want.service ||
+			id.IsZero() {
 			t.Errorf("%s: %v, %q, %q, error %v", text, id, id.TrustDomain(), id.Service(), err)
 		}
 		again, err := id.TrustDomain().ID(id.Service())
@@ -70,7 +71,8 @@ func TestParseIDRefuses(t *testing.T) {
 // The zero ID is nobody.
 func TestZeroID(t *testing.T) {
 	var none principal.ID
-	if !none.IsZero() || none.String() != "" || none.Service() != "" || !none.TrustDomain().IsZero() || none.Matches(none) {
+	if !none.IsZero() || none.String() != "" || none.Service() != "" || !none.TrustDomain().IsZero() ||
+		none.Matches(none) {
 		t.Errorf("%v", none)
 	}
 }
@@ -126,7 +128,8 @@ func TestPatterns(t *testing.T) {
 			t.Errorf("%s matches %s: %v", test.pattern, test.id, got)
 		}
 	}
-	if domainOf(t, "shop").Pattern().String() != "spiffe://shop/*" || (principal.TrustDomain{}).Pattern().Matches(principal.ID{}) {
+	if domainOf(t, "shop").Pattern().String() != "spiffe://shop/*" ||
+		(principal.TrustDomain{}).Pattern().Matches(principal.ID{}) {
 		t.Error("the pattern of a trust domain")
 	}
 }

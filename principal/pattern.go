@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Pattern is a set of workloads: one [ID], or every ID below a segment of a path. The trust domain of a pattern is always
-// literal. Only this package makes patterns: an ID is one, [ParsePattern] and [TrustDomain.Pattern] return the others.
+// Pattern is a set of workloads: one [ID], or every ID below a segment of a path. The trust domain of a pattern is
+// always literal. Only this package makes patterns: an ID is one, [ParsePattern] and [TrustDomain.Pattern] return the
+// others.
 type Pattern interface {
 	// Matches reports whether the workload belongs to the set.
 	Matches(ID) bool
@@ -88,8 +89,8 @@ func (t subtree) Overlaps(other Pattern) bool {
 
 func (subtree) isPattern() {}
 
-// ParsePeer reads what policies and configurations may write for a peer: what [ParsePattern] reads, or the bare name of a
-// service of this trust domain ("orders").
+// ParsePeer reads what policies and configurations may write for a peer: what [ParsePattern] reads, or the bare name of
+// a service of this trust domain ("orders").
 func (d TrustDomain) ParsePeer(s string) (Pattern, error) {
 	if strings.Contains(s, "://") {
 		return ParsePattern(s)

@@ -21,15 +21,15 @@ type Peer struct {
 	Expires time.Time
 	// Scopes are the scopes of a bearer token; a connection carries none. They must not be changed.
 	Scopes []string
-	// Audiences are those for whom the caller made its credential, or had it made: the aud of its token, and the server's own
-	// ID in connection mode. They must not be changed.
+	// Audiences are those for whom the caller made its credential, or had it made: the aud of its token, and the
+	// server's own ID in connection mode. They must not be changed.
 	Audiences []string
 	// Claims are those of a bearer token; a connection has none.
 	Claims Claims
 }
 
-// PeerFromContext returns the proven caller of the RPC that a handler, or an interceptor behind authentication, runs for. It
-// reports false when the caller has proven nothing, which only an anonymous method allows.
+// PeerFromContext returns the proven caller of the RPC that a handler, or an interceptor behind authentication, runs
+// for. It reports false when the caller has proven nothing, which only an anonymous method allows.
 func PeerFromContext(ctx context.Context) (Peer, bool) {
 	if p, ok := ctx.Value(contextkey.Peer{}).(*Peer); ok {
 		return *p, true
@@ -45,9 +45,9 @@ func ContextWithPeer(ctx context.Context, p Peer) context.Context {
 	return context.WithValue(ctx, contextkey.Peer{}, &p)
 }
 
-// PeerOf returns the workload that was proven when the connection of p was made: the caller on a server, and on a client
-// the server that answered a call made with the option grpc.Peer. It reports false for connections that are not in
-// connection mode.
+// PeerOf returns the workload that was proven when the connection of p was made: the caller on a server, and on a
+// client the server that answered a call made with the option grpc.Peer. It reports false for connections that are not
+// in connection mode.
 func PeerOf(p *peer.Peer) (Peer, bool) {
 	if info, ok := p.AuthInfo.(provenConnection); ok {
 		return info.ProvenPeer(), true

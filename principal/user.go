@@ -9,8 +9,8 @@ import (
 	"github.com/parley-rpc/parley/internal/contextkey"
 )
 
-// User is the end user on whose behalf a workload calls, as a verified token names him or her. It never stands in for the
-// workload's own identity, which is the [Peer].
+// User is the end user on whose behalf a workload calls, as a verified token names him or her. It never stands in for
+// the workload's own identity, which is the [Peer].
 type User struct {
 	// Issuer is who vouches for the user: the iss of the token, byte for byte.
 	Issuer string
@@ -22,8 +22,8 @@ type User struct {
 	Claims Claims
 	// Expires is when the token ends.
 	Expires time.Time
-	// Transaction is the txn of a transaction token: the ID of the transaction, the same in all of its calls. It is empty
-	// for an access token.
+	// Transaction is the txn of a transaction token: the ID of the transaction, the same in all of its calls. It is
+	// empty for an access token.
 	Transaction string
 	// Requester is the req_wl of a transaction token: the workload that asked for it. It is empty for an access token.
 	Requester string
@@ -44,8 +44,8 @@ func UserFromContext(ctx context.Context) (User, bool) {
 	return User{}, false
 }
 
-// ContextWithUser returns a context in which [UserFromContext] finds u, for tests of handlers. There is no token that could
-// be forwarded.
+// ContextWithUser returns a context in which [UserFromContext] finds u, for tests of handlers. There is no token that
+// could be forwarded.
 func ContextWithUser(ctx context.Context, u User) context.Context {
 	return context.WithValue(ctx, contextkey.User{}, &u)
 }

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/peer"
 
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
@@ -95,7 +96,7 @@ func (g *Gate) authenticate(ctx context.Context, credential []string, now time.T
 // authenticateConnection takes the peer of the connection. A token beside it can only name the same peer.
 func (g *Gate) authenticateConnection(ctx context.Context, l *link, credential []string, now time.Time) (caller, error) {
 	who := caller{peer: &l.peer, link: l}
-	if l.identity != g.identity || l.role != roleServer {
+	if l.identity != g.identity || l.role != wire.RoleServer {
 		return caller{}, refuse(rpcerr.CredentialsInvalid, errors.New("the connection was proven to another identity"))
 	}
 	if !l.open(now) {

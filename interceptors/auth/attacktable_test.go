@@ -80,7 +80,7 @@ func attackTable() map[int]attackRow {
 		39: {"a token for another server", everywhere + " TestBearerTokens", "TestAttack01To48HostileClientHellos TestClientProofs", "", ""},
 		40: {"two values of authorization, other schemes", "TestBearerTokens", "", "", noMetadata},
 		41: {"a token in another place", "TestAttack41TokenInAnotherPlace", "", "", noMetadata},
-		42: {"too long", "TestBearerTokens TestAttack42OversizedTokens TestAttack42MetadataBeyondItsBound", "TestLengthIsCheckedBeforeAllocation42And66", "jose.TestAttack42Oversized", ""},
+		42: {"too long", "TestBearerTokens TestAttack42OversizedTokens TestAttack42MetadataBeyondItsBound", "wire.TestLengthIsCheckedBeforeAllocation42And66", "jose.TestAttack42Oversized", ""},
 		43: {"too deep", everywhere, handshakes, payload, ""},
 		44: {"loose base64", everywhere, handshakes, "jose.TestAttack44LooseBase64", ""},
 		45: {"text that is none", everywhere, handshakes, payload, ""},
@@ -104,7 +104,7 @@ func attackTable() map[int]attackRow {
 		63: {"a stream outlives its token", "TestStreamEndsWithItsToken63 TestStreamEndsWithItsUser63", "TestStreamEndsWithItsConnection63", "", ""},
 		64: {"proofs of a server", "TestAttack64And38ServerProofs TestAttack64ProofOfAnotherCall TestAttack64RememberedProof TestAttack64IdentityTokensBesideProofs", "TestServerProofs TestClientProofs", "", ""},
 		65: {"a relay", "TestAttack65RelayInTokenMode", "TestAttack65Relay TestAttack65RelayOfTheClient", "", ""},
-		66: {"broken hellos, and none", "", "TestStallingClients66 TestStallingServers66 TestTruncated66 TestLengthIsCheckedBeforeAllocation42And66 TestClientProofs", "", "token mode has no hello"},
+		66: {"broken hellos, and none", "", "TestStallingClients66 TestStallingServers66 TestTruncated66 wire.TestLengthIsCheckedBeforeAllocation42And66 TestClientProofs", "", "token mode has no hello"},
 		67: {"methods that nobody knows", "TestAttack67UnknownMethods", "TestResolve67", "", ""},
 		68: {"a name that injects a claim", "TestMintedToken", "", "jose.TestAttack68InjectedClaimName issuer.TestAttack68ClaimNames issuer.TestAttack68ClaimValues issuer.TestAttack68UsersValues", "a handshake makes no token with claims of somebody's choice"},
 		69: {"panics", "TestPredicatePanics69 TestPanicInTheCheckOfACredential69", "TestPanicInTheCheckOfACredential69", "jose.TestAttack69PanicInTheVerifier", ""},
@@ -116,7 +116,7 @@ func attackTable() map[int]attackRow {
 
 // Every row has its tests: they exist, they speak of the row, and in token mode they make both kinds of call.
 func TestAttackTable(t *testing.T) {
-	tests := sources{"": sourceOf(t, "."), "jose": sourceOf(t, "../../internal/jose"), "keyset": sourceOf(t, "../../keyset"), "issuer": sourceOf(t, "../../issuer")}
+	tests := sources{"": sourceOf(t, "."), "jose": sourceOf(t, "../../internal/jose"), "keyset": sourceOf(t, "../../keyset"), "wire": sourceOf(t, "../../internal/wire"), "issuer": sourceOf(t, "../../issuer")}
 	table := attackTable()
 	for row := 1; row <= 72; row++ {
 		r, ok := table[row]

@@ -11,6 +11,7 @@ import (
 
 	"github.com/parley-rpc/parley/policy"
 
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -94,7 +95,7 @@ func (i *Identity) auditReply(ctx context.Context, method string, err error) {
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		span.SetAttributes(spanAttributes(err)...)
 	}
-	r := Refusal{Of: ofAnswer, Role: roleClient, Method: method, Reason: rpcerr.ReasonOf(err)}
+	r := Refusal{Of: ofAnswer, Role: wire.RoleClient, Method: method, Reason: rpcerr.ReasonOf(err)}
 	if refusal := refusalOf(err); refusal != nil && refusal.Cause != nil {
 		r.Cause = causeOf(err)
 	}
@@ -124,7 +125,7 @@ func (i *Identity) report(ctx context.Context, message string, r Refusal, attrs 
 
 // auditCall says which policy refused a call, where one did.
 func (g *Gate) auditCall(ctx context.Context, call Call, err error) {
-	g.identity.tally.count(Outcome{ofCall, roleServer, string(rpcerr.ReasonOf(err))})
+	g.identity.tally.count(Outcome{ofCall, wire.RoleServer, string(rpcerr.ReasonOf(err))})
 	g.identity.report(ctx, "parley: call refused", refusalOfCall(ctx, ofCall, call, err), userAttrs(call)...)
 	g.noteRefusal(ctx, err)
 }
@@ -139,7 +140,7 @@ func (g *Gate) auditTrial(ctx context.Context, call Call, err error) {
 // refusalOfCall is what is known of a refused call and its caller.
 func refusalOfCall(ctx context.Context, of string, call Call, err error) Refusal {
 	r := Refusal{
-		Of: of, Role: roleServer, Method: short(call.Method), Reason: rpcerr.ReasonOf(err), Address: addressOf(ctx),
+		Of: of, Role: wire.RoleServer, Method: short(call.Method), Reason: rpcerr.ReasonOf(err), Address: addressOf(ctx),
 		Agent: agentOf(ctx),
 	}
 	if refusal := refusalOf(err); refusal != nil && refusal.Cause != nil {

@@ -7,15 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
-)
-
-const (
-	authorizationKey = "authorization"
-	bearerScheme     = "Bearer"
-	// accessTokenType is the type of a bearer token (RFC 9068).
-	accessTokenType = "at+jwt"
 )
 
 // newBearerVerifier returns what checks the bearer tokens of workloads: those that a workload signed for itself with its key of
@@ -23,12 +18,12 @@ const (
 func (g *Gate) newBearerVerifier() (*verifier, error) {
 	own := &voucher{
 		trust:        g.identity.anchor,
-		types:        []string{accessTokenType},
+		types:        []string{jose.TypeAccess},
 		audiences:    []string{g.identity.self.String()},
-		required:     []string{claimTokenID},
+		required:     []string{wire.ClaimTokenID},
 		maxLifetime:  maxTokenLifetime,
 		maxAudiences: 1,
-		skew:         clockSkew,
+		skew:         wire.ClockSkew,
 	}
 	v, err := newVerifier(g.identity.self, own, g.config.issuers, g.turn, newTokenCache(g.identity.auditClock), g.acceptBearer)
 	for _, issuer := range g.config.issuers {
@@ -51,7 +46,7 @@ func (g *Gate) readBearer(ctx context.Context, values []string, now time.Time) (
 	}
 	t, err := g.bearer.verify(ctx, compact, now)
 	switch {
-	case errors.Is(err, errExpired) && now.Sub(t.expires) < expiredProofAge:
+	case errors.Is(err, wire.ErrExpired) && now.Sub(t.expires) < expiredProofAge:
 		return t, callerRefusal(err)
 	case err != nil:
 		return nil, callerRefusal(err)
@@ -65,7 +60,7 @@ func bearerToken(values []string) (string, error) {
 		return "", fmt.Errorf("%d authorization values instead of one", len(values))
 	}
 	scheme, token, ok := strings.Cut(values[0], " ")
-	if !ok || !strings.EqualFold(scheme, bearerScheme) || token == "" {
+	if !ok || !strings.EqualFold(scheme, wire.BearerScheme) || token == "" {
 		return "", errors.New("the authorization is not a scheme Bearer, one space and a token")
 	}
 	return token, nil
@@ -81,7 +76,7 @@ func (g *Gate) acceptBearer(t *verified) error {
 		return errors.New("its trust domain is not accepted")
 	}
 	t.peer = &principal.Peer{ID: id, Carrier: principal.CarrierToken, KeyID: t.keyID, Expires: t.expires, Claims: principal.ClaimsOf(t.claims)}
-	t.peer.Audiences, _ = t.claims.Strings(claimAudience) // checked before
+	t.peer.Audiences, _ = t.claims.Strings(wire.ClaimAudience) // checked before
 	t.peer.Scopes, err = t.claims.Scopes()
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/parley-rpc/parley/interceptors/auth/tokens"
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -84,15 +85,15 @@ func (c *Channel) provePossession(ctx context.Context, e *exchange, sent *creden
 	if keys.expired(now) {
 		return errOwnTokenExpired
 	}
-	signed, err := possession{
-		caller: c.identity.self, server: c.audience, ath: sent.ath, method: e.method, tokenHash: hashOfToken(keys.token),
-	}.sign(keys.key, now)
+	signed, err := wire.Possession{
+		Caller: c.identity.self, Server: c.audience, TokenHash: sent.ath, Method: e.method, IdentityHash: wire.HashOfToken(keys.token),
+	}.Sign(keys.key, now)
 	if err != nil {
 		return err
 	}
-	sent.metadata[possessionKey] = signed
+	sent.metadata[wire.PossessionKey] = signed
 	if keys.token != "" {
-		sent.metadata[identityTokenKey] = keys.token
+		sent.metadata[wire.IdentityTokenKey] = keys.token
 	}
 	return nil
 }
@@ -118,7 +119,7 @@ func (s *credential) fits(token tokens.Token, now time.Time) bool {
 }
 
 func newCredential(token tokens.Token, now time.Time) *credential {
-	var random [nonceBytes]byte
+	var random [wire.NonceBytes]byte
 	_, _ = rand.Read(random[:]) // never fails
 	hash := sha256.Sum256([]byte(token.Value))
 	s := &credential{
@@ -127,7 +128,7 @@ func newCredential(token tokens.Token, now time.Time) *credential {
 		ath:   base64.RawURLEncoding.EncodeToString(hash[:]),
 		until: now.Add(nonceAge),
 	}
-	s.metadata = map[string]string{authorizationKey: bearerScheme + " " + token.Value, nonceKey: s.nonce}
+	s.metadata = map[string]string{wire.AuthorizationKey: wire.BearerScheme + " " + token.Value, wire.NonceKey: s.nonce}
 	return s
 }
 

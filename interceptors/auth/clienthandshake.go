@@ -11,6 +11,8 @@ import (
 
 	"google.golang.org/grpc/credentials"
 
+	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -36,7 +38,7 @@ func (c *clientCredentials) ClientHandshake(ctx context.Context, authority strin
 	c.channel.record(remote, err)
 	if err != nil {
 		_ = raw.Close()
-		c.channel.identity.auditRefusal(ctx, roleClient, remote, proved, err)
+		c.channel.identity.auditRefusal(ctx, wire.RoleClient, remote, proved, err)
 		if refusal := refusalOf(err); refusal != nil {
 			err = &handshakeError{refusal}
 		}
@@ -107,7 +109,7 @@ func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn
 	if met.state != nil {
 		info = c.newNameInfo(met.state)
 	} else {
-		if l, err = c.identity.holdConnection(keys, roleClient, met.server, raw); err != nil {
+		if l, err = c.identity.holdConnection(keys, wire.RoleClient, met.server, raw); err != nil {
 			return met.server, nil, nil, serverRefusal(err)
 		}
 		info = newConnectionInfo(l, serverName)
@@ -150,11 +152,11 @@ func (c *Channel) meet(ctx context.Context, keys *core, config *tls.Config, serv
 		}
 		return met, refuse(rpcerr.ServerProofMissing, err)
 	}
-	if state := conn.ConnectionState(); c.config.mode != ModeRequire && state.NegotiatedProtocol == protocolHTTP2 {
+	if state := conn.ConnectionState(); c.config.mode != ModeRequire && state.NegotiatedProtocol == wire.ALPNHTTP2 {
 		met.state = &state
 		return met, nil
 	}
-	bound, err := bind(conn, protocol)
+	bound, err := wire.Bind(conn, wire.ALPN)
 	if err != nil {
 		return met, refuse(rpcerr.ServerProofMissing, err)
 	}
@@ -163,12 +165,12 @@ func (c *Channel) meet(ctx context.Context, keys *core, config *tls.Config, serv
 }
 
 // greet exchanges the frames. It sends nothing before the server has proven one of the expected IDs.
-func (c *Channel) greet(ctx context.Context, keys *core, conn io.ReadWriter, bound bindings) (proven, error) {
-	serverHello, err := readFrame(conn, frameServerHello)
+func (c *Channel) greet(ctx context.Context, keys *core, conn io.ReadWriter, bound wire.Bindings) (proven, error) {
+	serverHello, err := wire.ReadFrame(conn, wire.FrameServerHello)
 	if err != nil {
 		return proven{}, frameRefusal(err, rpcerr.ServerProofMissing)
 	}
-	server, err := keys.verifyHello(ctx, serverHello, proof{typ: serverProofType, binding: bound.server}, nil)
+	server, err := keys.verifyHello(ctx, serverHello, wire.Proof{Type: jose.TypeServerProof, Binding: bound.Server}, nil)
 	if err != nil {
 		return server, serverRefusal(err)
 	}
@@ -176,8 +178,8 @@ func (c *Channel) greet(ctx context.Context, keys *core, conn io.ReadWriter, bou
 		return server, mismatch(c.expected, nil)
 	}
 
-	clientHello, err := keys.hello(ctx, c.identity.self, proof{
-		typ: clientProofType, binding: bound.client, audience: server.id, helloHash: hashOf(serverHello),
+	clientHello, err := keys.hello(ctx, c.identity.self, wire.Proof{
+		Type: jose.TypeClientProof, Binding: bound.Client, Audience: server.id, HelloHash: wire.HashOf(serverHello),
 	}, nil)
 	switch {
 	case errors.Is(err, errOwnTokenExpired):
@@ -185,17 +187,17 @@ func (c *Channel) greet(ctx context.Context, keys *core, conn io.ReadWriter, bou
 	case err != nil:
 		return server, refuse(rpcerr.ConfigurationInvalid, err)
 	}
-	if err := writeFrame(conn, frameClientHello, clientHello); err != nil {
+	if err := wire.WriteFrame(conn, wire.FrameClientHello, clientHello); err != nil {
 		return server, err
 	}
-	said, err := readFrame(conn, frameVerdict)
+	said, err := wire.ReadFrame(conn, wire.FrameVerdict)
 	if err != nil {
 		return server, frameRefusal(err, rpcerr.CredentialsInvalid)
 	}
 	if len(said) != 1 {
-		return server, refuse(rpcerr.CredentialsInvalid, fmt.Errorf("%w: a verdict of %d bytes", errFrame, len(said)))
+		return server, refuse(rpcerr.CredentialsInvalid, fmt.Errorf("%w: a verdict of %d bytes", wire.ErrFrame, len(said)))
 	}
-	if refusal := verdict(said[0]).refusal(); refusal != nil {
+	if refusal := wire.Verdict(said[0]).Refusal(); refusal != nil {
 		return server, refusal
 	}
 	return server, nil

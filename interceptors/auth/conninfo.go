@@ -3,6 +3,7 @@ package auth
 import (
 	"google.golang.org/grpc/credentials"
 
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -25,7 +26,7 @@ func newConnectionInfo(l *link, serverName string) *connectionInfo {
 func (c *connectionInfo) ProvenPeer() principal.Peer { return c.link.peer }
 
 // AuthType names connection mode.
-func (*connectionInfo) AuthType() string { return protocol }
+func (*connectionInfo) AuthType() string { return wire.ALPN }
 
 // ValidateAuthority decides on grpc.CallAuthority: a call may name the authority that the connection was made for, or the
 // service that the server proved to be.

@@ -4,14 +4,6 @@ import "time"
 
 // Limits and lifetimes. Those that can be changed name the option that does.
 const (
-	// maxFrameBody is the most bytes in the body of a handshake frame.
-	maxFrameBody = 8192
-	// proofLifetime is how long a handshake proof is valid after it was signed.
-	proofLifetime = 30 * time.Second
-	// maxProofLifetime is the longest lifetime of a handshake proof that is accepted.
-	maxProofLifetime = time.Minute
-	// clockSkew is how far the clocks of two peers may differ.
-	clockSkew = 30 * time.Second
 	// maxClockSkew is the largest clock skew that can be granted to an Issuer.
 	maxClockSkew = 5 * time.Minute
 	// handshakeTimeout bounds everything from the accepted connection to the end of the HTTP/2 preface, on both ends.
@@ -69,26 +61,14 @@ const (
 	renewInterval = time.Second
 	// nonceAge is how long a channel in token mode uses one nonce.
 	nonceAge = time.Minute
-	// nonceBytes is the length of that nonce.
-	nonceBytes = 16
-	// minNonceBytes is the length of the shortest nonce that a server takes.
-	minNonceBytes = 16
-	// maxNonceBytes is the length of the longest one.
-	maxNonceBytes = 32
-	// replyProofLifetime is how long a server's proof in token mode is valid.
-	replyProofLifetime = time.Minute
 	// expiredProofAge is how long after its end a token still gets a proof of the server, so that its bearer can believe that it has expired.
 	expiredProofAge = time.Hour
 	// maxTokenNonces is for how many nonces at once a server proves itself to the bearer of one token.
 	maxTokenNonces = 8
 	// maxSessionProofs is how many proofs of a session a server has valid at once.
 	maxSessionProofs = 4096
-	// possessionLifetime is how long a proof of possession is valid after it was signed; longer ones than a handshake proof's are refused.
-	possessionLifetime = 30 * time.Second
-	// maxProofIDLength is the most bytes of the jti of a proof of possession.
-	maxProofIDLength = 128
 	// replayMemory is how long a server remembers a proof of possession: the longest lifetime, and the clock skew twice.
-	replayMemory = maxProofLifetime + 2*clockSkew
+	replayMemory = 2 * time.Minute
 	// maxSeenProofs is how many proofs of possession a server remembers; when there are more it refuses calls that bring one.
 	maxSeenProofs = 1 << 16
 	// maxCheckedProofs is how many proofs that hold a channel remembers for one session.
@@ -119,6 +99,4 @@ const (
 
 	// ownReread is how often a workload looks whether its own key or its identity token was replaced.
 	ownReread = 2 * time.Second
-	// maxIdentityLifetime is the longest lifetime of a workload identity token that is accepted.
-	maxIdentityLifetime = time.Hour
 )

@@ -69,15 +69,9 @@ func (d directory) close() error { return d.dir.Close() }
 // openDirectory returns the trust directory, not read yet.
 func (i *Identity) openDirectory() *trustdir.Directory {
 	return trustdir.Open(i.dir, trustdir.Options{
-		ValidID:  validID,
 		Logger:   i.config.logger,
 		OnChange: i.trustChanged,
 	})
-}
-
-func validID(s string) error {
-	_, err := principal.ParseID(s)
-	return err
 }
 
 // open reads what the identity needs from outside of the process, and begins to keep it fresh.

@@ -10,20 +10,18 @@ import (
 
 	"google.golang.org/grpc/peer"
 
+	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
 const (
 	// UserTokenKey is the metadata key of an end user's access token. Its one value is the token alone.
-	UserTokenKey = "parley-user-token" //nolint:gosec // a name and no credential
+	UserTokenKey = wire.UserTokenKey
 	// TransactionTokenKey is the metadata key of a transaction token, as the draft of OAuth transaction tokens has it
 	// (draft-ietf-oauth-transaction-tokens). Its one value is the token alone.
-	TransactionTokenKey = "txn-token"
-
-	transactionTokenType = "txntoken+jwt" //nolint:gosec // a type and no credential
-	claimTransaction     = "txn"
-	claimRequester       = "req_wl"
+	TransactionTokenKey = wire.TransactionTokenKey
 )
 
 // WithUserIssuers accepts access tokens of end users, beside the credential of the workload that calls, in the metadata key
@@ -92,8 +90,9 @@ func transactionIssuer(issuer Issuer, domain principal.TrustDomain) (Issuer, err
 	if issuer.MaxLifetime == 0 {
 		issuer.MaxLifetime = maxTransactionLifetime
 	}
-	issuer.Types, issuer.Audiences = []string{transactionTokenType}, []string{domain.String()}
-	issuer.RequiredClaims = slices.Concat(issuer.RequiredClaims, []string{claimTransaction, claimScope, claimRequester})
+	issuer.transactions = true
+	issuer.Types, issuer.Audiences = []string{jose.TypeTransaction}, []string{domain.String()}
+	issuer.RequiredClaims = slices.Concat(issuer.RequiredClaims, []string{wire.ClaimTransaction, wire.ClaimScope, wire.ClaimRequester})
 	return issuer, err
 }
 
@@ -113,11 +112,11 @@ func acceptTransaction(t *verified) error {
 	if err != nil {
 		return err
 	}
-	txn, ok := t.claims.String(claimTransaction)
+	txn, ok := t.claims.String(wire.ClaimTransaction)
 	if !ok {
 		return errors.New("txn is no string")
 	}
-	requester, ok := t.claims.String(claimRequester)
+	requester, ok := t.claims.String(wire.ClaimRequester)
 	if !ok {
 		return errors.New("req_wl is no string")
 	}

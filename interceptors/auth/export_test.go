@@ -13,6 +13,8 @@ import (
 
 	"google.golang.org/grpc/metadata"
 
+	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
@@ -30,29 +32,6 @@ func HoldTurnstile(g *Gate) (release func()) {
 	}
 }
 
-// ReadServerHello reads a frame and takes its body apart.
-func ReadServerHello(r io.Reader) (token, proof string, err error) {
-	body, err := readFrame(r, frameServerHello)
-	if err != nil {
-		return "", "", err
-	}
-	return ParseHello(body)
-}
-
-// ParseHello takes the body of a hello apart.
-func ParseHello(body []byte) (token, proof string, err error) {
-	h, err := parseHello(body)
-	return h.token, h.proof, err
-}
-
-// AppendHello is the reverse of ParseHello.
-func AppendHello(token, proof string) ([]byte, error) {
-	return appendHello(nil, hello{token: token, proof: proof})
-}
-
-// IsFrameError tells whether the peer sent something wrong, as opposed to nothing more.
-func IsFrameError(err error) bool { return refusalOf(frameRefusal(err, "x")) != nil }
-
 // TimeLeft is what is left of a term of the age after the two clocks went on by so much.
 func TimeLeft(age, wall, monotonic time.Duration) time.Duration {
 	start := time.Now()
@@ -64,7 +43,7 @@ func TimeLeft(age, wall, monotonic time.Duration) time.Duration {
 
 // VerifyWithoutTrust checks a client's hello in a way that panics.
 func VerifyWithoutTrust(ctx context.Context, body []byte) error {
-	_, err := new(core).verifyHello(ctx, body, proof{typ: clientProofType}, nil)
+	_, err := new(core).verifyHello(ctx, body, wire.Proof{Type: jose.TypeClientProof}, nil)
 	return callerRefusal(err)
 }
 
@@ -189,7 +168,7 @@ func Greet(ctx context.Context, c *Channel, conn io.ReadWriter, server, client s
 	if err != nil {
 		return err
 	}
-	_, err = c.greet(ctx, keys, conn, bindings{server: server, client: client})
+	_, err = c.greet(ctx, keys, conn, wire.Bindings{Server: server, Client: client})
 	return err
 }
 
@@ -199,7 +178,7 @@ func ServerHello(ctx context.Context, g *Gate, binding string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return keys.hello(ctx, g.identity.self, proof{typ: serverProofType, binding: binding}, nil)
+	return keys.hello(ctx, g.identity.self, wire.Proof{Type: jose.TypeServerProof, Binding: binding}, nil)
 }
 
 // Listen reads frame 2 and returns the verdict.
@@ -208,15 +187,15 @@ func Listen(ctx context.Context, g *Gate, frame io.Reader, serverHello []byte, b
 	if err != nil {
 		return 0, err
 	}
-	_, err = g.listen(ctx, keys, frame, proof{typ: clientProofType, binding: binding, audience: g.identity.self, helloHash: hashOf(serverHello)})
+	_, err = g.listen(ctx, keys, frame, wire.Proof{Type: jose.TypeClientProof, Binding: binding, Audience: g.identity.self, HelloHash: wire.HashOf(serverHello)})
 	if err == nil {
-		return byte(verdictWelcome), nil
+		return byte(wire.VerdictWelcome), nil
 	}
 	refusal := refusalOf(err)
 	if refusal == nil {
 		return 0, err
 	}
-	return byte(verdictFor(refusal.Reason)), nil
+	return byte(wire.VerdictFor(refusal.Reason)), nil
 }
 
 // ReadBearer reads the values of the authorization key.
@@ -237,7 +216,7 @@ func ProofFor(ctx context.Context, g *Gate, token, nonce, method string) (metada
 // CheckReply checks the header of the answer to a call with the token.
 func CheckReply(ctx context.Context, c *Channel, header metadata.MD, token, nonce, method string, level policy.Proof) error {
 	e := &exchange{Context: ctx, channel: c, method: method, level: level}
-	sent := &credential{nonce: nonce, ath: hashOf([]byte(token)), checked: newCheckedProofs()}
+	sent := &credential{nonce: nonce, ath: wire.HashOf([]byte(token)), checked: newCheckedProofs()}
 	e.send(sent, time.Now())
 	return c.checkReply(ctx, header, e, sent)
 }

@@ -3,6 +3,8 @@ package auth
 import (
 	"net"
 	"time"
+
+	"github.com/parley-rpc/parley/internal/wire"
 )
 
 // farewell makes a client leave a connection whose credential ends earlier than the server knows, without breaking a call: when
@@ -19,7 +21,7 @@ type farewell struct {
 
 // farewell returns nil where the server says goodbye by itself.
 func (l *link) farewell() *farewell {
-	if l.role != roleClient || l.term.age >= l.identity.config.connectionAge {
+	if l.role != wire.RoleClient || l.term.age >= l.identity.config.connectionAge {
 		return nil
 	}
 	return &farewell{term: l.term, header: make([]byte, 0, http2HeaderLength)}

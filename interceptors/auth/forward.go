@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -49,7 +50,7 @@ func unforwardable(key string) string {
 		return ""
 	case key == "" || strings.HasPrefix(key, ":") || key != strings.ToLower(key):
 		return "is no metadata key; write it in lower case"
-	case key == authorizationKey:
+	case key == wire.AuthorizationKey:
 		return "is the credential of one workload to another; a service calls with its own"
 	case strings.HasPrefix(key, "parley-") || strings.HasPrefix(key, "grpc-") || strings.HasPrefix(key, "x-forwarded-"),
 		key == "workload-identity-token", key == "workload-proof-token", key == "cookie", key == "te", key == "content-type", key == "user-agent":

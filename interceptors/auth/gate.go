@@ -16,6 +16,7 @@ import (
 	"github.com/parley-rpc/parley/internal/descriptors"
 	"github.com/parley-rpc/parley/internal/replays"
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/policy"
 )
 
@@ -110,20 +111,20 @@ func (g *Gate) checkOptions() error {
 
 // makeTLS lists parley/1 first: plain HTTP/2 is spoken only with those who cannot do better, and only if it is switched on.
 func (g *Gate) makeTLS() (*tls.Config, error) {
-	certificate, err := ephemeralCertificate()
+	certificate, err := wire.EphemeralCertificate()
 	if err != nil {
 		return nil, err
 	}
-	config := serverTLS(protocol)
+	config := wire.ServerTLS(wire.ALPN)
 	config.Certificates = []tls.Certificate{certificate}
 	if g.config.certificate == nil {
 		return config, nil
 	}
-	plain := serverTLS(protocolHTTP2)
+	plain := wire.ServerTLS(wire.ALPNHTTP2)
 	plain.GetCertificate = g.config.certificate
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		offers := hello.SupportedProtos
-		if !slices.Contains(offers, protocol) && slices.Contains(offers, protocolHTTP2) {
+		if !slices.Contains(offers, wire.ALPN) && slices.Contains(offers, wire.ALPNHTTP2) {
 			return plain, nil
 		}
 		return nil, nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -126,7 +127,7 @@ func (i *Identity) openIssued() (*core, error) {
 
 // checkOwnToken finds the mistake that would otherwise show only as refusals by everybody else. It returns the end of the token.
 func (i *Identity) checkOwnToken(key *jose.PrivateKey, token string) (time.Time, error) {
-	if _, err := jose.Parse(token, identityTokenType); err != nil {
+	if _, err := jose.Parse(token, jose.TypeIdentity); err != nil {
 		return time.Time{}, fmt.Errorf("auth: own identity token: %w", err)
 	}
 	claims, err := jose.Unproven(token)
@@ -139,16 +140,16 @@ func (i *Identity) checkOwnToken(key *jose.PrivateKey, token string) (time.Time,
 			name = issuer.Name
 		}
 	}
-	read, err := readIdentityToken(claims, name, time.Now())
+	read, err := wire.ReadIdentityToken(claims, name, time.Now())
 	switch {
 	case err != nil:
 		return time.Time{}, fmt.Errorf("auth: own identity token: %w", err)
-	case read.id != i.self:
-		return time.Time{}, fmt.Errorf("auth: the identity token is that of %s and not of %s; give each workload one of its own", read.id, i.self)
-	case read.key.Thumbprint() != key.Public().Thumbprint():
+	case read.ID != i.self:
+		return time.Time{}, fmt.Errorf("auth: the identity token is that of %s and not of %s; give each workload one of its own", read.ID, i.self)
+	case read.Key.Thumbprint() != key.Public().Thumbprint():
 		return time.Time{}, fmt.Errorf("auth: the identity token is for another key than the one in %s; both must be replaced together", i.keyPlace())
 	}
-	return read.expires, nil
+	return read.Expires, nil
 }
 
 // renewIssued returns what to use from now on in the place of c, or nil when nothing has changed. The error says why what is

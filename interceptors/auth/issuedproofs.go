@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc/metadata"
 
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -39,7 +40,7 @@ func (p *issuedProof) answers(by *core, nonce string, now time.Time) bool {
 }
 
 // old tells whether the proof is too old to be sent again.
-func (p *issuedProof) old(now time.Time) bool { return now.Sub(p.at) >= replyProofLifetime }
+func (p *issuedProof) old(now time.Time) bool { return now.Sub(p.at) >= wire.ReplyProofLifetime }
 
 func newIssuedProofs() *issuedProofs {
 	return &issuedProofs{proofs: make(map[issuedKey]*issuedProof), perToken: make(map[tokenHash]int)}

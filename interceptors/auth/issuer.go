@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -36,6 +38,8 @@ type Issuer struct {
 	MaxAudiences int
 	// ClockSkew is how far its clock may be off, at most 5 minutes. Default: 30 seconds; negative means none.
 	ClockSkew time.Duration
+
+	transactions bool // its tokens are transaction tokens, and nothing else
 }
 
 // voucher is an Issuer that was checked and has its defaults, or, with trust instead of keys, the identity's own trust, in
@@ -52,6 +56,7 @@ type voucher struct {
 	maxLifetime  time.Duration
 	maxAudiences int
 	skew         time.Duration
+	transactions bool
 	flaw         error // of the key set
 }
 
@@ -60,19 +65,19 @@ func (is Issuer) voucher(self principal.ID) (*voucher, error) {
 	v := &voucher{
 		name: is.Name, subjects: slices.Clone(is.Subjects),
 		types: slices.Clone(is.Types), audiences: slices.Clone(is.Audiences), required: slices.Clone(is.RequiredClaims),
-		maxLifetime: is.MaxLifetime, maxAudiences: is.MaxAudiences, skew: is.ClockSkew,
+		maxLifetime: is.MaxLifetime, maxAudiences: is.MaxAudiences, skew: is.ClockSkew, transactions: is.transactions,
 	}
 	if is.Keys != nil {
 		v.keys, v.flaw = is.Keys, is.Keys.Err()
 	}
 	if is.Types == nil {
-		v.types = []string{accessTokenType}
+		v.types = []string{jose.TypeAccess}
 	}
 	if is.Audiences == nil {
 		v.audiences = []string{self.String()}
 	}
 	if is.RequiredClaims == nil {
-		v.required = []string{claimTokenID}
+		v.required = []string{wire.ClaimTokenID}
 	}
 	if v.maxLifetime == 0 {
 		v.maxLifetime = maxTokenLifetime
@@ -82,7 +87,7 @@ func (is Issuer) voucher(self principal.ID) (*voucher, error) {
 	}
 	switch {
 	case v.skew == 0:
-		v.skew = clockSkew
+		v.skew = wire.ClockSkew
 	case v.skew < 0:
 		v.skew = 0
 	}
@@ -99,7 +104,7 @@ func (v *voucher) mistakes() error {
 	wrong(v.name == "", "it has no Name; state the iss of its tokens, byte for byte")
 	wrong(v.keys == nil, "it has no Keys")
 	wrong(len(v.types) == 0 || slices.Contains(v.types, ""), "Types is empty or holds an empty type; leave it out for at+jwt")
-	wrong(slices.ContainsFunc(v.types, provesOnce), "Types names a type of proof, which is good for one use; tokens are good for many")
+	wrong(!v.transactions && slices.ContainsFunc(v.types, jose.NeverBearer), "Types names a type of proof, identity or key set, which is no bearer token; leave it out for at+jwt")
 	wrong(len(v.audiences) == 0 || slices.Contains(v.audiences, ""), "Audiences is empty or holds an empty name, and a token for anybody is never accepted; leave it out for the server's own ID")
 	wrong(slices.Contains(v.required, ""), "RequiredClaims holds an empty name")
 	wrong(v.maxLifetime < 0, "MaxLifetime is negative")
@@ -109,14 +114,4 @@ func (v *voucher) mistakes() error {
 		wrong(!principal.IsPattern(p), fmt.Sprintf("subject %d is no ID; make it with ParseID, TrustDomain.ID or ParsePattern", n+1))
 	}
 	return errors.Join(errs...)
-}
-
-// provesOnce tells whether tokens of the type are proofs, which must never be taken for a token that may be used again.
-func provesOnce(typ string) bool {
-	switch typ {
-	case possessionType, replyProofType, serverProofType, clientProofType, "dpop+jwt":
-		return true
-	default:
-		return false
-	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -69,7 +70,7 @@ func (a *issuers) vouch(ctx context.Context, identity, kid string, turn turnstil
 	if identity == "" {
 		return bond{}, errors.New("no identity token, where trust rests on issuers")
 	}
-	token, err := jose.Parse(identity, identityTokenType)
+	token, err := jose.Parse(identity, jose.TypeIdentity)
 	if err != nil {
 		return bond{}, fmt.Errorf("identity token: %w", err)
 	}
@@ -86,14 +87,14 @@ func (a *issuers) vouch(ctx context.Context, identity, kid string, turn turnstil
 	if err != nil {
 		return bond{}, fmt.Errorf("identity token: %w", err)
 	}
-	read, err := readIdentityToken(claims, issuer.Name, time.Now())
+	read, err := wire.ReadIdentityToken(claims, issuer.Name, time.Now())
 	if err != nil {
 		return bond{}, fmt.Errorf("identity token: %w", err)
 	}
-	if read.key.Thumbprint() != kid {
+	if read.Key.Thumbprint() != kid {
 		return bond{}, errors.New("the proof is by another key than the identity token confirms")
 	}
-	b.id, b.key, b.expires = read.id, read.key, read.expires
+	b.id, b.key, b.expires = read.ID, read.Key, read.Expires
 	b.trust = issuerKey{set: issuer.Keys, key: signer}
 	return b, nil
 }
@@ -104,7 +105,7 @@ func (a *issuers) issuerOf(identity string) (IdentityIssuer, error) {
 	if err != nil {
 		return IdentityIssuer{}, err
 	}
-	subject, _ := claims.String(claimSubject)
+	subject, _ := claims.String(wire.ClaimSubject)
 	id, err := principal.ParseID(subject)
 	if err != nil {
 		return IdentityIssuer{}, errors.New("sub is no ID")

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -40,7 +41,7 @@ func (i *Identity) holdConnection(c *core, role string, other proven, raw net.Co
 		}
 	}
 	if age <= 0 {
-		return nil, errExpired
+		return nil, wire.ErrExpired
 	}
 	t := newTerm(now, age, min(streamLead, age/10))
 	p := principal.Peer{ID: other.id, Carrier: principal.CarrierConnection, KeyID: other.keyID, Expires: t.end, Audiences: i.audiences}
@@ -64,7 +65,7 @@ func (i *Identity) holdUser(u *broughtUser) (*link, error) {
 func (i *Identity) holdToken(what string, token *verified, p principal.Peer) (*link, error) {
 	now := time.Now()
 	t := newTerm(now, token.expires.Add(token.by.skew).Sub(now), 0)
-	l := &link{identity: i, what: what, role: roleServer, peer: p, term: t, trust: voucherOf{token}, ended: make(chan struct{})}
+	l := &link{identity: i, what: what, role: wire.RoleServer, peer: p, term: t, trust: voucherOf{token}, ended: make(chan struct{})}
 	return l, l.begin(never)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/grpc/credentials"
 
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -84,7 +85,7 @@ func securedBy(conn net.Conn, info credentials.AuthInfo, err error) (secured, er
 	case untouched:
 		return secured{conn: conn}, nil
 	case credentials.TLSInfo:
-		return secured{conn, &info.State}, checkSession(&info.State, protocolHTTP2)
+		return secured{conn, &info.State}, wire.CheckSession(&info.State, wire.ALPNHTTP2)
 	default:
 		return secured{}, fmt.Errorf("auth: managed TLS: the connection was secured by a %T, which is not TLS", info)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -34,16 +35,16 @@ func (i *Identity) Token(audience principal.ID, scopes []string, lifetime time.D
 	}
 	now, self := time.Now(), i.self.String()
 	var b jose.ClaimsBuilder
-	b.String(claimIssuer, self).String(claimSubject, self).String(claimAudience, audience.String())
-	b.NumericDate(claimIssuedAt, now).NumericDate(claimExpires, now.Add(lifetime)).String(claimTokenID, rand.Text())
+	b.String(wire.ClaimIssuer, self).String(wire.ClaimSubject, self).String(wire.ClaimAudience, audience.String())
+	b.NumericDate(wire.ClaimIssuedAt, now).NumericDate(wire.ClaimExpires, now.Add(lifetime)).String(wire.ClaimTokenID, rand.Text())
 	if len(scopes) > 0 {
-		b.String(claimScope, strings.Join(scopes, " "))
+		b.String(wire.ClaimScope, strings.Join(scopes, " "))
 	}
 	claims, err := b.Claims()
 	if err != nil {
 		return "", fmt.Errorf("auth: Token: %w", err)
 	}
-	return keys.key.Sign(accessTokenType, claims)
+	return keys.key.Sign(jose.TypeAccess, claims)
 }
 
 // ClientAssertion signs the token by which this workload authenticates to an issuer once (private_key_jwt, RFC 7523): of type
@@ -55,8 +56,8 @@ func (i *Identity) ClientAssertion(ctx context.Context, issuer string) (string, 
 	}
 	now, self := time.Now(), i.self.String()
 	var b jose.ClaimsBuilder
-	b.String(claimIssuer, self).String(claimSubject, self).String(claimAudience, issuer)
-	b.NumericDate(claimIssuedAt, now).NumericDate(claimExpires, now.Add(assertionLifetime)).String(claimTokenID, rand.Text())
+	b.String(wire.ClaimIssuer, self).String(wire.ClaimSubject, self).String(wire.ClaimAudience, issuer)
+	b.NumericDate(wire.ClaimIssuedAt, now).NumericDate(wire.ClaimExpires, now.Add(assertionLifetime)).String(wire.ClaimTokenID, rand.Text())
 	claims, err := b.Claims()
 	if err != nil {
 		return "", fmt.Errorf("auth: ClientAssertion: %w", err)

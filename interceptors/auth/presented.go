@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"google.golang.org/grpc/metadata"
+
+	"github.com/parley-rpc/parley/internal/wire"
 )
 
 // presented are the credentials in the metadata of a call, which no handler gets to see. In connection mode most of them have no
@@ -28,8 +30,8 @@ func (g *Gate) presented(ctx context.Context) (p presented) {
 	if !ok {
 		md, _ = metadata.FromIncomingContext(ctx)
 	}
-	p.authorization, p.nonce = md[authorizationKey], md[nonceKey]
-	p.possession, p.identity = md[possessionKey], md[identityTokenKey]
+	p.authorization, p.nonce = md[wire.AuthorizationKey], md[wire.NonceKey]
+	p.possession, p.identity = md[wire.PossessionKey], md[wire.IdentityTokenKey]
 	p.user, p.transaction = md[UserTokenKey], md[TransactionTokenKey]
 	p.any = len(p.authorization)+len(p.nonce)+len(p.possession)+len(p.identity)+len(p.user)+len(p.transaction) > 0
 	return p
@@ -38,7 +40,7 @@ func (g *Gate) presented(ctx context.Context) (p presented) {
 // isCredential tells whether a metadata key holds a credential.
 func isCredential(name string) bool {
 	switch strings.ToLower(name) {
-	case authorizationKey, nonceKey, possessionKey, identityTokenKey, UserTokenKey, TransactionTokenKey:
+	case wire.AuthorizationKey, wire.NonceKey, wire.PossessionKey, wire.IdentityTokenKey, UserTokenKey, TransactionTokenKey:
 		return true
 	default:
 		return false

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
@@ -41,7 +42,7 @@ func newCheckedProofs() *checkedProofs {
 
 // checkReply checks the proof in the header of an answer. Its error is a refusal of the server.
 func (c *Channel) checkReply(ctx context.Context, header metadata.MD, e *exchange, sent *credential) error {
-	proofs := header[replyProofKey]
+	proofs := header[wire.ReplyProofKey]
 	switch len(proofs) {
 	case 0:
 		return refuse(rpcerr.ServerProofMissing, nil)
@@ -53,7 +54,7 @@ func (c *Channel) checkReply(ctx context.Context, header metadata.MD, e *exchang
 	if err != nil {
 		return refuse(rpcerr.KeysUnavailable, err)
 	}
-	identities := header[replyIdentityKey]
+	identities := header[wire.ReplyIdentityKey]
 	if len(identities) > 1 {
 		return refuse(rpcerr.ServerProofInvalid, fmt.Errorf("%d identity tokens instead of one", len(identities)))
 	}
@@ -76,7 +77,7 @@ func (c *Channel) checkReply(ctx context.Context, header metadata.MD, e *exchang
 // checkProof checks a proof completely. It reports what is to be remembered of it, and whether it is good for one method only.
 func (c *Channel) checkProof(ctx context.Context, keys *core, proof, identity string, e *exchange, sent *credential) (p *checkedProof, perMethod bool, err error) {
 	defer refusePanic(&err)
-	token, err := jose.Parse(proof, replyProofType)
+	token, err := jose.Parse(proof, jose.TypeReplyProof)
 	if err != nil {
 		return nil, false, err
 	}
@@ -90,12 +91,12 @@ func (c *Channel) checkProof(ctx context.Context, keys *core, proof, identity st
 	if err != nil {
 		return nil, false, err
 	}
-	want := replyProof{caller: c.identity.self, nonce: sent.nonce, ath: sent.ath, method: e.method, tokenHash: hashOfToken(identity)}
-	p.until, err = want.check(claims, p.owner, e.level >= policy.ProofCall, e.sentAt())
+	want := wire.ReplyProof{Caller: c.identity.self, Nonce: sent.nonce, TokenHash: sent.ath, Method: e.method, IdentityHash: wire.HashOfToken(identity)}
+	p.until, err = want.Check(claims, p.owner, e.level >= policy.ProofCall, e.sentAt())
 	if !bound.expires.IsZero() && bound.expires.Before(p.until) {
 		p.until = bound.expires
 	}
-	return p, claims.Has(claimMethod), err
+	return p, claims.Has(wire.ClaimMethod), err
 }
 
 // holds tells whether a proof was checked before and still holds for a credential that was sent at some time.

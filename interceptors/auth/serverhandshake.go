@@ -11,6 +11,8 @@ import (
 
 	"google.golang.org/grpc/credentials"
 
+	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -35,7 +37,7 @@ func (s *serverCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials
 		if evicted := place.leave(); evicted != nil {
 			err = evicted
 		}
-		g.identity.auditRefusal(context.Background(), roleServer, remote, client, err)
+		g.identity.auditRefusal(context.Background(), wire.RoleServer, remote, client, err)
 		if refusal := refusalOf(err); refusal != nil {
 			err = &handshakeError{refusal}
 		} else if errors.Is(err, io.EOF) {
@@ -92,10 +94,10 @@ func (g *Gate) handshake(raw net.Conn, place *visitor) (proven, *conn, credentia
 		return proven{}, nil, nil, err
 	}
 	state := conn.ConnectionState()
-	if g.config.bearer && checkSession(&state, protocolHTTP2) == nil {
+	if g.config.bearer && wire.CheckSession(&state, wire.ALPNHTTP2) == nil {
 		return g.admitPlain(conn, &state, place)
 	}
-	bound, err := bind(conn, protocol)
+	bound, err := wire.Bind(conn, wire.ALPN)
 	if err != nil {
 		return proven{}, nil, nil, refuse(rpcerr.CredentialsInvalid, err)
 	}
@@ -116,33 +118,33 @@ func (*Gate) admitPlain(secure net.Conn, state *tls.ConnectionState, place *visi
 }
 
 // greet exchanges the frames. It speaks first, and last.
-func (g *Gate) greet(ctx context.Context, keys *core, conn *tls.Conn, bound bindings) (proven, *link, error) {
-	serverHello, err := keys.hello(ctx, g.identity.self, proof{typ: serverProofType, binding: bound.server}, g.turn)
+func (g *Gate) greet(ctx context.Context, keys *core, conn *tls.Conn, bound wire.Bindings) (proven, *link, error) {
+	serverHello, err := keys.hello(ctx, g.identity.self, wire.Proof{Type: jose.TypeServerProof, Binding: bound.Server}, g.turn)
 	if err != nil {
 		return proven{}, nil, err
 	}
-	if err := writeFrame(conn, frameServerHello, serverHello); err != nil {
+	if err := wire.WriteFrame(conn, wire.FrameServerHello, serverHello); err != nil {
 		return proven{}, nil, err
 	}
 	var l *link
-	client, err := g.listen(ctx, keys, conn, proof{
-		typ: clientProofType, binding: bound.client, audience: g.identity.self, helloHash: hashOf(serverHello),
+	client, err := g.listen(ctx, keys, conn, wire.Proof{
+		Type: jose.TypeClientProof, Binding: bound.Client, Audience: g.identity.self, HelloHash: wire.HashOf(serverHello),
 	})
 	if err == nil {
-		if l, err = g.identity.holdConnection(keys, roleServer, client, conn.NetConn()); err != nil {
+		if l, err = g.identity.holdConnection(keys, wire.RoleServer, client, conn.NetConn()); err != nil {
 			err = callerRefusal(err)
 		}
 	}
-	said := verdictWelcome
+	said := wire.VerdictWelcome
 	if err != nil {
 		refusal := refusalOf(err)
 		if refusal == nil {
 			return client, nil, err
 		}
-		said = verdictFor(refusal.Reason)
+		said = wire.VerdictFor(refusal.Reason)
 	}
 	// A refused client may be gone already; that it was refused matters more.
-	if wrong := writeFrame(conn, frameVerdict, []byte{byte(said)}); wrong != nil && err == nil {
+	if wrong := wire.WriteFrame(conn, wire.FrameVerdict, []byte{byte(said)}); wrong != nil && err == nil {
 		l.release()
 		return client, nil, wrong
 	}
@@ -150,8 +152,8 @@ func (g *Gate) greet(ctx context.Context, keys *core, conn *tls.Conn, bound bind
 }
 
 // listen reads the client's hello and checks it.
-func (g *Gate) listen(ctx context.Context, keys *core, conn io.Reader, want proof) (proven, error) {
-	clientHello, err := readFrame(conn, frameClientHello)
+func (g *Gate) listen(ctx context.Context, keys *core, conn io.Reader, want wire.Proof) (proven, error) {
+	clientHello, err := wire.ReadFrame(conn, wire.FrameClientHello)
 	if err != nil {
 		return proven{}, frameRefusal(err, rpcerr.CredentialsInvalid)
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 
 	"google.golang.org/grpc/credentials"
+
+	"github.com/parley-rpc/parley/internal/wire"
 )
 
 var errNoName = errors.New("auth: there is no server name to verify; name the host in the target, or use WithServerName")
@@ -30,7 +32,7 @@ func (c *Channel) newNameInfo(state *tls.ConnectionState) *nameInfo {
 // clientTLS is the client's end of TLS for what the channel's mode offers. Where plain HTTP/2 is agreed, chain and name are
 // verified within the handshake, so that a server without them learns nothing.
 func (c *Channel) clientTLS(serverName string) (*tls.Config, error) {
-	config := clientTLS(serverName)
+	config := wire.ClientTLS(serverName)
 	if c.config.mode == ModeRequire {
 		return config, nil
 	}
@@ -38,13 +40,13 @@ func (c *Channel) clientTLS(serverName string) (*tls.Config, error) {
 		return nil, errNoName
 	}
 	if c.config.mode == ModeToken {
-		config.NextProtos = []string{protocolHTTP2}
+		config.NextProtos = []string{wire.ALPNHTTP2}
 	} else {
-		config.NextProtos = []string{protocol, protocolHTTP2}
+		config.NextProtos = []string{wire.ALPN, wire.ALPNHTTP2}
 	}
 	// InsecureSkipVerify leaves to this function what crypto/tls would do; it runs in every handshake.
 	config.VerifyConnection = func(state tls.ConnectionState) error {
-		if c.config.mode == ModePrefer && state.NegotiatedProtocol == protocol {
+		if c.config.mode == ModePrefer && state.NegotiatedProtocol == wire.ALPN {
 			return nil // the proof that is bound to the connection follows
 		}
 		return verifyName(&state, serverName, c.config.roots)
@@ -54,7 +56,7 @@ func (c *Channel) clientTLS(serverName string) (*tls.Config, error) {
 
 // verifyName does what crypto/tls does by default. Nil roots are those of the system.
 func verifyName(state *tls.ConnectionState, name string, roots *x509.CertPool) error {
-	if err := checkSession(state, protocolHTTP2); err != nil {
+	if err := wire.CheckSession(state, wire.ALPNHTTP2); err != nil {
 		return err
 	}
 	if len(state.PeerCertificates) == 0 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/internal/wire"
 )
 
 // tokenHash is the SHA-256 of the exact bytes of a token.
@@ -61,7 +62,7 @@ func newTokenCache(onStep func(time.Duration)) *tokenCache {
 
 // get returns a token if it was found good before and still is, and its hash.
 func (c *tokenCache) get(compact string, now time.Time) (*verified, tokenHash) {
-	if step := c.clock.step(now); step > clockSkew || step < -clockSkew {
+	if step := c.clock.step(now); step > wire.ClockSkew || step < -wire.ClockSkew {
 		c.flush(now)
 		c.onStep(step)
 		return nil, hashToken(compact)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -201,7 +202,7 @@ func (v *voucher) check(t *verified) error {
 	if err := v.checkNames(t); err != nil {
 		return err
 	}
-	audience, ok := t.claims.Strings(claimAudience)
+	audience, ok := t.claims.Strings(wire.ClaimAudience)
 	if !ok || len(audience) == 0 || len(audience) > v.maxAudiences || !v.means(audience) {
 		return errors.New("aud is not this server")
 	}
@@ -219,14 +220,14 @@ func (v *voucher) check(t *verified) error {
 func (v *voucher) checkNames(t *verified) error {
 	if v.trust != nil {
 		t.issuer, t.subject = t.owner.String(), t.owner.String()
-		return checkOwner(t.claims, t.owner)
+		return wire.CheckOwner(t.claims, t.owner)
 	}
 	t.issuer = v.name
-	if !sameClaim(t.claims, claimIssuer, v.name) {
+	if !wire.SameClaim(t.claims, wire.ClaimIssuer, v.name) {
 		return errors.New("iss is not the issuer that the key belongs to")
 	}
 	var ok bool
-	if t.subject, ok = t.claims.String(claimSubject); !ok || t.subject == "" {
+	if t.subject, ok = t.claims.String(wire.ClaimSubject); !ok || t.subject == "" {
 		return errors.New("sub is missing")
 	}
 	if len(v.subjects) == 0 {
@@ -247,20 +248,20 @@ func (v *voucher) means(audience []string) bool {
 func (v *voucher) timely(t *verified, now time.Time) error {
 	switch {
 	case !now.Before(t.expires.Add(v.skew)):
-		return errExpired
+		return wire.ErrExpired
 	case t.from.After(now.Add(v.skew)):
-		return errNotYetValid
+		return wire.ErrNotYetValid
 	}
 	return nil
 }
 
 // readTimes returns when a token's life begins, the later of iat and nbf, and when it ends.
 func readTimes(claims *jose.Claims, lifetime time.Duration) (from, expires time.Time, err error) {
-	issued, expires, err := readLifetime(claims, lifetime)
+	issued, expires, err := wire.ReadLifetime(claims, lifetime)
 	if err != nil {
 		return from, expires, err
 	}
-	notBefore, ok, err := claims.NumericDate(claimNotBefore)
+	notBefore, ok, err := claims.NumericDate(wire.ClaimNotBefore)
 	if err != nil {
 		return from, expires, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
@@ -49,18 +50,18 @@ func refusePanic(err *error) {
 }
 
 // verifyHello checks what a hello frame proves against what it must prove.
-func (c *core) verifyHello(ctx context.Context, body []byte, want proof, turn turnstile.Turnstile) (p proven, err error) {
+func (c *core) verifyHello(ctx context.Context, body []byte, want wire.Proof, turn turnstile.Turnstile) (p proven, err error) {
 	defer refusePanic(&err)
-	h, err := parseHello(body)
+	h, err := wire.ParseHello(body)
 	if err != nil {
 		return p, err
 	}
-	token, err := jose.Parse(h.proof, want.typ)
+	token, err := jose.Parse(h.Proof, want.Type)
 	if err != nil {
 		return p, err
 	}
 	p = proven{keyID: token.KeyID(), generation: c.trust.generation()}
-	b, err := c.trust.vouch(ctx, h.token, p.keyID, turn)
+	b, err := c.trust.vouch(ctx, h.Token, p.keyID, turn)
 	if err != nil {
 		return p, err
 	}
@@ -70,12 +71,12 @@ func (c *core) verifyHello(ctx context.Context, body []byte, want proof, turn tu
 		return p, err
 	}
 	p.id = b.id
-	want.tokenHash = hashOfToken(h.token)
-	return p, want.check(claims, b.id, time.Now())
+	want.IdentityHash = wire.HashOfToken(h.Token)
+	return p, want.Check(claims, b.id, time.Now())
 }
 
 // hello makes the body of a hello frame that proves the identity.
-func (c *core) hello(ctx context.Context, self principal.ID, p proof, turn turnstile.Turnstile) ([]byte, error) {
+func (c *core) hello(ctx context.Context, self principal.ID, p wire.Proof, turn turnstile.Turnstile) ([]byte, error) {
 	if turn != nil {
 		if err := turn.Enter(ctx, signatureWait); err != nil {
 			return nil, err
@@ -86,24 +87,16 @@ func (c *core) hello(ctx context.Context, self principal.ID, p proof, turn turns
 	if c.expired(now) {
 		return nil, errOwnTokenExpired
 	}
-	p.tokenHash = hashOfToken(c.token)
-	signed, err := p.sign(c.key, self, now)
+	p.IdentityHash = wire.HashOfToken(c.token)
+	signed, err := p.Sign(c.key, self, now)
 	if err != nil {
 		return nil, err
 	}
-	return appendHello(nil, hello{token: c.token, proof: signed})
+	return wire.AppendHello(nil, wire.Hello{Token: c.token, Proof: signed})
 }
 
 // expired tells whether the own identity token has expired, with which nothing can be proven any more.
 func (c *core) expired(now time.Time) bool { return !c.expires.IsZero() && !now.Before(c.expires) }
-
-// hashOfToken is what a proof says of the identity token beside it, and "" without one.
-func hashOfToken(identityToken string) string {
-	if identityToken == "" {
-		return ""
-	}
-	return hashOf([]byte(identityToken))
-}
 
 // callerRefusal is what a server makes of a credential that did not pass.
 func callerRefusal(err error) *rpcerr.Error {
@@ -112,9 +105,9 @@ func callerRefusal(err error) *rpcerr.Error {
 		return refuse(rpcerr.KeysUnavailable, err)
 	case errors.Is(err, turnstile.ErrOverloaded):
 		return refuse(rpcerr.AuthOverloaded, err)
-	case errors.Is(err, errExpired):
+	case errors.Is(err, wire.ErrExpired):
 		return refuse(rpcerr.CredentialsExpired, err)
-	case errors.Is(err, errNotYetValid):
+	case errors.Is(err, wire.ErrNotYetValid):
 		return refuse(rpcerr.CredentialsNotYetValid, err)
 	default:
 		return refuse(rpcerr.CredentialsInvalid, err)
@@ -126,9 +119,12 @@ func serverRefusal(err error) *rpcerr.Error {
 	switch {
 	case lacksKeys(err):
 		return refuse(rpcerr.KeysUnavailable, err)
-	case errors.Is(err, errFrame):
+	case errors.Is(err, wire.ErrFrame):
 		return refuse(rpcerr.ServerProofMissing, err)
 	default:
 		return refuse(rpcerr.ServerProofInvalid, err)
 	}
 }
+
+// errOwnTokenExpired says that the workload's own identity token has expired and that there is no other.
+var errOwnTokenExpired = errors.New("auth: the own identity token has expired, and its source has no other")

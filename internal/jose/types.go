@@ -1,6 +1,6 @@
 package jose
 
-import "slices"
+import "strings"
 
 // The types (the header's typ) of all tokens that Parley makes or reads. There is no other list.
 const (
@@ -13,18 +13,19 @@ const (
 	TypeReplyProof  = "parley-proof+jwt"          // a server's proof in token mode
 	TypeAssertion   = "client-authentication+jwt" // a client's proof to an issuer (draft-ietf-oauth-rfc7523bis)
 	TypeKeySet      = "jwk-set+jwt"               // a key set signed by its root
+	TypeDPoP        = "dpop+jwt"                  // a proof of possession of OAuth (RFC 9449)
+	TypeLogout      = "logout+jwt"                // OpenID Connect Back-Channel Logout 1.0
+	TypeEvent       = "secevent+jwt"              // RFC 8417
 )
 
-// neverBearer lists the types that no place may accept as a bearer token, whatever its configuration says: proofs, which are
-// good for one use, and statements about keys and sessions, which say nothing about a call.
-func neverBearer() []string {
-	return []string{
-		TypeIdentity, TypePossession, TypeServerProof, TypeClientProof, TypeReplyProof, TypeAssertion, TypeKeySet,
-		"dpop+jwt",     // RFC 9449
-		"logout+jwt",   // OpenID Connect Back-Channel Logout 1.0
-		"secevent+jwt", // RFC 8417
+// NeverBearer reports whether tokens of a type must not be accepted as bearer tokens, which are good for many uses,
+// whatever an issuer is configured to sign: proofs, which are good for one use, and statements about keys, sessions and
+// transactions. All types of Parley are among them, those of later versions too.
+func NeverBearer(typ string) bool {
+	switch typ {
+	case "", TypeIdentity, TypePossession, TypeAssertion, TypeKeySet, TypeTransaction, TypeDPoP, TypeLogout, TypeEvent:
+		return true
+	default:
+		return strings.HasPrefix(typ, "parley-")
 	}
 }
-
-// MayBeBearer reports whether tokens of a type may be accepted as bearer tokens, which are good for many uses.
-func MayBeBearer(typ string) bool { return typ != "" && !slices.Contains(neverBearer(), typ) }

@@ -13,7 +13,7 @@ func rows() [][]string {
 		{"attempt", "rpcerr", "gen"},
 		{"internal"},
 		{"principal"},
-		{"internal/trustdir"},
+		{"internal/trustdir", "internal/wire"},
 		{"keyset"},
 		{"policy"},
 		{

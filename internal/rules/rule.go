@@ -21,5 +21,6 @@ func All() []Rule {
 		{"modules", checkModules},
 		{"lines", checkLines},
 		{"options", checkOptions},
+		{"single", checkSingle},
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 // Options configure a directory.
 type Options struct {
-	// ValidID returns an error for a string that is no valid ID. Required.
+	// ValidID returns an error for an ID that must not be in the directory. May be nil.
 	ValidID func(id string) error
 	// Logger logs every change of trust, files that are skipped and readings that fail. Nil means none.
 	Logger *slog.Logger
@@ -48,6 +48,9 @@ func Open(dir string, opts Options) *Directory {
 	d.reader = reader{
 		dir: dir, guard: safepath.New(), validID: opts.ValidID, now: func() time.Time { return d.now() },
 		domains: map[string]*folder{}, limit: maxFiles,
+	}
+	if d.reader.validID == nil {
+		d.reader.validID = func(string) error { return nil }
 	}
 	if d.logger == nil {
 		d.logger = slog.New(slog.DiscardHandler)
@@ -130,9 +133,6 @@ func (d *Directory) Err() error { return d.current.Load().err }
 func (d *Directory) read() error {
 	d.reading.Lock()
 	defer d.reading.Unlock()
-	if d.options.ValidID == nil {
-		return errMissingValidID
-	}
 	l, err := d.reader.read()
 	if err != nil {
 		return errors.Join(err, d.change(func(s *snapshot) *snapshot { return s.failed(err, d.now()) }))
@@ -153,5 +153,3 @@ func (d *Directory) change(to func(*snapshot) *snapshot) error {
 	d.report(before, after)
 	return nil
 }
-
-var errMissingValidID = errors.New("trustdir: Options.ValidID is missing; pass a function that checks an ID")

@@ -3,20 +3,19 @@ package trustdir
 import (
 	"errors"
 	"strings"
+
+	"github.com/parley-rpc/parley/principal"
 )
 
-const scheme = "spiffe://"
-
-// splitID takes an ID apart. It looks only at what could harm as a path; whether the ID is one is the caller's
-// question.
-func splitID(id string) (domain, name string, err error) {
-	rest, ok := strings.CutPrefix(id, scheme)
-	domain, name, cut := strings.Cut(rest, "/")
-	if !ok || !cut || !isFolder(domain) {
-		return "", "", errors.New("the ID does not have the form spiffe://<trust domain>/<name>")
+// splitID returns the folder and the name of an ID. A segment of dots alone is part of an ID, but cannot be a file name.
+func splitID(text string) (domain, name string, err error) {
+	id, err := principal.ParseID(text)
+	if err != nil {
+		return "", "", err
 	}
+	domain, name = id.TrustDomain().String(), id.Service()
 	for segment := range strings.SplitSeq(name, "/") {
-		if !plain(segment) || strings.Trim(segment, ".") == "" {
+		if strings.Trim(segment, ".") == "" {
 			return "", "", errors.New("the ID has a segment that cannot be written as a file name")
 		}
 	}

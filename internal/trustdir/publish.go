@@ -32,10 +32,7 @@ func (d *Directory) Publish(id string, key *jose.PublicKey) error { return d.pub
 func (d *Directory) Enroll(id string, key *jose.PublicKey) error { return d.publish(id, key, true) }
 
 func (d *Directory) publish(id string, key *jose.PublicKey, exclusive bool) error {
-	if d.options.ValidID == nil {
-		return errMissingValidID
-	}
-	if err := d.options.ValidID(id); err != nil {
+	if err := d.reader.validID(id); err != nil {
 		return err
 	}
 	domain, name, err := splitID(id)

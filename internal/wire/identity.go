@@ -1,4 +1,4 @@
-package auth
+package wire
 
 import (
 	"errors"
@@ -9,55 +9,46 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-const (
-	// identityTokenType is the type of a workload identity token (draft-ietf-wimse-workload-creds).
-	identityTokenType = "wit+jwt"
-	claimConfirmation = "cnf" // RFC 7800
-)
-
-// errOwnTokenExpired says that the workload's own identity token has expired and that there is no other.
-var errOwnTokenExpired = errors.New("auth: the own identity token has expired, and its source has no other")
-
 // identityToken is what a workload identity token says: whose the key is, and until when.
 type identityToken struct {
-	id      principal.ID
-	key     *jose.PublicKey
-	expires time.Time
+	ID      principal.ID
+	Key     *jose.PublicKey
+	Expires time.Time
 }
 
-// readIdentityToken reads the claims of a workload identity token of the issuer. There is no leeway at its end, because
+// ReadIdentityToken reads the claims of a workload identity token of the issuer. There is no leeway at its end, because
 // connections end there.
-func readIdentityToken(claims *jose.Claims, issuer string, now time.Time) (t identityToken, err error) {
-	subject, ok := claims.String(claimSubject)
+func ReadIdentityToken(claims *jose.Claims, issuer string, now time.Time) (t identityToken, err error) {
+	subject, ok := claims.String(ClaimSubject)
 	if !ok {
 		return t, errors.New("sub is missing or no string")
 	}
-	if t.id, err = principal.ParseID(subject); err != nil {
+	if t.ID, err = principal.ParseID(subject); err != nil {
 		return t, errors.New("sub is no ID")
 	}
-	if claims.Has(claimIssuer) && !sameClaim(claims, claimIssuer, issuer) {
+	if claims.Has(ClaimIssuer) && !SameClaim(claims, ClaimIssuer, issuer) {
 		return t, errors.New("iss is not the issuer of the trust domain")
 	}
-	if claims.Has(claimAudience) {
+	if claims.Has(ClaimAudience) {
 		return t, errors.New("an identity token has no aud")
 	}
-	if t.key, err = confirmedKey(claims); err != nil {
+	if t.Key, err = confirmedKey(claims); err != nil {
 		return t, err
 	}
 	if err := checkTimes(claims, maxIdentityLifetime, now); err != nil {
 		return t, err
 	}
-	if t.expires, _, err = claims.NumericDate(claimExpires); err != nil {
+	if t.Expires, _, err = claims.NumericDate(ClaimExpires); err != nil {
 		return t, err
 	}
-	if !now.Before(t.expires) {
-		return t, errExpired
+	if !now.Before(t.Expires) {
+		return t, ErrExpired
 	}
-	switch from, ok, err := claims.NumericDate(claimNotBefore); {
+	switch from, ok, err := claims.NumericDate(ClaimNotBefore); {
 	case err != nil:
 		return t, err
-	case ok && from.After(now.Add(clockSkew)):
-		return t, errNotYetValid
+	case ok && from.After(now.Add(ClockSkew)):
+		return t, ErrNotYetValid
 	}
 	return t, nil
 }

@@ -1,0 +1,3 @@
+package jose
+
+const TypeAccess = "at+jwt"

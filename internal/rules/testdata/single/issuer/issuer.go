@@ -1,0 +1,11 @@
+package issuer
+
+import "regexp"
+
+const accessType = "at+jwt" // want `names a token type`
+
+var form = regexp.MustCompile(`^spiffe://[a-z]+/`) // want `takes an ID apart`
+
+const scheme = "spiffe://" // want `takes an ID apart`
+
+const example = "spiffe://shop.example/orders"
