@@ -109,14 +109,14 @@ func attackTable() map[int]attackRow {
 		68: {"a name that injects a claim", "TestMintedToken", "", "jose.TestAttack68InjectedClaimName issuer.TestAttack68ClaimNames issuer.TestAttack68ClaimValues issuer.TestAttack68UsersValues", "a handshake makes no token with claims of somebody's choice"},
 		69: {"panics", "TestPredicatePanics69 TestPanicInTheCheckOfACredential69", "TestPanicInTheCheckOfACredential69", "jose.TestAttack69PanicInTheVerifier", ""},
 		70: {"secrets in logs", "TestAttack70NoSecretsInLogs TestNoUserIsLogged70", "TestNoSecretIsLogged70", "", ""},
-		71: {"an assertion for somebody else", "TestClientCredentials71", "", "issuer.TestAttack71Assertions", "an assertion is for an issuer, and no connection carries it"},
+		71: {"an assertion for somebody else", "tokens.TestClientCredentials71", "", "issuer.TestAttack71Assertions", "an assertion is for an issuer, and no connection carries it"},
 		72: {"an exchange for more than was granted", "", "", "issuer.TestAttack72ExchangeForMore issuer.TestAttack72SubjectTokens", "a token is exchanged at an issuer, and in no call"},
 	}
 }
 
 // Every row has its tests: they exist, they speak of the row, and in token mode they make both kinds of call.
 func TestAttackTable(t *testing.T) {
-	tests := sources{"": sourceOf(t, "."), "jose": sourceOf(t, "../../internal/jose"), "keyset": sourceOf(t, "../../keyset"), "wire": sourceOf(t, "../../internal/wire"), "issuer": sourceOf(t, "../../issuer")}
+	tests := sources{"": sourceOf(t, "."), "jose": sourceOf(t, "../../internal/jose"), "keyset": sourceOf(t, "../../keyset"), "wire": sourceOf(t, "../../internal/wire"), "tokens": sourceOf(t, "tokens"), "issuer": sourceOf(t, "../../issuer")}
 	table := attackTable()
 	for row := 1; row <= 72; row++ {
 		r, ok := table[row]
