@@ -19,6 +19,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/keyset"
+	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -48,14 +49,14 @@ policies:
       - {name: night, predicates: [at-night]}
       user: {presence: required}
 `
-	night := framework.WithAuth(auth.WithPredicate("at-night", func(context.Context, auth.Call) bool { return true }))
+	night := framework.WithAuth(auth.WithPredicate("at-night", func(context.Context, policy.Call) bool { return true }))
 	for name, test := range map[string]struct {
 		config string
 		option framework.Option
 		want   string
 	}{
 		"good":                 {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}], transactions: {issuer: https://txn.example, keys_file: %q, max_lifetime: 2m}}", keySet(t), keySet(t)) + demand, night, ""},
-		"nobody vouches":       {demand, night, `name somebody WithUserIssuers or WithTransactionTokens`},
+		"nobody vouches":       {demand, night, `name one WithUserIssuers or WithTransactionTokens`},
 		"no such predicate":    {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}]}", keySet(t)) + demand, nil, `the server has no predicate "at-night"`},
 		"no provider":          {"users: {issuers: [{issuer: login}]}" + demand, night, `users.issuers[0]: keyset.Provider("login"`},
 		"algorithms":           {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q, algorithms: [EdDSA, RS256]}]}", keySet(t)) + demand, night, ""},

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/peer"
 
+	"github.com/parley-rpc/parley/internal/decide"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
@@ -36,9 +37,9 @@ func (g *Gate) UnaryServerInterceptor(ctx context.Context, req any, info *grpc.U
 // admit authenticates and authorizes an RPC. The context that it returns holds no credential any more. Request is nil for a
 // stream.
 func (g *Gate) admit(ctx context.Context, method string, request any) (context.Context, caller, error) {
-	d, undecided := g.view.Get(method)
+	p, undecided := g.view.Get(method)
 	if undecided != nil {
-		d = &decision{} // nobody decided who may call, so nobody may
+		p = new(decide.Policy)
 	}
 	now, has := time.Now(), g.presented(ctx)
 	who, err := g.authenticate(ctx, has.authorization, now)
@@ -47,16 +48,16 @@ func (g *Gate) admit(ctx context.Context, method string, request any) (context.C
 	}
 	if who.token != nil {
 		// A caller that is refused learns by whom, too.
-		if wrong := g.prove(ctx, who.token, has.nonce, method, d.proof, now); wrong != nil && err == nil {
+		if wrong := g.prove(ctx, who.token, has.nonce, method, p.Proof(), now); wrong != nil && err == nil {
 			err = wrong
 		}
 	}
-	if err == nil && who.token != nil && d.proof == policy.ProofWPT {
+	if err == nil && who.token != nil && p.Proof() == policy.ProofWPT {
 		err = g.checkPossession(ctx, who.token, &has, method)
 	}
 	ctx = g.admitted(ctx, who, &has)
 	if err == nil {
-		err = g.authorize(ctx, d, undecided, Call{Method: method, Peer: who.peer, User: who.user, Request: request})
+		err = g.authorize(ctx, p, undecided, policy.Call{Method: method, Peer: who.peer, User: who.user, Request: request})
 	}
 	if err != nil {
 		return ctx, who, g.turnAway(ctx, method, who, err)
@@ -67,7 +68,7 @@ func (g *Gate) admit(ctx context.Context, method string, request any) (context.C
 // turnAway reports a refusal before the handler runs. Those that another connection, another token or another moment would mend
 // say that it never ran.
 func (g *Gate) turnAway(ctx context.Context, method string, who caller, err error) error {
-	g.auditCall(ctx, Call{Method: method, Peer: who.peer, User: who.user}, err)
+	g.auditCall(ctx, policy.Call{Method: method, Peer: who.peer, User: who.user}, err)
 	switch rpcerr.ReasonOf(err) {
 	case rpcerr.ConnectionExpired, rpcerr.KeysUnavailable, rpcerr.AuthOverloaded, rpcerr.CredentialsExpired:
 		_ = rpcerr.SetUnprocessed(ctx) // fails only outside of gRPC, where nobody reads trailers

@@ -109,7 +109,7 @@ func attackTable() map[int]attackRow {
 		68: {"a name that injects a claim", "TestMintedToken", "", "jose.TestAttack68InjectedClaimName issuer.TestAttack68ClaimNames issuer.TestAttack68ClaimValues issuer.TestAttack68UsersValues", "a handshake makes no token with claims of somebody's choice"},
 		69: {"panics", "TestPredicatePanics69 TestPanicInTheCheckOfACredential69", "TestPanicInTheCheckOfACredential69", "jose.TestAttack69PanicInTheVerifier", ""},
 		70: {"secrets in logs", "TestAttack70NoSecretsInLogs TestNoUserIsLogged70", "TestNoSecretIsLogged70", "", ""},
-		71: {"an assertion for somebody else", "tokens.TestClientCredentials71", "", "issuer.TestAttack71Assertions", "an assertion is for an issuer, and no connection carries it"},
+		71: {"an assertion for somebody else", "", "", "tokens.TestClientCredentials71 issuer.TestAttack71Assertions", "an assertion is for an issuer, and no connection carries it"},
 		72: {"an exchange for more than was granted", "", "", "issuer.TestAttack72ExchangeForMore issuer.TestAttack72SubjectTokens", "a token is exchanged at an issuer, and in no call"},
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/parley-rpc/parley/internal/decide"
 	"github.com/parley-rpc/parley/policy"
 
 	"github.com/parley-rpc/parley/internal/wire"
@@ -124,21 +125,21 @@ func (i *Identity) report(ctx context.Context, message string, r Refusal, attrs 
 }
 
 // auditCall says which policy refused a call, where one did.
-func (g *Gate) auditCall(ctx context.Context, call Call, err error) {
+func (g *Gate) auditCall(ctx context.Context, call policy.Call, err error) {
 	g.identity.tally.count(Outcome{ofCall, wire.RoleServer, string(rpcerr.ReasonOf(err))})
 	g.identity.report(ctx, "parley: call refused", refusalOfCall(ctx, ofCall, call, err), userAttrs(call)...)
 	g.noteRefusal(ctx, err)
 }
 
 // auditTrial reports a call that passes although a policy on trial would refuse it.
-func (g *Gate) auditTrial(ctx context.Context, call Call, err error) {
+func (g *Gate) auditTrial(ctx context.Context, call policy.Call, err error) {
 	g.identity.report(ctx, "parley: a policy on trial would refuse the call", refusalOfCall(ctx, ofTrial, call, err),
 		userAttrs(call)...)
 	g.noteTrial(ctx, err)
 }
 
 // refusalOfCall is what is known of a refused call and its caller.
-func refusalOfCall(ctx context.Context, of string, call Call, err error) Refusal {
+func refusalOfCall(ctx context.Context, of string, call policy.Call, err error) Refusal {
 	r := Refusal{
 		Of: of, Role: wire.RoleServer, Method: short(call.Method), Reason: rpcerr.ReasonOf(err), Address: addressOf(ctx),
 		Agent: agentOf(ctx),
@@ -146,8 +147,8 @@ func refusalOfCall(ctx context.Context, of string, call Call, err error) Refusal
 	if refusal := refusalOf(err); refusal != nil && refusal.Cause != nil {
 		r.Cause = causeOf(err)
 	}
-	if decided, ok := errors.AsType[ruling](err); ok {
-		r.Decided = decided.source.String()
+	if decided, ok := errors.AsType[decide.Decision](err); ok {
+		r.Decided = decided.Source().String()
 	}
 	if call.Peer != nil {
 		r.Peer, r.KeyID = call.Peer.ID, call.Peer.KeyID
@@ -158,7 +159,7 @@ func refusalOfCall(ctx context.Context, of string, call Call, err error) Refusal
 	return r
 }
 
-func userAttrs(call Call) []slog.Attr {
+func userAttrs(call policy.Call) []slog.Attr {
 	if call.User == nil {
 		return nil
 	}

@@ -2,41 +2,70 @@ package auth
 
 import (
 	"context"
+	"fmt"
 
+	"github.com/parley-rpc/parley/internal/decide"
+	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
+// WithPredicate gives a meaning to a name that rules list under predicates. A policy that names a predicate which the server
+// does not have is a mistake, reported by [Gate.Resolve].
+func WithPredicate(name string, p policy.Predicate) ServerOption {
+	return serverOption{fmt.Sprintf("auth.WithPredicate(%q)", name), func(c *serverConfig) {
+		c.predicates = append(c.predicates, decide.Predicate{Name: name, Test: p})
+	}}
+}
+
 // WithStepUp tells callers whom only scopes or claims of a token keep out that it is so: they are refused with
 // INSUFFICIENT_SCOPE in the place of POLICY_DENIED, so that they can ask for another token. Which ones are missing is still
-// not said. Without this option nobody learns how close a refused call came.
+// not said. Without this option no caller learns how close a refused call came.
 func WithStepUp() ServerOption {
 	return serverOption{"auth.WithStepUp()", func(c *serverConfig) { c.stepUp = true }}
 }
 
+// compile compiles the policy of a method for this server.
+func (g *Gate) compile(m policy.Method) (*decide.Policy, error) { return decide.Compile(m, &g.server) }
+
+// describeServer says what this server can prove of its callers.
+func (g *Gate) describeServer() decide.Server {
+	s := decide.Server{
+		Domain: g.identity.self.TrustDomain(), Accepts: g.identity.accepts, Tokens: g.config.bearer,
+		Predicates: g.config.predicates, StepUp: g.config.stepUp,
+	}
+	for _, issuer := range g.config.userIssuers {
+		s.UserIssuers = append(s.UserIssuers, issuer.Name)
+	}
+	for _, issuer := range g.config.transactionIssuers {
+		s.UserIssuers = append(s.UserIssuers, issuer.Name)
+	}
+	return s
+}
+
 // authorize decides on a call. Its error is a refusal. Undecided is why there is no policy to decide by.
-func (g *Gate) authorize(ctx context.Context, d *decision, undecided error, call Call) error {
+func (g *Gate) authorize(ctx context.Context, p *decide.Policy, undecided error, call policy.Call) error {
 	if undecided != nil {
-		// Nobody decided who may call, so nobody may. Who is unknown must not learn which methods there are.
+		// No policy decides who may call, so no caller may. An unknown caller must not learn which methods there are.
 		if call.Peer == nil && call.User == nil {
 			return refuse(rpcerr.CredentialsMissing, undecided)
 		}
 		return refuse(rpcerr.PolicyDenied, undecided)
 	}
-	if r := d.force.rule(ctx, &call, nil); !r.allows() {
-		return g.refusal(r)
+	if d := p.Judge(ctx, &call); !d.Allows() {
+		return refuse(d.Reason(), d)
 	}
-	if d.trial != nil {
-		if r := d.trial.rule(ctx, &call, nil); !r.allows() {
-			g.auditTrial(ctx, call, g.refusal(r))
-		}
+	if d := p.Try(ctx, &call); !d.Allows() {
+		g.auditTrial(ctx, call, refuse(d.Reason(), d))
 	}
 	return nil
 }
 
-// refusal is what a caller learns of a ruling.
-func (g *Gate) refusal(r ruling) *rpcerr.Error {
-	if r.stepUp && g.config.stepUp {
-		return refuse(rpcerr.InsufficientScope, r)
+// Explain decides on a call as the interceptors do, and tells how. Call says what would be known of it; its Method must be the
+// full name. Predicates are asked, and nothing is logged or counted.
+func (g *Gate) Explain(ctx context.Context, call policy.Call) policy.Explanation {
+	p, err := g.view.Get(call.Method)
+	if err != nil {
+		return policy.Explanation{Method: call.Method, Reason: rpcerr.PolicyDenied, Why: err.Error()}
 	}
-	return refuse(r.reason, r)
+	return p.Explain(ctx, &call)
 }

@@ -7,12 +7,13 @@ import (
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 )
 
 // decisions are calls that take the longest ways through a full policy: one that every deny rule and all but the last allow
 // rule are asked about, one that the last deny rule refuses, and one for which nothing holds.
-func decisions(t testing.TB) (*auth.Gate, map[string]*auth.Call) {
+func decisions(t testing.TB) (*auth.Gate, map[string]*policy.Call) {
 	w := newWorld(t)
 	w.enroll("payments")
 	stated := &policyv1.Auth{
@@ -31,20 +32,20 @@ func decisions(t testing.TB) (*auth.Gate, map[string]*auth.Call) {
 			}}},
 		},
 	}
-	open := auth.WithPredicate("open", func(context.Context, auth.Call) bool { return true })
+	open := auth.WithPredicate("open", func(context.Context, policy.Call) bool { return true })
 	gate := w.identity("payments").Server(tableOf(t, narrow(stated)), append(judgeOptions(t), open)...)
 	if err := gate.Resolve(paymentsv1.PaymentsService_GetQuote_FullMethodName); err != nil {
 		t.Fatal(err)
 	}
-	call := func(roles, level string) *auth.Call {
-		return &auth.Call{
+	call := func(roles, level string) *policy.Call {
+		return &policy.Call{
 			Method: paymentsv1.PaymentsService_GetQuote_FullMethodName,
 			Peer:   &principal.Peer{ID: w.id("orders"), Carrier: principal.CarrierToken, Scopes: []string{"read"}, Claims: parsed(t, `{"env":"prod"}`)},
 			User: &principal.User{Issuer: loginName, Subject: "alice", Scopes: []string{"buy"}, Claims: parsed(t,
 				`{"realm":{"groups":["a","b"],"roles":["member","`+roles+`"]},"scp":"browse sell buy","mfa":true,"level":`+level+`}`)},
 		}
 	}
-	return gate, map[string]*auth.Call{"allow": call("buyer", "3"), "deny": call("guest", "3"), "default deny": call("buyer", "1")}
+	return gate, map[string]*policy.Call{"allow": call("buyer", "3"), "deny": call("guest", "3"), "default deny": call("buyer", "1")}
 }
 
 func TestADecisionAllocatesNothing(t *testing.T) {

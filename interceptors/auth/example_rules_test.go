@@ -44,7 +44,7 @@ func ExampleGate_Explain() {
 	keys := keyset.Static([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-11","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
 	gate := auth.TrustDir("/etc/parley", exampleID("payments")).Server(table, auth.WithUserIssuers(auth.Issuer{Name: "https://login.example", Keys: keys}))
 
-	fmt.Print(gate.Explain(context.Background(), auth.Call{
+	fmt.Print(gate.Explain(context.Background(), policy.Call{
 		Method: paymentsv1.PaymentsService_Charge_FullMethodName,
 		Peer:   &principal.Peer{ID: exampleID("orders"), Carrier: principal.CarrierConnection},
 		User:   &principal.User{Issuer: "https://login.example", Subject: "bob"},
@@ -68,10 +68,10 @@ func ExampleWithPredicate() {
 		log.Fatal(err)
 	}
 	now := time.Date(2026, time.November, 25, 14, 0, 0, 0, time.UTC)
-	night := auth.WithPredicate("at-night", func(context.Context, auth.Call) bool { return now.Hour() < 6 })
+	night := auth.WithPredicate("at-night", func(context.Context, policy.Call) bool { return now.Hour() < 6 })
 	gate := auth.TrustDir("/etc/parley", exampleID("payments")).Server(table, night)
 
-	call := auth.Call{Method: paymentsv1.PaymentsService_Refund_FullMethodName, Peer: &principal.Peer{ID: exampleID("orders"), Carrier: principal.CarrierConnection}}
+	call := policy.Call{Method: paymentsv1.PaymentsService_Refund_FullMethodName, Peer: &principal.Peer{ID: exampleID("orders"), Carrier: principal.CarrierConnection}}
 	fmt.Println(gate.Explain(context.Background(), call).Allowed)
 	now = now.Add(12 * time.Hour)
 	fmt.Println(gate.Explain(context.Background(), call).Allowed)

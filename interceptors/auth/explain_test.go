@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
-	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/policy"
 )
 
 // The explanation names each question, the rule that was asked and its place, up to the one that decided.
@@ -26,10 +26,10 @@ func TestExplain(t *testing.T) {
 	table := tableOf(t, codeAt("main.go:31", health, stated), codeAt("main.go:77", health, trial))
 	gate := w.identity("payments").Server(table, judgeOptions(t)...)
 	for name, test := range map[string]struct {
-		call auth.Call
+		call policy.Call
 		want string
 	}{
-		"allowed": {auth.Call{Peer: j.peer("reports", ""), User: j.user("alice", "")}, `/grpc.health.v1.Health/Check: allowed
+		"allowed": {policy.Call{Peer: j.peer("reports", ""), User: j.user("alice", "")}, `/grpc.health.v1.Health/Check: allowed
   deny no-dev: claim env any "dev": does not hold (code main.go:31)
   peers: met (code main.go:31)
   user: met (code main.go:31)
@@ -38,14 +38,14 @@ func TestExplain(t *testing.T) {
 on trial: /grpc.health.v1.Health/Check: allowed
     deny no-orders: peers orders: does not hold (code main.go:77)
 `},
-		"denied": {auth.Call{Peer: j.peer("orders", `{"env":"dev"}`)}, `/grpc.health.v1.Health/Check: refused, POLICY_DENIED: denied by rule no-dev
+		"denied": {policy.Call{Peer: j.peer("orders", `{"env":"dev"}`)}, `/grpc.health.v1.Health/Check: refused, POLICY_DENIED: denied by rule no-dev
   deny no-dev: claim env any "dev": holds (code main.go:31)
   decided: denied by rule no-dev (code main.go:31)
 on trial: /grpc.health.v1.Health/Check: refused, POLICY_DENIED: denied by rule no-orders
     deny no-orders: peers orders: holds (code main.go:77)
     decided: denied by rule no-orders (code main.go:77)
 `},
-		"nobody": {auth.Call{}, `/grpc.health.v1.Health/Check: refused, CREDENTIALS_MISSING: the caller has proven nothing
+		"nobody": {policy.Call{}, `/grpc.health.v1.Health/Check: refused, CREDENTIALS_MISSING: the caller has proven nothing
   decided: the caller has proven nothing (code main.go:31)
 on trial: /grpc.health.v1.Health/Check: allowed
     deny no-orders: peers orders: does not hold (code main.go:77)
@@ -56,7 +56,7 @@ on trial: /grpc.health.v1.Health/Check: allowed
 			t.Errorf("%s: got\n%swant\n%s", name, got, test.want)
 		}
 	}
-	if e := gate.Explain(t.Context(), auth.Call{Method: "/not.there/Do"}); e.Allowed || e.Why == "" {
+	if e := gate.Explain(t.Context(), policy.Call{Method: "/not.there/Do"}); e.Allowed || e.Why == "" {
 		t.Errorf("a method that nobody decided about: %v", e)
 	}
 }

@@ -146,9 +146,9 @@ func ReserveProof(g *Gate, nonce string) bool {
 }
 
 // Allows decides on a call as the interceptors do.
-func Allows(ctx context.Context, g *Gate, call *Call) bool {
-	d, err := g.view.Get(call.Method)
-	return err == nil && d.force.rule(ctx, call, nil).allows()
+func Allows(ctx context.Context, g *Gate, call *policy.Call) bool {
+	p, err := g.view.Get(call.Method)
+	return err == nil && p.Judge(ctx, call).Allows()
 }
 
 // Leaving returns the Read of a client's connection whose credential ends after age.

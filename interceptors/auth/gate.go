@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/parley-rpc/parley/internal/decide"
 	"github.com/parley-rpc/parley/internal/descriptors"
 	"github.com/parley-rpc/parley/internal/replays"
 	"github.com/parley-rpc/parley/internal/turnstile"
@@ -28,7 +29,8 @@ type Gate struct {
 	config   serverConfig
 	options  []string
 	flaw     error
-	view     *policy.View[*decision]
+	server   decide.Server // what the policies are compiled for
+	view     *policy.View[*decide.Policy]
 	waiting  waitingRoom
 	turn     turnstile.Turnstile
 	bearer   *verifier
@@ -56,10 +58,11 @@ func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
 			g.options = append(g.options, o.String())
 		}
 	}
+	g.server = g.describeServer()
 	if t == nil {
 		t = policy.FromProto()
 	}
-	g.view = policy.NewView(t, g.decide)
+	g.view = policy.NewView(t, g.compile)
 	g.waiting.room = g.config.handshakes
 	g.tls = sync.OnceValues(g.makeTLS)
 	g.flaw = g.checkOptions()
@@ -94,7 +97,7 @@ func (g *Gate) close() {
 func (g *Gate) checkOptions() error {
 	var err error
 	g.bearer, err = g.newBearerVerifier()
-	errs := []error{err, g.makeUserVerifiers(), g.makeCounter(), g.checkPredicates()}
+	errs := []error{err, g.makeUserVerifiers(), g.makeCounter(), g.server.Check()}
 	if g.config.handshakes < 1 {
 		errs = append(errs, fmt.Errorf("auth: WithMaxHandshakes(%d): must be positive", g.config.handshakes))
 	}
@@ -149,7 +152,7 @@ func (g *Gate) prepare(ctx context.Context) (*core, *tls.Config, error) {
 func (g *Gate) Check() error { return errors.Join(g.flaw, g.identity.Check()) }
 
 // Resolve compiles the policies of the methods that a server has registered, by their full names, and returns every
-// mistake in them, joined. What may surprise in them is logged as a warning. All methods that lack a decision are named in one [*UndecidedError]. A server must not start
+// mistake in them, joined. What may surprise in them is logged as a warning. All methods that lack a decision are named in one [*policy.UndecidedError]. A server must not start
 // after an error.
 func (g *Gate) Resolve(methods ...string) error {
 	var undecided []string
@@ -157,9 +160,9 @@ func (g *Gate) Resolve(methods ...string) error {
 	for _, method := range methods {
 		d, err := g.view.Get(method)
 		if err == nil {
-			g.identity.auditWarnings(d.warnings)
+			g.identity.auditWarnings(d.Warnings())
 		}
-		if lacks, ok := errors.AsType[*UndecidedError](err); ok {
+		if lacks, ok := errors.AsType[*policy.UndecidedError](err); ok {
 			undecided = append(undecided, lacks.Methods...)
 		} else if err != nil {
 			errs = append(errs, err)
@@ -167,7 +170,7 @@ func (g *Gate) Resolve(methods ...string) error {
 	}
 	if len(undecided) > 0 {
 		slices.Sort(undecided)
-		errs = append(errs, &UndecidedError{Methods: slices.Compact(undecided)})
+		errs = append(errs, &policy.UndecidedError{Methods: slices.Compact(undecided)})
 	}
 	return errors.Join(errs...)
 }

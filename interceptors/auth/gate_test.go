@@ -140,7 +140,7 @@ func TestResolve67(t *testing.T) {
 		"/not.linked.Service/Do",
 	}
 	err := payment.Server(policy.FromProto()).Resolve(methods...)
-	var undecided *auth.UndecidedError
+	var undecided *policy.UndecidedError
 	if !errors.As(err, &undecided) || len(undecided.Methods) != 4 {
 		t.Fatalf("Resolve says %v", err)
 	}

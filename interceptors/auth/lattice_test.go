@@ -22,7 +22,7 @@ func TestNarrowingNeverOpens(t *testing.T) {
 	w := newWorld(t)
 	w.enroll("payments")
 	id := w.identity("payments")
-	options := append(judgeOptions(t), auth.WithPredicate("odd", func(_ context.Context, call auth.Call) bool {
+	options := append(judgeOptions(t), auth.WithPredicate("odd", func(_ context.Context, call policy.Call) bool {
 		return call.User != nil && len(call.User.Subject)%2 == 1
 	}))
 	j := &judged{t: t, w: w}
@@ -132,9 +132,9 @@ func randomRules(r *rand.Rand) []*policyv1.Rule {
 	return all[:r.IntN(3)+1]
 }
 
-func randomCall(r *rand.Rand, j *judged) auth.Call {
+func randomCall(r *rand.Rand, j *judged) policy.Call {
 	pick := func(of ...string) string { return of[r.IntN(len(of))] }
-	call := auth.Call{Method: paymentsv1.PaymentsService_GetQuote_FullMethodName}
+	call := policy.Call{Method: paymentsv1.PaymentsService_GetQuote_FullMethodName}
 	if r.IntN(8) > 0 {
 		call.Peer = j.peer(pick("orders", "orders", "billing"),
 			pick(`{}`, `{"env":"dev"}`, `{"env":["prod"]}`, `{"realm":{"env":1}}`, `{"realm>env":1}`), pick("read", "write"))

@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/parley-rpc/parley/internal/decide"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -43,7 +44,7 @@ type serverConfig struct {
 	handshakes  int
 	managed     ManagedTLS
 
-	predicates         []namedPredicate
+	predicates         []decide.Predicate
 	userIssuers        []Issuer
 	transactionIssuers []Issuer
 	stepUp             bool

@@ -18,6 +18,7 @@ import (
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -75,8 +76,8 @@ func (j *judged) user(subject, claims string, scopes ...string) *principal.User 
 	return &principal.User{Issuer: loginName, Subject: subject, Claims: parsed(j.t, claims), Scopes: scopes}
 }
 
-func (j *judged) explain(peer *principal.Peer, user *principal.User) auth.Explanation {
-	return j.gate.Explain(j.t.Context(), auth.Call{Method: paymentsv1.PaymentsService_GetQuote_FullMethodName, Peer: peer, User: user})
+func (j *judged) explain(peer *principal.Peer, user *principal.User) policy.Explanation {
+	return j.gate.Explain(j.t.Context(), policy.Call{Method: paymentsv1.PaymentsService_GetQuote_FullMethodName, Peer: peer, User: user})
 }
 
 func parsed(t testing.TB, claims string) principal.Claims {
@@ -275,7 +276,7 @@ func TestRulesThatCannotHold67(t *testing.T) {
 	claim := []*policyv1.Claim{{Path: []string{"env"}, Exists: new(true)}}
 	users := auth.WithUserIssuers(newVouching(t, loginName).issuer(t))
 	bearer := auth.WithBearer(evilCertificate(t))
-	night := auth.WithPredicate("at-night", func(context.Context, auth.Call) bool { return true })
+	night := auth.WithPredicate("at-night", func(context.Context, policy.Call) bool { return true })
 	for name, test := range map[string]struct {
 		auth *policyv1.Auth
 		opts []auth.ServerOption
@@ -288,15 +289,15 @@ func TestRulesThatCannotHold67(t *testing.T) {
 		"scopes without tokens":           {rule(&policyv1.Rule{Scopes: []string{"a"}}), nil, `open the server WithBearer`},
 		"claims without tokens":           {rule(&policyv1.Rule{Claims: claim}), nil, `open the server WithBearer`},
 		"scopes of the method, no tokens": {&policyv1.Auth{Scopes: []string{"a"}}, nil, `auth.scopes: it can never hold`},
-		"users for whom nobody vouches":   {rule(&policyv1.Rule{User: &policyv1.UserCondition{}}), nil, `name somebody WithUserIssuers or WithTransactionTokens`},
-		"users of an unknown issuer":      {rule(&policyv1.Rule{User: &policyv1.UserCondition{Issuers: []string{"https://x"}}}), []auth.ServerOption{users}, `the server takes the word of none of these issuers: "https://x"`},
+		"users for whom nobody vouches":   {rule(&policyv1.Rule{User: &policyv1.UserCondition{}}), nil, `name one WithUserIssuers or WithTransactionTokens`},
+		"users of an unknown issuer":      {rule(&policyv1.Rule{User: &policyv1.UserCondition{Issuers: []string{"https://x"}}}), []auth.ServerOption{users}, `the server accepts none of these issuers: "https://x"`},
 		"a required user without issuers": {&policyv1.Auth{User: &policyv1.User{Presence: policyv1.Presence_PRESENCE_REQUIRED.Enum()}}, []auth.ServerOption{bearer}, `auth.user.presence: it can never hold`},
 		"issuers of which none is known":  {&policyv1.Auth{User: &policyv1.User{Issuers: []string{loginName + "/"}}}, []auth.ServerOption{users}, `auth.user.issuers: it can never hold`},
 		"a rule about callers that the same place keeps out": {&policyv1.Auth{Peers: []string{"orders", "reports"}, Allow: []*policyv1.Rule{
 			{Name: new("a"), Peers: []string{"orders"}}, {Name: new("b"), Peers: []string{"spiffe://shop.example/batch/*"}},
 		}}, nil, `auth.allow: rule "b" can never hold, because auth.peers in the same place lists none of its peers`},
 		"a deny rule about callers that are kept out":   {&policyv1.Auth{Peers: []string{"orders", "reports"}, Deny: []*policyv1.Rule{{Name: new("a"), Peers: []string{"billing"}}}}, nil, `auth.deny: rule "a" can never hold`},
-		"rules about callers that the .proto keeps out": {rule(&policyv1.Rule{Peers: []string{"billing"}}), nil, `auth.allow: nobody could call, because the peers keep out everybody whom its rules name`},
+		"rules about callers that the .proto keeps out": {rule(&policyv1.Rule{Peers: []string{"billing"}}), nil, `auth.allow: no caller could call, because the peers keep out all that its rules name`},
 		"the same on trial":                             {&policyv1.Auth{DryRun: new(true), Scopes: []string{"a"}}, nil, `auth.scopes: it can never hold`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -310,7 +311,7 @@ func TestRulesThatCannotHold67(t *testing.T) {
 	}
 	w := newWorld(t)
 	w.enroll("payments")
-	for _, opts := range [][]auth.ServerOption{{auth.WithPredicate("", func(context.Context, auth.Call) bool { return true })}, {auth.WithPredicate("p", nil)}, {night, night}} {
+	for _, opts := range [][]auth.ServerOption{{auth.WithPredicate("", func(context.Context, policy.Call) bool { return true })}, {auth.WithPredicate("p", nil)}, {night, night}} {
 		if err := w.identity("payments").Server(nil, opts...).Check(); err == nil {
 			t.Errorf("%v was taken", opts)
 		}
@@ -320,7 +321,7 @@ func TestRulesThatCannotHold67(t *testing.T) {
 // A predicate decides on what only the program understands. It sees the request of a unary call and none of a stream.
 func TestPredicate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		own := auth.WithPredicate("own-order", func(_ context.Context, call auth.Call) bool {
+		own := auth.WithPredicate("own-order", func(_ context.Context, call policy.Call) bool {
 			request, unary := call.Request.(*paymentsv1.GetQuoteRequest)
 			return call.User != nil && (!unary || request.GetOrderId() == call.User.Subject)
 		})
@@ -340,7 +341,7 @@ func TestPredicate(t *testing.T) {
 
 // A predicate that panics refuses the call, in a deny and in an allow rule alike, and ends nothing else.
 func TestPredicatePanics69(t *testing.T) {
-	panics := auth.WithPredicate("panics", func(context.Context, auth.Call) bool { panic("no idea") })
+	panics := auth.WithPredicate("panics", func(context.Context, policy.Call) bool { panic("no idea") })
 	rule := []*policyv1.Rule{{Name: new("r"), Predicates: []string{"panics"}}}
 	other := &policyv1.Rule{Name: new("o"), Peers: []string{"orders"}}
 	for name, test := range map[string]struct {

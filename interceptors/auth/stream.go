@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -61,7 +62,7 @@ func (g *Gate) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *
 	defer close(left)
 	refusal := refuse(rpcerr.CredentialsExpired, nil)
 	cancel(refusal)
-	g.auditCall(ctx, Call{Method: info.FullMethod, Peer: who.peer, User: who.user}, refusal)
+	g.auditCall(ctx, policy.Call{Method: info.FullMethod, Peer: who.peer, User: who.user}, refusal)
 	return refusal
 }
 

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/parley-rpc/parley/internal/decide"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -65,8 +66,8 @@ func spanAttributes(err error) []attribute.KeyValue {
 	if refusal, ok := errors.AsType[*rpcerr.Error](err); ok && refusal.Cause != nil {
 		attrs = append(attrs, attribute.String(causeName, causeOf(err)))
 	}
-	if r, ok := errors.AsType[ruling](err); ok {
-		attrs = append(attrs, attribute.String(decidedName, r.source.String()))
+	if r, ok := errors.AsType[decide.Decision](err); ok {
+		attrs = append(attrs, attribute.String(decidedName, r.Source().String()))
 	}
 	return attrs
 }

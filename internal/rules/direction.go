@@ -16,6 +16,7 @@ func rows() [][]string {
 		{"internal/trustdir", "internal/wire"},
 		{"keyset"},
 		{"policy"},
+		{"internal/decide"},
 		{
 			"interceptors/auth", "interceptors/retry", "interceptors/tracing", "interceptors/admission",
 			"discovery", "issuer", "waterfall",

@@ -36,11 +36,11 @@ func File(path string, servers ...principal.Pattern) *FileSource {
 func (f *FileSource) Token(_ context.Context, audience principal.ID) (Token, error) {
 	value, err := readFile(f.path)
 	if err != nil {
-		return Token{}, fmt.Errorf("tokens: file %s: %w", f.path, err)
+		return Token{}, fmt.Errorf("tokens: token file %s: %w", f.path, err)
 	}
 	token, err := heldTokenFor(value, audience, f.servers)
 	if err != nil {
-		return Token{}, fmt.Errorf("tokens: file %s: %w", f.path, err)
+		return Token{}, fmt.Errorf("tokens: token file %s: %w", f.path, err)
 	}
 	return token, nil
 }

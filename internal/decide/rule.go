@@ -1,11 +1,10 @@
-package auth
+package decide
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
@@ -15,7 +14,7 @@ import (
 type rule struct {
 	stated     policy.Rule
 	peers      []principal.Pattern
-	predicates []*namedPredicate
+	predicates []*Predicate
 }
 
 // match is how well a call fits a rule.
@@ -33,7 +32,7 @@ const (
 )
 
 // match asks first what the caller cannot mend with another token.
-func (r *rule) match(ctx context.Context, call *Call) match {
+func (r *rule) match(ctx context.Context, call *policy.Call) match {
 	s, peer := &r.stated, call.Peer
 	if r.aboutPeer() {
 		if peer == nil || len(r.peers) > 0 && !principal.MatchesAny(r.peers, peer.ID) || !hasAny(s.Audiences, peer.Audiences...) {
@@ -62,18 +61,18 @@ func (r *rule) match(ctx context.Context, call *Call) match {
 	return fits
 }
 
-// aboutPeer tells whether the rule states anything about the caller. Such a rule holds only for one that is proven.
+// aboutPeer reports whether the rule states anything about the caller. Such a rule holds only for one that is proven.
 func (r *rule) aboutPeer() bool {
 	s := &r.stated
 	return len(s.Peers)+len(s.Audiences)+len(s.Scopes)+len(s.Claims) > 0
 }
 
 // compileRules compiles the rules of one place.
-func (g *Gate) compileRules(m policy.Method, list string, stated []policy.Rule) ([]*rule, error) {
+func compileRules(m policy.Method, list string, stated []policy.Rule, server *Server) ([]*rule, error) {
 	rules := make([]*rule, 0, len(stated))
 	var errs []error
 	for _, s := range stated {
-		r, err := g.compileRule(s)
+		r, err := compileRule(s, server)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %s: auth.%s: rule %s: %w", s.Source, m.Name, list, quote(s.Name), err))
 		}
@@ -82,70 +81,66 @@ func (g *Gate) compileRules(m policy.Method, list string, stated []policy.Rule) 
 	return rules, errors.Join(errs...)
 }
 
-func (g *Gate) compileRule(s policy.Rule) (*rule, error) {
+func compileRule(s policy.Rule, server *Server) (*rule, error) {
 	r := &rule{stated: s}
 	var errs []error
 	for _, text := range s.Peers {
-		p, err := g.identity.self.TrustDomain().ParsePeer(text)
+		p, err := server.Domain.ParsePeer(text)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("peers: %w", err))
 			continue
 		}
 		r.peers = append(r.peers, p)
 	}
-	if len(errs) == 0 && len(r.peers) > 0 && !slices.ContainsFunc(r.peers, g.mayCall) {
-		errs = append(errs, errors.New("it can never hold, because the server accepts nobody of the trust domains of its peers; accept one WithAcceptDomains"))
+	if len(errs) == 0 {
+		errs = append(errs, server.checkPeers(r.peers))
 	}
 	for _, name := range s.Predicates {
-		p := g.predicate(name)
-		if p == nil {
-			errs = append(errs, fmt.Errorf("the server has no predicate %s; %s", quote(name), g.predicateAdvice()))
+		p, err := server.predicate(name)
+		if err != nil {
+			errs = append(errs, err)
 			continue
 		}
 		r.predicates = append(r.predicates, p)
 	}
 	if len(s.Scopes)+len(s.Claims) > 0 {
-		errs = append(errs, g.checkTokens())
+		errs = append(errs, server.checkTokens())
 	}
 	if s.User != nil {
-		errs = append(errs, g.checkIssuers(s.User.Issuers))
+		errs = append(errs, server.checkIssuers(s.User.Issuers))
 	}
 	return r, errors.Join(errs...)
 }
 
-func (g *Gate) predicate(name string) *namedPredicate {
-	for i := range g.config.predicates {
-		if p := &g.config.predicates[i]; p.name == name && p.test != nil {
-			return p
+// holdAll reports whether every condition holds for the claims.
+func holdAll(conditions []policy.Claim, claims principal.Claims) bool {
+	for i := range conditions {
+		if !policy.Holds(&conditions[i], claims.Lookup(conditions[i].Path)) {
+			return false
 		}
 	}
-	return nil
+	return true
 }
 
-func (g *Gate) predicateAdvice() string {
-	if len(g.config.predicates) == 0 {
-		return "give it one WithPredicate"
-	}
-	names := make([]string, len(g.config.predicates))
-	for i, p := range g.config.predicates {
-		names[i] = p.name
-	}
-	return "it has " + strings.Join(names, ", ")
-}
-
-func (g *Gate) checkPredicates() error {
-	var errs []error
-	seen := map[string]bool{}
-	for _, p := range g.config.predicates {
-		switch {
-		case p.name == "":
-			errs = append(errs, errors.New("auth: WithPredicate: the name is empty"))
-		case p.test == nil:
-			errs = append(errs, fmt.Errorf("auth: WithPredicate(%q): the function is nil", p.name))
-		case seen[p.name]:
-			errs = append(errs, fmt.Errorf("auth: WithPredicate(%q): the name is there twice", p.name))
+// hasAll reports whether every wanted word is among the words that are there.
+func hasAll(there, wanted []string) bool {
+	for _, word := range wanted {
+		if !slices.Contains(there, word) {
+			return false
 		}
-		seen[p.name] = true
 	}
-	return errors.Join(errs...)
+	return true
+}
+
+// hasAny reports whether one of the words is among the accepted ones. No accepted ones accept every word.
+func hasAny(accepted []string, words ...string) bool {
+	if len(accepted) == 0 {
+		return true
+	}
+	for _, word := range words {
+		if slices.Contains(accepted, word) {
+			return true
+		}
+	}
+	return false
 }

@@ -1,0 +1,64 @@
+package decide
+
+import (
+	"context"
+
+	"github.com/parley-rpc/parley/policy"
+)
+
+func (d *requirements) explain(ctx context.Context, call *policy.Call) policy.Explanation {
+	var t trail
+	decision := d.judge(ctx, call, &t)
+	e := policy.Explanation{Method: call.Method, Allowed: decision.Allows(), Steps: t.steps}
+	if !e.Allowed {
+		e.Reason, e.Why = decision.reason, decision.Error()
+	}
+	return e
+}
+
+// trail keeps the steps of a decision. A nil trail keeps nothing.
+type trail struct{ steps []policy.Step }
+
+const (
+	askedDeny  = "deny"
+	askedAllow = "allow"
+)
+
+func (t *trail) rule(list string, r *rule, m match) {
+	if t == nil {
+		return
+	}
+	outcome := "does not hold"
+	switch m {
+	case misses:
+	case lacks:
+		if list == askedAllow {
+			outcome = "lacks scopes or claims"
+		}
+	case fits:
+		outcome = "holds"
+	case broke:
+		outcome = "a predicate panicked"
+	}
+	t.steps = append(t.steps, policy.Step{Asked: list, Rule: r.stated.String(), Outcome: outcome, Source: r.stated.Source})
+}
+
+// demand keeps a demand that is stated and met.
+func (t *trail) demand(asked string, source *policy.Source) {
+	if t == nil || source.Kind == policy.KindUnset {
+		return
+	}
+	t.steps = append(t.steps, policy.Step{Asked: asked, Outcome: "met", Source: *source})
+}
+
+// end keeps what a refusal rests on, where no rule has said it.
+func (t *trail) end(r Decision) Decision {
+	if t != nil && !r.Allows() {
+		t.steps = append(t.steps, policy.Step{Asked: "decided", Outcome: r.Error(), Source: *r.source})
+	}
+	return r
+}
+
+func brokenRule(r *rule) Decision {
+	return Decision{why: "a predicate panicked in rule", name: r.stated.Name, source: &r.stated.Source}
+}
