@@ -9,15 +9,25 @@ import (
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 )
 
-// collision reports an option of another .proto that has the number of one of ours. Which of the two a descriptor means
-// cannot be told then, so that what its author demands could be lost: no method may be used. The runtime of protobuf ends a
-// program with such options when it starts; this is for one that was told not to (GOLANG_PROTOBUF_REGISTRATION_CONFLICT).
-func collision(files *protoregistry.Files) *Mistake {
+// collision reports why what the .proto files state cannot be read: another option has the number of one of ours, or a copy
+// of our schema took its place. What an author demands could be lost then, so no method may be used. The runtime of protobuf
+// ends such a program when it starts; this is for one that it was told to let start (GOLANG_PROTOBUF_REGISTRATION_CONFLICT).
+func collision(files *protoregistry.Files, types *protoregistry.Types) *Mistake {
 	var found *Mistake
 	files.RangeFiles(func(file protoreflect.FileDescriptor) bool {
 		found = collisionIn(file)
 		return found == nil
 	})
+	for _, own := range []protoreflect.ExtensionType{policyv1.E_Method, policyv1.E_Service} {
+		ours := own.TypeDescriptor()
+		linked, err := types.FindExtensionByNumber(ours.ContainingMessage().FullName(), ours.Number())
+		if found == nil && (err != nil || linked != own) {
+			found = &Mistake{
+				Source: Source{KindProto, ours.ParentFile().Path()}, Subject: string(ours.FullName()),
+				Problem: "Go code of a copy of this .proto is linked, so that policies cannot be read; generate none, its go_package leads to Parley's",
+			}
+		}
+	}
 	return found
 }
 

@@ -20,7 +20,7 @@ type described struct {
 }
 
 func newDescribed(files *protoregistry.Files) described {
-	return described{files, sync.OnceValue(func() *Mistake { return collision(files) })}
+	return described{files, sync.OnceValue(func() *Mistake { return collision(files, protoregistry.GlobalTypes) })}
 }
 
 // service returns the service called name, or nil.

@@ -8,8 +8,10 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
@@ -130,6 +132,23 @@ func TestOptionWithTheSameNumber(t *testing.T) {
 		if !errors.As(err, &mistake) || mistake.Problem != want || !strings.HasPrefix(mistake.Source.Place, "acme/options.proto: ") {
 			t.Errorf("%s: got  %v\nwant %s", name, err, want)
 		}
+	}
+}
+
+// Where a copy of the schema took the place of ours, what authors state would be read as nothing.
+func TestCopyOfTheSchema(t *testing.T) {
+	if got := policy.Collision(new(protoregistry.Files), protoregistry.GlobalTypes); got != nil {
+		t.Errorf("got %v without a copy", got)
+	}
+	types := new(protoregistry.Types)
+	for _, own := range []protoreflect.ExtensionType{policyv1.E_Method, policyv1.E_Service} {
+		if err := types.RegisterExtension(dynamicpb.NewExtensionType(own.TypeDescriptor().Descriptor())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := policy.Collision(new(protoregistry.Files), types)
+	if got == nil || !strings.Contains(got.Problem, "a copy of this .proto is linked") {
+		t.Errorf("got %v, want that a copy is linked", got)
 	}
 }
 

@@ -26,3 +26,8 @@ func ReadRule(stated *policyv1.Rule) (Rule, []error) {
 	r := &reader{source: Source{Kind: KindCode, Place: "test"}}
 	return r.rule("rule", stated), r.mistakes
 }
+
+// Collision is collision.
+func Collision(files *protoregistry.Files, types *protoregistry.Types) *Mistake {
+	return collision(files, types)
+}
