@@ -30,19 +30,33 @@
 // server, or if the trailer parley-unprocessed says that the handler never ran.
 //
 // The wait is drawn between zero and a bound that doubles ("full jitter"), capped before it is drawn. A server that
-// sends the trailer grpc-retry-pushback-ms (gRFC A6) decides the wait, and a google.rpc.RetryInfo is its lower bound.
+// sends the trailer grpc-retry-pushback-ms (gRFC A6) decides the wait, and a google.rpc.RetryInfo is its lower bound; up to a
+// tenth is added at random, so that not all whom the server told the same come back at once.
+//
 // A wait that would leave no time for an attempt of the usual length does not begin: the caller has the real error at
 // once, rather than DEADLINE_EXCEEDED later.
+//
+// An attempt that could not leave the client, because there is no connection, is no load on the service. Where retries are
+// switched on, the call waits for the connection, as long as an attempt still has time after that; this costs no attempt and no
+// budget, and does not ask what is above or the circuit. A stream without a deadline waits for ten seconds.
+//
+// An end that was planned (the reason PLANNED_END of package rpcerr: the age of a connection, a drain, a renewed key) is moved
+// on from after a short wait, for free, where the method may be repeated; but one that comes within ten seconds of another one
+// in the same call costs like any failure.
 //
 // # Deadlines
 //
 // The deadline of a method covers all of its attempts and waits. A unary call for which neither the caller nor the
-// method states a deadline gets ten seconds (see [WithDefaultDeadline]). The per-attempt timeout of a method does not
-// bind the last attempt, which has all the time that is left.
+// method states a deadline gets ten seconds (see [WithDefaultDeadline]).
+//
+// The per-attempt timeout of a method makes room for another attempt, and ends an attempt only if one may follow: it is decided
+// when the timeout passes, by the questions above, and the token of that other attempt is taken then. Every other attempt has
+// all the time that is left: the last one, that of a method that must not be repeated, or one that is out when the budget is
+// empty. The server is told the deadline of the call.
 //
 // # Budget
 //
-// Retries cost tokens that successes earn (see [Budget]). While a service fails altogether, a retrier sends it hardly
+// Retries and hedges cost tokens that successes earn (see [Budget]). While a service fails altogether, a retrier sends it hardly
 // more than the first attempts. There is one budget for each Retrier, so make one Retrier for each called service and
 // keep it: it outlives connections and address updates. [WithBudgetOf] lets several share one, [WithMeterProvider] shows
 // it.

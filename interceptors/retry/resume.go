@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -120,7 +121,8 @@ func (m *resumption) again(err error) error {
 		return err
 	}
 	if m.progress {
-		c.attempts, c.doublings, c.continued, c.renewed = 1, 0, true, false
+		c.attempts, c.free, c.doublings, c.continued, c.renewed = 1, 0, 0, true, false
+		c.connecting = time.Time{}
 		c.endpoints = c.endpoints[len(c.endpoints)-1:]
 		c.tried = nil
 		c.avoid(c.endpoints[0])
