@@ -1,8 +1,12 @@
 package framework
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 
@@ -47,7 +51,7 @@ func (c *Client) connect() (*channel, error) {
 	}
 	options = append(options, c.connectionOptions()...)
 	if c.dialer != nil {
-		options = append(options, grpc.WithContextDialer(c.dialer))
+		options = append(options, grpc.WithContextDialer(guarded(c.dialer, c.logger())))
 	}
 	// Last, so that a resolver of the program for the same scheme has its way.
 	options = append(options, grpc.WithResolvers(ch.states.Resolver(resolver.Get("dns"))))
@@ -108,3 +112,33 @@ func (c *Client) makeRetrier(more ...retry.Option) *retry.Retrier {
 }
 
 func (c *Client) retryBudgetStated() bool { return c.config().GetRetryBudget() != nil }
+
+// guarded runs the dial function of a program, which gRPC calls on a goroutine of its own. A panic in it, or a runtime.Goexit,
+// is a connection that fails, and not the end of the process, or of all attempts to connect.
+func guarded(dial func(context.Context, string) (net.Conn, error), logger *slog.Logger) func(context.Context, string) (net.Conn, error) {
+	type result struct {
+		conn net.Conn
+		err  error
+	}
+	return func(ctx context.Context, address string) (net.Conn, error) {
+		done := make(chan result, 1)
+		go func() { // gRPC waits for it
+			r := result{err: errors.New("WithDialer: the function ended its goroutine")}
+			defer func() {
+				if thrown := recover(); thrown != nil {
+					r = result{err: fmt.Errorf("WithDialer: the function panicked: %v", thrown)}
+					logger.Error(
+						"the function of WithDialer panicked",
+						slog.Any("panic", thrown),
+						slog.String("stack", string(debug.Stack())),
+					)
+				}
+				done <- r
+			}()
+			conn, err := dial(ctx, address)
+			r = result{conn, err}
+		}()
+		r := <-done
+		return r.conn, r.err
+	}
+}
