@@ -24,7 +24,7 @@ func (s *state) watch(t *testing.T) *watched {
 	w := &watched{began: time.Now()}
 	w.Directory = trustdir.Open(s.dir, trustdir.Options{ValidID: validID, OnChange: func(generation uint64) {
 		if generation != w.Generation() {
-			t.Errorf("told of generation %d, now is %d", generation, w.Generation())
+			t.Errorf("notified of generation %d, now is %d", generation, w.Generation())
 		}
 		w.changes = append(w.changes, time.Since(w.began))
 	}})
@@ -94,7 +94,7 @@ func TestUnknownKeyIsLookedForAtMostOnceASecond(t *testing.T) {
 		ask()
 		synctest.Wait()
 		s.put(orders, newKey(t))
-		w.at(3500 * time.Millisecond) // at 2 s the ticker read, and nobody has asked since
+		w.at(3500 * time.Millisecond) // at 2 s the ticker read, and no look-up has asked since
 		s.put(orders, newKey(t))
 		ask() // more than a second since the last one that was asked for: at once
 		w.at(3900 * time.Millisecond)

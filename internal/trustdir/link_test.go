@@ -99,7 +99,7 @@ func TestLinkedFolders(t *testing.T) {
 	}
 	s.chmod("store", 0o777)
 	if err := s.open().Check(); err == nil {
-		t.Error("a linked folder that anybody may write to is believed")
+		t.Error("a linked folder that any user may write to is believed")
 	}
 	s.chmod("store", 0o700)
 	s.remove("trust/shop")
@@ -122,7 +122,7 @@ func TestPipeDoesNotHoldTheReaderUp(t *testing.T) {
 	select {
 	case <-done:
 	case <-time.After(time.Minute):
-		t.Fatal("the reader waits for somebody to write into a pipe")
+		t.Fatal("the reader waits for a writer of the pipe")
 	}
 }
 

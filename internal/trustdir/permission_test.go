@@ -18,7 +18,7 @@ func places(entry string) []string {
 	return []string{"..", ".", "trust", filepath.Dir(entry), "revoked"}
 }
 
-func TestNobodyElseMayWrite(t *testing.T) {
+func TestNoOtherUserMayWrite(t *testing.T) {
 	for _, mode := range []os.FileMode{0o770, 0o720, 0o702, 0o777} {
 		for i := range 5 {
 			s := newState(t)
@@ -49,7 +49,7 @@ func TestStickyAncestorIsNoDanger(t *testing.T) {
 	for _, place := range []string{".", "trust", "trust/shop"} {
 		nested.chmod(place, 0o777|fs.ModeSticky)
 		if err := nested.open().Check(); err == nil {
-			t.Errorf("sticky %s, in which anybody may put a key, is believed", place)
+			t.Errorf("sticky %s, in which any user may put a key, is believed", place)
 		}
 		nested.chmod(place, 0o700)
 	}
@@ -66,8 +66,8 @@ func TestReadableByOthersIsFine(t *testing.T) {
 	}
 }
 
-func TestSomebodyElsesDirectory(t *testing.T) {
-	const self, somebody = 1000, 1001
+func TestDirectoryOfAnotherUser(t *testing.T) {
+	const self, another = 1000, 1001
 	for _, place := range []string{"..", ".", "trust", "trust/shop", "revoked"} {
 		s := newState(t)
 		nested := &state{t: t, dir: filepath.Join(s.dir, "above", "state")}
@@ -78,23 +78,23 @@ func TestSomebodyElsesDirectory(t *testing.T) {
 		d := nested.open()
 		d.ActAs(self, func(info fs.FileInfo) (int, bool) {
 			if os.SameFile(info, foreign) {
-				return somebody, true
+				return another, true
 			}
 			return self, true
 		}, func(*os.File) bool { return false })
 		err = d.Check()
 		var at *safepath.Error
 		if !errors.As(err, &at) || at.Path != nested.path(place) || !strings.Contains(at.Problem, "belongs to user 1001") || at.Remedy != "run: chown 1000 "+at.Path {
-			t.Errorf("%s belongs to somebody else: %v", place, err)
+			t.Errorf("%s belongs to another user: %v", place, err)
 		}
 		if len(d.Entries()) != 0 {
-			t.Errorf("%s belongs to somebody else, and its keys are trusted", place)
+			t.Errorf("%s belongs to another user, and its keys are trusted", place)
 		}
 	}
 }
 
-// In a sticky directory anybody may make a link, and point it elsewhere at any time.
-func TestSomebodyElsesLink(t *testing.T) {
+// In a sticky directory any user may make a link, and point it elsewhere at any time.
+func TestLinkOfAnotherUser(t *testing.T) {
 	s := newState(t)
 	nested := &state{t: t, dir: filepath.Join(s.dir, "real")}
 	nested.put(orders, newKey(t))

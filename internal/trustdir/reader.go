@@ -88,7 +88,7 @@ func (r *reading) err() error {
 	return errors.Join(append(errs, r.revokedErr)...)
 }
 
-// read lists the directory. The error is that of the directory itself; see [reading.err] for those of its parts.
+// read lists the directory. The error is that of the directory itself; see [reading.err] for the errors of its parts.
 func (r *reader) read() (*reading, error) {
 	root, err := r.guard.Open(r.dir)
 	if err != nil {

@@ -138,7 +138,7 @@ func (s *snapshot) failed(err error, now time.Time) *snapshot {
 	return n.aged(s, now)
 }
 
-// aged gives up the parts that are too old, and composes the answers anew when they may differ from those of before.
+// aged gives up the parts that are too old, and composes the answers anew when they may differ from the ones before.
 func (s *snapshot) aged(before *snapshot, now time.Time) *snapshot {
 	n := *s
 	n.trust = s.trust.at(now)
