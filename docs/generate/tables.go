@@ -26,6 +26,7 @@ func tables() map[string]string {
 		"metrics":         metrics(),
 		"labels":          labels(),
 		"refusals":        refusals(),
+		"stop reasons":    stopReasons(),
 	}
 }
 
@@ -80,6 +81,22 @@ func labels() string {
 	table.WriteString("| attribute of metrics | value |\n|---|---|\n")
 	for _, a := range vocabulary.Labels() {
 		fmt.Fprintf(&table, "| `%s` | %s |\n", a.Name, a.Meaning)
+	}
+	return table.String()
+}
+
+func stopReasons() string {
+	var table strings.Builder
+	table.WriteString("| stop reason | why there was no further attempt | counted as suppressed |\n|---|---|---|\n")
+	for _, r := range vocabulary.StopReasons() {
+		meaning, suppressed := r.Meaning, ""
+		if meaning == "" {
+			meaning = "the call succeeded"
+		}
+		if r.Suppressed {
+			suppressed = "yes"
+		}
+		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", r.Name, meaning, suppressed)
 	}
 	return table.String()
 }

@@ -63,10 +63,11 @@ type bucket struct {
 	interval int64 // nanoseconds in which one millionth of a token trickles in; 0 for no trickle
 	made     time.Time
 
-	spent      atomic.Int64
-	refused    atomic.Int64
-	suppressed [7]atomic.Int64 // calls that had no further attempt, by reason
-	calls      atomic.Pointer[callMeter]
+	spent       atomic.Int64
+	refused     atomic.Int64
+	suppressed  []atomic.Int64 // calls that had no further attempt, by reason
+	suppressing []string       // those reasons
+	calls       atomic.Pointer[callMeter]
 
 	tokens   atomic.Int64
 	trickled atomic.Int64 // nanoseconds since made, up to which the trickle is in tokens
@@ -74,7 +75,10 @@ type bucket struct {
 
 // newBucket returns a full bucket. B has been checked.
 func newBucket(b Budget) *bucket {
-	k := &bucket{limit: int64(b.Max * token), earning: int64(math.Round(b.Ratio * token)), made: time.Now()}
+	k := &bucket{
+		limit: int64(b.Max * token), earning: int64(math.Round(b.Ratio * token)), made: time.Now(), suppressing: suppressing(),
+	}
+	k.suppressed = make([]atomic.Int64, len(k.suppressing))
 	if interval := float64(time.Second) / (b.MinPerSecond * token); interval < math.MaxInt64 {
 		k.interval = int64(math.Round(interval))
 	}

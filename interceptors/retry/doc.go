@@ -87,7 +87,8 @@
 // reason committed. Before that, a new attempt is sent everything again that the stream has sent, in the bytes that the
 // first attempt has encoded: the caller may reuse its messages. They are kept until the stream is committed, up to
 // 256 KiB for each stream and 64 MiB for each Retrier (see [WithReplayLimit], [WithReplayMemory]). A stream that sends
-// more, or what cannot be kept, such as a grpc.PreparedMsg, goes on and is committed. SendMsg returns io.EOF only when
+// more goes on without another attempt (buffer_overflow); one that sends what cannot be kept, such as a grpc.PreparedMsg, is
+// committed. SendMsg returns io.EOF only when
 // it is decided that no other attempt follows.
 //
 // A stream has a deadline only if its caller or its method states one. The per-attempt timeout bounds the opening of an

@@ -6,6 +6,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
 // emit puts an event on the span of ctx, or with no name its attributes on the span itself. All that the retrier shows
@@ -27,18 +29,18 @@ func (c *call) showDeadline(ctx context.Context) {
 		return
 	}
 	emit(ctx, "", func() []attribute.KeyValue {
-		return []attribute.KeyValue{attribute.Float64("parley.deadline", c.limit.Value.Seconds())}
+		return []attribute.KeyValue{attribute.Float64(vocabulary.AttrDeadline, c.limit.Value.Seconds())}
 	})
 }
 
 // showWait shows that there will be another attempt.
 func (c *call) showWait(ctx context.Context, f *failure, delay time.Duration) {
-	emit(ctx, "retry.scheduled", func() []attribute.KeyValue {
+	emit(ctx, vocabulary.EventScheduled, func() []attribute.KeyValue {
 		attributes := []attribute.KeyValue{
-			attribute.Int("next_attempt", c.attempts+1),
-			attribute.Float64("backoff_s", delay.Seconds()),
-			attribute.String("cause", f.cause()),
-			attribute.String("source", f.hint.source()),
+			attribute.Int(vocabulary.AttrNextAttempt, c.attempts+1),
+			attribute.Float64(vocabulary.AttrBackoff, delay.Seconds()),
+			attribute.String(vocabulary.AttrCause, f.cause()),
+			attribute.String(vocabulary.AttrSource, f.hint.source()),
 		}
 		return c.withEndpoint(attributes)
 	})
@@ -46,12 +48,12 @@ func (c *call) showWait(ctx context.Context, f *failure, delay time.Duration) {
 
 // showConnecting shows that there will be another attempt once there is a connection.
 func (c *call) showConnecting(ctx context.Context, f *failure) {
-	emit(ctx, "retry.scheduled", func() []attribute.KeyValue {
+	emit(ctx, vocabulary.EventScheduled, func() []attribute.KeyValue {
 		return []attribute.KeyValue{
-			attribute.Int("next_attempt", c.attempts+1),
-			attribute.Float64("backoff_s", 0),
-			attribute.String("cause", f.cause()),
-			attribute.String("source", "connection"),
+			attribute.Int(vocabulary.AttrNextAttempt, c.attempts+1),
+			attribute.Float64(vocabulary.AttrBackoff, 0),
+			attribute.String(vocabulary.AttrCause, f.cause()),
+			attribute.String(vocabulary.AttrSource, "connection"),
 		}
 	})
 }
@@ -59,20 +61,20 @@ func (c *call) showConnecting(ctx context.Context, f *failure) {
 // withEndpoint adds the endpoint of the last attempt, if it reached one.
 func (c *call) withEndpoint(attributes []attribute.KeyValue) []attribute.KeyValue {
 	if n := len(c.endpoints); n > 0 && c.endpoints[n-1] != "" {
-		return append(attributes, attribute.String("endpoint", c.endpoints[n-1]))
+		return append(attributes, attribute.String(vocabulary.AttrEndpoint, c.endpoints[n-1]))
 	}
 	return attributes
 }
 
 // showHedge shows that another attempt joins those that are out.
 func (c *call) showHedge(ctx context.Context, out *hedge, now time.Time) {
-	emit(ctx, "retry.hedged", func() []attribute.KeyValue {
+	emit(ctx, vocabulary.EventHedged, func() []attribute.KeyValue {
 		attributes := []attribute.KeyValue{
-			attribute.Int("next_attempt", c.attempts+1),
-			attribute.Float64("after_s", now.Sub(out.begun).Seconds()),
+			attribute.Int(vocabulary.AttrNextAttempt, c.attempts+1),
+			attribute.Float64(vocabulary.AttrAfter, now.Sub(out.begun).Seconds()),
 		}
 		if endpoint := out.this.Choice().Endpoint; endpoint != "" {
-			attributes = append(attributes, attribute.String("endpoint", endpoint))
+			attributes = append(attributes, attribute.String(vocabulary.AttrEndpoint, endpoint))
 		}
 		return attributes
 	})
@@ -80,20 +82,19 @@ func (c *call) showHedge(ctx context.Context, out *hedge, now time.Time) {
 
 // showPushback shows what the server said. A negative number forbids another attempt.
 func (c *call) showPushback(ctx context.Context, f *failure) {
-	emit(ctx, "retry.pushback", func() []attribute.KeyValue {
+	emit(ctx, vocabulary.EventPushback, func() []attribute.KeyValue {
 		ms := int64(-1)
 		if !f.hint.pushback.Stop {
 			ms = f.hint.pushback.Wait.Milliseconds()
 		}
-		return []attribute.KeyValue{attribute.Int64("ms", ms)}
+		return []attribute.KeyValue{attribute.Int64(vocabulary.AttrMilliseconds, ms)}
 	})
 }
 
 // showStop shows why there is no other attempt.
 func (c *call) showStop(ctx context.Context, stop StopReason) {
-	event, reason := stop.event()
-	emit(ctx, event, func() []attribute.KeyValue {
-		return c.withEndpoint([]attribute.KeyValue{attribute.String("reason", reason)})
+	emit(ctx, stop.event(), func() []attribute.KeyValue {
+		return c.withEndpoint([]attribute.KeyValue{attribute.String(vocabulary.AttrReason, string(stop))})
 	})
 }
 
@@ -105,10 +106,10 @@ func (c *call) showEnd(ctx context.Context, stop StopReason) {
 	c.measure(ctx)
 	emit(ctx, "", func() []attribute.KeyValue {
 		return []attribute.KeyValue{
-			attribute.Int("parley.attempts", c.attempts),
-			attribute.String("parley.retry.outcome", stop.outcome(c.attempts)),
-			attribute.String("parley.retry.stop_reason", string(stop)),
-			attribute.Float64("parley.retry.delay", c.waited.Seconds()),
+			attribute.Int(vocabulary.AttrAttempts, c.attempts),
+			attribute.String(vocabulary.AttrRetryOutcome, stop.outcome(c.attempts)),
+			attribute.String(vocabulary.AttrStopReason, string(stop)),
+			attribute.Float64(vocabulary.AttrRetryDelay, c.waited.Seconds()),
 		}
 	})
 }

@@ -65,8 +65,8 @@ func TestEvents(t *testing.T) {
 			name: "attempts exhausted", script: always(codes.Unavailable), terms: terms{attempts: 2},
 			want: []string{
 				"retry.scheduled next_attempt=2 backoff_s=0.025 cause=UNAVAILABLE source=policy endpoint=replica:1",
-				"retry.exhausted reason=max_attempts endpoint=replica:1",
-				"parley.deadline=10 parley.attempts=2 parley.retry.outcome=max_attempts parley.retry.stop_reason=attempts_exhausted parley.retry.delay=0.025",
+				"retry.exhausted reason=attempts_exhausted endpoint=replica:1",
+				"parley.deadline=10 parley.attempts=2 parley.retry.outcome=attempts_exhausted parley.retry.stop_reason=attempts_exhausted parley.retry.delay=0.025",
 			},
 		},
 		{
@@ -96,7 +96,7 @@ func TestEvents(t *testing.T) {
 			name: "pushback forbids", script: pushing(9, "-1"),
 			want: []string{
 				"retry.pushback ms=-1",
-				"retry.aborted reason=pushback_negative endpoint=replica:1",
+				"retry.aborted reason=pushback endpoint=replica:1",
 				"parley.deadline=10 parley.attempts=1 parley.retry.outcome=pushback parley.retry.stop_reason=pushback parley.retry.delay=0",
 			},
 		},
@@ -118,7 +118,7 @@ func TestEvents(t *testing.T) {
 			name: "not idempotent", method: actMethod, script: always(codes.Unavailable),
 			want: []string{
 				"retry.aborted reason=not_idempotent endpoint=replica:1",
-				"parley.deadline=10 parley.attempts=1 parley.retry.outcome=not_retryable parley.retry.stop_reason=not_idempotent parley.retry.delay=0",
+				"parley.deadline=10 parley.attempts=1 parley.retry.outcome=not_idempotent parley.retry.stop_reason=not_idempotent parley.retry.delay=0",
 			},
 		},
 		{
@@ -152,7 +152,7 @@ func TestEvents(t *testing.T) {
 
 // A wait that the caller or the end of the Retrier cuts short shows for how long it lasted.
 func TestEventsOfAWaitThatIsCutShort(t *testing.T) {
-	for reason, word := range map[retry.StopReason]string{retry.StopCanceled: "cancelled", retry.StopClosing: "closing"} {
+	for reason, word := range map[retry.StopReason]string{retry.StopCanceled: "canceled", retry.StopClosing: "closing"} {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLab(t, always(codes.Unavailable))
 			r := newRetrier(t, readMethod, terms{initial: time.Second})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/parley-rpc/parley/attempt"
 	"github.com/parley-rpc/parley/internal/contextkey"
+	"github.com/parley-rpc/parley/internal/vocabulary"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -93,15 +94,6 @@ func gaveUp(err error) bool {
 	if !ok {
 		return false
 	}
-	switch failed.Reason {
-	case StopAttemptsExhausted:
-		return failed.Attempts > 1
-	case StopDeadline, StopBudget, StopPushback, StopUpstreamRetrying, StopCircuitOpen:
-		return true
-	case StopOK, StopNotRetryable, StopNotIdempotent, StopSwitchedOff, StopCommitted, StopBufferOverflow,
-		StopCanceled, StopClosing:
-		return false
-	default:
-		return false
-	}
+	reason, _ := vocabulary.StopReasonOf(string(failed.Reason))
+	return reason.GaveUp && (failed.Reason != StopAttemptsExhausted || failed.Attempts > 1)
 }

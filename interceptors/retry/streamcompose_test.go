@@ -436,8 +436,8 @@ func TestEventsOfStreams(t *testing.T) {
 		}},
 		"exhausted": {[]act{hangs, fails(codes.Unavailable)}, []string{
 			"retry.scheduled next_attempt=2 backoff_s=0.025 cause=per_try_timeout source=policy endpoint=replica:1",
-			"retry.exhausted reason=max_attempts endpoint=replica:1",
-			"parley.attempts=2 parley.retry.outcome=max_attempts parley.retry.stop_reason=attempts_exhausted parley.retry.delay=0.025",
+			"retry.exhausted reason=attempts_exhausted endpoint=replica:1",
+			"parley.attempts=2 parley.retry.outcome=attempts_exhausted parley.retry.stop_reason=attempts_exhausted parley.retry.delay=0.025",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

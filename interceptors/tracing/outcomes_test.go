@@ -110,10 +110,10 @@ func TestEveryOutcome(t *testing.T) {
 		{
 			name: "attempts exhausted", shop: &shop{get: down}, code: codes.Unavailable,
 			want: `
-				CLIENT GetOrder Error(down) | error.type=UNAVAILABLE parley.attempts=3 parley.deadline=2 parley.retry.delay=0.075 parley.retry.outcome=max_attempts parley.retry.stop_reason=attempts_exhausted rpc.status_code=UNAVAILABLE
+				CLIENT GetOrder Error(down) | error.type=UNAVAILABLE parley.attempts=3 parley.deadline=2 parley.retry.delay=0.075 parley.retry.outcome=attempts_exhausted parley.retry.stop_reason=attempts_exhausted rpc.status_code=UNAVAILABLE
 				  * retry.scheduled next_attempt=2 backoff_s=0.025 cause=UNAVAILABLE source=policy endpoint=bufconn
 				  * retry.scheduled next_attempt=3 backoff_s=0.05 cause=UNAVAILABLE source=policy endpoint=bufconn
-				  * retry.exhausted reason=max_attempts endpoint=bufconn
+				  * retry.exhausted reason=attempts_exhausted endpoint=bufconn
 				  CLIENT Attempt GetOrder Error(down) | error.type=UNAVAILABLE network.peer.address=bufconn previous-rpc-attempts=0 rpc.status_code=UNAVAILABLE
 				    SERVER GetOrder Error(down) | error.type=UNAVAILABLE rpc.status_code=UNAVAILABLE
 				  CLIENT Attempt GetOrder Error(down) | error.type=UNAVAILABLE network.peer.address=bufconn previous-rpc-attempts=1 rpc.status_code=UNAVAILABLE
@@ -151,7 +151,7 @@ func TestEveryOutcome(t *testing.T) {
 			want: `
 				CLIENT GetOrder Error(down) | error.type=UNAVAILABLE parley.attempts=1 parley.deadline=2 parley.retry.delay=0 parley.retry.outcome=pushback parley.retry.stop_reason=pushback rpc.status_code=UNAVAILABLE
 				  * retry.pushback ms=-1
-				  * retry.aborted reason=pushback_negative endpoint=bufconn
+				  * retry.aborted reason=pushback endpoint=bufconn
 				  CLIENT Attempt GetOrder Error(down) | error.type=UNAVAILABLE network.peer.address=bufconn previous-rpc-attempts=0 rpc.status_code=UNAVAILABLE
 				    SERVER GetOrder Error(down) | error.type=UNAVAILABLE rpc.status_code=UNAVAILABLE
 			`,
@@ -177,8 +177,8 @@ func TestEveryOutcome(t *testing.T) {
 		{
 			name: "cancelled", shop: &shop{get: hang}, cancel: time.Second, code: codes.Canceled,
 			want: `
-				CLIENT GetOrder Error(the caller gave up after 1 attempt (canceled); last status: CANCELLED: context canceled) | error.type=CANCELLED parley.attempts=1 parley.deadline=2 parley.retry.delay=0 parley.retry.outcome=cancelled parley.retry.stop_reason=canceled rpc.status_code=CANCELLED
-				  * retry.aborted reason=cancelled endpoint=bufconn
+				CLIENT GetOrder Error(the caller gave up after 1 attempt (canceled); last status: CANCELLED: context canceled) | error.type=CANCELLED parley.attempts=1 parley.deadline=2 parley.retry.delay=0 parley.retry.outcome=canceled parley.retry.stop_reason=canceled rpc.status_code=CANCELLED
+				  * retry.aborted reason=canceled endpoint=bufconn
 				  CLIENT Attempt GetOrder Error(context canceled) | error.type=CANCELLED network.peer.address=bufconn previous-rpc-attempts=0 rpc.status_code=CANCELLED
 				    SERVER GetOrder | rpc.status_code=CANCELLED
 			`,
