@@ -48,7 +48,8 @@ func TestCheckURL54(t *testing.T) {
 	} {
 		strict, loose := httpdoc.New(httpdoc.Options{}), httpdoc.New(httpdoc.Options{Loopback: true})
 		err := strict.CheckURL(address)
-		if (err == nil) != (says == "") || err != nil && (!strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "SECRET")) {
+		if (err == nil) != (says == "") ||
+			err != nil && (!strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "SECRET")) {
 			t.Errorf("%q: got %v, want %q", address, err, says)
 		}
 		if err := loose.CheckURL(address); (err == nil) != (says == "" || says == "allowed explicitly") {
@@ -93,7 +94,9 @@ func TestGet(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || string(got.Body) != string(test.want.Body) || got.ETag != test.want.ETag || got.MaxAge != test.want.MaxAge || got.Unchanged != test.want.Unchanged {
+			if err != nil || string(got.Body) != string(test.want.Body) || got.ETag != test.want.ETag ||
+				got.MaxAge != test.want.MaxAge ||
+				got.Unchanged != test.want.Unchanged {
 				t.Errorf("got %+v, %v, want %+v", got, err, test.want)
 			}
 		})

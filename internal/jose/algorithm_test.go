@@ -22,7 +22,8 @@ func TestEveryAlgorithm(t *testing.T) {
 				t.Fatal(err)
 			}
 			again := setKey(t, string(text))
-			if again.Algorithm() != alg || again.Thumbprint() != p.public.Thumbprint() || again.KeyID() != p.public.Thumbprint() {
+			if again.Algorithm() != alg || again.Thumbprint() != p.public.Thumbprint() ||
+				again.KeyID() != p.public.Thumbprint() {
 				t.Errorf("%v became %v", p.public, again)
 			}
 		})
@@ -56,7 +57,10 @@ func TestRSAKeyOfOddLength(t *testing.T) {
 
 // The key and thumbprint of RFC 7638 section 3.1.
 func TestThumbprintOfRFC7638(t *testing.T) {
-	key := setKey(t, `{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256","kid":"2011-04-29"}`)
+	key := setKey(
+		t,
+		`{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256","kid":"2011-04-29"}`,
+	)
 	if want := "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"; key.Thumbprint() != want {
 		t.Errorf("thumbprint %s, want %s", key.Thumbprint(), want)
 	}

@@ -21,7 +21,9 @@ func TestAttack05Es256Signature(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := jose.ParsePublicKey([]byte(`{"kty":"EC","crv":"P-256","x":"` + b64(string(point[1:33])) + `","y":"` + b64(string(point[33:])) + `"}`))
+	key, err := jose.ParsePublicKey(
+		[]byte(`{"kty":"EC","crv":"P-256","x":"` + b64(string(point[1:33])) + `","y":"` + b64(string(point[33:])) + `"}`),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +153,10 @@ func TestAttack44LooseBase64(t *testing.T) {
 		}
 	}
 	spareHeader := f.header(goodHeader) + strings.Repeat(" ", 1+(3-(len(f.header(goodHeader))+1)%3)%3+1)
-	attacks = append(attacks, attack{"spare bits in the header", f.sign(spare(b64(spareHeader)) + "." + parts[1]), jose.ReasonEncoding})
+	attacks = append(
+		attacks,
+		attack{"spare bits in the header", f.sign(spare(b64(spareHeader)) + "." + parts[1]), jose.ReasonEncoding},
+	)
 	f.refuses(t, attacks)
 }
 

@@ -31,13 +31,22 @@ func TestAttack02AlgorithmIsNotTheKeys(t *testing.T) {
 		{"null", f.token(`{"alg":null,"kid":KID,"typ":"at+jwt"}`, `{}`), jose.ReasonHeader},
 	}
 	for _, alg := range []string{"none", "HS256", "ES256", "ES256K", "Ed448", "eddsa", "ed25519", "EdDSA ", ""} {
-		attacks = append(attacks, attack{"alg " + alg, f.token(`{"alg":"`+alg+`","kid":KID,"typ":"at+jwt"}`, `{}`), jose.ReasonAlgorithm})
+		attacks = append(
+			attacks,
+			attack{"alg " + alg, f.token(`{"alg":"`+alg+`","kid":KID,"typ":"at+jwt"}`, `{}`), jose.ReasonAlgorithm},
+		)
 	}
 	for alg, length := range map[string]int{"ES384": 96, "RS256": 256, "PS256": 1024} {
 		header := b64(f.header(`{"alg":"` + alg + `","kid":KID,"typ":"at+jwt"}`))
-		attacks = append(attacks,
+		attacks = append(
+			attacks,
 			attack{"alg " + alg, f.sign(header + "." + b64(`{}`)), jose.ReasonSignature}, // it is too short for that
-			attack{"alg " + alg + " at its length", header + "." + b64(`{}`) + "." + b64(strings.Repeat("a", length)), jose.ReasonAlgorithm})
+			attack{
+				"alg " + alg + " at its length",
+				header + "." + b64(`{}`) + "." + b64(strings.Repeat("a", length)),
+				jose.ReasonAlgorithm,
+			},
+		)
 	}
 	f.refuses(t, attacks)
 }
@@ -102,7 +111,10 @@ func TestAttack10To13ExtraHeaderMembers(t *testing.T) {
 		`"jku":"https://evil.example/jwks"`, `"x5u":"https://evil.example/chain"`, `"jwk":{"kty":"OKP"}`, `"x5c":["AA"]`, `"x5t":"AA"`,
 		`"crit":["exp"]`, `"crit":[]`, `"crit":["b64"]`, `"b64":false`, `"b64":"x"`, `"b64":true`, `"zip":"DEF"`, `"cty":"JWT"`, `"":""`,
 	} {
-		attacks = append(attacks, attack{extra, f.token(`{"alg":"EdDSA","kid":KID,"typ":"at+jwt",`+extra+`}`, `{}`), jose.ReasonHeader})
+		attacks = append(
+			attacks,
+			attack{extra, f.token(`{"alg":"EdDSA","kid":KID,"typ":"at+jwt",`+extra+`}`, `{}`), jose.ReasonHeader},
+		)
 	}
 	nested := f.token(goodHeader, f.token(goodHeader, `{}`))
 	attacks = append(attacks,
@@ -128,7 +140,10 @@ func TestAttack37WrongType(t *testing.T) {
 	f := newForger(t)
 	var attacks []attack
 	for _, other := range []string{"JWT", "dpop+jwt", "logout+jwt", "wit+jwt", "AT+JWT", "application/at+jwt", "at+jwt ", "", "at+jwtx"} {
-		attacks = append(attacks, attack{other, f.token(`{"alg":"EdDSA","kid":KID,"typ":"`+other+`"}`, `{}`), jose.ReasonType})
+		attacks = append(
+			attacks,
+			attack{other, f.token(`{"alg":"EdDSA","kid":KID,"typ":"`+other+`"}`, `{}`), jose.ReasonType},
+		)
 	}
 	attacks = append(attacks, attack{"absent", f.token(`{"alg":"EdDSA","kid":KID}`, `{}`), jose.ReasonHeader})
 	f.refuses(t, attacks)

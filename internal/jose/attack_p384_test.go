@@ -47,7 +47,11 @@ func TestAttack05Es384Signature(t *testing.T) {
 		{"95 bytes", bytes(func(s []byte) []byte { return s[:95] }), jose.ReasonSignature},
 		{"97 bytes", bytes(func(s []byte) []byte { return append(s, 0) }), jose.ReasonSignature},
 		{"97 bytes, a zero ahead", bytes(func(s []byte) []byte { return append([]byte{0}, s...) }), jose.ReasonSignature},
-		{"132 bytes, as of P-521", bytes(func(s []byte) []byte { return append(s, make([]byte, 36)...) }), jose.ReasonSignature},
+		{
+			"132 bytes, as of P-521",
+			bytes(func(s []byte) []byte { return append(s, make([]byte, 36)...) }),
+			jose.ReasonSignature,
+		},
 	})
 }
 
@@ -57,16 +61,32 @@ func TestAttack06AlgorithmOfAnotherCurve(t *testing.T) {
 	t.Run("P-384 key", func(t *testing.T) {
 		large.refuses(t, []attack{
 			{"ES256", large.token("ES256", large.bare), jose.ReasonSignature},
-			{"ES256 at its length", large.token("ES256", func(s []byte) []byte { return large.bare(s)[:64] }), jose.ReasonAlgorithm},
+			{
+				"ES256 at its length",
+				large.token("ES256", func(s []byte) []byte { return large.bare(s)[:64] }),
+				jose.ReasonAlgorithm,
+			},
 			{"ES512", large.token("ES512", large.bare), jose.ReasonAlgorithm},
-			{"RS256 at its length", large.token("RS256", func([]byte) []byte { return make([]byte, 256) }), jose.ReasonAlgorithm},
+			{
+				"RS256 at its length",
+				large.token("RS256", func([]byte) []byte { return make([]byte, 256) }),
+				jose.ReasonAlgorithm,
+			},
 		})
 	})
 	t.Run("P-256 key", func(t *testing.T) {
 		small.refuses(t, []attack{
 			{"ES384", small.token("ES384", small.bare), jose.ReasonSignature},
-			{"ES384 at its length", small.token("ES384", func(s []byte) []byte { return append(small.bare(s), make([]byte, 32)...) }), jose.ReasonAlgorithm},
-			{"ES256 with the hash of ES384", small.token("ES256", func(signed []byte) []byte { return large.bare(signed)[:64] }), jose.ReasonSignature},
+			{
+				"ES384 at its length",
+				small.token("ES384", func(s []byte) []byte { return append(small.bare(s), make([]byte, 32)...) }),
+				jose.ReasonAlgorithm,
+			},
+			{
+				"ES256 with the hash of ES384",
+				small.token("ES256", func(signed []byte) []byte { return large.bare(signed)[:64] }),
+				jose.ReasonSignature,
+			},
 		})
 	})
 }

@@ -70,27 +70,36 @@ func TestAttack05PKCS1Padding(t *testing.T) {
 		"a set for the sequence":              replaced(info, 0x31),
 		"zeros appended to the sequence":      pkcs1Padding(der(0x30, der(0x30, oid, null), octets, []byte{0, 0})),
 		"garbage behind the sequence":         pkcs1Padding(append(slices.Clone(good), 1, 2, 3)),
-		"garbage in the algorithm":            pkcs1Padding(der(0x30, der(0x30, oid, null, bytes.Repeat([]byte{1}, 20)), octets)),
-		"the digest twice":                    pkcs1Padding(der(0x30, der(0x30, oid, null), octets, octets)),
-		"a short digest":                      pkcs1Padding(der(0x30, der(0x30, oid, null), append([]byte{4, 31}, hash[:31]...))),
-		"an empty digest":                     pkcs1Padding(der(0x30, der(0x30, oid, null), []byte{4, 0})),
-		"a bit string":                        pkcs1Padding(der(0x30, der(0x30, oid, null), append([]byte{3, 33, 0}, hash...))),
-		"SHA-384 by its name":                 replaced(modulusLength-len(octets)-len(null)-1, 2),
-		"SHA-224 by its name":                 replaced(modulusLength-len(octets)-len(null)-1, 4),
-		"the bare digest":                     pkcs1Padding(hash),
-		"nothing":                             pkcs1Padding(nil),
-		"block type 0":                        replaced(1, 0),
-		"block type 2":                        replaced(1, 2),
-		"first byte not 0":                    replaced(0, 1),
-		"padding with a hole":                 replaced(50, 0xfe),
-		"no zero before the digest":           replaced(info-1, 0xff),
-		"8 bytes of padding, garbage behind":  shifted(8, bytes.Repeat([]byte{7}, 150)),
-		"no padding, garbage behind":          shifted(0, bytes.Repeat([]byte{7}, 150)),
-		"8 bytes of padding, zeros behind":    shifted(8, nil),
+		"garbage in the algorithm": pkcs1Padding(
+			der(0x30, der(0x30, oid, null, bytes.Repeat([]byte{1}, 20)), octets),
+		),
+		"the digest twice": pkcs1Padding(der(0x30, der(0x30, oid, null), octets, octets)),
+		"a short digest": pkcs1Padding(
+			der(0x30, der(0x30, oid, null), append([]byte{4, 31}, hash[:31]...)),
+		),
+		"an empty digest": pkcs1Padding(der(0x30, der(0x30, oid, null), []byte{4, 0})),
+		"a bit string": pkcs1Padding(
+			der(0x30, der(0x30, oid, null), append([]byte{3, 33, 0}, hash...)),
+		),
+		"SHA-384 by its name":                replaced(modulusLength-len(octets)-len(null)-1, 2),
+		"SHA-224 by its name":                replaced(modulusLength-len(octets)-len(null)-1, 4),
+		"the bare digest":                    pkcs1Padding(hash),
+		"nothing":                            pkcs1Padding(nil),
+		"block type 0":                       replaced(1, 0),
+		"block type 2":                       replaced(1, 2),
+		"first byte not 0":                   replaced(0, 1),
+		"padding with a hole":                replaced(50, 0xfe),
+		"no zero before the digest":          replaced(info-1, 0xff),
+		"8 bytes of padding, garbage behind": shifted(8, bytes.Repeat([]byte{7}, 150)),
+		"no padding, garbage behind":         shifted(0, bytes.Repeat([]byte{7}, 150)),
+		"8 bytes of padding, zeros behind":   shifted(8, nil),
 	}
 	attacks := []attack{{"right", p.token("RS256", func([]byte) []byte { return raise(raw, pkcs1Padding(good)) }), ""}}
 	for name, padded := range tests {
-		attacks = append(attacks, attack{name, p.token("RS256", func([]byte) []byte { return raise(raw, padded) }), jose.ReasonSignature})
+		attacks = append(
+			attacks,
+			attack{name, p.token("RS256", func([]byte) []byte { return raise(raw, padded) }), jose.ReasonSignature},
+		)
 	}
 	p.refuses(t, attacks)
 }
@@ -132,7 +141,9 @@ func TestAttack05PSSPadding(t *testing.T) {
 		"hash of zeros":             changed(func(_, h []byte) { clear(h) }),
 		"first byte of the padding": changed(func(block, _ []byte) { block[0] ^= 1 }),
 		"last byte of the padding":  changed(func(block, _ []byte) { block[len(block)-34] ^= 1 }),
-		"padding of ones":           changed(func(block, _ []byte) { copy(block, bytes.Repeat([]byte{0xff}, len(block)-33)) }),
+		"padding of ones": changed(
+			func(block, _ []byte) { copy(block, bytes.Repeat([]byte{0xff}, len(block)-33)) },
+		),
 		"no 1 before the salt":      changed(func(block, _ []byte) { block[len(block)-33] = 0 }),
 		"2 before the salt":         changed(func(block, _ []byte) { block[len(block)-33] = 2 }),
 		"first byte of the salt":    changed(func(block, _ []byte) { block[len(block)-32] ^= 1 }),

@@ -126,10 +126,26 @@ func TestAttack05RSASignature(t *testing.T) {
 			{"n", always(number(raw.N)), jose.ReasonSignature},
 			{"n - 1", always(number(new(big.Int).Sub(raw.N, one))), jose.ReasonSignature},
 			{"all ones", always([]byte(strings.Repeat("\xff", 256))), jose.ReasonSignature},
-			{"n - s", with(func(s []byte) []byte { return number(new(big.Int).Sub(raw.N, new(big.Int).SetBytes(s))) }), jose.ReasonSignature},
-			{"of SHA-384", with(func([]byte) []byte { return pkcs1(t, raw, crypto.SHA384, p.signed(string(alg))) }), jose.ReasonSignature},
-			{"of SHA-512", with(func([]byte) []byte { return pkcs1(t, raw, crypto.SHA512, p.signed(string(alg))) }), jose.ReasonSignature},
-			{"of SHA-512 with its salt", with(func([]byte) []byte { return salted(t, raw, crypto.SHA512, sha512.Size, p.signed(string(alg))) }), jose.ReasonSignature},
+			{
+				"n - s",
+				with(func(s []byte) []byte { return number(new(big.Int).Sub(raw.N, new(big.Int).SetBytes(s))) }),
+				jose.ReasonSignature,
+			},
+			{
+				"of SHA-384",
+				with(func([]byte) []byte { return pkcs1(t, raw, crypto.SHA384, p.signed(string(alg))) }),
+				jose.ReasonSignature,
+			},
+			{
+				"of SHA-512",
+				with(func([]byte) []byte { return pkcs1(t, raw, crypto.SHA512, p.signed(string(alg))) }),
+				jose.ReasonSignature,
+			},
+			{
+				"of SHA-512 with its salt",
+				with(func([]byte) []byte { return salted(t, raw, crypto.SHA512, sha512.Size, p.signed(string(alg))) }),
+				jose.ReasonSignature,
+			},
 		}
 		if plus := new(big.Int).Add(raw.N, new(big.Int).SetBytes(p.bare(p.signed(string(alg))))); plus.BitLen() <= 2048 {
 			attacks = append(attacks, attack{"s + n", always(number(plus)), jose.ReasonSignature})

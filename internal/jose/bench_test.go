@@ -126,7 +126,9 @@ func BenchmarkSign(b *testing.B) {
 
 // BenchmarkParseHostile measures the largest token without meaning.
 func BenchmarkParseHostile(b *testing.B) {
-	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"EdDSA","kid":"` + strings.Repeat("k", 128) + `","typ":"x"}`))
+	header := base64.RawURLEncoding.EncodeToString(
+		[]byte(`{"alg":"EdDSA","kid":"` + strings.Repeat("k", 128) + `","typ":"x"}`),
+	)
 	compact := header + "." + strings.Repeat("A", 7800) + "." + strings.Repeat("A", 86)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -101,7 +101,19 @@ func FuzzClaimsBuilder(f *testing.F) {
 	f.Add("sub", "a", "aud", int64(1893456000))
 	f.Add(`x":0,"admin`, `"}`, "é", int64(0))
 	f.Fuzz(func(t *testing.T, name, value, other string, at int64) {
-		text, err := new(jose.ClaimsBuilder).String(name, value).Strings(other, value, name).NumericDate("at", time.Unix(at, 0)).Claims()
+		text, err := new(
+			jose.ClaimsBuilder,
+		).String(
+			name,
+			value,
+		).Strings(
+			other,
+			value,
+			name,
+		).NumericDate(
+			"at",
+			time.Unix(at, 0),
+		).Claims()
 		if err != nil {
 			_ = reason(t, err)
 			return

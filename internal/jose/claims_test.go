@@ -8,12 +8,17 @@ import (
 )
 
 func TestClaims(t *testing.T) {
-	claims, err := jose.ReadClaims([]byte(`{"s":"a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00é","one":"x","none":[],"list":[ "a" , "\u0062" ],
-		"mixed":["a",1],"null":[null,"a"],"deep":[["a"]],"n":7,"o":{"k": [1]},"t":true,"z":null,"e":""}`))
+	claims, err := jose.ReadClaims(
+		[]byte(`{"s":"a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00é","one":"x","none":[],"list":[ "a" , "\u0062" ],
+		"mixed":["a",1],"null":[null,"a"],"deep":[["a"]],"n":7,"o":{"k": [1]},"t":true,"z":null,"e":""}`),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"s", "one", "none", "list", "mixed", "null", "deep", "n", "o", "t", "z", "e"}; !slices.Equal(claims.Names(), want) {
+	if want := []string{"s", "one", "none", "list", "mixed", "null", "deep", "n", "o", "t", "z", "e"}; !slices.Equal(
+		claims.Names(),
+		want,
+	) {
 		t.Errorf("names are %q, want %q", claims.Names(), want)
 	}
 	if got, ok := claims.String("s"); !ok || got != "a\"\\/\b\f\n\r\té😀é" {

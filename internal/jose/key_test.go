@@ -53,7 +53,9 @@ func TestKeyRoundTrip(t *testing.T) {
 
 // The key and thumbprint of RFC 8037 appendix A.3.
 func TestThumbprintOfRFC8037(t *testing.T) {
-	key, err := jose.ParsePublicKey([]byte(`{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`))
+	key, err := jose.ParsePublicKey(
+		[]byte(`{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +130,10 @@ func TestAttack56WeakPoints(t *testing.T) {
 				t.Fatal(err)
 			}
 			raw[31] |= sign
-			if _, err := jose.ParsePublicKey([]byte(`{"kty":"OKP","crv":"Ed25519","x":"` + b64(string(raw)) + `"}`)); !errors.Is(err, jose.ReasonKey) {
+			if _, err := jose.ParsePublicKey([]byte(`{"kty":"OKP","crv":"Ed25519","x":"` + b64(string(raw)) + `"}`)); !errors.Is(
+				err,
+				jose.ReasonKey,
+			) {
 				t.Errorf("%x is taken: %v", raw, err)
 			}
 			if !forgeable(raw) {

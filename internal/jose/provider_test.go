@@ -75,7 +75,13 @@ func newProvider(t testing.TB, alg jose.Algorithm) *provider {
 		p.bare = func(signed []byte) []byte { return salted(t, raw, crypto.SHA256, sha256.Size, signed) }
 		p.holds = func(signed, signature []byte) bool {
 			digest := sha256.Sum256(signed)
-			return rsa.VerifyPSS(&raw.PublicKey, crypto.SHA256, digest[:], signature, &rsa.PSSOptions{SaltLength: sha256.Size}) == nil
+			return rsa.VerifyPSS(
+				&raw.PublicKey,
+				crypto.SHA256,
+				digest[:],
+				signature,
+				&rsa.PSSOptions{SaltLength: sha256.Size},
+			) == nil
 		}
 	}
 	p.public = setKey(t, `{"kid":"`+providerKey+`","alg":"`+string(alg)+`",`+p.members+`}`)
@@ -119,7 +125,11 @@ func ecdsaMembers(t testing.TB, raw *ecdsa.PrivateKey) string {
 		t.Fatal(err)
 	}
 	half := 1 + len(point)/2
-	return `"kty":"EC","crv":"` + raw.Params().Name + `","x":"` + b64(string(point[1:half])) + `","y":"` + b64(string(point[half:])) + `"`
+	return `"kty":"EC","crv":"` + raw.Params().Name + `","x":"` + b64(
+		string(point[1:half]),
+	) + `","y":"` + b64(
+		string(point[half:]),
+	) + `"`
 }
 
 func ecdsaDigest(curve elliptic.Curve, signed []byte) []byte {

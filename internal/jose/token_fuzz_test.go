@@ -22,7 +22,8 @@ func FuzzParse(f *testing.F) {
 			_ = reason(t, err)
 			return
 		}
-		if strings.Count(compact, ".") != 2 || len(compact) > jose.MaxTokenLength || token.Type() != typ || token.KeyID() == "" {
+		if strings.Count(compact, ".") != 2 || len(compact) > jose.MaxTokenLength || token.Type() != typ ||
+			token.KeyID() == "" {
 			t.Fatalf("%q parses as %v", compact, token)
 		}
 		for segment := range strings.SplitSeq(compact, ".") {

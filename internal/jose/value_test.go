@@ -19,8 +19,11 @@ func read(t testing.TB, text string) *jose.Claims {
 }
 
 func TestLookup(t *testing.T) {
-	claims := read(t, `{ "tenant":"blue", "a.b": 1, "realm" : { "x]" : "}" , "roles" : [ "admin" , "dev" ], "deep": {"on": true} },
-		"esc\u0061pe": {"\u006e": "v\n"}, "gone": null, "none": [], "mixed": [1, "one", false, null, [2, ["]"]], {"a": "}"}, -1.5e2], "big": 1e999}`)
+	claims := read(
+		t,
+		`{ "tenant":"blue", "a.b": 1, "realm" : { "x]" : "}" , "roles" : [ "admin" , "dev" ], "deep": {"on": true} },
+		"esc\u0061pe": {"\u006e": "v\n"}, "gone": null, "none": [], "mixed": [1, "one", false, null, [2, ["]"]], {"a": "}"}, -1.5e2], "big": 1e999}`,
+	)
 	for _, test := range []struct {
 		path []string
 		want any

@@ -34,7 +34,8 @@ func TestAwait(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()
-		if _, err = w.Await(ctx, "unknown"); !errors.Is(err, trustdir.ErrUnknownKey) || !errors.Is(err, context.DeadlineExceeded) {
+		if _, err = w.Await(ctx, "unknown"); !errors.Is(err, trustdir.ErrUnknownKey) ||
+			!errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("with a deadline: %v", err)
 		}
 		if took := time.Since(w.began); took != 1400*time.Millisecond {

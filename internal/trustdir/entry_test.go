@@ -54,7 +54,9 @@ func TestEntryMustAgreeWithItself(t *testing.T) {
 
 // FuzzParseEntry asks that an entry that is believed is the one that would be written under this name.
 func FuzzParseEntry(f *testing.F) {
-	key, err := jose.ParsePublicKey([]byte(`{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`))
+	key, err := jose.ParsePublicKey(
+		[]byte(`{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`),
+	)
 	if err != nil {
 		f.Fatal(err)
 	}

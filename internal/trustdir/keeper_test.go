@@ -177,7 +177,10 @@ func TestCloseWaitsForTheReading(t *testing.T) {
 		s := newState(t)
 		s.put(orders, newKey(t))
 		reading := make(chan struct{})
-		d := trustdir.Open(s.dir, trustdir.Options{ValidID: func(string) error { close(reading); time.Sleep(time.Second); return nil }})
+		d := trustdir.Open(
+			s.dir,
+			trustdir.Options{ValidID: func(string) error { close(reading); time.Sleep(time.Second); return nil }},
+		)
 		d.Start()
 		<-reading
 		began := time.Now()

@@ -126,7 +126,8 @@ func TestBadKeyFile(t *testing.T) {
 	}
 	for _, path := range []string{s.path("absent"), s.path("a/b/absent")} {
 		_, err := trustdir.LoadKey(path)
-		if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), path+": there is no private key; write it there") {
+		if !errors.Is(err, fs.ErrNotExist) ||
+			!strings.HasPrefix(err.Error(), path+": there is no private key; write it there") {
 			t.Errorf("absent: %v", err)
 		}
 	}
@@ -136,7 +137,8 @@ func TestKeyInAFolderThatOthersMayWriteTo(t *testing.T) {
 	s := newState(t)
 	s.mkdir("keys", 0o770)
 	path := s.path("keys/orders.jwk")
-	if _, err := trustdir.LoadOrCreateKey(path, jose.EdDSA); err == nil || !strings.Contains(err.Error(), "chmod go-w "+s.path("keys")) {
+	if _, err := trustdir.LoadOrCreateKey(path, jose.EdDSA); err == nil ||
+		!strings.Contains(err.Error(), "chmod go-w "+s.path("keys")) {
 		t.Errorf("err = %v", err)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
@@ -160,7 +162,8 @@ func TestLinkedKeyFile(t *testing.T) {
 		t.Errorf("%v is %v", made, key)
 	}
 	s.symlink("loop.jwk", "loop.jwk")
-	if _, err := trustdir.LoadKey(s.path("loop.jwk")); err == nil || !strings.Contains(err.Error(), "too many symbolic links") {
+	if _, err := trustdir.LoadKey(s.path("loop.jwk")); err == nil ||
+		!strings.Contains(err.Error(), "too many symbolic links") {
 		t.Errorf("loop: %v", err)
 	}
 }

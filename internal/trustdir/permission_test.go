@@ -31,7 +31,8 @@ func TestNoOtherUserMayWrite(t *testing.T) {
 			path := nested.path(place)
 			err := nested.open().Check()
 			var at *safepath.Error
-			if !errors.As(err, &at) || at.Path != path || at.Remedy != "run: chmod go-w "+path || !strings.Contains(at.Problem, "write there") {
+			if !errors.As(err, &at) || at.Path != path || at.Remedy != "run: chmod go-w "+path ||
+				!strings.Contains(at.Problem, "write there") {
 				t.Errorf("%s with mode %04o: %v", place, mode, err)
 			}
 		}
@@ -84,7 +85,8 @@ func TestDirectoryOfAnotherUser(t *testing.T) {
 		}, func(*os.File) bool { return false })
 		err = d.Check()
 		var at *safepath.Error
-		if !errors.As(err, &at) || at.Path != nested.path(place) || !strings.Contains(at.Problem, "belongs to user 1001") || at.Remedy != "run: chown 1000 "+at.Path {
+		if !errors.As(err, &at) || at.Path != nested.path(place) || !strings.Contains(at.Problem, "belongs to user 1001") ||
+			at.Remedy != "run: chown 1000 "+at.Path {
 			t.Errorf("%s belongs to another user: %v", place, err)
 		}
 		if len(d.Entries()) != 0 {

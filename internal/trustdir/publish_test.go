@@ -53,7 +53,8 @@ func TestPublishRefuses(t *testing.T) {
 	key, another := newKey(t), newKey(t)
 	s.put(orders, key)
 	d := s.checked()
-	if err := d.Publish(payments, key); !errors.Is(err, trustdir.ErrAmbiguous) || !strings.Contains(err.Error(), "is the key of "+orders) {
+	if err := d.Publish(payments, key); !errors.Is(err, trustdir.ErrAmbiguous) ||
+		!strings.Contains(err.Error(), "is the key of "+orders) {
 		t.Errorf("the key of another ID: %v", err)
 	}
 	for _, id := range []string{"", "orders", "spiffe://shop/forbidden", "spiffe://../orders", "spiffe://shop/a/../b"} {

@@ -28,7 +28,8 @@ func TestLookup(t *testing.T) {
 			t.Errorf("%q is %v, %v", kid, entry, err)
 		}
 	}
-	if entries := d.Entries(); len(entries) != 3 || entries[0].ID != "spiffe://other.example/ns/pay_ments" || entries[2].ID != orders {
+	if entries := d.Entries(); len(entries) != 3 || entries[0].ID != "spiffe://other.example/ns/pay_ments" ||
+		entries[2].ID != orders {
 		t.Errorf("entries are %v", entries)
 	}
 }
@@ -106,7 +107,19 @@ func TestBadFilesAreSkippedAndNamed(t *testing.T) {
 	s := newState(t)
 	good := newKey(t)
 	s.put(orders, good)
-	broken, large, private := fileOf(t, payments, newKey(t)), fileOf(t, "spiffe://shop/large", newKey(t)), fileOf(t, "spiffe://shop/private", newKey(t))
+	broken, large, private := fileOf(
+		t,
+		payments,
+		newKey(t),
+	), fileOf(
+		t,
+		"spiffe://shop/large",
+		newKey(t),
+	), fileOf(
+		t,
+		"spiffe://shop/private",
+		newKey(t),
+	)
 	s.write(broken, "{")
 	s.write(large, strings.Repeat(" ", 16<<10)+"{}")
 	s.write(private, `{"id":"spiffe://shop/private","jwk":{"kty":"oct","k":"AA"}}`)

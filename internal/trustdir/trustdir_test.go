@@ -152,10 +152,12 @@ func validID(id string) error {
 type journal struct{ strings.Builder }
 
 func (j *journal) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(&j.Builder, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey || a.Key == "dir" || a.Key == "read" {
-			return slog.Attr{}
-		}
-		return a
-	}}))
+	return slog.New(
+		slog.NewTextHandler(&j.Builder, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey || a.Key == "dir" || a.Key == "read" {
+				return slog.Attr{}
+			}
+			return a
+		}}),
+	)
 }

@@ -19,12 +19,14 @@ func TestWhoFindsItHeldWaitsForAWhile(t *testing.T) {
 			}
 		}
 		began := time.Now()
-		if err := turn.Enter(t.Context(), time.Second); !errors.Is(err, turnstile.ErrOverloaded) || time.Since(began) != time.Second {
+		if err := turn.Enter(t.Context(), time.Second); !errors.Is(err, turnstile.ErrOverloaded) ||
+			time.Since(began) != time.Second {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
-		if err := turn.Enter(ctx, time.Second); !errors.Is(err, turnstile.ErrOverloaded) || !errors.Is(err, context.DeadlineExceeded) {
+		if err := turn.Enter(ctx, time.Second); !errors.Is(err, turnstile.ErrOverloaded) ||
+			!errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a context that has ended: %v", err)
 		}
 		time.AfterFunc(time.Millisecond, turn.Leave)

@@ -49,11 +49,23 @@ func startKubernetes(t testing.TB) *cluster {
 	users := filepath.Join(c.dir, "users.csv")
 	write(t, users, []byte(token+",test,test\n"))
 	c.addr = fmt.Sprint("127.0.0.1:", port)
-	c.apiserver = launch(t, filepath.Join(c.dir, "apiserver.log"), "kube-apiserver", "--etcd-servers="+etcd,
-		"--bind-address=127.0.0.1", fmt.Sprint("--secure-port=", port), "--tls-cert-file="+cert, "--tls-private-key-file="+key,
-		"--token-auth-file="+users, "--authorization-mode=AlwaysAllow", "--service-cluster-ip-range=10.96.0.0/16",
-		"--service-account-issuer=https://127.0.0.1", "--service-account-key-file="+cert, "--service-account-signing-key-file="+key,
-		"--disable-admission-plugins=ServiceAccount,NamespaceLifecycle")
+	c.apiserver = launch(
+		t,
+		filepath.Join(c.dir, "apiserver.log"),
+		"kube-apiserver",
+		"--etcd-servers="+etcd,
+		"--bind-address=127.0.0.1",
+		fmt.Sprint("--secure-port=", port),
+		"--tls-cert-file="+cert,
+		"--tls-private-key-file="+key,
+		"--token-auth-file="+users,
+		"--authorization-mode=AlwaysAllow",
+		"--service-cluster-ip-range=10.96.0.0/16",
+		"--service-account-issuer=https://127.0.0.1",
+		"--service-account-key-file="+cert,
+		"--service-account-signing-key-file="+key,
+		"--disable-admission-plugins=ServiceAccount,NamespaceLifecycle",
+	)
 	c.ready(t)
 	var err error
 	if c.client, err = client.NewForConfig(&rest.Config{Host: "https://" + c.addr, BearerToken: token, TLSClientConfig: rest.TLSClientConfig{CAFile: cert}, QPS: -1}); err != nil {
@@ -93,7 +105,10 @@ func (c *cluster) set(t *testing.T, namespace, service string, list []driver.Ins
 	t.Helper()
 	for i := range 2 {
 		slice := &discoveryv1.EndpointSlice{
-			ObjectMeta:  metav1.ObjectMeta{Name: fmt.Sprint(service, "-", i), Labels: map[string]string{discoveryv1.LabelServiceName: service}},
+			ObjectMeta: metav1.ObjectMeta{
+				Name:   fmt.Sprint(service, "-", i),
+				Labels: map[string]string{discoveryv1.LabelServiceName: service},
+			},
 			AddressType: discoveryv1.AddressTypeIPv4,
 			Ports:       []discoveryv1.EndpointPort{{Name: new("grpc"), Port: new(int32(8443))}},
 		}
@@ -131,8 +146,12 @@ func endpoint(t testing.TB, in driver.Instance) discoveryv1.Endpoint {
 		t.Fatal(err)
 	}
 	e := discoveryv1.Endpoint{
-		Addresses:  []string{host},
-		Conditions: discoveryv1.EndpointConditions{Ready: new(!in.Draining), Serving: new(true), Terminating: new(in.Draining)},
+		Addresses: []string{host},
+		Conditions: discoveryv1.EndpointConditions{
+			Ready:       new(!in.Draining),
+			Serving:     new(true),
+			Terminating: new(in.Draining),
+		},
 	}
 	if in.Zone != "" {
 		e.Zone = new(in.Zone)
@@ -161,7 +180,13 @@ func TestKubernetes(t *testing.T) {
 			},
 			Set: func(t *testing.T, service string, list []driver.Instance) { c.set(t, namespace, service, list) },
 			Carried: func(in driver.Instance) driver.Instance {
-				return driver.Instance{ID: in.Addresses[0], Service: in.Service, Addresses: in.Addresses[:1], Zone: in.Zone, Draining: in.Draining}
+				return driver.Instance{
+					ID:        in.Addresses[0],
+					Service:   in.Service,
+					Addresses: in.Addresses[:1],
+					Zone:      in.Zone,
+					Draining:  in.Draining,
+				}
 			},
 			Valid:   func(service string) bool { return !strings.ContainsAny(service, "._") },
 			SetDown: func(_ *testing.T, down bool) { proxy.SetDown(down) },

@@ -44,7 +44,9 @@ func cases() []interopCase {
 	}
 }
 
-func onTestService(do func(context.Context, testgrpc.TestServiceClient, ...grpc.CallOption)) func(context.Context, grpc.ClientConnInterface) {
+func onTestService(
+	do func(context.Context, testgrpc.TestServiceClient, ...grpc.CallOption),
+) func(context.Context, grpc.ClientConnInterface) {
 	return func(ctx context.Context, client grpc.ClientConnInterface) {
 		do(ctx, testgrpc.NewTestServiceClient(client))
 	}
@@ -61,11 +63,15 @@ func connected(run func(context.Context, grpc.ClientConnInterface)) func(context
 // through wraps a client for the one case that asks for a *grpc.ClientConn: a connection that is never made, in front
 // of which every call turns to client.
 func through(client grpc.ClientConnInterface) *grpc.ClientConn {
-	cc, err := grpc.NewClient("passthrough:///never-dialled",
+	cc, err := grpc.NewClient(
+		"passthrough:///never-dialled",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, _ *grpc.ClientConn, _ grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-			return client.Invoke(ctx, method, req, reply, opts...)
-		}))
+		grpc.WithUnaryInterceptor(
+			func(ctx context.Context, method string, req, reply any, _ *grpc.ClientConn, _ grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+				return client.Invoke(ctx, method, req, reply, opts...)
+			},
+		),
+	)
 	if err != nil {
 		panic(err) // only for options that contradict each other
 	}

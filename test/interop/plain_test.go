@@ -60,12 +60,22 @@ type witness struct {
 	note func(ctx context.Context, method string)
 }
 
-func (w *witness) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+func (w *witness) unary(
+	ctx context.Context,
+	req any,
+	info *grpc.UnaryServerInfo,
+	handler grpc.UnaryHandler,
+) (any, error) {
 	w.note(ctx, info.FullMethod)
 	return handler(ctx, req)
 }
 
-func (w *witness) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+func (w *witness) stream(
+	srv any,
+	stream grpc.ServerStream,
+	info *grpc.StreamServerInfo,
+	handler grpc.StreamHandler,
+) error {
 	w.note(stream.Context(), info.FullMethod)
 	return handler(srv, stream)
 }

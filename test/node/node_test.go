@@ -37,7 +37,10 @@ func node(t *testing.T, args ...string) string {
 	defer cancel()
 	program, err := exec.LookPath("node")
 	if err != nil {
-		t.Fatalf("this test needs Node.js 20 or later with npm: install it (Debian: nodejs and npm), and run make test-node: %v", err)
+		t.Fatalf(
+			"this test needs Node.js 20 or later with npm: install it (Debian: nodejs and npm), and run make test-node: %v",
+			err,
+		)
 	}
 	if _, err := os.Stat("node_modules"); err != nil {
 		t.Fatalf("the packages of the Node program are not installed: run make test-node, or npm ci in test/node: %v", err)
@@ -59,7 +62,8 @@ func TestVectors(t *testing.T) {
 func TestClient(t *testing.T) {
 	for alg, opts := range map[string][]auth.Option{"EdDSA": nil, "ES256": {auth.WithES256()}} {
 		t.Run(alg, func(t *testing.T) {
-			if said := node(t, "client.mjs", serve(t, opts...)); strings.Count(said, "ok: ") != 17 || strings.Contains(said, "FAIL") {
+			if said := node(t, "client.mjs", serve(t, opts...)); strings.Count(said, "ok: ") != 17 ||
+				strings.Contains(said, "FAIL") {
 				t.Error("not everything holds")
 			}
 		})
@@ -82,7 +86,10 @@ func (payments) Refund(context.Context, *paymentsv1.RefundRequest) (*paymentsv1.
 	return &paymentsv1.RefundResponse{}, nil
 }
 
-func (payments) WatchCharge(_ *paymentsv1.WatchChargeRequest, stream grpc.ServerStreamingServer[paymentsv1.WatchChargeResponse]) error {
+func (payments) WatchCharge(
+	_ *paymentsv1.WatchChargeRequest,
+	stream grpc.ServerStreamingServer[paymentsv1.WatchChargeResponse],
+) error {
 	for _, state := range []string{"authorized", "captured", "settled"} {
 		if err := stream.Send(&paymentsv1.WatchChargeResponse{State: state}); err != nil {
 			return err
@@ -109,7 +116,10 @@ func serve(t *testing.T, opts ...auth.Option) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := identity.ServerOptions(table, auth.WithBearer(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &certificate, nil }))
+	options := identity.ServerOptions(
+		table,
+		auth.WithBearer(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &certificate, nil }),
+	)
 	config := map[string]any{
 		"address":    listen(t, options...),
 		"silent":     listen(t, grpc.Creds(credentials.NewServerTLSFromCert(&certificate))),
@@ -210,5 +220,10 @@ func localhost(t *testing.T) (tls.Certificate, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	return tls.Certificate{
+			Certificate: [][]byte{der},
+			PrivateKey:  key,
+		}, string(
+			pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		)
 }

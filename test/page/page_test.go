@@ -28,8 +28,10 @@ func TestThePageOpensAndShowsEveryAttempt(t *testing.T) {
 	}
 	b.click(".row")
 	b.awaitText("#detail .story", "Recovered on attempt 3, after UNAVAILABLE.")
-	b.await("three attempts and two waits as gaps",
-		"document.querySelectorAll('#detail .line.gap .gap').length === 2 && document.querySelectorAll('#detail .number:not(:empty)').length === 3")
+	b.await(
+		"three attempts and two waits as gaps",
+		"document.querySelectorAll('#detail .line.gap .gap').length === 2 && document.querySelectorAll('#detail .number:not(:empty)').length === 3",
+	)
 }
 
 func TestFilters(t *testing.T) {
@@ -53,7 +55,10 @@ func TestFilters(t *testing.T) {
 		{"by what is nowhere", "nowhere", 0},
 		{"by nothing", "", 3},
 	} {
-		eval[bool](b, "document.querySelector('#filter').value = '', document.querySelector('#filter').dispatchEvent(new Event('input'))")
+		eval[bool](
+			b,
+			"document.querySelector('#filter').value = '', document.querySelector('#filter').dispatchEvent(new Event('input'))",
+		)
 		if tc.filter != "" {
 			b.do(chromedp.SendKeys(chromedp.CSS("#filter"), tc.filter))
 		}
@@ -64,10 +69,16 @@ func TestFilters(t *testing.T) {
 	b.click(".chip.retried")
 	b.await("retried ones", rows(1)+" && document.querySelector('.row').innerText.includes('GetQuote')")
 	b.click(".chip.all")
-	eval[bool](b, "document.querySelector('#outcome').value = 'deadline', document.querySelector('#outcome').dispatchEvent(new Event('change'))")
+	eval[bool](
+		b,
+		"document.querySelector('#outcome').value = 'deadline', document.querySelector('#outcome').dispatchEvent(new Event('change'))",
+	)
 	b.await("those without time for another attempt",
 		rows(1)+" && document.querySelector('.row').innerText.includes('Refund')")
-	eval[bool](b, "document.querySelector('#order').value = 'slowest', document.querySelector('#order').dispatchEvent(new Event('change'))")
+	eval[bool](
+		b,
+		"document.querySelector('#order').value = 'slowest', document.querySelector('#order').dispatchEvent(new Event('change'))",
+	)
 
 	b.do(chromedp.Reload())
 	b.await("the filters survive a reload, in the address",
@@ -89,11 +100,23 @@ func TestAWrongFilterGivesAHint(t *testing.T) {
 		"attempts>many":      "attempts is compared with a number: attempts>2",
 		"attempts~2":         "use > < >= <= or =",
 	} {
-		eval[bool](b, fmt.Sprintf("document.querySelector('#filter').value = %q, document.querySelector('#filter').dispatchEvent(new Event('input'))", filter))
+		eval[bool](
+			b,
+			fmt.Sprintf(
+				"document.querySelector('#filter').value = %q, document.querySelector('#filter').dispatchEvent(new Event('input'))",
+				filter,
+			),
+		)
 		b.awaitText("#hint", hint)
 	}
 	for _, filter := range []string{"attempts>0", "took<1m", "127.0.0.1:8", "getquote"} {
-		eval[bool](b, fmt.Sprintf("document.querySelector('#filter').value = %q, document.querySelector('#filter').dispatchEvent(new Event('input'))", filter))
+		eval[bool](
+			b,
+			fmt.Sprintf(
+				"document.querySelector('#filter').value = %q, document.querySelector('#filter').dispatchEvent(new Event('input'))",
+				filter,
+			),
+		)
 		b.await("no hint for "+filter, "document.querySelector('#hint').hidden")
 	}
 }
@@ -119,7 +142,10 @@ func TestRetriesBelowAServedCall(t *testing.T) {
 	b.awaitText(".row", "↳ 3 attempts")
 	b.awaitText(".chip.retried .count", "1")
 	b.click(".chip.retried")
-	b.await("the retried one", "document.querySelectorAll('.row').length === 1 && document.querySelector('.row').innerText.includes('M1')")
+	b.await(
+		"the retried one",
+		"document.querySelectorAll('.row').length === 1 && document.querySelector('.row').innerText.includes('M1')",
+	)
 }
 
 func TestALinkLeadsToOneCall(t *testing.T) {
@@ -191,7 +217,10 @@ func TestKeyboard(t *testing.T) {
 	b.press("refund")
 	b.await("filtered", "document.querySelectorAll('.row').length === 1")
 	b.press(kb.Escape)
-	b.await("the filter is cleared", "document.querySelectorAll('.row').length === 2 && document.activeElement.id !== 'filter'")
+	b.await(
+		"the filter is cleared",
+		"document.querySelectorAll('.row').length === 2 && document.activeElement.id !== 'filter'",
+	)
 	b.press("j")
 	b.press("j")
 	b.await("the second call has the focus", "document.activeElement === document.querySelectorAll('.row')[1]")
@@ -267,14 +296,20 @@ func TestStatusPolicyAndSetup(t *testing.T) {
 	b.await("the budget over time", "document.querySelector('.sparkline .edge').getAttribute('d').startsWith('M0')")
 	b.awaitText(".sparkline", "of 10")
 	eval[bool](b, "[...document.querySelectorAll('#status .chip')].find(c => c.innerText === 'DEBUG').click() ?? true")
-	b.await("the level is changed", "[...document.querySelectorAll('#status .chip')].find(c => c.innerText === 'DEBUG').getAttribute('aria-checked') === 'true'")
+	b.await(
+		"the level is changed",
+		"[...document.querySelectorAll('#status .chip')].find(c => c.innerText === 'DEBUG').getAttribute('aria-checked') === 'true'",
+	)
 	if level := s.level.Level(); level != slog.LevelDebug {
 		t.Errorf("the level is %v", level)
 	}
 	b.click("nav [data-view=policy]")
 	b.awaitText("#policies", "shop/payments/v1/payments.proto: PaymentsService/GetQuote")
 	b.do(chromedp.SendKeys(chromedp.CSS("#policy-filter"), "no side effects getquote"))
-	b.await("one policy", "document.querySelectorAll('.card').length === 1 && document.querySelector('.card').innerText.includes('500ms')")
+	b.await(
+		"one policy",
+		"document.querySelectorAll('.card').length === 1 && document.querySelector('.card').innerText.includes('500ms')",
+	)
 	b.click("nav [data-view=describe]")
 	b.awaitText("#describe", "call span > [Call]")
 }

@@ -41,7 +41,10 @@ func TestTenThousandCalls(t *testing.T) {
 	b.click("#more")
 	b.await("more rows", "document.querySelectorAll('.row').length === 400")
 	b.do(chromedp.SendKeys(chromedp.CSS("#filter"), "/m9999"))
-	b.await("one of them", "document.querySelectorAll('.row').length === 1 && document.querySelector('.chip.all .count').innerText === '1'")
+	b.await(
+		"one of them",
+		"document.querySelectorAll('.row').length === 1 && document.querySelector('.chip.all .count').innerText === '1'",
+	)
 	b.click(".row")
 	b.awaitText("#detail .verdict", "<img src=x onerror=alert(1)>")
 	if n := b.count("main img"); n != 0 {

@@ -81,7 +81,11 @@ func serve(ctx context.Context, dir, folder string, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, id.Close()) }()
-	options := []framework.Option{framework.WithIdentity(id), framework.WithEnviron(nil), framework.WithLogger(slog.New(slog.DiscardHandler))}
+	options := []framework.Option{
+		framework.WithIdentity(id),
+		framework.WithEnviron(nil),
+		framework.WithLogger(slog.New(slog.DiscardHandler)),
+	}
 	if folder != "" {
 		d, err := file.New(folder)
 		if err != nil {

@@ -42,7 +42,8 @@ func (s *sights) option() framework.AppOrClientOption {
 		func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 			s.note(ctx)
 			return streamer(ctx, desc, cc, method, opts...)
-		})
+		},
+	)
 }
 
 // begin counts a call and returns its number and how many endpoints attempts were sent to so far.
@@ -80,7 +81,13 @@ func TestKill9OfOneOfThreeUnder300CallsASecondFailsNoIdempotentCall(t *testing.T
 		t.Fatal(err)
 	}
 	seen := &sights{sent: map[string]int{}, last: map[string]int{}}
-	app := framework.New("orders", framework.WithIdentity(own), framework.WithEnviron(nil), framework.WithDiscovery(d), seen.option())
+	app := framework.New(
+		"orders",
+		framework.WithIdentity(own),
+		framework.WithEnviron(nil),
+		framework.WithDiscovery(d),
+		seen.option(),
+	)
 	t.Cleanup(func() { _ = app.Close() })
 	client := paymentsv1.NewPaymentsServiceClient(app.Client("payments"))
 
@@ -117,8 +124,18 @@ func TestKill9OfOneOfThreeUnder300CallsASecondFailsNoIdempotentCall(t *testing.T
 	}
 	after, last := seen.of(victim)
 	if met := after - before; met > second/10 || last > killed+second {
-		t.Errorf("after the kill %d calls were sent to the dead replica, the last of them %d calls later; want at most %d, and none after %d calls",
-			met, last-killed, second/10, second)
+		t.Errorf(
+			"after the kill %d calls were sent to the dead replica, the last of them %d calls later; want at most %d, and none after %d calls",
+			met,
+			last-killed,
+			second/10,
+			second,
+		)
 	}
-	t.Logf("of the %d calls after the kill %d were sent to the dead replica, all within %d calls", ended-killed, after-before, max(0, last-killed))
+	t.Logf(
+		"of the %d calls after the kill %d were sent to the dead replica, all within %d calls",
+		ended-killed,
+		after-before,
+		max(0, last-killed),
+	)
 }

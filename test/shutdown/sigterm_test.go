@@ -24,7 +24,9 @@ func TestSIGTERMUnderLoadLosesNoAcceptedCall(t *testing.T) {
 
 	app := framework.New("orders", framework.WithIdentity(id), framework.WithEnviron(nil))
 	t.Cleanup(func() { _ = app.Close() })
-	client := paymentsv1.NewPaymentsServiceClient(app.Client("payments", framework.WithTarget("passthrough:///"+child.line(t))))
+	client := paymentsv1.NewPaymentsServiceClient(
+		app.Client("payments", framework.WithTarget("passthrough:///"+child.line(t))),
+	)
 
 	var answered atomic.Int64
 	loaded := make(chan struct{})

@@ -75,7 +75,10 @@ func (p *payments) Charge(ctx context.Context, req *paymentsv1.ChargeRequest) (*
 	return &paymentsv1.ChargeResponse{}, p.work(ctx, &p.charges)
 }
 
-func (p *payments) WatchCharge(_ *paymentsv1.WatchChargeRequest, stream grpc.ServerStreamingServer[paymentsv1.WatchChargeResponse]) error {
+func (p *payments) WatchCharge(
+	_ *paymentsv1.WatchChargeRequest,
+	stream grpc.ServerStreamingServer[paymentsv1.WatchChargeResponse],
+) error {
 	return stream.Send(&paymentsv1.WatchChargeResponse{State: "authorized"})
 }
 
@@ -138,7 +141,9 @@ func (s *shop) app(service, config string, opts ...framework.Option) *framework.
 	quiet := slog.New(slog.DiscardHandler)
 	identity := auth.TrustDir(filepath.Join(s.dir, "state"), id, auth.WithEnroll(), auth.WithLogger(quiet))
 	app := framework.New(service, slices.Concat([]framework.Option{
-		framework.WithIdentity(identity), framework.WithEnviron(nil), framework.WithLogger(quiet), framework.WithControlPlane(xds.New()),
+		framework.WithIdentity(
+			identity,
+		), framework.WithEnviron(nil), framework.WithLogger(quiet), framework.WithControlPlane(xds.New()),
 		framework.WithConfigFile(s.write(fmt.Sprintf("%s-%d.yaml", service, time.Now().UnixNano()), []byte(config))),
 	}, opts)...)
 	s.t.Cleanup(func() {
@@ -189,7 +194,11 @@ func (s *shop) open(config string) *replica {
 
 // fallback is the configuration of a payments with a certificate of its own.
 func (s *shop) fallback() string {
-	return fmt.Sprintf("servers: {payments: {carriers: [token], tls: {cert: %q, key: %q}}}\nlifecycle: {announce: 300ms, quiet: 2s}\n", s.cert, s.key)
+	return fmt.Sprintf(
+		"servers: {payments: {carriers: [token], tls: {cert: %q, key: %q}}}\nlifecycle: {announce: 300ms, quiet: 2s}\n",
+		s.cert,
+		s.key,
+	)
 }
 
 // start opens a payments with a certificate of its own, and waits until it is ready.
@@ -235,8 +244,12 @@ type caller struct {
 func (s *shop) caller(opts ...framework.ClientOption) *caller {
 	s.t.Helper()
 	c := &caller{ring: waterfall.NewRing(100)}
-	orders := s.app("orders", fmt.Sprintf("clients: {payments: {target: 'xds:///payments', mode: token, ca_file: %q}}\n", s.cert),
-		framework.WithWaterfall(c.ring), framework.WithDevelopment())
+	orders := s.app(
+		"orders",
+		fmt.Sprintf("clients: {payments: {target: 'xds:///payments', mode: token, ca_file: %q}}\n", s.cert),
+		framework.WithWaterfall(c.ring),
+		framework.WithDevelopment(),
+	)
 	c.PaymentsServiceClient = paymentsv1.NewPaymentsServiceClient(orders.Client("payments", opts...))
 	return c
 }

@@ -74,7 +74,8 @@ func TestACallOverTLSOfTheControlPlane(t *testing.T) {
 			case tt.reason != "" && rpcerr.ReasonOf(err) != tt.reason:
 				t.Errorf("the call ended with %v, want %v", err, tt.reason)
 			}
-			if carrier, ok := r.callers.Load("spiffe://shop.example/orders"); ok != (tt.reason == "") || ok && carrier != "token" {
+			if carrier, ok := r.callers.Load("spiffe://shop.example/orders"); ok != (tt.reason == "") ||
+				ok && carrier != "token" {
 				t.Errorf("the handler saw %v", carrier)
 			}
 		})
@@ -95,7 +96,10 @@ func TestRetriesAreNotDoubled(t *testing.T) {
 	s := newShop(t)
 	r := s.start()
 	service := s.service(r)
-	service.Routes.VirtualHosts[0].RetryPolicy = &routev3.RetryPolicy{RetryOn: "unavailable", NumRetries: wrapperspb.UInt32(3)}
+	service.Routes.VirtualHosts[0].RetryPolicy = &routev3.RetryPolicy{
+		RetryOn:    "unavailable",
+		NumRetries: wrapperspb.UInt32(3),
+	}
 	s.plane.Put(service.Resources()...)
 	c := s.caller()
 	if err := c.quote(t.Context()); err != nil {
@@ -121,7 +125,10 @@ func TestRetryBudgetHolds(t *testing.T) {
 	s := newShop(t)
 	r := s.start()
 	service := s.service(r)
-	service.Routes.VirtualHosts[0].RetryPolicy = &routev3.RetryPolicy{RetryOn: "unavailable", NumRetries: wrapperspb.UInt32(3)}
+	service.Routes.VirtualHosts[0].RetryPolicy = &routev3.RetryPolicy{
+		RetryOn:    "unavailable",
+		NumRetries: wrapperspb.UInt32(3),
+	}
 	s.plane.Put(service.Resources()...)
 	budget := retry.DefaultBudget()
 	budget.Max, budget.MinPerSecond = 5, 0
@@ -192,11 +199,14 @@ func TestRBACByPrincipalIsRefused(t *testing.T) {
 		Action: rbacv3.RBAC_DENY,
 		Policies: map[string]*rbacv3.Policy{"no-orders": {
 			Permissions: []*rbacv3.Permission{{Rule: &rbacv3.Permission_Any{Any: true}}},
-			Principals:  []*rbacv3.Principal{{Identifier: &rbacv3.Principal_Authenticated_{Authenticated: &rbacv3.Principal_Authenticated{}}}},
+			Principals: []*rbacv3.Principal{
+				{Identifier: &rbacv3.Principal_Authenticated_{Authenticated: &rbacv3.Principal_Authenticated{}}},
+			},
 		}},
 	}})))
 	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(r.log.String(), `msg="not ready" why="control plane: xds: `); {
-		if err := c.charge(t.Context()); err != nil && !strings.Contains(err.Error(), "the server does not serve; its log says why") {
+		if err := c.charge(t.Context()); err != nil &&
+			!strings.Contains(err.Error(), "the server does not serve; its log says why") {
 			t.Errorf("a call ended with %v", err)
 		}
 		if time.Now().After(deadline) {
