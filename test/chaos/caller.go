@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,13 +33,14 @@ const (
 )
 
 // caller makes calls until ctx ends, and writes the result of each into its file.
-func caller(ctx context.Context, dir, name string, logger *slog.Logger, ready func(address string)) error {
+func caller(
+	ctx context.Context, dir, name string, options []framework.Option, ready func(address string),
+) error {
 	file, err := os.OpenFile(filepath.Join(dir, "results", name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	app := framework.New("orders", framework.WithConfigFile(filepath.Join(dir, "etc", "orders.yaml")),
-		framework.WithEnviron(nil), framework.WithLogger(logger))
+	app := framework.New("orders", options...)
 	client := paymentsv1.NewPaymentsServiceClient(app.Client("payments"))
 	if _, err := client.GetQuote(ctx, &paymentsv1.GetQuoteRequest{}, grpc.WaitForReady(true)); err != nil {
 		return errors.Join(err, app.Close(), file.Close())

@@ -66,6 +66,10 @@ func newFleet(dir string) (*fleet, error) {
 	f.files = map[string]string{
 		"payments.yaml": f.config("payments") + forbidding,
 		"orders.yaml":   f.config("orders") + resting,
+		// Connections whose ends know other ages.
+		"payments-aged.yaml": strings.Replace(f.config("payments"), "identity:", "identity:\n  max_connection_age: 4s", 1) +
+			forbidding,
+		"orders-aged.yaml": strings.Replace(f.config("orders"), "identity:", "identity:\n  max_connection_age: 3s", 1),
 	}
 	return f, errors.Join(f.trust.set(f.keys), f.etc.set(f.files))
 }
@@ -106,23 +110,23 @@ const resting = `clients:
 
 func (f *fleet) start() error {
 	for i := range f.replicas {
-		if err := f.startReplica(i); err != nil {
+		if err := f.startReplica(i, "payments.yaml"); err != nil {
 			return err
 		}
 	}
 	for i := range f.callers {
 		var err error
-		if f.callers[i], err = start(f.dir, "caller", fmt.Sprintf("caller-%d", i)); err != nil {
+		if f.callers[i], err = start(f.dir, "caller", fmt.Sprintf("caller-%d", i), "orders.yaml"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f *fleet) startReplica(i int) error {
+func (f *fleet) startReplica(i int, file string) error {
 	f.made++
 	var err error
-	f.replicas[i], err = start(f.dir, "replica", fmt.Sprintf("replica-%02d", f.made))
+	f.replicas[i], err = start(f.dir, "replica", fmt.Sprintf("replica-%02d", f.made), file)
 	return err
 }
 

@@ -30,7 +30,7 @@ func main() {
 
 func run() error {
 	if role := os.Getenv(roleEnv); role != "" {
-		return child(role, os.Getenv(nameEnv), os.Getenv(dirEnv))
+		return child(role, os.Getenv(nameEnv), os.Getenv(dirEnv), os.Getenv(fileEnv))
 	}
 	short := flag.Bool("short", false, "run the quick steps only")
 	only := flag.String("steps", "", "run these steps only, separated by commas; list prints their names")

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/parley-rpc/parley/framework"
 )
 
 // The environment of a child process.
@@ -21,6 +23,7 @@ const (
 	roleEnv = "PARLEY_CHAOS_ROLE" // replica or caller
 	nameEnv = "PARLEY_CHAOS_NAME"
 	dirEnv  = "PARLEY_CHAOS_DIR"
+	fileEnv = "PARLEY_CHAOS_FILE" // the name of its configuration file
 )
 
 // descriptors is how many files and connections a child may have open: a quarter of what is usual, so that strangers
@@ -28,7 +31,7 @@ const (
 const descriptors = 256
 
 // child runs a replica or a caller until SIGTERM or the end of its standard input.
-func child(role, name, dir string) error {
+func child(role, name, dir, file string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	lines := bufio.NewScanner(os.Stdin)
@@ -49,10 +52,13 @@ func child(role, name, dir string) error {
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few); err != nil {
 		return err
 	}
+	options := []framework.Option{
+		framework.WithConfigFile(filepath.Join(dir, "etc", file)), framework.WithEnviron(nil), framework.WithLogger(logger),
+	}
 	if role == "replica" {
-		err = replica(ctx, dir, name, logger, commands, ready)
+		err = replica(ctx, dir, name, options, commands, ready)
 	} else {
-		err = caller(ctx, dir, name, logger, ready)
+		err = caller(ctx, dir, name, options, ready)
 	}
 	if err != nil {
 		logger.Error("ended", "error", err)
@@ -73,13 +79,13 @@ type process struct {
 const startLimit = 30 * time.Second
 
 // start starts a child and returns when it is ready.
-func start(dir, role, name string) (*process, error) {
+func start(dir, role, name, file string) (*process, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.Command(program) //nolint:gosec,noctx // this program; it is ended by its standard input
-	cmd.Env = append(os.Environ(), roleEnv+"="+role, nameEnv+"="+name, dirEnv+"="+dir)
+	cmd.Env = append(os.Environ(), roleEnv+"="+role, nameEnv+"="+name, dirEnv+"="+dir, fileEnv+"="+file)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

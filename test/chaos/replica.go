@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -76,7 +75,7 @@ func (p *payments) Refund(context.Context, *paymentsv1.RefundRequest) (*payments
 
 // replica serves until ctx ends.
 func replica(
-	ctx context.Context, dir, name string, logger *slog.Logger, commands <-chan string, ready func(address string),
+	ctx context.Context, dir, name string, options []framework.Option, commands <-chan string, ready func(address string),
 ) error {
 	ledger, err := os.OpenFile(filepath.Join(dir, "ledger", name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -84,8 +83,7 @@ func replica(
 	}
 	p := &payments{name: name, ledger: ledger}
 	p.mood.Store(moodUsual)
-	app := framework.New("payments", framework.WithConfigFile(filepath.Join(dir, "etc", "payments.yaml")),
-		framework.WithEnviron(nil), framework.WithLogger(logger))
+	app := framework.New("payments", options...)
 	server := app.Server("127.0.0.1:0")
 	paymentsv1.RegisterPaymentsServiceServer(server, p)
 	go func() {

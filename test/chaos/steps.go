@@ -65,6 +65,10 @@ func allSteps() []step {
 			quotes: true, charges: true, do: muteOne,
 		},
 		{
+			name: "connection ages", about: "a replica ends connections at 4 seconds, a caller at 3, the others at 30 minutes",
+			quotes: true, charges: true, do: ageConnections,
+		},
+		{
 			name: "key rotation", about: "the replicas get a new key, the callers' trust the old one for a while",
 			quotes: true, charges: true, do: rotateKey,
 		},
@@ -111,7 +115,7 @@ func rollingRestart(f *fleet) error {
 		if err := f.replicas[i].stop(stopLimit); err != nil {
 			return err
 		}
-		if err := f.startReplica(i); err != nil {
+		if err := f.startReplica(i, "payments.yaml"); err != nil {
 			return err
 		}
 		time.Sleep(time.Second)
@@ -122,7 +126,7 @@ func rollingRestart(f *fleet) error {
 func killOne(f *fleet) error {
 	f.replicas[0].kill()
 	time.Sleep(6 * time.Second)
-	return f.startReplica(0)
+	return f.startReplica(0, "payments.yaml")
 }
 
 func freezeOne(f *fleet) error {
@@ -182,6 +186,25 @@ func muteOne(f *fleet) (err error) {
 	}
 	time.Sleep(15 * time.Second)
 	return lease.Revoke(ctx)
+}
+
+// ageConnections gives one replica and one more caller a short life of connections for a while.
+func ageConnections(f *fleet) error {
+	if err := f.replicas[2].stop(stopLimit); err != nil {
+		return err
+	}
+	if err := f.startReplica(2, "payments-aged.yaml"); err != nil {
+		return err
+	}
+	aged, err := start(f.dir, "caller", "caller-aged", "orders-aged.yaml")
+	if err != nil {
+		return err
+	}
+	time.Sleep(16 * time.Second)
+	if err := errors.Join(aged.stop(stopLimit), f.replicas[2].stop(stopLimit)); err != nil {
+		return err
+	}
+	return f.startReplica(2, "payments.yaml")
 }
 
 // rotateKey follows the documentation: publish the new key, replace the key file when all have read it, and take the
@@ -309,7 +332,7 @@ func crowd(f *fleet) (err error) {
 			open = append(open, conn)
 		}
 	}
-	late, err := start(f.dir, "caller", "caller-late")
+	late, err := start(f.dir, "caller", "caller-late", "orders.yaml")
 	if err != nil {
 		return err
 	}
