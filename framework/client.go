@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/resolver"
 
 	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 	"github.com/parley-rpc/parley/interceptors/auth"
@@ -154,6 +155,21 @@ func (c *Client) effectiveTarget() string {
 	return discoveryScheme + ":///" + c.name
 }
 
+// checkTarget finds a target that looks like a URL and that no resolver knows. gRPC would take all of it for a host.
+func (c *Client) checkTarget() error {
+	target := c.effectiveTarget()
+	scheme, rest, ok := strings.Cut(target, "://")
+	if !ok || c.inDiscovery() || c.controlled() || c.raw().resolvers || resolver.Get(scheme) != nil {
+		return nil
+	}
+	host, _, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
+	if scheme == "http" || scheme == "https" {
+		return fmt.Errorf("Client(%q): target %q: a gRPC target is no URL of HTTP; write dns:///%s, with a port", c.name, target, host)
+	}
+	return fmt.Errorf("Client(%q): target %q: no resolver of this program knows the scheme %s; write dns:///%s, with a port",
+		c.name, target, scheme, host)
+}
+
 func (c *Client) inDiscovery() bool {
 	return strings.HasPrefix(c.effectiveTarget(), discoveryScheme+":")
 }
@@ -180,7 +196,7 @@ func (c *Client) expected() ([]principal.Pattern, error) {
 	var errs []error
 	patterns := make([]principal.Pattern, 0, len(peers))
 	for _, peer := range peers {
-		p, err := principal.ParsePattern(peer)
+		p, err := c.app.parts.domain.ParsePeer(peer)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("Client(%q): %s: %w", c.name, place, err))
 			continue
@@ -210,6 +226,6 @@ func (c *Client) check() error {
 	if err := retrier.Check(); err != nil {
 		errs = append(errs, fmt.Errorf("Client(%q): %w", c.name, err))
 	}
-	errs = append(errs, c.raw().err, c.checkBalancing(), c.checkKeepalive(), c.checkControlPlane(), retrier.Close())
+	errs = append(errs, c.checkTarget(), c.raw().err, c.checkBalancing(), c.checkKeepalive(), c.checkControlPlane(), retrier.Close())
 	return errors.Join(errs...)
 }

@@ -123,7 +123,7 @@ func (c *Client) authOptions() ([]auth.ChannelOption, error) {
 func readRoots(file string) (*x509.CertPool, error) {
 	pem, err := os.ReadFile(file) //nolint:gosec // the operator names the file
 	if err != nil {
-		return nil, err
+		return nil, withRemedy(err)
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {
@@ -146,7 +146,7 @@ func (c *Client) tokenSource() (*tokens.Keeper, error) {
 	t.opened.Do(func() {
 		source, err := c.openTokens(c.config().GetToken())
 		if err != nil {
-			t.err = fmt.Errorf("clients.%s.token: %w", c.name, err)
+			t.err = fmt.Errorf("clients.%s.token: %w", c.name, withRemedy(err))
 		}
 		if source != nil {
 			t.keeper = tokens.Keep(source)

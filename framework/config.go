@@ -3,6 +3,7 @@ package framework
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -216,6 +217,19 @@ func list(names []string) string {
 	}
 	slices.Sort(names)
 	return strings.Join(names, ", ")
+}
+
+// withRemedy adds to an error about a file what to do, where it does not say so itself.
+func withRemedy(err error) error {
+	switch {
+	case strings.Contains(err.Error(), "; "):
+		return err
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w; put the file there, or correct the path", err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w; let the user of this process read it", err)
+	}
+	return err
 }
 
 // lifecycleTimes are the bounds of the stop.

@@ -164,7 +164,7 @@ func (f *certificateFiles) load() (*tls.Certificate, error) {
 	for i, file := range []string{f.cert, f.key} {
 		info, err := os.Stat(file)
 		if err != nil {
-			return nil, err
+			return nil, withRemedy(err)
 		}
 		written[i] = info.ModTime()
 	}

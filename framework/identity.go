@@ -71,7 +71,7 @@ func (a *App) assembleIdentity(p *parts) error {
 	}
 	p.ownsIdentity = true
 	if err := p.identity.Check(); err != nil {
-		return fmt.Errorf("identity: %w", err)
+		return fmt.Errorf("identity: %w", withRemedy(err))
 	}
 	return nil
 }

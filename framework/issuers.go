@@ -14,7 +14,6 @@ import (
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/keyset"
-	"github.com/parley-rpc/parley/principal"
 )
 
 // issuerKeys are the keys of an issuer that the configuration names. The App closes them. Issuers whose keys are stated
@@ -113,7 +112,7 @@ func (p *parts) readKeys(place, issuer string, stated *configv1.Keys) (*keyset.S
 	}
 	p.keySets = append(p.keySets, read)
 	if err := read.keys.Check(); err != nil {
-		return read.keys, fmt.Errorf("%s: %w", place, err)
+		return read.keys, fmt.Errorf("%s: %w", place, withRemedy(err))
 	}
 	return read.keys, nil
 }
@@ -131,7 +130,7 @@ func (p *parts) assembleWorkloads() error {
 				errs = append(errs, fmt.Errorf("%s.subjects: name the workloads that it may vouch for", place))
 			}
 			for _, subject := range stated.GetSubjects() {
-				pattern, err := principal.ParsePattern(subject)
+				pattern, err := p.domain.ParsePeer(subject)
 				if err != nil {
 					errs = append(errs, fmt.Errorf("%s.subjects: %w", place, err))
 					continue

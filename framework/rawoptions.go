@@ -92,7 +92,9 @@ type rawDialOptions struct {
 	once    sync.Once
 	pings   pings
 	methods []map[string]any // the methodConfig of a default service config
-	err     error
+
+	resolvers bool // whether the program brings resolvers of its own
+	err       error
 }
 
 // raw reads the raw dial options of the client, once.
@@ -124,6 +126,9 @@ func (c *Client) readRawOptions(into *rawDialOptions) error {
 			continue
 		}
 		errs = append(errs, decide(where, changed, fields))
+		if _, ok := changed["resolvers"]; ok {
+			into.resolvers = true
+		}
 		if params, ok := changed["copts.KeepaliveParams"]; ok {
 			into.pings = pingsOf(params)
 		}

@@ -52,7 +52,7 @@ func (g glance) equal(other glance) bool {
 func (f *configFile) glance() glance {
 	data, err := os.ReadFile(f.path)
 	if err != nil {
-		err = fmt.Errorf("WithConfigFile(%q): %w; put the file there, or correct the path", f.path, err)
+		err = fmt.Errorf("WithConfigFile(%q): %w", f.path, withRemedy(err))
 	}
 	return glance{data, err}
 }
@@ -197,11 +197,30 @@ func (a *App) reload(p *parts, seen glance) error {
 	p.file.adopt(seen.data, read.stated)
 	p.logger.Info("policies reloaded",
 		slog.String("file", p.file.path), slog.Int("generation", p.file.current().generation))
+	a.warn(p)
 	if beyond {
 		p.logger.Warn("the configuration file changed beyond its policies; restart to apply that",
 			slog.String("file", p.file.path))
 	}
 	return nil
+}
+
+// warn logs what may surprise in the policies of the served methods.
+func (a *App) warn(p *parts) {
+	a.mu.Lock()
+	servers := a.servers
+	a.mu.Unlock()
+	for _, s := range servers {
+		for _, name := range s.methods() {
+			m, err := p.table.Method(name)
+			if err != nil {
+				continue
+			}
+			for _, w := range m.Warnings() {
+				p.logger.Warn("the policy may surprise", slog.Any("warning", w))
+			}
+		}
+	}
 }
 
 func changedBeyondPolicies(a, b *configv1.Config) bool {

@@ -3,6 +3,7 @@ package framework
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -74,6 +75,9 @@ func (a *App) enter(stop context.CancelFunc) error {
 	case stageRunning:
 		return errRanTwice
 	case stageStopped:
+		if a.stopRun == nil {
+			return fmt.Errorf("Run after Close: %w; make a new App with New", ErrClosed)
+		}
 		return errors.Join(errRanTwice, ErrClosed)
 	case stageBuilt:
 	}

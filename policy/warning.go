@@ -1,13 +1,21 @@
 package policy
 
-import "slices"
+import (
+	"slices"
+	"strings"
 
-// Warnings report what may surprise in a policy that has no mistake: a deny rule that compares a claim lets every token
-// pass that does not have the claim. The remedy is a further deny rule about the same claim, with exists: false; a policy
-// that means it so says exists: true. Warnings have the form of mistakes; they refuse nothing.
+	"github.com/parley-rpc/parley/principal"
+)
+
+// Warnings report what may surprise in a policy that has no mistake. They have the form of mistakes; they refuse nothing.
+//
+// A deny rule that compares a claim lets every token pass that does not have the claim. The remedy is a further deny rule
+// about the same claim, with exists: false; a policy that means it so says exists: true. And where two layers list peers
+// that have nobody in common, no call passes.
 func (m Method) Warnings() []*Mistake {
 	var warnings []*Mistake
 	for _, auth := range []Auth{m.Auth, m.Trial} {
+		warnings = append(warnings, auth.strangers(m.Name)...)
 		for _, rule := range auth.Deny {
 			for _, c := range rule.conditions() {
 				if c.claim.Exists == nil && !auth.deniesWithout(c) {
@@ -21,6 +29,59 @@ func (m Method) Warnings() []*Mistake {
 		}
 	}
 	return warnings
+}
+
+// strangers reports lists of peers of which no peer can match both.
+func (a Auth) strangers(subject string) []*Mistake {
+	var warnings []*Mistake
+	for i, one := range a.Peers {
+		for _, other := range a.Peers[i+1:] {
+			common := slices.ContainsFunc(one.Value, func(p string) bool {
+				return slices.ContainsFunc(other.Value, func(q string) bool { return mayOverlap(p, q) })
+			})
+			if !common {
+				warnings = append(warnings, &Mistake{
+					Source: other.Source, Subject: subject, Field: "auth.peers",
+					Problem: "no peer can match both this list (" + strings.Join(other.Value, ", ") + ") and that of " +
+						one.Source.String() + " (" + strings.Join(one.Value, ", ") +
+						"), so no call passes; list a peer of both, or say access: denied",
+				})
+			}
+		}
+	}
+	return warnings
+}
+
+// mayOverlap reports whether one peer could match both patterns. A bare name belongs to a trust domain that is not known
+// here.
+func mayOverlap(p, q string) bool {
+	bareP, bareQ := !strings.Contains(p, "://"), !strings.Contains(q, "://")
+	if bareP && bareQ {
+		return p == q
+	}
+	if bareP != bareQ {
+		full, bare := p, q
+		if bareP {
+			full, bare = q, p
+		}
+		pattern, err := principal.ParsePattern(full)
+		if err != nil {
+			return true
+		}
+		path := strings.TrimPrefix(full, "spiffe://")
+		domain, err := principal.ParseTrustDomain(path[:strings.IndexByte(path+"/", '/')])
+		if err != nil {
+			return true
+		}
+		id, err := domain.ID(bare)
+		return err != nil || pattern.Matches(id)
+	}
+	one, err := principal.ParsePattern(p)
+	if err != nil {
+		return true
+	}
+	two, err := principal.ParsePattern(q)
+	return err != nil || one.Overlaps(two)
 }
 
 // about is a condition on a claim of the caller or of the user.
