@@ -87,7 +87,7 @@ func TestCheckOfIssuersOfBearerTokens(t *testing.T) {
 		"good":           {"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}, subjects: [\"spiffe://shop.example/*\"], clock_skew: 0s, max_audiences: 2}]", ""},
 		"no carrier":     {"issuers: [{issuer: a, keys: {file: KEYS}, subjects: [\"spiffe://shop.example/*\"]}]", "servers.payments.issuers: without the carrier token no bearer token is read; add token to servers.payments.carriers"},
 		"no subjects":    {"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}}]", "servers.payments.issuers[0].subjects: name the workloads"},
-		"a bad subject":  {"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}, subjects: ["web*"]}]", "servers.payments.issuers[0].subjects:"},
+		"a bad subject":  {"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}, subjects: ['web*']}]", "servers.payments.issuers[0].subjects:"},
 		"no keys":        {"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: /not/there}, subjects: [\"spiffe://shop.example/*\"]}]", `servers.payments.issuers[0]: keyset.File("/not/there"`},
 		"too much skew":  {"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}, subjects: [\"spiffe://shop.example/*\"], clock_skew: 1h}]", "ClockSkew is more than 5 minutes"},
 		"type of proofs": {"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}, subjects: [\"spiffe://shop.example/*\"], types: [dpop+jwt]}]", "Types names a type of proof"},
