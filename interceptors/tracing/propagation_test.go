@@ -174,7 +174,6 @@ func TestBaggage(t *testing.T) {
 	}{
 		{name: "by default", want: "tenant=a"},
 		{name: "trace context", opts: []tracing.Option{tracing.WithPropagator(propagation.TraceContext{})}},
-		{name: "trace context alone", opts: []tracing.Option{tracing.WithPropagator(propagation.TraceContext{})}},
 		{name: "trace context and baggage", opts: []tracing.Option{tracing.WithPropagator(w3c)}, want: "tenant=a"},
 		{name: "any other", opts: []tracing.Option{tracing.WithPropagator(foreign{w3c})}, want: "tenant=a"},
 		{name: "public endpoint", opts: []tracing.Option{tracing.WithPropagator(w3c), tracing.WithPublicEndpoint()},
