@@ -10,7 +10,6 @@ import (
 
 	rpccode "google.golang.org/genproto/googleapis/rpc/code"
 
-	"github.com/parley-rpc/parley/interceptors/retry"
 	"github.com/parley-rpc/parley/internal/vocabulary"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -53,8 +52,8 @@ func labelValues() map[string][]string {
 	for _, r := range rpcerr.Reasons() {
 		reasons = append(reasons, string(r))
 	}
-	for _, r := range retry.StopReasons() {
-		stops = append(stops, string(r))
+	for _, r := range vocabulary.StopReasons() {
+		stops = append(stops, r.Name)
 	}
 	for _, name := range rpccode.Code_name {
 		codes = append(codes, name)
@@ -142,6 +141,7 @@ func TestTheDashboardShowsEveryMetric(t *testing.T) {
 		vocabulary.MetricBudgetSpent:     "the balance shows it",
 		vocabulary.MetricBudgetRefused:   "attempts withheld show it",
 		vocabulary.MetricTrustAge:        "what is left is shown",
+		vocabulary.MetricTrustKeys:       "how long they are good for is shown, and an alert watches their number",
 		vocabulary.MetricConfigAge:       "changes are shown",
 		vocabulary.MetricCallRetryDelay:  "latency includes it",
 		vocabulary.MetricMemoryLimit:     "for those who look closer",
