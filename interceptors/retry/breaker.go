@@ -127,7 +127,7 @@ func (k *breaker) probe(now time.Time) bool {
 }
 
 // admit refuses the calls of a method whose circuit is open and stops calls.
-func (m *method) admit() error {
+func (m *method) admit() *Error {
 	if m.facts == nil || m.facts.breaker == nil || !m.facts.breaker.terms.StopsCalls {
 		return nil
 	}

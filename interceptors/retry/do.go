@@ -2,12 +2,11 @@ package retry
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/parley-rpc/parley/policy"
 )
@@ -129,17 +128,22 @@ func Do[T any](ctx context.Context, o *Operation, run func(context.Context) (T, 
 	return result, err
 }
 
+// ofOperation is the error of an operation that was not begun, in the words of no protocol.
+func ofOperation(e *Error) error {
+	e.operation, e.Last = true, errors.New(e.status.Message())
+	return e
+}
+
 func (o *Operation) do(ctx context.Context, result any, run grpc.UnaryInvoker) error {
 	r := o.retrier
 	if r.mistakes != nil {
 		return refusal(r.mistakes)
 	}
 	if r.lifetime.Err() != nil {
-		last := status.New(codes.Canceled, "the Retrier is closed")
-		return &Error{Reason: StopClosing, Last: last.Err(), status: last}
+		return ofOperation(closedError())
 	}
 	if err := o.method.admit(); err != nil {
-		return err
+		return ofOperation(err)
 	}
 	now := time.Now()
 	c := &call{wire: wire{method: o.method.name, reply: result, invoker: run}, retrier: r, policy: o.method, classify: o.classify}

@@ -1,14 +1,13 @@
 package retry
 
 import (
+	"context"
+	"errors"
 	"strconv"
-	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-
-	"github.com/parley-rpc/parley/policy"
 )
 
 // Error is how a failed call ends, however many attempts it had. Find it with errors.As. A stream returns it from
@@ -31,24 +30,48 @@ type Error struct {
 	Endpoints []string
 
 	status *status.Status
-	// The text is that of Last, which is no error of gRPC.
-	foreign bool
+	// The error of an operation, which need not be one of gRPC.
+	operation bool
+	// The deadline passed, or the caller gave up.
+	gone bool
 }
 
 // Error is the text of the status, followed by the number of attempts and the reason. A call whose one attempt failed in a
-// way that nobody would retry, and a stream that fails after it has delivered something, have the text that gRPC gives
-// them, as programs without retry know it.
+// way that is never retried, and a stream that fails after it has delivered something, have the text that gRPC gives
+// them, as programs without retry know it. The text of an operation's error is that of Last, where it ended by itself.
 func (e *Error) Error() string {
 	text := "rpc error"
-	if e.foreign && e.Last != nil {
+	switch err := e.status.Err(); {
+	case e.operation && e.gone:
+		return e.status.Message()
+	case e.operation && e.Last != nil:
 		text = e.Last.Error()
-	} else if err := e.status.Err(); err != nil {
+	case err != nil:
 		text = err.Error()
 	}
 	if e.Attempts == 1 && e.Reason == StopNotRetryable || e.Reason == StopCommitted {
 		return text
 	}
 	return text + " (" + counted(e.Attempts) + ": " + string(e.Reason) + ")"
+}
+
+// Is reports whether the error of an operation came of the end of its context or its deadline, and target is
+// context.Canceled or context.DeadlineExceeded, whichever it was. Calls of gRPC say so by their status alone.
+func (e *Error) Is(target error) bool {
+	switch {
+	case !e.operation || !e.gone:
+		return false
+	case e.Reason == StopCanceled:
+		return target == context.Canceled
+	default:
+		return target == context.DeadlineExceeded
+	}
+}
+
+// Timeout reports whether time was up, as net.Error and url.Error have it.
+func (e *Error) Timeout() bool {
+	var timeout interface{ Timeout() bool }
+	return e.gone && e.Reason == StopDeadline || errors.As(e.Last, &timeout) && timeout.Timeout()
 }
 
 // GRPCStatus is the status of the call.
@@ -70,26 +93,31 @@ func statusOf(err error) *status.Status {
 	return status.FromContextError(err)
 }
 
-// endStatus is the status of a call that ended before its attempts did: by the caller, or at its deadline. Limit is that
-// deadline if the retrier set it, and nil for the caller's own.
-func endStatus(reason StopReason, attempts int, limit *policy.Value[time.Duration], last error) *status.Status {
-	c, who := codes.Canceled, "the caller gave up"
+// endStatus is the status of a call that ended before its attempts did: by the caller, or at its deadline.
+func (c *call) endStatus(reason StopReason) *status.Status {
+	ends, who := codes.Canceled, "the caller gave up"
 	if reason == StopDeadline {
-		c, who = codes.DeadlineExceeded, "the caller's deadline passed"
-		if limit != nil {
-			who = "the deadline of " + limit.Value.String() + " (" + limit.Source.String() + ") passed"
+		ends, who = codes.DeadlineExceeded, "the caller's deadline passed"
+		if c.limit != nil {
+			who = "the deadline of " + c.limit.Value.String() + " (" + c.limit.Source.String() + ") passed"
 		}
 	}
-	if attempts == 0 {
-		return status.New(c, who+" before the first attempt ("+string(reason)+")")
+	if c.attempts == 0 {
+		return status.New(ends, who+" before the first attempt ("+string(reason)+")")
 	}
-	text := who + " after " + counted(attempts) + " (" + string(reason) + ")"
-	if st := statusOf(last); st.Message() != "" {
-		text += "; last status: " + codeName(st.Code()) + ": " + st.Message()
-	} else {
-		text += "; last status: " + codeName(st.Code())
+	return status.New(ends, who+" after "+counted(c.attempts)+" ("+string(reason)+"); "+c.lastText())
+}
+
+// lastText says how the last attempt ended.
+func (c *call) lastText() string {
+	if c.classify != nil {
+		return "last error: " + c.last.Error()
 	}
-	return status.New(c, text)
+	st := statusOf(c.last)
+	if st.Message() == "" {
+		return "last status: " + codeName(st.Code())
+	}
+	return "last status: " + codeName(st.Code()) + ": " + st.Message()
 }
 
 func counted(attempts int) string {

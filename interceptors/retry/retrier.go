@@ -111,7 +111,10 @@ func (r *Retrier) method(name string) (*method, error) {
 	m, err := r.view.Get(name)
 	switch {
 	case err == nil:
-		return m, m.admit()
+		if refused := m.admit(); refused != nil {
+			return m, refused
+		}
+		return m, nil
 	case errors.Is(err, policy.ErrClosed):
 		return nil, closedError()
 	default:
@@ -119,7 +122,7 @@ func (r *Retrier) method(name string) (*method, error) {
 	}
 }
 
-func closedError() error {
+func closedError() *Error {
 	last := status.New(codes.Canceled, "the Retrier is closed")
 	return &Error{Reason: StopClosing, Last: last.Err(), status: last}
 }

@@ -152,7 +152,10 @@ func (c *call) failed(f *failure, stop StopReason) error {
 	if !c.gone {
 		c.retrier.budget.suppress(stop)
 	} else {
-		st = endStatus(stop, c.attempts, c.limit, c.last)
+		st = c.endStatus(stop)
 	}
-	return &Error{Attempts: c.attempts, Reason: stop, Last: c.last, Endpoints: c.endpoints, status: st, foreign: c.classify != nil && !c.gone}
+	return &Error{
+		Attempts: c.attempts, Reason: stop, Last: c.last, Endpoints: c.endpoints,
+		status: st, operation: c.classify != nil, gone: c.gone,
+	}
 }

@@ -13,18 +13,20 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// idempotent tells whether a request may be repeated: by its method (RFC 9110, section 9.2.2), or because the server
-// recognizes its key.
+// idempotent reports whether a request may be repeated: by its method (RFC 9110, section 9.2.2), or because the server
+// recognizes its key. As for net/http, a key without a value says so too, and is not sent.
 func idempotent(req *http.Request) bool {
 	switch req.Method {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
 		return true
 	default:
-		return req.Header.Get("Idempotency-Key") != ""
+		_, keyed := req.Header["Idempotency-Key"]
+		_, older := req.Header["X-Idempotency-Key"]
+		return keyed || older
 	}
 }
 
-// replayable tells whether a request can be sent twice.
+// replayable reports whether a request can be sent twice.
 func replayable(req *http.Request) bool {
 	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
 }
@@ -32,7 +34,7 @@ func replayable(req *http.Request) bool {
 // failure is an answer that is no success.
 type failure struct {
 	status  int
-	verdict retry.Classification
+	meaning retry.Classification
 }
 
 func (f *failure) Error() string {
@@ -64,14 +66,14 @@ func retryAfter(header http.Header, now time.Time) rpcerr.Pushback {
 	return rpcerr.Pushback{}
 }
 
-// classify is the verdict on the error of an attempt.
+// classify is what the error of an attempt means.
 func classify(err error) retry.Classification {
 	var answered *failure
 	var op *net.OpError
 	var timeout net.Error
 	switch {
 	case errors.As(err, &answered):
-		return answered.verdict
+		return answered.meaning
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return retry.Classification{}
 	case errors.As(err, &op):
@@ -94,10 +96,4 @@ type body struct {
 func (b *body) Close() error {
 	defer b.release()
 	return b.ReadCloser.Close()
-}
-
-// drain makes the connection of a response free for others.
-func drain(resp *http.Response) {
-	_, _ = io.CopyN(io.Discard, resp.Body, maxDrain) // the rest is lost with the connection
-	_ = resp.Body.Close()
 }

@@ -9,17 +9,18 @@
 // PerAttemptTimeout passed. All other questions are those of package retry: deadline, budget, attempts, breaker, switch.
 //
 // It must also be safe. The methods GET, HEAD, OPTIONS, TRACE, PUT and DELETE are idempotent (RFC 9110, section 9.2.2), and so
-// is any request with an Idempotency-Key. Every other request is sent again only if its connection could not be opened.
-// A request whose body cannot be had a second time (GetBody is nil) is sent once.
+// is any request with an Idempotency-Key or X-Idempotency-Key, as for net/http. Every other request is sent again only if its
+// connection could not be opened. A request with a body and without GetBody is sent once; the deadline and Close hold for it, too.
 //
 // A Retry-After, in seconds or as a date, is waited for exactly. If it leaves no time before the deadline, the answer is
 // returned at once.
 //
 // # What the caller gets
 //
-// The response of the last attempt, whatever its status, with its body unread. The bodies of earlier responses are drained
-// and closed, so that their connections can be used again. An error is returned only if the last attempt had no response;
-// it is a *retry.Error.
+// The response of the last attempt, whatever its status, with its body unread. The bodies of earlier responses are read for a
+// second at most, beside the next attempt, and closed, so that their connections can be used again. An error is returned only if
+// the last attempt had no response. It is a *retry.Error with the text and the chain of net/http's error: its Timeout reports
+// whether time was up, and errors.Is finds context.DeadlineExceeded or context.Canceled.
 //
 // The Deadline of the policy and PerAttemptTimeout end with the header of the response: from then on the body is bounded
 // by the context of the request alone.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/parley-rpc/parley/interceptors/retry"
 	"github.com/parley-rpc/parley/policy"
@@ -18,15 +20,20 @@ type Transport struct {
 	policy  retry.OperationPolicy
 	options []retry.Option
 
-	mu     sync.Mutex
-	hosts  map[string]*host // "" is for those beyond maxHosts
-	closed bool
+	mu       sync.Mutex
+	hosts    map[string]*host // "" is for those beyond maxHosts
+	closed   bool
+	discards sync.WaitGroup // bodies that are read to their end
+	lifetime context.Context
+	end      context.CancelFunc
 }
 
 // host is what is known of one host.
 type host struct {
-	retrier          *retry.Retrier
-	idempotent, once *retry.Operation
+	retrier    *retry.Retrier
+	idempotent *retry.Operation
+	other      *retry.Operation
+	single     *retry.Operation // for requests that cannot be sent twice
 }
 
 // New returns a Transport that sends requests by next, or by http.DefaultTransport if next is nil. P says how often and
@@ -40,8 +47,10 @@ func New(next http.RoundTripper, p retry.OperationPolicy, opts ...retry.Option) 
 		return nil, errors.New("retryhttp.New: the policy sets Idempotency, Classify or hedging; leave them out, since each request decides for itself")
 	}
 	t := &Transport{next: next, policy: p, options: opts, hosts: map[string]*host{}}
+	t.lifetime, t.end = context.WithCancel(context.Background())
 	h, err := t.newHost()
 	if err != nil {
+		t.end()
 		return nil, fmt.Errorf("retryhttp.New: %w", err)
 	}
 	t.hosts[""] = h
@@ -51,13 +60,15 @@ func New(next http.RoundTripper, p retry.OperationPolicy, opts ...retry.Option) 
 // newHost makes what one host needs.
 func (t *Transport) newHost() (*host, error) {
 	h := &host{retrier: retry.New(t.options...)}
-	safe, once := t.policy, t.policy
+	safe, other, single := t.policy, t.policy, t.policy
 	safe.Idempotency = policy.Idempotent
-	safe.Classify, once.Classify = classify, classify
-	var errs [3]error
+	safe.Classify, other.Classify, single.Classify = classify, classify, classify
+	single.MaxAttempts, single.PerAttemptTimeout = 1, 0
+	var errs [4]error
 	errs[0] = h.retrier.Check()
 	h.idempotent, errs[1] = h.retrier.Operation("idempotent requests", safe)
-	h.once, errs[2] = h.retrier.Operation("other requests", once)
+	h.other, errs[2] = h.retrier.Operation("other requests", other)
+	h.single, errs[3] = h.retrier.Operation("requests that cannot be sent twice", single)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, errors.Join(err, h.retrier.Close())
 	}
@@ -89,13 +100,46 @@ func (t *Transport) Retrier(host string) *retry.Retrier { return t.hostOf(host).
 // errors of the Retriers.
 func (t *Transport) Close() error {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.closed = true
 	var errs []error
 	for _, h := range t.hosts {
 		errs = append(errs, h.retrier.Close())
 	}
+	t.mu.Unlock()
+	t.end()
+	t.discards.Wait()
 	return errors.Join(errs...)
+}
+
+// discard reads the rest of an answer that no caller sees, so that its connection can be used again. That is clean-up, for which
+// a call waits only a moment; then it goes on by itself, for maxDrainTime and until Close.
+func (t *Transport) discard(resp *http.Response, release func()) {
+	end := sync.OnceFunc(func() {
+		release()
+		_ = resp.Body.Close() // the rest is lost with the connection
+	})
+	t.mu.Lock()
+	if t.closed {
+		t.mu.Unlock()
+		end()
+		return
+	}
+	done := make(chan struct{})
+	t.discards.Go(func() {
+		defer close(done)
+		defer context.AfterFunc(t.lifetime, end)()
+		late := time.AfterFunc(maxDrainTime, end)
+		defer late.Stop()
+		_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
+		end()
+	})
+	t.mu.Unlock()
+	enough := time.NewTimer(maxDrainWait)
+	defer enough.Stop()
+	select {
+	case <-done:
+	case <-enough.C:
+	}
 }
 
 // CloseIdleConnections closes those of the transport below, if it can.
@@ -107,24 +151,27 @@ func (t *Transport) CloseIdleConnections() {
 
 // RoundTrip implements http.RoundTripper. See the package comment for what it returns.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if !replayable(req) {
-		return t.next.RoundTrip(req)
-	}
 	h := t.hostOf(req.URL.Host)
-	operation := h.once
-	if idempotent(req) {
+	operation := h.other
+	switch {
+	case !replayable(req):
+		operation = h.single
+	case idempotent(req):
 		operation = h.idempotent
 	}
-	x := &exchange{next: t.next, req: req}
+	x := &request{transport: t, req: req}
 	resp, err := retry.Do(req.Context(), operation, x.send)
 	if err == nil {
 		return resp, nil
 	}
 	x.closeUnsent()
 	switch gone := req.Context().Err(); {
-	case gone != nil:
+	case gone != nil && !errors.Is(err, gone):
 		x.drop()
 		return nil, fmt.Errorf("%w: %w", gone, err)
+	case gone != nil:
+		x.drop()
+		return nil, err
 	case x.failed != nil: // the last attempt had an answer
 		return x.failed, nil
 	default:
@@ -132,16 +179,17 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// exchange is a request and its attempts, one after the other.
-type exchange struct {
-	next   http.RoundTripper
-	req    *http.Request
-	sent   bool           // the request's own body is with the transport, which closes it
-	failed *http.Response // of the last attempt, nil if it had none
+// request is a request and its attempts, one after the other.
+type request struct {
+	transport *Transport
+	req       *http.Request
+	sent      bool           // the request's own body is with the transport, which closes it
+	failed    *http.Response // of the last attempt, nil if it had none
+	release   func()         // what that holds
 }
 
 // send makes one attempt. Ctx bounds it until the header of the response is there.
-func (x *exchange) send(ctx context.Context) (*http.Response, error) {
+func (x *request) send(ctx context.Context) (*http.Response, error) {
 	x.drop()
 	// The body is read when the attempt is over for package retry, so it has a context of its own.
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -156,7 +204,7 @@ func (x *exchange) send(ctx context.Context) (*http.Response, error) {
 		return nil, err
 	}
 	unbound := context.AfterFunc(ctx, cancel)
-	resp, err := x.next.RoundTrip(again)
+	resp, err := x.transport.next.RoundTrip(again)
 	inTime := unbound()
 	if err != nil {
 		release()
@@ -170,23 +218,23 @@ func (x *exchange) send(ctx context.Context) (*http.Response, error) {
 	}
 	resp.Body = &body{resp.Body, release}
 	if !inTime {
-		drain(resp)
+		x.transport.discard(resp, release)
 		return nil, ctx.Err()
 	}
 	if failure := failureOf(resp); failure != nil {
-		x.failed = resp
+		x.failed, x.release = resp, release
 		return nil, failure
 	}
 	return resp, nil
 }
 
 // copy is the request for one attempt.
-func (x *exchange) copy(ctx context.Context) (*http.Request, error) {
+func (x *request) copy(ctx context.Context) (*http.Request, error) {
 	again := x.req.Clone(ctx)
 	if x.sent && x.req.GetBody != nil {
 		fresh, err := x.req.GetBody()
 		if err != nil {
-			return nil, fmt.Errorf("retryhttp: the body of the request cannot be had again: %w", err)
+			return nil, fmt.Errorf("retryhttp: GetBody of the request: %w", err)
 		}
 		again.Body = fresh
 	}
@@ -194,17 +242,17 @@ func (x *exchange) copy(ctx context.Context) (*http.Request, error) {
 	return again, nil
 }
 
-// drop lets go of an answer that nobody will see.
-func (x *exchange) drop() {
+// drop lets go of an answer that the caller will not see.
+func (x *request) drop() {
 	if x.failed != nil {
-		drain(x.failed)
+		x.transport.discard(x.failed, x.release)
 		x.failed = nil
 	}
 }
 
-// closeUnsent closes the body of a request that nobody sent.
-func (x *exchange) closeUnsent() {
+// closeUnsent closes the body of a request that was not sent.
+func (x *request) closeUnsent() {
 	if !x.sent && x.req.Body != nil {
-		_ = x.req.Body.Close() // as http.RoundTripper demands; nobody could do anything about an error
+		_ = x.req.Body.Close() // as http.RoundTripper demands; an error changes nothing
 	}
 }
