@@ -1,4 +1,4 @@
-// Command generate writes the tables of docs/observability.md of the module in whose folder it runs.
+// Command generate writes the tables of docs/observability.md and docs/auth.md of the module in whose folder it runs.
 package main
 
 import (
@@ -20,14 +20,22 @@ func generate() error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(root, filepath.FromSlash(document))
-	text, err := os.ReadFile(path)
+	all, err := tables(root)
 	if err != nil {
 		return err
 	}
-	text, err = replaceTables(text)
-	if err != nil {
-		return err
+	for document, tables := range all {
+		path := filepath.Join(root, filepath.FromSlash(document))
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if text, err = replaceTables(document, text, tables); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, text, 0o644); err != nil { //nolint:gosec // documentation
+			return err
+		}
 	}
-	return os.WriteFile(path, text, 0o644) //nolint:gosec // documentation
+	return nil
 }

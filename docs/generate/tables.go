@@ -11,28 +11,28 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-const (
-	// document is what holds the tables, from the root of the module.
-	document = "docs/observability.md"
-	// command is what writes them anew.
-	command = "go run ./docs/generate"
-)
+// command is what writes the tables anew.
+const command = "go run ./docs/generate"
 
-// tables are the tables of the document by the name in the comments around them.
-func tables() map[string]string {
-	return map[string]string{
-		"span attributes": spanAttributes(),
-		"events":          events(),
-		"metrics":         metrics(),
-		"labels":          labels(),
-		"refusals":        refusals(),
-		"stop reasons":    stopReasons(),
-	}
+// tables are the tables of each document, by the name in the comments around them. Root is the folder of the module.
+func tables(root string) (map[string]map[string]string, error) {
+	operators, err := claimOperators(root)
+	return map[string]map[string]string{
+		"docs/observability.md": {
+			"span attributes": spanAttributes(),
+			"events":          events(),
+			"metrics":         metrics(),
+			"labels":          labels(),
+			"refusals":        refusals(),
+			"stop reasons":    stopReasons(),
+		},
+		"docs/auth.md": {"operators": operators},
+	}, err
 }
 
-// replaceTables puts each table between the comments that name it. A table without a place is an error.
-func replaceTables(text []byte) ([]byte, error) {
-	for name, table := range tables() {
+// replaceTables puts each table of a document between the comments that name it. A table without a place is an error.
+func replaceTables(document string, text []byte, tables map[string]string) ([]byte, error) {
+	for name, table := range tables {
 		begin, end := fmt.Sprintf("<!-- begin %s: %s -->\n", name, command), fmt.Sprintf("<!-- end %s -->\n", name)
 		before, rest, ok := bytes.Cut(text, []byte(begin))
 		_, after, closed := bytes.Cut(rest, []byte(end))

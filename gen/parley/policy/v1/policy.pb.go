@@ -198,7 +198,7 @@ const (
 	Access_ACCESS_AUTHENTICATED Access = 2
 	// Only the workloads listed in peers may call.
 	Access_ACCESS_PEERS Access = 3
-	// Nobody may call.
+	// No caller may call.
 	Access_ACCESS_DENIED Access = 4
 )
 
@@ -464,8 +464,8 @@ type Auth struct {
 	// What the method demands of the end user on whose behalf the caller calls.
 	User *User `protobuf:"bytes,12,opt,name=user,proto3,oneof" json:"user,omitempty"`
 	// Whether what stands in this place, the whole of auth, is only tried: what it would refuse is logged and counted, and
-	// the call passes. What other places state stays in force, so that a trial can never switch off what somebody else
-	// demanded. A method all of whose decisions are on trial has none, and its server does not start. A proof cannot be
+	// the call passes. What other places state stays in force, so that a trial can never switch off what another place
+	// demands. A method all of whose decisions are on trial has none, and its server does not start. A proof cannot be
 	// tried.
 	DryRun        *bool `protobuf:"varint,13,opt,name=dry_run,json=dryRun,proto3,oneof" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -565,7 +565,7 @@ func (x *Auth) GetDryRun() bool {
 	return false
 }
 
-// Rule is a condition on a call, with a name under which the log and the span tell of it. Everything that it states must
+// Rule is a condition on a call, with a name under which the log and the span report it. Everything that it states must
 // hold. It must state something.
 type Rule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -666,7 +666,7 @@ func (x *Rule) GetPredicates() []string {
 	return nil
 }
 
-// User says what a method demands of the end user. His or her token never stands in for the caller's own identity.
+// User says what a method demands of the end user. The token of the user never stands in for the caller's own identity.
 type User struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether there must be one. Unset with issuers or scopes stated means PRESENCE_OPTIONAL.
@@ -815,15 +815,15 @@ type Claim struct {
 	Path []string `protobuf:"bytes,1,rep,name=path,proto3" json:"path,omitempty"`
 	// How a string becomes a list of strings, before it is compared.
 	Split *Split `protobuf:"varint,2,opt,name=split,proto3,enum=parley.policy.v1.Split,oneof" json:"split,omitempty"`
-	// The claim, or one element of its list, is one of these.
+	// The claim is one of these values, or a list with one of them in it.
 	Any []*structpb.Value `protobuf:"bytes,3,rep,name=any,proto3" json:"any,omitempty"`
-	// All of these are elements of the claim's list.
+	// The claim is a list with all of these values in it, or the one value.
 	All []*structpb.Value `protobuf:"bytes,4,rep,name=all,proto3" json:"all,omitempty"`
-	// None of these is the claim or an element of its list.
+	// The claim is there, is none of these values, and is no list with one of them in it.
 	None []*structpb.Value `protobuf:"bytes,5,rep,name=none,proto3" json:"none,omitempty"`
-	// The claim is this one value and no list.
+	// The claim is this value and no list.
 	Equals *structpb.Value `protobuf:"bytes,6,opt,name=equals,proto3,oneof" json:"equals,omitempty"`
-	// Whether the claim is there.
+	// The claim is there (true), or is not (false).
 	Exists        *bool `protobuf:"varint,7,opt,name=exists,proto3,oneof" json:"exists,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
