@@ -12,6 +12,7 @@ import (
 	"net"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/peer"
@@ -40,6 +41,15 @@ type Attempt struct {
 	choice  atomic.Pointer[Choice]
 	nowhere atomic.Bool
 	chosen  func(Choice) // nil if nobody waits for it
+
+	listens        bool // EndOnSilence was called
+	endBy          time.Time
+	left           atomic.Bool
+	waiting        atomic.Pointer[Waiting] // of the endpoint, whose lock guards the fields below
+	in             bool
+	next, previous *Attempt
+	end            context.CancelFunc // nil once called
+	silenced       bool
 }
 
 // attemptContext holds the attempt inside the context that carries it: one allocation for both.

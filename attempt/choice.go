@@ -7,6 +7,8 @@ type Choice struct {
 	// Alone tells that the policy has no other endpoint for the call now, so that a second attempt beside this one would
 	// only join the same queue.
 	Alone bool
+	// Waiting holds the attempts that wait for the endpoint; nil where the policy does not notice silent ones.
+	Waiting *Waiting
 }
 
 // Choose records where the attempt is sent. It is for the picker of a balancing policy, which finds the attempt in the
@@ -17,6 +19,9 @@ func (a *Attempt) Choose(c *Choice) {
 		return
 	}
 	a.choice.Store(c)
+	if a.listens && c.Waiting != nil {
+		a.join(c.Waiting)
+	}
 	if a.chosen != nil {
 		a.chosen(*c)
 	}

@@ -50,8 +50,8 @@ func (c *Client) connect() (*channel, error) {
 		options = append(options, ch.auth.TransportOptions()...)
 	}
 	options = append(options, c.connectionOptions()...)
-	if c.dialer != nil {
-		options = append(options, grpc.WithContextDialer(guarded(c.dialer, c.logger())))
+	if dial := c.dial(); dial != nil {
+		options = append(options, grpc.WithContextDialer(grpcbalancer.Dialer(dial)))
 	}
 	// Last, so that a resolver of the program for the same scheme has its way.
 	options = append(options, grpc.WithResolvers(ch.states.Resolver(resolver.Get("dns"))))

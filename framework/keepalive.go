@@ -1,9 +1,14 @@
 package framework
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -88,6 +93,31 @@ func (c *Client) connectionOptions() []grpc.DialOption {
 		}))
 	}
 	return options
+}
+
+// dial returns what opens the client's connections, nil where gRPC does: a proxy of the environment is its business.
+func (c *Client) dial() func(context.Context, string) (net.Conn, error) {
+	switch {
+	case c.dialer != nil:
+		return guarded(c.dialer, c.logger())
+	case c.controlled(), !c.inDiscovery() && hasProxy():
+		return nil
+	}
+	return func(ctx context.Context, addr string) (net.Conn, error) {
+		network := "tcp"
+		if path, ok := strings.CutPrefix(addr, "unix:"); ok { // as gRPC writes it
+			network, addr = "unix", strings.TrimPrefix(path, "//")
+		} else if strings.HasPrefix(addr, "\x00") {
+			network = "unix"
+		}
+		return new(net.Dialer).DialContext(ctx, network, addr)
+	}
+}
+
+// hasProxy reports whether the environment names a proxy for connections such as gRPC's.
+func hasProxy() bool {
+	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: "https", Host: "a.host:443"}})
+	return proxy != nil || err != nil
 }
 
 func (s *Server) pings() pings {

@@ -213,6 +213,10 @@ type channel struct {
 	resting atomic.Int64 // until when the last of the resting endpoints rests, as the time since made; 0 for none
 	sticky  atomic.Bool  // the child hashes consistently
 
+	looking  atomic.Bool  // for silent endpoints
+	looked   atomic.Int64 // when last, as the time since made
+	silences atomic.Int32 // endpoints that are silent
+
 	outliers  atomic.Pointer[Outliers] // nil when none rest
 	membersMu sync.Mutex
 	members   map[*endpoint]struct{}         // those that the child has

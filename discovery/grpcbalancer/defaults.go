@@ -7,6 +7,12 @@ const (
 	maxRepicks = 5
 	// The longest that an endpoint gets no calls because of a pushback that it sent.
 	maxRest = 30 * time.Second
+	// How often a channel looks for silent endpoints, while attempts wait.
+	lookInterval = 100 * time.Millisecond
+	// How long an endpoint may send nothing after an attempt before it is asked for its health.
+	quietLimit = 250 * time.Millisecond
+	// How long it may then send nothing before it is silent.
+	probeLimit = 500 * time.Millisecond
 	// The number of instances above which a channel connects to a subset of them.
 	defaultSubsetAbove = 100
 	// How many instances a subset has.

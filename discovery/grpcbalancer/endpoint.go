@@ -1,6 +1,7 @@
 package grpcbalancer
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,13 @@ type endpoint struct {
 	ejection   ejection
 	load       load
 
+	arrivals  arrivals
+	sentAt    atomic.Uint64 // one more than the reads when an attempt was last sent; 0 for never
+	silent    atomic.Bool
+	connected atomic.Bool
+	quiet     quiet
+	waiting   attempt.Waiting
+
 	ready   bool
 	checked bool // the server's health counts
 	healthy bool
@@ -39,6 +47,10 @@ func (o *channel) NewSubConn(addresses []resolver.Address, opts balancer.NewSubC
 	e := &endpoint{channel: o}
 	e.settle = e.done
 	e.name(addresses)
+	addresses = slices.Clone(addresses)
+	for i := range addresses {
+		addresses[i].Attributes = addresses[i].Attributes.WithValue(arrivalsKey{}, &e.arrivals)
+	}
 	listener := opts.StateListener
 	opts.StateListener = func(s balancer.SubConnState) {
 		e.note(s.ConnectivityState)
@@ -63,6 +75,8 @@ func (e *endpoint) Shutdown() {
 	e.channel.membersMu.Lock()
 	delete(e.channel.members, e)
 	e.ejection.leave()
+	e.connected.Store(false)
+	e.speaks()
 	e.channel.membersMu.Unlock()
 	e.SubConn.Shutdown()
 }
@@ -73,6 +87,8 @@ func (o *channel) forget() {
 	defer o.membersMu.Unlock()
 	for e := range o.members {
 		e.ejection.leave()
+		e.connected.Store(false)
+		e.speaks()
 	}
 	clear(o.members)
 }
@@ -97,7 +113,7 @@ func (e *endpoint) name(addresses []resolver.Address) {
 	}
 	e.choices.Store(&choices{
 		alone: attempt.Choice{Endpoint: name, Alone: true},
-		one:   attempt.Choice{Endpoint: name},
+		one:   attempt.Choice{Endpoint: name, Waiting: &e.waiting},
 	})
 }
 
@@ -116,7 +132,11 @@ func (e *endpoint) RegisterHealthListener(listener func(balancer.SubConnState)) 
 // note takes in the state of the connection. A new connection begins without a word on health.
 func (e *endpoint) note(s connectivity.State) {
 	e.ready = s == connectivity.Ready
+	e.connected.Store(e.ready)
 	if !e.ready {
+		e.channel.membersMu.Lock()
+		e.speaks()
+		e.channel.membersMu.Unlock()
 		e.checked = false
 		e.load.forget()
 	}

@@ -36,6 +36,7 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	if !alone {
 		picked, e = p.better(info, picked, e, this.Tried())
 	}
+	e.sent()
 	c := e.choices.Load()
 	if alone {
 		this.Choose(&c.alone)
@@ -68,12 +69,15 @@ func (p *picker) better(
 	if resting != 0 {
 		now = int64(time.Since(p.channel.made))
 	}
-	if len(tried) == 0 && resting <= now {
+	if len(tried) == 0 && resting <= now && p.channel.silences.Load() == 0 {
 		return picked, e // the usual case
 	}
 	against := func(e *endpoint) (n int) {
+		if e.silent.Load() {
+			n = 4
+		}
 		if slices.Contains(tried, e.address()) {
-			n = 2
+			n += 2
 		}
 		if e.resting.Load() > now {
 			n++
@@ -81,7 +85,11 @@ func (p *picker) better(
 		return n
 	}
 	least, equals := against(e), 1
-	for range maxRepicks {
+	repicks := maxRepicks
+	if p.channel.silences.Load() > 0 {
+		repicks *= 2 // a call that meets a silent endpoint is lost
+	}
+	for range repicks {
 		if least == 0 {
 			break
 		}
@@ -107,8 +115,11 @@ func (p *picker) better(
 	return picked, e
 }
 
-// rests reports whether e asked for a pause, or was given one, that is not over.
+// rests reports whether e asked for a pause, or was given one, that is not over, or is silent.
 func (o *channel) rests(e *endpoint) bool {
+	if e.silent.Load() {
+		return true
+	}
 	until := e.resting.Load()
 	return until != 0 && until > int64(time.Since(o.made))
 }

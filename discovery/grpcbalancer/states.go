@@ -29,7 +29,7 @@ func (s *EndpointStates) Resolver(b resolver.Builder) resolver.Builder { return 
 type EndpointCounts struct {
 	// Usable endpoints take calls.
 	Usable int
-	// Resting endpoints are outliers: they failed far more than the others.
+	// Resting endpoints are silent, or outliers: they failed far more than the others.
 	Resting int
 	// Paused endpoints are well, and asked for a pause.
 	Paused int
@@ -69,7 +69,7 @@ func (s *EndpointStates) Count() (n EndpointCounts, ok bool) {
 		switch {
 		case !e.usable.Load():
 			n.Unready++
-		case e.ejection.until > now:
+		case e.silent.Load(), e.ejection.until > now:
 			n.Resting++
 		case e.resting.Load() > int64(now):
 			n.Paused++
@@ -93,6 +93,19 @@ func (s *EndpointStates) ejected(endpoint string, rest time.Duration, calls, fai
 	if s != nil {
 		s.logger.Warn("an outlier rests: it fails far more than the other instances", slog.String("endpoint", endpoint),
 			slog.Duration("rest", rest), slog.Int64("calls", calls), slog.Int64("failures", failures))
+	}
+}
+
+func (s *EndpointStates) silent(endpoint string, ended int) {
+	if s != nil {
+		s.logger.Warn("an instance is silent: nothing comes from it, not even the answer to a question for its health",
+			slog.String("endpoint", endpoint), slog.Int("attempts_ended", ended))
+	}
+}
+
+func (s *EndpointStates) speaks(endpoint string) {
+	if s != nil {
+		s.logger.Info("an instance that was silent answers again", slog.String("endpoint", endpoint))
 	}
 }
 

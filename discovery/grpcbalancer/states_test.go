@@ -49,10 +49,10 @@ func (s *servers) counted(t *testing.T, b grpcbalancer.Balancing, opts ...grpc.D
 		}})),
 	)
 	var err error
-	c.ClientConn, err = grpc.NewClient(
-		"test:///",
-		append(opts, grpc.WithResolvers(c.states.Resolver(c.Resolver)), grpc.WithContextDialer(s.dial),
-			grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultServiceConfig(textOf(t, b)))...)
+	c.ClientConn, err = grpc.NewClient("test:///", append([]grpc.DialOption{
+		grpc.WithResolvers(c.states.Resolver(c.Resolver)), grpc.WithContextDialer(s.dial),
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultServiceConfig(textOf(t, b)),
+	}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -130,7 +130,7 @@ func (c *call) leftToGRPC() bool {
 
 // retryable reports whether a failure is of a kind that may go away. Only then it reads what the server said beside it.
 func (c *call) retryable(f *failure) bool {
-	if f.cut {
+	if f.cut || f.silent {
 		f.renewed, f.planned = false, false
 		return true
 	}
@@ -210,6 +210,8 @@ func (c *call) pay(f *failure, stop StopReason) StopReason {
 	case f.planned:
 		c.left = f.at
 		c.free++
+		c.release()
+	case f.silent:
 		c.release()
 	case c.reserved:
 	case c.retrier.budget.withdraw():

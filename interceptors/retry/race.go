@@ -60,6 +60,7 @@ func (c *call) race(ctx context.Context, now time.Time, delay time.Duration) *fa
 			x.thrown.rethrow()
 			cut := x.limit.finish()
 			x.cancel()
+			x.this.Left()
 			if x.err == nil {
 				r.win(x)
 				return nil
@@ -92,6 +93,9 @@ func (r *race) start(now time.Time, beside bool) {
 	ctx, this := c.number(r.ctx, beside)
 	x := &hedge{number: c.attempts, charged: c.charged, this: this, begun: now, reply: another(c.reply)}
 	ctx, x.cancel = context.WithDeadline(ctx, c.deadline)
+	if c.movable(r.ctx) {
+		this.EndOnSilence(c.moveBy(), x.cancel)
+	}
 	if d := c.attemptLimit(r.ctx, now); d > 0 {
 		x.limit = newLimit(ctx, d, func(*limit) { r.expired <- x }) // has room for all attempts
 		ctx = x.limit
@@ -182,6 +186,7 @@ func (r *race) abandon(detached bool) {
 	for _, x := range r.out {
 		x.limit.finish()
 		x.cancel()
+		x.this.Left()
 		r.call.endpoints[x.number-1] = x.this.Choice().Endpoint
 	}
 	if !detached {

@@ -31,6 +31,7 @@ type streamAttempt struct {
 	cut   atomic.Bool   // it does
 	cutAt time.Time     // valid once cut
 	token bool          // which the cut has taken for the next attempt
+	quiet bool          // the cut is because the endpoint is silent
 
 	asked     time.Time // when the caller last sent something
 	replaying bool
@@ -51,15 +52,22 @@ func (s *stream) open() (*streamAttempt, *failure) {
 	this.SetRenewable(!a.last && !c.renewed)
 	ctx, a.cancel = context.WithCancel(ctx)
 	c.trailer = nil
-	if a.limit = c.attemptLimit(s.caller, now); a.limit > 0 {
+	movable := c.movable(s.caller)
+	if a.limit = c.attemptLimit(s.caller, now); a.limit > 0 || movable {
 		known := *c
 		a.known = &known
+	}
+	if movable {
+		this.EndOnSilence(c.moveBy(), a.silence)
+	}
+	if a.limit > 0 {
 		a.timer = time.AfterFunc(a.limit, a.expire)
 	}
 	returned := false
 	defer func() {
 		if !returned { // an interceptor panicked
 			a.stopTimer()
+			a.this.Left()
 			a.cancel()
 		}
 	}()
@@ -80,6 +88,7 @@ func (s *stream) open() (*streamAttempt, *failure) {
 			this = nil
 		}
 		a.cancel()
+		a.this.Left()
 		a.reached(this.Endpoint())
 		return a, a.failure(this, err, end)
 	}
@@ -106,6 +115,19 @@ func (a *streamAttempt) expire() {
 	now := time.Now()
 	if s.won.Load() == nil && a.known.affords(s.caller, now) {
 		a.token, a.cutAt = true, now
+		a.cut.Store(true)
+		a.cancel()
+	}
+}
+
+// silence ends an attempt whose endpoint is silent as [streamAttempt.expire] does, without a token.
+func (a *streamAttempt) silence() {
+	s := a.of
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if !a.cut.Load() && s.won.Load() == nil && a.known.allowed(s.caller, now) {
+		a.asks, a.quiet, a.cutAt = true, true, now
 		a.cut.Store(true)
 		a.cancel()
 	}
@@ -143,10 +165,16 @@ func (a *streamAttempt) failure(this *attempt.Attempt, err error, end time.Time)
 	c, cut := a.of.call, time.Time{}
 	if a.cut.Load() && interrupted(statusOf(err).Code()) {
 		cut, err = a.cutAt, status.Error(codes.DeadlineExceeded, "no message within the per-attempt timeout")
+		if a.quiet {
+			err = errSilent
+		}
 	}
 	c.reserved = a.takeToken()
 	f := c.failure(a.of.caller, this, err, a.asked, end, cut)
 	f.renewed = a.this.Renewed()
+	if a.quiet && f.err == errSilent { //nolint:errorlint // the very same error
+		f.silent = true
+	}
 	return f
 }
 
@@ -248,6 +276,7 @@ func (a *streamAttempt) resendAll(frames []frame, closed bool) error {
 func (a *streamAttempt) finish(err error) {
 	a.finishErr = err
 	a.finished.Store(true)
+	a.this.Left()
 	a.cancel()
 	a.of.mu.Lock()
 	a.of.unlock()

@@ -26,6 +26,8 @@ type failure struct {
 	at     time.Time
 	// The per-attempt timeout ended it. The server may have run the method.
 	cut bool
+	// Its endpoint is silent, and another one is not. The server may have run the method.
+	silent bool
 	// It is proven that no byte of it left the client.
 	unsent bool
 	// The service has no endpoint that it could have been sent to.
@@ -44,6 +46,9 @@ func (f *failure) cause() string {
 	if f.cut {
 		return "per_try_timeout"
 	}
+	if f.silent {
+		return "silent_endpoint"
+	}
 	return codeName(f.status.Code())
 }
 
@@ -55,10 +60,19 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 	if c.attempts > 1 {
 		c.resetOptions()
 	}
-	if c.limit != nil {
+	movable := c.movable(caller)
+	if c.limit != nil || movable {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, c.deadline)
+		if c.limit != nil {
+			ctx, cancel = context.WithDeadline(ctx, c.deadline)
+		} else {
+			ctx, cancel = context.WithCancel(ctx)
+		}
 		defer cancel()
+		if movable {
+			this.EndOnSilence(c.moveBy(), cancel)
+			defer this.Left()
+		}
 	}
 	var limited *limit
 	if d := c.attemptLimit(caller, now); d > 0 {
@@ -129,6 +143,7 @@ func (c *call) failure(caller context.Context, this *attempt.Attempt, err error,
 	f := &failure{err: err, status: statusOf(err), at: end, renewed: this.Renewed()}
 	f.unsent = c.classify == nil && this.NeverSent()
 	f.nowhere = this.Nowhere()
+	f.silenced(this)
 	// What else an operation did besides a call that never left is not known.
 	f.unprocessed = f.unsent || c.classify == nil && rpcerr.Unprocessed(c.trailer)
 	f.planned = c.classify == nil && f.status.Code() == codes.Unavailable && rpcerr.ReasonOf(err) == rpcerr.PlannedEnd

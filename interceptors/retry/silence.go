@@ -1,0 +1,33 @@
+package retry
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/parley-rpc/parley/attempt"
+)
+
+// errSilent is the status of an attempt that was ended because its endpoint is silent. What follows it costs no budget: the
+// silent endpoint carries no load, and the others see the call for the first time.
+var errSilent = status.Error(codes.Unavailable, "the endpoint is silent; another one is not")
+
+// movable reports whether another attempt may follow the one that begins now if its endpoint turns out to be silent.
+func (c *call) movable(ctx context.Context) bool {
+	return (c.policy.repeatable || c.policy.keyed) && c.policy.attempts > 1 && c.classify == nil &&
+		c.refuses(ctx, &failure{silent: true}) == ""
+}
+
+// moveBy is until when there is time for another attempt after one that is ended.
+func (c *call) moveBy() time.Time {
+	return c.deadline.Add(-c.policy.typical() - c.policy.initialBackoff/2)
+}
+
+// silenced marks a failure as that of an attempt that was ended because its endpoint is silent, if it is one.
+func (f *failure) silenced(this *attempt.Attempt) {
+	if this.Left() && interrupted(f.status.Code()) {
+		f.silent, f.err, f.status = true, errSilent, status.Convert(errSilent)
+	}
+}
