@@ -1,10 +1,10 @@
-// Package attempt carries what one attempt of an RPC knows of itself: its number, whether it is a hedge, which endpoints
-// earlier attempts of the same call were sent to, which one it is sent to itself, and, once it has ended, which one it
-// reached.
+// Package attempt carries what one attempt of an RPC knows of itself: its number, whether it is a hedge, which
+// endpoints earlier attempts of the same call were sent to, which one it is sent to itself, and, once it has ended,
+// which one it reached.
 //
-// An attempt travels in the context of the call. Package retry makes one for each attempt; tracing reads its number, the
-// picker reads the endpoints to avoid and records its choice, and the innermost interceptor runs the attempt through [Attempt.Invoke] or
-// [Attempt.NewStream], which is how retry learns whether a failed attempt was ever sent.
+// An attempt travels in the context of the call. Package retry makes one for each attempt; tracing reads its number,
+// the picker reads the endpoints to avoid and records its choice, and the innermost interceptor runs the attempt
+// through [Attempt.Invoke] or [Attempt.NewStream], which is how retry learns whether a failed attempt was ever sent.
 package attempt
 
 import (
@@ -19,8 +19,8 @@ import (
 )
 
 // Attempt is one attempt of a call. Its facts of birth ([Attempt.Number], [Attempt.Hedge], [Attempt.Tried]) never
-// change and may be read from any goroutine. Where it is sent ([Attempt.Choice]) is known while it is out, if the channel's
-// balancing policy records it. Its outcome ([Attempt.Endpoint], [Attempt.NeverSent]) is valid once the
+// change and may be read from any goroutine. Where it is sent ([Attempt.Choice]) is known while it is out, if the
+// channel's balancing policy records it. Its outcome ([Attempt.Endpoint], [Attempt.NeverSent]) is valid once the
 // attempt has ended, on the goroutine that saw it end.
 //
 // A nil *Attempt is the first and only attempt of a call that nobody retries.
@@ -127,13 +127,14 @@ func (a *Attempt) Address() net.Addr {
 
 // NeverSent tells whether it is proven that no byte of the attempt reached a server, so that even a call that must not
 // be repeated may be tried again. It is proven when the attempt went exactly once through [Attempt.Invoke] or
-// [Attempt.NewStream], or once through two of them nested, and gRPC then named no peer. Everything else may have been sent.
+// [Attempt.NewStream], or once through two of them nested, and gRPC then named no peer. Everything else may have been
+// sent.
 func (a *Attempt) NeverSent() bool {
 	return a != nil && a.runs == 1 && a.inner <= 1 && a.peer.Addr == nil
 }
 
-// Invoke runs a unary attempt on the wire and records which endpoint it reached. It is for the innermost interceptor of a
-// channel; where two packages of Parley each bring one, they nest. On a nil Attempt it only calls invoker.
+// Invoke runs a unary attempt on the wire and records which endpoint it reached. It is for the innermost interceptor of
+// a channel; where two packages of Parley each bring one, they nest. On a nil Attempt it only calls invoker.
 func (a *Attempt) Invoke(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	return invoker(ctx, method, req, reply, cc, a.record(opts)...)
 }
@@ -144,8 +145,8 @@ func (a *Attempt) NewStream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc
 }
 
 // record counts a run and adds the option that tells which endpoint it reached. A run inside of another one finds that
-// option and is counted apart: had something between the two repeated the attempt, the inner count shows it. It returns a
-// copy, so that whoever calls it may have the options on the stack.
+// option and is counted apart: had something between the two repeated the attempt, the inner count shows it. It returns
+// a copy, so that whoever calls it may have the options on the stack.
 func (a *Attempt) record(opts []grpc.CallOption) []grpc.CallOption {
 	if a == nil {
 		return slices.Clone(opts)
@@ -164,8 +165,8 @@ func (a *Attempt) record(opts []grpc.CallOption) []grpc.CallOption {
 	return slices.Clip(append(append(room, opts...), grpc.Peer(&a.peer)))
 }
 
-// UnaryClientInterceptor runs each attempt on the wire. It belongs innermost in the chain of a channel that has no other
-// Parley interceptor there.
+// UnaryClientInterceptor runs each attempt on the wire. It belongs innermost in the chain of a channel that has no
+// other Parley interceptor there.
 func UnaryClientInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	return FromContext(ctx).Invoke(ctx, method, req, reply, cc, invoker, opts...)
 }

@@ -12,8 +12,8 @@ type Choice struct {
 }
 
 // Choose records where the attempt is sent. It is for the picker of a balancing policy, which finds the attempt in the
-// context of its PickInfo; a later choice replaces an earlier one. C must not change afterwards. It may be called on any
-// goroutine, and does nothing for a nil Attempt.
+// context of its PickInfo; a later choice replaces an earlier one. C must not change afterwards. It may be called on
+// any goroutine, and does nothing for a nil Attempt.
 func (a *Attempt) Choose(c *Choice) {
 	if a == nil {
 		return
@@ -27,8 +27,8 @@ func (a *Attempt) Choose(c *Choice) {
 	}
 }
 
-// NoEndpoints records that the balancing policy knows no endpoint, so that there is no connection to wait for. It is for the
-// picker, as [Attempt.Choose] is, and does nothing for a nil Attempt.
+// NoEndpoints records that the balancing policy knows no endpoint, so that there is no connection to wait for. It is
+// for the picker, as [Attempt.Choose] is, and does nothing for a nil Attempt.
 func (a *Attempt) NoEndpoints() {
 	if a != nil {
 		a.nowhere.Store(true)
@@ -50,8 +50,9 @@ func (a *Attempt) Choice() Choice {
 	return Choice{}
 }
 
-// OnChoice makes each choice known to f at once, and to those who asked before. It must be called before the attempt is on
-// the wire, on the goroutine that sends it; f runs inside the picker and must be fast. It does nothing for a nil Attempt.
+// OnChoice makes each choice known to f at once, and to those who asked before. It must be called before the attempt is
+// on the wire, on the goroutine that sends it; f runs inside the picker and must be fast. It does nothing for a nil
+// Attempt.
 func (a *Attempt) OnChoice(f func(Choice)) {
 	if a == nil {
 		return

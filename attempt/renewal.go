@@ -1,12 +1,12 @@
 package attempt
 
-// SetRenewable says whether [Attempt.Renew] leads to another attempt of the call, which it does not by default. It is for
-// whoever makes the attempts, such as package retry, and may be called on any goroutine.
+// SetRenewable says whether [Attempt.Renew] leads to another attempt of the call, which it does not by default. It is
+// for whoever makes the attempts, such as package retry, and may be called on any goroutine.
 func (a *Attempt) SetRenewable(yes bool) { a.renewable.Store(yes) }
 
-// Renewable tells whether [Attempt.Renew] leads to another attempt of the call. Where it does not, nobody outside listens, and
-// the owner of the credential may make the attempt again by itself, unless the attempt follows a renewal. It may be called
-// on any goroutine. A nil Attempt is not renewable.
+// Renewable tells whether [Attempt.Renew] leads to another attempt of the call. Where it does not, nobody outside
+// listens, and the owner of the credential may make the attempt again by itself, unless the attempt follows a renewal.
+// It may be called on any goroutine. A nil Attempt is not renewable.
 func (a *Attempt) Renewable() bool { return a != nil && a.renewable.Load() }
 
 // Renew records that the server has refused the credential of the attempt, and that there is a new one, so that another
@@ -22,10 +22,10 @@ func (a *Attempt) Renew() {
 // the goroutine that saw it end.
 func (a *Attempt) Renewed() bool { return a != nil && a.renewed }
 
-// FollowRenewal records that the attempt was allowed because of a new credential. It is for package retry, before the attempt
-// is on the wire.
+// FollowRenewal records that the attempt was allowed because of a new credential. It is for package retry, before the
+// attempt is on the wire.
 func (a *Attempt) FollowRenewal() { a.followsRenewal = true }
 
-// FollowsRenewal tells whether the attempt was allowed because of a new credential. If that is refused too, another one will
-// not help, and its owner need not fetch it.
+// FollowsRenewal tells whether the attempt was allowed because of a new credential. If that is refused too, another one
+// will not help, and its owner need not fetch it.
 func (a *Attempt) FollowsRenewal() bool { return a != nil && a.followsRenewal }

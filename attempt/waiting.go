@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Waiting holds the attempts that wait for one endpoint and are to be ended when that endpoint is silent: it is connected, but
-// has stopped to send anything. A balancing policy has one for each endpoint and states it in the [Choice]. The zero value
-// is empty. Its methods may be called from any goroutine.
+// Waiting holds the attempts that wait for one endpoint and are to be ended when that endpoint is silent: it is
+// connected, but has stopped to send anything. A balancing policy has one for each endpoint and states it in the
+// [Choice]. The zero value is empty. Its methods may be called from any goroutine.
 type Waiting struct {
 	mu    sync.Mutex
 	first *Attempt
@@ -33,17 +33,17 @@ func (w *Waiting) End(now time.Time) (ended int) {
 }
 
 // EndOnSilence asks for a call of end, at most one and before the moment by, when the endpoint of the attempt is silent
-// while another one is not: the maker of the attempt would then make another attempt. End runs on the goroutine that found
-// the silence and must be fast. EndOnSilence must be called before the attempt is on the wire, and [Attempt.Left] when the
-// attempt has ended or is abandoned. It does nothing for a nil Attempt.
+// while another one is not: the maker of the attempt would then make another attempt. End runs on the goroutine that
+// found the silence and must be fast. EndOnSilence must be called before the attempt is on the wire, and [Attempt.Left]
+// when the attempt has ended or is abandoned. It does nothing for a nil Attempt.
 func (a *Attempt) EndOnSilence(by time.Time, end context.CancelFunc) {
 	if a != nil {
 		a.end, a.endBy, a.listens = end, by, true
 	}
 }
 
-// Left takes the attempt out of those that wait for its endpoint, and reports whether it was ended because the endpoint was
-// silent. It may be called on any goroutine, any number of times.
+// Left takes the attempt out of those that wait for its endpoint, and reports whether it was ended because the endpoint
+// was silent. It may be called on any goroutine, any number of times.
 func (a *Attempt) Left() (silenced bool) {
 	if a == nil || !a.listens {
 		return false

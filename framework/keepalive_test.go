@@ -277,3 +277,54 @@ func TestAConnectionIsOpenedAgainAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// One of three replicas is stopped (SIGSTOP): its connections stay open, nothing comes from them, and new ones are not
+// answered. No call that may be repeated fails; the others fail for as long as it takes to notice.
+func TestASilentReplicaOfThreeUnder300CallsASecondFailsNoIdempotentCall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := frameworktest.NewNetwork(t)
+		for range 3 {
+			n.Run(busyReplica(n))
+		}
+		ways := newLines(n)
+		defer ways.hangUp()
+		calls := paymentsv1.NewPaymentsServiceClient(n.App("orders").Client("payments", ways.option()))
+		l := &load{t: t, client: calls}
+		var mu sync.Mutex
+		var began time.Time
+		var last time.Duration
+		failed := 0
+		charge := func() {
+			at := time.Now()
+			_, err := calls.Charge(t.Context(), &paymentsv1.ChargeRequest{})
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				failed, last = failed+1, max(last, at.Sub(began))
+			}
+		}
+		var charges sync.WaitGroup
+		l.during(200, true, func() {
+			time.Sleep(time.Second)
+			mu.Lock()
+			began = time.Now()
+			mu.Unlock()
+			ways.silence(true)
+			for time.Since(began) < 30*time.Second {
+				charges.Go(charge)
+				time.Sleep(10 * time.Millisecond)
+			}
+			charges.Wait()
+		})
+		l.report(200 * 30)
+		if failed == 0 || last > 3*time.Second {
+			t.Errorf(
+				"%d charges failed, the last of them began %v after the silence; want some, and none after 3s",
+				failed,
+				last,
+			)
+		}
+		t.Logf("%d of 3000 charges failed, the last of them began %v after the silence", failed, last)
+	})
+}

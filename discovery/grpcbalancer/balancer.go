@@ -259,8 +259,8 @@ func failing(err error) balancer.State {
 	return balancer.State{ConnectivityState: connectivity.TransientFailure, Picker: nowhere{err}}
 }
 
-// nowhere is the picker of a service without endpoints. It tells the attempt so, because a call that would wait for a connection
-// has none to wait for.
+// nowhere is the picker of a service without endpoints. It tells the attempt so, because a call that would wait for a
+// connection has none to wait for.
 type nowhere struct{ err error }
 
 func (n nowhere) Pick(info balancer.PickInfo) (balancer.PickResult, error) {

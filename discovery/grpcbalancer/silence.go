@@ -12,14 +12,15 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// A connection whose peer is frozen or has vanished looks well until gRPC's keepalive closes it, ten seconds later at the
-// soonest. Until then every attempt on it waits for its deadline. So the channel looks for endpoints that have been sent an
-// attempt since their last byte: when no byte comes for quietLimit, it asks on the same connection whether the server is in
-// health; any answer will do. When none comes within probeLimit, the endpoint is silent: it gets no calls while others can
-// take them, and attempts that may be followed by another one are ended. The next byte ends the silence.
+// A connection whose peer is frozen or has vanished looks well until gRPC's keepalive closes it, ten seconds later at
+// the soonest. Until then every attempt on it waits for its deadline. So the channel looks for endpoints that have been
+// sent an attempt since their last byte: when no byte comes for quietLimit, it asks on the same connection whether the
+// server is in health; any answer will do. When none comes within probeLimit, the endpoint is silent: it gets no calls
+// while others can take them, and attempts that may be followed by another one are ended. The next byte ends the
+// silence.
 
-// Dialer returns a function for grpc.WithContextDialer that dials as dial does and lets the policy see when bytes arrive.
-// Without it the policy does not notice silent endpoints. Channels with other policies may use it as well.
+// Dialer returns a function for grpc.WithContextDialer that dials as dial does and lets the policy see when bytes
+// arrive. Without it the policy does not notice silent endpoints. Channels with other policies may use it as well.
 func Dialer(
 	dial func(ctx context.Context, addr string) (net.Conn, error),
 ) func(ctx context.Context, addr string) (net.Conn, error) {
@@ -144,8 +145,8 @@ func (e *endpoint) pending() bool {
 	return e.connected.Load() && e.sentAt.Load() == e.arrivals.reads.Load()+1
 }
 
-// lookAt looks at one endpoint. It returns whether the endpoint needs another look, and whether it becomes silent by this
-// one. The caller holds the lock of the members.
+// lookAt looks at one endpoint. It returns whether the endpoint needs another look, and whether it becomes silent by
+// this one. The caller holds the lock of the members.
 func (e *endpoint) lookAt(now time.Duration, stopped bool) (pending, becomes bool) {
 	reads := e.arrivals.reads.Load()
 	heard := reads != e.quiet.reads
@@ -190,8 +191,8 @@ func (e *endpoint) speaks() {
 	}
 }
 
-// ask asks the server for its health, on the connection of the endpoint. Any answer is a byte on that connection. The caller
-// holds the lock of the members; the question ends with the quietness or with the connection.
+// ask asks the server for its health, on the connection of the endpoint. Any answer is a byte on that connection. The
+// caller holds the lock of the members; the question ends with the quietness or with the connection.
 func (e *endpoint) ask() {
 	ctx, cancel := context.WithCancel(context.Background())
 	e.quiet.cancel = cancel
@@ -203,7 +204,12 @@ func (e *endpoint) ask() {
 			return
 		}
 		// The error says nothing that the bytes do not say.
-		_ = p.conn.Invoke(ctx, healthpb.Health_Check_FullMethodName, &healthpb.HealthCheckRequest{}, &healthpb.HealthCheckResponse{})
+		_ = p.conn.Invoke(
+			ctx,
+			healthpb.Health_Check_FullMethodName,
+			&healthpb.HealthCheckRequest{},
+			&healthpb.HealthCheckResponse{},
+		)
 	}()
 }
 

@@ -86,8 +86,8 @@ func freezing(t *testing.T, observe bool, addresses ...string) (*freezer, *count
 	return f, c
 }
 
-// repeatable makes a call whose attempt may be followed by another one, and returns where it was sent, whether it was ended
-// because of silence, and how it ended.
+// repeatable makes a call whose attempt may be followed by another one, and returns where it was sent, whether it was
+// ended because of silence, and how it ended.
 func repeatable(t *testing.T, cc *grpc.ClientConn, timeout time.Duration) (endpoint string, silenced bool, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
@@ -184,4 +184,3 @@ func TestWhoIsNotSilent(t *testing.T) {
 		})
 	}
 }
-

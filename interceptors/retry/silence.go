@@ -10,8 +10,8 @@ import (
 	"github.com/parley-rpc/parley/attempt"
 )
 
-// errSilent is the status of an attempt that was ended because its endpoint is silent. What follows it costs no budget: the
-// silent endpoint carries no load, and the others see the call for the first time.
+// errSilent is the status of an attempt that was ended because its endpoint is silent. What follows it costs no budget:
+// the silent endpoint carries no load, and the others see the call for the first time.
 var errSilent = status.Error(codes.Unavailable, "the endpoint is silent; another one is not")
 
 // movable reports whether another attempt may follow the one that begins now if its endpoint turns out to be silent.
