@@ -10,5 +10,5 @@ func limit() (uint64, bool) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
 		return 0, false
 	}
-	return uint64(l.Cur), true //nolint:gosec,unconvert // signed on some systems, where it is never negative
+	return uint64(l.Cur), true //nolint:unconvert // signed on some systems, where it is never negative
 }

@@ -23,7 +23,8 @@ func StampOf(info fs.FileInfo) Stamp {
 		return Stamp{}
 	}
 	return Stamp{
-		device: uint64(stat.Dev), inode: stat.Ino, mode: stat.Mode, owner: stat.Uid, size: stat.Size,
+		device: uint64(stat.Dev), //nolint:unconvert // has 32 bits on MIPS
+		inode:  stat.Ino, mode: stat.Mode, owner: stat.Uid, size: stat.Size,
 		changed: time.Duration(stat.Ctim.Nano()),
 	}
 }

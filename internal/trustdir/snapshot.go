@@ -148,7 +148,7 @@ func (s *snapshot) aged(before *snapshot, now time.Time) *snapshot {
 		part.age = part.at(now)
 		n.domains[domain] = part
 	}
-	if n.good.IsZero() == before.good.IsZero() && n.parts.same(before.parts) {
+	if n.good.IsZero() == before.good.IsZero() && n.same(before.parts) {
 		return &n
 	}
 	n.answers = n.compose(before.answers)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -36,7 +35,7 @@ const (
 func caller(
 	ctx context.Context, dir, name string, options []framework.Option, ready func(address string),
 ) error {
-	file, err := os.OpenFile(filepath.Join(dir, "results", name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := appendTo(dir, "results", name)
 	if err != nil {
 		return err
 	}

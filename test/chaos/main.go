@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -63,7 +64,7 @@ func choose(only string, short bool) ([]step, error) {
 		switch {
 		case only == "list":
 			fmt.Println(s.name)
-		case only == "" && (!short || s.short), contains(names, s.name):
+		case only == "" && (!short || s.short), slices.Contains(names, s.name):
 			chosen = append(chosen, s)
 		}
 	}
@@ -71,15 +72,6 @@ func choose(only string, short bool) ([]step, error) {
 		return nil, errors.New("there is no step to run; -steps list prints all names")
 	}
 	return chosen, nil
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // rehearse runs the steps and reports.

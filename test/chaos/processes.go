@@ -42,7 +42,7 @@ func child(role, name, dir, file string) error {
 		}
 		stop()
 	}()
-	log, err := os.OpenFile(filepath.Join(dir, "logs", name+".log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	log, err := appendTo(dir, "logs", name+".log")
 	if err != nil {
 		return err
 	}
@@ -61,9 +61,15 @@ func child(role, name, dir, file string) error {
 		err = caller(ctx, dir, name, options, ready)
 	}
 	if err != nil {
-		logger.Error("ended", "error", err)
+		logger.Error("ended", slog.String("error", err.Error()))
 	}
 	return errors.Join(err, log.Close())
+}
+
+// appendTo opens a file of the fleet.
+func appendTo(path ...string) (*os.File, error) {
+	const flags = os.O_WRONLY | os.O_CREATE | os.O_APPEND
+	return os.OpenFile(filepath.Join(path...), flags, 0o600) //nolint:gosec // in a folder of its own
 }
 
 // process is a running child.
@@ -76,7 +82,10 @@ type process struct {
 	err     error
 }
 
-const startLimit = 30 * time.Second
+const (
+	startLimit = 30 * time.Second
+	stopLimit  = 30 * time.Second // after which Kubernetes kills a process
+)
 
 // start starts a child and returns when it is ready.
 func start(dir, role, name, file string) (*process, error) {
@@ -137,8 +146,8 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// stop ends the child in order. The error says that it did not end well, or not within the limit.
-func (p *process) stop(limit time.Duration) error {
+// stop ends the child in order. The error says that it did not end well, or not in time.
+func (p *process) stop() error {
 	if err := p.signal(syscall.SIGTERM); err != nil {
 		return err
 	}
@@ -148,8 +157,8 @@ func (p *process) stop(limit time.Duration) error {
 			return fmt.Errorf("%s: after SIGTERM: %w", p.name, p.err)
 		}
 		return nil
-	case <-time.After(limit):
+	case <-time.After(stopLimit):
 		p.kill()
-		return fmt.Errorf("%s had not ended %v after SIGTERM", p.name, limit)
+		return fmt.Errorf("%s had not ended %v after SIGTERM", p.name, stopLimit)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -77,7 +76,7 @@ func (p *payments) Refund(context.Context, *paymentsv1.RefundRequest) (*payments
 func replica(
 	ctx context.Context, dir, name string, options []framework.Option, commands <-chan string, ready func(address string),
 ) error {
-	ledger, err := os.OpenFile(filepath.Join(dir, "ledger", name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	ledger, err := appendTo(dir, "ledger", name)
 	if err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func pause(d time.Duration) func(*fleet) error {
 
 func rollingRestart(f *fleet) error {
 	for i := range f.replicas {
-		if err := f.replicas[i].stop(stopLimit); err != nil {
+		if err := f.replicas[i].stop(); err != nil {
 			return err
 		}
 		if err := f.startReplica(i, "payments.yaml"); err != nil {
@@ -149,7 +149,7 @@ func inMood(at int, mood string, d time.Duration) func(*fleet) error {
 
 // muteOne announces an instance beside the replicas, whose listener accepts and neither reads nor writes.
 func muteOne(f *fleet) (err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func muteOne(f *fleet) (err error) {
 
 // ageConnections gives one replica and one more caller a short life of connections for a while.
 func ageConnections(f *fleet) error {
-	if err := f.replicas[2].stop(stopLimit); err != nil {
+	if err := f.replicas[2].stop(); err != nil {
 		return err
 	}
 	if err := f.startReplica(2, "payments-aged.yaml"); err != nil {
@@ -201,7 +201,7 @@ func ageConnections(f *fleet) error {
 		return err
 	}
 	time.Sleep(16 * time.Second)
-	if err := errors.Join(aged.stop(stopLimit), f.replicas[2].stop(stopLimit)); err != nil {
+	if err := errors.Join(aged.stop(), f.replicas[2].stop()); err != nil {
 		return err
 	}
 	return f.startReplica(2, "payments.yaml")
@@ -317,6 +317,7 @@ func fillTrust(f *fleet) error {
 
 // crowd opens silent connections, of which the replicas close the oldest, and starts a caller that finds room even so.
 func crowd(f *fleet) (err error) {
+	dialer := net.Dialer{Timeout: 10 * time.Second}
 	var open []net.Conn
 	defer func() {
 		for _, conn := range open {
@@ -325,7 +326,7 @@ func crowd(f *fleet) (err error) {
 	}()
 	for _, p := range f.replicas {
 		for range descriptors + 100 {
-			conn, err := net.DialTimeout("tcp", p.address, 10*time.Second)
+			conn, err := dialer.DialContext(context.Background(), "tcp", p.address)
 			if err != nil {
 				return err
 			}
@@ -337,7 +338,7 @@ func crowd(f *fleet) (err error) {
 		return err
 	}
 	time.Sleep(3 * time.Second)
-	return late.stop(stopLimit)
+	return late.stop()
 }
 
 // revoke takes the callers' key back at a time when the keys cannot be read.
