@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -69,10 +70,11 @@ func (g *Gate) admit(ctx context.Context, method string, request any) (context.C
 // say that it never ran.
 func (g *Gate) turnAway(ctx context.Context, method string, who caller, err error) error {
 	g.auditCall(ctx, policy.Call{Method: method, Peer: who.peer, User: who.user}, err)
-	switch rpcerr.ReasonOf(err) {
-	case rpcerr.ConnectionExpired, rpcerr.KeysUnavailable, rpcerr.AuthOverloaded, rpcerr.CredentialsExpired:
+	passing := []rpcerr.Reason{
+		rpcerr.ConnectionExpired, rpcerr.KeysUnavailable, rpcerr.AuthOverloaded, rpcerr.CredentialsExpired,
+	}
+	if slices.Contains(passing, rpcerr.ReasonOf(err)) {
 		_ = rpcerr.SetUnprocessed(ctx) // fails only outside of gRPC, where nobody reads trailers
-	default:
 	}
 	return err
 }

@@ -53,9 +53,9 @@ func (a Algorithm) signatureLengths() (least, most int) {
 		return 2 * coordinateLengthP384, 2 * coordinateLengthP384
 	case RS256, PS256:
 		return minModulusBits / 8, maxModulusBits / 8
-	default:
-		return signatureLength, signatureLength
+	case EdDSA, ES256:
 	}
+	return signatureLength, signatureLength
 }
 
 // keys names the keys that an algorithm is for.
@@ -67,9 +67,9 @@ func (a Algorithm) keys() string {
 		return "P-256"
 	case ES384:
 		return "P-384"
-	default:
-		return "RSA"
+	case RS256, PS256:
 	}
+	return "RSA"
 }
 
 // list writes algorithms as a choice.

@@ -55,7 +55,7 @@ func (f *fields) readNumbers() (err error) {
 		if f.x, err = f.coordinate("x"); err == nil {
 			f.y, err = f.coordinate("y")
 		}
-	default:
+	case RS256, PS256:
 		err = f.readRSA()
 	}
 	return err

@@ -38,9 +38,9 @@ func GenerateKey(alg Algorithm) (*PrivateKey, error) {
 			return nil, &Error{Reason: ReasonKey, Cause: err}
 		}
 		return newPrivateP256(raw)
-	default:
-		return nil, refuse(ReasonAlgorithm, "keys are made for EdDSA and ES256 only")
+	case ES384, RS256, PS256:
 	}
+	return nil, refuse(ReasonAlgorithm, "keys are made for EdDSA and ES256 only")
 }
 
 // ParsePrivateKey reads a single JSON Web Key that is a private Ed25519 or P-256 key, as strictly as [ParsePublicKey]

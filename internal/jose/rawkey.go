@@ -101,7 +101,7 @@ func (f *fields) parse(secret string) (raw any, err error) {
 		text = `"kty":"OKP","crv":"Ed25519","x":"` + encode(f.x) + `"`
 	case ES256, ES384:
 		text = `"kty":"EC","crv":"` + f.algorithm.keys() + `","x":"` + encode(f.x) + `","y":"` + encode(f.y) + `"`
-	default:
+	case RS256, PS256:
 		text = `"kty":"RSA","n":"` + encode(f.n) + `","e":"` + encode(f.e) + `"`
 	}
 	key, err := jwk.ParseKey([]byte("{" + text + secret + "}"))

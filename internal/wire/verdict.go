@@ -18,38 +18,36 @@ const (
 	verdictOverloaded      Verdict = 5
 )
 
+// reasons holds what each verdict but a welcome means to the client.
+func reasons() [verdictOverloaded + 1]rpcerr.Reason {
+	return [...]rpcerr.Reason{
+		verdictInvalid:         rpcerr.CredentialsInvalid,
+		verdictExpired:         rpcerr.CredentialsExpired,
+		verdictNotYetValid:     rpcerr.CredentialsNotYetValid,
+		verdictKeysUnavailable: rpcerr.KeysUnavailable,
+		verdictOverloaded:      rpcerr.AuthOverloaded,
+	}
+}
+
 // VerdictFor returns the verdict that tells a client why it was refused.
 func VerdictFor(reason rpcerr.Reason) Verdict {
-	switch reason {
-	case rpcerr.CredentialsExpired:
-		return verdictExpired
-	case rpcerr.CredentialsNotYetValid:
-		return verdictNotYetValid
-	case rpcerr.KeysUnavailable:
-		return verdictKeysUnavailable
-	case rpcerr.AuthOverloaded:
-		return verdictOverloaded
-	default:
-		return verdictInvalid
+	for verdict, means := range reasons() {
+		if means == reason && means != "" {
+			return Verdict(verdict)
+		}
 	}
+	return verdictInvalid
 }
 
 // Refusal returns what the verdict means to the client, or nil for a welcome. An unknown verdict means the proof was
 // bad.
 func (v Verdict) Refusal() *rpcerr.Error {
-	cause := fmt.Errorf("the server's verdict is %d", byte(v))
-	switch v {
-	case VerdictWelcome:
+	if v == VerdictWelcome {
 		return nil
-	case verdictExpired:
-		return rpcerr.Refuse(rpcerr.CredentialsExpired, cause)
-	case verdictNotYetValid:
-		return rpcerr.Refuse(rpcerr.CredentialsNotYetValid, cause)
-	case verdictKeysUnavailable:
-		return rpcerr.Refuse(rpcerr.KeysUnavailable, cause)
-	case verdictOverloaded:
-		return rpcerr.Refuse(rpcerr.AuthOverloaded, cause)
-	default:
-		return rpcerr.Refuse(rpcerr.CredentialsInvalid, cause)
 	}
+	reason := rpcerr.CredentialsInvalid
+	if v <= verdictOverloaded {
+		reason = reasons()[v]
+	}
+	return rpcerr.Refuse(reason, fmt.Errorf("the server's verdict is %d", byte(v)))
 }
