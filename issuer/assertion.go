@@ -9,6 +9,8 @@ import (
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/internal/verify"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // assertionForm is the name that RFC 7523 section 2.2 gives an assertion in a form.
@@ -26,11 +28,16 @@ func (is *Issuer) authenticate(ctx context.Context, f form) (caller, error) {
 	if f["client_assertion"] == "" || f["client_assertion_type"] != assertionForm {
 		return caller{}, badClient(errors.New("there is no client_assertion, or it is of another type"))
 	}
-	token, err := jose.Parse(f["client_assertion"], jose.TypeAssertion)
+	// RFC 7523 demands no typ, and common libraries state none. What could be confused with such an assertion fails for its
+	// claims: it would have to be for this issuer alone, and have the client as issuer and as subject.
+	token, err := jose.Parse(f["client_assertion"], jose.TypeAssertion, "")
 	if err != nil {
 		return caller{}, badClient(err)
 	}
-	id := token.ClaimedIssuer()
+	id, err := token.ClaimedIssuer()
+	if err != nil {
+		return caller{}, badClient(err)
+	}
 	if err := checkID(id); err != nil {
 		return caller{}, badClient(fmt.Errorf("iss: %w", err))
 	}
@@ -46,11 +53,7 @@ func (is *Issuer) authenticate(ctx context.Context, f form) (caller, error) {
 	case client.ID != id:
 		return caller{}, unavailable(fmt.Errorf("the registry has %s for %s", quote(client.ID), quote(id)))
 	}
-	key, err := client.key(token.KeyID())
-	if err != nil {
-		return caller{}, badClient(fmt.Errorf("%s: %w", quote(id), err))
-	}
-	claims, err := checkSignature(ctx, is.turn, token, key)
+	t, err := verify.Examine(ctx, is.assertions(client), token, f["client_assertion"], is.turn)
 	if errors.Is(err, turnstile.ErrOverloaded) {
 		return caller{}, unavailable(err)
 	}
@@ -58,18 +61,43 @@ func (is *Issuer) authenticate(ctx context.Context, f form) (caller, error) {
 		return caller{}, badClient(fmt.Errorf("%s: %w", quote(id), err))
 	}
 	c := caller{client, token.KeyID()}
-	return c, is.admit(c, claims, time.Now())
+	return c, is.admit(c, t, time.Now())
 }
+
+// assertions is what the assertions of a client look like. The audience is this issuer alone and no list, so that an assertion
+// for one issuer is never good for another (draft-ietf-oauth-rfc7523bis section 4).
+func (is *Issuer) assertions(client Client) *verify.Profile {
+	return &verify.Profile{
+		Keys: clientKeys{client}, Types: []string{jose.TypeAssertion, ""},
+		Audiences: []string{is.name}, MaxAudiences: 1, AudienceIsText: true,
+		Required: []string{"jti"}, MaxLifetime: maxAssertionLife, Skew: clockSkew,
+	}
+}
+
+// clientKeys are the registered keys of a client, each of which speaks for it alone.
+type clientKeys struct{ client Client }
+
+func (k clientKeys) Find(_ context.Context, kid string) (owner principal.ID, key *jose.PublicKey, err error) {
+	if owner, err = principal.ParseID(k.client.ID); err != nil {
+		return owner, nil, err
+	}
+	key, err = k.client.key(kid)
+	return owner, key, err
+}
+
+func (clientKeys) Holds(string, principal.ID, *jose.PublicKey) bool { return true }
+
+func (clientKeys) Generation() uint64 { return 0 }
 
 // assertionID names the token with which a client logged in.
 type assertionID struct{ client, id string }
 
 // admit checks what a client says that has signed for it. Its rate is looked at before its assertion is remembered, so that
 // no client can fill the memory alone.
-func (is *Issuer) admit(c caller, claims *jose.Claims, now time.Time) error {
-	id, err := checkAssertion(claims, c.ID, is.name, now)
-	if err != nil {
-		return badClient(fmt.Errorf("%s: %w", quote(c.ID), err))
+func (is *Issuer) admit(c caller, t *verify.Token, now time.Time) error {
+	id, _ := t.Claims.String("jti") // checked before
+	if len(id) > maxTokenID {
+		return badClient(fmt.Errorf("%s: jti is too long", quote(c.ID)))
 	}
 	if ok, wait := is.meter.take(c.ID, now); !ok {
 		r := tooMany(quote(c.ID) + " asks too often")
@@ -84,33 +112,4 @@ func (is *Issuer) admit(c caller, claims *jose.Claims, now time.Time) error {
 	default:
 		return nil
 	}
-}
-
-// checkSignature holds the turnstile, which bounds what a flood of forged tokens costs, around the signature alone.
-func checkSignature(ctx context.Context, turn turnstile.Turnstile, token *jose.Token, key *jose.PublicKey) (*jose.Claims, error) {
-	if err := turn.Enter(ctx, signatureWait); err != nil {
-		return nil, err
-	}
-	defer turn.Leave()
-	return token.Verify(key)
-}
-
-// checkAssertion checks the claims of an assertion and returns its jti. The audience is this issuer alone and no list, so that
-// an assertion for one issuer is never good for another (draft-ietf-oauth-rfc7523bis section 4).
-func checkAssertion(claims *jose.Claims, client, issuer string, now time.Time) (string, error) {
-	is := func(name, want string) bool {
-		got, ok := claims.String(name)
-		return ok && got == want
-	}
-	id, ok := claims.String("jti")
-	switch {
-	case !is("sub", client): // iss is, by which the client was found
-		return "", errors.New("sub is not the client")
-	case !is("aud", issuer):
-		return "", errors.New("aud is not this issuer alone")
-	case !ok || id == "" || len(id) > maxTokenID:
-		return "", errors.New("jti is missing or too long")
-	}
-	_, err := checkTimes(claims, maxAssertionLife, now)
-	return id, err
 }

@@ -1,6 +1,7 @@
 package issuer_test
 
 import (
+	"crypto/ed25519"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -88,6 +89,10 @@ func TestAttack71Assertions(t *testing.T) {
 	says := func(change func() claims) func(s *shop) string {
 		return by(func(s *shop) *jose.PrivateKey { return s.edge }, assertionType, change)
 	}
+	headed := func(more string, change func() claims) func(s *shop) string {
+		return func(s *shop) string { return signHeaded(s.t, s.edge, more, honest(edge).with(change())) }
+	}
+	untyped := func(change func() claims) func(s *shop) string { return headed("", change) }
 	for name, test := range map[string]struct {
 		assertion func(s *shop) string
 		good      bool
@@ -106,8 +111,16 @@ func TestAttack71Assertions(t *testing.T) {
 		"9 by a stranger's key":              {by(func(s *shop) *jose.PrivateKey { return newKey(s.t) }, assertionType, is(nil)), false},
 		"9 by the login service":             {by(func(s *shop) *jose.PrivateKey { return s.login }, assertionType, is(nil)), false},
 		"37 an access token":                 {by(func(s *shop) *jose.PrivateKey { return s.edge }, "at+jwt", is(nil)), false},
-		"37 a token of no type":              {by(func(s *shop) *jose.PrivateKey { return s.edge }, "JWT", is(nil)), false},
+		"37 a token of another type":         {by(func(s *shop) *jose.PrivateKey { return s.edge }, "JWT", is(nil)), false},
 		"37 a proof":                         {by(func(s *shop) *jose.PrivateKey { return s.edge }, "wpt+jwt", is(nil)), false},
+		"37 without typ":                     {untyped(is(nil)), true}, // RFC 7523 demands none
+		"37 without typ, for a list":         {untyped(is(claims{"aud": []string{issuerName}})), false},
+		"37 without typ, for another issuer": {untyped(is(claims{"aud": "https://id.evil.example"})), false},
+		"37 without typ, of another client":  {untyped(is(claims{"sub": orders})), false},
+		"37 without typ, without jti":        {untyped(is(claims{"jti": nil})), false},
+		"37 without typ, used before":        {func(s *shop) string { a := untyped(is(nil))(s); s.post(s.formWith(a)); return a }, false},
+		"37 typ is empty":                    {headed(`,"typ":""`, is(nil)), false},
+		"37 typ is null":                     {headed(`,"typ":null`, is(nil)), false},
 		"36 sub is another client":           {says(is(claims{"sub": orders})), false},
 		"36 no sub":                          {says(is(claims{"sub": nil})), false},
 		"35 iss is another client":           {says(is(claims{"iss": orders})), false},
@@ -178,6 +191,30 @@ func then(name string, d time.Duration) func() claims {
 
 func lasting(from, to time.Duration) func() claims {
 	return func() claims { return claims{"iat": in(from), "exp": in(to)} }
+}
+
+// signHeaded signs an assertion whose header has alg and kid, and then more.
+func signHeaded(t testing.TB, key *jose.PrivateKey, more string, c claims) string {
+	t.Helper()
+	jwk, err := key.MarshalJWK()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var raw struct{ D string }
+	if err := json.Unmarshal(jwk, &raw); err != nil {
+		t.Fatal(err)
+	}
+	seed, err := base64.RawURLEncoding.DecodeString(raw.D)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := `{"alg":"EdDSA","kid":"` + key.Public().KeyID() + `"` + more + `}`
+	signed := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString(payload)
+	return signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(ed25519.NewKeyFromSeed(seed), []byte(signed)))
 }
 
 // unsigned is an assertion without a signature.

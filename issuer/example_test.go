@@ -66,7 +66,7 @@ func Example() {
 	fmt.Println(err)
 	// Output:
 	// a token for 10m0s
-	// auth: token endpoint: POST https://id.shop.example/token: HTTP status 400: invalid_target
+	// tokens: token endpoint: POST https://id.shop.example/token: HTTP status 400: invalid_target
 }
 
 // The edge of a shop may exchange the tokens of the users that it is sent for transaction tokens, and nothing else.

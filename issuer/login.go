@@ -11,6 +11,7 @@ import (
 	"github.com/parley-rpc/parley/internal/httpdoc"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -90,65 +91,51 @@ type user struct {
 	expires time.Time
 }
 
-// verify checks a user's token that a client has sent, as interceptors/auth checks it. The error is a refusal.
+// verify checks a user's token that a client has sent. The error is a refusal.
 func (u *users) verify(ctx context.Context, compact, client string) (user, error) {
 	token, err := jose.Parse(compact, u.Types...)
 	if err != nil {
 		return user{}, badSubject(err)
 	}
-	key, err := u.keys.Await(ctx, token.KeyID())
-	if errors.Is(err, keyset.ErrUnavailable) {
+	t, err := verify.Examine(ctx, u.profile(client), token, compact, u.turn)
+	switch {
+	case errors.Is(err, keyset.ErrUnavailable):
 		return user{}, unavailable(fmt.Errorf("keys of %s: %w", quote(u.Name), err))
-	}
-	if err != nil {
-		return user{}, badSubject(err)
-	}
-	claims, err := checkSignature(ctx, u.turn, token, key)
-	if errors.Is(err, turnstile.ErrOverloaded) {
+	case errors.Is(err, turnstile.ErrOverloaded):
 		return user{}, unavailable(err)
-	}
-	if err != nil {
+	case err != nil:
 		return user{}, badSubject(err)
 	}
-	audiences := u.Audiences
-	if audiences == nil {
-		audiences = []string{client}
-	}
-	found, err := readUser(claims, u.Name, audiences, time.Now())
+	found, err := readUser(t, time.Now())
 	if err != nil {
 		return user{}, badSubject(err)
 	}
 	return found, nil
 }
 
-func readUser(claims *jose.Claims, issuer string, audiences []string, now time.Time) (user, error) {
-	text := func(name string) string { value, _ := claims.String(name); return value }
-	audience, _ := claims.Strings("aud")
-	u := user{subject: text("sub")}
+// profile is what a user's token looks like that a client may exchange.
+func (u *users) profile(client string) *verify.Profile {
+	audiences := u.Audiences
+	if audiences == nil {
+		audiences = []string{client}
+	}
+	return &verify.Profile{
+		Name: u.Name, Keys: verify.IssuerKeys(u.keys), Types: u.Types, Audiences: audiences, MaxAudiences: 1,
+		Required: []string{"jti"}, MaxLifetime: maxTokenLife, Skew: clockSkew,
+	}
+}
+
+func readUser(t *verify.Token, now time.Time) (user, error) {
+	scopes, err := t.Claims.Scopes()
 	switch {
-	case text("iss") != issuer:
-		return u, errors.New("iss is not the login service")
-	case len(audience) != 1 || !slices.Contains(audiences, audience[0]):
-		return u, errors.New("aud is not the client that asks")
-	case u.subject == "" || len(u.subject) > maxName:
-		return u, errors.New("sub is missing or too long")
-	case strings.HasPrefix(u.subject, principal.Scheme):
-		return u, errors.New("sub is a workload and no user")
-	case text("jti") == "":
-		return u, errors.New("jti is missing")
+	case len(t.Subject) > maxName:
+		return user{}, errors.New("sub is too long")
+	case strings.HasPrefix(t.Subject, principal.Scheme):
+		return user{}, errors.New("sub is a workload and no user")
+	case err != nil || slices.ContainsFunc(scopes, func(s string) bool { return !isScope(s) }):
+		return user{}, errors.New("scope is no list of scopes")
+	case t.Expires.Sub(now) < minLife:
+		return user{}, errors.New("it ends now") // and no token may be made that ends later
 	}
-	if claims.Has("scope") {
-		u.scopes = strings.Split(text("scope"), " ")
-		if slices.ContainsFunc(u.scopes, func(s string) bool { return !isScope(s) }) {
-			return u, errors.New("scope is no list of scopes")
-		}
-	}
-	var err error
-	if u.expires, err = checkTimes(claims, maxTokenLife, now); err != nil {
-		return u, err
-	}
-	if u.expires.Sub(now) < minLife {
-		return u, errors.New("it ends now") // and no token may be made that ends later
-	}
-	return u, nil
+	return user{subject: t.Subject, scopes: scopes, expires: t.Expires}, nil
 }

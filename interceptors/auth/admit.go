@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"github.com/parley-rpc/parley/internal/decide"
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
@@ -20,7 +21,7 @@ import (
 type caller struct {
 	peer    *principal.Peer
 	link    *link           // in connection mode
-	token   *verified       // in token mode; with an error, one that was good and has expired
+	token   *verify.Token   // in token mode; with an error, one that was good and has expired
 	user    *principal.User // nil where the call names none
 	brought *broughtUser
 }
@@ -112,7 +113,7 @@ func (g *Gate) authenticateConnection(ctx context.Context, l *link, credential [
 	if err != nil {
 		return who, err
 	}
-	if named.peer.ID != l.peer.ID {
+	if named.Peer.ID != l.peer.ID {
 		return who, refuse(rpcerr.CredentialsInvalid, errors.New("the token names another workload than the connection"))
 	}
 	return who, nil
@@ -125,5 +126,5 @@ func (g *Gate) authenticateBearer(ctx context.Context, info *plainInfo, credenti
 		return caller{token: t}, err
 	}
 	info.known()
-	return caller{peer: t.peer, token: t}, nil
+	return caller{peer: t.Peer, token: t}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/parley-rpc/parley/internal/decide"
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/policy"
 
 	"github.com/parley-rpc/parley/internal/wire"
@@ -33,7 +34,7 @@ func (i *Identity) auditHandshake(ctx context.Context, l *link, remote string) {
 
 // auditRefusal reports a handshake that failed. One that just broke off is worth a look only to those who look closely:
 // anyone can cause any number of them.
-func (i *Identity) auditRefusal(ctx context.Context, role, remote string, other proven, err error) {
+func (i *Identity) auditRefusal(ctx context.Context, role, remote string, other verify.Proven, err error) {
 	refusal := refusalOf(err)
 	if refusal == nil {
 		i.tally.count(Outcome{ofHandshake, role, resultBroken})
@@ -43,9 +44,9 @@ func (i *Identity) auditRefusal(ctx context.Context, role, remote string, other 
 	}
 	i.tally.count(Outcome{ofHandshake, role, string(refusal.Reason)})
 	i.report(ctx, "parley: handshake refused", Refusal{
-		Of: ofHandshake, Role: role, Reason: refusal.Reason, Cause: causeOf(err), Address: remote, Peer: other.id,
-		KeyID: other.keyID,
-	}, slog.Uint64("generation", other.generation))
+		Of: ofHandshake, Role: role, Reason: refusal.Reason, Cause: causeOf(err), Address: remote, Peer: other.ID,
+		KeyID: other.KeyID,
+	}, slog.Uint64("generation", other.Generation))
 }
 
 // warnings is a handler that leaves out what is less than a warning.
@@ -77,7 +78,7 @@ func (i *Identity) auditEnd(l *link, why string) {
 	i.log.LogAttrs(context.Background(), slog.LevelInfo, "parley: credential ended", slog.String("of", l.what),
 		slog.String("cause", why),
 		slog.String("role", l.role), slog.String("peer", l.peer.ID.String()), slog.String("kid", l.peer.KeyID),
-		slog.Uint64("generation", l.trust.generation()))
+		slog.Uint64("generation", l.trust.Generation()))
 }
 
 func (i *Identity) auditTrust(generation uint64, ended int) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
@@ -15,17 +15,10 @@ import (
 
 // newBearerVerifier returns what checks the bearer tokens of workloads: those that a workload signed for itself with its key of
 // the identity's trust, and those of the issuers.
-func (g *Gate) newBearerVerifier() (*verifier, error) {
-	own := &voucher{
-		trust:        g.identity.anchor,
-		types:        []string{jose.TypeAccess},
-		audiences:    []string{g.identity.self.String()},
-		required:     []string{wire.ClaimTokenID},
-		maxLifetime:  maxTokenLifetime,
-		maxAudiences: 1,
-		skew:         wire.ClockSkew,
-	}
-	v, err := newVerifier(g.identity.self, own, g.config.issuers, g.turn, newTokenCache(g.identity.auditClock), g.acceptBearer)
+func (g *Gate) newBearerVerifier(accept func(*verify.Token) error) (*verify.Verifier, error) {
+	own := &verify.Profile{Keys: verify.WorkloadKeys(g.identity.anchor)}
+	own.Default(g.identity.self)
+	v, err := g.newVerifier(own, g.config.issuers, accept)
 	for _, issuer := range g.config.issuers {
 		if len(issuer.Subjects) == 0 {
 			err = errors.Join(err, errors.New("auth: Issuer "+quote(issuer.Name)+" has no Subjects; state which workloads it may vouch for"))
@@ -36,7 +29,7 @@ func (g *Gate) newBearerVerifier() (*verifier, error) {
 
 // readBearer reads the one bearer token among the values of the authorization key. Its error is a refusal, and comes with the
 // token where that was good once.
-func (g *Gate) readBearer(ctx context.Context, values []string, now time.Time) (*verified, error) {
+func (g *Gate) readBearer(ctx context.Context, values []string, now time.Time) (*verify.Token, error) {
 	compact, err := bearerToken(values)
 	if err != nil {
 		return nil, refuse(rpcerr.CredentialsInvalid, err)
@@ -44,12 +37,12 @@ func (g *Gate) readBearer(ctx context.Context, values []string, now time.Time) (
 	if g.flaw != nil {
 		return nil, refuse(rpcerr.ConfigurationInvalid, g.flaw)
 	}
-	t, err := g.bearer.verify(ctx, compact, now)
+	t, err := g.bearer.Verify(ctx, compact, now)
 	switch {
-	case errors.Is(err, wire.ErrExpired) && now.Sub(t.expires) < expiredProofAge:
-		return t, callerRefusal(err)
+	case errors.Is(err, wire.ErrExpired) && now.Sub(t.Expires) < expiredProofAge:
+		return t, verify.CallerRefusal(err)
 	case err != nil:
-		return nil, callerRefusal(err)
+		return nil, verify.CallerRefusal(err)
 	}
 	return t, nil
 }
@@ -67,16 +60,16 @@ func bearerToken(values []string) (string, error) {
 }
 
 // acceptBearer makes a peer of a token.
-func (g *Gate) acceptBearer(t *verified) error {
-	id, err := principal.ParseID(t.subject)
+func (g *Gate) acceptBearer(t *verify.Token) error {
+	id, err := principal.ParseID(t.Subject)
 	switch {
 	case err != nil:
 		return err
 	case !g.identity.accepts(id.TrustDomain()):
 		return errors.New("its trust domain is not accepted")
 	}
-	t.peer = &principal.Peer{ID: id, Carrier: principal.CarrierToken, KeyID: t.keyID, Expires: t.expires, Claims: principal.ClaimsOf(t.claims)}
-	t.peer.Audiences, _ = t.claims.Strings(wire.ClaimAudience) // checked before
-	t.peer.Scopes, err = t.claims.Scopes()
+	t.Peer = &principal.Peer{ID: id, Carrier: principal.CarrierToken, KeyID: t.KeyID, Expires: t.Expires, Claims: principal.ClaimsOf(t.Claims)}
+	t.Peer.Audiences, _ = t.Claims.Strings(wire.ClaimAudience) // checked before
+	t.Peer.Scopes, err = t.Claims.Scopes()
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/parley-rpc/parley/internal/contextkey"
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -12,7 +13,7 @@ type broughtUser struct {
 	user    principal.User
 	key     string // of the metadata in which the token came
 	compact string
-	token   *verified
+	token   *verify.Token
 }
 
 type broughtKey struct{}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
@@ -82,17 +83,17 @@ func protocolInfo(serverName string) credentials.ProtocolInfo {
 
 // handshake runs the client's side of the protocol over raw, in at most handshakeTimeout. The caller closes raw after an
 // error.
-func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn) (proven, *conn, credentials.AuthInfo, error) {
+func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn) (verify.Proven, *conn, credentials.AuthInfo, error) {
 	if c.flaw != nil {
-		return proven{}, nil, nil, refuse(rpcerr.ConfigurationInvalid, c.flaw)
+		return verify.Proven{}, nil, nil, refuse(rpcerr.ConfigurationInvalid, c.flaw)
 	}
 	keys, err := c.identity.usable(ctx)
 	if err != nil {
-		return proven{}, nil, nil, refuse(rpcerr.ConfigurationInvalid, err)
+		return verify.Proven{}, nil, nil, refuse(rpcerr.ConfigurationInvalid, err)
 	}
 	config, err := c.clientTLS(serverName)
 	if err != nil {
-		return proven{}, nil, nil, refuse(rpcerr.ConfigurationInvalid, err)
+		return verify.Proven{}, nil, nil, refuse(rpcerr.ConfigurationInvalid, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
@@ -110,7 +111,7 @@ func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn
 		info = c.newNameInfo(met.state)
 	} else {
 		if l, err = c.identity.holdConnection(keys, wire.RoleClient, met.server, raw); err != nil {
-			return met.server, nil, nil, serverRefusal(err)
+			return met.server, nil, nil, verify.ServerRefusal(err)
 		}
 		info = newConnectionInfo(l, serverName)
 	}
@@ -129,7 +130,7 @@ func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn
 // encounter is a server that was met: proven, or reached over plain HTTP/2 behind its verified TLS name.
 type encounter struct {
 	conn   net.Conn
-	server proven
+	server verify.Proven
 	state  *tls.ConnectionState // of plain HTTP/2, nil in connection mode
 }
 
@@ -165,21 +166,21 @@ func (c *Channel) meet(ctx context.Context, keys *core, config *tls.Config, serv
 }
 
 // greet exchanges the frames. It sends nothing before the server has proven one of the expected IDs.
-func (c *Channel) greet(ctx context.Context, keys *core, conn io.ReadWriter, bound wire.Bindings) (proven, error) {
+func (c *Channel) greet(ctx context.Context, keys *core, conn io.ReadWriter, bound wire.Bindings) (verify.Proven, error) {
 	serverHello, err := wire.ReadFrame(conn, wire.FrameServerHello)
 	if err != nil {
-		return proven{}, frameRefusal(err, rpcerr.ServerProofMissing)
+		return verify.Proven{}, frameRefusal(err, rpcerr.ServerProofMissing)
 	}
-	server, err := keys.verifyHello(ctx, serverHello, wire.Proof{Type: jose.TypeServerProof, Binding: bound.Server}, nil)
+	server, err := verify.Hello(ctx, keys.trust, serverHello, wire.Proof{Type: jose.TypeServerProof, Binding: bound.Server}, nil)
 	if err != nil {
-		return server, serverRefusal(err)
+		return server, verify.ServerRefusal(err)
 	}
-	if !principal.MatchesAny(c.expected, server.id) {
+	if !principal.MatchesAny(c.expected, server.ID) {
 		return server, mismatch(c.expected, nil)
 	}
 
 	clientHello, err := keys.hello(ctx, c.identity.self, wire.Proof{
-		Type: jose.TypeClientProof, Binding: bound.Client, Audience: server.id, HelloHash: wire.HashOf(serverHello),
+		Type: jose.TypeClientProof, Binding: bound.Client, Audience: server.ID, HelloHash: wire.HashOf(serverHello),
 	}, nil)
 	switch {
 	case errors.Is(err, errOwnTokenExpired):

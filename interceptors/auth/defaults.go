@@ -4,8 +4,6 @@ import "time"
 
 // Limits and lifetimes. Those that can be changed name the option that does.
 const (
-	// maxClockSkew is the largest clock skew that can be granted to an Issuer.
-	maxClockSkew = 5 * time.Minute
 	// handshakeTimeout bounds everything from the accepted connection to the end of the HTTP/2 preface, on both ends.
 	handshakeTimeout = 10 * time.Second
 	// maxHandshakes is the most connections of one server that may be in their handshake at once; one more closes the oldest
@@ -13,8 +11,6 @@ const (
 	maxHandshakes = 1000
 	// maxPlainStreams is the most calls that may be open at once on a connection of a server that also speaks plain HTTP/2.
 	maxPlainStreams = 250
-	// signatureWait is how long a credential may wait for its turn to be checked before the server calls itself overloaded.
-	signatureWait = time.Second
 
 	// maxConnectionAge is how long a connection may live on one proof (WithMaxConnectionAge shortens it).
 	maxConnectionAge = 30 * time.Minute
@@ -40,23 +36,6 @@ const (
 	// failureMemory is how long the status of a failed handshake explains failed calls; a little over the longest time between the ends of two attempts to connect.
 	failureMemory = 30 * time.Second
 
-	// maxTokenLifetime is the longest lifetime of a bearer token.
-	maxTokenLifetime = time.Hour
-	// tokenCacheShards is in how many parts the cache of good tokens is locked.
-	tokenCacheShards = 16
-	// cachedTokens is how many good tokens a server remembers.
-	cachedTokens = 4096
-	// recentTokenPlaces is how many of them it finds without a hash, at most.
-	recentTokenPlaces = 256
-	// cachedTokenAge is how long a good token is remembered at most; it also ends with its own time.
-	cachedTokenAge = 5 * time.Minute
-	// maxKeyWaits is how many calls may wait at once for the trust directory to be read, because it does not know the key of their
-	// bearer token.
-	maxKeyWaits = 1024
-	// badTokens is how many tokens whose signature does not hold a server remembers.
-	badTokens = 1024
-	// badTokenAge is how long such a token is remembered.
-	badTokenAge = 10 * time.Second
 	// renewInterval is how often, at most, a channel asks for a new token because a server found one to be expired.
 	renewInterval = time.Second
 	// nonceAge is how long a channel in token mode uses one nonce.

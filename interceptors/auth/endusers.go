@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
@@ -64,7 +65,7 @@ func (g *Gate) makeUserVerifiers() error {
 				errs = append(errs, fmt.Errorf("auth: WithUserIssuers: Issuer %s has Subjects, which are workloads; leave them out", quote(issuer.Name)))
 			}
 		}
-		g.users, err = newVerifier(g.identity.self, nil, g.config.userIssuers, g.turn, newTokenCache(g.identity.auditClock), acceptUser)
+		g.users, err = g.newVerifier(nil, g.config.userIssuers, acceptUser)
 		errs = append(errs, err)
 	}
 	if len(g.config.transactionIssuers) > 1 {
@@ -73,7 +74,7 @@ func (g *Gate) makeUserVerifiers() error {
 	if len(g.config.transactionIssuers) > 0 {
 		issuer, err := transactionIssuer(g.config.transactionIssuers[0], g.identity.self.TrustDomain())
 		errs = append(errs, err)
-		g.transactions, err = newVerifier(g.identity.self, nil, []Issuer{issuer}, g.turn, newTokenCache(g.identity.auditClock), acceptTransaction)
+		g.transactions, err = g.newVerifier(nil, []Issuer{issuer}, acceptTransaction)
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
@@ -97,31 +98,31 @@ func transactionIssuer(issuer Issuer, domain principal.TrustDomain) (Issuer, err
 }
 
 // acceptUser makes a user of an access token.
-func acceptUser(t *verified) error {
-	if strings.HasPrefix(t.subject, principal.Scheme) {
+func acceptUser(t *verify.Token) error {
+	if strings.HasPrefix(t.Subject, principal.Scheme) {
 		return errors.New("sub is a workload and no user")
 	}
-	scopes, err := t.claims.Scopes()
-	t.user = &principal.User{Issuer: t.issuer, Subject: t.subject, Scopes: scopes, Claims: principal.ClaimsOf(t.claims), Expires: t.expires}
+	scopes, err := t.Claims.Scopes()
+	t.User = &principal.User{Issuer: t.Issuer, Subject: t.Subject, Scopes: scopes, Claims: principal.ClaimsOf(t.Claims), Expires: t.Expires}
 	return err
 }
 
 // acceptTransaction makes a user of a transaction token. Its sub may be a workload: some transactions begin inside.
-func acceptTransaction(t *verified) error {
-	scopes, err := t.claims.Scopes()
+func acceptTransaction(t *verify.Token) error {
+	scopes, err := t.Claims.Scopes()
 	if err != nil {
 		return err
 	}
-	txn, ok := t.claims.String(wire.ClaimTransaction)
+	txn, ok := t.Claims.String(wire.ClaimTransaction)
 	if !ok {
 		return errors.New("txn is no string")
 	}
-	requester, ok := t.claims.String(wire.ClaimRequester)
+	requester, ok := t.Claims.String(wire.ClaimRequester)
 	if !ok {
 		return errors.New("req_wl is no string")
 	}
-	t.user = &principal.User{
-		Issuer: t.issuer, Subject: t.subject, Scopes: scopes, Claims: principal.ClaimsOf(t.claims), Expires: t.expires,
+	t.User = &principal.User{
+		Issuer: t.Issuer, Subject: t.Subject, Scopes: scopes, Claims: principal.ClaimsOf(t.Claims), Expires: t.Expires,
 		Transaction: txn, Requester: requester,
 	}
 	return nil
@@ -169,14 +170,14 @@ func isPlain(ctx context.Context) bool {
 }
 
 // read checks the one value of a metadata key. Its error is a refusal.
-func (u *broughtUser) read(ctx context.Context, v *verifier, values []string, now time.Time) error {
+func (u *broughtUser) read(ctx context.Context, v *verify.Verifier, values []string, now time.Time) error {
 	if len(values) != 1 {
 		return refuse(rpcerr.CredentialsInvalid, fmt.Errorf("%d values of %s instead of one", len(values), u.key))
 	}
-	t, err := v.verify(ctx, values[0], now)
+	t, err := v.Verify(ctx, values[0], now)
 	if err != nil {
-		return callerRefusal(err)
+		return verify.CallerRefusal(err)
 	}
-	u.compact, u.token, u.user = values[0], t, *t.user
+	u.compact, u.token, u.user = values[0], t, *t.User
 	return nil
 }

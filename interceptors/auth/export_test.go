@@ -5,11 +5,11 @@ import (
 	"errors"
 	"io"
 	"net"
-	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/internal/verify"
 
 	"google.golang.org/grpc/metadata"
 
@@ -43,24 +43,29 @@ func TimeLeft(age, wall, monotonic time.Duration) time.Duration {
 
 // VerifyWithoutTrust checks a client's hello in a way that panics.
 func VerifyWithoutTrust(ctx context.Context, body []byte) error {
-	_, err := new(core).verifyHello(ctx, body, wire.Proof{Type: jose.TypeClientProof}, nil)
-	return callerRefusal(err)
+	_, err := verify.Hello(ctx, nil, body, wire.Proof{Type: jose.TypeClientProof}, nil)
+	return verify.CallerRefusal(err)
 }
 
 // VerifyBearerWithoutTrust is VerifyWithoutTrust for a bearer token.
 func VerifyBearerWithoutTrust(ctx context.Context, g *Gate, token string) error {
-	g.bearer.own.trust = func() (anchor, error) { return nil, nil }
-	_, err := g.bearer.verify(ctx, token, time.Now())
-	return callerRefusal(err)
+	own := &verify.Profile{Keys: verify.WorkloadKeys(func() (verify.Trust, error) { return nil, nil })}
+	own.Default(g.identity.self)
+	v, err := g.newVerifier(own, nil, g.acceptBearer)
+	if err != nil {
+		return err
+	}
+	_, err = v.Verify(ctx, token, time.Now())
+	return verify.CallerRefusal(err)
 }
 
 // VerifyBearer checks a bearer token as a call of a caller does.
 func VerifyBearer(ctx context.Context, g *Gate, token string) (principal.Peer, error) {
-	t, err := g.bearer.verify(ctx, token, time.Now())
+	t, err := g.bearer.Verify(ctx, token, time.Now())
 	if err != nil {
-		return principal.Peer{}, callerRefusal(err)
+		return principal.Peer{}, verify.CallerRefusal(err)
 	}
-	return *t.peer, nil
+	return *t.Peer, nil
 }
 
 // ReadPeer returns whom the values of the authorization key name. Its error holds the private cause.
@@ -72,26 +77,32 @@ func ReadPeer(ctx context.Context, g *Gate, values ...string) (principal.Peer, e
 	if err != nil {
 		return principal.Peer{}, err
 	}
-	return *t.peer, nil
+	return *t.Peer, nil
 }
 
-// ExamineBearer checks a bearer token that no cache knows.
-func ExamineBearer(ctx context.Context, g *Gate, token string) error {
-	_, err := g.bearer.examine(ctx, token, tokenHash{})
+// ExamineBearer checks a bearer token of a workload that no cache knows.
+func ExamineBearer(ctx context.Context, g *Gate, compact string) error {
+	own := &verify.Profile{Keys: verify.WorkloadKeys(g.identity.anchor)}
+	own.Default(g.identity.self)
+	token, err := jose.Parse(compact, own.Types...)
+	if err != nil {
+		return err
+	}
+	_, err = verify.Examine(ctx, own, token, compact, g.turn)
 	return err
 }
 
 // CountExaminations makes the gate tell examined of each token that is checked completely. Nobody may call the gate yet.
 func CountExaminations(g *Gate, examined func()) {
-	accept := g.bearer.accept
-	g.bearer.accept = func(t *verified) error { examined(); return accept(t) }
+	g.bearer, _ = g.newBearerVerifier(func(t *verify.Token) error { examined(); return g.acceptBearer(t) })
 }
 
 // CountSignatureChecks makes the gate count how often somebody has a turn at its signature check, until ctx is over. Nobody may
 // call the gate yet.
 func CountSignatureChecks(ctx context.Context, g *Gate) *atomic.Int64 {
 	turn, count := make(turnstile.Turnstile), new(atomic.Int64)
-	g.turn, g.bearer.turn = turn, turn
+	g.turn = turn
+	g.bearer, _ = g.newBearerVerifier(g.acceptBearer)
 	go func() {
 		for {
 			select {
@@ -108,35 +119,18 @@ func CountSignatureChecks(ctx context.Context, g *Gate) *atomic.Int64 {
 
 // SetClock makes the cache of a gate believe that the wall clock was set forward by d since it was made. Nobody may call the
 // gate yet.
-func SetClock(g *Gate, d time.Duration) { g.bearer.cache.clock.offset.Add(-int64(d)) }
+func SetClock(g *Gate, d time.Duration) { g.bearer.SetClock(d) }
 
 // CachedTokens counts the good and the bad tokens that a gate remembers.
-func CachedTokens(g *Gate) (good, bad int) {
-	c := g.bearer.cache
-	for i := range c.shards {
-		s := &c.shards[i]
-		s.mu.Lock()
-		good += len(s.good.entries)
-		s.mu.Unlock()
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return good, len(c.bad.entries)
-}
+func CachedTokens(g *Gate) (good, bad int) { return g.bearer.Remembered() }
 
 // RememberLike makes a gate remember as many tokens more, as if each had just been found as good as one that it knows. Signing and
 // checking them would take seconds.
-func RememberLike(g *Gate, token string, count int) {
-	known, _ := g.bearer.cache.get(token, time.Now())
-	for n := range count {
-		hash := hashToken(strconv.Itoa(n))
-		g.bearer.cache.shard(hash).land(hash, &flight{done: make(chan struct{}), t: known})
-	}
-}
+func RememberLike(g *Gate, token string, count int) { g.bearer.RememberLike(token, count) }
 
 // ReserveProof makes a gate remember a proof for the nonce, under a token of its own, if there is room.
 func ReserveProof(g *Gate, nonce string) bool {
-	key := issuedKey{token: hashToken(nonce), nonce: nonce}
+	key := issuedKey{token: verify.HashOf(nonce), nonce: nonce}
 	now := time.Now()
 	if _, full := g.proofs.get(key, now); full {
 		return false
@@ -206,7 +200,7 @@ func ReadBearer(ctx context.Context, g *Gate, values ...string) error {
 
 // ProofFor makes the server's proof for a call with the token. Without a method it is good for the session.
 func ProofFor(ctx context.Context, g *Gate, token, nonce, method string) (metadata.MD, error) {
-	t, err := g.bearer.verify(ctx, token, time.Now())
+	t, err := g.bearer.Verify(ctx, token, time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -224,14 +218,14 @@ func CheckReply(ctx context.Context, c *Channel, header metadata.MD, token, nonc
 // RememberedProofs is how many proofs the session of a channel remembers.
 func RememberedProofs(c *Channel) int {
 	if checked := c.session.Load().checked; checked != nil {
-		return len(checked.proofs.entries)
+		return checked.proofs.Len()
 	}
 	return 0
 }
 
 // CheckPossession checks a proof of possession beside the token.
 func CheckPossession(ctx context.Context, g *Gate, token, method, proof string) error {
-	t, err := g.bearer.verify(ctx, token, time.Now())
+	t, err := g.bearer.Verify(ctx, token, time.Now())
 	if err != nil {
 		return err
 	}

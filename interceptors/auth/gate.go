@@ -17,6 +17,7 @@ import (
 	"github.com/parley-rpc/parley/internal/descriptors"
 	"github.com/parley-rpc/parley/internal/replays"
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/policy"
 )
@@ -33,11 +34,11 @@ type Gate struct {
 	view     *policy.View[*decide.Policy]
 	waiting  waitingRoom
 	turn     turnstile.Turnstile
-	bearer   *verifier
+	bearer   *verify.Verifier
 	proofs   *issuedProofs
-	users    *verifier // nil where nobody vouches for users
+	users    *verify.Verifier // nil where nobody vouches for users
 	// The same for transaction tokens.
-	transactions *verifier
+	transactions *verify.Verifier
 	refusals     metric.Int64Counter
 	replays      *replays.Memory[proofUse]
 	tls          func() (*tls.Config, error)
@@ -96,7 +97,7 @@ func (g *Gate) close() {
 
 func (g *Gate) checkOptions() error {
 	var err error
-	g.bearer, err = g.newBearerVerifier()
+	g.bearer, err = g.newBearerVerifier(g.acceptBearer)
 	errs := []error{err, g.makeUserVerifiers(), g.makeCounter(), g.server.Check()}
 	if g.config.handshakes < 1 {
 		errs = append(errs, fmt.Errorf("auth: WithMaxHandshakes(%d): must be positive", g.config.handshakes))

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -59,7 +60,7 @@ type core struct {
 	key     *jose.PrivateKey
 	token   string    // workload identity token; empty with a trust directory
 	expires time.Time // of the token; zero without one
-	trust   anchor
+	trust   verify.Trust
 }
 
 // ErrClosed is what a closed [Identity] answers.
@@ -201,10 +202,10 @@ func (i *Identity) usable(ctx context.Context) (*core, error) {
 }
 
 // anchor returns the trust of the identity.
-func (i *Identity) anchor() (anchor, error) {
+func (i *Identity) anchor() (verify.Trust, error) {
 	c, err := i.usable(context.Background())
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errKeysUnavailable, err)
+		return nil, fmt.Errorf("%w: %w", verify.ErrKeysUnavailable, err)
 	}
 	return c.trust, nil
 }
@@ -272,7 +273,7 @@ func (i *Identity) Close() error {
 	if c == nil {
 		return nil
 	}
-	return c.trust.close()
+	return c.trust.Close()
 }
 
 // accepts tells whether workloads of the trust domain are let in at all.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
@@ -118,10 +119,13 @@ func (i *Identity) openIssued() (*core, error) {
 	if c.expires, err = i.checkOwnToken(key, token.Value); err != nil {
 		return nil, err
 	}
-	trust := newIssuers(i.issued.issuers)
+	trust := verify.NewIssuers()
+	for _, issuer := range i.issued.issuers {
+		trust.Add(issuer.Name, issuer.Keys, issuer.Domains)
+	}
 	c.trust = trust
-	trust.watch(i.trustChanged)
-	i.known.Store(trust.generation()) // nobody needs to be told of the first
+	trust.Watch(i.trustChanged)
+	i.known.Store(trust.Generation()) // nobody needs to be told of the first
 	return c, nil
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc/metadata"
 
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -16,7 +17,7 @@ import (
 type issuedProofs struct {
 	mu       sync.Mutex
 	proofs   map[issuedKey]*issuedProof
-	perToken map[tokenHash]int
+	perToken map[verify.Hash]int
 	queue    []*issuedProof // oldest first; all of them live equally long
 }
 
@@ -24,7 +25,7 @@ type issuedProofs struct {
 type issuedKey struct {
 	by     *core // the server's key and identity token
 	caller principal.ID
-	token  tokenHash
+	token  verify.Hash
 	nonce  string
 }
 
@@ -43,7 +44,7 @@ func (p *issuedProof) answers(by *core, nonce string, now time.Time) bool {
 func (p *issuedProof) old(now time.Time) bool { return now.Sub(p.at) >= wire.ReplyProofLifetime }
 
 func newIssuedProofs() *issuedProofs {
-	return &issuedProofs{proofs: make(map[issuedKey]*issuedProof), perToken: make(map[tokenHash]int)}
+	return &issuedProofs{proofs: make(map[issuedKey]*issuedProof), perToken: make(map[verify.Hash]int)}
 }
 
 // get returns the proof, or whether there is no room for one.

@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"time"
 
-	"github.com/parley-rpc/parley/internal/jose"
-	"github.com/parley-rpc/parley/internal/wire"
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -42,76 +40,46 @@ type Issuer struct {
 	transactions bool // its tokens are transaction tokens, and nothing else
 }
 
-// voucher is an Issuer that was checked and has its defaults, or, with trust instead of keys, the identity's own trust, in
-// which every workload speaks for itself.
-type voucher struct {
-	name         string
-	keys         *keyset.Set
-	trust        func() (anchor, error)
-	waiting      atomic.Int32 // calls that ask the trust for a key, and may wait
-	types        []string
-	audiences    []string
-	subjects     []principal.Pattern
-	required     []string
-	maxLifetime  time.Duration
-	maxAudiences int
-	skew         time.Duration
-	transactions bool
-	flaw         error // of the key set
-}
-
-// voucher checks the issuer and gives it its defaults.
-func (is Issuer) voucher(self principal.ID) (*voucher, error) {
-	v := &voucher{
-		name: is.Name, subjects: slices.Clone(is.Subjects),
-		types: slices.Clone(is.Types), audiences: slices.Clone(is.Audiences), required: slices.Clone(is.RequiredClaims),
-		maxLifetime: is.MaxLifetime, maxAudiences: is.MaxAudiences, skew: is.ClockSkew, transactions: is.transactions,
+// profile is what the tokens of the issuer must look like, with its defaults applied. The error joins every mistake.
+func (is Issuer) profile(self principal.ID) (*verify.Profile, error) {
+	p := &verify.Profile{
+		Name: is.Name, Subjects: slices.Clone(is.Subjects), Types: slices.Clone(is.Types),
+		Audiences: slices.Clone(is.Audiences), Required: slices.Clone(is.RequiredClaims),
+		MaxLifetime: is.MaxLifetime, MaxAudiences: is.MaxAudiences, Skew: is.ClockSkew,
 	}
-	if is.Keys != nil {
-		v.keys, v.flaw = is.Keys, is.Keys.Err()
-	}
-	if is.Types == nil {
-		v.types = []string{jose.TypeAccess}
-	}
-	if is.Audiences == nil {
-		v.audiences = []string{self.String()}
-	}
-	if is.RequiredClaims == nil {
-		v.required = []string{wire.ClaimTokenID}
-	}
-	if v.maxLifetime == 0 {
-		v.maxLifetime = maxTokenLifetime
-	}
-	if v.maxAudiences == 0 {
-		v.maxAudiences = 1
-	}
-	switch {
-	case v.skew == 0:
-		v.skew = wire.ClockSkew
-	case v.skew < 0:
-		v.skew = 0
-	}
-	return v, errors.Join(v.mistakes(), v.flaw)
-}
-
-func (v *voucher) mistakes() error {
 	var errs []error
-	wrong := func(wrong bool, problem string) {
-		if wrong {
-			errs = append(errs, fmt.Errorf("auth: Issuer %s: %s", quote(v.name), problem))
+	if is.Keys != nil {
+		p.Keys = verify.IssuerKeys(is.Keys)
+		errs = append(errs, is.Keys.Err())
+	}
+	p.Default(self)
+	for _, err := range []error{p.Check(), is.checkTypes(p)} {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("auth: Issuer %s: %w", quote(is.Name), err))
 		}
 	}
-	wrong(v.name == "", "it has no Name; state the iss of its tokens, byte for byte")
-	wrong(v.keys == nil, "it has no Keys")
-	wrong(len(v.types) == 0 || slices.Contains(v.types, ""), "Types is empty or holds an empty type; leave it out for at+jwt")
-	wrong(!v.transactions && slices.ContainsFunc(v.types, jose.NeverBearer), "Types names a type of proof, identity or key set, which is no bearer token; leave it out for at+jwt")
-	wrong(len(v.audiences) == 0 || slices.Contains(v.audiences, ""), "Audiences is empty or holds an empty name, and a token for anybody is never accepted; leave it out for the server's own ID")
-	wrong(slices.Contains(v.required, ""), "RequiredClaims holds an empty name")
-	wrong(v.maxLifetime < 0, "MaxLifetime is negative")
-	wrong(v.maxAudiences < 0, "MaxAudiences is negative")
-	wrong(v.skew > maxClockSkew, "ClockSkew is more than 5 minutes")
-	for n, p := range v.subjects {
-		wrong(!principal.IsPattern(p), fmt.Sprintf("subject %d is no ID; make it with ParseID, TrustDomain.ID or ParsePattern", n+1))
+	return p, errors.Join(errs...)
+}
+
+func (is Issuer) checkTypes(p *verify.Profile) error {
+	if is.transactions {
+		return nil // their type is settled
 	}
-	return errors.Join(errs...)
+	return p.CheckBearerTypes()
+}
+
+// newVerifier returns the verifier of the tokens of issuers. The error joins every mistake in them.
+func (g *Gate) newVerifier(own *verify.Profile, issuers []Issuer, accept func(*verify.Token) error) (*verify.Verifier, error) {
+	var profiles []*verify.Profile
+	var errs []error
+	for _, issuer := range issuers {
+		p, err := issuer.profile(g.identity.self)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		profiles = append(profiles, p)
+	}
+	v, err := verify.New(own, profiles, g.turn, verify.NewCache(g.identity.auditClock), accept)
+	return v, errors.Join(append(errs, err)...)
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -20,7 +21,7 @@ type link struct {
 	peer     principal.Peer
 	raw      net.Conn // nil for a stream
 	term     term
-	trust    lifeline
+	trust    verify.Validity
 	checked  atomic.Uint64 // the trust generation that the link was last compared with
 	over     atomic.Bool
 	ended    chan struct{} // closed when streams must end
@@ -32,10 +33,10 @@ type link struct {
 }
 
 // holdConnection begins the link of a connection, which lives from now on until the connection is closed.
-func (i *Identity) holdConnection(c *core, role string, other proven, raw net.Conn) (*link, error) {
+func (i *Identity) holdConnection(c *core, role string, other verify.Proven, raw net.Conn) (*link, error) {
 	now := time.Now()
 	age := i.config.connectionAge
-	for _, end := range []time.Time{c.expires, other.expires} {
+	for _, end := range []time.Time{c.expires, other.Expires} {
 		if !end.IsZero() {
 			age = min(age, end.Sub(now.Round(0)))
 		}
@@ -44,14 +45,14 @@ func (i *Identity) holdConnection(c *core, role string, other proven, raw net.Co
 		return nil, wire.ErrExpired
 	}
 	t := newTerm(now, age, min(streamLead, age/10))
-	p := principal.Peer{ID: other.id, Carrier: principal.CarrierConnection, KeyID: other.keyID, Expires: t.end, Audiences: i.audiences}
-	l := &link{identity: i, what: "connection", role: role, peer: p, raw: raw, term: t, trust: other.trust, ended: make(chan struct{})}
-	return l, l.begin(other.generation)
+	p := principal.Peer{ID: other.ID, Carrier: principal.CarrierConnection, KeyID: other.KeyID, Expires: t.end, Audiences: i.audiences}
+	l := &link{identity: i, what: "connection", role: role, peer: p, raw: raw, term: t, trust: other.Validity, ended: make(chan struct{})}
+	return l, l.begin(other.Generation)
 }
 
 // holdStream begins the link of a stream that was opened with a token of its caller.
-func (i *Identity) holdStream(token *verified) (*link, error) {
-	return i.holdToken("stream", token, *token.peer)
+func (i *Identity) holdStream(token *verify.Token) (*link, error) {
+	return i.holdToken("stream", token, *token.Peer)
 }
 
 // holdUser begins the link of a stream that was opened in the name of an end user. It is nil where no token names one.
@@ -59,31 +60,22 @@ func (i *Identity) holdUser(u *broughtUser) (*link, error) {
 	if u == nil {
 		return nil, nil
 	}
-	return i.holdToken("stream of a user", u.token, principal.Peer{KeyID: u.token.keyID})
+	return i.holdToken("stream of a user", u.token, principal.Peer{KeyID: u.token.KeyID})
 }
 
-func (i *Identity) holdToken(what string, token *verified, p principal.Peer) (*link, error) {
+func (i *Identity) holdToken(what string, token *verify.Token, p principal.Peer) (*link, error) {
 	now := time.Now()
-	t := newTerm(now, token.expires.Add(token.by.skew).Sub(now), 0)
-	l := &link{identity: i, what: what, role: wire.RoleServer, peer: p, term: t, trust: voucherOf{token}, ended: make(chan struct{})}
-	return l, l.begin(never)
+	t := newTerm(now, token.End().Sub(now), 0)
+	l := &link{identity: i, what: what, role: wire.RoleServer, peer: p, term: t, trust: token.Validity(), ended: make(chan struct{})}
+	return l, l.begin(verify.Never)
 }
-
-// voucherOf is the lifeline of whoever brought a token: the key of the issuer that has signed it, or the workload's own.
-type voucherOf struct{ token *verified }
-
-func (v voucherOf) holds(string, principal.ID) bool { return v.token.by.holds(v.token) }
-func (v voucherOf) generation() uint64              { return v.token.by.generation() }
-
-// never is a generation that no trust has, so that it must be asked.
-const never = ^uint64(0)
 
 // begin makes the link known, for it to be told of changes, and then asks whether one came before that. Generation is that
 // of the trust when the peer's key was found.
 func (l *link) begin(generation uint64) error {
 	l.checked.Store(generation)
 	if !l.identity.links.add(l) {
-		return errKeysUnavailable // the identity is closed
+		return verify.ErrKeysUnavailable // the identity is closed
 	}
 	if !l.trusted() {
 		l.release()
@@ -105,11 +97,11 @@ func (l *link) open(now time.Time) bool { return !l.over.Load() && l.trusted() &
 
 // trusted tells whether the peer's key is still the peer's. It costs a comparison unless the trust has changed.
 func (l *link) trusted() bool {
-	generation := l.trust.generation()
+	generation := l.trust.Generation()
 	if l.checked.Load() == generation {
 		return true
 	}
-	if !l.trust.holds(l.peer.KeyID, l.peer.ID) {
+	if !l.trust.Holds(l.peer.KeyID, l.peer.ID) {
 		return false
 	}
 	l.checked.Store(generation)

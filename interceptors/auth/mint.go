@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -21,8 +22,8 @@ func (i *Identity) Token(audience principal.ID, scopes []string, lifetime time.D
 	switch {
 	case audience.IsZero():
 		return "", errors.New("auth: Token: the audience is no ID; name the server that will be called")
-	case lifetime < time.Second || lifetime > maxTokenLifetime:
-		return "", fmt.Errorf("auth: Token: a lifetime of %v; it must be between 1s and %v", lifetime, maxTokenLifetime)
+	case lifetime < time.Second || lifetime > verify.MaxTokenLifetime:
+		return "", fmt.Errorf("auth: Token: a lifetime of %v; it must be between 1s and %v", lifetime, verify.MaxTokenLifetime)
 	}
 	if len(scopes) > 0 {
 		if err := jose.CheckScopes(scopes); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/trustdir"
+	"github.com/parley-rpc/parley/internal/verify"
 )
 
 // loadKey returns the workload's private key, from its file or its signer.
@@ -63,7 +64,7 @@ func (i *Identity) keyUnchanged() (unchanged bool, confirm func()) {
 
 // renewFromDirectory returns what to use from now on in the place of c, or nil when nothing has changed. The error says why a
 // new key is not used.
-func (i *Identity) renewFromDirectory(c *core, d directory) (*core, error) {
+func (i *Identity) renewFromDirectory(c *core, d verify.Directory) (*core, error) {
 	unchanged, confirm := i.keyUnchanged()
 	if unchanged {
 		return nil, nil //nolint:nilnil // as it says above
@@ -79,7 +80,7 @@ func (i *Identity) renewFromDirectory(c *core, d directory) (*core, error) {
 	next := &core{key: key, trust: c.trust}
 	err = i.checkOwnKey(next)
 	if errors.Is(err, trustdir.ErrUnknownKey) && i.config.enroll {
-		err = errors.Join(err, d.dir.Enroll(i.self.String(), key.Public()))
+		err = errors.Join(err, d.Dir.Enroll(i.self.String(), key.Public()))
 	}
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
@@ -24,7 +25,7 @@ type proofUse struct {
 
 // checkPossession demands that the caller proves, for this attempt alone, that it holds the key of the workload that its token
 // names. Its error is a refusal.
-func (g *Gate) checkPossession(ctx context.Context, t *verified, has *presented, method string) (err error) {
+func (g *Gate) checkPossession(ctx context.Context, t *verify.Token, has *presented, method string) (err error) {
 	switch len(has.possession) {
 	case 0:
 		return refuse(rpcerr.ProofRequired, nil)
@@ -37,12 +38,12 @@ func (g *Gate) checkPossession(ctx context.Context, t *verified, has *presented,
 	}
 	now, identity := time.Now(), strings.Join(has.identity, "")
 	id, err := g.readPossession(ctx, has.possession[0], identity, wire.Possession{
-		Caller: t.peer.ID, Server: g.identity.self, TokenHash: t.ath, Method: method, IdentityHash: wire.HashOfToken(identity),
+		Caller: t.Peer.ID, Server: g.identity.self, TokenHash: t.HashText, Method: method, IdentityHash: wire.HashOfToken(identity),
 	}, now)
 	if err != nil {
-		return callerRefusal(err)
+		return verify.CallerRefusal(err)
 	}
-	switch fresh, full := g.replays.Use(proofUse{t.peer.ID, strings.Clone(id)}, now); {
+	switch fresh, full := g.replays.Use(proofUse{t.Peer.ID, strings.Clone(id)}, now); {
 	case full:
 		return refuse(rpcerr.AuthOverloaded, errors.New("too many proofs of possession in two minutes"))
 	case !fresh:
@@ -53,7 +54,7 @@ func (g *Gate) checkPossession(ctx context.Context, t *verified, has *presented,
 
 // readPossession checks a proof but for its being new, and returns its ID.
 func (g *Gate) readPossession(ctx context.Context, compact, identity string, want wire.Possession, now time.Time) (id string, err error) {
-	defer refusePanic(&err)
+	defer verify.RefusePanic(&err)
 	token, err := jose.Parse(compact, jose.TypePossession)
 	if err != nil {
 		return "", err
@@ -62,13 +63,13 @@ func (g *Gate) readPossession(ctx context.Context, compact, identity string, wan
 	if err != nil {
 		return "", err
 	}
-	bound, err := trust.vouch(ctx, identity, token.KeyID(), g.turn)
+	bound, err := trust.Vouch(ctx, identity, token.KeyID(), g.turn)
 	if err != nil {
 		return "", err
 	}
-	claims, err := checkSignature(ctx, token, bound.key, g.turn)
+	claims, err := verify.Signature(ctx, token, bound.Key, g.turn)
 	if err != nil {
 		return "", err
 	}
-	return want.Check(claims, bound.id, now)
+	return want.Check(claims, bound.ID, now)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/parley-rpc/parley/internal/verify"
 )
 
 // renewal is the goroutine that looks whether the workload's own key or identity token was replaced.
@@ -64,7 +66,7 @@ func (i *Identity) renew(ctx context.Context) {
 
 func (i *Identity) renewed(ctx context.Context, c *core) (*core, error) {
 	switch trust := c.trust.(type) {
-	case directory:
+	case verify.Directory:
 		return i.renewFromDirectory(c, trust)
 	default:
 		return i.renewIssued(ctx, c)

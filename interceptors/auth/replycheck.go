@@ -11,6 +11,8 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/lru"
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
@@ -24,7 +26,7 @@ type checkedProofs struct {
 	last atomic.Pointer[checkedProof] // spares the search, and the lock, where one server answers
 
 	mu     sync.Mutex
-	proofs *lru[string, *checkedProof]
+	proofs *lru.Cache[string, *checkedProof]
 }
 
 type checkedProof struct {
@@ -32,12 +34,12 @@ type checkedProof struct {
 	until      time.Time
 	keyID      string
 	owner      principal.ID
-	trust      lifeline
+	trust      verify.Validity
 	generation atomic.Uint64
 }
 
 func newCheckedProofs() *checkedProofs {
-	return &checkedProofs{proofs: newLRU[string, *checkedProof](maxCheckedProofs)}
+	return &checkedProofs{proofs: lru.New[string, *checkedProof](maxCheckedProofs)}
 }
 
 // checkReply checks the proof in the header of an answer. Its error is a refusal of the server.
@@ -63,7 +65,7 @@ func (c *Channel) checkReply(ctx context.Context, header metadata.MD, e *exchang
 	}
 	p, perMethod, err := c.checkProof(ctx, keys, proofs[0], strings.Join(identities, ""), e, sent)
 	if err != nil {
-		return serverRefusal(err)
+		return verify.ServerRefusal(err)
 	}
 	if !principal.MatchesAny(c.expected, p.owner) {
 		return mismatch(c.expected, nil)
@@ -76,25 +78,25 @@ func (c *Channel) checkReply(ctx context.Context, header metadata.MD, e *exchang
 
 // checkProof checks a proof completely. It reports what is to be remembered of it, and whether it is good for one method only.
 func (c *Channel) checkProof(ctx context.Context, keys *core, proof, identity string, e *exchange, sent *credential) (p *checkedProof, perMethod bool, err error) {
-	defer refusePanic(&err)
+	defer verify.RefusePanic(&err)
 	token, err := jose.Parse(proof, jose.TypeReplyProof)
 	if err != nil {
 		return nil, false, err
 	}
-	bound, err := keys.trust.vouch(ctx, identity, token.KeyID(), nil)
+	bound, err := keys.trust.Vouch(ctx, identity, token.KeyID(), nil)
 	if err != nil {
 		return nil, false, err
 	}
-	p = &checkedProof{proof: proof, keyID: token.KeyID(), owner: bound.id, trust: bound.trust}
-	p.generation.Store(bound.generation)
-	claims, err := token.Verify(bound.key)
+	p = &checkedProof{proof: proof, keyID: token.KeyID(), owner: bound.ID, trust: bound.Validity}
+	p.generation.Store(bound.Generation)
+	claims, err := token.Verify(bound.Key)
 	if err != nil {
 		return nil, false, err
 	}
 	want := wire.ReplyProof{Caller: c.identity.self, Nonce: sent.nonce, TokenHash: sent.ath, Method: e.method, IdentityHash: wire.HashOfToken(identity)}
 	p.until, err = want.Check(claims, p.owner, e.level >= policy.ProofCall, e.sentAt())
-	if !bound.expires.IsZero() && bound.expires.Before(p.until) {
-		p.until = bound.expires
+	if !bound.Expires.IsZero() && bound.Expires.Before(p.until) {
+		p.until = bound.Expires
 	}
 	return p, claims.Has(wire.ClaimMethod), err
 }
@@ -108,7 +110,7 @@ func (c *checkedProofs) holds(proof string, sentAt time.Time) bool {
 		return p.holds(sentAt)
 	}
 	c.mu.Lock()
-	p, ok := c.proofs.get(proof)
+	p, ok := c.proofs.Get(proof)
 	c.mu.Unlock()
 	if !ok {
 		return false
@@ -124,7 +126,7 @@ func (c *checkedProofs) keep(p *checkedProof) {
 	c.last.Store(p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.proofs.put(p.proof, p)
+	c.proofs.Put(p.proof, p)
 }
 
 // holds tells whether the proof still holds: in time, and by a key that is still trusted.
@@ -132,11 +134,11 @@ func (p *checkedProof) holds(sentAt time.Time) bool {
 	if !sentAt.Before(p.until) {
 		return false
 	}
-	generation := p.trust.generation()
+	generation := p.trust.Generation()
 	if p.generation.Load() == generation {
 		return true
 	}
-	if !p.trust.holds(p.keyID, p.owner) {
+	if !p.trust.Holds(p.keyID, p.owner) {
 		return false
 	}
 	p.generation.Store(generation)

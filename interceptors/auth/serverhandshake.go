@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -69,21 +70,21 @@ func (s *serverCredentials) OverrideServerName(string) error { return nil }
 
 // handshake runs the server's side of the protocol over raw, in at most handshakeTimeout. The caller closes raw after an
 // error, and the connection that it returns gives the place back.
-func (g *Gate) handshake(raw net.Conn, place *visitor) (proven, *conn, credentials.AuthInfo, error) {
+func (g *Gate) handshake(raw net.Conn, place *visitor) (verify.Proven, *conn, credentials.AuthInfo, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
 	defer cancel()
 	keys, config, err := g.prepare(ctx)
 	if err != nil {
-		return proven{}, nil, nil, refuse(rpcerr.ConfigurationInvalid, err)
+		return verify.Proven{}, nil, nil, refuse(rpcerr.ConfigurationInvalid, err)
 	}
 	// gRPC takes this deadline away when it has read the HTTP/2 preface.
 	if err := raw.SetDeadline(time.Now().Add(handshakeTimeout)); err != nil {
-		return proven{}, nil, nil, fmt.Errorf("auth: deadline of the handshake: %w", err)
+		return verify.Proven{}, nil, nil, fmt.Errorf("auth: deadline of the handshake: %w", err)
 	}
 	if g.managed != nil {
 		s, err := securedBy(g.managed.ServerHandshake(raw))
 		if err != nil {
-			return proven{}, nil, nil, err
+			return verify.Proven{}, nil, nil, err
 		}
 		if s.state != nil {
 			return g.admitPlain(s.conn, s.state, place)
@@ -91,7 +92,7 @@ func (g *Gate) handshake(raw net.Conn, place *visitor) (proven, *conn, credentia
 	}
 	conn := tls.Server(raw, config)
 	if err := conn.HandshakeContext(ctx); err != nil {
-		return proven{}, nil, nil, err
+		return verify.Proven{}, nil, nil, err
 	}
 	state := conn.ConnectionState()
 	if g.config.bearer && wire.CheckSession(&state, wire.ALPNHTTP2) == nil {
@@ -99,7 +100,7 @@ func (g *Gate) handshake(raw net.Conn, place *visitor) (proven, *conn, credentia
 	}
 	bound, err := wire.Bind(conn, wire.ALPN)
 	if err != nil {
-		return proven{}, nil, nil, refuse(rpcerr.CredentialsInvalid, err)
+		return verify.Proven{}, nil, nil, refuse(rpcerr.CredentialsInvalid, err)
 	}
 	client, l, err := g.greet(ctx, keys, conn, bound)
 	if err != nil {
@@ -110,21 +111,21 @@ func (g *Gate) handshake(raw net.Conn, place *visitor) (proven, *conn, credentia
 
 // admitPlain takes a connection of plain HTTP/2, on which nothing is proven yet. It keeps its place among those of strangers
 // until a call on it is authenticated, or it is closed.
-func (*Gate) admitPlain(secure net.Conn, state *tls.ConnectionState, place *visitor) (proven, *conn, credentials.AuthInfo, error) {
+func (*Gate) admitPlain(secure net.Conn, state *tls.ConnectionState, place *visitor) (verify.Proven, *conn, credentials.AuthInfo, error) {
 	leave := func() { _ = place.leave() }
 	made := newConn(secure, nil, clientPreface(), place.settle)
 	made.closed = leave
-	return proven{}, made, newPlainInfo(state, leave), nil
+	return verify.Proven{}, made, newPlainInfo(state, leave), nil
 }
 
 // greet exchanges the frames. It speaks first, and last.
-func (g *Gate) greet(ctx context.Context, keys *core, conn *tls.Conn, bound wire.Bindings) (proven, *link, error) {
+func (g *Gate) greet(ctx context.Context, keys *core, conn *tls.Conn, bound wire.Bindings) (verify.Proven, *link, error) {
 	serverHello, err := keys.hello(ctx, g.identity.self, wire.Proof{Type: jose.TypeServerProof, Binding: bound.Server}, g.turn)
 	if err != nil {
-		return proven{}, nil, err
+		return verify.Proven{}, nil, err
 	}
 	if err := wire.WriteFrame(conn, wire.FrameServerHello, serverHello); err != nil {
-		return proven{}, nil, err
+		return verify.Proven{}, nil, err
 	}
 	var l *link
 	client, err := g.listen(ctx, keys, conn, wire.Proof{
@@ -132,7 +133,7 @@ func (g *Gate) greet(ctx context.Context, keys *core, conn *tls.Conn, bound wire
 	})
 	if err == nil {
 		if l, err = g.identity.holdConnection(keys, wire.RoleServer, client, conn.NetConn()); err != nil {
-			err = callerRefusal(err)
+			err = verify.CallerRefusal(err)
 		}
 	}
 	said := wire.VerdictWelcome
@@ -152,16 +153,16 @@ func (g *Gate) greet(ctx context.Context, keys *core, conn *tls.Conn, bound wire
 }
 
 // listen reads the client's hello and checks it.
-func (g *Gate) listen(ctx context.Context, keys *core, conn io.Reader, want wire.Proof) (proven, error) {
+func (g *Gate) listen(ctx context.Context, keys *core, conn io.Reader, want wire.Proof) (verify.Proven, error) {
 	clientHello, err := wire.ReadFrame(conn, wire.FrameClientHello)
 	if err != nil {
-		return proven{}, frameRefusal(err, rpcerr.CredentialsInvalid)
+		return verify.Proven{}, frameRefusal(err, rpcerr.CredentialsInvalid)
 	}
-	client, err := keys.verifyHello(ctx, clientHello, want, g.turn)
+	client, err := verify.Hello(ctx, keys.trust, clientHello, want, g.turn)
 	if err != nil {
-		return client, callerRefusal(err)
+		return client, verify.CallerRefusal(err)
 	}
-	if !g.identity.accepts(client.id.TrustDomain()) {
+	if !g.identity.accepts(client.ID.TrustDomain()) {
 		return client, refuse(rpcerr.CredentialsInvalid, errors.New("its trust domain is not accepted"))
 	}
 	return client, nil

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
@@ -17,7 +18,7 @@ import (
 
 // prove puts the server's proof into the header of the answer to a caller whose token held. A caller that sent no nonce wants
 // none. The error is a refusal: without the proof that it asked for, no caller gets an answer.
-func (g *Gate) prove(ctx context.Context, t *verified, sent []string, method string, level policy.Proof, now time.Time) error {
+func (g *Gate) prove(ctx context.Context, t *verify.Token, sent []string, method string, level policy.Proof, now time.Time) error {
 	switch len(sent) {
 	case 0:
 		return nil
@@ -30,7 +31,7 @@ func (g *Gate) prove(ctx context.Context, t *verified, sent []string, method str
 	}
 	header, err := g.proofFor(ctx, t, sent[0], method, now)
 	if err != nil {
-		return callerRefusal(err)
+		return verify.CallerRefusal(err)
 	}
 	if err := grpc.SetHeader(ctx, header); err != nil {
 		return refuse(rpcerr.KeysUnavailable, err) // a header was sent already, by an interceptor further out
@@ -40,25 +41,25 @@ func (g *Gate) prove(ctx context.Context, t *verified, sent []string, method str
 
 // proofFor returns the header with a proof for a method, or without one for the session. It signs one unless it did so before for
 // the same session.
-func (g *Gate) proofFor(ctx context.Context, t *verified, nonce, method string, now time.Time) (metadata.MD, error) {
+func (g *Gate) proofFor(ctx context.Context, t *verify.Token, nonce, method string, now time.Time) (metadata.MD, error) {
 	keys, err := g.identity.usable(ctx)
 	if err != nil {
-		return nil, errors.Join(errKeysUnavailable, err)
+		return nil, errors.Join(verify.ErrKeysUnavailable, err)
 	}
 	if keys.expired(now) {
-		return nil, errors.Join(errKeysUnavailable, errOwnTokenExpired)
+		return nil, errors.Join(verify.ErrKeysUnavailable, errOwnTokenExpired)
 	}
-	if last := t.answer.Load(); method == "" && last.answers(keys, nonce, now) {
+	if last, _ := t.Answer.Load().(*issuedProof); method == "" && last.answers(keys, nonce, now) {
 		return last.header, nil
 	}
 	if !wire.UsableNonce(nonce) {
 		return nil, errors.New("the nonce is not one of 16 to 32 bytes in base64url")
 	}
-	want := wire.ReplyProof{Caller: t.peer.ID, Nonce: nonce, TokenHash: t.ath, Method: method}
+	want := wire.ReplyProof{Caller: t.Peer.ID, Nonce: nonce, TokenHash: t.HashText, Method: method}
 	if method != "" {
 		return g.signProof(ctx, want, keys, now)
 	}
-	key := issuedKey{by: keys, caller: want.Caller, token: t.hash, nonce: nonce}
+	key := issuedKey{by: keys, caller: want.Caller, token: t.Hash, nonce: nonce}
 	proof, full := g.proofs.get(key, now)
 	switch {
 	case full:
@@ -70,13 +71,13 @@ func (g *Gate) proofFor(ctx context.Context, t *verified, nonce, method string, 
 		}
 		proof = g.proofs.put(&issuedProof{key, header, now})
 	}
-	t.answer.Store(proof)
+	t.Answer.Store(proof)
 	return proof.header, nil
 }
 
 // signProof returns the header with a new proof.
 func (g *Gate) signProof(ctx context.Context, want wire.ReplyProof, keys *core, now time.Time) (metadata.MD, error) {
-	if err := g.turn.Enter(ctx, signatureWait); err != nil {
+	if err := g.turn.Enter(ctx, verify.SignatureWait); err != nil {
 		return nil, err
 	}
 	defer g.turn.Leave()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/trustdir"
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -80,8 +81,8 @@ func (i *Identity) Trust() []Trust {
 			list = append(list, trustIn(of, set))
 		}
 	}
-	if d, ok := c.trust.(directory); ok {
-		list = append(list, d.report())
+	if d, ok := c.trust.(verify.Directory); ok {
+		list = append(list, trustInDirectory(d.Dir))
 	}
 	if i.issued != nil {
 		for _, issuer := range i.issued.issuers {
@@ -106,4 +107,12 @@ func trustIn(of string, set *keyset.Set) Trust {
 		t.Skipped = append(t.Skipped, fmt.Errorf("%s: %w", skipped.Key, skipped.Err))
 	}
 	return t
+}
+
+func trustInDirectory(d *trustdir.Directory) Trust {
+	s := d.State()
+	return Trust{
+		Of: "trust directory", Source: s.Dir, Keys: s.Keys, Files: s.Files, Limit: s.Limit,
+		Generation: s.Generation, Read: s.Read, Ends: s.Ends, Skipped: s.Skipped, Err: s.Err,
+	}
 }

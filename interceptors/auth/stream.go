@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -27,13 +28,13 @@ func (g *Gate) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *
 	held := who.link
 	if held == nil && who.peer != nil {
 		if held, err = g.identity.holdStream(who.token); err != nil {
-			return g.turnAway(ctx, info.FullMethod, who, callerRefusal(err))
+			return g.turnAway(ctx, info.FullMethod, who, verify.CallerRefusal(err))
 		}
 		defer held.release()
 	}
 	user, err := g.identity.holdUser(who.brought)
 	if err != nil {
-		return g.turnAway(ctx, info.FullMethod, who, callerRefusal(err))
+		return g.turnAway(ctx, info.FullMethod, who, verify.CallerRefusal(err))
 	}
 	if user != nil {
 		defer user.release()

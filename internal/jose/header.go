@@ -2,7 +2,7 @@ package jose
 
 import "slices"
 
-// header is a JOSE header: exactly three members, each a string.
+// header is a JOSE header: exactly three members, each a string. Typ may be missing where the reader says so.
 type header struct {
 	algorithm Algorithm
 	keyID     string
@@ -26,17 +26,15 @@ func parseHeader(segment string, allowedTyp []string) (header, error) {
 	if err != nil {
 		return header{}, &Error{Reason: ReasonHeader, Cause: err}
 	}
-	h, err := headerOf(members)
+	h, err := headerOf(members, slices.Contains(allowedTyp, ""))
 	if err != nil {
 		return header{}, err
 	}
 	return h, h.check(allowedTyp)
 }
 
-func headerOf(members []member) (h header, err error) {
-	if len(members) != headerMembers {
-		return header{}, refuse(ReasonHeader, "alg, kid and typ are not all there")
-	}
+func headerOf(members []member, untyped bool) (h header, err error) {
+	hasType := false
 	for i := range members {
 		if members[i].kind != kindString {
 			return header{}, refuse(ReasonHeader, "a member is no string")
@@ -48,10 +46,16 @@ func headerOf(members []member) (h header, err error) {
 		case "kid":
 			h.keyID = value
 		case "typ":
-			h.typ = value
+			h.typ, hasType = value, true
 		default:
 			return header{}, refuse(ReasonHeader, "a member other than alg, kid and typ")
 		}
+	}
+	if missing := len(members) < headerMembers; missing && (hasType || len(members) < headerMembers-1 || !untyped) {
+		return header{}, refuse(ReasonHeader, "alg, kid and typ are not all there")
+	}
+	if hasType && h.typ == "" {
+		return header{}, refuse(ReasonType, "empty")
 	}
 	return h, nil
 }

@@ -14,7 +14,7 @@ type Token struct {
 const signatureLength = 64
 
 // Parse reads a compact JWS whose type is one of allowedTyp, compared byte for byte; with no type allowed it refuses
-// every token. It checks everything that needs no key: length, alphabet, segments, the header, the signature's length.
+// every token; the type "" allows a header without typ. It checks everything that needs no key: length, alphabet, segments, the header, the signature's length.
 // Whatever the input, its cost is bounded by [MaxTokenLength].
 //
 // Every error is an [*Error].
@@ -51,15 +51,15 @@ func (t *Token) Type() string { return t.header.typ }
 // Algorithm is the header's alg, [EdDSA] also where it says Ed25519.
 func (t *Token) Algorithm() Algorithm { return t.header.algorithm }
 
-// ClaimedIssuer is the iss that the payload states, or "" when it states none that can be read. Nothing proves it: it
-// serves only to choose among the keys of several issuers, before [Token.Verify].
-func (t *Token) ClaimedIssuer() string {
+// ClaimedIssuer is the iss that the payload states, or "" when it states none. Nothing proves it: it serves only to choose
+// among the keys of several issuers, before [Token.Verify]. The error is that of a payload that cannot be read.
+func (t *Token) ClaimedIssuer() (string, error) {
 	claims, err := parseClaims(t.payload)
 	if err != nil {
-		return ""
+		return "", err
 	}
 	issuer, _ := claims.String("iss")
-	return issuer
+	return issuer, nil
 }
 
 // String names the token's type and key. It shows neither claims nor signature.

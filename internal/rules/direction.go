@@ -15,6 +15,7 @@ func rows() [][]string {
 		{"principal"},
 		{"internal/trustdir", "internal/wire"},
 		{"keyset"},
+		{"internal/verify"},
 		{"policy"},
 		{"internal/decide"},
 		{

@@ -22,5 +22,6 @@ func All() []Rule {
 		{"lines", checkLines},
 		{"options", checkOptions},
 		{"single", checkSingle},
+		{"checks", checkChecks},
 	}
 }

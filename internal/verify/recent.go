@@ -1,4 +1,4 @@
-package auth
+package verify
 
 import (
 	"hash/maphash"
@@ -10,20 +10,20 @@ import (
 // several times as much as all the rest of a hit. Each token has one place, which it keeps while it is good.
 type recentTokens struct {
 	seed   maphash.Seed
-	places [recentTokenPlaces]atomic.Pointer[recentToken]
+	places [recentPlaces]atomic.Pointer[recentToken]
 }
 
 type recentToken struct {
 	sum     uint64 // of the text
 	compact string
-	token   *verified
+	token   *Token
 }
 
 func newRecentTokens() recentTokens { return recentTokens{seed: maphash.MakeSeed()} }
 
 // find compares the sums first: nobody can make a token of the same sum as another, so how long the comparison of the texts
 // takes says nothing about one that somebody else brought.
-func (r *recentTokens) find(compact string) *verified {
+func (r *recentTokens) find(compact string) *Token {
 	sum := maphash.String(r.seed, compact)
 	if k := r.place(sum).Load(); k != nil && k.sum == sum && k.compact == compact {
 		return k.token
@@ -32,7 +32,7 @@ func (r *recentTokens) find(compact string) *verified {
 }
 
 // keep gives a token its place unless another one that is still good has it.
-func (r *recentTokens) keep(compact string, t *verified, now time.Time) {
+func (r *recentTokens) keep(compact string, t *Token, now time.Time) {
 	sum := maphash.String(r.seed, compact)
 	place := r.place(sum)
 	if k := place.Load(); k == nil || !k.token.holds(now) {
@@ -41,7 +41,7 @@ func (r *recentTokens) keep(compact string, t *verified, now time.Time) {
 }
 
 func (r *recentTokens) place(sum uint64) *atomic.Pointer[recentToken] {
-	return &r.places[sum%recentTokenPlaces]
+	return &r.places[sum%recentPlaces]
 }
 
 func (r *recentTokens) clear() {

@@ -1,70 +1,14 @@
 package auth
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/trustdir"
-	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/principal"
 )
-
-// directory is the anchor that is a trust directory.
-type directory struct{ dir *trustdir.Directory }
-
-func (d directory) lookup(kid string) (principal.ID, *jose.PublicKey, error) {
-	return keyOf(d.dir.Lookup(kid))
-}
-
-func (d directory) await(ctx context.Context, kid string) (principal.ID, *jose.PublicKey, error) {
-	return keyOf(d.dir.Await(ctx, kid))
-}
-
-func (d directory) vouch(ctx context.Context, identityToken, kid string, _ turnstile.Turnstile) (bond, error) {
-	if identityToken != "" {
-		return bond{}, errors.New("an identity token, where trust rests on a directory")
-	}
-	b := bond{trust: d, generation: d.generation()}
-	var err error
-	b.id, b.key, err = d.await(ctx, kid)
-	return b, err
-}
-
-func keyOf(entry trustdir.Entry, err error) (principal.ID, *jose.PublicKey, error) {
-	if err != nil {
-		if errors.Is(err, trustdir.ErrUnavailable) {
-			err = fmt.Errorf("%w: %w", errKeysUnavailable, err)
-		}
-		return principal.ID{}, nil, err
-	}
-	id, err := principal.ParseID(entry.ID)
-	if err != nil {
-		return principal.ID{}, nil, err
-	}
-	return id, entry.Key, nil
-}
-
-func (d directory) holds(kid string, id principal.ID) bool {
-	if !d.dir.Current(kid) {
-		return false
-	}
-	owner, _, err := d.lookup(kid)
-	return err == nil && owner == id
-}
-
-func (d directory) generation() uint64 { return d.dir.Generation() }
-
-func (d directory) report() Trust {
-	s := d.dir.State()
-	return Trust{
-		Of: "trust directory", Source: s.Dir, Keys: s.Keys, Files: s.Files, Limit: s.Limit,
-		Generation: s.Generation, Read: s.Read, Ends: s.Ends, Skipped: s.Skipped, Err: s.Err,
-	}
-}
-
-func (d directory) close() error { return d.dir.Close() }
 
 // openDirectory returns the trust directory, not read yet.
 func (i *Identity) openDirectory() *trustdir.Directory {
@@ -84,7 +28,7 @@ func (i *Identity) open() (*core, error) {
 	if err := errors.Join(keyErr, dir.Check()); err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}
-	c := &core{key: key, trust: directory{dir}}
+	c := &core{key: key, trust: verify.Directory{Dir: dir}}
 	if err := i.checkOwnKey(c); err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}
@@ -108,7 +52,7 @@ func (i *Identity) openKey(dir *trustdir.Directory) (*jose.PrivateKey, error) {
 // checkOwnKey finds the mistake that would otherwise show only as refusals by everybody else.
 func (i *Identity) checkOwnKey(c *core) error {
 	kid := c.key.Public().Thumbprint()
-	owner, _, err := c.trust.lookup(kid)
+	owner, _, err := c.trust.Lookup(kid)
 	switch {
 	case err != nil:
 		return fmt.Errorf("auth: %s does not vouch for key %s of %s: %w; publish it there with auth.Enroll, or start the service WithEnroll", i.dir, kid, i.self, err)

@@ -1,79 +1,77 @@
-package auth
+package verify
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"sync"
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/lru"
 	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/internal/wire"
 )
 
-// tokenHash is the SHA-256 of the exact bytes of a token.
-type tokenHash = [sha256.Size]byte
-
-// tokenCache remembers the tokens of one verifier that were found good, and those whose signature did not hold. It keeps no
+// Cache remembers the tokens of one Verifier that were found good, and those whose signature did not hold. It keeps no
 // other refusal, because keys and times change. Tokens must be of types that may be used many times; a proof is never cached.
 //
-// A token is found by its exact bytes. What a token means to one verifier is fixed, so a hit needs to look again only at the
+// A token is found by its exact bytes. What a token means to one Verifier is fixed, so a hit needs to look again only at the
 // time and at the key.
-type tokenCache struct {
+type Cache struct {
 	recent recentTokens
-	shards [tokenCacheShards]tokenShard
+	shards [cacheShards]cacheShard
 	clock  stepClock
 	onStep func(time.Duration)
 
 	mu  sync.Mutex
-	bad *lru[tokenHash, badToken]
+	bad *lru.Cache[Hash, badToken]
 }
 
-type tokenShard struct {
+type cacheShard struct {
 	mu      sync.Mutex
-	good    *lru[tokenHash, *verified]
-	flights map[tokenHash]*flight
+	good    *lru.Cache[Hash, *Token]
+	flights map[Hash]*flight
 }
 
 // badToken is a token whose signature did not hold under the keys of this generation.
 type badToken struct {
-	by         *voucher
+	by         *Profile
 	generation uint64
 	at         time.Time
 	err        error
 }
 
-// flight is the verification of a token for everybody who brought it meanwhile.
+// flight is the verification of a token for all calls that bring it meanwhile.
 type flight struct {
 	done chan struct{}
-	t    *verified
+	t    *Token
 	err  error
 }
 
-func newTokenCache(onStep func(time.Duration)) *tokenCache {
-	c := &tokenCache{recent: newRecentTokens(), bad: newLRU[tokenHash, badToken](badTokens), clock: newStepClock(time.Now()), onStep: onStep}
+// NewCache returns an empty cache, which calls onStep when the wall clock was set by more than the clock skew.
+func NewCache(onStep func(time.Duration)) *Cache {
+	c := &Cache{recent: newRecentTokens(), bad: lru.New[Hash, badToken](badTokens), clock: newStepClock(time.Now()), onStep: onStep}
 	for i := range c.shards {
-		c.shards[i].good = newLRU[tokenHash, *verified](cachedTokens / tokenCacheShards)
-		c.shards[i].flights = make(map[tokenHash]*flight)
+		c.shards[i].good = lru.New[Hash, *Token](cachedTokens / cacheShards)
+		c.shards[i].flights = make(map[Hash]*flight)
 	}
 	return c
 }
 
 // get returns a token if it was found good before and still is, and its hash.
-func (c *tokenCache) get(compact string, now time.Time) (*verified, tokenHash) {
+func (c *Cache) get(compact string, now time.Time) (*Token, Hash) {
 	if step := c.clock.step(now); step > wire.ClockSkew || step < -wire.ClockSkew {
 		c.flush(now)
 		c.onStep(step)
-		return nil, hashToken(compact)
+		return nil, HashOf(compact)
 	}
 	if t := c.recent.find(compact); t != nil && t.holds(now) {
-		return t, t.hash
+		return t, t.Hash
 	}
-	hash := hashToken(compact)
+	hash := HashOf(compact)
 	s := c.shard(hash)
 	s.mu.Lock()
-	t, ok := s.good.get(hash)
+	t, ok := s.good.Get(hash)
 	s.mu.Unlock()
 	if !ok {
 		return nil, hash
@@ -83,24 +81,19 @@ func (c *tokenCache) get(compact string, now time.Time) (*verified, tokenHash) {
 		return t, hash
 	}
 	s.mu.Lock()
-	s.good.remove(hash)
+	s.good.Remove(hash)
 	s.mu.Unlock()
 	return nil, hash // the whole pipeline says why
 }
 
-// holds tells whether a token that was found good still is.
-func (t *verified) holds(now time.Time) bool {
-	return now.Sub(t.at) < cachedTokenAge && t.by.timely(t, now) == nil && t.trusted()
-}
-
-func (c *tokenCache) shard(hash tokenHash) *tokenShard { return &c.shards[hash[0]%tokenCacheShards] }
+func (c *Cache) shard(hash Hash) *cacheShard { return &c.shards[hash[0]%cacheShards] }
 
 // knownBad is the error of a token whose signature was found not to hold a moment ago.
-func (c *tokenCache) knownBad(hash tokenHash, now time.Time) error {
+func (c *Cache) knownBad(hash Hash, now time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	b, ok := c.bad.get(hash)
-	if !ok || now.Sub(b.at) >= badTokenAge || b.by.generation() != b.generation {
+	b, ok := c.bad.Get(hash)
+	if !ok || now.Sub(b.at) >= badTokenAge || b.by.Keys.Generation() != b.generation {
 		return nil
 	}
 	return b.err
@@ -108,7 +101,7 @@ func (c *tokenCache) knownBad(hash tokenHash, now time.Time) error {
 
 // fly verifies a token once for all who bring it at the same time, and keeps what may be kept. One whose own time is not
 // over does not share the fate of another whose time is.
-func (c *tokenCache) fly(ctx context.Context, hash tokenHash, verify func() (*verified, error)) (*verified, error) {
+func (c *Cache) fly(ctx context.Context, hash Hash, verify func() (*Token, error)) (*Token, error) {
 	s := c.shard(hash)
 	for {
 		s.mu.Lock()
@@ -133,37 +126,37 @@ func (c *tokenCache) fly(ctx context.Context, hash tokenHash, verify func() (*ve
 	}
 }
 
-func (s *tokenShard) land(hash tokenHash, f *flight) {
+func (s *cacheShard) land(hash Hash, f *flight) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f.err == nil {
-		s.good.put(hash, f.t)
+		s.good.Put(hash, f.t)
 	}
 	delete(s.flights, hash)
 	close(f.done)
 }
 
 // keepBad keeps a refusal if it is that of a signature.
-func (c *tokenCache) keepBad(t *verified, err error) {
+func (c *Cache) keepBad(t *Token, err error) {
 	if !errors.Is(err, jose.ReasonSignature) {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.bad.put(t.hash, badToken{by: t.by, generation: t.generation.Load(), at: time.Now(), err: err})
+	c.bad.Put(t.Hash, badToken{by: t.profile, generation: t.generation.Load(), at: time.Now(), err: err})
 }
 
 // flush forgets everything.
-func (c *tokenCache) flush(now time.Time) {
+func (c *Cache) flush(now time.Time) {
 	c.recent.clear()
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()
-		s.good.clear()
+		s.good.Clear()
 		s.mu.Unlock()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.bad.clear()
+	c.bad.Clear()
 	c.clock.reset(now)
 }

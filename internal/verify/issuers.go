@@ -1,0 +1,133 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/internal/wire"
+	"github.com/parley-rpc/parley/keyset"
+	"github.com/parley-rpc/parley/principal"
+)
+
+// Issuers is the Trust that is made of issuers, each for its own trust domains.
+type Issuers struct {
+	byDomain map[principal.TrustDomain]domainIssuer
+	sets     []*keyset.Set
+	stops    []func()
+}
+
+// domainIssuer signs the identity tokens of the workloads of a trust domain.
+type domainIssuer struct {
+	name string // what they state as iss, where they do
+	keys *keyset.Set
+}
+
+func NewIssuers() *Issuers { return &Issuers{byDomain: map[principal.TrustDomain]domainIssuer{}} }
+
+// Add lets an issuer vouch for trust domains.
+func (a *Issuers) Add(name string, keys *keyset.Set, domains []principal.TrustDomain) {
+	a.sets = append(a.sets, keys)
+	for _, domain := range domains {
+		a.byDomain[domain] = domainIssuer{name, keys}
+	}
+}
+
+// Watch calls changed with every change of the issuers' keys.
+func (a *Issuers) Watch(changed func(generation uint64)) {
+	for _, set := range a.sets {
+		a.stops = append(a.stops, set.Listen(func(uint64) { changed(a.Generation()) }))
+	}
+}
+
+func (a *Issuers) Close() error {
+	for _, stop := range a.stops {
+		stop()
+	}
+	return nil
+}
+
+// Generation counts the changes of all sets.
+func (a *Issuers) Generation() uint64 {
+	var sum uint64
+	for _, set := range a.sets {
+		sum += set.Generation()
+	}
+	return sum
+}
+
+// Lookup knows nobody: an issuer says whose a key is by a token, and keeps no list.
+func (a *Issuers) Lookup(string) (principal.ID, *jose.PublicKey, error) {
+	return principal.ID{}, nil, keyset.ErrUnknownKey
+}
+
+func (a *Issuers) Await(_ context.Context, kid string) (principal.ID, *jose.PublicKey, error) {
+	return a.Lookup(kid)
+}
+
+func (a *Issuers) Holds(string, principal.ID) bool { return false }
+
+// Vouch reads the identity token of a peer. Its subject chooses the issuer, whose signature then makes it believed.
+func (a *Issuers) Vouch(ctx context.Context, identity, kid string, turn turnstile.Turnstile) (KeyBinding, error) {
+	if identity == "" {
+		return KeyBinding{}, errors.New("no identity token, where trust rests on issuers")
+	}
+	token, err := jose.Parse(identity, jose.TypeIdentity)
+	if err != nil {
+		return KeyBinding{}, fmt.Errorf("identity token: %w", err)
+	}
+	issuer, err := a.issuerOf(identity)
+	if err != nil {
+		return KeyBinding{}, fmt.Errorf("identity token: %w", err)
+	}
+	b := KeyBinding{Generation: issuer.keys.Generation()}
+	signer, err := issuer.keys.Await(ctx, token.KeyID())
+	if err != nil {
+		return KeyBinding{}, fmt.Errorf("identity token: %w", err)
+	}
+	claims, err := Signature(ctx, token, signer, turn)
+	if err != nil {
+		return KeyBinding{}, fmt.Errorf("identity token: %w", err)
+	}
+	read, err := wire.ReadIdentityToken(claims, issuer.name, time.Now())
+	if err != nil {
+		return KeyBinding{}, fmt.Errorf("identity token: %w", err)
+	}
+	if read.Key.Thumbprint() != kid {
+		return KeyBinding{}, errors.New("the proof is by another key than the identity token confirms")
+	}
+	b.ID, b.Key, b.Expires = read.ID, read.Key, read.Expires
+	b.Validity = issuerKey{set: issuer.keys, key: signer}
+	return b, nil
+}
+
+// issuerOf returns the one issuer that vouches for the trust domain that a token claims to be of.
+func (a *Issuers) issuerOf(identity string) (domainIssuer, error) {
+	claims, err := jose.Unproven(identity)
+	if err != nil {
+		return domainIssuer{}, err
+	}
+	subject, _ := claims.String(wire.ClaimSubject)
+	id, err := principal.ParseID(subject)
+	if err != nil {
+		return domainIssuer{}, errors.New("sub is no ID")
+	}
+	issuer, ok := a.byDomain[id.TrustDomain()]
+	if !ok {
+		return domainIssuer{}, errors.New("no issuer vouches for its trust domain")
+	}
+	return issuer, nil
+}
+
+// issuerKey is the Validity of a peer whom an issuer vouched for: the key that the issuer did so with.
+type issuerKey struct {
+	set *keyset.Set
+	key *jose.PublicKey
+}
+
+func (k issuerKey) Holds(string, principal.ID) bool { return k.set.Holds(k.key.KeyID(), k.key) }
+
+func (k issuerKey) Generation() uint64 { return k.set.Generation() }

@@ -1,0 +1,164 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/wire"
+	"github.com/parley-rpc/parley/keyset"
+	"github.com/parley-rpc/parley/principal"
+)
+
+// Profile is what the tokens of one issuer must look like. It has no defaults: [Profile.Default] gives it them. It must not be
+// changed once it is in use.
+type Profile struct {
+	// Name is what its tokens state as iss, byte for byte. It is "" where every workload speaks for itself: iss and sub are
+	// then the one ID that the key belongs to.
+	Name string
+	// Keys are the keys with which it signs.
+	Keys Keys
+	// Types are the token types (the JOSE header's typ) that are accepted.
+	Types []string
+	// Audiences are those for whom a token may be meant; its aud must name one of them.
+	Audiences []string
+	// MaxAudiences bounds how many audiences a token may name.
+	MaxAudiences int
+	// AudienceIsText refuses an aud that is a list, even one of a single name.
+	AudienceIsText bool
+	// Subjects are the workloads that it may vouch for. Without any its subjects are no workloads, or those of Keys.
+	Subjects []principal.Pattern
+	// Required are the claims that must be there beside iss, sub, aud, exp and iat, which always must.
+	Required []string
+	// MaxLifetime bounds exp - iat.
+	MaxLifetime time.Duration
+	// Skew is how far the clock of the issuer may be off.
+	Skew time.Duration
+}
+
+// Default sets what is not set: type at+jwt, the audience self, one audience, a jti, an hour, a skew of 30 seconds. A negative
+// skew means none.
+func (p *Profile) Default(self principal.ID) {
+	if p.Types == nil {
+		p.Types = []string{jose.TypeAccess}
+	}
+	if p.Audiences == nil {
+		p.Audiences = []string{self.String()}
+	}
+	if p.Required == nil {
+		p.Required = []string{wire.ClaimTokenID}
+	}
+	if p.MaxLifetime == 0 {
+		p.MaxLifetime = MaxTokenLifetime
+	}
+	if p.MaxAudiences == 0 {
+		p.MaxAudiences = 1
+	}
+	switch {
+	case p.Skew == 0:
+		p.Skew = wire.ClockSkew
+	case p.Skew < 0:
+		p.Skew = 0
+	}
+}
+
+// Check returns every mistake in the profile of an issuer of bearer tokens, joined.
+func (p *Profile) Check() error {
+	var errs []error
+	wrong := func(wrong bool, problem string) {
+		if wrong {
+			errs = append(errs, errors.New(problem))
+		}
+	}
+	wrong(p.Name == "", "it has no Name; state the iss of its tokens, byte for byte")
+	wrong(p.Keys == nil, "it has no Keys")
+	wrong(len(p.Types) == 0 || slices.Contains(p.Types, ""),
+		"Types is empty or holds an empty type; leave it out for at+jwt")
+	wrong(len(p.Audiences) == 0 || slices.Contains(p.Audiences, ""), "Audiences is empty or holds an empty name, "+
+		"and a token for anybody is never accepted; leave it out for the server's own ID")
+	wrong(slices.Contains(p.Required, ""), "RequiredClaims holds an empty name")
+	wrong(p.MaxLifetime < 0, "MaxLifetime is negative")
+	wrong(p.MaxAudiences < 0, "MaxAudiences is negative")
+	wrong(p.Skew > maxClockSkew, "ClockSkew is more than 5 minutes")
+	for n, s := range p.Subjects {
+		wrong(!principal.IsPattern(s),
+			fmt.Sprintf("subject %d is no ID; make it with ParseID, TrustDomain.ID or ParsePattern", n+1))
+	}
+	return errors.Join(errs...)
+}
+
+// CheckBearerTypes is the mistake of types that no configuration may accept as bearer tokens.
+func (p *Profile) CheckBearerTypes() error {
+	if !slices.ContainsFunc(p.Types, jose.NeverBearer) {
+		return nil
+	}
+	return errors.New("Types names a type of proof, identity or key set, which is no bearer token; leave it out for at+jwt")
+}
+
+// Keys are the keys of a profile. What they answer changes only with their generation.
+type Keys interface {
+	// Find returns the key called kid, and the ID that it belongs to where it is that of a workload. It may wait for a
+	// second, or a little more, when the kid is unknown.
+	Find(ctx context.Context, kid string) (owner principal.ID, key *jose.PublicKey, err error)
+	// Holds reports whether kid still names this very key of this owner.
+	Holds(kid string, owner principal.ID, key *jose.PublicKey) bool
+	// Generation counts the changes.
+	Generation() uint64
+}
+
+// IssuerKeys are those of an issuer.
+func IssuerKeys(set *keyset.Set) Keys { return issuerKeys{set} }
+
+type issuerKeys struct{ set *keyset.Set }
+
+func (k issuerKeys) Find(ctx context.Context, kid string) (owner principal.ID, key *jose.PublicKey, err error) {
+	key, err = k.set.Await(ctx, kid)
+	return owner, key, err
+}
+
+func (k issuerKeys) Holds(kid string, _ principal.ID, key *jose.PublicKey) bool {
+	return k.set.Holds(kid, key)
+}
+
+func (k issuerKeys) Generation() uint64 { return k.set.Generation() }
+
+// WorkloadKeys are those of the workloads that trust knows, each for its own ID.
+func WorkloadKeys(trust func() (Trust, error)) Keys { return &workloadKeys{trust: trust} }
+
+type workloadKeys struct {
+	trust   func() (Trust, error)
+	waiting atomic.Int32 // calls that ask the trust for a key, and may wait
+}
+
+func (k *workloadKeys) Find(ctx context.Context, kid string) (principal.ID, *jose.PublicKey, error) {
+	trust, err := k.trust()
+	if err != nil {
+		return principal.ID{}, nil, err
+	}
+	// Unknown keys in many calls of one caller must not make the calls of all others wait for the next reading.
+	if k.waiting.Add(1) > maxKeyWaits {
+		k.waiting.Add(-1)
+		return trust.Lookup(kid)
+	}
+	defer k.waiting.Add(-1)
+	return trust.Await(ctx, kid)
+}
+
+func (k *workloadKeys) Holds(kid string, owner principal.ID, _ *jose.PublicKey) bool {
+	trust, err := k.trust()
+	return err == nil && trust.Holds(kid, owner)
+}
+
+func (k *workloadKeys) Generation() uint64 {
+	if trust, err := k.trust(); err == nil {
+		return trust.Generation()
+	}
+	return Never
+}
+
+// Never is a generation that no keys and no trust have, so that they must be asked.
+const Never = ^uint64(0)

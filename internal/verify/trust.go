@@ -1,0 +1,43 @@
+package verify
+
+import (
+	"context"
+	"time"
+
+	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/principal"
+)
+
+// Validity says whether the key by which a peer was believed is still believed.
+type Validity interface {
+	// Holds reports whether the key still belongs to id.
+	Holds(kid string, ID principal.ID) bool
+	// Generation counts the changes; what holds answers changes only with it.
+	Generation() uint64
+}
+
+// Trust says which key belongs to which workload. Its answers come from a snapshot and change only with its generation.
+type Trust interface {
+	Validity
+	// Lookup returns the one ID that the key called kid belongs to, and the key. It never waits. ErrKeysUnavailable says
+	// that there is no snapshot to ask.
+	Lookup(kid string) (principal.ID, *jose.PublicKey, error)
+	// Await is lookup that waits for a newer snapshot, for a little more than a second, when the kid is unknown.
+	Await(ctx context.Context, kid string) (principal.ID, *jose.PublicKey, error)
+	// Vouch says which workload the key called kid belongs to, which a peer proves to have, going by the identity token that came with the
+	// proof, if trust rests on those. It waits for a newer snapshot, for a little more than a second, when a key is unknown. The
+	// turnstile, which may be nil, is held around a signature.
+	Vouch(ctx context.Context, identityToken, kid string, turn turnstile.Turnstile) (KeyBinding, error)
+	// Close stops whatever keeps the snapshot fresh.
+	Close() error
+}
+
+// KeyBinding ties a key to the one workload that it belongs to.
+type KeyBinding struct {
+	ID         principal.ID
+	Key        *jose.PublicKey
+	Expires    time.Time // zero means that the KeyBinding has no end of its own
+	Validity   Validity
+	Generation uint64 // of trust, before the key was looked up, so that a change between the two is noticed
+}

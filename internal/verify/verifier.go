@@ -1,0 +1,96 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/turnstile"
+)
+
+// Verifier checks the tokens of one place in a call, such as the bearer tokens of workloads.
+type Verifier struct {
+	own     *Profile            // of tokens that workloads sign for themselves; nil where those have no place
+	issuers map[string]*Profile // by name
+	types   []string            // that any of them accepts
+	turn    turnstile.Turnstile
+	accept  func(*Token) error // what the place demands of a token besides, and makes of it
+	cache   *Cache
+}
+
+// New returns the verifier of the tokens of issuers, and, with own, of those that workloads sign for themselves. The error
+// names every issuer that is there twice.
+func New(own *Profile, issuers []*Profile, turn turnstile.Turnstile, cache *Cache, accept func(*Token) error) (*Verifier, error) {
+	v := &Verifier{own: own, issuers: make(map[string]*Profile, len(issuers)), turn: turn, cache: cache, accept: accept}
+	if own != nil {
+		v.types = own.Types
+	}
+	var errs []error
+	for _, p := range issuers {
+		if v.issuers[p.Name] != nil {
+			errs = append(errs, fmt.Errorf("auth: Issuer %.80q is there twice", p.Name))
+			continue
+		}
+		v.issuers[p.Name] = p
+		v.types = slices.Concat(v.types, p.Types)
+	}
+	return v, errors.Join(errs...)
+}
+
+// Verify checks a token, completely the first time. What it returns is good now; it stays so until its time ends or its key is
+// no longer that of its owner. With the error of a token that was good and has expired, it returns the token, too.
+func (v *Verifier) Verify(ctx context.Context, compact string, now time.Time) (*Token, error) {
+	if len(compact) > jose.MaxTokenLength {
+		return nil, jose.ReasonSize // before it costs anything
+	}
+	t, hash := v.cache.get(compact, now)
+	if t != nil {
+		return t, nil
+	}
+	if err := v.cache.knownBad(hash, now); err != nil {
+		return nil, err
+	}
+	return v.cache.fly(ctx, hash, func() (*Token, error) { return v.examine(ctx, compact, hash) })
+}
+
+func (v *Verifier) examine(ctx context.Context, compact string, hash Hash) (t *Token, err error) {
+	defer RefusePanic(&err)
+	token, err := jose.Parse(compact, v.types...)
+	if err != nil {
+		return nil, err
+	}
+	p, err := v.profileOf(token)
+	if err != nil {
+		return nil, err
+	}
+	t, err = begin(p, token, hash).examine(ctx, token, v.turn)
+	if err != nil {
+		v.cache.keepBad(t, err)
+		return nil, err
+	}
+	if err := v.accept(t); err != nil {
+		return nil, err
+	}
+	return t, t.timely(t.verified)
+}
+
+// profileOf returns the profile of the issuer that the token names, which is not proven yet, or that of tokens which workloads
+// sign for themselves. A payload that cannot be read is its own error: it names no issuer at all.
+func (v *Verifier) profileOf(token *jose.Token) (*Profile, error) {
+	if len(v.issuers) > 0 {
+		named, err := token.ClaimedIssuer()
+		if err != nil {
+			return nil, err
+		}
+		if p := v.issuers[named]; p != nil {
+			return p, nil
+		}
+	}
+	if v.own == nil {
+		return nil, errors.New("iss is no issuer that is accepted here")
+	}
+	return v.own, nil
+}
