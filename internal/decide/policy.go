@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/parley-rpc/parley/policy"
-	"github.com/parley-rpc/parley/rpcerr"
 )
 
 // Policy is the policy of one method, compiled: the requirements that are in force, and those that are only on trial. The
@@ -67,27 +66,12 @@ func (p *Policy) Explain(ctx context.Context, call *policy.Call) policy.Explanat
 	return e
 }
 
-// Decision is what the requirements make of a call. The zero Decision lets it pass.
-type Decision struct {
-	reason rpcerr.Reason // "" lets the call pass
-	why    string        // never says what a token holds
-	name   string        // of the rule, scope or issuer that decided, where one did
-	source *policy.Source
-}
-
-// Allows reports whether the call passes.
-func (d Decision) Allows() bool { return d.reason == "" }
-
-// Reason is the public reason of a refusal, and "" for a call that passes.
-func (d Decision) Reason() rpcerr.Reason { return d.reason }
-
-// Source is where the requirement is stated that a refusal rests on. Only a refusal has one.
-func (d Decision) Source() policy.Source { return *d.source }
-
-// Error is the private reason of a refusal.
-func (d Decision) Error() string {
-	if d.name == "" {
-		return d.why
+func (d *requirements) explain(ctx context.Context, call *policy.Call) policy.Explanation {
+	var t trail
+	decision := d.judge(ctx, call, &t)
+	e := policy.Explanation{Method: call.Method, Allowed: decision.Allows(), Steps: t.steps}
+	if !e.Allowed {
+		e.Reason, e.Why = decision.reason, decision.Error()
 	}
-	return d.why + " " + d.name
+	return e
 }

@@ -1,20 +1,6 @@
 package decide
 
-import (
-	"context"
-
-	"github.com/parley-rpc/parley/policy"
-)
-
-func (d *requirements) explain(ctx context.Context, call *policy.Call) policy.Explanation {
-	var t trail
-	decision := d.judge(ctx, call, &t)
-	e := policy.Explanation{Method: call.Method, Allowed: decision.Allows(), Steps: t.steps}
-	if !e.Allowed {
-		e.Reason, e.Why = decision.reason, decision.Error()
-	}
-	return e
-}
+import "github.com/parley-rpc/parley/policy"
 
 // trail keeps the steps of a decision. A nil trail keeps nothing.
 type trail struct{ steps []policy.Step }
@@ -57,8 +43,4 @@ func (t *trail) end(r Decision) Decision {
 		t.steps = append(t.steps, policy.Step{Asked: "decided", Outcome: r.Error(), Source: *r.source})
 	}
 	return r
-}
-
-func brokenRule(r *rule) Decision {
-	return Decision{why: "a predicate panicked in rule", name: r.stated.Name, source: &r.stated.Source}
 }

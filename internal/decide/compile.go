@@ -1,0 +1,44 @@
+package decide
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
+)
+
+// compile compiles the part a of the policy of a method. The requirements are never nil, but good only without an error.
+func compile(m policy.Method, a policy.Auth, s *Server) (*requirements, error) {
+	d := &requirements{access: a.Access, carrier: a.Carrier, scopes: a.Scopes, user: a.User, stepUp: s.StepUp}
+	var errs []error
+	for _, stated := range a.Peers {
+		patterns := make([]principal.Pattern, 0, len(stated.Value))
+		for _, text := range stated.Value {
+			p, err := s.Domain.ParsePeer(text)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %s: auth.peers: %w", stated.Source, m.Name, err))
+				continue
+			}
+			patterns = append(patterns, p)
+		}
+		d.peers = append(d.peers, peerList{patterns, stated.Source})
+	}
+	var err error
+	d.deny, err = compileRules(m, askedDeny, a.Deny, s)
+	errs = append(errs, err)
+	for _, stated := range a.Allow {
+		rules, err := compileRules(m, askedAllow, stated.Value, s)
+		errs = append(errs, err)
+		d.allow = append(d.allow, allowList{rules, stated.Source})
+	}
+	if len(d.peers) > 0 && errors.Join(errs...) == nil {
+		errs = append(errs, d.neverMatched(m))
+	}
+	if a.Scopes.Stated() {
+		if err := s.checkTokens(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %s: auth.scopes: %w", a.Scopes.Source, m.Name, err))
+		}
+	}
+	return d, errors.Join(append(errs, checkUser(m, a.User, s))...)
+}
