@@ -24,6 +24,8 @@ type Config struct {
 	Charts func() []Chart
 	// Policies yields the effective policies of methods, in order.
 	Policies func() []Policy
+	// Traffic is what is shown of the rate, the errors and the latency of methods.
+	Traffic *Traffic
 	// Refusals yields the recent refusals, the newest first.
 	Refusals func() []Refusal
 	// LogLevel is shown and can be changed.

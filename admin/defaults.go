@@ -9,6 +9,14 @@ const (
 	streamInterval = 200 * time.Millisecond
 	// streamBatch is how many calls one update of a live page holds at most.
 	streamBatch = 200
+	// trafficInterval is how often the counts of calls are read for the live page.
+	trafficInterval = 10 * time.Second
+	// trafficPoints is how many intervals the live page shows.
+	trafficPoints = 60
+	// trafficWindow is how many intervals its single numbers cover.
+	trafficWindow = 6
+	// maxTraffic is how many methods, and how many endpoints, it shows.
+	maxTraffic = 200
 	// maxStreams is how many live pages may be open at once.
 	maxStreams = 16
 	// writeTimeout is how long a live page may take to accept an update.

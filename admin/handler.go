@@ -46,6 +46,7 @@ func (h *Handler) routes() http.Handler {
 	mux.HandleFunc("GET /calls/stream", h.streamCalls)
 	mux.HandleFunc("GET /calls/{trace}", h.showTrace)
 	mux.HandleFunc("GET /status", h.status)
+	mux.HandleFunc("GET /traffic", h.traffic)
 	mux.HandleFunc("GET /refusals", h.refusals)
 	mux.HandleFunc("GET /policies", h.policies)
 	mux.HandleFunc("GET /describe", h.describe)

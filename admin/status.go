@@ -55,6 +55,20 @@ func (h *Handler) status(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, view)
 }
 
+// traffic shows rate, error share and latency by method, from metrics, and by endpoint, from the calls that are kept.
+func (h *Handler) traffic(w http.ResponseWriter, _ *http.Request) {
+	view := trafficView{Interval: trafficInterval, Methods: []methodTraffic{}, Endpoints: []endpointTraffic{}}
+	if h.config.Traffic != nil {
+		methods, window := h.config.Traffic.methods()
+		view.Methods, view.Window = append(view.Methods, methods...), window
+	}
+	if h.config.Ring != nil {
+		endpoints, kept := endpointsOf(h.config.Ring.Calls())
+		view.Endpoints, view.Kept = append(view.Endpoints, endpoints...), kept
+	}
+	writeJSON(w, view)
+}
+
 // policyList is the JSON form of the effective policies.
 type policyList struct {
 	Policies []Policy `json:"policies"`

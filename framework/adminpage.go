@@ -66,6 +66,7 @@ func (a *App) adminHandler(r *run) *admin.Handler {
 		Charts:   r.budgets.charts,
 		Policies: r.policies,
 		Refusals: a.refusals,
+		Traffic:  r.traffic,
 		LogLevel: a.logLevel,
 		Switches: []admin.Switch{{
 			Title: "Retries", About: "When they are off, every call of this program has one attempt, and nothing is hedged.",

@@ -186,5 +186,23 @@ func (a *App) refusals() []admin.Refusal {
 	return list
 }
 
+// traffic is what the metrics of the App have counted of its calls so far. What is wrong with them, a scrape says.
+func (a *App) traffic() []admin.Counts {
+	if a.parts.telemetry == nil {
+		return nil
+	}
+	counted, _ := a.parts.telemetry.Traffic()
+	counts := make([]admin.Counts, len(counted))
+	for i, of := range counted {
+		counts[i] = admin.Counts{
+			Method: of.Method, Target: of.Target, Calls: of.Calls, Failed: of.Failed, Duration: of.Duration,
+		}
+		for _, within := range of.Within {
+			counts[i].Within = append(counts[i].Within, admin.Within(within))
+		}
+	}
+	return counts
+}
+
 // age is a span of time to the second.
 func age(d time.Duration) string { return max(0, d).Round(time.Second).String() }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/parley-rpc/parley/admin"
 	"github.com/parley-rpc/parley/discovery"
 )
 
@@ -33,6 +34,7 @@ func (a *App) Run(ctx context.Context) error {
 		return errors.Join(err, a.stopRest())
 	}
 	r := &run{app: a, logger: a.parts.logger, failed: make(chan struct{}, 1), budgets: budgetHistory{app: a}}
+	r.traffic = admin.NewTraffic(a.traffic)
 	r.readiness.again = make(chan struct{}, 1)
 	if err := r.start(ctx); err != nil {
 		return errors.Join(err, r.stop())
@@ -115,6 +117,7 @@ type run struct {
 	background []*runningTask
 	readiness  readiness
 	budgets    budgetHistory
+	traffic    *admin.Traffic
 	asked      bool // whether readiness was ever applied; belongs to its goroutine
 
 	mu            sync.Mutex
@@ -153,6 +156,7 @@ func (r *run) start(ctx context.Context) error {
 	r.app.mu.Unlock()
 	if r.app.surfaceAddresses().admin != "" {
 		r.background = append(r.background, r.startTask(task{"retry budget history", r.budgets.run}))
+		r.background = append(r.background, r.startTask(task{"traffic history", r.traffic.Run}))
 	}
 	for _, t := range tasks {
 		r.background = append(r.background, r.startTask(t))

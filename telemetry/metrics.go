@@ -26,6 +26,7 @@ func (t *Telemetry) buildMetrics(ctx context.Context, p plan, c config, about *r
 	if err != nil {
 		return fmt.Errorf("metrics for Prometheus: %w", err)
 	}
+	t.gather = registry.Gather
 	t.scrape = promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
 	options := []sdkmetric.Option{sdkmetric.WithResource(about), sdkmetric.WithReader(scraped)}
 	report := &reporter{life: t.sending, signal: p.metrics, logger: c.logger}

@@ -38,6 +38,7 @@ import (
 	"strings"
 	"sync"
 
+	dto "github.com/prometheus/client_model/go"
 	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
@@ -52,6 +53,7 @@ type Telemetry struct {
 	meters     metric.MeterProvider
 	propagator propagation.TextMapPropagator
 	scrape     http.Handler
+	gather     func() ([]*dto.MetricFamily, error) // nil: metrics are off
 	text       []string
 	pipelines  []pipeline
 	sending    context.Context // ends when there is no time left to send

@@ -3,12 +3,12 @@
 const levels = ["DEBUG", "INFO", "WARN", "ERROR"];
 
 async function drawStatus() {
-  const response = await fetch("/status").catch(() => null);
-  if (!response || !response.ok || view !== "status") return;
-  const status = await response.json();
+  const [response, counted] = await Promise.all([fetch("/status").catch(() => null), fetch("/traffic").catch(() => null)]);
+  if (!response || !response.ok || !counted || !counted.ok || view !== "status") return;
+  const [status, traffic] = await Promise.all([response.json(), counted.json()]);
   const charts = status.charts || [];
   const abouts = [...new Set(charts.map(c => c.about))];
-  update(byID("status"), [...abouts.map(about => chartsOf(about, charts.filter(c => c.about === about))), ...status.sections.map(sectionOf), ...(status.switches || []).map(switchOf), ...[status.log_level ? logLevelOf(status.log_level) : "", linksOf(status.links || [])].filter(Boolean)]);
+  update(byID("status"), [...trafficOf(traffic), ...abouts.map(about => chartsOf(about, charts.filter(c => c.about === about))), ...status.sections.map(sectionOf), ...(status.switches || []).map(switchOf), ...[status.log_level ? logLevelOf(status.log_level) : "", linksOf(status.links || [])].filter(Boolean)]);
 }
 
 function sectionOf(section) {

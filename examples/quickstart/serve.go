@@ -68,17 +68,38 @@ func openReplica(ctx context.Context, s *shop, cert certificate) (*service, erro
 	return replica, s.start(ctx, replica)
 }
 
-// keepCalling makes a call now and then, some of which fail at first, so that the live page lives.
+// script is what the traffic of -serve does, over and over: how many attempts of a call fail before one succeeds. The
+// retries stay below a tenth of the calls, which is what the retry budget pays for.
+func script() []step {
+	steps := make([]step, 40)
+	for i := range steps {
+		steps[i].charge = i%3 == 2
+	}
+	steps[9].failing = 1  // recovered
+	steps[21].failing = 2 // recovered on the third attempt
+	steps[32].failing = 1 // a charge, which nothing repeats
+	return steps
+}
+
+// step is one call of the script.
+type step struct {
+	charge  bool
+	failing int32
+}
+
+// keepCalling plays the script until ctx ends, so that the live page lives.
 func keepCalling(ctx context.Context, s *shop) {
-	ticker := time.NewTicker(700 * time.Millisecond)
+	ticker := time.NewTicker(400 * time.Millisecond)
 	defer ticker.Stop()
+	steps := script()
 	for i := 0; ; i++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		s.troubles.failing.Store([...]int32{0, 1, 0, 2, 0, 0, 4}[i%7])
-		_ = callOnce(ctx, s.payments, i%3 == 2) // what fails is on the live page
+		step := steps[i%len(steps)]
+		s.troubles.failing.Store(step.failing)
+		_ = callOnce(ctx, s.payments, step.charge) // what fails is on the live page
 	}
 }

@@ -1,0 +1,106 @@
+package telemetry
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/parley-rpc/parley/internal/vocabulary"
+)
+
+// Traffic is what the metrics have counted so far of the calls of one method: those that this process made to one target, or
+// those that it served.
+type Traffic struct {
+	// Served reports whether this process served the calls; otherwise it made them.
+	Served bool
+	// Method is the method as "pkg.Service/Method".
+	Method string
+	// Target is the host of the configured target of calls that were made; "" for calls that were served.
+	Target string
+	// Calls is how many calls ended, and Failed how many of them with an error: for calls that were made every status but
+	// OK, for calls that were served the statuses for which the server is to blame.
+	Calls, Failed uint64
+	// Duration is how long all of them took together.
+	Duration time.Duration
+	// Within is how many took at most so long, by the bounds of the histogram.
+	Within []Within
+}
+
+// Within is how many calls took at most so long.
+type Within struct {
+	Bound time.Duration
+	Calls uint64
+}
+
+// Traffic returns what the metrics have counted so far, by method. It costs what a scrape costs, and returns nothing while
+// metrics are off. Its error is the one of the registry; what could be read is returned beside it.
+func (t *Telemetry) Traffic() ([]Traffic, error) {
+	if t.gather == nil {
+		return nil, nil
+	}
+	families, err := t.gather()
+	type key struct {
+		served         bool
+		method, target string
+	}
+	counted := map[key]*Traffic{}
+	for _, family := range families {
+		served := family.GetName() == prometheusName(vocabulary.MetricServerCallDuration)
+		if !served && family.GetName() != prometheusName(vocabulary.MetricClientCallDuration) {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			k := key{served: served, method: labelOf(m, vocabulary.AttrMethod), target: labelOf(m, vocabulary.AttrServerAddress)}
+			of := counted[k]
+			if of == nil {
+				of = &Traffic{Served: served, Method: k.method, Target: k.target}
+				counted[k] = of
+			}
+			of.add(m)
+		}
+	}
+	list := make([]Traffic, 0, len(counted))
+	for _, of := range counted {
+		list = append(list, *of)
+	}
+	slices.SortFunc(list, func(a, b Traffic) int {
+		return cmp.Or(cmp.Compare(a.Method, b.Method), cmp.Compare(a.Target, b.Target))
+	})
+	return list, err
+}
+
+// add adds the calls that ended with one status.
+func (t *Traffic) add(m *dto.Metric) {
+	h := m.GetHistogram()
+	t.Calls += h.GetSampleCount()
+	t.Duration += time.Duration(h.GetSampleSum() * float64(time.Second))
+	if labelOf(m, vocabulary.AttrErrorType) != "" {
+		t.Failed += h.GetSampleCount()
+	}
+	for i, bucket := range h.GetBucket() {
+		if math.IsInf(bucket.GetUpperBound(), 1) {
+			break
+		}
+		if i == len(t.Within) {
+			t.Within = append(t.Within, Within{Bound: time.Duration(bucket.GetUpperBound() * float64(time.Second))})
+		}
+		t.Within[i].Calls += bucket.GetCumulativeCount()
+	}
+}
+
+// prometheusName is the name that a histogram of seconds has in Prometheus.
+func prometheusName(name string) string { return strings.ReplaceAll(name, ".", "_") + "_seconds" }
+
+func labelOf(m *dto.Metric, key string) string {
+	name := strings.ReplaceAll(key, ".", "_")
+	for _, label := range m.GetLabel() {
+		if label.GetName() == name {
+			return label.GetValue()
+		}
+	}
+	return ""
+}
