@@ -53,35 +53,34 @@ func (a Auth) strangers(subject string) []*Mistake {
 }
 
 // mayOverlap reports whether one peer could match both patterns. A bare name belongs to a trust domain that is not known
-// here.
+// here, so beside a full pattern it is taken for a name of that pattern's domain. What cannot be read is a mistake that
+// is reported elsewhere.
 func mayOverlap(p, q string) bool {
-	bareP, bareQ := !strings.Contains(p, "://"), !strings.Contains(q, "://")
-	if bareP && bareQ {
-		return p == q
+	if p == q {
+		return true
 	}
-	if bareP != bareQ {
-		full, bare := p, q
-		if bareP {
-			full, bare = q, p
-		}
-		pattern, err := principal.ParsePattern(full)
-		if err != nil {
-			return true
-		}
-		path := strings.TrimPrefix(full, "spiffe://")
-		domain, err := principal.ParseTrustDomain(path[:strings.IndexByte(path+"/", '/')])
-		if err != nil {
-			return true
-		}
-		id, err := domain.ID(bare)
-		return err != nil || pattern.Matches(id)
+	domain, ok := domainOf(p)
+	if !ok {
+		domain, ok = domainOf(q)
 	}
-	one, err := principal.ParsePattern(p)
+	if !ok {
+		return false // two bare names
+	}
+	one, err := domain.ParsePeer(p)
 	if err != nil {
 		return true
 	}
-	two, err := principal.ParsePattern(q)
+	two, err := domain.ParsePeer(q)
 	return err != nil || one.Overlaps(two)
+}
+
+// domainOf returns the trust domain of a full pattern.
+func domainOf(pattern string) (principal.TrustDomain, bool) {
+	full, err := principal.ParsePattern(pattern)
+	if err != nil {
+		return principal.TrustDomain{}, false
+	}
+	return full.TrustDomain(), true
 }
 
 // about is a condition on a claim of the caller or of the user.
