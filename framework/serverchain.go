@@ -28,7 +28,11 @@ func (s *Server) chain() []serverStep {
 	recovered := recovery.WithRecoveryHandlerContext(s.app.recovered)
 	steps := []serverStep{
 		serverAt("span", tracer.UnaryServerInterceptor, tracer.StreamServerInterceptor),
-		serverAt("recovery", recovery.UnaryServerInterceptor(recovered), recovery.StreamServerInterceptor(recovered)),
+		{
+			"recovery",
+			[]grpc.UnaryServerInterceptor{s.app.answerExit, recovery.UnaryServerInterceptor(recovered)},
+			[]grpc.StreamServerInterceptor{s.app.answerStreamExit, recovery.StreamServerInterceptor(recovered)},
+		},
 	}
 	if s.gate != nil {
 		steps = append(
@@ -51,6 +55,46 @@ func (s *Server) chain() []serverStep {
 		steps = append(steps, newLoadReports().step())
 	}
 	return append(steps, s.userStep())
+}
+
+// answerExit answers a call whose handler has ended its goroutine, as t.FailNow of a mock does: gRPC would leave the caller
+// waiting for its deadline.
+func (a *App) answerExit(
+	ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
+) (reply any, err error) {
+	returned := false
+	defer func() {
+		if !returned {
+			a.exited(ctx, info.FullMethod)
+		}
+	}()
+	reply, err = handler(ctx, req)
+	returned = true
+	return reply, err
+}
+
+// answerStreamExit is answerExit for streams. Where they are authenticated, the gate makes a panic of it.
+func (a *App) answerStreamExit(
+	srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler,
+) (err error) {
+	returned := false
+	defer func() {
+		if !returned {
+			a.exited(stream.Context(), info.FullMethod)
+		}
+	}()
+	err = handler(srv, stream)
+	returned = true
+	return err
+}
+
+func (a *App) exited(ctx context.Context, method string) {
+	a.parts.logger.LogAttrs(ctx, slog.LevelError, "a handler called runtime.Goexit", slog.String("method", method))
+	// gRPC's own type has it, and no interface of gRPC.
+	transport, ok := grpc.ServerTransportStreamFromContext(ctx).(interface{ WriteStatus(*status.Status) error })
+	if ok {
+		_ = transport.WriteStatus(status.New(codes.Internal, "internal error")) // fails where the caller is gone
+	}
 }
 
 // keys is the store of idempotency keys that all servers of the App share.
