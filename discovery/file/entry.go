@@ -47,9 +47,6 @@ func namePrefix(id string) string {
 
 func isEntry(name string) bool { return strings.HasSuffix(name, suffix) }
 
-// live reports whether the entry counts now.
-func (e *entry) live(now time.Time) bool { return now.Before(e.Expires) }
-
 // beats reports whether the entry counts in place of another one of the same ID.
 func (e *entry) beats(other *entry) bool {
 	if e.Announced.Equal(other.Announced) {

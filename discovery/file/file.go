@@ -38,6 +38,7 @@ type Driver struct {
 	folder   string
 	interval time.Duration
 	random   func() float64
+	wall     func() time.Time
 
 	life    context.Context // ends with Close
 	end     context.CancelFunc
@@ -50,7 +51,7 @@ var _ driver.Driver = (*Driver)(nil)
 
 // New returns a driver over a folder, which need not exist yet. All mistakes are returned joined.
 func New(folder string, opts ...Option) (*Driver, error) {
-	d := &Driver{interval: defaultInterval, random: rand.Float64}
+	d := &Driver{interval: defaultInterval, random: rand.Float64, wall: time.Now}
 	d.life, d.end = context.WithCancel(context.Background())
 	var errs []error
 	if folder == "" {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,6 +94,40 @@ func TestEntriesOutliveTheirProcessByTheirTTL(t *testing.T) {
 			t.Errorf("later: %v", got)
 		}
 		_ = living.Close()
+	})
+}
+
+// A clock that is set forward ends no entry that is renewed, and an entry that is not renewed ends in its time.
+func TestClockSetForward13_16(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		folder := filepath.Join(t.TempDir(), "parley")
+		dying := open(t, folder)
+		announce(t, dying, payments("dying"))
+		var step atomic.Int64
+		d, err := file.New(folder, file.WithWall(func() time.Time { return time.Now().Add(time.Duration(step.Load())) }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var shown atomic.Int64
+		watched := make(chan error, 1)
+		go func() {
+			watched <- d.Watch(t.Context(), "payments", func(list []driver.Instance) { shown.Store(int64(len(list))) })
+		}()
+		time.Sleep(time.Second)
+		step.Store(int64(time.Hour))
+		if err := dying.Close(); err != nil { // which renews nothing more
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if n := shown.Load(); n != 1 {
+			t.Errorf("%d instances after the clock was set, want 1", n)
+		}
+		time.Sleep(ttl)
+		if n := shown.Load(); n != 0 {
+			t.Errorf("%d instances when the ttl has passed, want 0", n)
+		}
+		_ = d.Close()
+		<-watched
 	})
 }
 

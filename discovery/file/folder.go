@@ -27,13 +27,17 @@ func names(root *os.Root, service string) ([]fs.DirEntry, error) {
 // reader reads the entries of one service. It reads a file again only when the file has changed.
 type reader struct {
 	service string
+	wall    func() time.Time // the clock of the system, by which entries expire
 	known   map[string]known
 }
 
-// known is an entry as it was read, nil for an invalid file, and the file's metadata at that time.
+// known is an entry as it was read, nil for an invalid file, and the file's metadata at that time. Its end is fixed
+// when it is read: a clock of the system that is set forward must not end all entries before their processes renew
+// them.
 type known struct {
 	info  fs.FileInfo
 	entry *entry
+	ends  time.Time
 }
 
 // entries returns the live entries whose file names match, by ID. It leaves out unreadable files.
@@ -48,10 +52,11 @@ func (r *reader) entries(root *os.Root, match func(name string) bool) (map[strin
 		if !file.Type().IsRegular() || !isEntry(file.Name()) || !match(file.Name()) {
 			continue
 		}
-		e := r.entry(root, file, read)
-		if e == nil || !e.live(now) {
+		found := r.entry(root, file, read)
+		if found.entry == nil || !now.Before(found.ends) {
 			continue
 		}
+		e := found.entry
 		if other, ok := live[e.instance.ID]; !ok || e.beats(other) {
 			live[e.instance.ID] = e
 		}
@@ -60,11 +65,11 @@ func (r *reader) entries(root *os.Root, match func(name string) bool) (map[strin
 	return live, nil
 }
 
-// entry returns the entry in a file, or nil, and stores it in read.
-func (r *reader) entry(root *os.Root, file fs.DirEntry, read map[string]known) *entry {
+// entry returns the entry in a file and stores it in read.
+func (r *reader) entry(root *os.Root, file fs.DirEntry, read map[string]known) known {
 	info, err := file.Info()
 	if err != nil {
-		return nil // deleted since it was listed
+		return known{} // deleted since it was listed
 	}
 	before, ok := r.known[file.Name()]
 	if !ok || !unchanged(before.info, info) {
@@ -72,10 +77,13 @@ func (r *reader) entry(root *os.Root, file fs.DirEntry, read map[string]known) *
 		if err != nil || e.instance.Service != r.service {
 			e = nil
 		}
-		before = known{info, e}
+		before = known{info: info, entry: e}
+		if e != nil {
+			before.ends = time.Now().Add(e.Expires.Sub(r.wall()))
+		}
 	}
 	read[file.Name()] = before
-	return before.entry
+	return before
 }
 
 func unchanged(a, b fs.FileInfo) bool {

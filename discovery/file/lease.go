@@ -170,7 +170,7 @@ func (l *lease) stands() bool {
 // superseded reports whether another entry of the ID is live. The caller holds the lock.
 func (l *lease) superseded(root *os.Root) bool {
 	in := l.entry.instance
-	live, err := (&reader{service: in.Service}).entries(
+	live, err := (&reader{service: in.Service, wall: l.driver.wall}).entries(
 		root,
 		func(name string) bool { return strings.HasPrefix(name, namePrefix(in.ID)) },
 	)

@@ -20,7 +20,7 @@ func (d *Driver) Watch(ctx context.Context, service string, emit func([]driver.I
 	ticker := time.NewTicker(d.interval)
 	defer ticker.Stop()
 	var shown []driver.Instance
-	reader := reader{service: service}
+	reader := reader{service: service, wall: d.wall}
 	for first := true; ; first = false {
 		if err := d.ready(ctx); err != nil {
 			return err
