@@ -64,7 +64,7 @@ func mayOverlap(p, q string) bool {
 		domain, ok = domainOf(q)
 	}
 	if !ok {
-		return false // two bare names
+		return strings.Contains(p+q, "://") // false for two bare names
 	}
 	one, err := domain.ParsePeer(p)
 	if err != nil {
