@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/parley-rpc/parley/admin"
+	"github.com/parley-rpc/parley/discovery"
 	"github.com/parley-rpc/parley/discovery/controlplane"
 	"github.com/parley-rpc/parley/discovery/driver"
 	"github.com/parley-rpc/parley/interceptors/auth"
@@ -70,14 +71,16 @@ type settings struct {
 	ring           *waterfall.Ring
 	replay         *retry.ReplayMemory // of all clients
 	driver         driver.Driver
-	engines        map[string]func(string) (driver.Driver, error)
-	layers         []policy.Layer
-	mounts         []admin.Mount
-	logLevel       *slog.LevelVar
-	forServers     []ServerOption
-	forClients     []ClientOption
-	zone           string
-	plane          controlplane.ControlPlane // nil without one
+
+	discoveryOptions []discovery.Option
+	engines          map[string]func(string) (driver.Driver, error)
+	layers           []policy.Layer
+	mounts           []admin.Mount
+	logLevel         *slog.LevelVar
+	forServers       []ServerOption
+	forClients       []ClientOption
+	zone             string
+	plane            controlplane.ControlPlane // nil without one
 }
 
 type stage int
@@ -187,7 +190,7 @@ func (a *App) Client(name string, opts ...ClientOption) *Client {
 
 // Background runs work beside the servers: it starts before they serve, and its context ends after they have stopped.
 // An error that run returns before that stops the App and is returned by [App.Run]; returning nil only ends the work. A
-// panic in it is not recovered. Background work belongs before Run.
+// panic in it is such an error, and is logged with its stack. Background work belongs before Run.
 func (a *App) Background(name string, run func(context.Context) error) {
 	if run == nil {
 		a.mistake("Background(%q): the function is nil", name)
@@ -202,7 +205,7 @@ func (a *App) Background(name string, run func(context.Context) error) {
 	a.background = append(a.background, task{name, run})
 }
 
-// ReadyWhen adds a condition for the App to be ready. It is asked every second, with a context of 5 s; an error means
+// ReadyWhen adds a condition for the App to be ready. It is asked every second, with a context of 5 s; an error or a panic means
 // not ready. While an App is not ready its health is NOT_SERVING and it is announced as draining, but never
 // deregistered.
 func (a *App) ReadyWhen(name string, ready func(context.Context) error) {

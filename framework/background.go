@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -19,14 +21,41 @@ type runningTask struct {
 func (r *run) startTask(t task) *runningTask {
 	ctx, cancel := context.WithCancel(context.Background())
 	running := &runningTask{t.name, cancel, make(chan struct{})}
-	go func() {
+	go guard(r.logger, fmt.Sprintf("background work %q", t.name), func() error { return t.run(ctx) }, func(err error) {
 		defer close(running.ended)
-		err := t.run(ctx)
-		if err != nil && ctx.Err() == nil {
+		if err != nil && (ctx.Err() == nil || isPanic(err)) {
 			r.fail(fmt.Errorf("background work %q: %w", t.name, err))
 		}
-	}()
+	})
 	return running
+}
+
+// panicError is a panic of the program's code on a goroutine of the App, or its runtime.Goexit.
+type panicError struct{ value any }
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+func isPanic(err error) bool {
+	_, ok := errors.AsType[*panicError](err)
+	return ok
+}
+
+// guard runs code of the program on a goroutine that is the App's, and calls done with its error. A panic in it is an
+// error, and is logged with its stack.
+func guard(logger *slog.Logger, what string, run func() error, done func(error)) {
+	var err error = &panicError{"runtime.Goexit was called"}
+	returned := false
+	defer func() {
+		if !returned {
+			if value := recover(); value != nil {
+				err = &panicError{value}
+			}
+			logger.Error(what+" panicked", slog.Any("error", err), slog.String("stack", string(debug.Stack())))
+		}
+		done(err)
+	}()
+	err = run()
+	returned = true
 }
 
 // stopTasks ends background work, the last started first, and waits for all of it, at most for bound.
@@ -48,15 +77,16 @@ func stopTasks(tasks []*runningTask, bound time.Duration) []error {
 // readiness asks the App's checks every second and passes the outcome on.
 type readiness struct {
 	checks []check
+	logger *slog.Logger
 	first  chan struct{} // closed once everything has been ready
 	again  chan struct{} // says that a check has changed its mind
 	stop   context.CancelFunc
 	ended  sync.WaitGroup
 }
 
-func (rd *readiness) start(checks []check, apply func(ready bool, why error)) {
+func (rd *readiness) start(logger *slog.Logger, checks []check, apply func(ready bool, why error)) {
 	ctx, cancel := context.WithCancel(context.Background())
-	rd.checks, rd.first, rd.stop = checks, make(chan struct{}), cancel
+	rd.logger, rd.checks, rd.first, rd.stop = logger, checks, make(chan struct{}), cancel
 	rd.ended.Go(func() { rd.watch(ctx, apply) })
 }
 
@@ -97,7 +127,14 @@ func (rd *readiness) ask(ctx context.Context) error {
 	var errs []error
 	for _, c := range rd.checks {
 		ctx, cancel := context.WithTimeout(ctx, readinessTimeout)
-		if err := c.ready(ctx); err != nil {
+		asked := make(chan error, 1)
+		go guard(
+			rd.logger,
+			"the readiness check "+c.name,
+			func() error { return c.ready(ctx) },
+			func(err error) { asked <- err },
+		)
+		if err := <-asked; err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", c.name, err))
 		}
 		cancel()
@@ -116,10 +153,10 @@ func (rd *readiness) end() error {
 		defer close(ended)
 		rd.ended.Wait()
 	}()
-	if !endsWithin(ended, readinessTimeout) {
+	if !endsWithin(ended, endTimeout) {
 		return fmt.Errorf(
 			"a readiness check still runs %s after its context ended; return when ctx is done",
-			readinessTimeout,
+			endTimeout,
 		)
 	}
 	return nil

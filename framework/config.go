@@ -174,6 +174,7 @@ func checkValues(config *configv1.Config) error {
 		{"lifecycle.quiet", l.GetQuiet()},
 		{"lifecycle.grace", l.GetGrace()},
 		{"lifecycle.flush", l.GetFlush()},
+		{"lifecycle.total", l.GetTotal()},
 	} {
 		if d.value.AsDuration() < 0 {
 			errs = append(errs, fmt.Errorf("%s: %s is negative; 0s means not to wait", d.path, d.value.AsDuration()))
@@ -233,10 +234,25 @@ func withRemedy(err error) error {
 }
 
 // lifecycleTimes are the bounds of the stop.
-type lifecycleTimes struct{ announce, quiet, grace, flush time.Duration }
+type lifecycleTimes struct{ announce, quiet, grace, flush, total time.Duration }
+
+// longest is the longest that a stop takes when nothing ends by itself: the readiness check, the two changes in discovery
+// and the wait between them, quiet, grace, the cut, background work, the surfaces, and telemetry.
+func (t lifecycleTimes) longest() time.Duration {
+	return endTimeout + 2*stopEngineTimeout + t.announce + t.quiet + t.grace + cutWait + 2*endTimeout + t.flush
+}
+
+// warning says that the stop may outlive the process, "" where it does not.
+func (t lifecycleTimes) warning() string {
+	if t.longest() <= t.total {
+		return ""
+	}
+	return fmt.Sprintf("a stop may take %v, and the process has %v (lifecycle.total) before it is killed; "+
+		"lower lifecycle.grace, or raise terminationGracePeriodSeconds and lifecycle.total", t.longest(), t.total)
+}
 
 func (p *parts) lifecycle() lifecycleTimes {
-	times := lifecycleTimes{defaultAnnounce, defaultQuiet, defaultGrace, defaultFlush}
+	times := lifecycleTimes{defaultAnnounce, defaultQuiet, defaultGrace, defaultFlush, defaultTotal}
 	l := p.config.GetLifecycle()
 	if l.GetAnnounce() != nil {
 		times.announce = l.GetAnnounce().AsDuration()
@@ -249,6 +265,9 @@ func (p *parts) lifecycle() lifecycleTimes {
 	}
 	if l.GetFlush() != nil {
 		times.flush = l.GetFlush().AsDuration()
+	}
+	if l.GetTotal() != nil {
+		times.total = l.GetTotal().AsDuration()
 	}
 	return times
 }

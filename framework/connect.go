@@ -2,11 +2,9 @@ package framework
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"runtime/debug"
 	"strings"
 	"sync/atomic"
 
@@ -113,32 +111,21 @@ func (c *Client) makeRetrier(more ...retry.Option) *retry.Retrier {
 
 func (c *Client) retryBudgetStated() bool { return c.config().GetRetryBudget() != nil }
 
-// guarded runs the dial function of a program, which gRPC calls on a goroutine of its own. A panic in it, or a runtime.Goexit,
-// is a connection that fails, and not the end of the process, or of all attempts to connect.
-func guarded(dial func(context.Context, string) (net.Conn, error), logger *slog.Logger) func(context.Context, string) (net.Conn, error) {
-	type result struct {
-		conn net.Conn
-		err  error
-	}
-	return func(ctx context.Context, address string) (net.Conn, error) {
-		done := make(chan result, 1)
-		go func() { // gRPC waits for it
-			r := result{err: errors.New("WithDialer: the function ended its goroutine")}
-			defer func() {
-				if thrown := recover(); thrown != nil {
-					r = result{err: fmt.Errorf("WithDialer: the function panicked: %v", thrown)}
-					logger.Error(
-						"the function of WithDialer panicked",
-						slog.Any("panic", thrown),
-						slog.String("stack", string(debug.Stack())),
-					)
-				}
-				done <- r
-			}()
-			conn, err := dial(ctx, address)
-			r = result{conn, err}
-		}()
-		r := <-done
-		return r.conn, r.err
+// guardedDial runs the dial function of a program, which gRPC calls on a goroutine of its own. A panic in it, or a
+// runtime.Goexit, is a connection that fails, and not the end of the process, or of all attempts to connect.
+func guardedDial(
+	dial func(context.Context, string) (net.Conn, error),
+	logger *slog.Logger,
+) func(context.Context, string) (net.Conn, error) {
+	return func(ctx context.Context, address string) (conn net.Conn, err error) {
+		done := make(chan error, 1)
+		go guard(logger, "the function of WithDialer", func() error {
+			conn, err = dial(ctx, address)
+			return err
+		}, func(err error) { done <- err })
+		if err := <-done; err != nil {
+			return nil, fmt.Errorf("WithDialer: %w", err)
+		}
+		return conn, nil
 	}
 }

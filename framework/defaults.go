@@ -42,15 +42,21 @@ const (
 	// How long draining is announced before the service deregisters. Nothing is waited for without discovery.
 	defaultAnnounce = time.Second
 	// How long the stop waits, at most, until no new calls arrive.
-	defaultQuiet = 5 * time.Second
+	defaultQuiet = 2 * time.Second
 	// No new call within this time means that arrivals have stopped.
 	quietWindow = 200 * time.Millisecond
 	// How long calls in flight may go on after GOAWAY.
-	defaultGrace = 20 * time.Second
+	defaultGrace = 15 * time.Second
 	// How long cut handlers have to return before they are reported as stuck.
 	cutWait = time.Second
 	// How long the last telemetry may take to leave.
-	defaultFlush = 5 * time.Second
+	defaultFlush = 2 * time.Second
+	// How long the process has for its stop before it is killed, as Kubernetes has it. A longer stop is warned of.
+	defaultTotal = 30 * time.Second
+	// How long the engine of discovery may take, at the stop, to show the draining state, and to forget the instance.
+	stopEngineTimeout = time.Second
+	// How long a readiness check, background work and the operator's surfaces may take to end, each.
+	endTimeout = time.Second
 	// How long the start waits for discovery to take the registration; it goes on being tried.
 	registerWait = 2 * time.Second
 	// How long discovery may take to show a change of an instance.

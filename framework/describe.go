@@ -43,6 +43,10 @@ func (a *App) Describe(w io.Writer) error {
 			fmt.Fprintf(&b, "%s http://%s\n", s.name, s.addr)
 		}
 	}
+	if len(servers) > 0 {
+		times := a.parts.lifecycle()
+		fmt.Fprintf(&b, "stop within %v of %v\n", times.longest(), times.total)
+	}
 	for _, s := range servers {
 		s.describe(&b)
 	}

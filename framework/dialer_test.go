@@ -15,7 +15,8 @@ import (
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 )
 
-// A dial function that panics or ends its goroutine costs one connection: neither the process, nor the attempts that come after.
+// A dial function that panics or ends its goroutine costs one connection: neither the process, nor the attempts that
+// come after.
 func TestADialerThatPanics(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -31,7 +31,20 @@ func (a *App) assembleDiscovery(p *parts) error {
 			return err
 		}
 	}
-	p.registry = discovery.New(d, discovery.WithLogger(p.logger))
+	options := append([]discovery.Option{discovery.WithLogger(p.logger)}, a.discoveryOptions...)
+	if conf.GetLastKnownGood() != "" {
+		options = append(options, discovery.WithLastKnownGood(conf.GetLastKnownGood()))
+	}
+	if conf.GetTtl() != nil {
+		options = append(options, discovery.WithTTL(conf.GetTtl().AsDuration()))
+	}
+	if conf.GetHold() != nil {
+		options = append(options, discovery.WithHold(conf.GetHold().AsDuration()))
+	}
+	if conf.GetFirstWait() != nil {
+		options = append(options, discovery.WithFirstWait(conf.GetFirstWait().AsDuration()))
+	}
+	p.registry = discovery.New(d, options...)
 	return p.registry.Check()
 }
 

@@ -63,6 +63,7 @@ func (r *run) stop() error {
 	times := r.app.parts.lifecycle()
 	errs := []error{r.readiness.end()}
 	r.app.ready.Store(false)
+	left := times.grace // for background work, which gets what the calls left of it
 
 	if len(r.servers) > 0 {
 		r.logger.Info("draining", slog.String("service", r.app.name))
@@ -70,11 +71,12 @@ func (r *run) stop() error {
 		errs = append(errs, err)
 		r.app.report.Store(&report)
 		r.logReport(report)
+		left -= report.Graceful
 		if len(report.Cut) > 0 {
 			errs = append(errs, &CutError{report})
 		}
 	}
-	errs = append(errs, stopTasks(r.background, times.grace)...)
+	errs = append(errs, stopTasks(r.background, max(endTimeout, left))...)
 	for _, s := range slices.Backward(r.surfaces) {
 		errs = append(errs, s.stop())
 	}
@@ -90,7 +92,7 @@ func (r *run) drain(times lifecycleTimes) (DrainReport, error) {
 		s.health.Shutdown()
 	}
 	if len(r.registrations) > 0 || slices.ContainsFunc(r.servers, (*Server).controlled) {
-		r.announce(true)
+		r.announce(true, stopEngineTimeout)
 		time.Sleep(times.announce)
 		report.Announced = times.announce
 		failed = r.deregister()
@@ -123,11 +125,11 @@ func (r *run) drain(times lifecycleTimes) (DrainReport, error) {
 
 // deregister takes the instances out of discovery. What fails ends with its lease.
 func (r *run) deregister() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopEngineTimeout)
+	defer cancel()
 	var errs []error
 	for _, reg := range r.registrations {
-		ctx, cancel := context.WithTimeout(context.Background(), engineTimeout)
 		errs = append(errs, reg.Deregister(ctx))
-		cancel()
 	}
 	return errors.Join(errs...)
 }

@@ -98,6 +98,7 @@ func ExampleApp_Describe() {
 	//   WithInsecureDev()
 	//   WithEnviron(0 entries)
 	// identity none: WithInsecureDev
+	// stop within 26s of 30s
 	//
 	// server 127.0.0.1:8443 as orders
 	//   keepalive after 20s, for 10s

@@ -117,7 +117,7 @@ func TestCheckOfTokenSources(t *testing.T) {
 		"none":                        {"mode: token", "clients.payments.token: servers do not know the key of a service that an issuer vouches for"},
 		"empty":                       {"mode: token, token: {}", "clients.payments.token: it names neither a file nor an endpoint"},
 		"both":                        {"mode: token, token: {file: BEARER, endpoint: {}}", "clients.payments.token: file and endpoint contradict each other"},
-		"no such file":                {"mode: token, token: {file: /not/there}", "clients.payments.token: tokens: file /not/there: no such file"},
+		"no such file":                {"mode: token, token: {file: /not/there}", "file /not/there: no such file"},
 		"for somebody else":           {"mode: token, peers: [\"spiffe://shop.example/ledger\"], token: {file: BEARER}", "is not meant for spiffe://shop.example/ledger, and so is not shown to it"},
 		"shown nevertheless":          {"mode: token, peers: [\"spiffe://shop.example/ledger\"], token: {file: BEARER, any_audience: true}", ""},
 		"a pattern":                   {"mode: token, peers: [\"spiffe://shop.example/*\"], token: {file: BEARER}", "exactly one expected server"},

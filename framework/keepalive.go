@@ -99,7 +99,7 @@ func (c *Client) connectionOptions() []grpc.DialOption {
 func (c *Client) dial() func(context.Context, string) (net.Conn, error) {
 	switch {
 	case c.dialer != nil:
-		return guarded(c.dialer, c.logger())
+		return guardedDial(c.dialer, c.logger())
 	case c.controlled(), !c.inDiscovery() && hasProxy():
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/parley-rpc/parley/admin"
+	"github.com/parley-rpc/parley/discovery"
 	"github.com/parley-rpc/parley/discovery/controlplane"
 	"github.com/parley-rpc/parley/discovery/driver"
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
@@ -144,10 +145,11 @@ func WithMeterProvider(mp metric.MeterProvider) Option {
 	return appOption{"WithMeterProvider(...)", func(a *App) { a.meterProvider = mp }}
 }
 
-// WithDiscovery sets the engine in which services are announced and found. The App closes the driver. It takes the
-// place of the discovery section of the configuration.
-func WithDiscovery(d driver.Driver) Option {
-	return appOption{fmt.Sprintf("WithDiscovery(%T)", d), func(a *App) { a.driver = d }}
+// WithDiscovery sets the engine in which services are announced and found, and how the App deals with its failures, as
+// discovery.WithLastKnownGood does. The App closes the driver. It takes the place of discovery.driver and
+// discovery.services of the configuration, whose other values override the options.
+func WithDiscovery(d driver.Driver, opts ...discovery.Option) Option {
+	return appOption{fmt.Sprintf("WithDiscovery(%T)", d), func(a *App) { a.driver, a.discoveryOptions = d, opts }}
 }
 
 // WithZone says in which zone the App runs: its instances are announced with it, and its clients call instances of it

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/parley-rpc/parley/admin"
 	"github.com/parley-rpc/parley/discovery"
@@ -18,7 +19,8 @@ import (
 // The start: check, bind every address, start background work, serve, wait until ready, register in discovery. The
 // stop: announce draining, deregister, wait until no new calls arrive, send GOAWAY, wait for the calls in flight, cut
 // what is left, stop background work, close clients, flush telemetry. Each wait is bounded (see the lifecycle section
-// of the configuration), and only what was started is stopped.
+// of the configuration): with the defaults a stop takes at most 26 s, and less than 10 s where the calls in flight end
+// within 2 s. Only what was started is stopped.
 //
 // Run returns nil after a clean stop. Otherwise it returns everything that went wrong, joined: the error of
 // [App.Check], a port in use, the error of background work, a [*CutError] for calls that had to be cut, what failed
@@ -167,7 +169,7 @@ func (r *run) start(ctx context.Context) error {
 	for _, s := range r.surfaces {
 		s.serve(r.fail)
 	}
-	r.readiness.start(slices.Concat(checks, r.controlChecks()), r.applyReadiness)
+	r.readiness.start(r.logger, slices.Concat(checks, r.controlChecks()), r.applyReadiness)
 	select {
 	case <-r.readiness.first:
 	case <-r.failed:
@@ -234,7 +236,7 @@ func (r *run) register(ctx context.Context) {
 		r.registrations = append(r.registrations, reg)
 		r.mu.Unlock()
 	}
-	r.announce(!r.app.ready.Load()) // readiness may have changed meanwhile
+	r.announce(!r.app.ready.Load(), engineTimeout) // readiness may have changed meanwhile
 }
 
 // applyReadiness makes health, probes and discovery show whether the App is ready.
@@ -250,11 +252,11 @@ func (r *run) applyReadiness(ready bool, why error) {
 	for _, s := range r.servers {
 		s.setServing(ready)
 	}
-	r.announce(!ready)
+	r.announce(!ready, engineTimeout)
 }
 
-// announce shows the registered instances as draining or not.
-func (r *run) announce(draining bool) {
+// announce shows the registered instances as draining or not. It waits for the engine at most for bound.
+func (r *run) announce(draining bool, bound time.Duration) {
 	r.mu.Lock()
 	registrations := slices.Clone(r.registrations)
 	unchanged := r.draining == draining
@@ -263,10 +265,10 @@ func (r *run) announce(draining bool) {
 	if unchanged {
 		return
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), bound)
+	defer cancel()
 	for _, reg := range registrations {
-		ctx, cancel := context.WithTimeout(context.Background(), engineTimeout)
 		err := reg.Update(ctx, func(in *discovery.Instance) { in.Draining = draining })
-		cancel()
 		if err != nil {
 			r.logger.Warn("discovery does not take the new state", slog.Any("error", err))
 		}

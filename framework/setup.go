@@ -91,6 +91,9 @@ func (a *App) assemble() error {
 	keep(p.assembleWorkloads())
 	keep(a.assembleDiscovery(p))
 	keep(a.assembleMetrics(p))
+	if warning := p.lifecycle().warning(); warning != "" {
+		p.logger.Warn(warning)
+	}
 	if p.file.path != "" {
 		a.startReload(p)
 	}

@@ -200,7 +200,7 @@ func TestAHandlerThatHonoursItsContextIsCutCleanly(t *testing.T) {
 		}
 		started := time.Now()
 		err = stop()
-		if took := time.Since(started); took != 21200*time.Millisecond {
+		if took := time.Since(started); took != 16200*time.Millisecond {
 			t.Errorf("the stop took %v", took)
 		}
 		var cut *framework.CutError

@@ -1512,7 +1512,16 @@ type Discovery struct {
 	// Addresses by service name, for the static driver.
 	Services map[string]*Addresses `protobuf:"bytes,2,rep,name=services,proto3" json:"services,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Zone in which this process runs. Its instances are announced with it, and its channels call instances of it first.
-	Zone          *string `protobuf:"bytes,3,opt,name=zone,proto3,oneof" json:"zone,omitempty"`
+	Zone *string `protobuf:"bytes,3,opt,name=zone,proto3,oneof" json:"zone,omitempty"`
+	// File that keeps the last good lists, so that a program that starts while the engine is down calls the instances of
+	// before. Processes must not share one. Default: none is kept.
+	LastKnownGood *string `protobuf:"bytes,4,opt,name=last_known_good,json=lastKnownGood,proto3,oneof" json:"last_known_good,omitempty"`
+	// How long the engine shows an instance of this process after it has died. Default 15s.
+	Ttl *durationpb.Duration `protobuf:"bytes,5,opt,name=ttl,proto3,oneof" json:"ttl,omitempty"`
+	// How long instances are kept that the engine suddenly no longer lists. Default 5m; 0s keeps none.
+	Hold *durationpb.Duration `protobuf:"bytes,6,opt,name=hold,proto3,oneof" json:"hold,omitempty"`
+	// How long an engine may neither answer nor fail before calls fail with its silence. Default 3s.
+	FirstWait     *durationpb.Duration `protobuf:"bytes,7,opt,name=first_wait,json=firstWait,proto3,oneof" json:"first_wait,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1566,6 +1575,34 @@ func (x *Discovery) GetZone() string {
 		return *x.Zone
 	}
 	return ""
+}
+
+func (x *Discovery) GetLastKnownGood() string {
+	if x != nil && x.LastKnownGood != nil {
+		return *x.LastKnownGood
+	}
+	return ""
+}
+
+func (x *Discovery) GetTtl() *durationpb.Duration {
+	if x != nil {
+		return x.Ttl
+	}
+	return nil
+}
+
+func (x *Discovery) GetHold() *durationpb.Duration {
+	if x != nil {
+		return x.Hold
+	}
+	return nil
+}
+
+func (x *Discovery) GetFirstWait() *durationpb.Duration {
+	if x != nil {
+		return x.FirstWait
+	}
+	return nil
 }
 
 // Addresses lists where one service is.
@@ -1678,17 +1715,20 @@ func (x *Surfaces) GetAdmin() string {
 	return ""
 }
 
-// Lifecycle bounds each step of the stop.
+// Lifecycle bounds each step of the stop. With the defaults a stop takes at most 26s.
 type Lifecycle struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How long the draining state is announced before the service deregisters. Default 1s; 0s without discovery.
 	Announce *durationpb.Duration `protobuf:"bytes,1,opt,name=announce,proto3,oneof" json:"announce,omitempty"`
-	// How long to wait, at most, until no new calls arrive after deregistration. Default 5s.
+	// How long to wait, at most, until no new calls arrive after deregistration. Default 2s.
 	Quiet *durationpb.Duration `protobuf:"bytes,2,opt,name=quiet,proto3,oneof" json:"quiet,omitempty"`
-	// How long calls in flight may go on after GOAWAY before they are cut. Default 20s.
+	// How long calls in flight may go on after GOAWAY before they are cut. Default 15s.
 	Grace *durationpb.Duration `protobuf:"bytes,3,opt,name=grace,proto3,oneof" json:"grace,omitempty"`
-	// How long the last telemetry may take to leave. Default 5s.
-	Flush         *durationpb.Duration `protobuf:"bytes,4,opt,name=flush,proto3,oneof" json:"flush,omitempty"`
+	// How long the last telemetry may take to leave. Default 2s.
+	Flush *durationpb.Duration `protobuf:"bytes,4,opt,name=flush,proto3,oneof" json:"flush,omitempty"`
+	// How long the process has from the first signal until it is killed, as terminationGracePeriodSeconds of Kubernetes says,
+	// less its preStop hook. A stop that may take longer is warned of. Default 30s.
+	Total         *durationpb.Duration `protobuf:"bytes,5,opt,name=total,proto3,oneof" json:"total,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1747,6 +1787,13 @@ func (x *Lifecycle) GetGrace() *durationpb.Duration {
 func (x *Lifecycle) GetFlush() *durationpb.Duration {
 	if x != nil {
 		return x.Flush
+	}
+	return nil
+}
+
+func (x *Lifecycle) GetTotal() *durationpb.Duration {
+	if x != nil {
+		return x.Total
 	}
 	return nil
 }
@@ -2152,16 +2199,25 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x04cert\x18\x01 \x01(\tH\x00R\x04cert\x88\x01\x01\x12\x15\n" +
 	"\x03key\x18\x02 \x01(\tH\x01R\x03key\x88\x01\x01B\a\n" +
 	"\x05_certB\x06\n" +
-	"\x04_key\"\xf6\x01\n" +
+	"\x04_key\"\xfc\x03\n" +
 	"\tDiscovery\x12\x1b\n" +
 	"\x06driver\x18\x01 \x01(\tH\x00R\x06driver\x88\x01\x01\x12E\n" +
 	"\bservices\x18\x02 \x03(\v2).parley.config.v1.Discovery.ServicesEntryR\bservices\x12\x17\n" +
-	"\x04zone\x18\x03 \x01(\tH\x01R\x04zone\x88\x01\x01\x1aX\n" +
+	"\x04zone\x18\x03 \x01(\tH\x01R\x04zone\x88\x01\x01\x12+\n" +
+	"\x0flast_known_good\x18\x04 \x01(\tH\x02R\rlastKnownGood\x88\x01\x01\x120\n" +
+	"\x03ttl\x18\x05 \x01(\v2\x19.google.protobuf.DurationH\x03R\x03ttl\x88\x01\x01\x122\n" +
+	"\x04hold\x18\x06 \x01(\v2\x19.google.protobuf.DurationH\x04R\x04hold\x88\x01\x01\x12=\n" +
+	"\n" +
+	"first_wait\x18\a \x01(\v2\x19.google.protobuf.DurationH\x05R\tfirstWait\x88\x01\x01\x1aX\n" +
 	"\rServicesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x121\n" +
 	"\x05value\x18\x02 \x01(\v2\x1b.parley.config.v1.AddressesR\x05value:\x028\x01B\t\n" +
 	"\a_driverB\a\n" +
-	"\x05_zone\")\n" +
+	"\x05_zoneB\x12\n" +
+	"\x10_last_known_goodB\x06\n" +
+	"\x04_ttlB\a\n" +
+	"\x05_holdB\r\n" +
+	"\v_first_wait\")\n" +
 	"\tAddresses\x12\x1c\n" +
 	"\taddresses\x18\x01 \x03(\tR\taddresses\"\x82\x01\n" +
 	"\bSurfaces\x12\x1b\n" +
@@ -2171,16 +2227,18 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\a_probesB\n" +
 	"\n" +
 	"\b_metricsB\b\n" +
-	"\x06_admin\"\x94\x02\n" +
+	"\x06_admin\"\xd4\x02\n" +
 	"\tLifecycle\x12:\n" +
 	"\bannounce\x18\x01 \x01(\v2\x19.google.protobuf.DurationH\x00R\bannounce\x88\x01\x01\x124\n" +
 	"\x05quiet\x18\x02 \x01(\v2\x19.google.protobuf.DurationH\x01R\x05quiet\x88\x01\x01\x124\n" +
 	"\x05grace\x18\x03 \x01(\v2\x19.google.protobuf.DurationH\x02R\x05grace\x88\x01\x01\x124\n" +
-	"\x05flush\x18\x04 \x01(\v2\x19.google.protobuf.DurationH\x03R\x05flush\x88\x01\x01B\v\n" +
+	"\x05flush\x18\x04 \x01(\v2\x19.google.protobuf.DurationH\x03R\x05flush\x88\x01\x01\x124\n" +
+	"\x05total\x18\x05 \x01(\v2\x19.google.protobuf.DurationH\x04R\x05total\x88\x01\x01B\v\n" +
 	"\t_announceB\b\n" +
 	"\x06_quietB\b\n" +
 	"\x06_graceB\b\n" +
-	"\x06_flush\"\x97\x01\n" +
+	"\x06_flushB\b\n" +
+	"\x06_total\"\x97\x01\n" +
 	"\x05Users\x126\n" +
 	"\aissuers\x18\x01 \x03(\v2\x1c.parley.config.v1.UserIssuerR\aissuers\x12E\n" +
 	"\ftransactions\x18\x02 \x01(\v2\x1c.parley.config.v1.UserIssuerH\x00R\ftransactions\x88\x01\x01B\x0f\n" +
@@ -2302,24 +2360,28 @@ var file_parley_config_v1_config_proto_depIdxs = []int32{
 	28, // 31: parley.config.v1.WorkloadIssuer.max_lifetime:type_name -> google.protobuf.Duration
 	28, // 32: parley.config.v1.WorkloadIssuer.clock_skew:type_name -> google.protobuf.Duration
 	27, // 33: parley.config.v1.Discovery.services:type_name -> parley.config.v1.Discovery.ServicesEntry
-	28, // 34: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
-	28, // 35: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
-	28, // 36: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
-	28, // 37: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
-	23, // 38: parley.config.v1.Users.issuers:type_name -> parley.config.v1.UserIssuer
-	23, // 39: parley.config.v1.Users.transactions:type_name -> parley.config.v1.UserIssuer
-	6,  // 40: parley.config.v1.UserIssuer.keys:type_name -> parley.config.v1.Keys
-	28, // 41: parley.config.v1.UserIssuer.max_lifetime:type_name -> google.protobuf.Duration
-	28, // 42: parley.config.v1.UserIssuer.clock_skew:type_name -> google.protobuf.Duration
-	7,  // 43: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
-	15, // 44: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
-	30, // 45: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
-	19, // 46: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
-	47, // [47:47] is the sub-list for method output_type
-	47, // [47:47] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	28, // 34: parley.config.v1.Discovery.ttl:type_name -> google.protobuf.Duration
+	28, // 35: parley.config.v1.Discovery.hold:type_name -> google.protobuf.Duration
+	28, // 36: parley.config.v1.Discovery.first_wait:type_name -> google.protobuf.Duration
+	28, // 37: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
+	28, // 38: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
+	28, // 39: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
+	28, // 40: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
+	28, // 41: parley.config.v1.Lifecycle.total:type_name -> google.protobuf.Duration
+	23, // 42: parley.config.v1.Users.issuers:type_name -> parley.config.v1.UserIssuer
+	23, // 43: parley.config.v1.Users.transactions:type_name -> parley.config.v1.UserIssuer
+	6,  // 44: parley.config.v1.UserIssuer.keys:type_name -> parley.config.v1.Keys
+	28, // 45: parley.config.v1.UserIssuer.max_lifetime:type_name -> google.protobuf.Duration
+	28, // 46: parley.config.v1.UserIssuer.clock_skew:type_name -> google.protobuf.Duration
+	7,  // 47: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
+	15, // 48: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
+	30, // 49: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
+	19, // 50: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
+	51, // [51:51] is the sub-list for method output_type
+	51, // [51:51] is the sub-list for method input_type
+	51, // [51:51] is the sub-list for extension type_name
+	51, // [51:51] is the sub-list for extension extendee
+	0,  // [0:51] is the sub-list for field type_name
 }
 
 func init() { file_parley_config_v1_config_proto_init() }
