@@ -89,9 +89,6 @@ func (clientKeys) Holds(string, principal.ID, *jose.PublicKey) bool { return tru
 
 func (clientKeys) Generation() uint64 { return 0 }
 
-// assertionID names the token with which a client logged in.
-type assertionID struct{ client, id string }
-
 // admit checks what a client says that has signed for it. Its rate is looked at before its assertion is remembered, so that
 // no client can fill the memory alone.
 func (is *Issuer) admit(c caller, t *verify.Token, now time.Time) error {
@@ -99,14 +96,14 @@ func (is *Issuer) admit(c caller, t *verify.Token, now time.Time) error {
 	if len(id) > maxTokenID {
 		return badClient(fmt.Errorf("%s: jti is too long", quote(c.ID)))
 	}
-	if ok, wait := is.meter.take(c.ID, now); !ok {
+	if ok, wait := is.meter.Take(c.ID, now); !ok {
 		r := tooMany(quote(c.ID) + " asks too often")
 		r.after = wait
 		return r
 	}
-	switch fresh, full := is.replays.Use(assertionID{c.ID, strings.Clone(id)}, now); {
-	case full:
-		return unavailable(errors.New("too many assertions are remembered"))
+	switch fresh, err := is.replays.Use(c.ID, strings.Clone(id), now); {
+	case err != nil:
+		return unavailable(fmt.Errorf("the memory of assertions of %s: %w", quote(c.ID), err))
 	case !fresh:
 		return badClient(fmt.Errorf("%s: the assertion was used before", quote(c.ID)))
 	default:

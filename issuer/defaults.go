@@ -20,8 +20,8 @@ const (
 	clockSkew = 30 * time.Second
 	// replayMemory is how long an assertion is remembered: its longest life, and the clock skew twice.
 	replayMemory = maxAssertionLife + 2*clockSkew
-	// maxAssertions is how many assertions are remembered; when there are more, no service can log in until the oldest are over.
-	maxAssertions = 1 << 16
+	// maxAssertions is how many assertions are remembered, of one service as many as there is room for others.
+	maxAssertions = 1 << 17
 	// signatureWait is how long an assertion or a user's token waits for its turn to be checked before the issuer says that it is
 	// overloaded.
 	signatureWait = time.Second
@@ -34,8 +34,6 @@ const (
 	defaultBurst = 100
 	// maxRate is the largest rate and burst that can be set.
 	maxRate = 1_000_000
-	// sweepSize is how many services have asked for tokens before those are forgotten that may ask for a full burst again.
-	sweepSize = 1024
 
 	// waitAtMost is how long a request waits for the registry and for the keys of the login service together.
 	waitAtMost = 5 * time.Second

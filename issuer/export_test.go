@@ -23,20 +23,9 @@ func HoldSignatureChecks(t testing.TB, is *Issuer) (leave func()) {
 
 // UseAssertion notes an assertion.
 func UseAssertion(is *Issuer, client, id string) (fresh, full bool) {
-	return is.replays.Use(assertionID{client, id}, time.Now())
+	fresh, err := is.replays.Use(client, id, time.Now())
+	return fresh, err != nil
 }
-
-// Meter is the memory of rates.
-type Meter struct{ m *meter }
-
-// NewMeter returns an empty one.
-func NewMeter(rate, burst int) Meter { return Meter{newMeter(rate, burst)} }
-
-// Take counts a request.
-func (m Meter) Take(client string) { m.m.take(client, time.Now()) }
-
-// Len is how many services are remembered.
-func (m Meter) Len() int { return len(m.m.full) }
 
 // ParseForm takes a form apart.
 func ParseForm(body string) (map[string]string, error) { return parseForm(body) }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/httpdoc"
 	"github.com/parley-rpc/parley/internal/replays"
+	"github.com/parley-rpc/parley/internal/shares"
 	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -30,8 +31,8 @@ type Issuer struct {
 	text     string
 	flaw     error
 
-	meter    *meter
-	replays  *replays.Memory[assertionID]
+	meter    *shares.Meter[string]
+	replays  *replays.Memory[string, string]
 	turn     turnstile.Turnstile         // at the checks of signatures
 	users    *users                      // nil without a login service
 	handlers map[string]http.HandlerFunc // by path
@@ -42,7 +43,7 @@ type Issuer struct {
 //
 // New does no I/O and starts nothing. Mistakes show in [Issuer.Check]; an issuer that has one answers every request with 503.
 func New(name string, keys *Keys, registry Registry, opts ...Option) *Issuer {
-	is := &Issuer{name: name, keys: keys, registry: registry, replays: replays.New[assertionID](replayMemory, maxAssertions), turn: turnstile.New(), config: config{
+	is := &Issuer{name: name, keys: keys, registry: registry, replays: replays.New[string, string](replayMemory, maxAssertions), turn: turnstile.New(), config: config{
 		logger: slog.New(slog.DiscardHandler), life: defaultTokenLife, transactionLife: defaultTransactionLife, rate: defaultRate, burst: defaultBurst,
 	}}
 	is.text = fmt.Sprintf("issuer.New(%q", name)
@@ -58,7 +59,7 @@ func New(name string, keys *Keys, registry Registry, opts ...Option) *Issuer {
 		is.users, is.flaw = newUsers(is.config.logins[0], &is.config, is.turn)
 	}
 	if is.flaw == nil {
-		is.meter = newMeter(is.config.rate, is.config.burst)
+		is.meter = shares.NewMeter[string](is.config.rate, is.config.burst)
 		is.handlers = is.routes()
 	}
 	return is

@@ -42,14 +42,18 @@ const (
 	nonceAge = time.Minute
 	// expiredProofAge is how long after its end a token still gets a proof of the server, so that its bearer can believe that it has expired.
 	expiredProofAge = time.Hour
-	// maxTokenNonces is for how many nonces at once a server proves itself to the bearer of one token.
+	// maxTokenNonces is for how many nonces of one token a server remembers proofs at once.
 	maxTokenNonces = 8
-	// maxSessionProofs is how many proofs of a session a server has valid at once.
+	// maxSessionProofs is how many proofs of a session a server remembers at once.
 	maxSessionProofs = 4096
+	// maxCallerProofs is how many of them are those of one caller, by its ID.
+	maxCallerProofs = 256
+	// unkeptProofs is how many proofs a second, at most, a server signs for one caller without remembering them.
+	unkeptProofs = 50
 	// replayMemory is how long a server remembers a proof of possession: the longest lifetime, and the clock skew twice.
 	replayMemory = 2 * time.Minute
-	// maxSeenProofs is how many proofs of possession a server remembers; when there are more it refuses calls that bring one.
-	maxSeenProofs = 1 << 16
+	// maxSeenProofs is how many proofs of possession a server remembers, of one caller as many as there is room for others.
+	maxSeenProofs = 1 << 17
 	// maxCheckedProofs is how many proofs that hold a channel remembers for one session.
 	maxCheckedProofs = 256
 	// maxTransactionLifetime is the longest lifetime of a transaction token.

@@ -128,15 +128,15 @@ func CachedTokens(g *Gate) (good, bad int) { return g.bearer.Remembered() }
 // checking them would take seconds.
 func RememberLike(g *Gate, token string, count int) { g.bearer.RememberLike(token, count) }
 
-// ReserveProof makes a gate remember a proof for the nonce, under a token of its own, if there is room.
-func ReserveProof(g *Gate, nonce string) bool {
-	key := issuedKey{token: verify.HashOf(nonce), nonce: nonce}
+// ReserveProof makes a gate remember a proof for a caller and a nonce, under a token of its own, if there is room.
+func ReserveProof(g *Gate, caller principal.ID, nonce string) error {
+	key := issuedKey{caller: caller, token: verify.HashOf(caller.String() + nonce), nonce: nonce}
 	now := time.Now()
-	if _, full := g.proofs.get(key, now); full {
-		return false
+	if _, room := g.proofs.get(key, now); room != nil {
+		return room
 	}
 	g.proofs.put(&issuedProof{key, metadata.MD{}, now})
-	return true
+	return nil
 }
 
 // Allows decides on a call as the interceptors do.
@@ -153,7 +153,8 @@ func Leaving(from net.Conn, age time.Duration) func([]byte) (int, error) {
 
 // UseProof notes a proof of possession.
 func UseProof(g *Gate, issuer principal.ID, id string) (fresh, full bool) {
-	return g.replays.Use(proofUse{issuer, id}, time.Now())
+	fresh, err := g.replays.Use(issuer, id, time.Now())
+	return fresh, err != nil
 }
 
 // Greet runs the client's side of a handshake on a connection with these bindings.

@@ -20,6 +20,7 @@ import (
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // Gate is the server's side: transport credentials that prove the server and its callers, and interceptors that decide by
@@ -40,7 +41,7 @@ type Gate struct {
 	// The same for transaction tokens.
 	transactions *verify.Verifier
 	refusals     metric.Int64Counter
-	replays      *replays.Memory[proofUse]
+	replays      *replays.Memory[principal.ID, string]
 	tls          func() (*tls.Config, error)
 	managed      credentials.TransportCredentials // nil where nobody manages the TLS of the server
 	stops        []func()
@@ -50,7 +51,7 @@ type Gate struct {
 func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
 	g := &Gate{
 		identity: i, config: serverConfig{handshakes: descriptors.Share(maxHandshakes)}, turn: turnstile.New(),
-		proofs: newIssuedProofs(), replays: replays.New[proofUse](replayMemory, maxSeenProofs),
+		proofs: newIssuedProofs(), replays: replays.New[principal.ID, string](replayMemory, maxSeenProofs),
 	}
 	g.metadataKey = metadataKey()
 	for _, o := range opts {

@@ -1,21 +1,27 @@
 package auth
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc/metadata"
 
+	"github.com/parley-rpc/parley/internal/shares"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 )
 
 // issuedProofs remembers the proofs of a server that are good for a session, so that it signs once a minute and not in each
-// call. A caller gets only so many per token, and all of them together only so many.
+// call. There is room for only so many per token and per caller, and in all; a proof for which there is none is signed
+// nevertheless, and not remembered, so often as the caller's meter allows.
 type issuedProofs struct {
+	unkept *shares.Meter[principal.ID]
+
 	mu       sync.Mutex
+	callers  *shares.Table[principal.ID]
 	proofs   map[issuedKey]*issuedProof
 	perToken map[verify.Hash]int
 	queue    []*issuedProof // oldest first; all of them live equally long
@@ -44,27 +50,44 @@ func (p *issuedProof) answers(by *core, nonce string, now time.Time) bool {
 func (p *issuedProof) old(now time.Time) bool { return now.Sub(p.at) >= wire.ReplyProofLifetime }
 
 func newIssuedProofs() *issuedProofs {
-	return &issuedProofs{proofs: make(map[issuedKey]*issuedProof), perToken: make(map[verify.Hash]int)}
+	return &issuedProofs{
+		unkept:  shares.NewMeter[principal.ID](unkeptProofs, unkeptProofs),
+		callers: shares.NewTable[principal.ID](maxSessionProofs, maxCallerProofs),
+		proofs:  make(map[issuedKey]*issuedProof), perToken: make(map[verify.Hash]int),
+	}
 }
 
-// get returns the proof, or whether there is no room for one.
-func (p *issuedProofs) get(key issuedKey, now time.Time) (proof *issuedProof, full bool) {
+var errTokenNonces = errors.New("its token has 8 other nonces within a minute")
+
+// get returns the proof that is remembered, or nil, and then whether there is room to remember another one.
+func (p *issuedProofs) get(key issuedKey, now time.Time) (proof *issuedProof, room error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.expire(now)
 	if proof := p.proofs[key]; proof != nil {
-		return proof, false
+		return proof, nil
 	}
-	return nil, len(p.proofs) >= maxSessionProofs || p.perToken[key.token] >= maxTokenNonces
+	return nil, p.room(key)
 }
 
-// put keeps a proof, and returns it, or the one that another call was quicker to make.
+func (p *issuedProofs) room(key issuedKey) error {
+	if p.perToken[key.token] >= maxTokenNonces {
+		return errTokenNonces
+	}
+	return p.callers.Room(key.caller)
+}
+
+// put keeps a proof if there still is room, and returns it, or the one that another call was quicker to make.
 func (p *issuedProofs) put(proof *issuedProof) *issuedProof {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if first := p.proofs[proof.key]; first != nil {
 		return first
 	}
+	if p.room(proof.key) != nil {
+		return proof
+	}
+	_ = p.callers.Take(proof.key.caller) // there is room
 	p.proofs[proof.key] = proof
 	p.perToken[proof.key.token]++
 	p.queue = append(p.queue, proof)
@@ -77,6 +100,7 @@ func (p *issuedProofs) expire(now time.Time) {
 	for ; n < len(p.queue) && p.queue[n].old(now); n++ {
 		key := p.queue[n].key
 		delete(p.proofs, key)
+		p.callers.Give(key.caller)
 		if p.perToken[key.token]--; p.perToken[key.token] == 0 {
 			delete(p.perToken, key.token)
 		}

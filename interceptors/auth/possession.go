@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -10,18 +9,11 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
-	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
 // A proof is remembered for as long as it can be valid.
 const _ = uint64(replayMemory - wire.MaxProofLifetime - 2*wire.ClockSkew)
-
-// proofUse names a proof. There is one type of proof only, so the type is no part of the name.
-type proofUse struct {
-	issuer principal.ID
-	id     string
-}
 
 // checkPossession demands that the caller proves, for this attempt alone, that it holds the key of the workload that its token
 // names. Its error is a refusal.
@@ -43,9 +35,12 @@ func (g *Gate) checkPossession(ctx context.Context, t *verify.Token, has *presen
 	if err != nil {
 		return verify.CallerRefusal(err)
 	}
-	switch fresh, full := g.replays.Use(proofUse{t.Peer.ID, strings.Clone(id)}, now); {
-	case full:
-		return refuse(rpcerr.AuthOverloaded, errors.New("too many proofs of possession in two minutes"))
+	// There is one type of proof only, so the type is no part of the name.
+	switch fresh, err := g.replays.Use(t.Peer.ID, strings.Clone(id), now); {
+	case err != nil:
+		refusal := refuse(rpcerr.AuthOverloaded, fmt.Errorf("the memory of proofs of possession of %v: %w", t.Peer.ID, err))
+		refusal.Message = "too many calls with proofs of possession in two minutes: " + err.Error()
+		return refusal
 	case !fresh:
 		return refuse(rpcerr.ProofReplayed, nil)
 	}

@@ -153,8 +153,9 @@ func TestConnectionIsAProofOfPossession(t *testing.T) {
 	})
 }
 
-// A server remembers proofs for as long as they could be good again, and lets nobody in when it cannot.
-func TestReplaysAreRemembered(t *testing.T) {
+// Row 13.29: a server remembers proofs for as long as they could be good again, and refuses a caller whose share it cannot
+// remember more of, and no other one.
+func TestReplaysAreRemembered29(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.enroll("orders", "payments")
@@ -167,6 +168,11 @@ func TestReplaysAreRemembered(t *testing.T) {
 		}
 		if fresh, full := use(1 << 16); fresh || !full {
 			t.Error("there is room for one more")
+		}
+		for n := range 1 << 15 {
+			if fresh, full := auth.UseProof(gate, w.id("reports"), strconv.Itoa(n)); !fresh || full {
+				t.Fatalf("proof %d of another caller: %v %v", n, fresh, full)
+			}
 		}
 		time.Sleep(2*time.Minute - time.Nanosecond)
 		if fresh, _ := use(0); fresh {

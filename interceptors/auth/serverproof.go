@@ -9,10 +9,10 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
-	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -30,6 +30,9 @@ func (g *Gate) prove(ctx context.Context, t *verify.Token, sent []string, method
 		method = ""
 	}
 	header, err := g.proofFor(ctx, t, sent[0], method, now)
+	if refusal := refusalOf(err); refusal != nil {
+		return refusal
+	}
 	if err != nil {
 		return verify.CallerRefusal(err)
 	}
@@ -60,19 +63,31 @@ func (g *Gate) proofFor(ctx context.Context, t *verify.Token, nonce, method stri
 		return g.signProof(ctx, want, keys, now)
 	}
 	key := issuedKey{by: keys, caller: want.Caller, token: t.Hash, nonce: nonce}
-	proof, full := g.proofs.get(key, now)
-	switch {
-	case full:
-		return nil, turnstile.ErrOverloaded
-	case proof == nil:
+	proof, room := g.proofs.get(key, now)
+	if room != nil {
+		if ok, _ := g.proofs.unkept.Take(want.Caller, now); !ok {
+			return nil, tooManyNonces(want.Caller, room)
+		}
+	}
+	if proof == nil {
 		header, err := g.signProof(ctx, want, keys, now)
 		if err != nil {
 			return nil, err
 		}
-		proof = g.proofs.put(&issuedProof{key, header, now})
+		if proof = (&issuedProof{key, header, now}); room == nil {
+			proof = g.proofs.put(proof)
+		}
 	}
 	t.Answer.Store(proof)
 	return proof.header, nil
+}
+
+// tooManyNonces refuses a caller that makes new nonces faster than the server signs proofs that it does not remember. No other
+// caller is refused for it.
+func tooManyNonces(caller principal.ID, room error) error {
+	refusal := refuse(rpcerr.AuthOverloaded, fmt.Errorf("new nonces of %v: %w", caller, room))
+	refusal.Message = fmt.Sprintf("more than %d new nonces a second of one caller; use a nonce for up to a minute", unkeptProofs)
+	return refusal
 }
 
 // signProof returns the header with a new proof.

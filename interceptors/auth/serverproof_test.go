@@ -19,6 +19,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -169,46 +170,74 @@ func TestProofOfASession(t *testing.T) {
 	})
 }
 
-// The bearer of one token gets proofs for 8 nonces in a minute, and for the ninth AUTH_OVERLOADED.
-func TestNoncesPerToken(t *testing.T) {
+// Row 13.26: a tool that makes a new nonce for each call works at a modest rate. The server remembers 8 nonces of a token, and
+// signs 50 more a second for one caller; beyond that it refuses this caller alone, and says what to do.
+func TestANewNonceForEachCall26(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.enroll("orders", "payments")
+		w.enroll("orders", "reports", "payments")
 		cc := foreigner(t, w, payments{})
 		token, other := mint(t, w, "orders", nil), mint(t, w, "orders", claims{"jti": "2"})
 		expect := func(what, token string, nonce int, want rpcerr.Reason) {
 			t.Helper()
-			if _, err := proofFor(t.Context(), t, cc, token, nonceOf(nonce)); rpcerr.ReasonOf(err) != want {
+			_, err := proofFor(t.Context(), t, cc, token, nonceOf(nonce))
+			if rpcerr.ReasonOf(err) != want {
 				t.Errorf("%s: %v, want %q", what, err, want)
 			}
+			if want == rpcerr.AuthOverloaded && !strings.Contains(status.Convert(err).Message(), "use a nonce for up to a minute") {
+				t.Errorf("%s: the message is %q", what, status.Convert(err).Message())
+			}
 		}
-		for n := range 8 {
-			expect("one of 8", token, n, "")
+		for n := range 8 + 50 {
+			expect("at once", token, n, "")
 		}
-		expect("the ninth", token, 8, rpcerr.AuthOverloaded)
+		expect("one more", token, 100, rpcerr.AuthOverloaded)
+		expect("one more by another token", other, 3, "")                              // which has room of its own
+		expect("another caller", mint(t, w, "reports", nil), 100, rpcerr.PolicyDenied) // which came further
 		expect("one of the 8 again", token, 3, "")
-		expect("another token", other, 8, "")
+		for n := range 200 {
+			time.Sleep(20 * time.Millisecond)
+			expect("50 a second", token, 200+n, "")
+		}
+		expect("51 in a second", token, 101, rpcerr.AuthOverloaded)
 		time.Sleep(time.Minute)
-		expect("the ninth, a minute later", token, 8, "")
+		for n := range 8 + 50 {
+			expect("a minute later", token, 500+n, "")
+		}
 	})
 }
 
-func TestProofsOfAServerAreBounded(t *testing.T) {
+// Row 13.29: no caller's proofs take the room of another's, and a server never remembers more than 4,096.
+func TestSharesOfSessionProofs29(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.enroll("orders", "payments")
 		gate := w.identity("payments").Server(nil)
-		for n := range 4096 {
-			if !auth.ReserveProof(gate, strconv.Itoa(n)) {
-				t.Fatalf("there is no room for proof %d", n)
+		fill := func(caller principal.ID) (kept int) {
+			for n := range 5000 {
+				if auth.ReserveProof(gate, caller, strconv.Itoa(n)) == nil {
+					kept++
+				}
 			}
+			return kept
 		}
-		if auth.ReserveProof(gate, "one more") {
-			t.Error("there is room for one more than 4096 proofs")
+		if kept := fill(w.id("insider")); kept != 256 {
+			t.Errorf("one caller has %d proofs, want 256", kept)
+		}
+		total := 256
+		for n := range 16 {
+			kept := fill(w.id("caller-" + strconv.Itoa(n)))
+			if kept == 0 {
+				t.Errorf("there is no room for caller %d", n)
+			}
+			total += kept
+		}
+		if total > 4096 {
+			t.Errorf("%d proofs are remembered", total)
 		}
 		time.Sleep(time.Minute)
-		if !auth.ReserveProof(gate, "one more") {
-			t.Error("a minute later there is no room")
+		if kept := fill(w.id("orders")); kept != 256 {
+			t.Errorf("a minute later there is room for %d", kept)
 		}
 	})
 }

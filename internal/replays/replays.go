@@ -5,45 +5,56 @@ package replays
 import (
 	"sync"
 	"time"
+
+	"github.com/parley-rpc/parley/internal/shares"
 )
 
-// Memory remembers uses by their names. It is safe for concurrent use.
-type Memory[N comparable] struct {
+// Memory remembers uses by their owners and names. Each owner has its share of it (see [shares.Table]), so that none can
+// fill it for the others. It is safe for concurrent use.
+type Memory[O, N comparable] struct {
 	life time.Duration
-	most int
 
-	mu    sync.Mutex
-	seen  map[N]struct{}
-	queue []sight[N] // oldest first
+	mu     sync.Mutex
+	shares *shares.Table[O]
+	seen   map[use[O, N]]struct{}
+	queue  []sight[O, N] // oldest first
 }
 
-type sight[N comparable] struct {
-	name N
-	at   time.Time
+type use[O, N comparable] struct {
+	owner O
+	name  N
 }
 
-// New returns a memory that keeps a use for life, and most of them at once.
-func New[N comparable](life time.Duration, most int) *Memory[N] {
-	return &Memory[N]{life: life, most: most, seen: map[N]struct{}{}}
+type sight[O, N comparable] struct {
+	use use[O, N]
+	at  time.Time
 }
 
-// Use notes a use. It reports whether it is the first one of that name, or that there is no room to note it. Strings in
-// a name should not be parts of longer ones, which would stay, too.
-func (m *Memory[N]) Use(name N, now time.Time) (fresh, full bool) {
+// New returns a memory that keeps a use for life, and size of them at once.
+func New[O, N comparable](life time.Duration, size int) *Memory[O, N] {
+	return &Memory[O, N]{life: life, shares: shares.NewTable[O](size, 0), seen: map[use[O, N]]struct{}{}}
+}
+
+// Use notes a use, and reports whether it is the first one of that owner and name. The error, [shares.ErrShare] or
+// [shares.ErrFull], says that there is no room to note it, and that it must not be accepted. Strings in a name should not be
+// parts of longer ones, which would stay, too.
+func (m *Memory[O, N]) Use(owner O, name N, now time.Time) (fresh bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	n := 0
 	for ; n < len(m.queue) && now.Sub(m.queue[n].at) >= m.life; n++ {
-		delete(m.seen, m.queue[n].name)
+		delete(m.seen, m.queue[n].use)
+		m.shares.Give(m.queue[n].use.owner)
 	}
 	m.queue = m.queue[n:]
-	if _, known := m.seen[name]; known {
-		return false, false
+	u := use[O, N]{owner, name}
+	if _, known := m.seen[u]; known {
+		return false, nil
 	}
-	if len(m.seen) >= m.most {
-		return false, true
+	if err := m.shares.Take(owner); err != nil {
+		return false, err
 	}
-	m.seen[name] = struct{}{}
-	m.queue = append(m.queue, sight[N]{name, now})
-	return true, false
+	m.seen[u] = struct{}{}
+	m.queue = append(m.queue, sight[O, N]{u, now})
+	return true, nil
 }
