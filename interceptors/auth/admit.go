@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/peer"
 
+	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
 	"github.com/parley-rpc/parley/internal/decide"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
@@ -20,7 +21,7 @@ import (
 // caller is who makes an RPC. The zero caller has proven nothing.
 type caller struct {
 	peer    *principal.Peer
-	link    *link           // in connection mode
+	session *conn.Session   // in connection mode
 	token   *verify.Token   // in token mode; with an error, one that was good and has expired
 	user    *principal.User // nil where the call names none
 	brought *broughtUser
@@ -87,9 +88,9 @@ func (g *Gate) authenticate(ctx context.Context, credential []string, now time.T
 		return caller{}, nil
 	}
 	switch info := p.AuthInfo.(type) {
-	case *connectionInfo:
-		return g.authenticateConnection(ctx, info.link, credential, now)
-	case *plainInfo:
+	case *conn.Info:
+		return g.authenticateConnection(ctx, info.Session, credential, now)
+	case *conn.PlainInfo:
 		if len(credential) > 0 {
 			return g.authenticateBearer(ctx, info, credential, now)
 		}
@@ -98,12 +99,15 @@ func (g *Gate) authenticate(ctx context.Context, credential []string, now time.T
 }
 
 // authenticateConnection takes the peer of the connection. A token beside it can only name the same peer.
-func (g *Gate) authenticateConnection(ctx context.Context, l *link, credential []string, now time.Time) (caller, error) {
-	who := caller{peer: &l.peer, link: l}
-	if l.identity != g.identity || l.role != wire.RoleServer {
+func (g *Gate) authenticateConnection(ctx context.Context, s *conn.Session, credential []string, now time.Time) (caller, error) {
+	who := caller{peer: &s.Peer, session: s}
+	if !s.Of(&g.identity.sessions) || s.Role != wire.RoleServer {
 		return caller{}, refuse(rpcerr.CredentialsInvalid, errors.New("the connection was proven to another identity"))
 	}
-	if !l.open(now) {
+	if !s.Open(now) {
+		if s.EndsAsPlanned() {
+			return who, refuse(rpcerr.PlannedEnd, nil)
+		}
 		return who, refuse(rpcerr.ConnectionExpired, nil)
 	}
 	if len(credential) == 0 {
@@ -113,18 +117,18 @@ func (g *Gate) authenticateConnection(ctx context.Context, l *link, credential [
 	if err != nil {
 		return who, err
 	}
-	if named.Peer.ID != l.peer.ID {
+	if named.Peer.ID != s.Peer.ID {
 		return who, refuse(rpcerr.CredentialsInvalid, errors.New("the token names another workload than the connection"))
 	}
 	return who, nil
 }
 
 // authenticateBearer takes the peer of the token. The connection then no longer counts among those of strangers.
-func (g *Gate) authenticateBearer(ctx context.Context, info *plainInfo, credential []string, now time.Time) (caller, error) {
+func (g *Gate) authenticateBearer(ctx context.Context, info *conn.PlainInfo, credential []string, now time.Time) (caller, error) {
 	t, err := g.readBearer(ctx, credential, now)
 	if err != nil {
 		return caller{token: t}, err
 	}
-	info.known()
+	info.Known()
 	return caller{peer: t.Peer, token: t}, nil
 }

@@ -98,7 +98,7 @@ func attackTable() map[int]attackRow {
 		57: {"two keys of one name", "TestAttack56And57BadKeysBesideAGoodOne", "TestKeyOfTwoIDs57", "keyset.TestDuplicateKid57", ""},
 		58: {"rotation", "TestIssuerRotatesUnderLoad58 TestAttack58NewKeyIsFoundAtOnce", "TestKeyRotation58", "keyset.TestRotation58", ""},
 		59: {"revocation", "TestIssuerKeyRemovedEndsTokens59 TestAttack59RememberedTokenEndsWithItsKey", "TestKeyRevokedDuringALiveConnection59 TestIssuerKeyRemoved59", "keyset.TestRemovalRevokes59 keyset.TestInvalidate59", ""},
-		60: {"the clock is set", "TestAttack60ClockStepForgetsEveryToken TestAttack60ClockStepBetweenCalls", "TestTermGoesByBothClocks60", "", ""},
+		60: {"the clock is set", "TestAttack60ClockStepForgetsEveryToken TestAttack60ClockStepBetweenCalls", "conn.TestLifetimeGoesByBothClocks60", "", ""},
 		61: {"replay", "TestAttack61ProofsOfPossession TestAttack61NoncesOfCallers", "TestReplay61 TestCrossedConnections61", "", ""},
 		62: {"a retry is no replay", "TestAttack62RetriesCarryNewProofs", "", "", "a connection has no proof of each call"},
 		63: {"a stream outlives its token", "TestStreamEndsWithItsToken63 TestStreamEndsWithItsUser63", "TestStreamEndsWithItsConnection63", "", ""},
@@ -116,7 +116,7 @@ func attackTable() map[int]attackRow {
 
 // Every row has its tests: they exist, they speak of the row, and in token mode they make both kinds of call.
 func TestAttackTable(t *testing.T) {
-	tests := sources{"": sourceOf(t, "."), "jose": sourceOf(t, "../../internal/jose"), "keyset": sourceOf(t, "../../keyset"), "wire": sourceOf(t, "../../internal/wire"), "tokens": sourceOf(t, "tokens"), "issuer": sourceOf(t, "../../issuer")}
+	tests := sources{"": sourceOf(t, "."), "jose": sourceOf(t, "../../internal/jose"), "keyset": sourceOf(t, "../../keyset"), "conn": sourceOf(t, "internal/conn"), "wire": sourceOf(t, "../../internal/wire"), "tokens": sourceOf(t, "tokens"), "issuer": sourceOf(t, "../../issuer")}
 	table := attackTable()
 	for row := 1; row <= 72; row++ {
 		r, ok := table[row]

@@ -13,6 +13,7 @@ import (
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/policy"
 
+	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -25,11 +26,11 @@ const (
 
 // The audit log names IDs, keys, reasons and trust generations. It never gets a token, a proof or a channel binding.
 
-func (i *Identity) auditHandshake(ctx context.Context, l *link, remote string) {
-	i.tally.count(Outcome{ofHandshake, l.role, resultProven})
+func (i *Identity) auditHandshake(ctx context.Context, l *conn.Session, remote string) {
+	i.tally.count(Outcome{ofHandshake, l.Role, resultProven})
 	i.log.LogAttrs(ctx, slog.LevelInfo, "parley: connection proven",
-		slog.String("role", l.role), slog.String("peer", l.peer.ID.String()), slog.String("kid", l.peer.KeyID),
-		slog.Uint64("generation", l.checked.Load()), slog.String("remote", remote), slog.Time("expires", l.peer.Expires))
+		slog.String("role", l.Role), slog.String("peer", l.Peer.ID.String()), slog.String("kid", l.Peer.KeyID),
+		slog.Uint64("generation", l.Checked()), slog.String("remote", remote), slog.Time("expires", l.Peer.Expires))
 }
 
 // auditRefusal reports a handshake that failed. One that just broke off is worth a look only to those who look closely:
@@ -74,11 +75,11 @@ func causeOf(err error) string {
 	return text
 }
 
-func (i *Identity) auditEnd(l *link, why string) {
-	i.log.LogAttrs(context.Background(), slog.LevelInfo, "parley: credential ended", slog.String("of", l.what),
+func (i *Identity) auditEnd(l *conn.Session, why string) {
+	i.log.LogAttrs(context.Background(), slog.LevelInfo, "parley: credential ended", slog.String("of", l.What),
 		slog.String("cause", why),
-		slog.String("role", l.role), slog.String("peer", l.peer.ID.String()), slog.String("kid", l.peer.KeyID),
-		slog.Uint64("generation", l.trust.Generation()))
+		slog.String("role", l.Role), slog.String("peer", l.Peer.ID.String()), slog.String("kid", l.Peer.KeyID),
+		slog.Uint64("generation", l.Validity.Generation()))
 }
 
 func (i *Identity) auditTrust(generation uint64, ended int) {

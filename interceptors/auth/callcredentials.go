@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc/credentials"
 
+	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
 	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/policy"
@@ -43,7 +44,7 @@ func (cc callCredentials) GetRequestMetadata(ctx context.Context, _ ...string) (
 	e.sent.Store(nil)
 	request, _ := credentials.RequestInfoFromContext(ctx)
 	switch info := request.AuthInfo.(type) {
-	case *connectionInfo:
+	case *conn.Info:
 		return nil, nil
 	case *nameInfo:
 		if info.channel == cc.channel {

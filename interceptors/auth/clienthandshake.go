@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc/credentials"
 
+	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
@@ -32,10 +33,10 @@ func (c *clientCredentials) ClientHandshake(ctx context.Context, authority strin
 		serverName = c.channel.config.serverName
 	}
 	if serverName == "" {
-		serverName = hostOf(authority)
+		serverName = conn.HostOf(authority)
 	}
 	remote := raw.RemoteAddr().String()
-	proved, conn, info, err := c.channel.handshake(ctx, serverName, raw)
+	proved, made, info, err := c.channel.handshake(ctx, serverName, raw)
 	c.channel.record(remote, err)
 	if err != nil {
 		_ = raw.Close()
@@ -45,10 +46,10 @@ func (c *clientCredentials) ClientHandshake(ctx context.Context, authority strin
 		}
 		return nil, nil, err
 	}
-	if conn.link != nil {
-		c.channel.identity.auditHandshake(ctx, conn.link, remote)
+	if s := made.Session(); s != nil {
+		c.channel.identity.auditHandshake(ctx, s, remote)
 	}
-	return conn, info, nil
+	return made, info, nil
 }
 
 // ServerHandshake fails: these are the credentials of a client.
@@ -83,7 +84,7 @@ func protocolInfo(serverName string) credentials.ProtocolInfo {
 
 // handshake runs the client's side of the protocol over raw, in at most handshakeTimeout. The caller closes raw after an
 // error.
-func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn) (verify.Proven, *conn, credentials.AuthInfo, error) {
+func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn) (verify.Proven, *conn.Conn, credentials.AuthInfo, error) {
 	if c.flaw != nil {
 		return verify.Proven{}, nil, nil, refuse(rpcerr.ConfigurationInvalid, c.flaw)
 	}
@@ -106,21 +107,21 @@ func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn
 		return met.server, nil, nil, err
 	}
 	var info credentials.AuthInfo
-	var l *link
+	var l *conn.Session
 	if met.state != nil {
 		info = c.newNameInfo(met.state)
 	} else {
 		if l, err = c.identity.holdConnection(keys, wire.RoleClient, met.server, raw); err != nil {
 			return met.server, nil, nil, verify.ServerRefusal(err)
 		}
-		info = newConnectionInfo(l, serverName)
+		info = conn.NewInfo(l, serverName)
 	}
-	made := newConn(met.conn, l, serverPreface(), func() { _ = raw.SetDeadline(time.Time{}) })
+	made := conn.New(met.conn, l, wire.RoleClient, func() { _ = raw.SetDeadline(time.Time{}) })
 	// The time that is left is for the server to speak HTTP/2.
 	deadline, _ := ctx.Deadline()
 	if err := raw.SetDeadline(deadline); err != nil {
 		if l != nil {
-			l.release()
+			l.Release()
 		}
 		return met.server, nil, nil, fmt.Errorf("auth: deadline of the handshake: %w", err)
 	}
@@ -142,9 +143,9 @@ func (c *Channel) meet(ctx context.Context, keys *core, config *tls.Config, serv
 			return encounter{conn: s.conn, state: s.state}, err
 		}
 	}
-	conn := tls.Client(raw, config)
-	met.conn = conn
-	if err := conn.HandshakeContext(ctx); err != nil {
+	secure := tls.Client(conn.Wakeable{Conn: raw}, config)
+	met.conn = secure
+	if err := secure.HandshakeContext(ctx); err != nil {
 		if broken(err) {
 			return met, err
 		}
@@ -153,15 +154,15 @@ func (c *Channel) meet(ctx context.Context, keys *core, config *tls.Config, serv
 		}
 		return met, refuse(rpcerr.ServerProofMissing, err)
 	}
-	if state := conn.ConnectionState(); c.config.mode != ModeRequire && state.NegotiatedProtocol == wire.ALPNHTTP2 {
+	if state := secure.ConnectionState(); c.config.mode != ModeRequire && state.NegotiatedProtocol == wire.ALPNHTTP2 {
 		met.state = &state
 		return met, nil
 	}
-	bound, err := wire.Bind(conn, wire.ALPN)
+	bound, err := wire.Bind(secure, wire.ALPN)
 	if err != nil {
 		return met, refuse(rpcerr.ServerProofMissing, err)
 	}
-	met.server, err = c.greet(ctx, keys, conn, bound)
+	met.server, err = c.greet(ctx, keys, secure, bound)
 	return met, err
 }
 

@@ -18,10 +18,13 @@ const (
 	minConnectionAge = time.Second
 	// streamLead is how long before a connection is closed for its age its streams are ended, so that their status still arrives; at most a tenth of the age.
 	streamLead = 5 * time.Second
-	// wallCheckInterval is how often a connection compares its age with the wall clock, which may jump.
-	wallCheckInterval = time.Minute
-	// drainPercent is the part of a connection's age, in percent, after which a server asks for a new connection by GOAWAY.
+	// drainPercent is the part of a connection's age, in percent, after which both ends leave it by GOAWAY.
 	drainPercent = 80
+	// drainSpreadPercent is the part of the time that is left then, in percent, by which a connection may be left later, so that
+	// connections that were made together are left apart.
+	drainSpreadPercent = 40
+	// keyDrain is how long connections that were made with an own key live on after it was replaced.
+	keyDrain = time.Minute
 	// drainGracePercent is the time after that GOAWAY, in percent of the age, after which gRPC closes the connection if nothing else did.
 	drainGracePercent = 30
 

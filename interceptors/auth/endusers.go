@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc/peer"
 
+	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
@@ -165,7 +166,7 @@ func isPlain(ctx context.Context) bool {
 	if !ok {
 		return false
 	}
-	_, ok = p.AuthInfo.(*plainInfo)
+	_, ok = p.AuthInfo.(*conn.PlainInfo)
 	return ok
 }
 

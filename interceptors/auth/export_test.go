@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"sync/atomic"
 	"time"
 
@@ -30,15 +29,6 @@ func HoldTurnstile(g *Gate) (release func()) {
 			<-g.turn
 		}
 	}
-}
-
-// TimeLeft is what is left of a term of the age after the two clocks went on by so much.
-func TimeLeft(age, wall, monotonic time.Duration) time.Duration {
-	start := time.Now()
-	now := start.Add(monotonic) // which moves both
-	t := newTerm(start, age, 0)
-	t.end = t.end.Add(monotonic - wall)
-	return t.left(now)
 }
 
 // VerifyWithoutTrust checks a client's hello in a way that panics.
@@ -143,12 +133,6 @@ func ReserveProof(g *Gate, caller principal.ID, nonce string) error {
 func Allows(ctx context.Context, g *Gate, call *policy.Call) bool {
 	p, err := g.view.Get(call.Method)
 	return err == nil && p.Judge(ctx, call).Allows()
-}
-
-// Leaving returns the Read of a client's connection whose credential ends after age.
-func Leaving(from net.Conn, age time.Duration) func([]byte) (int, error) {
-	f := &farewell{term: newTerm(time.Now(), age, 0), header: make([]byte, 0, http2HeaderLength)}
-	return func(b []byte) (int, error) { return f.read(from, b, true) }
 }
 
 // UseProof notes a proof of possession.

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
 	"github.com/parley-rpc/parley/internal/decide"
 	"github.com/parley-rpc/parley/internal/descriptors"
 	"github.com/parley-rpc/parley/internal/replays"
@@ -33,7 +34,7 @@ type Gate struct {
 	flaw     error
 	server   decide.Server // what the policies are compiled for
 	view     *policy.View[*decide.Policy]
-	waiting  waitingRoom
+	waiting  conn.WaitingRoom
 	turn     turnstile.Turnstile
 	bearer   *verify.Verifier
 	proofs   *issuedProofs
@@ -65,7 +66,7 @@ func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
 		t = policy.FromProto()
 	}
 	g.view = policy.NewView(t, g.compile)
-	g.waiting.room = g.config.handshakes
+	g.waiting.Room = g.config.handshakes
 	g.tls = sync.OnceValues(g.makeTLS)
 	g.flaw = g.checkOptions()
 	g.watchIssuers()
@@ -76,7 +77,7 @@ func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
 func (g *Gate) watchIssuers() {
 	for _, issuer := range slices.Concat(g.config.issuers, g.config.userIssuers, g.config.transactionIssuers) {
 		if issuer.Keys != nil {
-			g.stops = append(g.stops, issuer.Keys.Listen(func(uint64) { g.identity.endUntrusted() }))
+			g.stops = append(g.stops, issuer.Keys.Listen(func(uint64) { g.identity.sessions.EndUntrusted() }))
 		}
 	}
 }
@@ -219,7 +220,7 @@ func (g *Gate) TransportCredentials() credentials.TransportCredentials {
 
 // CloseHandshakes closes every connection that is still in its handshake, and from now on every new one at once. A server
 // calls it when it begins to stop, because grpc.Server waits for handshakes when it stops, gracefully or not.
-func (g *Gate) CloseHandshakes() { g.waiting.close() }
+func (g *Gate) CloseHandshakes() { g.waiting.Close() }
 
 // String names the gate with its options.
 func (g *Gate) String() string {

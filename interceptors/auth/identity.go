@@ -14,6 +14,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/policy"
@@ -37,7 +38,7 @@ type Identity struct {
 
 	audiences []string // of the proofs that others make for it
 
-	links    linkSet
+	sessions conn.Sessions
 	channels channelSet
 	tally    tally
 	refused  refusals
@@ -99,6 +100,7 @@ func newIdentity(self principal.ID, opts []Option) *Identity {
 		}
 	}
 	i.audiences = []string{self.String()}
+	i.sessions.Ended = i.auditEnd
 	i.log = i.config.logger.With(slog.String("self", self.String()))
 	return i
 }
@@ -261,9 +263,7 @@ func (i *Identity) Close() error {
 	i.mu.Unlock()
 	renewal.stop()
 
-	for _, l := range i.links.close() {
-		l.cut("the close of the identity")
-	}
+	i.sessions.Close("the close of the identity")
 	for _, g := range gates {
 		g.close()
 	}
@@ -281,23 +281,12 @@ func (i *Identity) accepts(d principal.TrustDomain) bool {
 	return !d.IsZero() && (d == i.self.TrustDomain() || slices.Contains(i.config.domains, d))
 }
 
-// endUntrusted ends every connection and stream whose key is trusted no more. It returns how many.
-func (i *Identity) endUntrusted() (ended int) {
-	for _, l := range i.links.all() {
-		if !l.trusted() {
-			l.cut("the trust in its key")
-			ended++
-		}
-	}
-	return ended
-}
-
 // trustChanged tells everything that lives on the trust that it is another one.
 func (i *Identity) trustChanged(generation uint64) {
 	if i.known.Swap(generation) == generation {
 		return
 	}
-	i.auditTrust(generation, i.endUntrusted())
+	i.auditTrust(generation, i.sessions.EndUntrusted())
 	for _, c := range i.channels.all() {
 		c.trustChanged()
 	}

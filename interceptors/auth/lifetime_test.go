@@ -1,43 +1,62 @@
 package auth_test
 
 import (
+	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
 	ordersv1 "github.com/parley-rpc/parley/gen/shop/orders/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/plannedend"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// A stream ends with the connection that proved its caller: 5 seconds before 30 minutes are over, with a status.
+// A stream ends with the connection that proved its caller: 5 seconds before 30 minutes are over, with a status that is no
+// refusal. Its handler sees the end coming minutes before.
 func TestStreamEndsWithItsConnection63(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cause := make(chan error, 1)
+		coming, by := make(chan time.Duration, 1), make(chan time.Duration, 1)
+		start := time.Now()
 		p := newPair(t, payments{watch: func(s grpc.ServerStreamingServer[paymentsv1.WatchChargeResponse]) error {
+			ending := plannedend.FromContext(s.Context())
+			go func() {
+				<-ending.Coming()
+				coming <- time.Since(start)
+				by <- ending.By().Sub(start)
+			}()
 			err := block(s)
 			cause <- err
 			return err
 		}})
-		start := time.Now()
 		stream, err := watch(t.Context(), p.cc)
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = stream.Recv()
-		refused(t, "stream", err, codes.Unauthenticated, rpcerr.CredentialsExpired)
+		refused(t, "stream", err, codes.Unavailable, rpcerr.PlannedEnd)
+		if at := <-coming; at < 24*time.Minute || at > 26*time.Minute+24*time.Second {
+			t.Errorf("the handler saw the end coming after %v, want 24m..26m24s", at)
+		}
+		if at := <-by; at != 30*time.Minute-5*time.Second {
+			t.Errorf("the end was announced for %v, want 29m55s", at)
+		}
+		if log := p.w.log.String(); strings.Contains(log, "refused") {
+			t.Errorf("a planned end is logged as a refusal: %s", log)
+		}
 		if lived := time.Since(start); lived != 30*time.Minute-5*time.Second {
 			t.Errorf("the stream lived %v", lived)
 		}
-		if err := <-cause; !errors.Is(err, rpcerr.CredentialsExpired) {
+		if err := <-cause; !errors.Is(err, rpcerr.PlannedEnd) {
 			t.Errorf("the handler's context ended because of %v", err)
 		}
 		if err := quote(t.Context(), p.cc); err != nil {
@@ -109,8 +128,8 @@ func TestCallsMoveToANewConnection(t *testing.T) {
 	})
 }
 
-// Without the GOAWAY of TransportOptions a call may meet a connection in its last seconds. It is told to take another.
-func TestCallOnAnEndedConnection(t *testing.T) {
+// Both ends leave a connection in time also without the GOAWAY of TransportOptions, and though nothing is said on it.
+func TestAQuietConnectionIsLeftBeforeItEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.enroll("orders", "payments")
@@ -122,18 +141,49 @@ func TestCallOnAnEndedConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(30*time.Minute - 5*time.Second)
-		var trailer metadata.MD
-		err := quote(t.Context(), cc, grpc.Trailer(&trailer))
-		refused(t, "call in the last seconds", err, codes.Unavailable, rpcerr.ConnectionExpired)
-		if !rpcerr.Unprocessed(trailer) {
-			t.Errorf("the trailer %v does not say that the handler never ran", trailer)
+		if err := quote(t.Context(), cc); err != nil {
+			t.Errorf("call in the last seconds: %v", err)
 		}
-		_, err = watch(t.Context(), cc)
-		refused(t, "stream in the last seconds", err, codes.Unavailable, rpcerr.ConnectionExpired)
+		if _, err := watch(t.Context(), cc); err != nil {
+			t.Errorf("stream in the last seconds: %v", err)
+		}
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		if err := quote(t.Context(), cc); err != nil {
 			t.Errorf("call after the end: %v", err)
 		}
 	})
+}
+
+// Whoever of two knows of an earlier end leaves before it, however long the other end would stay. No call fails.
+func TestEndsThatKnowOtherAges(t *testing.T) {
+	for name, age := range map[string]struct{ server, client time.Duration }{
+		"the client ends first": {30 * time.Minute, 5 * time.Minute},
+		"the server ends first": {5 * time.Minute, 30 * time.Minute},
+		"both":                  {5 * time.Minute, 5 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.enroll("orders", "payments")
+				gate := w.identity("payments", auth.WithMaxConnectionAge(age.server)).Server(nil)
+				s := serve(t, payments{quote: func(ctx context.Context) error {
+					select {
+					case <-time.After(400 * time.Millisecond):
+						return nil
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+				}}, gate.ServerOptions()...)
+				orders := w.identity("orders", auth.WithMaxConnectionAge(age.client))
+				cc := dial(t, s.dialer, orders.DialOptions(w.id("payments"))...)
+				for start := time.Now(); time.Since(start) < 21*time.Minute; time.Sleep(100 * time.Millisecond) {
+					at := time.Since(start)
+					if err := quote(t.Context(), cc); err != nil {
+						t.Fatalf("a call begun after %v: %v", at, err)
+					}
+				}
+			})
+		})
+	}
 }

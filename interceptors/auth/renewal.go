@@ -77,10 +77,11 @@ func (i *Identity) renewed(ctx context.Context, c *core) (*core, error) {
 // again at once.
 func (i *Identity) use(ctx context.Context, c *core) {
 	i.mu.Lock()
-	closed := i.closed
-	if !closed {
+	before := i.ready.Load()
+	if !i.closed {
 		i.ready.Store(c)
 	}
+	closed := i.closed
 	i.mu.Unlock()
 	if closed {
 		return
@@ -88,6 +89,10 @@ func (i *Identity) use(ctx context.Context, c *core) {
 	attrs := []slog.Attr{slog.String("kid", c.key.Public().Thumbprint())}
 	if !c.expires.IsZero() {
 		attrs = append(attrs, slog.Time("expires", c.expires))
+	}
+	if before.key.Public().Thumbprint() != c.key.Public().Thumbprint() {
+		// Others may stop to believe the old key soon, so nothing should rest on it any more.
+		attrs = append(attrs, slog.Int("leaving", i.sessions.Leave(before.key, keyDrain, streamLead)))
 	}
 	i.log.LogAttrs(ctx, slog.LevelInfo, "parley: own credential renewed", attrs...)
 	for _, channel := range i.channels.all() {

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc/credentials"
 
+	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
@@ -27,7 +28,7 @@ type serverCredentials struct{ gate *Gate }
 func (s *serverCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	g := s.gate
 	remote := raw.RemoteAddr().String()
-	place, err := g.waiting.enter(raw)
+	place, err := g.waiting.Enter(raw)
 	if err != nil {
 		_ = raw.Close()
 		return nil, nil, err
@@ -35,7 +36,7 @@ func (s *serverCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials
 	client, c, info, err := g.handshake(raw, place)
 	if err != nil {
 		_ = raw.Close()
-		if evicted := place.leave(); evicted != nil {
+		if evicted := place.Leave(); evicted != nil {
 			err = evicted
 		}
 		g.identity.auditRefusal(context.Background(), wire.RoleServer, remote, client, err)
@@ -46,8 +47,8 @@ func (s *serverCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials
 		}
 		return nil, nil, err
 	}
-	if c.link != nil {
-		g.identity.auditHandshake(context.Background(), c.link, remote)
+	if s := c.Session(); s != nil {
+		g.identity.auditHandshake(context.Background(), s, remote)
 	}
 	return c, info, nil
 }
@@ -70,7 +71,7 @@ func (s *serverCredentials) OverrideServerName(string) error { return nil }
 
 // handshake runs the server's side of the protocol over raw, in at most handshakeTimeout. The caller closes raw after an
 // error, and the connection that it returns gives the place back.
-func (g *Gate) handshake(raw net.Conn, place *visitor) (verify.Proven, *conn, credentials.AuthInfo, error) {
+func (g *Gate) handshake(raw net.Conn, place *conn.Visitor) (verify.Proven, *conn.Conn, credentials.AuthInfo, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
 	defer cancel()
 	keys, config, err := g.prepare(ctx)
@@ -90,49 +91,46 @@ func (g *Gate) handshake(raw net.Conn, place *visitor) (verify.Proven, *conn, cr
 			return g.admitPlain(s.conn, s.state, place)
 		}
 	}
-	conn := tls.Server(raw, config)
-	if err := conn.HandshakeContext(ctx); err != nil {
+	secure := tls.Server(raw, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
 		return verify.Proven{}, nil, nil, err
 	}
-	state := conn.ConnectionState()
+	state := secure.ConnectionState()
 	if g.config.bearer && wire.CheckSession(&state, wire.ALPNHTTP2) == nil {
-		return g.admitPlain(conn, &state, place)
+		return g.admitPlain(secure, &state, place)
 	}
-	bound, err := wire.Bind(conn, wire.ALPN)
+	bound, err := wire.Bind(secure, wire.ALPN)
 	if err != nil {
 		return verify.Proven{}, nil, nil, refuse(rpcerr.CredentialsInvalid, err)
 	}
-	client, l, err := g.greet(ctx, keys, conn, bound)
+	client, l, err := g.greet(ctx, keys, secure, bound)
 	if err != nil {
 		return client, nil, nil, err
 	}
-	return client, newConn(conn, l, clientPreface(), func() { _ = place.leave() }), newConnectionInfo(l, ""), nil
+	return client, conn.New(secure, l, wire.RoleServer, func() { _ = place.Leave() }), conn.NewInfo(l, ""), nil
 }
 
 // admitPlain takes a connection of plain HTTP/2, on which nothing is proven yet. It keeps its place among those of strangers
 // until a call on it is authenticated, or it is closed.
-func (*Gate) admitPlain(secure net.Conn, state *tls.ConnectionState, place *visitor) (verify.Proven, *conn, credentials.AuthInfo, error) {
-	leave := func() { _ = place.leave() }
-	made := newConn(secure, nil, clientPreface(), place.settle)
-	made.closed = leave
-	return verify.Proven{}, made, newPlainInfo(state, leave), nil
+func (*Gate) admitPlain(secure net.Conn, state *tls.ConnectionState, place *conn.Visitor) (verify.Proven, *conn.Conn, credentials.AuthInfo, error) {
+	return verify.Proven{}, conn.NewStranger(secure, place), conn.NewPlainInfo(state, place), nil
 }
 
 // greet exchanges the frames. It speaks first, and last.
-func (g *Gate) greet(ctx context.Context, keys *core, conn *tls.Conn, bound wire.Bindings) (verify.Proven, *link, error) {
+func (g *Gate) greet(ctx context.Context, keys *core, secure *tls.Conn, bound wire.Bindings) (verify.Proven, *conn.Session, error) {
 	serverHello, err := keys.hello(ctx, g.identity.self, wire.Proof{Type: jose.TypeServerProof, Binding: bound.Server}, g.turn)
 	if err != nil {
 		return verify.Proven{}, nil, err
 	}
-	if err := wire.WriteFrame(conn, wire.FrameServerHello, serverHello); err != nil {
+	if err := wire.WriteFrame(secure, wire.FrameServerHello, serverHello); err != nil {
 		return verify.Proven{}, nil, err
 	}
-	var l *link
-	client, err := g.listen(ctx, keys, conn, wire.Proof{
+	var l *conn.Session
+	client, err := g.listen(ctx, keys, secure, wire.Proof{
 		Type: jose.TypeClientProof, Binding: bound.Client, Audience: g.identity.self, HelloHash: wire.HashOf(serverHello),
 	})
 	if err == nil {
-		if l, err = g.identity.holdConnection(keys, wire.RoleServer, client, conn.NetConn()); err != nil {
+		if l, err = g.identity.holdConnection(keys, wire.RoleServer, client, secure.NetConn()); err != nil {
 			err = verify.CallerRefusal(err)
 		}
 	}
@@ -145,8 +143,8 @@ func (g *Gate) greet(ctx context.Context, keys *core, conn *tls.Conn, bound wire
 		said = wire.VerdictFor(refusal.Reason)
 	}
 	// A refused client may be gone already; that it was refused matters more.
-	if wrong := wire.WriteFrame(conn, wire.FrameVerdict, []byte{byte(said)}); wrong != nil && err == nil {
-		l.release()
+	if wrong := wire.WriteFrame(secure, wire.FrameVerdict, []byte{byte(said)}); wrong != nil && err == nil {
+		l.Release()
 		return client, nil, wrong
 	}
 	return client, l, err

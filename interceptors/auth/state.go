@@ -29,9 +29,9 @@ type Connection struct {
 // [principal.PeerFromContext].
 func (i *Identity) Connections() []Connection {
 	var list []Connection
-	for _, l := range i.links.all() {
-		if l.raw != nil {
-			list = append(list, Connection{Peer: l.peer, Role: l.role, Remote: l.raw.RemoteAddr(), Since: l.term.start})
+	for _, s := range i.sessions.All() {
+		if s.Raw != nil {
+			list = append(list, Connection{Peer: s.Peer, Role: s.Role, Remote: s.Raw.RemoteAddr(), Since: s.Life.Start()})
 		}
 	}
 	slices.SortFunc(list, func(a, b Connection) int {

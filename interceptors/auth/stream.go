@@ -8,7 +8,9 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
 	"github.com/parley-rpc/parley/internal/verify"
+	"github.com/parley-rpc/parley/plannedend"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -25,21 +27,25 @@ func (g *Gate) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *
 	if who.peer == nil && who.user == nil {
 		return handler(srv, &heldStream{ServerStream: stream, ctx: ctx}) // there is no credential that could end
 	}
-	held := who.link
+	held := who.session
 	if held == nil && who.peer != nil {
 		if held, err = g.identity.holdStream(who.token); err != nil {
 			return g.turnAway(ctx, info.FullMethod, who, verify.CallerRefusal(err))
 		}
-		defer held.release()
+		defer held.Release()
 	}
 	user, err := g.identity.holdUser(who.brought)
 	if err != nil {
 		return g.turnAway(ctx, info.FullMethod, who, verify.CallerRefusal(err))
 	}
 	if user != nil {
-		defer user.release()
+		defer user.Release()
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
+	ending := plannedend.New()
+	for _, known := range []*plannedend.Notice{plannedend.FromContext(ctx), held.Ending(), user.Ending()} {
+		defer ending.Follow(known)()
+	}
+	ctx, cancel := context.WithCancelCause(plannedend.NewContext(ctx, ending))
 	defer cancel(nil)
 	done, left := make(chan outcome), make(chan struct{})
 	go func() {
@@ -54,17 +60,29 @@ func (g *Gate) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *
 		o = run(handler, srv, &heldStream{ServerStream: stream, ctx: ctx})
 	}()
 
+	var refusal error
 	select {
 	case o := <-done:
 		return o.result()
-	case <-held.gone():
-	case <-user.gone():
+	case <-held.Gone():
+		refusal = endOf(held)
+	case <-user.Gone():
+		refusal = endOf(user)
 	}
 	defer close(left)
-	refusal := refuse(rpcerr.CredentialsExpired, nil)
 	cancel(refusal)
-	g.auditCall(ctx, policy.Call{Method: info.FullMethod, Peer: who.peer, User: who.user}, refusal)
+	if rpcerr.ReasonOf(refusal) != rpcerr.PlannedEnd { // which is no refusal
+		g.auditCall(ctx, policy.Call{Method: info.FullMethod, Peer: who.peer, User: who.user}, refusal)
+	}
 	return refusal
+}
+
+// endOf is what a stream ends with when its session does.
+func endOf(s *conn.Session) error {
+	if s.EndsAsPlanned() {
+		return refuse(rpcerr.PlannedEnd, nil)
+	}
+	return refuse(rpcerr.CredentialsExpired, nil)
 }
 
 // heldStream is a stream whose context ends with the credential.

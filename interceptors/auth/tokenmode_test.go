@@ -460,7 +460,7 @@ func TestExpiryAfterTheHandlerRanIsNotRepeated(t *testing.T) {
 		cc := w.channel(auth.WithTokenSource(source))
 		refused(t, "unary", quote(t.Context(), cc), codes.Unauthenticated, rpcerr.CredentialsExpired)
 		_, err := watch(t.Context(), cc)
-		refused(t, "stream", err, codes.Unauthenticated, rpcerr.CredentialsExpired)
+		refused(t, "stream", err, codes.Unavailable, rpcerr.PlannedEnd)
 		if calls != 2 || source.refreshed != 0 {
 			t.Errorf("the handlers ran %d times and %d tokens were fetched, want 2 and none", calls, source.refreshed)
 		}

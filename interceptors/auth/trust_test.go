@@ -175,25 +175,6 @@ func TestCloseEndsConnections(t *testing.T) {
 	}
 }
 
-// Both clocks end a connection: the wall clock when it jumps ahead, the monotonic one when the other is set back.
-func TestTermGoesByBothClocks60(t *testing.T) {
-	const age = 30 * time.Minute
-	for name, test := range map[string]struct {
-		wall, monotonic time.Duration
-		want            time.Duration
-	}{
-		"at the start":                 {0, 0, age},
-		"in the middle":                {10 * time.Minute, 10 * time.Minute, 20 * time.Minute},
-		"the host slept for an hour":   {time.Hour, time.Minute, -30 * time.Minute},
-		"the clock was set back":       {-time.Hour, 29 * time.Minute, time.Minute},
-		"the clock was set back twice": {-2 * time.Hour, 31 * time.Minute, -time.Minute},
-	} {
-		if got := auth.TimeLeft(age, test.wall, test.monotonic); got != test.want {
-			t.Errorf("%s: %v left, want %v", name, got, test.want)
-		}
-	}
-}
-
 // A panic in the check of a credential refuses one peer and ends nothing.
 func TestPanicInTheCheckOfACredential69(t *testing.T) {
 	w := newWorld(t)

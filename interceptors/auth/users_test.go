@@ -389,14 +389,19 @@ func TestAnonymousHandlersSeeNoToken(t *testing.T) {
 	})
 }
 
-// A stream ends with the earlier of the two credentials: that of the caller, or the user's.
+// A stream ends with the earlier of the two credentials: that of the caller, which can be renewed, or
+// the user's, which cannot.
 func TestStreamEndsWithItsUser63(t *testing.T) {
 	for name, test := range map[string]struct {
 		user, bearer time.Duration
 		want         time.Duration
+		code         codes.Code
+		reason       rpcerr.Reason
 	}{
-		"the user is first":   {5 * time.Second, 10 * time.Minute, 35 * time.Second},
-		"the caller is first": {10 * time.Minute, 5 * time.Second, 35 * time.Second},
+		"the user is first": {
+			5 * time.Second, 10 * time.Minute, 35 * time.Second, codes.Unauthenticated, rpcerr.CredentialsExpired,
+		},
+		"the caller is first": {10 * time.Minute, 5 * time.Second, 35 * time.Second, codes.Unavailable, rpcerr.PlannedEnd},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -408,7 +413,7 @@ func TestStreamEndsWithItsUser63(t *testing.T) {
 					t.Fatal(err)
 				}
 				_, err = stream.Recv()
-				refused(t, "token mode", err, codes.Unauthenticated, rpcerr.CredentialsExpired)
+				refused(t, "token mode", err, test.code, test.reason)
 				if lived := time.Since(start); lived != test.want {
 					t.Errorf("token mode: the stream lived %v, want exp + skew = %v", lived, test.want)
 				}

@@ -1,4 +1,4 @@
-package auth_test
+package conn
 
 import (
 	"bytes"
@@ -9,8 +9,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/parley-rpc/parley/interceptors/auth"
 )
 
 // However the bytes come and are read, the GOAWAY stands between two frames, once, and nothing else is changed.
@@ -23,7 +21,7 @@ func TestFarewellStandsBetweenFrames(t *testing.T) {
 			var sent []byte
 			for range 200 {
 				length := random.IntN(40)
-				sent = append(sent, 0, 0, byte(length), byte(random.IntN(7)), 0, 0, 0, 0, 1)
+				sent = append(sent, 0, 0, byte(length), byte(random.IntN(7)), flagEndHeaders, 0, 0, 0, 1)
 				sent = append(sent, bytes.Repeat([]byte{0xff}, length)...)
 			}
 			go func() {
@@ -37,7 +35,9 @@ func TestFarewellStandsBetweenFrames(t *testing.T) {
 				}
 				_ = far.Close()
 			}()
-			read := auth.Leaving(near, 100*time.Second)
+			leaving := &farewell{}
+			time.AfterFunc(80*time.Second, func() { leaving.leave(near) })
+			read := func(b []byte) (int, error) { return leaving.read(near, b, true) }
 			var got []byte
 			sizes := rand.New(rand.NewPCG(seed, 2))
 			for {
