@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Notice says that a stream is to end, and by when. A nil Notice says that nothing is known. It is safe for concurrent use.
+// Notice says that a stream is to end, and by when. A nil Notice says that nothing is known. It is safe for concurrent
+// use.
 type Notice struct {
 	coming chan struct{}
 

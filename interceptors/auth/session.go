@@ -36,20 +36,21 @@ func (i *Identity) holdConnection(c *core, role string, other verify.Proven, raw
 	})
 }
 
-// leaveBefore is how long before its end a connection of this age is left. Connections that were made together leave apart.
+// leaveBefore is how long before its end a connection of this age is left. Connections that were made together leave
+// apart.
 func leaveBefore(age time.Duration) time.Duration {
 	leave := age * (100 - drainPercent) / 100
 	return leave - rand.N(leave*drainSpreadPercent/100+1)
 }
 
-// holdStream begins the session of a stream that was opened with a token of its caller. Its end is planned, since a workload's
-// token can be renewed.
+// holdStream begins the session of a stream that was opened with a token of its caller. Its end is planned, since a
+// workload's token can be renewed.
 func (i *Identity) holdStream(token *verify.Token) (*conn.Session, error) {
 	return i.holdToken("stream", token, *token.Peer, true)
 }
 
-// holdUser begins the session of a stream that was opened in the name of an end user, whose token no workload renews. It is
-// nil where no token names one.
+// holdUser begins the session of a stream that was opened in the name of an end user, whose token no workload renews.
+// It is nil where no token names one.
 func (i *Identity) holdUser(u *broughtUser) (*conn.Session, error) {
 	if u == nil {
 		return nil, nil

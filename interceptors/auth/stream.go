@@ -15,10 +15,10 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// StreamServerInterceptor is [Gate.UnaryServerInterceptor] for streams. A stream ends with the credentials that opened it, the
-// caller's or the end user's, whichever is first: the interceptor then answers CREDENTIALS_EXPIRED, the handler's context is
-// cancelled with that error as its cause, and every Send and Receive of the handler fails. The handler therefore runs on a
-// goroutine of its own; a panic in it goes on in the interceptor.
+// StreamServerInterceptor is [Gate.UnaryServerInterceptor] for streams. A stream ends with the credentials that opened
+// it, the caller's or the end user's, whichever is first: the interceptor then answers CREDENTIALS_EXPIRED, the
+// handler's context is cancelled with that error as its cause, and every Send and Receive of the handler fails. The
+// handler therefore runs on a goroutine of its own; a panic in it goes on in the interceptor.
 func (g *Gate) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	ctx, who, err := g.admit(stream.Context(), info.FullMethod, nil)
 	if err != nil {

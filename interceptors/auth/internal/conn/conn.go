@@ -18,8 +18,8 @@ type Conn struct {
 	opened    func()     // called once, when the HTTP/2 preface is complete or the connection is closed
 }
 
-// New returns the connection of a session, which is nil on plain HTTP/2. Opened is called once, when the HTTP/2 preface of
-// the other end is complete or the connection is closed.
+// New returns the connection of a session, which is nil on plain HTTP/2. Opened is called once, when the HTTP/2 preface
+// of the other end is complete or the connection is closed.
 func New(tlsConn net.Conn, s *Session, role string, opened func()) *Conn {
 	p := &preface{}
 	if role == wire.RoleServer {
@@ -38,8 +38,8 @@ func New(tlsConn net.Conn, s *Session, role string, opened func()) *Conn {
 	return c
 }
 
-// NewStranger returns a server's connection of plain HTTP/2 on which nothing is proven yet. It holds its place in the waiting
-// room until [Visitor.Leave] is called or it is closed.
+// NewStranger returns a server's connection of plain HTTP/2 on which nothing is proven yet. It holds its place in the
+// waiting room until [Visitor.Leave] is called or it is closed.
 func NewStranger(tlsConn net.Conn, v *Visitor) *Conn {
 	c := New(tlsConn, nil, wire.RoleServer, v.settle)
 	c.stranger = &stranger{visitor: v}

@@ -7,11 +7,11 @@ const (
 	WallCheckInterval = time.Minute
 	// maxStrangerStreams is how many requests a connection that has proven nothing may have unfinished at once.
 	maxStrangerStreams = 100
-	// maxStrangerBytes is the most bytes of unfinished requests that a connection may hold before it has proven anything: a
-	// message of gRPC's default size, and what HTTP/2 adds.
+	// maxStrangerBytes is the most bytes of unfinished requests that a connection may hold before it has proven
+	// anything: a message of gRPC's default size, and what HTTP/2 adds.
 	maxStrangerBytes = 4<<20 + 64<<10
-	// maxStrangersBytes is the most bytes of unfinished requests that all such connections of a server may hold; beyond it the one
-	// that holds most is closed.
+	// maxStrangersBytes is the most bytes of unfinished requests that all such connections of a server may hold; beyond
+	// it the one that holds most is closed.
 	maxStrangersBytes = 64 << 20
 	// strangerTime is how long a request on such a connection may stay unfinished.
 	strangerTime = 10 * time.Second

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// farewell makes a client leave a connection without breaking a call: when the time has come, the client's transport reads a
-// GOAWAY between two frames of the server, lets the calls that are under way end, and connects anew. The server need not know
-// that the connection ends. It belongs to the reading goroutine but for its flags.
+// farewell makes a client leave a connection without breaking a call: when the time has come, the client's transport
+// reads a GOAWAY between two frames of the server, lets the calls that are under way end, and connects anew. The server
+// need not know that the connection ends. It belongs to the reading goroutine but for its flags.
 type farewell struct {
 	frames  frames
 	pending []byte
@@ -63,8 +63,8 @@ func (f *farewell) read(from net.Conn, b []byte, open bool) (int, error) {
 	}
 }
 
-// Wakeable is a connection below TLS whose reader may be woken by a deadline in the past, and can read on afterwards: TLS
-// does so only after errors that say that they are temporary.
+// Wakeable is a connection below TLS whose reader may be woken by a deadline in the past, and can read on afterwards:
+// TLS does so only after errors that say that they are temporary.
 type Wakeable struct{ net.Conn }
 
 // Read reads, and reports a deadline that has passed as package os does.
@@ -76,8 +76,8 @@ func (w Wakeable) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// dismissal makes a server send its client away from one connection: it writes a GOAWAY between two frames of the server, of
-// which gRPC's transport need not know.
+// dismissal makes a server send its client away from one connection: it writes a GOAWAY between two frames of the
+// server, of which gRPC's transport need not know.
 type dismissal struct {
 	mu      sync.Mutex
 	frames  frames

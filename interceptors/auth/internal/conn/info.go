@@ -13,7 +13,9 @@ import (
 )
 
 // ErrAuthority is the error of a call that names another authority.
-var ErrAuthority = errors.New("auth: a call may only name the authority of its connection or the service that the server proved to be")
+var ErrAuthority = errors.New(
+	"auth: a call may only name the authority of its connection or the service that the server proved to be",
+)
 
 // Info is the credentials.AuthInfo of a connection in connection mode.
 type Info struct {
@@ -37,8 +39,8 @@ func (i *Info) ProvenPeer() principal.Peer { return i.Session.Peer }
 // AuthType names connection mode.
 func (*Info) AuthType() string { return wire.ALPN }
 
-// ValidateAuthority decides on grpc.CallAuthority: a call may name the authority that the connection was made for, or the
-// service that the server proved to be.
+// ValidateAuthority decides on grpc.CallAuthority: a call may name the authority that the connection was made for, or
+// the service that the server proved to be.
 func (i *Info) ValidateAuthority(authority string) error {
 	if host := HostOf(authority); host == i.serverName || host == i.Session.Peer.ID.Service() {
 		return nil
@@ -54,7 +56,8 @@ func HostOf(authority string) string {
 	return authority
 }
 
-// PlainInfo is the credentials.AuthInfo of a connection of plain HTTP/2, as its server sees it: nothing is proven by it.
+// PlainInfo is the credentials.AuthInfo of a connection of plain HTTP/2, as its server sees it: nothing is proven by
+// it.
 type PlainInfo struct {
 	credentials.TLSInfo
 	// Known gives the connection's place among those of strangers back. It may be called more than once.

@@ -24,7 +24,8 @@ type Terms struct {
 	Role string // of this end
 	Peer principal.Peer
 	Life Lifetime
-	// Planned reports whether the end of the lifetime is planned: the credential can be renewed, and a new session will do.
+	// Planned reports whether the end of the lifetime is planned: the credential can be renewed, and a new session will
+	// do.
 	Planned bool
 	// Raw is the connection that ends with the session, below TLS. It is nil for a stream.
 	Raw        net.Conn
@@ -34,8 +35,8 @@ type Terms struct {
 	By any
 }
 
-// Session is an authenticated connection, or a stream that was opened with a token: whom its credential proved, until when,
-// and by which state of trust. It ends with the credential, and takes the connection with it.
+// Session is an authenticated connection, or a stream that was opened with a token: whom its credential proved, until
+// when, and by which state of trust. It ends with the credential, and takes the connection with it.
 type Session struct {
 	Terms
 	sessions *Sessions
@@ -202,8 +203,8 @@ func (s *Session) cut(why string) {
 	}
 }
 
-// Release forgets the session when its connection is closed, or its stream is over. It reports whether it was the first to
-// do so.
+// Release forgets the session when its connection is closed, or its stream is over. It reports whether it was the first
+// to do so.
 func (s *Session) Release() bool {
 	s.mu.Lock()
 	first := !s.closed

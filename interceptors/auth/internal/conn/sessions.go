@@ -57,8 +57,8 @@ func (s *Sessions) EndUntrusted() (ended int) {
 	return ended
 }
 
-// Leave makes the sessions leave that a credential of this end was used for, and end within a time, with the last part of it
-// as lead. It returns how many.
+// Leave makes the sessions leave that a credential of this end was used for, and end within a time, with the last part
+// of it as lead. It returns how many.
 func (s *Sessions) Leave(by any, within, lead time.Duration) (leaving int) {
 	now := time.Now()
 	for _, n := range s.All() {

@@ -15,8 +15,8 @@ var (
 
 const messagePrefix = 5 // of a gRPC message: a flag, and the length
 
-// stranger follows the requests of a server's connection that has proven nothing. GRPC reads a request to its end before
-// anything of ours is asked, so what strangers leave unfinished is bounded here.
+// stranger follows the requests of a server's connection that has proven nothing. GRPC reads a request to its end
+// before anything of ours is asked, so what strangers leave unfinished is bounded here.
 type stranger struct {
 	visitor *Visitor
 

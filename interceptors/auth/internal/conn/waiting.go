@@ -14,9 +14,9 @@ var (
 	errDraining = errors.New("auth: the server is going down and takes no more connections in")
 )
 
-// WaitingRoom holds the connections of a server that have proven nothing yet. It has room for so many; one more closes the
-// one that waited longest among those of the source that has most, so that a source that comes again and again, or stalls,
-// loses its own places and not those of others.
+// WaitingRoom holds the connections of a server that have proven nothing yet. It has room for so many; one more closes
+// the one that waited longest among those of the source that has most, so that a source that comes again and again, or
+// stalls, loses its own places and not those of others.
 type WaitingRoom struct {
 	Room int
 
@@ -65,8 +65,8 @@ func (w *WaitingRoom) Enter(c net.Conn) (*Visitor, error) {
 	return v, nil
 }
 
-// sourceOf is what connections of one source have in common: the address in IPv4, and in IPv6 the first 64 bits, which one host
-// may vary at will below.
+// sourceOf is what connections of one source have in common: the address in IPv4, and in IPv6 the first 64 bits, which
+// one host may vary at will below.
 func sourceOf(c net.Conn) string {
 	remote := c.RemoteAddr()
 	if remote == nil {
@@ -100,8 +100,8 @@ func (w *WaitingRoom) oldestOfMost() *Visitor {
 	return found
 }
 
-// Close closes every connection that is in its handshake, and lets none in from now on. GRPC knows the others and tells them
-// to go.
+// Close closes every connection that is in its handshake, and lets none in from now on. GRPC knows the others and tells
+// them to go.
 func (w *WaitingRoom) Close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -156,8 +156,8 @@ func (v *Visitor) settle() {
 	v.settled = true
 }
 
-// Leave gives the place back, because the connection is known or closed. It returns why the room has closed the connection,
-// if it has.
+// Leave gives the place back, because the connection is known or closed. It returns why the room has closed the
+// connection, if it has.
 func (v *Visitor) Leave() error {
 	v.room.mu.Lock()
 	defer v.room.mu.Unlock()
