@@ -35,7 +35,7 @@ func (i Idempotency) String() string {
 }
 
 func (r *reader) idempotency(stated policyv1.Idempotency) Value[Idempotency] {
-	level := IdempotencyUnknown
+	var level Idempotency
 	switch stated {
 	case policyv1.Idempotency_IDEMPOTENCY_UNSPECIFIED:
 		return Value[Idempotency]{}

@@ -105,7 +105,7 @@ func refusals() string {
 	var table strings.Builder
 	table.WriteString("| reason | status | when |\n|---|---|---|\n")
 	for _, r := range rpcerr.Reasons() {
-		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", string(r), rpccode.Code(r.Code()), r.Meaning())
+		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", string(r), rpccode.Code(r.Code()), r.Meaning()) //nolint:gosec // codes are small
 	}
 	return table.String()
 }

@@ -71,7 +71,7 @@ func (r *report) read(events io.Reader) error {
 		}
 		switch e.Action {
 		case "output", "build-output":
-			of(e).WriteString(e.Output)
+			_, _ = of(e).WriteString(e.Output) // a Buffer takes everything
 		case "pass", "fail", "skip", "build-fail":
 			r.done(e, of(e).String())
 			of(e).Reset()
