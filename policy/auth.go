@@ -33,19 +33,25 @@ func (r *reader) auth(a *policyv1.Auth) Auth {
 	scopes := r.words("auth.scopes", a.GetScopes())
 	if access == AccessAnonymous || access == AccessAuthenticated {
 		if len(peers) > 0 {
-			r.wrong("auth", "access is %s, which asks for no peer, but peers are listed; leave access out, or take the peers out", access)
+			r.wrong("auth",
+				"access is %s, which asks for no peer, but peers are listed; leave access out, or take the peers out", access)
 			access = AccessPeers
 		}
 	}
 	if access == AccessAnonymous {
 		if len(scopes) > 0 {
-			r.wrong("auth", "access is anonymous, but scopes are listed, which only a proven caller carries; leave access out, or take the scopes out")
+			r.wrong("auth",
+				"access is anonymous, but scopes are listed, which only a proven caller carries; "+
+					"leave access out, or take the scopes out")
 		}
 		if carrier != principal.CarrierUnspecified {
-			r.wrong("auth", "access is anonymous, but a carrier of the caller's proof is stated; leave access out, or take the carrier out")
+			r.wrong("auth",
+				"access is anonymous, but a carrier of the caller's proof is stated; leave access out, or take the carrier out")
 		}
 		if proof != ProofUnspecified {
-			r.wrong("auth", "access is anonymous, but a proof is stated, which an anonymous caller neither gives nor gets; leave access out, or take the proof out")
+			r.wrong("auth",
+				"access is anonymous, but a proof is stated, which an anonymous caller neither gives nor gets; "+
+					"leave access out, or take the proof out")
 		}
 	}
 	deny, allow := r.rules("auth.deny", a.GetDeny()), r.rules("auth.allow", a.GetAllow())
@@ -86,7 +92,8 @@ func (r *reader) auth(a *policyv1.Auth) Auth {
 // onTrial reports a trial of nothing, and of what cannot be tried.
 func (r *reader) onTrial(a Auth) Auth {
 	if a.Proof.Stated() {
-		r.wrong("auth.proof", "a proof cannot be tried, because both ends must act on it; state it in another place, such as code, or take it out")
+		r.wrong("auth.proof",
+			"a proof cannot be tried, because both ends must act on it; state it in another place, such as code, or take it out")
 		a.Proof = Value[Proof]{}
 	}
 	if !a.Access.Stated() && !a.Carrier.Stated() && len(a.Deny) == 0 && !a.User.Stated() {

@@ -21,8 +21,8 @@ type Call struct {
 	Request any
 }
 
-// Predicate is a condition of the program's own, which rules of the policy name. It must be quick and safe for concurrent
-// use. When it panics, the call is refused, whatever the rule.
+// Predicate is a condition of the program's own, which rules of the policy name. It must be quick and safe for
+// concurrent use. When it panics, the call is refused, whatever the rule.
 type Predicate func(ctx context.Context, call Call) bool
 
 // UndecidedError names the methods for which no policy decides who may call them.
@@ -57,7 +57,8 @@ type Explanation struct {
 
 // Step is one question on the way to a decision.
 type Step struct {
-	// Asked is the question: "deny", "allow", "user", "carrier", "peers" or "scopes", and "decided" for the refusal itself.
+	// Asked is the question: "deny", "allow", "user", "carrier", "peers" or "scopes", and "decided" for the refusal
+	// itself.
 	Asked string
 	// Rule is the rule that was asked, as the policy states it, and "" where it was no rule.
 	Rule string

@@ -8,8 +8,8 @@ import (
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 )
 
-// Claim is a condition on one claim. Everything that it states must hold. On a claim that is missing or null only Exists
-// holds, and only when it is false. [Holds] judges a claim.
+// Claim is a condition on one claim. Everything that it states must hold. On a claim that is missing or null only
+// Exists holds, and only when it is false. [Holds] judges a claim.
 type Claim struct {
 	// Path leads to the claim through objects. It is not empty.
 	Path []string
@@ -148,8 +148,8 @@ func listed(operator string, values []Scalar) string {
 	return operator + " " + strings.Join(texts, ", ")
 }
 
-// ClaimValue is the value of a claim as a token states it, with V as its own type. A value of JSON's null, or none at all,
-// does not exist. The second result of String, Number and Bool reports whether the value is of that type.
+// ClaimValue is the value of a claim as a token states it, with V as its own type. A value of JSON's null, or none at
+// all, does not exist. The second result of String, Number and Bool reports whether the value is of that type.
 type ClaimValue[V any] interface {
 	// Exists reports whether there is a value.
 	Exists() bool

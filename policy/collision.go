@@ -1,7 +1,7 @@
 package policy
 
 import (
-	"strconv"
+	"fmt"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -9,9 +9,10 @@ import (
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 )
 
-// collision reports why what the .proto files state cannot be read: another option has the number of one of ours, or a copy
-// of our schema took its place. What an author demands could be lost then, so no method may be used. The runtime of protobuf
-// ends such a program when it starts; this is for one that it was told to let start (GOLANG_PROTOBUF_REGISTRATION_CONFLICT).
+// collision reports why what the .proto files state cannot be read: another option has the number of one of ours, or a
+// copy of our schema took its place. What an author demands could be lost then, so no method may be used. The runtime
+// of protobuf ends such a program when it starts; this is for one that it was told to let start
+// (GOLANG_PROTOBUF_REGISTRATION_CONFLICT).
 func collision(files *protoregistry.Files, types *protoregistry.Types) *Mistake {
 	var found *Mistake
 	files.RangeFiles(func(file protoreflect.FileDescriptor) bool {
@@ -24,7 +25,8 @@ func collision(files *protoregistry.Files, types *protoregistry.Types) *Mistake 
 		if found == nil && (err != nil || linked != own) {
 			found = &Mistake{
 				Source: Source{KindProto, ours.ParentFile().Path()}, Subject: string(ours.FullName()),
-				Problem: "Go code of a copy of this .proto is linked, so that policies cannot be read; generate none, its go_package leads to Parley's",
+				Problem: "Go code of a copy of this .proto is linked, so that policies cannot be read; " +
+					"generate none, its go_package leads to Parley's",
 			}
 		}
 	}
@@ -48,8 +50,8 @@ func collisionIn(c container) *Mistake {
 			}
 			return &Mistake{
 				Source: protoSource(other), Subject: string(other.FullName()),
-				Problem: "this option has the number of Parley's " + string(ours.FullName()) + ", " + strconv.Itoa(int(ours.Number())) +
-					", so that neither can be read; give it one of the range for use within an organization, 50000 to 99999",
+				Problem: fmt.Sprintf("this option has the number of Parley's %s, %d, so that neither can be read; give it one of "+
+					"the range for use within an organization, 50000 to 99999", ours.FullName(), ours.Number()),
 			}
 		}
 	}

@@ -21,9 +21,11 @@ func contradictions(t terms, subject string) []error {
 	wrong := func(source Source, field, problem string) {
 		errs = append(errs, &Mistake{Source: source, Subject: subject, Field: field, Problem: problem})
 	}
-	if limit, first := t.retry.MaxBackoff, t.retry.InitialBackoff; limit.Stated() && first.Stated() && limit.Value < first.Value {
-		wrong(limit.Source, "retry.max_backoff", limit.Value.String()+" is shorter than retry.initial_backoff, "+first.Value.String()+
-			" ("+first.Source.String()+"); raise it or lower the other")
+	limit, first := t.retry.MaxBackoff, t.retry.InitialBackoff
+	if limit.Stated() && first.Stated() && limit.Value < first.Value {
+		wrong(limit.Source, "retry.max_backoff",
+			limit.Value.String()+" is shorter than retry.initial_backoff, "+first.Value.String()+
+				" ("+first.Source.String()+"); raise it or lower the other")
 	}
 	errs = append(errs, neverAsked(t.auth, subject)...)
 	errs = append(errs, neverAsked(t.trial, subject)...)

@@ -1,9 +1,9 @@
-// Package policy says what one method demands of its callers and allows to be done on their behalf: who may call it, how
-// long a call may take, how a failed call is tried again and how a slow one is raced.
+// Package policy says what one method demands of its callers and allows to be done on their behalf: who may call it,
+// how long a call may take, how a failed call is tried again and how a slow one is raced.
 //
 // The author of an RPC states its policy in the .proto, with the options of parley.policy.v1 and the standard
-// idempotency_level. Code narrows it for one program ([Code]) and a file for one deployment ([File]). A [Table] merges the
-// three for each method, and every value of the result knows where it was stated:
+// idempotency_level. Code narrows it for one program ([Code]) and a file for one deployment ([File]). A [Table] merges
+// the three for each method, and every value of the result knows where it was stated:
 //
 //	table, err := policy.New(policy.Code(narrowed))
 //	m, err := table.Method("/shop.payments.v1.PaymentsService/Charge")
@@ -33,10 +33,10 @@
 // One statement loosens: idempotency, in code or a file, says that a method may be repeated whose .proto does not say
 // whether it may. It says nothing against a .proto that does, and of two layers the one that promises less counts.
 //
-// Peers without access mean [AccessPeers]; scopes or allow rules without access mean [AccessAuthenticated]. Deny rules and
-// a demand for a user decide nothing by themselves. A carrier or a proof makes an anonymous method an authenticated one. A
-// first backoff that another layer has raised above the largest one raises that too. One layer must not contradict itself;
-// where two layers meet, the stricter one holds.
+// Peers without access mean [AccessPeers]; scopes or allow rules without access mean [AccessAuthenticated]. Deny rules
+// and a demand for a user decide nothing by themselves. A carrier or a proof makes an anonymous method an
+// authenticated one. A first backoff that another layer has raised above the largest one raises that too. One layer
+// must not contradict itself; where two layers meet, the stricter one holds.
 //
 // # Views
 //

@@ -13,8 +13,8 @@ import (
 	"github.com/parley-rpc/parley/policy"
 )
 
-// Whatever a policy says, reading it ends in Mistakes or in a policy that a second layer of the same does not change and
-// that never opens what the .proto has closed.
+// Whatever a policy says, reading it ends in Mistakes or in a policy that a second layer of the same does not change
+// and that never opens what the .proto has closed.
 func FuzzRead(f *testing.F) {
 	for _, seed := range []*policyv1.Policy{
 		{},

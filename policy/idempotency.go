@@ -44,7 +44,8 @@ func (r *reader) idempotency(stated policyv1.Idempotency) Value[Idempotency] {
 	case policyv1.Idempotency_IDEMPOTENCY_NO_SIDE_EFFECTS:
 		level = NoSideEffects
 	default:
-		r.wrong("idempotency", "%d is no idempotency; say IDEMPOTENCY_IDEMPOTENT or IDEMPOTENCY_NO_SIDE_EFFECTS, or leave it out", int32(stated))
+		r.wrong("idempotency",
+			"%d is no idempotency; say IDEMPOTENCY_IDEMPOTENT or IDEMPOTENCY_NO_SIDE_EFFECTS, or leave it out", int32(stated))
 		return Value[Idempotency]{}
 	}
 	if r.source.Kind == KindProto {

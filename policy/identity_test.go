@@ -38,8 +38,8 @@ func TestRulesOfTwoLayersStayTwo(t *testing.T) {
 	}
 }
 
-// Every field of a rule is part of what it says, but for the place where it is stated. A field that the comparison forgets
-// shows here.
+// Every field of a rule is part of what it says, but for the place where it is stated. A field that the comparison
+// forgets shows here.
 func TestEveryFieldTellsRulesApart(t *testing.T) {
 	full := func() *policy.Rule {
 		claim := policy.Claim{Path: []string{"p"}, Equals: &policy.Scalar{}, Exists: new(true)}
@@ -72,8 +72,8 @@ func TestEveryFieldTellsRulesApart(t *testing.T) {
 	}
 }
 
-// changeLeaf changes the value at leaf number left in v, whose slices it copies, and returns the path of what it changed,
-// or "" when there are fewer. A pointer and a slice are leaves too: they can be missing.
+// changeLeaf changes the value at leaf number left in v, whose slices it copies, and returns the path of what it
+// changed, or "" when there are fewer. A pointer and a slice are leaves too: they can be missing.
 func changeLeaf(v reflect.Value, path string, left *int) string {
 	mine := *left == 0
 	*left--

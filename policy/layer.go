@@ -39,8 +39,8 @@ func CodeAt(place string, policies map[string]*policyv1.Policy) Layer {
 	return newLayer(policies, func(string) Source { return Source{KindCode, place} })
 }
 
-// File returns the layer of policies that the configuration file called name states. Line returns the line at which a key of
-// policies stands, or 0 when that is not known; it may be nil and is not kept.
+// File returns the layer of policies that the configuration file called name states. Line returns the line at which a
+// key of policies stands, or 0 when that is not known; it may be nil and is not kept.
 func File(name string, policies map[string]*policyv1.Policy, line func(method string) int) Layer {
 	return newLayer(policies, func(key string) Source {
 		if line != nil {

@@ -114,7 +114,8 @@ func (r *reader) proof(p policyv1.Proof) Proof {
 	case policyv1.Proof_PROOF_WPT:
 		return ProofWPT
 	default:
-		r.wrong("auth.proof", "%d is no level of proof; say PROOF_SESSION, PROOF_CALL or PROOF_WPT, or leave it out", int32(p))
+		r.wrong("auth.proof", "%d is no level of proof; say PROOF_SESSION, PROOF_CALL or PROOF_WPT, or leave it out",
+			int32(p))
 		return ProofWPT
 	}
 }

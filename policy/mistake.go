@@ -26,8 +26,8 @@ func (m *Mistake) Error() string {
 	return text + m.Problem
 }
 
-// join joins errors and leaves out each that repeats an earlier text: a mistake in the statement about a service shows in
-// each of its methods.
+// join joins errors and leaves out each that repeats an earlier text: a mistake in the statement about a service shows
+// in each of its methods.
 func join(errs []error) error {
 	seen := map[string]bool{}
 	var once []error

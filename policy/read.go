@@ -31,7 +31,8 @@ func read(p *policyv1.Policy, source Source, subject string) (terms, []error) {
 		t.auth = auth
 	}
 	if retry != nil && retry.MaxAttempts != nil {
-		t.retry.MaxAttempts = r.count("retry.max_attempts", retry.GetMaxAttempts(), 1, maxAttemptsLimit, "1 switches retries off")
+		t.retry.MaxAttempts = r.count("retry.max_attempts", retry.GetMaxAttempts(), 1, maxAttemptsLimit,
+			"1 switches retries off")
 	}
 	if hedge != nil && hedge.MaxHedges != nil {
 		t.hedge.MaxHedges = r.count("hedge.max_hedges", hedge.GetMaxHedges(), 0, maxHedgesLimit, "0 switches hedging off")

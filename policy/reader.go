@@ -16,7 +16,8 @@ type reader struct {
 }
 
 func (r *reader) wrong(field, format string, args ...any) {
-	r.mistakes = append(r.mistakes, &Mistake{Source: r.source, Subject: r.subject, Field: field, Problem: fmt.Sprintf(format, args...)})
+	problem := fmt.Sprintf(format, args...)
+	r.mistakes = append(r.mistakes, &Mistake{Source: r.source, Subject: r.subject, Field: field, Problem: problem})
 }
 
 // scopes reads a set of scopes.

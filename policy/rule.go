@@ -8,8 +8,8 @@ import (
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 )
 
-// Rule is a condition on a call. Everything that it states must hold, and it states something. Peers, audiences, issuers
-// and scopes are not interpreted here. Its slices are shared and must not be changed.
+// Rule is a condition on a call. Everything that it states must hold, and it states something. Peers, audiences,
+// issuers and scopes are not interpreted here. Its slices are shared and must not be changed.
 type Rule struct {
 	// Name is unique among the rules of one place.
 	Name string
@@ -46,7 +46,8 @@ func (r Rule) same(other Rule) bool {
 		slices.Equal(r.Predicates, other.Predicates)
 }
 
-// rules reads a list of rules. A rule with a mistake is kept as far as it was understood: the mistake refuses its methods.
+// rules reads a list of rules. A rule with a mistake is kept as far as it was understood: the mistake refuses its
+// methods.
 func (r *reader) rules(field string, stated []*policyv1.Rule) []Rule {
 	if len(stated) > maxRules {
 		r.wrong(field, "there are %d rules; there must not be more than %d", len(stated), maxRules)
@@ -73,7 +74,8 @@ func (r *reader) rule(field string, stated *policyv1.Rule) Rule {
 	case rule.Name == "":
 		r.wrong(field+".name", "it is missing; give the rule a name, under which the log reports it")
 	case !ruleName(rule.Name):
-		r.wrong(field+".name", "%s is no name; use at most %d letters, digits, \".\", \"_\" and \"-\"", quote(rule.Name), maxRuleName)
+		r.wrong(field+".name", "%s is no name; use at most %d letters, digits, \".\", \"_\" and \"-\"", quote(rule.Name),
+			maxRuleName)
 	}
 	if rule.isEmpty() {
 		r.wrong(field, "the rule states no condition; state one, or say who may call with access")

@@ -160,7 +160,8 @@ func TestTrialStandsApart(t *testing.T) {
 	}
 }
 
-// A rule without access asks for a proven caller; a demand for a user says nothing about the caller, and neither does deny.
+// A rule without access asks for a proven caller; a demand for a user says nothing about the caller, and neither does
+// deny.
 func TestAccessThatRulesImply(t *testing.T) {
 	health := "/grpc.health.v1.Health/Check"
 	for name, test := range map[string]struct {

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/internal/protoyaml/nearest"
 )
 
-// Table holds the policy of every method: what the linked .proto files state, narrowed by layers. Make one with [New] or
-// [FromProto]. It is safe for concurrent use.
+// Table holds the policy of every method: what the linked .proto files state, narrowed by layers. Make one with [New]
+// or [FromProto]. It is safe for concurrent use.
 type Table struct {
 	current atomic.Pointer[generation]
 
@@ -57,8 +57,8 @@ func newTable(files *protoregistry.Files, layers []Layer) *Table {
 }
 
 // Method returns the effective policy of the method called name ("/package.Service/Method"). A method that no linked
-// .proto describes has the zero policy, with its name; that is no error. The error joins the [Mistake]s in what is stated
-// about the method; its policy must then not be used.
+// .proto describes has the zero policy, with its name; that is no error. The error joins the [Mistake]s in what is
+// stated about the method; its policy must then not be used.
 func (t *Table) Method(name string) (Method, error) {
 	return t.current.Load().method(name)
 }
@@ -130,8 +130,9 @@ func (g *generation) method(name string) (Method, error) {
 	return m, join(errs)
 }
 
-// idempotency is what the layers say about a method whose .proto says nothing: the least that one of them promises. What a
-// layer says against the .proto is a mistake; what it says of the whole service does not reach a method that has a level.
+// idempotency is what the layers say about a method whose .proto says nothing: the least that one of them promises.
+// What a layer says against the .proto is a mistake; what it says of the whole service does not reach a method that
+// has a level.
 func (g *generation) idempotency(service, method string, inProto Value[Idempotency]) (Value[Idempotency], []error) {
 	result := inProto
 	var errs []error
@@ -209,7 +210,8 @@ func (g *generation) reached(key string) (methods []string, problem string) {
 	if s == nil {
 		problem = "no linked .proto describes the service " + quote(service) + "; import its generated package"
 		if near := nearest.Of(service, g.described.names()); near != "" {
-			problem = "no linked .proto describes the service " + quote(service) + "; did you mean " + quote(joinName(near, method)) + "?"
+			problem = "no linked .proto describes the service " + quote(service) +
+				"; did you mean " + quote(joinName(near, method)) + "?"
 		}
 		return nil, problem
 	}

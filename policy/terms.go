@@ -11,11 +11,13 @@ type terms struct {
 	deadline Value[time.Duration]
 	retry    Retry
 	hedge    Hedge
-	// What a layer says where the .proto says nothing. It is not merged here, because the .proto decides whether it counts.
+	// What a layer says where the .proto says nothing. It is not merged here, because the .proto decides whether it
+	// counts.
 	idempotency Value[Idempotency]
 }
 
-// merge returns terms that are at least as strict as both a and b. Where both are equally strict, the source of a stays.
+// merge returns terms that are at least as strict as both a and b. Where both are equally strict, the source of a
+// stays.
 func merge(a, b terms) terms {
 	return terms{
 		auth:     mergeAuth(a.auth, b.auth),

@@ -8,7 +8,8 @@ func neverAsked(a Auth, subject string) []error {
 	for _, rule := range deadRules(a) {
 		errs = append(errs, &Mistake{
 			Source: rule.Source, Subject: subject, Field: "auth",
-			Problem: "rule " + quote(rule.Name) + " can never hold, because auth.user.issuers (" + a.User.Issuers.Source.String() +
+			Problem: "rule " + quote(rule.Name) +
+				" can never hold, because auth.user.issuers (" + a.User.Issuers.Source.String() +
 				") accepts none of the issuers that it names; mend one of the two",
 		})
 	}
@@ -55,20 +56,23 @@ func (a Auth) unsatisfiable(subject string) []error {
 		errs = append(errs, &Mistake{Source: source, Subject: subject, Field: field, Problem: problem})
 	}
 	if a.Access.Value == AccessPeers && len(a.Peers) == 0 {
-		wrong(a.Access.Source, "auth.access", "access is peers, but no peers are listed anywhere, so no call could pass; list peers, or say denied")
+		wrong(a.Access.Source, "auth.access",
+			"access is peers, but no peers are listed anywhere, so no call could pass; list peers, or say denied")
 	}
 	issuers := a.User.Issuers
 	if !issuers.Stated() {
 		return errs
 	}
 	if len(issuers.Value) == 0 {
-		wrong(issuers.Source, "auth.user.issuers", "no issuer is listed in all of these places, so no user could call; list a common one")
+		wrong(issuers.Source, "auth.user.issuers",
+			"no issuer is listed in all of these places, so no user could call; list a common one")
 		return errs
 	}
 	for _, list := range a.Allow {
 		if !slices.ContainsFunc(list.Value, func(rule Rule) bool { return !rule.beyond(issuers.Value) }) {
-			wrong(list.Source, "auth.allow", "every rule is about users of issuers that auth.user.issuers ("+issuers.Source.String()+
-				") does not accept, so no call could pass; correct one of the two")
+			wrong(list.Source, "auth.allow",
+				"every rule is about users of issuers that auth.user.issuers ("+issuers.Source.String()+
+					") does not accept, so no call could pass; correct one of the two")
 		}
 	}
 	return errs

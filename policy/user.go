@@ -55,7 +55,8 @@ func (r *reader) user(u *policyv1.User) User {
 	case policyv1.Presence_PRESENCE_REQUIRED:
 		user.Presence = Value[Presence]{PresenceRequired, r.source}
 	default:
-		r.wrong("auth.user.presence", "%d is no level of presence; say PRESENCE_REQUIRED or PRESENCE_OPTIONAL, or leave it out", int32(u.GetPresence()))
+		r.wrong("auth.user.presence",
+			"%d is no level of presence; say PRESENCE_REQUIRED or PRESENCE_OPTIONAL, or leave it out", int32(u.GetPresence()))
 		user.Presence = Value[Presence]{PresenceRequired, r.source}
 	}
 	if issuers := sortedSet(r.words("auth.user.issuers", u.GetIssuers())); len(issuers) > 0 {

@@ -7,11 +7,12 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// Warnings report what may surprise in a policy that has no mistake. They have the form of mistakes; they refuse nothing.
+// Warnings report what may surprise in a policy that has no mistake. They have the form of mistakes; they refuse
+// nothing.
 //
-// A deny rule that compares a claim lets every token pass that does not have the claim. The remedy is a further deny rule
-// about the same claim, with exists: false; a policy that means it so says exists: true. And where two layers list peers
-// that have nobody in common, no call passes.
+// A deny rule that compares a claim lets every token pass that does not have the claim. The remedy is a further deny
+// rule about the same claim, with exists: false; a policy that means it so says exists: true. And where two layers
+// list peers that have nobody in common, no call passes.
 func (m Method) Warnings() []*Mistake {
 	var warnings []*Mistake
 	for _, auth := range []Auth{m.Auth, m.Trial} {
@@ -52,9 +53,9 @@ func (a Auth) strangers(subject string) []*Mistake {
 	return warnings
 }
 
-// mayOverlap reports whether one peer could match both patterns. A bare name belongs to a trust domain that is not known
-// here, so beside a full pattern it is taken for a name of that pattern's domain. What cannot be read is a mistake that
-// is reported elsewhere.
+// mayOverlap reports whether one peer could match both patterns. A bare name belongs to a trust domain that is not
+// known here, so beside a full pattern it is taken for a name of that pattern's domain. What cannot be read is a
+// mistake that is reported elsewhere.
 func mayOverlap(p, q string) bool {
 	if p == q {
 		return true

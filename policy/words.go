@@ -24,7 +24,8 @@ func quoted(words []string) []string {
 
 // plainWord reports whether a word reads the same without quotes, in a list as well as in the path of a claim.
 func plainWord(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`,;">`, r) })
+	return s != "" &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`,;">`, r) })
 }
 
 func quote(s string) string { return strconv.Quote(s) }

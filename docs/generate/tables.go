@@ -105,7 +105,8 @@ func refusals() string {
 	var table strings.Builder
 	table.WriteString("| reason | status | when |\n|---|---|---|\n")
 	for _, r := range rpcerr.Reasons() {
-		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", string(r), rpccode.Code(r.Code()), r.Meaning()) //nolint:gosec // codes are small
+		status := rpccode.Code(r.Code()) //nolint:gosec // codes are small
+		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", string(r), status, r.Meaning())
 	}
 	return table.String()
 }

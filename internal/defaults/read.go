@@ -50,7 +50,8 @@ func read(root, folder string) ([]entry, error) {
 					errs = append(errs, fmt.Errorf("%s has no comment; say in one sentence what it is", where))
 				}
 				if !ok {
-					errs = append(errs, fmt.Errorf("%s has a value that cannot be told; make it of literals, the units of time and other constants of the package", where))
+					errs = append(errs, fmt.Errorf("%s has a value that cannot be read; make it of literals, the units of time "+
+						"and other constants of the package", where))
 				}
 				entries = append(entries, entry{name.Name, value, strip(name.Name, comment)})
 			}

@@ -138,7 +138,7 @@ func TestRenderNamesEveryMistake(t *testing.T) {
 	})
 	_, err := defaults.Render(root)
 	want := `a/defaults.go:6: bare has no comment; say in one sentence what it is
-a/defaults.go:8: far has a value that cannot be told; make it of literals, the units of time and other constants of the package
+a/defaults.go:8: far has a value that cannot be read; make it of literals, the units of time and other constants of the package
 b/defaults.go:3: alone has no comment; say in one sentence what it is`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

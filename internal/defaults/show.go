@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// show writes the value of a constant as people do: 250ms, 4 MiB, 1,000,000. About is its name and comment, from which a
-// number of bytes is known. It is not ok when the value is unknown.
+// show writes the value of a constant as people do: 250ms, 4 MiB, 1,000,000. About is its name and comment, from which
+// a number of bytes is known. It is not ok when the value is unknown.
 func show(object types.Object, about string) (text string, ok bool) {
 	c, isConstant := object.(*types.Const)
 	if !isConstant {

@@ -124,7 +124,12 @@ func (d *decoder) mapping(n *yaml.Node, values protoreflect.Map, field protorefl
 }
 
 // single reads a message into fresh, or a scalar.
-func (d *decoder) single(n *yaml.Node, fresh protoreflect.Value, field protoreflect.FieldDescriptor, p path) (protoreflect.Value, bool) {
+func (d *decoder) single(
+	n *yaml.Node,
+	fresh protoreflect.Value,
+	field protoreflect.FieldDescriptor,
+	p path,
+) (protoreflect.Value, bool) {
 	if m := field.Message(); m != nil && !isScalar(m) {
 		d.message(n, fresh.Message(), p)
 		return fresh, true

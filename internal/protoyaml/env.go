@@ -13,10 +13,10 @@ import (
 
 // ApplyEnv overrides values of m with the variables in environ, "KEY=value" entries, whose names begin with prefix and
 // an underscore. The name of a value is its path in upper case, with an underscore for each dot and for whatever is
-// neither a letter nor a digit: with prefix PARLEY, clients.payments.target is PARLEY_CLIENTS_PAYMENTS_TARGET. A variable
-// that names an entry of a map of sections which m does not hold adds it, under the name in lower case with dashes for
-// underscores. The values of a list are separated by commas and replace the whole
-// list. ApplyEnv returns which variable stated which path, as "env PARLEY_CLIENTS_PAYMENTS_TARGET".
+// neither a letter nor a digit: with prefix PARLEY, clients.payments.target is PARLEY_CLIENTS_PAYMENTS_TARGET. A
+// variable that names an entry of a map of sections which m does not hold adds it, under the name in lower case with
+// dashes for underscores. The values of a list are separated by commas and replace the whole list. ApplyEnv returns
+// which variable stated which path, as "env PARLEY_CLIENTS_PAYMENTS_TARGET".
 //
 // Its error joins a [Mistake] for each variable that names nothing or has a wrong value; m is then left as it was.
 func ApplyEnv(prefix string, environ []string, m proto.Message) (Places, error) {
@@ -51,7 +51,8 @@ type environment struct {
 	root   protoreflect.Message
 }
 
-// variables returns the variables that begin with the prefix. Of a name that stands there twice, the last value counts, as for the process.
+// variables returns the variables that begin with the prefix. Of a name that stands there twice, the last value
+// counts, as for the process.
 func (e *environment) variables(environ []string) map[string]string {
 	picked := map[string]string{}
 	for _, entry := range environ {

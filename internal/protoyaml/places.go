@@ -44,8 +44,8 @@ func (p *Places) add(at path, text string, line int) {
 	p.known[key(at.names())] = place{at, text, line}
 }
 
-// key is one string for each path, and sorts as the path does: a NUL ends each name, and one within a name, which YAML can
-// write, is escaped.
+// key is one string for each path, and sorts as the path does: a NUL ends each name, and one within a name, which YAML
+// can write, is escaped.
 func key(path []string) string {
 	var text strings.Builder
 	for _, name := range path {

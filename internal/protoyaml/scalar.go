@@ -98,7 +98,11 @@ func parseInt(field protoreflect.FieldDescriptor, text string, bits int) (int64,
 	}
 	n, err := strconv.ParseInt(text, 10, bits)
 	if err != nil {
-		return 0, outOfRange(text, strconv.FormatInt(math.MinInt64>>(64-bits), 10), strconv.FormatInt(math.MaxInt64>>(64-bits), 10))
+		return 0, outOfRange(
+			text,
+			strconv.FormatInt(math.MinInt64>>(64-bits), 10),
+			strconv.FormatInt(math.MaxInt64>>(64-bits), 10),
+		)
 	}
 	return n, ""
 }

@@ -40,7 +40,11 @@ func Unmarshal(file string, data []byte, m proto.Message, mayBeEmpty ...protoref
 func (d *decoder) parse(data []byte) *yaml.Node {
 	switch {
 	case len(data) > maxFileBytes:
-		d.mistakes.add(d.file, "", "the file has "+strconv.Itoa(len(data))+" bytes; it must not have more than "+strconv.Itoa(maxFileBytes))
+		d.mistakes.add(
+			d.file,
+			"",
+			"the file has "+strconv.Itoa(len(data))+" bytes; it must not have more than "+strconv.Itoa(maxFileBytes),
+		)
 		return nil
 	case !utf8.Valid(data):
 		d.mistakes.add(d.file, "", "the file is not UTF-8; save it as UTF-8")
@@ -65,7 +69,8 @@ func (d *decoder) parse(data []byte) *yaml.Node {
 	return document.Content[0]
 }
 
-// syntax reports an error of the YAML library, "yaml: line 3: what is wrong". Its lines are short by one for some errors.
+// syntax reports an error of the YAML library, "yaml: line 3: what is wrong". Its lines are short by one for some
+// errors.
 func (d *decoder) syntax(err error) {
 	place, problem := d.file, strings.TrimPrefix(err.Error(), "yaml: ")
 	if rest, ok := strings.CutPrefix(problem, "line "); ok {

@@ -6,8 +6,8 @@ import (
 )
 
 // rows returns the order of imports, lowest first. Each row lists groups, which are folders; a folder belongs to the
-// longest group that holds it. A package may import the packages of lower rows and those of its own group, and its tests
-// those of its whole row. A package without a row is a finding.
+// longest group that holds it. A package may import the packages of lower rows and those of its own group, and its
+// tests those of its whole row. A package without a row is a finding.
 func rows() [][]string {
 	return [][]string{
 		{"attempt", "plannedend", "rpcerr", "gen"},

@@ -33,15 +33,15 @@ func checkDocs(t *Tree) []Finding {
 		case len(p.comments) == 0:
 			report(fmt.Sprintf("package %s has no comment", dir), "say in one file, before the package clause, what it is for")
 		case len(p.comments) > 1:
-			report(fmt.Sprintf("package %s has comments in %s and in %s", dir, p.comments[0].path, p.comments[1].path), "keep one")
+			report(fmt.Sprintf("package %s has comments in %s and in %s", dir, p.comments[0].path, p.comments[1].path),
+				"keep one")
 		case !p.commands && !strings.HasPrefix(p.comments[0].syntax.Doc.Text(), "Package "+name+" "):
-			report(fmt.Sprintf("the comment of package %s does not begin with its name", dir), fmt.Sprintf("begin it with \"Package %s \"", name))
+			report(fmt.Sprintf("the comment of package %s does not begin with its name", dir),
+				fmt.Sprintf("begin it with \"Package %s \"", name))
 		}
 		if p.public(dir) && p.examples == 0 {
-			report(
-				fmt.Sprintf("public package %s has no example that runs", dir),
-				"write a func Example that ends with an // Output: comment, in a package "+name+"_test",
-			)
+			report(fmt.Sprintf("public package %s has no example that runs", dir),
+				"write a func Example that ends with an // Output: comment, in a package "+name+"_test")
 		}
 	}
 	return findings
@@ -76,7 +76,8 @@ func (t *Tree) survey(dir string) pkg {
 
 // public reports whether users of Parley may import the package.
 func (p pkg) public(dir string) bool {
-	inside := strings.Contains("/"+dir+"/", "/internal/") || under(dir, "examples") || under(dir, "test") || under(dir, "bench")
+	inside := strings.Contains("/"+dir+"/", "/internal/") || under(dir, "examples") || under(dir, "test") ||
+		under(dir, "bench")
 	return p.exports && !p.commands && !inside
 }
 

@@ -26,13 +26,14 @@ func checkLines(t *Tree) []Finding {
 			Remedy: "write lines of a folder and a number; go test ./internal/rules -update does",
 		}}
 	}
+	const tooMany = "%s has %d lines of more than %d columns, and %s allows %d"
 	var findings []Finding
 	long := t.longLines()
 	for _, dir := range slices.Sorted(maps.Keys(long)) {
 		if n := len(long[dir]); n > allowed[dir] {
 			findings = append(findings, Finding{
 				Pos:    long[dir][n-1],
-				What:   fmt.Sprintf("%s has %d lines of more than %d columns, and %s allows %d", dir, n, maxColumns, LongLines, allowed[dir]),
+				What:   fmt.Sprintf(tooMany, dir, n, maxColumns, LongLines, allowed[dir]),
 				Remedy: "break the line; the number may only fall",
 			})
 		}
@@ -57,8 +58,8 @@ func (t *Tree) LoweredLongLines() ([]byte, error) {
 	}
 	long := t.longLines()
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "# How many lines of more than %d columns each folder may have. A number may only fall; go test ./internal/rules -update\n"+
-		"# lowers it.\n", maxColumns)
+	fmt.Fprintf(&text, "# How many lines of more than %d columns each folder may have. A number may only fall;\n"+
+		"# go test ./internal/rules -update lowers it.\n", maxColumns)
 	for _, dir := range slices.Sorted(maps.Keys(allowed)) {
 		if n := min(len(long[dir]), allowed[dir]); n > 0 {
 			fmt.Fprintf(&text, "%s %d\n", dir, n)

@@ -56,10 +56,8 @@ func checkModules(t *Tree) []Finding {
 	}
 	for _, dir := range present {
 		if !slices.ContainsFunc(listed, func(m NestedModule) bool { return m.Dir == dir }) {
-			report(
-				path.Join(dir, "go.mod"), 1, "this module is not listed in "+ModuleList,
-				"list it, with how it is tested and the reason why it is a module of its own",
-			)
+			report(path.Join(dir, "go.mod"), 1, "this module is not listed in "+ModuleList,
+				"list it, with how it is tested and the reason why it is a module of its own")
 		}
 	}
 	for _, m := range listed {
@@ -67,7 +65,8 @@ func checkModules(t *Tree) []Finding {
 		case !slices.Contains(present, m.Dir):
 			report(ModuleList, 0, m.Dir+" is listed and has no go.mod", "remove it from the list")
 		case !slices.Contains(testWords(), m.Tests):
-			report(ModuleList, 0, m.Dir+" is listed without how it is tested", "write one of "+strings.Join(testWords(), ", ")+" behind it")
+			report(ModuleList, 0, m.Dir+" is listed without how it is tested",
+				"write one of "+strings.Join(testWords(), ", ")+" behind it")
 		case m.Reason == "":
 			report(ModuleList, 0, m.Dir+" is listed without a reason", "write the reason behind it")
 		}
@@ -78,7 +77,8 @@ func checkModules(t *Tree) []Finding {
 	}
 	for _, line := range lines {
 		if directive, _, _ := strings.Cut(line, " "); directive == "replace" || directive == "exclude" {
-			report("go.mod", 0, fmt.Sprintf("the root module has a %s", directive), "do without; go install refuses such a module")
+			report("go.mod", 0, fmt.Sprintf("the root module has a %s", directive),
+				"do without; go install refuses such a module")
 		}
 	}
 	if _, err := fs.Stat(t.fsys, "go.work"); err == nil {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// checkOptions refuses an option, an exported func With..., that neither a test nor an example uses: no user needs it, or
-// it was never tried.
+// checkOptions refuses an option, an exported func With..., that neither a test nor an example uses: no user needs it,
+// or it was never tried.
 func checkOptions(t *Tree) []Finding {
 	used := map[string]bool{}
 	for _, f := range t.files {

@@ -46,7 +46,10 @@ func checkPackages(t *Tree) []Finding {
 			p := importPath(spec)
 			for _, ban := range packageBans() {
 				if ban.covers(p) && !ban.except(f) {
-					findings = append(findings, Finding{Pos: t.at(spec), What: fmt.Sprintf("%s imports %s", f.dir, p), Remedy: ban.remedy})
+					findings = append(
+						findings,
+						Finding{Pos: t.at(spec), What: fmt.Sprintf("%s imports %s", f.dir, p), Remedy: ban.remedy},
+					)
 					break
 				}
 			}

@@ -18,7 +18,14 @@ func checkTests(t *Tree) []Finding {
 			ast.Inspect(decl, func(n ast.Node) bool {
 				if call, ok := n.(*ast.CallExpr); ok {
 					if what := leavesOut(f, call); what != "" {
-						findings = append(findings, Finding{Pos: t.at(call), What: what, Remedy: "make the test run everywhere, or delete it; a fuzz target returns on input that it has no use for"})
+						findings = append(
+							findings,
+							Finding{
+								Pos:    t.at(call),
+								What:   what,
+								Remedy: "make the test run everywhere, or delete it; a fuzz target returns on input that it has no use for",
+							},
+						)
 					}
 				}
 				return true

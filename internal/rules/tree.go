@@ -36,8 +36,8 @@ type file struct {
 	source  []byte
 }
 
-// Load parses every Go file below fsys that people wrote, and skips what they did not: generated code, test data, hidden
-// folders and built tools.
+// Load parses every Go file below fsys that people wrote, and skips what they did not: generated code, test data,
+// hidden folders and built tools.
 func Load(fsys fs.FS) (*Tree, error) {
 	t := &Tree{fsys: fsys, fset: token.NewFileSet()}
 	modules := map[string]string{}

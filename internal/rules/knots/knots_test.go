@@ -20,7 +20,8 @@ func TestLoad(t *testing.T) {
 	if root.Path != "." || root.Files != 4 || !slices.Equal(root.Cycle, []string{"a.go", "b.go"}) {
 		t.Errorf("got %+v, want 4 files of which a.go and b.go are a circle", root)
 	}
-	// b names the type A and its field; a names the method of B and B. c names A twice. One of the two arrows of the circle runs up.
+	// b names the type A and its field; a names the method of B and B. c names A twice. One of the two arrows of the
+	// circle runs up.
 	if root.References != 6 || root.Upward != 2 {
 		t.Errorf("got %d references, %d of them upward; want 6 and 2", root.References, root.Upward)
 	}

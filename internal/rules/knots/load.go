@@ -25,8 +25,8 @@ type listed struct {
 	Module                  *struct{ Path, Version string }
 }
 
-// Load reads the packages of the module at dir that match the patterns ("./..."), sorted by path. It runs go list, which
-// compiles what they import.
+// Load reads the packages of the module at dir that match the patterns ("./..."), sorted by path. It runs go list,
+// which compiles what they import.
 func Load(dir string, patterns ...string) ([]Package, error) {
 	all, err := list(dir, patterns)
 	if err != nil {
@@ -56,7 +56,8 @@ func Load(dir string, patterns ...string) ([]Package, error) {
 }
 
 func list(dir string, patterns []string) ([]listed, error) {
-	out, err := goTool(dir, append([]string{"list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,Module", "--"}, patterns...)...)
+	args := []string{"list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,Module", "--"}
+	out, err := goTool(dir, append(args, patterns...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +79,7 @@ func ownModule(dir string) (string, error) {
 }
 
 func goTool(dir string, args ...string) ([]byte, error) {
-	command := exec.Command("go", args...) //nolint:gosec,noctx // the arguments are ours; a tool of the build runs to its end
+	command := exec.Command("go", args...) //nolint:gosec,noctx // the arguments are ours, and the tool runs to its end
 	command.Dir = dir
 	command.Env = append(os.Environ(), "GOWORK=off")
 	out, err := command.Output()

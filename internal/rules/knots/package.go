@@ -108,8 +108,8 @@ func (g graph) components() [][]string {
 	return components
 }
 
-// order lists the files so that few references run from an earlier file to a later one (Eades, Lin and Smyth, "A fast and
-// effective heuristic for the feedback arc set problem"): the used before their users.
+// order lists the files so that few references run from an earlier file to a later one (Eades, Lin and Smyth, "A fast
+// and effective heuristic for the feedback arc set problem"): the used before their users.
 func (g graph) order() []string {
 	left := map[string]bool{}
 	for _, v := range g.nodes {

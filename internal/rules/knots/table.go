@@ -20,8 +20,8 @@ func Table(packages []Package) string {
 
 func percent(part, whole int) int { return (100*part + whole - 1) / whole }
 
-// Grown says which packages have a larger cycle than an earlier table has. A package that the table does not name may have
-// one of half of its files.
+// Grown says which packages have a larger cycle than an earlier table has. A package that the table does not name may
+// have one of half of its files.
 func Grown(table string, packages []Package) []string {
 	limits := map[string]int{}
 	for line := range strings.Lines(table) {
@@ -41,7 +41,7 @@ func Grown(table string, packages []Package) []string {
 		}
 		if len(p.Cycle) > limit {
 			grown = append(grown, fmt.Sprintf(
-				"%s: %d files use each other in a circle, and at most %d may: %s; let a lower file not name what a higher one declares",
+				"%s: %d files use each other in a circle, and at most %d may: %s; let no lower file name what a higher one declares",
 				p.Path, len(p.Cycle), limit, strings.Join(p.Cycle, " "),
 			))
 		}

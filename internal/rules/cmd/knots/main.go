@@ -1,6 +1,6 @@
-// Knots prints, for each package of the module in the working directory, its files, the largest circle of files that use
-// each other, and the references between files that run upward. Arguments are package patterns; the default is ./... .
-// With -v it names the files of each circle.
+// Knots prints, for each package of the module in the working directory, its files, the largest circle of files that
+// use each other, and the references between files that run upward. Arguments are package patterns; the default is
+// ./... . With -v it names the files of each circle.
 //
 //	go run ./internal/rules/cmd/knots ./interceptors/...
 package main

@@ -1,6 +1,6 @@
-// Testall runs the tests of the root module and those of the nested modules of internal/modules.txt, shuffled and, where
-// there is a C compiler, with the race detector. Modules whose tests wait in real time run beside the others. At the end
-// it prints the slowest tests.
+// Testall runs the tests of the root module and those of the nested modules of internal/modules.txt, shuffled and,
+// where there is a C compiler, with the race detector. Modules whose tests wait in real time run beside the others. At
+// the end it prints the slowest tests.
 //
 //	go run ./internal/rules/cmd/testall
 package main

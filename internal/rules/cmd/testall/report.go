@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/parley-rpc/parley/internal/rules"
 )
 
 // report collects the results of several runs of go test and prints those of each package when it is done.
@@ -51,8 +53,8 @@ func (r *report) goTest(ctx context.Context, dir string, flags []string) error {
 	return errors.Join(read, command.Wait())
 }
 
-// read takes the events of one run. The output of a package that passed is its last line; that of one that failed is all
-// of it, without the passed tests.
+// read takes the events of one run. The output of a package that passed is its last line; that of one that failed is
+// all of it, without the passed tests.
 func (r *report) read(events io.Reader) error {
 	output := map[[3]string]*bytes.Buffer{}
 	of := func(e event) *bytes.Buffer {
@@ -107,7 +109,7 @@ func (r *report) slowest(n int) string {
 	var text strings.Builder
 	text.WriteString("the slowest tests\n")
 	for _, t := range r.tests[:min(n, len(r.tests))] {
-		fmt.Fprintf(&text, "%8.2f s  %s %s\n", t.seconds, strings.TrimPrefix(t.pkg, "github.com/parley-rpc/parley/"), t.function)
+		fmt.Fprintf(&text, "%8.2f s  %s %s\n", t.seconds, strings.TrimPrefix(t.pkg, rules.Module+"/"), t.function)
 	}
 	return text.String()
 }
