@@ -23,7 +23,7 @@ import (
 // channel's balancing policy records it. Its outcome ([Attempt.Endpoint], [Attempt.NeverSent]) is valid once the
 // attempt has ended, on the goroutine that saw it end.
 //
-// A nil *Attempt is the first and only attempt of a call that nobody retries.
+// A nil *Attempt is the first and only attempt of a call that is not retried.
 type Attempt struct {
 	number int32
 	hedge  bool
@@ -40,7 +40,7 @@ type Attempt struct {
 
 	choice  atomic.Pointer[Choice]
 	nowhere atomic.Bool
-	chosen  func(Choice) // nil if nobody waits for it
+	chosen  func(Choice) // nil if nothing waits for it
 
 	listens        bool // EndOnSilence was called
 	endBy          time.Time
@@ -72,7 +72,9 @@ func (c *attemptContext) Value(key any) any {
 // [Attempt.Endpoint] does; it must not be changed afterwards.
 func NewContext(ctx context.Context, number int, hedge bool, tried []string) (context.Context, *Attempt) {
 	c := &attemptContext{Context: ctx}
-	c.attempt.number, c.attempt.hedge, c.attempt.tried = int32(number), hedge, tried //nolint:gosec // a call has few attempts
+	c.attempt.number, c.attempt.hedge, c.attempt.tried = int32(
+		number,
+	), hedge, tried //nolint:gosec // a call has few attempts
 	return c, &c.attempt
 }
 
@@ -98,7 +100,7 @@ func (a *Attempt) Number() int {
 	return int(a.number)
 }
 
-// Hedge tells whether the attempt was sent while another one of the same call was still out.
+// Hedge reports whether the attempt was sent while another one of the same call was still out.
 func (a *Attempt) Hedge() bool { return a != nil && a.hedge }
 
 // Tried lists the endpoints to which earlier attempts of the call were sent. The caller must not change it.
@@ -125,8 +127,8 @@ func (a *Attempt) Address() net.Addr {
 	return a.peer.Addr
 }
 
-// NeverSent tells whether it is proven that no byte of the attempt reached a server, so that even a call that must not
-// be repeated may be tried again. It is proven when the attempt went exactly once through [Attempt.Invoke] or
+// NeverSent reports whether it is proven that no byte of the attempt reached a server, so that even a call that must
+// not be repeated may be tried again. It is proven when the attempt went exactly once through [Attempt.Invoke] or
 // [Attempt.NewStream], or once through two of them nested, and gRPC then named no peer. Everything else may have been
 // sent.
 func (a *Attempt) NeverSent() bool {
@@ -135,18 +137,32 @@ func (a *Attempt) NeverSent() bool {
 
 // Invoke runs a unary attempt on the wire and records which endpoint it reached. It is for the innermost interceptor of
 // a channel; where two packages of Parley each bring one, they nest. On a nil Attempt it only calls invoker.
-func (a *Attempt) Invoke(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+func (a *Attempt) Invoke(
+	ctx context.Context,
+	method string,
+	req, reply any,
+	cc *grpc.ClientConn,
+	invoker grpc.UnaryInvoker,
+	opts ...grpc.CallOption,
+) error {
 	return invoker(ctx, method, req, reply, cc, a.record(opts)...)
 }
 
 // NewStream is what [Attempt.Invoke] is, for a stream. The endpoint of a stream is known when the stream has ended.
-func (a *Attempt) NewStream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+func (a *Attempt) NewStream(
+	ctx context.Context,
+	desc *grpc.StreamDesc,
+	cc *grpc.ClientConn,
+	method string,
+	streamer grpc.Streamer,
+	opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
 	return streamer(ctx, desc, cc, method, a.record(opts)...)
 }
 
 // record counts a run and adds the option that tells which endpoint it reached. A run inside of another one finds that
 // option and is counted apart: had something between the two repeated the attempt, the inner count shows it. It returns
-// a copy, so that whoever calls it may have the options on the stack.
+// a copy, so that the options of its caller may be on the stack.
 func (a *Attempt) record(opts []grpc.CallOption) []grpc.CallOption {
 	if a == nil {
 		return slices.Clone(opts)
@@ -167,11 +183,25 @@ func (a *Attempt) record(opts []grpc.CallOption) []grpc.CallOption {
 
 // UnaryClientInterceptor runs each attempt on the wire. It belongs innermost in the chain of a channel that has no
 // other Parley interceptor there.
-func UnaryClientInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+func UnaryClientInterceptor(
+	ctx context.Context,
+	method string,
+	req, reply any,
+	cc *grpc.ClientConn,
+	invoker grpc.UnaryInvoker,
+	opts ...grpc.CallOption,
+) error {
 	return FromContext(ctx).Invoke(ctx, method, req, reply, cc, invoker, opts...)
 }
 
 // StreamClientInterceptor is [UnaryClientInterceptor] for streams.
-func StreamClientInterceptor(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+func StreamClientInterceptor(
+	ctx context.Context,
+	desc *grpc.StreamDesc,
+	cc *grpc.ClientConn,
+	method string,
+	streamer grpc.Streamer,
+	opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
 	return FromContext(ctx).NewStream(ctx, desc, cc, method, streamer, opts...)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/parley-rpc/parley/attempt"
 )
 
-// wire stands for gRPC: it fills the Peer options of one RPC, unless that reached nobody.
+// wire stands for gRPC: it fills the Peer options of one RPC, unless that reached no server.
 func wire(endpoint string) grpc.UnaryInvoker {
 	return func(_ context.Context, _ string, _, _ any, _ *grpc.ClientConn, opts ...grpc.CallOption) error {
 		reach(endpoint, opts)
@@ -68,13 +68,13 @@ func TestNeverSent(t *testing.T) {
 	}{
 		{"nothing recorded the attempt", nowhere, false, ""},
 		{"an interceptor ended the attempt before the wire", none, false, ""},
-		{"it reached nobody", recorded(nowhere), true, ""},
-		{"it reached somebody", recorded(somewhere), false, "10.0.0.7:8443"},
-		{"recorded twice, one inside the other, and reached nobody", recorded(recorded(nowhere)), true, ""},
-		{"recorded twice, one inside the other, and reached somebody", recorded(recorded(somewhere)), false, "10.0.0.7:8443"},
+		{"it reached no server", recorded(nowhere), true, ""},
+		{"it reached a server", recorded(somewhere), false, "10.0.0.7:8443"},
+		{"recorded twice, one inside the other, and reached no server", recorded(recorded(nowhere)), true, ""},
+		{"recorded twice, one inside the other, and reached a server", recorded(recorded(somewhere)), false, "10.0.0.7:8443"},
 		{"something ran the recorded attempt twice", again(recorded(nowhere)), false, ""},
 		{"something between two records ran the inner one twice", recorded(again(recorded(nowhere))), false, ""},
-		{"the first of two runs reached somebody", again(recorded(sequence(somewhere, nowhere))), false, "10.0.0.7:8443"},
+		{"the first of two runs reached a server", again(recorded(sequence(somewhere, nowhere))), false, "10.0.0.7:8443"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx, a := attempt.NewContext(t.Context(), 1, false, nil)
@@ -165,7 +165,7 @@ func TestEachRunHasItsOwnOptions(t *testing.T) {
 func TestWithoutAnAttempt(t *testing.T) {
 	var a *attempt.Attempt
 	if a.Number() != 1 || a.Hedge() || a.Tried() != nil || a.Endpoint() != "" || a.NeverSent() {
-		t.Errorf("a nil Attempt is not the first of a call that nobody retries: %+v", a)
+		t.Errorf("a nil Attempt is not the first of a call that is not retried: %+v", a)
 	}
 	if attempt.FromContext(t.Context()) != nil {
 		t.Error("an empty context carries an attempt")

@@ -4,7 +4,7 @@ package attempt
 type Choice struct {
 	// Endpoint is the address as the policy knows it: "10.0.0.7:8443", or a name where the resolver yields names.
 	Endpoint string
-	// Alone tells that the policy has no other endpoint for the call now, so that a second attempt beside this one would
+	// Alone says that the policy has no other endpoint for the call now, so that a second attempt beside this one would
 	// only join the same queue.
 	Alone bool
 	// Waiting holds the attempts that wait for the endpoint; nil where the policy does not notice silent ones.

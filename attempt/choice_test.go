@@ -28,7 +28,7 @@ func TestChoice(t *testing.T) {
 	}
 }
 
-// Calls that nobody retries have no attempt, and nobody who writes to it has to ask.
+// Calls that are not retried have no attempt, and what writes to one need not ask.
 func TestNoAttempt(t *testing.T) {
 	var none *attempt.Attempt
 	none.Choose(&attempt.Choice{Endpoint: "x"})

@@ -1,10 +1,10 @@
 package attempt
 
 // SetRenewable says whether [Attempt.Renew] leads to another attempt of the call, which it does not by default. It is
-// for whoever makes the attempts, such as package retry, and may be called on any goroutine.
+// for the code that makes the attempts, such as package retry, and may be called on any goroutine.
 func (a *Attempt) SetRenewable(yes bool) { a.renewable.Store(yes) }
 
-// Renewable tells whether [Attempt.Renew] leads to another attempt of the call. Where it does not, nobody outside
+// Renewable reports whether [Attempt.Renew] leads to another attempt of the call. Where it does not, no code outside
 // listens, and the owner of the credential may make the attempt again by itself, unless the attempt follows a renewal.
 // It may be called on any goroutine. A nil Attempt is not renewable.
 func (a *Attempt) Renewable() bool { return a != nil && a.renewable.Load() }
@@ -18,14 +18,14 @@ func (a *Attempt) Renew() {
 	}
 }
 
-// Renewed tells whether there is a new credential since the attempt failed. It is valid once the attempt has ended, on
-// the goroutine that saw it end.
+// Renewed reports whether there is a new credential since the attempt failed. It is valid once the attempt has ended,
+// on the goroutine that saw it end.
 func (a *Attempt) Renewed() bool { return a != nil && a.renewed }
 
 // FollowRenewal records that the attempt was allowed because of a new credential. It is for package retry, before the
 // attempt is on the wire.
 func (a *Attempt) FollowRenewal() { a.followsRenewal = true }
 
-// FollowsRenewal tells whether the attempt was allowed because of a new credential. If that is refused too, another one
-// will not help, and its owner need not fetch it.
+// FollowsRenewal reports whether the attempt was allowed because of a new credential. If that is refused too, another
+// one will not help, and its owner need not fetch it.
 func (a *Attempt) FollowsRenewal() bool { return a != nil && a.followsRenewal }

@@ -9,11 +9,11 @@ import (
 func TestRenewal(t *testing.T) {
 	_, a := attempt.NewContext(t.Context(), 1, false, nil)
 	if a.Renewable() || a.Renewed() || a.FollowsRenewal() {
-		t.Error("an attempt is renewable, or renewed, or follows a renewal, and nobody said so")
+		t.Error("an attempt is renewable, or renewed, or follows a renewal, and nothing said so")
 	}
 	a.SetRenewable(true)
 	if !a.Renewable() {
-		t.Error("whoever makes attempts said that it is renewable")
+		t.Error("the maker of the attempts said that it is renewable")
 	}
 	a.Renew()
 	if !a.Renewed() {

@@ -57,8 +57,8 @@ func (s *Server) chain() []serverStep {
 	return append(steps, s.userStep())
 }
 
-// answerExit answers a call whose handler has ended its goroutine, as t.FailNow of a mock does: gRPC would leave the caller
-// waiting for its deadline.
+// answerExit answers a call whose handler has ended its goroutine, as t.FailNow of a mock does: gRPC would leave the
+// caller waiting for its deadline.
 func (a *App) answerExit(
 	ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
 ) (reply any, err error) {

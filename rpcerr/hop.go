@@ -27,9 +27,9 @@ const (
 
 // Pushback is a server's word on when a call may be tried again. The zero value is silence.
 type Pushback struct {
-	// Said tells whether the server said anything.
+	// Said reports whether the server said anything.
 	Said bool
-	// Stop tells that the call must not be tried again. A pushback that cannot be read also means stop (gRFC A6).
+	// Stop says that the call must not be tried again. A pushback that cannot be read also means stop (gRFC A6).
 	Stop bool
 	// Wait is how long to wait before the next attempt.
 	Wait time.Duration
@@ -51,7 +51,7 @@ func PushbackOf(trailer metadata.MD) Pushback {
 	return Pushback{Said: true, Wait: time.Duration(ms) * time.Millisecond}
 }
 
-// Unprocessed tells whether the trailer of one attempt says that the handler never ran.
+// Unprocessed reports whether the trailer of one attempt says that the handler never ran.
 func Unprocessed(trailer metadata.MD) bool {
 	values := trailer[UnprocessedKey]
 	return len(values) == 1 && values[0] == "1"
@@ -76,7 +76,7 @@ func SetUnprocessed(ctx context.Context) error {
 // called is implemented by errors that came out of a client call of this process.
 type called interface{ FromCall() bool }
 
-// FromCall tells whether err came out of a client call of this process. Such an error says so by a method
+// FromCall reports whether err came out of a client call of this process. Such an error says so by a method
 // FromCall() bool.
 func FromCall(err error) bool {
 	var c called

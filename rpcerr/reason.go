@@ -41,9 +41,9 @@ const (
 	ProofRequired Reason = "PROOF_REQUIRED"
 	// The call carries a proof that was used before. UNAUTHENTICATED.
 	ProofReplayed Reason = "PROOF_REPLAYED"
-	// No token to call with can be had now. UNAVAILABLE, decided by the client.
+	// No token is available now. UNAVAILABLE, decided by the client.
 	TokenSourceUnavailable Reason = "TOKEN_SOURCE_UNAVAILABLE"
-	// The keys to check a credential with cannot be had now. UNAVAILABLE.
+	// The keys that check a credential are not available now. UNAVAILABLE.
 	KeysUnavailable Reason = "KEYS_UNAVAILABLE"
 	// Too many credentials wait to be checked. RESOURCE_EXHAUSTED.
 	AuthOverloaded Reason = "AUTH_OVERLOADED"

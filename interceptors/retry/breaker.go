@@ -11,8 +11,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Breaker stops the retries and hedges of a method while too many of its attempts fail. First attempts always go, and so
-// tell when the service is back: the circuit closes by itself as failures leave the window. There is one circuit for
+// Breaker stops the retries and hedges of a method while too many of its attempts fail. First attempts always go, and
+// so tell when the service is back: the circuit closes by itself as failures leave the window. There is one circuit for
 // each method of a Retrier; methods that no .proto describes share one.
 //
 // Attempts are counted, not calls. UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL, UNKNOWN and DATA_LOSS
@@ -30,27 +30,37 @@ type Breaker struct {
 	StopsCalls bool
 }
 
-// DefaultBreaker is open while at least half of at least 50 attempts within 10s have failed, and lets first attempts go.
+// DefaultBreaker is open while at least half of at least 50 attempts within 10s have failed, and lets first attempts
+// go.
 func DefaultBreaker() Breaker {
 	return Breaker{FailureRatio: defaultFailureRatio, MinAttempts: defaultBreakerAttempts, Window: defaultBreakerWindow}
 }
 
 // WithBreaker gives each method a circuit. By default there is none, and the budget alone limits retries.
 func WithBreaker(b Breaker) Option {
-	text := fmt.Sprintf("retry.WithBreaker(ratio %v, min %d, window %v, stops calls %t)", b.FailureRatio, b.MinAttempts, b.Window, b.StopsCalls)
-	return option{text, func(c *config) { c.extras.breaker = &b }}
+	text := fmt.Sprintf(
+		"retry.WithBreaker(ratio %v, min %d, window %v, stops calls %t)",
+		b.FailureRatio,
+		b.MinAttempts,
+		b.Window,
+		b.StopsCalls,
+	)
+	return option{text, func(c *config) { c.settings.breaker = &b }}
 }
 
 func (b Breaker) check() error {
 	var errs []error
+	wrong := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("retry.WithBreaker: "+format, args...))
+	}
 	if !(b.FailureRatio > 0 && b.FailureRatio <= 1) {
-		errs = append(errs, fmt.Errorf("retry.WithBreaker: FailureRatio is %v; it must be above 0 and at most 1, the share of attempts that fail", b.FailureRatio))
+		wrong("FailureRatio is %v; it must be above 0 and at most 1, the share of attempts that fail", b.FailureRatio)
 	}
 	if b.MinAttempts < 1 {
-		errs = append(errs, fmt.Errorf("retry.WithBreaker: MinAttempts is %d; it must be at least 1", b.MinAttempts))
+		wrong("MinAttempts is %d; it must be at least 1", b.MinAttempts)
 	}
 	if b.Window < minBreakerWindow || b.Window > maxBreakerWindow {
-		errs = append(errs, fmt.Errorf("retry.WithBreaker: Window is %v; it must be %v to %v", b.Window, minBreakerWindow, maxBreakerWindow))
+		wrong("Window is %v; it must be %v to %v", b.Window, minBreakerWindow, maxBreakerWindow)
 	}
 	return errors.Join(errs...)
 }
@@ -76,7 +86,9 @@ func newBreaker(b Breaker) *breaker {
 	return k
 }
 
-func (k *breaker) stepAt(now time.Time) uint32 { return uint32(now.Sub(k.made) / k.step) } //nolint:gosec // 4e9 steps of at least 10ms
+func (k *breaker) stepAt(now time.Time) uint32 {
+	return uint32(now.Sub(k.made) / k.step) //nolint:gosec // 4e9 steps of at least 10ms
+}
 
 // observe takes in one attempt.
 func (k *breaker) observe(now time.Time, failed bool) {
@@ -88,7 +100,7 @@ func (k *breaker) observe(now time.Time, failed bool) {
 		switch held := uint32(old >> 32); {
 		case held == n:
 			failures, all = old>>16&math.MaxUint16, old&math.MaxUint16
-		case int32(held-n) > 0: //nolint:gosec // the difference of two moments that may wrap: somebody is already a whole window further
+		case int32(held-n) > 0: //nolint:gosec // two moments that may wrap: another goroutine is a whole window further
 			return
 		}
 		if all == math.MaxUint16 {
@@ -120,7 +132,7 @@ func (k *breaker) open(now time.Time) bool {
 	return all >= k.terms.MinAttempts && float64(failures) >= k.terms.FailureRatio*float64(all)
 }
 
-// probe tells whether the caller is the one who may find out, in this step, whether the service is back.
+// probe reports whether the caller is the one who may find out, in this step, whether the service is back.
 func (k *breaker) probe(now time.Time) bool {
 	step, last := int64(k.stepAt(now)), k.probed.Load()
 	return step > last && k.probed.CompareAndSwap(last, step)
@@ -136,6 +148,13 @@ func (m *method) admit() *Error {
 		return nil
 	}
 	failures, all := k.counts(now)
-	last := status.Newf(codes.Unavailable, "the circuit of %s is open: %d of %d attempts within %v failed", m.name, failures, all, k.terms.Window)
+	last := status.Newf(
+		codes.Unavailable,
+		"the circuit of %s is open: %d of %d attempts within %v failed",
+		m.name,
+		failures,
+		all,
+		k.terms.Window,
+	)
 	return &Error{Reason: StopCircuitOpen, Last: last.Err(), status: last}
 }

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// Budget limits what retries and hedges may cost the called service: a bucket of tokens that only successes fill. Failures
-// never add to it, so the more a service fails, the fewer retries it gets.
+// Budget limits what retries and hedges may cost the called service: a bucket of tokens that only successes fill.
+// Failures never add to it, so the more a service fails, the fewer retries it gets.
 //
-// A retry costs one token, and gives it back if it succeeds, because it was needed. A hedge costs one for good, because of it
-// and the attempt beside it one was in vain. Over any time, so, the attempts in vain are at most Ratio of the successes, and
-// Max and the trickle once. Retries that succeed come on top, one for each call that they save: with the default budget and
-// three attempts, attempts that fail at random make up to 1.32 attempts for each call (where 28 % of them fail), and less
-// than 1.1 where more than 52 % fail.
+// A retry costs one token, and gives it back if it succeeds, because it was needed. A hedge costs one for good, because
+// of it and the attempt beside it one was in vain. Over any time, so, the attempts in vain are at most Ratio of the
+// successes, and Max and the trickle once. Retries that succeed come on top, one for each call that they save: with the
+// default budget and three attempts, attempts that fail at random make up to 1.32 attempts for each call (where 28 % of
+// them fail), and less than 1.1 where more than 52 % fail.
 type Budget struct {
 	// Ratio is what one successful call adds, in tokens: with 0.1 at most a tenth as many attempts are in vain as calls
 	// succeed. It is 0 to 1.
@@ -38,17 +38,22 @@ func DefaultBudget() Budget {
 
 func (b Budget) check() error {
 	var errs []error
+	wrong := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("retry.WithBudget: "+format, args...))
+	}
 	if !(b.Ratio >= 0 && b.Ratio <= 1) {
-		errs = append(errs, fmt.Errorf("retry.WithBudget: Ratio is %v; it must be 0 to 1, the share of calls that may be retries", b.Ratio))
+		wrong("Ratio is %v; it must be 0 to 1, the share of calls that may be retries", b.Ratio)
 	}
 	if !(b.Max >= 1 && b.Max <= maxBudgetMax) {
-		errs = append(errs, fmt.Errorf("retry.WithBudget: Max is %v; it must be 1 to 1000000; to switch retries off, set retry.max_attempts to 1", b.Max))
+		wrong("Max is %v; it must be 1 to 1000000; to switch retries off, set retry.max_attempts to 1", b.Max)
 	}
 	switch {
 	case !(b.MinPerSecond >= 0 && b.MinPerSecond <= maxUnsafeMinPerSecond):
-		errs = append(errs, fmt.Errorf("retry.WithBudget: MinPerSecond is %v; it must be 0 to %v, and with Unsafe to %v", b.MinPerSecond, maxBudgetMinPerSecond, maxUnsafeMinPerSecond))
+		wrong("MinPerSecond is %v; it must be 0 to %v, and with Unsafe to %v",
+			b.MinPerSecond, maxBudgetMinPerSecond, maxUnsafeMinPerSecond)
 	case b.MinPerSecond > maxBudgetMinPerSecond && !b.Unsafe:
-		errs = append(errs, fmt.Errorf("retry.WithBudget: MinPerSecond is %v; it must be 0 to %v, because in an outage every client adds it to the load of the service; lower it, or say Unsafe", b.MinPerSecond, maxBudgetMinPerSecond))
+		wrong("MinPerSecond is %v; it must be 0 to %v, because in an outage every client adds it to the load of the "+
+			"service; lower it, or say Unsafe", b.MinPerSecond, maxBudgetMinPerSecond)
 	}
 	return errors.Join(errs...)
 }
@@ -76,7 +81,10 @@ type bucket struct {
 // newBucket returns a full bucket. B has been checked.
 func newBucket(b Budget) *bucket {
 	k := &bucket{
-		limit: int64(b.Max * token), earning: int64(math.Round(b.Ratio * token)), made: time.Now(), suppressing: suppressing(),
+		limit:       int64(b.Max * token),
+		earning:     int64(math.Round(b.Ratio * token)),
+		made:        time.Now(),
+		suppressing: suppressing(),
 	}
 	k.suppressed = make([]atomic.Int64, len(k.suppressing))
 	if interval := float64(time.Second) / (b.MinPerSecond * token); interval < math.MaxInt64 {
@@ -142,7 +150,8 @@ func (k *bucket) add(n int64) {
 	}
 }
 
-// trickle adds what has trickled in since the last time. Whoever moves the mark adds it, so nothing counts twice.
+// trickle adds what has trickled in since the last time. The goroutine that moves the mark adds it, so nothing counts
+// twice.
 func (k *bucket) trickle() {
 	if k.interval == 0 {
 		return

@@ -35,8 +35,8 @@ func (c olderCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return c.codec.Unmarshal(data.Materialize(), v)
 }
 
-// codecOf finds the codec that gRPC would use with these options, in gRPC's own order, and the name by which it tells the
-// server of it. It returns nil if there is none.
+// codecOf finds the codec that gRPC would use with these options, in gRPC's own order, and the name by which it tells
+// the server of it. It returns nil if there is none.
 func codecOf(opts []grpc.CallOption) (found codec, name string) {
 	subtype := ""
 	for _, o := range opts {
@@ -66,11 +66,11 @@ func codecOf(opts []grpc.CallOption) (found codec, name string) {
 	return nil, ""
 }
 
-// capture is the codec of one attempt of a stream. It encodes with the codec of the call, keeps a copy of what that made
-// of the message that is being sent, and gives such a copy out where a message is sent again.
+// capture is the codec of one attempt of a stream. It encodes with the codec of the call, keeps a copy of what that
+// made of the message that is being sent, and gives such a copy out where a message is sent again.
 //
-// Between arm and disarm one goroutine sends. Others may encode messages of their own (grpc.PreparedMsg), which only makes
-// a message count as one that cannot be kept.
+// Between arm and disarm one goroutine sends. Others may encode messages of their own (grpc.PreparedMsg), which only
+// makes a message count as one that cannot be kept.
 type capture struct {
 	codec
 	name  string
@@ -96,8 +96,8 @@ func (c *capture) arm(room int, again *frame) {
 	c.armed.Store(true)
 }
 
-// disarm returns what was kept of the message, and whether it is all that was sent: an interceptor may have made several
-// messages of it, or none.
+// disarm returns what was kept of the message, and whether it is all that was sent: an interceptor may have made
+// several messages of it, or none.
 func (c *capture) disarm() ([]byte, bool) {
 	c.armed.Store(false)
 	return c.kept, c.whole && c.encoded.Load() == 1

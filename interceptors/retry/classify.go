@@ -17,16 +17,17 @@ import (
 
 // Classification is what the error of an operation means for another attempt. The zero value allows none.
 type Classification struct {
-	// Retryable tells that the error may go away by itself.
+	// Retryable says that the error may go away by itself.
 	Retryable bool
-	// NotRun tells that the attempt provably did nothing, so that even what must not be repeated may be tried again. It
+	// NotRun says that the attempt provably did nothing, so that even what must not be repeated may be tried again. It
 	// implies Retryable.
 	NotRun bool
 	// Pushback is what the other side said about when to try again, if anything, such as a Retry-After of HTTP.
 	Pushback rpcerr.Pushback
 }
 
-// Classify is the verdict on an error where an [Operation] has no function of its own. The first of these facts decides:
+// Classify is the verdict on an error where an [Operation] has no function of its own. The first of these facts
+// decides:
 //
 //   - a call within the operation has itself given up trying ([Error]), or a context has ended: no other attempt
 //   - the error has a method Retryable() bool, anywhere in its chain: its answer
@@ -70,7 +71,7 @@ func classifyStatus(st *status.Status) Classification {
 	return v
 }
 
-// classified tells whether the failure of an operation may go away.
+// classified reports whether the failure of an operation may go away.
 func (c *call) classified(f *failure) bool {
 	v := c.classify(f.err)
 	f.unprocessed, f.hint = v.NotRun, hint{pushback: v.Pushback}
@@ -111,7 +112,7 @@ func (h *hint) readRetryInfo(detail *anypb.Any) {
 	}
 }
 
-// any tells whether the server said anything about when to try again.
+// any reports whether the server said anything about when to try again.
 func (h hint) any() bool { return h.said || h.pushback.Said }
 
 // source names what decides the wait, for the span.

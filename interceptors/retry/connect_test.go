@@ -51,8 +51,8 @@ func (r *restarts) restart(outage time.Duration) {
 	r.lab.down.Store(false)
 }
 
-// While the only replica of a service restarts, calls that never left wait for the connection: none fails whose deadline
-// allows it, none counts as a retry for the server, and the budget is untouched.
+// While the only replica of a service restarts, calls that never left wait for the connection: none fails whose
+// deadline allows it, none counts as a retry for the server, and the budget is untouched.
 func TestRestartOfTheOnlyReplica(t *testing.T) {
 	for _, method := range []string{readMethod, actMethod} {
 		for _, outage := range []time.Duration{50 * ms, time.Second} {

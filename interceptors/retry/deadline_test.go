@@ -51,8 +51,8 @@ func TestScenario04LastAttemptHasAllTheTime(t *testing.T) {
 	})
 }
 
-// An attempt that its own timeout would end may have run. Where the method must not be repeated, nothing could follow it, so
-// that it has all the time of its call.
+// An attempt that its own timeout would end may have run. Where the method must not be repeated, nothing could follow
+// it, so that it has all the time of its call.
 func TestPerAttemptTimeoutOfAMethodThatMustNotBeRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, func(ctx context.Context, _ int) error { return sleep(ctx, time.Hour) })
@@ -148,7 +148,7 @@ func TestDeadlines(t *testing.T) {
 		want     time.Duration
 		wantText string
 	}{
-		{name: "nobody states one", want: 10 * time.Second, wantText: "the deadline of 10s (default) passed"},
+		{name: "no deadline is stated", want: 10 * time.Second, wantText: "the deadline of 10s (default) passed"},
 		{
 			name: "the option states one", options: []retry.Option{retry.WithDefaultDeadline(3 * time.Second)}, want: 3 * time.Second,
 			wantText: "the deadline of 3s (code retry.WithDefaultDeadline) passed",

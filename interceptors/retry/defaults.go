@@ -18,7 +18,8 @@ const (
 	defaultBudgetMax = 10
 	// What trickles into the budget every second without any success, in retries.
 	defaultBudgetMinPerSecond = 0.1
-	// The most that may trickle into a budget every second; each client of a service adds this much to its load in an outage.
+	// The most that may trickle into a budget every second; each client of a service adds this much to its load in an
+	// outage.
 	maxBudgetMinPerSecond = 1
 	// The most that may trickle into a budget that is unsafe.
 	maxUnsafeMinPerSecond = 100
@@ -26,8 +27,8 @@ const (
 	maxBudgetMax = 1e6
 	// What an attempt is assumed to take at least, when the deadline is weighed.
 	minAttempt = 5 * time.Millisecond
-	// How much longer than a server asked for a wait may be, as a share of it: what it said to many callers does not bring them
-	// back at once.
+	// How much longer than a server asked for a wait may be, as a share of it: what it said to many callers does not bring
+	// them back at once.
 	waitSpread = 0.1
 	// The least time between two planned ends of one call that cost no budget.
 	plannedInterval = 10 * time.Second

@@ -3,7 +3,7 @@ package retry
 import (
 	"context"
 	"errors"
-	"strconv"
+	"fmt"
 	"time"
 
 	"google.golang.org/grpc"
@@ -43,8 +43,8 @@ type Operation struct {
 }
 
 // Operation returns an operation that shares the budget of the Retrier. What is known of its latency, and its circuit,
-// belong to the name, for as long as the Retrier lives: so the name must not depend on the data of a call. An error tells
-// what is wrong with p.
+// belong to the name, for as long as the Retrier lives: so the name must not depend on the data of a call. An error
+// says what is wrong with p.
 func (r *Retrier) Operation(name string, p OperationPolicy) (*Operation, error) {
 	if err := p.check(name); err != nil {
 		return nil, err
@@ -62,8 +62,8 @@ func (r *Retrier) Operation(name string, p OperationPolicy) (*Operation, error) 
 
 func (p OperationPolicy) check(name string) error {
 	source := policy.Source{Kind: policy.KindCode, Place: "retry.Operation"}
-	wrong := func(field, problem string) error {
-		return &policy.Mistake{Source: source, Subject: name, Field: field, Problem: problem}
+	wrong := func(field, problem string, args ...any) error {
+		return &policy.Mistake{Source: source, Subject: name, Field: field, Problem: fmt.Sprintf(problem, args...)}
 	}
 	switch {
 	case name == "":
@@ -75,13 +75,17 @@ func (p OperationPolicy) check(name string) error {
 	case min(p.Deadline, p.InitialBackoff, p.MaxBackoff, p.PerAttemptTimeout, p.HedgeDelay) < 0:
 		return wrong("durations", "a duration is negative; leave it out to have the default")
 	case p.MaxBackoff > 0 && p.MaxBackoff < p.InitialBackoff:
-		return wrong("MaxBackoff", p.MaxBackoff.String()+" is shorter than InitialBackoff, "+p.InitialBackoff.String()+"; raise it or lower the other")
+		return wrong("MaxBackoff", "%v is shorter than InitialBackoff, %v; raise it or lower the other",
+			p.MaxBackoff, p.InitialBackoff)
 	case p.Deadline > 0 && p.PerAttemptTimeout > p.Deadline:
-		return wrong("PerAttemptTimeout", p.PerAttemptTimeout.String()+" is longer than Deadline, "+p.Deadline.String()+"; lower it or leave it out")
+		return wrong("PerAttemptTimeout", "%v is longer than Deadline, %v; lower it or leave it out",
+			p.PerAttemptTimeout, p.Deadline)
 	case p.Deadline > 0 && time.Duration(p.MaxAttempts)*p.PerAttemptTimeout > p.Deadline:
-		return wrong("MaxAttempts", strconv.Itoa(p.MaxAttempts)+" attempts of up to PerAttemptTimeout, "+p.PerAttemptTimeout.String()+", do not fit into Deadline, "+p.Deadline.String()+"; lower one of the two, or raise Deadline")
+		return wrong("MaxAttempts", "%d attempts of up to PerAttemptTimeout, %v, do not fit into Deadline, %v; "+
+			"lower one of the two, or raise Deadline", p.MaxAttempts, p.PerAttemptTimeout, p.Deadline)
 	case p.Deadline > 0 && p.HedgeDelay >= p.Deadline:
-		return wrong("HedgeDelay", p.HedgeDelay.String()+" is not shorter than Deadline, "+p.Deadline.String()+"; lower it or leave hedging out")
+		return wrong("HedgeDelay", "%v is not shorter than Deadline, %v; lower it or leave hedging out",
+			p.HedgeDelay, p.Deadline)
 	default:
 		return nil
 	}
@@ -111,20 +115,24 @@ func said[T comparable](v T) policy.Value[T] {
 
 // Do runs an operation until it succeeds or there is a reason to stop, by the rules that hold for calls: the same
 // questions in the same order, the same waits, budget, deadline, switch, circuit and span events. Each attempt must end
-// when its context does. An error is an [*Error]; it wraps the error of the last attempt, and has its text. The status of
-// an error that has none is UNKNOWN.
+// when its context does. An error is an [*Error]; it wraps the error of the last attempt, and has its text. The status
+// of an error that has none is UNKNOWN.
 //
 // With hedges, run is called concurrently, and one that was abandoned may still be running when Do has returned: what
 // run shares with the caller must bear that.
 func Do[T any](ctx context.Context, o *Operation, run func(context.Context) (T, error)) (T, error) {
 	var result T
-	err := o.do(ctx, &result, func(ctx context.Context, _ string, _, reply any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
-		value, err := run(ctx)
-		if err == nil {
-			*reply.(*T) = value //nolint:forcetypeassert // &result, or another of its type
-		}
-		return err
-	})
+	err := o.do(
+		ctx,
+		&result,
+		func(ctx context.Context, _ string, _, reply any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
+			value, err := run(ctx)
+			if err == nil {
+				*reply.(*T) = value //nolint:forcetypeassert // &result, or another of its type
+			}
+			return err
+		},
+	)
 	return result, err
 }
 
@@ -146,7 +154,12 @@ func (o *Operation) do(ctx context.Context, result any, run grpc.UnaryInvoker) e
 		return ofOperation(err)
 	}
 	now := time.Now()
-	c := &call{wire: wire{method: o.method.name, reply: result, invoker: run}, retrier: r, policy: o.method, classify: o.classify}
+	c := &call{
+		wire:     wire{method: o.method.name, reply: result, invoker: run},
+		retrier:  r,
+		policy:   o.method,
+		classify: o.classify,
+	}
 	c.setDeadline(ctx, now)
 	return c.run(ctx, now)
 }

@@ -121,8 +121,8 @@ func TestDoHedges(t *testing.T) {
 	})
 }
 
-// Do outside, a call inside: the inner one is not retried within an attempt that is itself a retry, and what it has given
-// up is not tried again.
+// Do outside, a call inside: the inner one is not retried within an attempt that is itself a retry, and what it has
+// given up is not tried again.
 func TestDoAroundACall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, always(codes.Unavailable))

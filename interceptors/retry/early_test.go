@@ -96,8 +96,8 @@ func (c lossy) Read(p []byte) (int, error) {
 	}
 }
 
-// A stream with one reply that is cut between that and the trailers has given its caller nothing: it follows the rules of
-// calls.
+// A stream with one reply that is cut between that and the trailers has given its caller nothing: it follows the rules
+// of calls.
 func TestUploadThatIsCutBeforeItsTrailers(t *testing.T) {
 	for _, repeatable := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {

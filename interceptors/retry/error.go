@@ -26,7 +26,8 @@ type Error struct {
 	Last error
 	// Endpoints holds for each attempt, in order, the address that it reached ("10.0.0.7:8443"), or "" for one that
 	// reached none. For an attempt that was abandoned it is the one that it was sent to, if the balancing policy said so
-	// (see package discovery/grpcbalancer). It is all empty strings if no innermost interceptor of Parley runs (see package attempt).
+	// (see package discovery/grpcbalancer). It is all empty strings if no innermost interceptor of Parley runs (see
+	// package attempt).
 	Endpoints []string
 
 	status *status.Status
@@ -36,9 +37,10 @@ type Error struct {
 	gone bool
 }
 
-// Error is the text of the status, followed by the number of attempts and the reason. A call whose one attempt failed in a
-// way that is never retried, and a stream that fails after it has delivered something, have the text that gRPC gives
-// them, as programs without retry know it. The text of an operation's error is that of Last, where it ended by itself.
+// Error is the text of the status, followed by the number of attempts and the reason. A call whose one attempt failed
+// in a way that is never retried, and a stream that fails after it has delivered something, have the text that gRPC
+// gives them, as programs without retry know it. The text of an operation's error is that of Last, where it ended by
+// itself.
 func (e *Error) Error() string {
 	text := "rpc error"
 	switch err := e.status.Err(); {
@@ -80,8 +82,8 @@ func (e *Error) GRPCStatus() *status.Status { return e.status }
 // Unwrap returns Last.
 func (e *Error) Unwrap() error { return e.Last }
 
-// FromCall tells that the error came out of a client call, so that what a hop below said of itself goes no further (see
-// package rpcerr).
+// FromCall reports that the error came out of a client call, so that what a hop below said of itself goes no further
+// (see package rpcerr).
 func (e *Error) FromCall() bool { return true }
 
 // statusOf is the status of an attempt's error. It also understands the errors of contexts, which interceptors between

@@ -176,8 +176,8 @@ func (shipments) WatchOrder(req *ordersv1.WatchOrderRequest, stream grpc.ServerS
 	return nil
 }
 
-// The application says once how a stream goes on after the last message that it has seen, and then receives as if nothing
-// ever broke.
+// The application says once how a stream goes on after the last message that it has seen, and then receives as if
+// nothing ever broke.
 func ExampleResume() {
 	listener := bufconn.Listen(1 << 16)
 	server := grpc.NewServer()

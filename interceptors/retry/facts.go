@@ -25,8 +25,8 @@ func (r *Retrier) factsOf(p policy.Method) *facts {
 		return f.(*facts)
 	}
 	fresh := &facts{}
-	if r.extras.breaker != nil {
-		fresh.breaker = newBreaker(*r.extras.breaker)
+	if r.settings.breaker != nil {
+		fresh.breaker = newBreaker(*r.settings.breaker)
 	}
 	f, _ := r.facts.LoadOrStore(name, fresh)
 	return f.(*facts)
@@ -58,8 +58,8 @@ func (f *facts) took(d time.Duration) {
 	f.p99.observe(d, 0.99)
 }
 
-// atLeast takes in an attempt that was abandoned. How long it would have taken is not known, only that it was longer, so
-// it says nothing about estimates above that. Were it left out, the slow attempts would all be missing.
+// atLeast takes in an attempt that was abandoned. How long it would have taken is not known, only that it was longer,
+// so it says nothing about estimates above that. Were it left out, the slow attempts would all be missing.
 func (f *facts) atLeast(d time.Duration) {
 	if f == nil {
 		return
@@ -81,8 +81,8 @@ func (f *facts) answered(at time.Time, code codes.Code) {
 }
 
 // unwell are the codes that speak against the service. All others are answers of a service that works.
-const unwell codeSet = 1<<codes.Unavailable | 1<<codes.DeadlineExceeded | 1<<codes.ResourceExhausted | 1<<codes.Internal |
-	1<<codes.Unknown | 1<<codes.DataLoss
+const unwell codeSet = 1<<codes.Unavailable | 1<<codes.DeadlineExceeded | 1<<codes.ResourceExhausted |
+	1<<codes.Internal | 1<<codes.Unknown | 1<<codes.DataLoss
 
-// open tells whether the breaker holds retries and hedges back.
+// open reports whether the breaker holds retries and hedges back.
 func (f *facts) open() bool { return f != nil && f.breaker != nil && f.breaker.open(time.Now()) }

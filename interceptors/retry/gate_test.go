@@ -56,8 +56,8 @@ func TestScenario02TypicalAttemptDoesNotFit(t *testing.T) {
 	})
 }
 
-// The wait is drawn below the time that is left, less 5ms for the attempt. If that is less than half of the first bound,
-// there is no further attempt.
+// The wait is drawn below the time that is left, less 5ms for the attempt. If that is less than half of the first
+// bound, there is no further attempt.
 func TestDeadlineGate(t *testing.T) {
 	for _, tt := range []struct {
 		deadline, initial time.Duration

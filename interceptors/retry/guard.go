@@ -15,24 +15,34 @@ import (
 )
 
 // UnaryServerInterceptor keeps retries from multiplying along a chain of services. A request that is itself a retry or
-// a hedge (it carries grpc-previous-rpc-attempts) marks the handler's context. Calls that a Retrier makes on such a context
-// have one attempt only, and carry the mark on. When the handler returns an error that came out of a call which has given up,
-// or would not be retried for that mark, the answer carries the trailer grpc-retry-pushback-ms: -1, and no caller above tries
-// again (gRFC A6).
+// a hedge (it carries grpc-previous-rpc-attempts) marks the handler's context. Calls that a Retrier makes on such a
+// context have one attempt only, and carry the mark on. When the handler returns an error that came out of a call which
+// has given up, or would not be retried for that mark, the answer carries the trailer grpc-retry-pushback-ms: -1, and
+// no caller above tries again (gRFC A6).
 //
-// With n attempts for each call, the last of any number of services so sees n attempts of one call of the first. A handler
-// that makes a new error of the call's, and does not wrap it, gives no such answer, and its callers go on: where all
-// handlers of h hops do that, the last service sees 1 + h(n-1) attempts, 16 with four attempts and five hops.
+// With n attempts for each call, the last of any number of services so sees n attempts of one call of the first. A
+// handler that makes a new error of the call's, and does not wrap it, gives no such answer, and its callers go on:
+// where all handlers of h hops do that, the last service sees 1 + h(n-1) attempts, 16 with four attempts and five hops.
 //
 // It belongs inside of everything that turns a handler's errors into statuses.
-func UnaryServerInterceptor(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+func UnaryServerInterceptor(
+	ctx context.Context,
+	req any,
+	_ *grpc.UnaryServerInfo,
+	handler grpc.UnaryHandler,
+) (any, error) {
 	reply, err := handler(markRepeated(ctx), req)
 	giveUp(ctx, err)
 	return reply, err
 }
 
 // StreamServerInterceptor is [UnaryServerInterceptor] for streams.
-func StreamServerInterceptor(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+func StreamServerInterceptor(
+	srv any,
+	stream grpc.ServerStream,
+	_ *grpc.StreamServerInfo,
+	handler grpc.StreamHandler,
+) error {
 	ctx, inner := stream.Context(), stream
 	if marked := markRepeated(ctx); marked != ctx {
 		inner = &repeatedStream{stream, marked}
@@ -42,16 +52,16 @@ func StreamServerInterceptor(srv any, stream grpc.ServerStream, _ *grpc.StreamSe
 	return err
 }
 
-// WithoutChainGuard retries calls of the methods ("/pkg.Service/Method") even while the caller above is itself retrying,
-// and of all methods if none is named. Attempts then multiply with each such hop.
+// WithoutChainGuard retries calls of the methods ("/pkg.Service/Method") even while the caller above is itself
+// retrying, and of all methods if none is named. Attempts then multiply with each such hop.
 func WithoutChainGuard(methods ...string) Option {
 	return option{"retry.WithoutChainGuard(" + strings.Join(methods, ", ") + ")", func(c *config) {
-		c.extras.unguarded = append(c.extras.unguarded, methods...)
-		c.extras.guardOff = c.extras.guardOff || len(methods) == 0
+		c.settings.unguarded = append(c.settings.unguarded, methods...)
+		c.settings.guardOff = c.settings.guardOff || len(methods) == 0
 	}}
 }
 
-func (e *extras) unguards(method string) bool {
+func (e *settings) unguards(method string) bool {
 	return e.guardOff || slices.Contains(e.unguarded, method)
 }
 

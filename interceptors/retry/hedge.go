@@ -10,11 +10,12 @@ import (
 )
 
 // WithEndpoints says how many endpoints the called service has now. A call is not hedged while there is only one, where
-// a second attempt would only wait in the same queue, and it does not wait for a connection while there is none. Count is
-// called once for each call that could be hedged or could wait; it must be fast and safe for concurrent use. Without this
-// option calls are hedged, and it is left to the picker to avoid the endpoints that were tried (see package attempt).
+// a second attempt would only wait in the same queue, and it does not wait for a connection while there is none. Count
+// is called once for each call that could be hedged or could wait; it must be fast and safe for concurrent use. Without
+// this option calls are hedged, and it is left to the picker to avoid the endpoints that were tried (see package
+// attempt).
 func WithEndpoints(count func() int) Option {
-	return option{"retry.WithEndpoints(...)", func(c *config) { c.extras.endpoints = count }}
+	return option{"retry.WithEndpoints(...)", func(c *config) { c.settings.endpoints = count }}
 }
 
 // compileHedge decides how often the calls of a method may be raced. A method without side effects is hedged as soon as
@@ -31,7 +32,8 @@ func compileHedge(m *method, p policy.Method) error {
 	if hedges > 0 && p.Idempotency.Value == policy.IdempotencyUnknown {
 		return &policy.Mistake{
 			Source: hedge.MaxHedges.Source, Subject: p.Name, Field: "hedge.max_hedges",
-			Problem: "nothing says that the method may be repeated, so it is never hedged; say 0, or state that it may be (idempotency_level in the .proto)",
+			Problem: "nothing says that the method may be repeated, so it is never hedged; say 0, or state that it may be " +
+				"(idempotency_level in the .proto, or idempotency in code or a file)",
 		}
 	}
 	m.hedges, m.hedgeDelay = hedges, hedge.Delay
@@ -55,7 +57,7 @@ func (c *call) hedgeAfter(ctx context.Context, now time.Time) (time.Duration, bo
 	if c.counted()+2 > c.policy.attempts || !replaceable(c.reply) || c.refuses(ctx, &failure{cut: true}) != "" {
 		return 0, false
 	}
-	if endpoints := c.retrier.extras.endpoints; endpoints != nil && endpoints() < 2 {
+	if endpoints := c.retrier.settings.endpoints; endpoints != nil && endpoints() < 2 {
 		return 0, false
 	}
 	delay := c.policy.hedgeDelay.Value
@@ -69,13 +71,13 @@ func (c *call) hedgeAfter(ctx context.Context, now time.Time) (time.Duration, bo
 	return delay, c.hasTime(now.Add(delay))
 }
 
-// hasTime tells whether an attempt of the usual length that begins then would be in time.
+// hasTime reports whether an attempt of the usual length that begins then would be in time.
 func (c *call) hasTime(then time.Time) bool {
 	return c.deadline.Sub(then) >= c.policy.typical()
 }
 
 // keepRequest makes the request the call's own, because abandoned attempts may read it when the caller has it back. It
-// tells whether that could be done.
+// reports whether that could be done.
 func (c *call) keepRequest() bool {
 	switch req := c.req.(type) {
 	case nil:

@@ -151,7 +151,7 @@ func TestLatencyOfZeroAndOfALifetime(t *testing.T) {
 	}
 }
 
-// The state that a Retrier keeps for methods does not grow with names that nobody describes.
+// The state that a Retrier keeps for methods does not grow with names that no .proto describes.
 func TestUndescribedMethodsShareOneEstimate(t *testing.T) {
 	r := New()
 	defer r.Close()
@@ -193,7 +193,8 @@ func TestBogusMethodNamesFillNoMemory(t *testing.T) {
 	}
 }
 
-// What a call reads and writes of the estimates are single words: no memory is taken, and nobody waits for another.
+// What a call reads and writes of the estimates are single words: no memory is taken, and no goroutine waits for
+// another.
 func TestEstimatesOnTheHotPath(t *testing.T) {
 	const name = "/shop.payments.v1.PaymentsService/Refund"
 	r := New(WithAdaptiveTimeout())

@@ -62,8 +62,8 @@ func (c *call) ended(ctx context.Context, now time.Time) StopReason {
 	}
 }
 
-// refuses is the one place that answers whether another attempt may follow one that has ended with f, or would, apart from
-// the time and the budget. It is asked after each failure, and while an attempt is out by all that makes room for
+// refuses is the one place that answers whether another attempt may follow one that has ended with f, or would, apart
+// from the time and the budget. It is asked after each failure, and while an attempt is out by all that makes room for
 // another one: timeouts and hedges.
 func (c *call) refuses(ctx context.Context, f *failure) StopReason {
 	switch {
@@ -100,7 +100,8 @@ func (c *call) refuses(ctx context.Context, f *failure) StopReason {
 // allowed reports whether another attempt may follow one that is still out, if that ended at now without an answer. It
 // has no effect.
 func (c *call) allowed(ctx context.Context, now time.Time) bool {
-	return ctx.Err() == nil && c.retrier.lifetime.Err() == nil && c.hasSlack(now) && c.refuses(ctx, &failure{cut: true}) == ""
+	return ctx.Err() == nil && c.retrier.lifetime.Err() == nil && c.hasSlack(now) &&
+		c.refuses(ctx, &failure{cut: true}) == ""
 }
 
 // affords is allowed, and takes the token for that attempt if there is one.
@@ -118,12 +119,19 @@ func (c *call) leftToGRPC() bool {
 	}
 	c.retrier.native.Do(func() {
 		if c.nativeOff {
-			c.retrier.logger.Warn("the service config has a retry policy, which is ignored: Parley retries this channel; take the policy out",
-				slog.String("target", c.conn.Target()), slog.String("method", c.method))
+			c.retrier.logger.Warn(
+				"the service config has a retry policy, which is ignored: Parley retries this channel; take the policy out",
+				slog.String("target", c.conn.Target()),
+				slog.String("method", c.method),
+			)
 			return
 		}
-		c.retrier.logger.Warn("the service config has a retry policy, so Parley's retry is off for such methods; take the policy out, and dial with DialOptions of the Retrier",
-			slog.String("target", c.conn.Target()), slog.String("method", c.method))
+		c.retrier.logger.Warn(
+			"the service config has a retry policy, so Parley's retry is off for such methods; take the policy out, and "+
+				"dial with DialOptions of the Retrier",
+			slog.String("target", c.conn.Target()),
+			slog.String("method", c.method),
+		)
 	})
 	return !c.nativeOff
 }
@@ -150,8 +158,8 @@ func (c *call) retryable(f *failure) bool {
 	return true
 }
 
-// mayLeave reports whether a planned end at that moment is moved on from for free. A server that announces its end again and
-// again would otherwise be asked without a bound.
+// mayLeave reports whether a planned end at that moment is moved on from for free. A server that announces its end
+// again and again would otherwise be asked without a bound.
 func (c *call) mayLeave(at time.Time) bool {
 	return c.policy.attempts > 1 && (c.left.IsZero() || at.Sub(c.left) >= plannedInterval)
 }
@@ -191,15 +199,15 @@ func (c *call) plan(f *failure) (time.Duration, bool) {
 	return delay, true
 }
 
-// spread is a wait that a server asked for, or up to a tenth more: the server said the same to many callers, who should not
-// come back all at once.
+// spread is a wait that a server asked for, or up to a tenth more: the server said the same to many callers, who should
+// not come back all at once.
 func (c *call) spread(wait, slack time.Duration) time.Duration {
 	more := time.Duration(float64(wait) * waitSpread * c.retrier.random())
 	return max(wait, min(wait+more, slack))
 }
 
-// pay takes the token for the next attempt, unless one is reserved or that attempt is free, or gives back what is reserved if
-// there is none.
+// pay takes the token for the next attempt, unless one is reserved or that attempt is free, or gives back what is
+// reserved if there is none.
 func (c *call) pay(f *failure, stop StopReason) StopReason {
 	switch {
 	case stop != "":
@@ -255,8 +263,8 @@ func (c *call) wait(ctx context.Context, delay time.Duration) StopReason {
 	return ""
 }
 
-// interruptible runs pause with a context that ends after limit and with the Retrier, and returns what has ended the call
-// meanwhile.
+// interruptible runs pause with a context that ends after limit and with the Retrier, and returns what has ended the
+// call meanwhile.
 func (c *call) interruptible(ctx context.Context, limit time.Duration, pause func(context.Context)) StopReason {
 	from := time.Now()
 	waiting, cancel := context.WithTimeout(ctx, limit)

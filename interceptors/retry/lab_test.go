@@ -34,7 +34,8 @@ type lab struct {
 	servers map[string]*bufconn.Listener // by address
 }
 
-// newLab starts a lab with a replica at each address. It ends with the test, so a bubble must run it in t.Run or end it.
+// newLab starts a lab with a replica at each address. It ends with the test, so a bubble must run it in t.Run or end
+// it.
 func newLab(t *testing.T, handle handler, addresses ...string) *lab {
 	t.Helper()
 	l := &lab{handle: handle, servers: map[string]*bufconn.Listener{}}

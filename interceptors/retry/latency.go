@@ -8,8 +8,8 @@ import (
 // latency follows the median time of a method's successful attempts.
 //
 // It is a streaming quantile in one word ("frugal streaming"): each sample moves the estimate up or down by a fixed
-// fraction, so it settles where as many samples are above as below. A mean would be pulled up by a few slow attempts, and
-// would stop retries that have the time. A histogram would need memory for each method, and a window.
+// fraction, so it settles where as many samples are above as below. A mean would be pulled up by a few slow attempts,
+// and would stop retries that have the time. A histogram would need memory for each method, and a window.
 type latency struct{ estimate atomic.Int64 }
 
 // latencyStep is the fraction of the estimate by which a sample moves it, as a divisor. Small enough to be calm, large
@@ -38,8 +38,9 @@ func (l *latency) observe(d time.Duration) {
 func (l *latency) median() time.Duration { return time.Duration(l.estimate.Load()) }
 
 // quantile follows a high quantile of the time that attempts of a method take, in two words and without locks. It is to
-// its quantile what latency is to the median: a sample above the estimate raises it in proportion to the share that shall
-// lie below, and a sample below lowers it in proportion to the share above, so that it settles where the shares are right.
+// its quantile what latency is to the median: a sample above the estimate raises it in proportion to the share that
+// shall lie below, and a sample below lowers it in proportion to the share above, so that it settles where the shares
+// are right.
 type quantile struct {
 	estimate atomic.Int64
 	samples  atomic.Uint32 // up to trustedSamples
@@ -49,8 +50,8 @@ type quantile struct {
 // enough. Later steps are those of latency.
 const firstSteps = 4
 
-// observe takes in the time of one attempt, where share of all attempts shall be faster than the estimate. A sample that
-// loses a race is dropped.
+// observe takes in the time of one attempt, where share of all attempts shall be faster than the estimate. A sample
+// that loses a race is dropped.
 func (q *quantile) observe(d time.Duration, share float64) {
 	divisor := float64(latencyStep)
 	if n := q.samples.Load(); n < trustedSamples {

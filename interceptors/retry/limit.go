@@ -8,15 +8,15 @@ import (
 )
 
 // WithAdaptiveTimeout ends each attempt but the last after twice the time in which 99 of 100 attempts of its method
-// succeed, at least 5ms, so that another attempt has time. It needs 100 attempts to know that time. A per-attempt timeout
-// of the policy still holds if it is shorter. Like that one it ends an attempt only if another one may follow and the
-// budget pays for it. By default only the policy's timeout holds.
+// succeed, at least 5ms, so that another attempt has time. It needs 100 attempts to know that time. A per-attempt
+// timeout of the policy still holds if it is shorter. Like that one it ends an attempt only if another one may follow
+// and the budget pays for it. By default only the policy's timeout holds.
 func WithAdaptiveTimeout() Option {
-	return option{"retry.WithAdaptiveTimeout()", func(c *config) { c.extras.adaptive = true }}
+	return option{"retry.WithAdaptiveTimeout()", func(c *config) { c.settings.adaptive = true }}
 }
 
-// attemptLimit is how long the attempt that begins now may take before it makes room for another one, or 0 if it has all
-// the time that is left. Whether it is ended then is decided then, see [call.affords].
+// attemptLimit is how long the attempt that begins now may take before it makes room for another one, or 0 if it has
+// all the time that is left. Whether it is ended then is decided then, see [call.affords].
 func (c *call) attemptLimit(ctx context.Context, now time.Time) time.Duration {
 	limit := c.policy.perAttempt
 	if c.policy.adaptive {
@@ -33,9 +33,9 @@ func (c *call) attemptLimit(ctx context.Context, now time.Time) time.Duration {
 	return limit
 }
 
-// limit is the context of an attempt that has a per-attempt timeout. A context.WithDeadline does not do, because this timeout
-// may be lifted: it does not hold for an attempt that nothing can follow, and that can change while the attempt is out.
-// The server is told the deadline of the call alone.
+// limit is the context of an attempt that has a per-attempt timeout. A context.WithDeadline does not do, because this
+// timeout may be lifted: it does not hold for an attempt that nothing can follow, and that can change while the attempt
+// is out. The server is told the deadline of the call alone.
 type limit struct {
 	context.Context // what the attempt would have without the timeout
 	detach          func() bool
@@ -48,7 +48,8 @@ type limit struct {
 	after []*func()
 }
 
-// newLimit returns a context that asks after d whether it should end, on a goroutine of its own. Ask calls end or does not.
+// newLimit returns a context that asks after d whether it should end, on a goroutine of its own. Ask calls end or does
+// not.
 func newLimit(ctx context.Context, d time.Duration, ask func(*limit)) *limit {
 	l := &limit{Context: ctx, done: make(chan struct{})}
 	l.detach = func() bool { return true }

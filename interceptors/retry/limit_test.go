@@ -17,8 +17,8 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// A per-attempt timeout makes room for another attempt. It ends no attempt that nothing can follow: that call works without
-// retry, and must not fail with it.
+// A per-attempt timeout makes room for another attempt. It ends no attempt that nothing can follow: that call works
+// without retry, and must not fail with it.
 func TestTimeoutOnlyWhereAnotherAttemptMayFollow(t *testing.T) {
 	const limit, work = 250 * time.Millisecond, 400 * time.Millisecond
 	drain := func(t *testing.T, r *retry.Retrier, cc *grpc.ClientConn) {
@@ -182,8 +182,8 @@ func TestTimeoutAfterDoNotRetry(t *testing.T) {
 	})
 }
 
-// The server is told the deadline of the call, because the timeout of an attempt may be lifted; an attempt that is cut ends
-// with DEADLINE_EXCEEDED for the interceptors inside, and with CANCELLED at the server.
+// The server is told the deadline of the call, because the timeout of an attempt may be lifted; an attempt that is cut
+// ends with DEADLINE_EXCEEDED for the interceptors inside, and with CANCELLED at the server.
 func TestWhatATimeoutLooksLike(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var left time.Duration

@@ -66,8 +66,8 @@ func (r *Retrier) meter(p metric.MeterProvider, target string) error {
 	return nil
 }
 
-// callMeter measures the calls that had more than one attempt, as gRFC A96 has it: a call that had none of something is not
-// counted there.
+// callMeter measures the calls that had more than one attempt, as gRFC A96 has it: a call that had none of something is
+// not counted there.
 type callMeter struct {
 	target  attribute.KeyValue
 	retries metric.Int64Histogram

@@ -80,7 +80,7 @@ func (r *Retrier) compile(p policy.Method) (*method, error) {
 			}
 		}
 	}
-	return m, r.compileExtras(m, p)
+	return m, r.compileSettings(m, p)
 }
 
 func stated[T any](v policy.Value[T], otherwise T) T {

@@ -25,7 +25,7 @@ type config struct {
 	deadline policy.Value[time.Duration]
 	random   func() float64
 	logger   *slog.Logger
-	extras   extras
+	settings settings
 	keyed    []string
 	lender   *Retrier // whose budget is shared, nil for none
 	meters   metric.MeterProvider
@@ -52,9 +52,9 @@ func WithBudget(b Budget) Option {
 	return option{text, func(c *config) { c.budget = b }}
 }
 
-// WithBudgetOf shares the budget of another Retrier that calls the same service, and takes the place of WithBudget: what
-// the retries of a program may cost a service does not grow with the number of its channels. The default is a budget of
-// its own.
+// WithBudgetOf shares the budget of another Retrier that calls the same service, and takes the place of WithBudget:
+// what the retries of a program may cost a service does not grow with the number of its channels. The default is a
+// budget of its own.
 func WithBudgetOf(other *Retrier) Option {
 	return option{"retry.WithBudgetOf(...)", func(c *config) { c.lender = other }}
 }
@@ -72,15 +72,18 @@ func WithBudgetOf(other *Retrier) Option {
 //	grpc.client.call.hedges                its hedges
 //	grpc.client.call.retry_delay           the time that it waited between attempts
 //
-// The first four are observed when somebody collects, and a call with one attempt pays nothing for the others. Of Retriers
+// The first four are observed at each collection, and a call with one attempt pays nothing for the others. Of Retriers
 // that share a budget, give it to one; it measures the calls of all.
 // By default nothing is measured.
 func WithMeterProvider(p metric.MeterProvider, target string) Option {
-	return option{fmt.Sprintf("retry.WithMeterProvider(%T, %q)", p, target), func(c *config) { c.meters, c.target = p, target }}
+	return option{
+		fmt.Sprintf("retry.WithMeterProvider(%T, %q)", p, target),
+		func(c *config) { c.meters, c.target = p, target },
+	}
 }
 
-// WithDefaultDeadline gives a deadline to each unary call for which neither the caller nor the method states one. It must
-// be positive. The default is 10s.
+// WithDefaultDeadline gives a deadline to each unary call for which neither the caller nor the method states one. It
+// must be positive. The default is 10s.
 func WithDefaultDeadline(d time.Duration) Option {
 	source := policy.Source{Kind: policy.KindCode, Place: "retry.WithDefaultDeadline"}
 	return option{fmt.Sprintf("retry.WithDefaultDeadline(%v)", d), func(c *config) {
@@ -88,11 +91,11 @@ func WithDefaultDeadline(d time.Duration) Option {
 	}}
 }
 
-// WithNativeRetryOff says that the channels of the Retrier are dialled with grpc.WithDisableRetry, as [Retrier.DialOptions] does
-// by itself. A retry policy in a service config is then ignored. By default the calls that have one are left to gRPC, so that
-// two do not multiply.
+// WithNativeRetryOff says that the channels of the Retrier are dialled with grpc.WithDisableRetry, as
+// [Retrier.DialOptions] does by itself. A retry policy in a service config is then ignored. By default the calls that
+// have one are left to gRPC, so that two do not multiply.
 func WithNativeRetryOff() Option {
-	return option{"retry.WithNativeRetryOff()", func(c *config) { c.extras.nativeOff = true }}
+	return option{"retry.WithNativeRetryOff()", func(c *config) { c.settings.nativeOff = true }}
 }
 
 // WithRandom replaces the source of randomness for waits, so that tests know them. Random returns numbers in [0, 1) and
@@ -114,7 +117,7 @@ func newConfig(opts []Option) *config {
 		deadline: policy.Value[time.Duration]{Value: defaultDeadline, Source: policy.Source{Kind: policy.KindDefault}},
 		random:   rand.Float64,
 		logger:   slog.New(slog.DiscardHandler),
-		extras:   extras{memory: DefaultReplayMemory(), replayLimit: defaultReplayLimit, onOff: new(Switch)},
+		settings: settings{memory: DefaultReplayMemory(), replayLimit: defaultReplayLimit, onOff: new(Switch)},
 	}
 	for _, o := range opts {
 		o.apply(c)
@@ -135,9 +138,12 @@ func (c *config) mend() error {
 		c.budget = DefaultBudget()
 	}
 	if c.deadline.Value <= 0 {
-		errs = append(errs, fmt.Errorf("retry.WithDefaultDeadline: %v is not positive; every call needs a deadline", c.deadline.Value))
+		errs = append(
+			errs,
+			fmt.Errorf("retry.WithDefaultDeadline: %v is not positive; every call needs a deadline", c.deadline.Value),
+		)
 	}
-	if err := c.extras.mend(); err != nil {
+	if err := c.settings.mend(); err != nil {
 		errs = append(errs, err)
 	}
 	if c.random == nil {
@@ -151,9 +157,9 @@ func (c *config) mend() error {
 	return errors.Join(errs...)
 }
 
-// extras are the options beyond plain retries.
-type extras struct {
-	endpoints func() int // nil if nobody knows
+// settings are the options as a Retrier keeps them.
+type settings struct {
+	endpoints func() int // nil if that is not known
 	adaptive  bool
 	breaker   *Breaker // nil for none
 	unguarded []string
@@ -165,7 +171,7 @@ type extras struct {
 	onOff       *Switch
 }
 
-func (e *extras) mend() error {
+func (e *settings) mend() error {
 	errs := []error{e.mendReplay()}
 	if e.breaker != nil {
 		if err := e.breaker.check(); err != nil {
@@ -176,12 +182,12 @@ func (e *extras) mend() error {
 	return errors.Join(errs...)
 }
 
-// compileExtras adds to m what is beyond plain retries.
-func (r *Retrier) compileExtras(m *method, p policy.Method) error {
-	m.unguarded = r.extras.unguards(p.Name)
-	m.adaptive = r.extras.adaptive && m.attempts > 1
+// compileSettings adds to m what the settings of the Retrier say.
+func (r *Retrier) compileSettings(m *method, p policy.Method) error {
+	m.unguarded = r.settings.unguards(p.Name)
+	m.adaptive = r.settings.adaptive && m.attempts > 1
 	err := compileHedge(m, p)
-	if m.adaptive || r.extras.breaker != nil || m.hedges > 0 && !m.hedgeDelay.Stated() {
+	if m.adaptive || r.settings.breaker != nil || m.hedges > 0 && !m.hedgeDelay.Stated() {
 		m.facts = r.factsOf(p)
 	}
 	return err
@@ -189,26 +195,27 @@ func (r *Retrier) compileExtras(m *method, p policy.Method) error {
 
 // Switch turns the retries and hedges of all Retriers off that share it, or on again: one knob for the operator of a
 // program in trouble. Calls then have one attempt, and those that would have had another end with the reason
-// switched_off. Deadlines hold as before. It takes effect at once. The zero Switch is on. It is safe for concurrent use.
+// switched_off. Deadlines hold as before. It takes effect at once. The zero Switch is on. It is safe for concurrent
+// use.
 type Switch struct{ off atomic.Bool }
 
 // Set switches retries and hedges on or off.
 func (s *Switch) Set(on bool) { s.off.Store(!on) }
 
-// On tells whether retries and hedges are switched on.
+// On reports whether retries and hedges are switched on.
 func (s *Switch) On() bool { return !s.off.Load() }
 
 // WithSwitch makes the Retrier obey a switch that it may share with others. By default it has one of its own.
 func WithSwitch(s *Switch) Option {
 	return option{"retry.WithSwitch(...)", func(c *config) {
 		if s != nil {
-			c.extras.onOff = s
+			c.settings.onOff = s
 		}
 	}}
 }
 
 // SetRetries sets the [Switch] of the Retrier, and so of all that share it.
-func (r *Retrier) SetRetries(on bool) { r.extras.onOff.Set(on) }
+func (r *Retrier) SetRetries(on bool) { r.settings.onOff.Set(on) }
 
-// Retries tells whether retries and hedges are switched on.
-func (r *Retrier) Retries() bool { return r.extras.onOff.On() }
+// Retries reports whether retries and hedges are switched on.
+func (r *Retrier) Retries() bool { return r.settings.onOff.On() }

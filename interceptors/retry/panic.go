@@ -12,8 +12,8 @@ type thrown struct {
 	exit  bool // by runtime.Goexit, as t.FailNow does
 }
 
-// catch runs user code on a goroutine of the Retrier, which it does not end. A panic is logged with its stack, because the
-// goroutine that gets it has another one, or is gone.
+// catch runs user code on a goroutine of the Retrier, which it does not end. A panic is logged with its stack, because
+// the goroutine that gets it has another one, or is gone.
 func (t *thrown) catch(logger *slog.Logger, method string, run func()) {
 	returned := false
 	defer func() {

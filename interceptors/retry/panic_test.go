@@ -53,8 +53,8 @@ func throwing(exit bool) {
 	panic("thrown")
 }
 
-// User code that runs in an attempt may panic, or end its goroutine. The caller's goroutine gets that, whichever the attempt
-// ran on, and the log has the stack.
+// User code that runs in an attempt may panic, or end its goroutine. The caller's goroutine gets that, whichever the
+// attempt ran on, and the log has the stack.
 func TestPanicInAnAttempt(t *testing.T) {
 	for _, exit := range []bool{false, true} {
 		for _, tt := range []struct {
@@ -164,8 +164,9 @@ func (s *throwingStream) RecvMsg(m any) error {
 	return s.ClientStream.RecvMsg(m)
 }
 
-// When user code throws in an operation of a stream, the goroutine of that operation gets it, and the others an error rather
-// than no answer for ever. What is sent again runs on a goroutine of the stream, where the stream itself gets the error.
+// When user code throws in an operation of a stream, the goroutine of that operation gets it, and the others an error
+// rather than no answer for ever. What is sent again runs on a goroutine of the stream, where the stream itself gets
+// the error.
 func TestPanicInAStream(t *testing.T) {
 	for _, exit := range []bool{false, true} {
 		for _, where := range []string{"opening", "opening again", "sending", "receiving", "sending again"} {

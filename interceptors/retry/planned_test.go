@@ -20,7 +20,8 @@ import (
 
 var errPlanned = rpcerr.New(codes.Unavailable, rpcerr.PlannedEnd, "the connection reaches its age", nil).GRPCStatus().Err()
 
-// A resumed stream lives through any number of planned ends, without budget, as long as they are as rare as planned ends are.
+// A resumed stream lives through any number of planned ends, without budget, as long as they are as rare as planned
+// ends are.
 func TestResumeMovesOnFromPlannedEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const ends = 48 // a day of connections that live for half an hour
@@ -81,7 +82,8 @@ func TestPlannedEndsMakeNoStorm(t *testing.T) {
 	}
 }
 
-// A call and a stream of which the caller has nothing move on from a planned end once for free, where they may be repeated.
+// A call and a stream of which the caller has nothing move on from a planned end once for free, where they may be
+// repeated.
 func TestPlannedEndOfAnAttempt(t *testing.T) {
 	for _, method := range []string{readMethod, actMethod, watchMethod, talkMethod} {
 		synctest.Test(t, func(t *testing.T) {

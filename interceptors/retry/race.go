@@ -15,8 +15,8 @@ import (
 )
 
 // race is a call whose attempts are out at the same time. The first success ends it. A failure that could be retried
-// never beats an attempt that is still out: it sends the next hedge at once. Any other failure is an answer, and ends the
-// race too (gRFC A6).
+// never beats an attempt that is still out: it sends the next hedge at once. Any other failure is an answer, and ends
+// the race too (gRFC A6).
 type race struct {
 	call    *call
 	ctx     context.Context
@@ -25,8 +25,8 @@ type race struct {
 	out     []*hedge
 }
 
-// hedge is one attempt of a race, the first included, with memory of its own for all that gRPC writes. Its goroutine sends it
-// to the race when it has ended; one that was abandoned then becomes garbage.
+// hedge is one attempt of a race, the first included, with memory of its own for all that gRPC writes. Its goroutine
+// sends it to the race when it has ended; one that was abandoned then becomes garbage.
 type hedge struct {
 	number  int
 	charged bool // it has cost a token
@@ -48,7 +48,12 @@ type hedge struct {
 // race makes an attempt, and others beside it while it takes longer than delay. It returns nil if one succeeded, and
 // otherwise the failure of the one that ended it.
 func (c *call) race(ctx context.Context, now time.Time, delay time.Duration) *failure {
-	r := &race{call: c, ctx: ctx, results: make(chan *hedge, c.policy.attempts), expired: make(chan *hedge, c.policy.attempts)}
+	r := &race{
+		call:    c,
+		ctx:     ctx,
+		results: make(chan *hedge, c.policy.attempts),
+		expired: make(chan *hedge, c.policy.attempts),
+	}
 	defer r.abandon(c.keepRequest())
 	r.start(now, false)
 	timer := time.NewTimer(delay)
@@ -113,8 +118,8 @@ func (r *race) start(now time.Time, beside bool) {
 	}()
 }
 
-// expire ends an attempt whose timeout has passed, if another one may follow and is paid for. There is one token reserved at
-// most, so a second such attempt has all the time that is left.
+// expire ends an attempt whose timeout has passed, if another one may follow and is paid for. There is one token
+// reserved at most, so a second such attempt has all the time that is left.
 func (r *race) expire(x *hedge) {
 	now := time.Now()
 	if !r.call.reserved && slices.Contains(r.out, x) && r.call.affords(r.ctx, now) {
@@ -126,8 +131,11 @@ func (r *race) expire(x *hedge) {
 // hedge begins another attempt beside those that are out, if that may be.
 func (r *race) hedge(now time.Time) bool {
 	c := r.call
-	if len(r.out) > c.policy.hedges || !c.hasTime(now) || c.retrier.lifetime.Err() != nil || r.ctx.Err() != nil || r.alone() ||
-		c.refuses(r.ctx, &failure{cut: true}) != "" || !c.reserved && !c.retrier.budget.withdraw() {
+	gone := c.retrier.lifetime.Err() != nil || r.ctx.Err() != nil
+	if gone || len(r.out) > c.policy.hedges || !c.hasTime(now) || r.alone() || c.refuses(r.ctx, &failure{cut: true}) != "" {
+		return false
+	}
+	if !c.reserved && !c.retrier.budget.withdraw() {
 		return false
 	}
 	for _, x := range r.out {
@@ -158,8 +166,8 @@ func (r *race) heed(f *failure) bool {
 	return !c.forbidden
 }
 
-// win takes over what the attempt brought. A retry that succeeds gives its token back, because it was needed. A hedge does
-// not: of it and the attempt beside it, one was in vain.
+// win takes over what the attempt brought. A retry that succeeds gives its token back, because it was needed. A hedge
+// does not: of it and the attempt beside it, one was in vain.
 func (r *race) win(x *hedge) {
 	c := r.call
 	c.release()

@@ -5,8 +5,8 @@ import "github.com/parley-rpc/parley/internal/vocabulary"
 // StopReason says why a call had no further attempt. Each call has exactly one.
 type StopReason string
 
-// The closed set of stop reasons. Later versions may add to it. The table of package vocabulary holds what spans, metrics, the
-// page and the documentation make of each.
+// The closed set of stop reasons. Later versions may add to it. The table of package vocabulary holds what spans,
+// metrics, the page and the documentation make of each.
 const (
 	// The last attempt succeeded.
 	StopOK StopReason = vocabulary.StopOK

@@ -18,7 +18,7 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// tokens is the interceptor of somebody who owns a credential: each attempt takes the newest token, and a refused one is
+// tokens is the interceptor that owns a credential: each attempt takes the newest token, and a refused one is
 // replaced, once for each call.
 type tokens struct {
 	mu        sync.Mutex
@@ -79,7 +79,7 @@ func TestScenario37CredentialIsRenewedOnce(t *testing.T) {
 			saw: []string{"a", "b"}, refreshed: 1,
 		},
 		{
-			name: "a method that must not be repeated, refused nobody knows when", method: actMethod,
+			name: "a method that must not be repeated, refused at a time that is not known", method: actMethod,
 			answer: func(context.Context, int) error { return refuse },
 			saw:    []string{"a"}, refreshed: 1, code: codes.Unauthenticated, reason: retry.StopNotIdempotent,
 		},
@@ -120,8 +120,8 @@ func TestUnauthenticatedWithoutANewCredential(t *testing.T) {
 	})
 }
 
-// A credential ends for many calls at once, which is no sign of load: what follows a renewal costs nothing of the budget, and is
-// made where retries are switched off.
+// A credential ends for many calls at once, which is no sign of load: what follows a renewal costs nothing of the
+// budget, and is made where retries are switched off.
 func TestARenewalCostsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, func(ctx context.Context, _ int) error {

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// ReplayMemory bounds what Retriers keep together of the messages that their streams have sent, so that they can be sent
-// again. Give one to all Retriers of a process, see [WithReplayMemory]. It is safe for concurrent use.
+// ReplayMemory bounds what Retriers keep together of the messages that their streams have sent, so that they can be
+// sent again. Give one to all Retriers of a process, see [WithReplayMemory]. It is safe for concurrent use.
 type ReplayMemory struct {
 	limit int64
 	used  atomic.Int64
@@ -39,21 +39,24 @@ func (m *ReplayMemory) give(n int) { m.used.Add(-int64(n)) }
 // WithReplayMemory makes the Retrier share a bound with others. By default it has one of its own,
 // [DefaultReplayMemory].
 func WithReplayMemory(m *ReplayMemory) Option {
-	return option{"retry.WithReplayMemory(...)", func(c *config) { c.extras.memory = m }}
+	return option{"retry.WithReplayMemory(...)", func(c *config) { c.settings.memory = m }}
 }
 
 // WithReplayLimit says how many bytes of what it has sent one stream may keep, bookkeeping of 64 bytes for each message
-// included. A stream that sends more goes on, but is not retried any more. It must not be negative; with 0 nothing is kept.
-// The default is 256 KiB, that of gRPC's own retry.
+// included. A stream that sends more goes on, but is not retried any more. It must not be negative; with 0 nothing is
+// kept. The default is 256 KiB, that of gRPC's own retry.
 func WithReplayLimit(bytes int) Option {
-	return option{fmt.Sprintf("retry.WithReplayLimit(%d)", bytes), func(c *config) { c.extras.replayLimit = bytes }}
+	return option{fmt.Sprintf("retry.WithReplayLimit(%d)", bytes), func(c *config) { c.settings.replayLimit = bytes }}
 }
 
 // mendReplay replaces what cannot be used.
-func (e *extras) mendReplay() error {
+func (e *settings) mendReplay() error {
 	var errs []error
 	if e.memory == nil || e.memory.limit < 0 {
-		errs = append(errs, errors.New("retry.WithReplayMemory: the memory is nil or negative; leave the option out to have one of 64 MiB"))
+		errs = append(
+			errs,
+			errors.New("retry.WithReplayMemory: the memory is nil or negative; leave the option out to have one of 64 MiB"),
+		)
 		e.memory = DefaultReplayMemory()
 	}
 	if e.replayLimit < 0 {

@@ -11,29 +11,34 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// Resume opens a server stream that goes on where it broke off. Open makes the call, in the words of the generated code,
-// and says how it continues after the last message that the stream has delivered: last, which is nil at first. It must use
-// the context that it is given, on a channel of a [Retrier]; on any other, nothing is resumed.
+// Resume opens a server stream that goes on where it broke off. Open makes the call, in the words of the generated
+// code, and says how it continues after the last message that the stream has delivered: last, which is nil at first. It
+// must use the context that it is given, on a channel of a [Retrier]; on any other, nothing is resumed.
 //
-//	stream, err := retry.Resume(ctx, func(ctx context.Context, last *logv1.Entry) (grpc.ServerStreamingClient[logv1.Entry], error) {
+//	type stream = grpc.ServerStreamingClient[logv1.Entry]
+//	entries, err := retry.Resume(ctx, func(ctx context.Context, last *logv1.Entry) (stream, error) {
 //		return logs.Follow(ctx, &logv1.FollowRequest{After: last.GetNumber()})
 //	})
 //
 // When the stream fails after it has delivered something, the questions are asked that are asked after any attempt, and
-// open is called again after the wait; the messages that follow come out of the same Recv, once each and in order, if open
-// continues right after last. That open says how to continue is what permits it: a method of unknown idempotency is
-// resumed, too. Before the first message, the stream is retried as any stream is.
+// open is called again after the wait; the messages that follow come out of the same Recv, once each and in order, if
+// open continues right after last. That open says how to continue is what permits it: a method of unknown idempotency
+// is resumed, too. Before the first message, the stream is retried as any stream is.
 //
-// All of it is one call: one deadline, one MaxAttempts, and each opening after the first costs budget. A message that is
-// delivered after an opening makes that opening the first attempt again, because a stream that runs for weeks is
-// interrupted more than a few times. What bounds the number of openings is the budget: it is not earned back by messages, so
-// that a service which sends one message and fails gets, beyond what its other calls earn, no more than [Budget].Max
-// openings at first and Budget.MinPerSecond after that.
+// All of it is one call: one deadline, one MaxAttempts, and each opening after the first costs budget. A message that
+// is delivered after an opening makes that opening the first attempt again, because a stream that runs for weeks is
+// interrupted more than a few times. What bounds the number of openings is the budget: it is not earned back by
+// messages, so that a service which sends one message and fails gets, beyond what its other calls earn, no more than
+// [Budget].Max openings at first and Budget.MinPerSecond after that.
 //
 // Recv returns io.EOF when the server ends the stream, and otherwise, when it gives up, an [*Error] whose Attempts and
-// Endpoints count from the last message on. The message that Recv returned last must not be changed before the next Recv.
-// As with any stream, cancel ctx or receive to the end. The other methods are those of the stream that is open now.
-func Resume[Res any](ctx context.Context, open func(ctx context.Context, last *Res) (grpc.ServerStreamingClient[Res], error)) (grpc.ServerStreamingClient[Res], error) {
+// Endpoints count from the last message on. The message that Recv returned last must not be changed before the next
+// Recv. As with any stream, cancel ctx or receive to the end. The other methods are those of the stream that is open
+// now.
+func Resume[Res any](
+	ctx context.Context,
+	open func(ctx context.Context, last *Res) (grpc.ServerStreamingClient[Res], error),
+) (grpc.ServerStreamingClient[Res], error) {
 	r := &resumed[Res]{resumption: &resumption{caller: ctx}, open: open}
 	if err := r.reopen(nil); err != nil {
 		return nil, err
@@ -113,7 +118,8 @@ func (r *Retrier) joined(ctx context.Context, method string, desc *grpc.StreamDe
 	return m.call, m
 }
 
-// again decides whether the call goes on after its stream has failed with err, and waits for that. It returns nil if so.
+// again decides whether the call goes on after its stream has failed with err, and waits for that. It returns nil if
+// so.
 func (m *resumption) again(err error) error {
 	f, c := m.failed, m.call
 	m.failed = nil

@@ -178,7 +178,7 @@ func TestResumeIsInterrupted(t *testing.T) {
 	}
 }
 
-// Failures that nobody would retry are not resumed from, nor is anything without a Retrier.
+// Failures that are never retried are not resumed from, nor is anything without a Retrier.
 func TestWhatIsNotResumed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, nil)

@@ -27,7 +27,7 @@ type Retrier struct {
 	budget   *bucket
 	keyed    []string // methods whose calls carry a key, as WithKeyedMethods has them
 	mistakes error
-	extras   extras
+	settings settings
 
 	latencies   sync.Map // of *latency, by the name of a described method
 	undescribed latency
@@ -45,7 +45,7 @@ func New(opts ...Option) *Retrier {
 	c := newConfig(opts)
 	r := &Retrier{mistakes: c.mend()}
 	r.table, r.deadline, r.random, r.logger, r.keyed = c.table, c.deadline, c.random, c.logger, c.keyed
-	r.extras = c.extras
+	r.settings = c.settings
 	if c.lender != nil {
 		r.budget = c.lender.budget
 	} else {
@@ -69,8 +69,8 @@ func (r *Retrier) Check() error {
 }
 
 // Close ends all waits between attempts at once; their calls return what their last attempt returned, with the reason
-// closing. Attempts in flight go on, and have no further attempt. Later calls are refused with CANCELLED. It returns what
-// a meter provider says about ending its measurements, or nil.
+// closing. Attempts in flight go on, and have no further attempt. Later calls are refused with CANCELLED. It returns
+// what a meter provider says about ending its measurements, or nil.
 func (r *Retrier) Close() error {
 	r.close()
 	r.view.Close()

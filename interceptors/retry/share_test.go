@@ -38,8 +38,8 @@ func (l *ledger) add(t *testing.T, attempts, vain, successes int, elapsed time.D
 
 func (l *ledger) share() float64 { return float64(l.attempts) / float64(l.calls) }
 
-// Retries that fail are at most a tenth of the successes, whatever share of attempts fails. Those that succeed are calls served.
-// The most attempts for each call are made where about 28 % fail at random, as the documentation states.
+// Retries that fail are at most a tenth of the successes, whatever share of attempts fails. Those that succeed are
+// calls served. The most attempts for each call are made where about 28 % fail at random, as the documentation states.
 func TestRetriesInVainAreATenthOfTheSuccesses(t *testing.T) {
 	most := 0.0
 	for percent := 0; percent <= 100; percent += 4 {

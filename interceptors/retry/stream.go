@@ -11,12 +11,26 @@ import (
 
 // StreamClientInterceptor is [Retrier.UnaryClientInterceptor] for streams: it makes the attempts of a stream. What was
 // sent is sent again on a new attempt, until the caller has received something or what was sent is too much to keep.
-func (r *Retrier) StreamClientInterceptor(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	return r.stream(ctx, wire{method: method, conn: cc, nativeOff: r.extras.nativeOff}, desc, streamer, opts)
+func (r *Retrier) StreamClientInterceptor(
+	ctx context.Context,
+	desc *grpc.StreamDesc,
+	cc *grpc.ClientConn,
+	method string,
+	streamer grpc.Streamer,
+	opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	return r.stream(ctx, wire{method: method, conn: cc, nativeOff: r.settings.nativeOff}, desc, streamer, opts)
 }
 
 // dialledStream is StreamClientInterceptor for a channel that was dialled with DialOptions.
-func (r *Retrier) dialledStream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+func (r *Retrier) dialledStream(
+	ctx context.Context,
+	desc *grpc.StreamDesc,
+	cc *grpc.ClientConn,
+	method string,
+	streamer grpc.Streamer,
+	opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
 	return r.stream(ctx, wire{method: method, conn: cc, nativeOff: true}, desc, streamer, opts)
 }
 
@@ -51,9 +65,9 @@ const (
 // stream is a stream and its attempts. It follows gRPC's rules of concurrency: one goroutine may send while another one
 // receives, and the header, the context and the trailer may be asked for beside them.
 //
-// At first each operation goes to the current attempt under a lock, which is not held while gRPC is at work, and what is
-// sent is kept. An operation that finds that the attempt has failed decides about another one; all others wait for that. Once
-// the stream is committed, operations go straight through.
+// At first each operation goes to the current attempt under a lock, which is not held while gRPC is at work, and what
+// is sent is kept. An operation that finds that the attempt has failed decides about another one; all others wait for
+// that. Once the stream is committed, operations go straight through.
 type stream struct {
 	call     *call
 	desc     *grpc.StreamDesc
@@ -86,14 +100,20 @@ type stream struct {
 	reported error // what OnFinish is called with
 }
 
-func (r *Retrier) stream(ctx context.Context, w wire, desc *grpc.StreamDesc, streamer grpc.Streamer, opts []grpc.CallOption) (grpc.ClientStream, error) {
+func (r *Retrier) stream(
+	ctx context.Context,
+	w wire,
+	desc *grpc.StreamDesc,
+	streamer grpc.Streamer,
+	opts []grpc.CallOption,
+) (grpc.ClientStream, error) {
 	m, err := r.method(w.method)
 	if err != nil {
 		return nil, finish(opts, err)
 	}
 	s := &stream{
 		desc: desc, streamer: streamer, caller: ctx, ctx: ctx, opts: opts,
-		replay: replay{memory: r.extras.memory, limit: r.extras.replayLimit},
+		replay: replay{memory: r.settings.memory, limit: r.settings.replayLimit},
 	}
 	s.changed.L = &s.mu
 	s.call, s.resumes = r.joined(ctx, w.method, desc)
@@ -132,7 +152,7 @@ func (r *Retrier) stream(ctx context.Context, w wire, desc *grpc.StreamDesc, str
 	return s, nil
 }
 
-// endless is the deadline of a stream for which nobody states one.
+// endless is the deadline of a stream that has none.
 const endless = 100 * 365 * 24 * time.Hour
 
 // setStreamDeadline decides when a stream must be over: only its caller and its method can say so.
@@ -159,8 +179,8 @@ func (s *stream) await() {
 	}
 }
 
-// unlocked runs code of gRPC and of interceptors without the lock, and counts it as at work meanwhile. If that panics or ends its
-// goroutine, the stream ends for all other operations.
+// unlocked runs code of gRPC and of interceptors without the lock, and counts it as at work meanwhile. If that panics
+// or ends its goroutine, the stream ends for all other operations.
 func (s *stream) unlocked(work *int, run func()) {
 	*work++
 	s.mu.Unlock()

@@ -41,7 +41,7 @@ func TestStreamDeadline(t *testing.T) {
 		callers time.Duration
 		want    time.Duration // how long the stream lives; an hour if nothing ends it
 	}{
-		{"nobody states one", terms{}, 0, time.Hour},
+		{"no deadline is stated", terms{}, 0, time.Hour},
 		{"the method states one", terms{deadline: time.Minute}, 0, time.Minute},
 		{"the caller's is earlier", terms{deadline: time.Minute}, time.Second, time.Second},
 		{"the caller's is later", terms{deadline: time.Minute}, 2 * time.Minute, time.Minute},

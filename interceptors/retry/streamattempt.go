@@ -102,8 +102,8 @@ func (s *stream) open() (*streamAttempt, *failure) {
 // stopTimer stops the timer of the limit, and reports whether that is in time.
 func (a *streamAttempt) stopTimer() bool { return a.timer == nil || a.timer.Stop() }
 
-// expire ends an attempt whose first message does not come in time, if another attempt may follow and is paid for. It does
-// nothing to one that has won. One that is not ended has all the time that is left.
+// expire ends an attempt whose first message does not come in time, if another attempt may follow and is paid for. It
+// does nothing to one that has won. One that is not ended has all the time that is left.
 func (a *streamAttempt) expire() {
 	s := a.of
 	s.mu.Lock()
@@ -214,8 +214,8 @@ func (a *streamAttempt) lost(err error, received bool) *failure {
 }
 
 // clock starts the per-attempt timeout once the caller waits for the first message and the server has what it needs to
-// send one: the whole request, or a first message of a stream in both directions. Waiting is how many operations are about to
-// wait.
+// send one: the whole request, or a first message of a stream in both directions. Waiting is how many operations are
+// about to wait.
 func (a *streamAttempt) clock(waiting int) {
 	s := a.of
 	if a.limit == 0 || a.timer != nil || s.won.Load() != nil || s.receiving+s.waiting+waiting == 0 {
@@ -227,8 +227,8 @@ func (a *streamAttempt) clock(waiting int) {
 	a.timer = time.AfterFunc(a.limit, a.expire)
 }
 
-// send sends a message of the caller, and keeps in f what it is encoded as, if that can be kept. Where f holds that already,
-// an earlier attempt has encoded it.
+// send sends a message of the caller, and keeps in f what it is encoded as, if that can be kept. Where f holds that
+// already, an earlier attempt has encoded it.
 func (a *streamAttempt) send(m any, f *frame, room int) error {
 	switch {
 	case f.whole:

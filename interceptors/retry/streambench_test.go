@@ -46,8 +46,8 @@ func (w *wired) SendMsg(m any) error {
 
 func (w *wired) RecvMsg(any) error { return nil }
 
-// BenchmarkStreamMessage is what one message of 1 KiB costs: on a bare stream, on one that keeps what it sends, and on one
-// that is committed.
+// BenchmarkStreamMessage is what one message of 1 KiB costs: on a bare stream, on one that keeps what it sends, and on
+// one that is committed.
 func BenchmarkStreamMessage(b *testing.B) {
 	message := wrapperspb.String(strings.Repeat("x", 1<<10))
 	desc := &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}

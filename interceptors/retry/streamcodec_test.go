@@ -401,8 +401,8 @@ func TestMessageInFlightGoesToTheNextAttempt(t *testing.T) {
 	})
 }
 
-// The timeout may end an attempt whose first message is on its way up. That is not delivered, because nothing would follow
-// it, and comes again.
+// The timeout may end an attempt whose first message is on its way up. That is not delivered, because nothing would
+// follow it, and comes again.
 func TestMessageOfAnAttemptThatWasCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, nil)
@@ -423,7 +423,7 @@ func TestMessageOfAnAttemptThatWasCut(t *testing.T) {
 	})
 }
 
-// A stream that was given up while its first message was on its way up is over when nobody receives any more.
+// A stream that was given up while its first message was on its way up is over when no operation receives any more.
 func TestStreamGivenUpWithItsFirstMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, nil)

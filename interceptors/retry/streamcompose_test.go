@@ -218,7 +218,7 @@ func TestWhatCommits(t *testing.T) {
 	}
 }
 
-// A stream without a header is retried by whoever asks for the header, and its status is received.
+// A stream without a header is retried by the operation that asks for the header, and its status is received.
 func TestHeaderIsWaitedForOverAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, nil)
@@ -321,7 +321,7 @@ func TestTimeoutWaitsForTheCaller(t *testing.T) {
 	})
 }
 
-// A server that answers before it reads on blocks nobody: what was sent is sent again while the caller receives.
+// A server that answers before it reads on blocks no other: what was sent is sent again while the caller receives.
 func TestReplayDoesNotBlockReceiving(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size = 1 << 20 // so that neither side can go on while the other one does not read

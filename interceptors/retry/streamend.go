@@ -95,8 +95,8 @@ func (s *stream) end(f *failure, stop StopReason) {
 	s.changed.Broadcast()
 }
 
-// collapse ends the call because code of an interceptor did not return. The goroutine that ran it goes on with its panic; all
-// other operations get an error.
+// collapse ends the call because code of an interceptor did not return. The goroutine that ran it goes on with its
+// panic; all other operations get an error.
 func (s *stream) collapse() {
 	a := s.current
 	if a != nil && a.cancel != nil {
@@ -150,8 +150,8 @@ func (s *stream) leave() {
 }
 
 // unlock unlocks. If the call has ended by then, it fills the caller's options, without the lock: to ask for the header
-// of a stream that an interceptor has ended makes gRPC end it, which comes back here. It reports whether another goroutine
-// is filling them.
+// of a stream that an interceptor has ended makes gRPC end it, which comes back here. It reports whether another
+// goroutine is filling them.
 func (s *stream) unlock() (filling bool) {
 	if a := s.current; a != nil && a.finished.Load() {
 		s.bury(a)
@@ -238,8 +238,8 @@ func (s *stream) answer(a *streamAttempt) {
 	}
 }
 
-// bury ends the call with its attempt, of which gRPC says that it has ended: one that has won, or one of which no operation
-// will find that out, because the caller has given it up and is at none.
+// bury ends the call with its attempt, of which gRPC says that it has ended: one that has won, or one of which no
+// operation will find that out, because the caller has given it up and is at none.
 func (s *stream) bury(a *streamAttempt) {
 	switch {
 	case s.state == streamEnded:

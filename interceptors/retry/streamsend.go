@@ -9,8 +9,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// SendMsg sends m on the current attempt, and keeps what it was encoded as until no other attempt can follow. It returns
-// io.EOF only when that is decided.
+// SendMsg sends m on the current attempt, and keeps what it was encoded as until no other attempt can follow. It
+// returns io.EOF only when that is decided.
 func (s *stream) SendMsg(m any) error {
 	if a := s.direct.Load(); a != nil {
 		return s.sendDirect(a, m)
@@ -146,8 +146,8 @@ func (s *stream) awaitSending() {
 	}
 }
 
-// begin makes an attempt that is open the current one, and sends it what was sent before. A stream in both directions is
-// received from meanwhile: a server may answer before it reads on.
+// begin makes an attempt that is open the current one, and sends it what was sent before. A stream in both directions
+// is received from meanwhile: a server may answer before it reads on.
 func (s *stream) begin(a *streamAttempt) {
 	s.current = a
 	if len(s.replay.frames) == 0 && !s.closed {

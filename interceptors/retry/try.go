@@ -98,8 +98,8 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 	return c.failure(caller, this, err, now, end, cut)
 }
 
-// limited returns a context that ends after d if another attempt may follow then and is paid for. It asks what is known of
-// the call now, because the call belongs to another goroutine.
+// limited returns a context that ends after d if another attempt may follow then and is paid for. It asks what is known
+// of the call now, because the call belongs to another goroutine.
 func (c *call) limited(caller, ctx context.Context, d time.Duration) *limit {
 	known := *c
 	return newLimit(ctx, d, func(l *limit) {
@@ -130,15 +130,15 @@ func (c *call) number(ctx context.Context, hedge bool) (context.Context, *attemp
 	return ctx, this
 }
 
-// renewable tells whether a new credential would allow another attempt. An operation knows nothing of credentials. The attempts
-// of a race are not asked, because a refusal of one must not end the others.
+// renewable reports whether a new credential would allow another attempt. An operation knows nothing of credentials.
+// The attempts of a race are not asked, because a refusal of one must not end the others.
 func (c *call) renewable() bool {
 	return !c.renewed && c.conn != nil && c.attempts < c.policy.attempts &&
 		(c.nativeOff || c.conn.GetMethodConfig(c.method).RetryPolicy == nil)
 }
 
-// failure makes the failure of an attempt that has ended, whose trailer is c.trailer. Cut is when the per-attempt timeout
-// ended it, and zero if it did not.
+// failure makes the failure of an attempt that has ended, whose trailer is c.trailer. Cut is when the per-attempt
+// timeout ended it, and zero if it did not.
 func (c *call) failure(caller context.Context, this *attempt.Attempt, err error, begun, end, cut time.Time) *failure {
 	f := &failure{err: err, status: statusOf(err), at: end, renewed: this.Renewed()}
 	f.unsent = c.classify == nil && this.NeverSent()
@@ -172,7 +172,7 @@ func (c *call) avoid(endpoint string) {
 	}
 }
 
-// interrupted tells whether a code is what the end of a context looks like.
+// interrupted reports whether a code is what the end of a context looks like.
 func interrupted(code codes.Code) bool {
 	return code == codes.DeadlineExceeded || code == codes.Canceled
 }

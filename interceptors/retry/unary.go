@@ -11,19 +11,33 @@ import (
 	"github.com/parley-rpc/parley/policy"
 )
 
-// UnaryClientInterceptor makes the attempts of a unary call, for those who chain interceptors by hand: it belongs outside
-// of everything that should happen once for each attempt. Whether a failed attempt was ever sent is known only if the
-// innermost interceptor is Parley's, that of package auth or of package attempt. gRPC's own retry must be off, see
-// [Retrier.DialOptions] and [WithNativeRetryOff].
+// UnaryClientInterceptor makes the attempts of a unary call, for those who chain interceptors by hand: it belongs
+// outside of everything that should happen once for each attempt. Whether a failed attempt was ever sent is known only
+// if the innermost interceptor is Parley's, that of package auth or of package attempt. gRPC's own retry must be off,
+// see [Retrier.DialOptions] and [WithNativeRetryOff].
 //
 // Its errors are [*Error], or [*rpcerr.Error] with the reason CONFIGURATION_INVALID if the Retrier or the policy of the
 // method is configured wrongly.
-func (r *Retrier) UnaryClientInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	return r.unary(ctx, wire{method, req, reply, cc, invoker, r.extras.nativeOff}, opts)
+func (r *Retrier) UnaryClientInterceptor(
+	ctx context.Context,
+	method string,
+	req, reply any,
+	cc *grpc.ClientConn,
+	invoker grpc.UnaryInvoker,
+	opts ...grpc.CallOption,
+) error {
+	return r.unary(ctx, wire{method, req, reply, cc, invoker, r.settings.nativeOff}, opts)
 }
 
 // dialledUnary is UnaryClientInterceptor for a channel that was dialled with DialOptions.
-func (r *Retrier) dialledUnary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+func (r *Retrier) dialledUnary(
+	ctx context.Context,
+	method string,
+	req, reply any,
+	cc *grpc.ClientConn,
+	invoker grpc.UnaryInvoker,
+	opts ...grpc.CallOption,
+) error {
 	return r.unary(ctx, wire{method, req, reply, cc, invoker, true}, opts)
 }
 
@@ -63,7 +77,7 @@ type call struct {
 	free       int       // attempts that count neither against the policy nor against the budget
 	left       time.Time // when the call last moved on from a planned end for free
 	connecting time.Time // when it first waited for a connection
-	endless    bool      // nobody states a deadline
+	endless    bool      // it has no deadline
 	reserved   bool      // a token is withdrawn for the next attempt
 	charged    bool      // the attempt that is out, or was last, has cost a token
 
@@ -72,7 +86,8 @@ type call struct {
 	shared   *shared // nil for a stream, and for an operation
 }
 
-// shared is what a unary call shares with gRPC, and apart from it for that reason: the call itself then stays on the stack.
+// shared is what a unary call shares with gRPC, and apart from it for that reason: the call itself then stays on the
+// stack.
 type shared struct {
 	trailer metadata.MD        // of the last attempt
 	room    [3]grpc.CallOption // for the options, so that most calls need no further memory

@@ -10,9 +10,11 @@ type StopReason struct {
 	Label string
 	// Meaning says why there was no further attempt; "" for a call that succeeded.
 	Meaning string
-	// Suppressed says that the retrier withheld an attempt that might have helped, so that [MetricSuppressed] counts the call.
+	// Suppressed says that the retrier withheld an attempt that might have helped, so that [MetricSuppressed] counts the
+	// call.
 	Suppressed bool
-	// GaveUp says that another attempt from above could only multiply, so that a service tells its callers not to make one.
+	// GaveUp says that another attempt from above could only multiply, so that a service tells its callers not to make
+	// one.
 	GaveUp bool
 }
 

@@ -29,7 +29,8 @@ func valid(key string) bool {
 	return true
 }
 
-// fingerprintOf hashes a request. Two programs of different age may disagree on one, and then refuse rather than repeat.
+// fingerprintOf hashes a request. Two programs of different age may disagree on one, and then refuse rather than
+// repeat.
 func fingerprintOf(req any) (Fingerprint, bool) {
 	m, ok := req.(proto.Message)
 	if !ok {
@@ -88,7 +89,8 @@ func statusOf(err error) *status.Status {
 func statusBytes(st *status.Status) []byte {
 	b, err := proto.Marshal(st.Proto())
 	if err != nil { // details that cannot be encoded could not have been sent either
-		b, _ = proto.Marshal(&statuspb.Status{Code: int32(st.Code()), Message: st.Message()}) //nolint:gosec // codes are small
+		bare := &statuspb.Status{Code: int32(st.Code()), Message: st.Message()} //nolint:gosec // codes are small
+		b, _ = proto.Marshal(bare)
 	}
 	return b
 }

@@ -30,8 +30,8 @@ type Deduplicator struct {
 	mistakes error
 }
 
-// New returns a Deduplicator. What is wrong with opts is kept for [Deduplicator.Check]; until then it refuses calls that
-// carry a key.
+// New returns a Deduplicator. What is wrong with opts is kept for [Deduplicator.Check]; until then it refuses calls
+// that carry a key.
 func New(opts ...Option) *Deduplicator {
 	d := &Deduplicator{
 		store:  NewMemory(0, 0),
@@ -53,9 +53,14 @@ func (d *Deduplicator) Check() error { return d.mistakes }
 //
 // Beside what handlers answer, it answers with INVALID_ARGUMENT for a key that is malformed or was used for another
 // request, UNIMPLEMENTED for a request that is not a protobuf message, RESOURCE_EXHAUSTED while the store is full,
-// UNAVAILABLE while it fails, and FAILED_PRECONDITION while the options are wrong. The handler has not run then, and the
-// trailer parley-unprocessed says so.
-func (d *Deduplicator) UnaryServerInterceptor(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+// UNAVAILABLE while it fails, and FAILED_PRECONDITION while the options are wrong. The handler has not run then, and
+// the trailer parley-unprocessed says so.
+func (d *Deduplicator) UnaryServerInterceptor(
+	ctx context.Context,
+	req any,
+	info *grpc.UnaryServerInfo,
+	handler grpc.UnaryHandler,
+) (any, error) {
 	keys := metadata.ValueFromIncomingContext(ctx, retry.IdempotencyKeyHeader)
 	if len(keys) == 0 {
 		return handler(ctx, req)
@@ -64,7 +69,11 @@ func (d *Deduplicator) UnaryServerInterceptor(ctx context.Context, req any, info
 	case d.mistakes != nil:
 		return nil, refuse(ctx, codes.FailedPrecondition, "deduplication is configured wrongly")
 	case len(keys) > 1 || !valid(keys[0]):
-		return nil, refuse(ctx, codes.InvalidArgument, "the idempotency key is malformed; send one of 1 to 255 visible ASCII characters")
+		return nil, refuse(
+			ctx,
+			codes.InvalidArgument,
+			"the idempotency key is malformed; send one of 1 to 255 visible ASCII characters",
+		)
 	}
 	fingerprint, ok := fingerprintOf(req)
 	if !ok {
@@ -78,7 +87,11 @@ func (d *Deduplicator) UnaryServerInterceptor(ctx context.Context, req any, info
 	case err == nil:
 		return replay(ctx, known)
 	case errors.Is(err, ErrReused):
-		return nil, refuse(ctx, codes.InvalidArgument, "the idempotency key was used for another request; make a new key for each call")
+		return nil, refuse(
+			ctx,
+			codes.InvalidArgument,
+			"the idempotency key was used for another request; make a new key for each call",
+		)
 	case errors.Is(err, ErrFull):
 		return nil, refuse(ctx, codes.ResourceExhausted, "too many idempotency keys are remembered")
 	case ctx.Err() != nil:
@@ -97,7 +110,7 @@ func refuse(ctx context.Context, code codes.Code, text string) error {
 
 type undoneContext struct{}
 
-// Undone tells that the failure with which the handler of ctx is about to return left nothing behind, so that it is
+// Undone says that the failure with which the handler of ctx is about to return left nothing behind, so that it is
 // forgotten and the next attempt runs the handler. It does nothing for a call that succeeds, or that carries no key.
 func Undone(ctx context.Context) {
 	if u, ok := ctx.Value(undoneContext{}).(*atomic.Bool); ok {
@@ -119,7 +132,11 @@ func (d *Deduplicator) run(ctx context.Context, key Key, req any, handler grpc.U
 	returned := false
 	defer func() {
 		if !returned { // a panic, which goes on
-			_ = d.finish(detached, key, Answer{Status: statusBytes(status.New(codes.Internal, "the handler failed")), Open: true})
+			_ = d.finish(
+				detached,
+				key,
+				Answer{Status: statusBytes(status.New(codes.Internal, "the handler failed")), Open: true},
+			)
 		}
 	}()
 	reply, err := handler(work, req)
@@ -159,15 +176,15 @@ func (d *Deduplicator) keep(ctx context.Context, key Key, reply any) {
 	}
 }
 
-// finish stores an answer. If it cannot, the key stays claimed for as long as the store holds claims: later attempts wait
-// for it until their deadlines, and nothing runs twice.
+// finish stores an answer. If it cannot, the key stays claimed for as long as the store holds claims: later attempts
+// wait for it until their deadlines, and nothing runs twice.
 func (d *Deduplicator) finish(ctx context.Context, key Key, answer Answer) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	return d.store.Finish(ctx, key, answer, d.ttl)
 }
 
-// open tells whether a status leaves it open what the handler did.
+// open reports whether a status leaves it open what the handler did.
 func open(code codes.Code) bool {
 	switch code {
 	case codes.OK, codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.PermissionDenied,

@@ -127,7 +127,8 @@ func (m *Memory) Len() int {
 	return len(m.known)
 }
 
-// expire drops what has expired, oldest first. Where answers are kept for different times, some go later than they could.
+// expire drops what has expired, oldest first. Where answers are kept for different times, some go later than they
+// could.
 func (m *Memory) expire(now time.Time) {
 	for first := m.order.Front(); first != nil; first = m.order.Front() {
 		key := first.Value.(Key)

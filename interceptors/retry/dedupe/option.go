@@ -29,8 +29,8 @@ func WithStore(s Store) Option {
 	return option{"dedupe.WithStore(...)", func(d *Deduplicator) { d.store = s }}
 }
 
-// WithCaller gives each caller a space of keys of its own. Caller returns who the caller has proven to be, or "". It must
-// not return what a caller merely claims.
+// WithCaller gives each caller a space of keys of its own. Caller returns who the caller has proven to be, or "". It
+// must not return what a caller merely claims.
 func WithCaller(caller func(ctx context.Context) string) Option {
 	return option{"dedupe.WithCaller(...)", func(d *Deduplicator) { d.caller = caller }}
 }
@@ -47,8 +47,8 @@ func WithHandlerTimeout(limit time.Duration) Option {
 	return option{fmt.Sprintf("dedupe.WithHandlerTimeout(%v)", limit), func(d *Deduplicator) { d.limit = limit }}
 }
 
-// WithUndone states that a handler which fails with one of these codes has done nothing, so that the next attempt may run
-// it. The author of all handlers of the server must know that; where only some do, they call [Undone].
+// WithUndone states that a handler which fails with one of these codes has done nothing, so that the next attempt may
+// run it. The author of all handlers of the server must know that; where only some do, they call [Undone].
 func WithUndone(list ...codes.Code) Option {
 	names := make([]string, len(list))
 	for i, c := range list {
@@ -65,7 +65,10 @@ func (d *Deduplicator) check() error {
 		errs = append(errs, errors.New("dedupe.WithStore: the store is nil; leave the option out to keep keys in memory"))
 	}
 	if d.caller == nil {
-		errs = append(errs, errors.New("dedupe.WithCaller: the function is nil; leave the option out where callers are not authenticated"))
+		errs = append(
+			errs,
+			errors.New("dedupe.WithCaller: the function is nil; leave the option out where callers are not authenticated"),
+		)
 	}
 	if d.ttl <= 0 {
 		errs = append(errs, fmt.Errorf("dedupe.WithTTL: %v is not positive", d.ttl))

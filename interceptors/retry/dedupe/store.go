@@ -31,7 +31,7 @@ type Answer struct {
 	Reply []byte
 	// Status is a google.rpc.Status, and empty for OK.
 	Status []byte
-	// Open tells that it is not known what the handler did.
+	// Open says that it is not known what the handler did.
 	Open bool
 }
 

@@ -44,7 +44,10 @@ func (f *failure) Error() string {
 // failureOf is what an answer means, nil for a success.
 func failureOf(resp *http.Response) error {
 	switch code := resp.StatusCode; {
-	case code == http.StatusTooManyRequests, code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
+	case code == http.StatusTooManyRequests,
+		code == http.StatusBadGateway,
+		code == http.StatusServiceUnavailable,
+		code == http.StatusGatewayTimeout:
 		return &failure{code, retry.Classification{Retryable: true, Pushback: retryAfter(resp.Header, time.Now())}}
 	case code >= http.StatusInternalServerError:
 		return &failure{status: code}
@@ -53,8 +56,8 @@ func failureOf(resp *http.Response) error {
 	}
 }
 
-// retryAfter reads a Retry-After (RFC 9110, section 10.2.3). One that cannot be read says nothing, and a moment that has
-// passed asks for no wait.
+// retryAfter reads a Retry-After (RFC 9110, section 10.2.3). One that cannot be read says nothing, and a moment that
+// has passed asks for no wait.
 func retryAfter(header http.Header, now time.Time) rpcerr.Pushback {
 	value := header.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {

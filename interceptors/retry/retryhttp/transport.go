@@ -13,8 +13,8 @@ import (
 	"github.com/parley-rpc/parley/policy"
 )
 
-// Transport is an http.RoundTripper that tries requests again. Make one with [New], and keep it: the budgets are in it. It
-// is safe for concurrent use.
+// Transport is an http.RoundTripper that tries requests again. Make one with [New], and keep it: the budgets are in it.
+// It is safe for concurrent use.
 type Transport struct {
 	next    http.RoundTripper
 	policy  retry.OperationPolicy
@@ -37,14 +37,17 @@ type host struct {
 }
 
 // New returns a Transport that sends requests by next, or by http.DefaultTransport if next is nil. P says how often and
-// how fast; Idempotency, Classify, MaxHedges and HedgeDelay must not be set in it, because the request decides. Opts are
-// for the Retrier of each host. The error tells everything that is wrong with p and opts.
+// how fast; Idempotency, Classify, MaxHedges and HedgeDelay must not be set in it, because the request decides. Opts
+// are for the Retrier of each host. The error tells everything that is wrong with p and opts.
 func New(next http.RoundTripper, p retry.OperationPolicy, opts ...retry.Option) (*Transport, error) {
 	if next == nil {
 		next = http.DefaultTransport
 	}
 	if p.Idempotency != policy.IdempotencyUnknown || p.Classify != nil || p.MaxHedges != 0 || p.HedgeDelay != 0 {
-		return nil, errors.New("retryhttp.New: the policy sets Idempotency, Classify or hedging; leave them out, since each request decides for itself")
+		return nil, errors.New(
+			"retryhttp.New: the policy sets Idempotency, Classify or hedging; leave them out, since each request decides " +
+				"for itself",
+		)
 	}
 	t := &Transport{next: next, policy: p, options: opts, hosts: map[string]*host{}}
 	t.lifetime, t.end = context.WithCancel(context.Background())
@@ -92,12 +95,12 @@ func (t *Transport) hostOf(name string) *host {
 	return h
 }
 
-// Retrier is the Retrier of a host ("example.com:8080", as in the URLs), with which its budget can be read and its retries
-// be switched off. It never returns nil.
+// Retrier is the Retrier of a host ("example.com:8080", as in the URLs), with which its budget can be read and its
+// retries be switched off. It never returns nil.
 func (t *Transport) Retrier(host string) *retry.Retrier { return t.hostOf(host).retrier }
 
-// Close ends all waits between attempts at once, as [retry.Retrier.Close] does; later requests are refused. It returns the
-// errors of the Retriers.
+// Close ends all waits between attempts at once, as [retry.Retrier.Close] does; later requests are refused. It returns
+// the errors of the Retriers.
 func (t *Transport) Close() error {
 	t.mu.Lock()
 	t.closed = true
@@ -111,8 +114,8 @@ func (t *Transport) Close() error {
 	return errors.Join(errs...)
 }
 
-// discard reads the rest of an answer that no caller sees, so that its connection can be used again. That is clean-up, for which
-// a call waits only a moment; then it goes on by itself, for maxDrainTime and until Close.
+// discard reads the rest of an answer that no caller sees, so that its connection can be used again. That is clean-up,
+// for which a call waits only a moment; then it goes on by itself, for maxDrainTime and until Close.
 func (t *Transport) discard(resp *http.Response, release func()) {
 	end := sync.OnceFunc(func() {
 		release()

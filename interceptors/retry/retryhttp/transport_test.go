@@ -214,7 +214,7 @@ func TestBodyThatCannotBeReplayed(t *testing.T) {
 	}
 }
 
-// The caller gives up during a wait: the answer that nobody will see is closed, and the error is the context's.
+// The caller gives up during a wait: the answer that the caller does not see is closed, and the error is the context's.
 func TestCallerGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{script: []answer{{status: 503, header: [2]string{"Retry-After", "5"}}}}

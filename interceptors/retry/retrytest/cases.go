@@ -35,38 +35,58 @@ func plain(attempts int) Terms {
 // timeCases are about deadlines and waits.
 func timeCases() []Case {
 	return []Case{
-		{"01 no wait that leaves no time", Terms{MaxAttempts: 3, Backoff: time.Second, MaxBackoff: time.Second}, func(s *scene) error {
-			s.answer = always(codes.Unavailable)
-			_, err := s.read(300 * ms)
-			return errors.Join(is(err, codes.Unavailable), s.saw(1), s.took(0, 20*ms))
-		}},
-		{"03 a per-attempt timeout ends what hangs", Terms{MaxAttempts: 3, Backoff: 50 * ms, MaxBackoff: 400 * ms, PerAttempt: 100 * ms}, func(s *scene) error {
-			s.answer = taking(time.Hour, 20*ms)
-			_, err := s.read(time.Second)
-			return errors.Join(is(err, codes.OK), s.saw(2), s.took(120*ms, 170*ms))
-		}},
-		{"04 the last attempt has all the time that is left", Terms{MaxAttempts: 2, Backoff: 50 * ms, MaxBackoff: 50 * ms, PerAttempt: 100 * ms}, func(s *scene) error {
-			s.answer = taking(150*ms, 150*ms)
-			_, err := s.read(time.Second)
-			return errors.Join(is(err, codes.OK), s.saw(2), s.took(250*ms, 300*ms))
-		}},
-		{"05 a caller who gives up ends the wait", Terms{MaxAttempts: 3, Backoff: time.Second, MaxBackoff: time.Second}, func(s *scene) error {
-			s.answer = pushing(time.Second)
-			ctx, cancel := context.WithCancel(context.Background())
-			defer cancel()
-			time.AfterFunc(100*ms, cancel)
-			_, err := s.client.Read(ctx, &retrytestv1.ReadRequest{})
-			return errors.Join(is(err, codes.Canceled), s.saw(1), s.took(100*ms, 105*ms))
-		}},
-		{"06 closing the channel ends the wait", Terms{MaxAttempts: 3, Backoff: time.Second, MaxBackoff: time.Second}, func(s *scene) error {
-			s.answer = pushing(1500 * ms)
-			time.AfterFunc(100*ms, func() { _ = s.cc.Close() })
-			_, err := s.read(5 * time.Second)
-			if err == nil {
-				return errors.New("the call succeeded on a closed channel")
-			}
-			return errors.Join(s.saw(1), s.took(100*ms, 150*ms))
-		}},
+		{
+			"01 no wait that leaves no time",
+			Terms{MaxAttempts: 3, Backoff: time.Second, MaxBackoff: time.Second},
+			func(s *scene) error {
+				s.answer = always(codes.Unavailable)
+				_, err := s.read(300 * ms)
+				return errors.Join(is(err, codes.Unavailable), s.saw(1), s.took(0, 20*ms))
+			},
+		},
+		{
+			"03 a per-attempt timeout ends what hangs",
+			Terms{MaxAttempts: 3, Backoff: 50 * ms, MaxBackoff: 400 * ms, PerAttempt: 100 * ms},
+			func(s *scene) error {
+				s.answer = taking(time.Hour, 20*ms)
+				_, err := s.read(time.Second)
+				return errors.Join(is(err, codes.OK), s.saw(2), s.took(120*ms, 170*ms))
+			},
+		},
+		{
+			"04 the last attempt has all the time that is left",
+			Terms{MaxAttempts: 2, Backoff: 50 * ms, MaxBackoff: 50 * ms, PerAttempt: 100 * ms},
+			func(s *scene) error {
+				s.answer = taking(150*ms, 150*ms)
+				_, err := s.read(time.Second)
+				return errors.Join(is(err, codes.OK), s.saw(2), s.took(250*ms, 300*ms))
+			},
+		},
+		{
+			"05 a caller who gives up ends the wait",
+			Terms{MaxAttempts: 3, Backoff: time.Second, MaxBackoff: time.Second},
+			func(s *scene) error {
+				s.answer = pushing(time.Second)
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				time.AfterFunc(100*ms, cancel)
+				_, err := s.client.Read(ctx, &retrytestv1.ReadRequest{})
+				return errors.Join(is(err, codes.Canceled), s.saw(1), s.took(100*ms, 105*ms))
+			},
+		},
+		{
+			"06 closing the channel ends the wait",
+			Terms{MaxAttempts: 3, Backoff: time.Second, MaxBackoff: time.Second},
+			func(s *scene) error {
+				s.answer = pushing(1500 * ms)
+				time.AfterFunc(100*ms, func() { _ = s.cc.Close() })
+				_, err := s.read(5 * time.Second)
+				if err == nil {
+					return errors.New("the call succeeded on a closed channel")
+				}
+				return errors.Join(s.saw(1), s.took(100*ms, 150*ms))
+			},
+		},
 	}
 }
 
@@ -93,7 +113,8 @@ func serversWord() []Case {
 				if n > 1 {
 					return nil
 				}
-				st, err := status.New(codes.Unavailable, "scripted").WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(400 * ms)})
+				st, err := status.New(codes.Unavailable, "scripted").
+					WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(400 * ms)})
 				if err != nil {
 					return err
 				}
@@ -143,18 +164,26 @@ func safetyCases() []Case {
 			_, err := s.client.Act(context.Background(), &retrytestv1.ActRequest{})
 			return errors.Join(is(err, codes.Unavailable), s.saw(1))
 		}},
-		{"19 not even after a per-attempt timeout", Terms{MaxAttempts: 3, Backoff: 50 * ms, MaxBackoff: 400 * ms, PerAttempt: 100 * ms}, func(s *scene) error {
-			s.answer = taking(time.Hour)
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-			defer cancel()
-			_, err := s.client.Act(ctx, &retrytestv1.ActRequest{})
-			return errors.Join(is(err, codes.DeadlineExceeded), s.saw(1))
-		}},
-		{"35 a status is what the server sent", Terms{MaxAttempts: 3, Backoff: 50 * ms, MaxBackoff: 400 * ms, PerAttempt: 100 * ms}, func(s *scene) error {
-			s.answer = always(codes.Canceled)
-			_, err := s.read(time.Second)
-			return errors.Join(is(err, codes.Canceled), s.saw(1), s.took(0, 0))
-		}},
+		{
+			"19 not even after a per-attempt timeout",
+			Terms{MaxAttempts: 3, Backoff: 50 * ms, MaxBackoff: 400 * ms, PerAttempt: 100 * ms},
+			func(s *scene) error {
+				s.answer = taking(time.Hour)
+				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+				defer cancel()
+				_, err := s.client.Act(ctx, &retrytestv1.ActRequest{})
+				return errors.Join(is(err, codes.DeadlineExceeded), s.saw(1))
+			},
+		},
+		{
+			"35 a status is what the server sent",
+			Terms{MaxAttempts: 3, Backoff: 50 * ms, MaxBackoff: 400 * ms, PerAttempt: 100 * ms},
+			func(s *scene) error {
+				s.answer = always(codes.Canceled)
+				_, err := s.read(time.Second)
+				return errors.Join(is(err, codes.Canceled), s.saw(1), s.took(0, 0))
+			},
+		},
 	}
 }
 
@@ -173,36 +202,40 @@ func loadCases() []Case {
 			}
 			return nil
 		}},
-		{"32 waits are spread out, also at the cap", Terms{MaxAttempts: 2, Backoff: 100 * ms, MaxBackoff: 100 * ms}, func(s *scene) error {
-			var quarters [4]int
-			for i := range 200 {
-				first := 2*i + 1
-				s.answer = func(_ context.Context, n int) error {
-					if n == first {
-						return status.Error(codes.Unavailable, "scripted")
+		{
+			"32 waits are spread out, also at the cap",
+			Terms{MaxAttempts: 2, Backoff: 100 * ms, MaxBackoff: 100 * ms},
+			func(s *scene) error {
+				var quarters [4]int
+				for i := range 200 {
+					first := 2*i + 1
+					s.answer = func(_ context.Context, n int) error {
+						if n == first {
+							return status.Error(codes.Unavailable, "scripted")
+						}
+						return nil
 					}
-					return nil
+					if _, err := s.read(time.Second); err != nil {
+						return err
+					}
+					a := s.attempts()
+					if len(a) != first+1 {
+						return fmt.Errorf("the server saw %d attempts of %d calls, want two of each", len(a), i+1)
+					}
+					wait := a[first].at.Sub(a[first-1].at)
+					if wait > 100*ms {
+						return fmt.Errorf("a wait of %v, want at most 100ms", wait)
+					}
+					quarters[min(wait/(25*ms), 3)]++
 				}
-				if _, err := s.read(time.Second); err != nil {
-					return err
+				for i, n := range quarters {
+					if n < 20 {
+						return fmt.Errorf("%d of 200 waits are in quarter %d of their range: %v", n, i+1, quarters)
+					}
 				}
-				a := s.attempts()
-				if len(a) != first+1 {
-					return fmt.Errorf("the server saw %d attempts of %d calls, want two of each", len(a), i+1)
-				}
-				wait := a[first].at.Sub(a[first-1].at)
-				if wait > 100*ms {
-					return fmt.Errorf("a wait of %v, want at most 100ms", wait)
-				}
-				quarters[min(wait/(25*ms), 3)]++
-			}
-			for i, n := range quarters {
-				if n < 20 {
-					return fmt.Errorf("%d of 200 waits are in quarter %d of their range: %v", n, i+1, quarters)
-				}
-			}
-			return nil
-		}},
+				return nil
+			},
+		},
 		{"36 the number of attempts counts the first", plain(4), func(s *scene) error {
 			s.answer = always(codes.Unavailable)
 			_, err := s.read(10 * time.Second)
@@ -251,9 +284,23 @@ func callerCases() []Case {
 			var header, trailer metadata.MD
 			var from peer.Peer
 			finished := 0
-			reply, err := s.read(time.Second, grpc.Header(&header), grpc.Trailer(&trailer), grpc.Peer(&from), grpc.OnFinish(func(error) { finished++ }))
-			if h, t := header.Get("n"), trailer.Get("n"); !slices.Equal(h, []string{"3"}) || !slices.Equal(t, []string{"3"}) || from.Addr == nil || reply.GetAttempt() != 3 {
-				return fmt.Errorf("the header is of attempt %v, the trailer of %v, the reply of %d, the peer is %v; want all of the third", h, t, reply.GetAttempt(), from.Addr)
+			reply, err := s.read(
+				time.Second,
+				grpc.Header(&header),
+				grpc.Trailer(&trailer),
+				grpc.Peer(&from),
+				grpc.OnFinish(func(error) { finished++ }),
+			)
+			if h, t := header.Get("n"), trailer.Get("n"); !slices.Equal(h, []string{"3"}) || !slices.Equal(t, []string{"3"}) ||
+				from.Addr == nil ||
+				reply.GetAttempt() != 3 {
+				return fmt.Errorf(
+					"the header is of attempt %v, the trailer of %v, the reply of %d, the peer is %v; want all of the third",
+					h,
+					t,
+					reply.GetAttempt(),
+					from.Addr,
+				)
 			}
 			if finished != 1 {
 				return fmt.Errorf("OnFinish was called %d times, want once", finished)

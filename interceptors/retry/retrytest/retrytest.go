@@ -1,4 +1,4 @@
-// Package retrytest checks a retrier of gRPC calls, whoever wrote it: each [Case] is a script of what goes wrong at a
+// Package retrytest checks a retrier of gRPC calls, of any author: each [Case] is a script of what goes wrong at a
 // server, and what a caller must see of it. The numbers in the names are those of Parley's acceptance scenarios.
 //
 //	func TestRetrier(t *testing.T) { retrytest.Run(t, mine) }
@@ -14,8 +14,8 @@ import (
 	"google.golang.org/grpc"
 )
 
-// The methods that the cases call, as gRPC writes them. Their .proto, parley/retrytest/v1/script.proto, says which may be
-// repeated.
+// The methods that the cases call, as gRPC writes them. Their .proto, parley/retrytest/v1/script.proto, says which may
+// be repeated.
 const (
 	// Read is unary and has no side effects.
 	Read = "/parley.retrytest.v1.ScriptService/Read"
@@ -27,8 +27,8 @@ const (
 	Upload = "/parley.retrytest.v1.ScriptService/Upload"
 )
 
-// Terms are what a case wants of the retrier. They hold for every method of the service; whether a method may be repeated
-// is no part of them. UNAVAILABLE is retried, and RESOURCE_EXHAUSTED where the server says when.
+// Terms are what a case wants of the retrier. They hold for every method of the service; whether a method may be
+// repeated is no part of them. UNAVAILABLE is retried, and RESOURCE_EXHAUSTED where the server says when.
 type Terms struct {
 	// MaxAttempts counts the attempts of a call, the first included.
 	MaxAttempts int
@@ -39,10 +39,10 @@ type Terms struct {
 	PerAttempt time.Duration
 }
 
-// Subject makes the retrier that is checked, and returns what puts it into a channel, and what ends it. It is called inside
-// the bubble of a case. Where the retrier is an interceptor, the options are grpc.WithDisableRetry and
-// grpc.WithChainUnaryInterceptor or grpc.WithChainStreamInterceptor. The budget of the retrier, if it has one, must allow
-// ten retries at first.
+// Subject makes the retrier that is checked, and returns what puts it into a channel, and what ends it. It is called
+// inside the bubble of a case. Where the retrier is an interceptor, the options are grpc.WithDisableRetry and
+// grpc.WithChainUnaryInterceptor or grpc.WithChainStreamInterceptor. The budget of the retrier, if it has one, must
+// allow ten retries at first.
 type Subject func(Terms) (options []grpc.DialOption, stop func())
 
 // Case is one promise of a retrier.

@@ -62,7 +62,11 @@ func open(subject Subject, terms Terms) (*scene, error) {
 	s.cc, err = grpc.NewClient("passthrough:///script", append([]grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(s.dial),
-		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1, MaxDelay: 20 * time.Millisecond}}),
+		grpc.WithConnectParams(
+			grpc.ConnectParams{
+				Backoff: backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1, MaxDelay: 20 * time.Millisecond},
+			},
+		),
 	}, options...)...)
 	if err != nil {
 		s.close()
@@ -95,7 +99,10 @@ func (s *scene) dial(ctx context.Context, _ string) (net.Conn, error) {
 func (s *scene) arrive(ctx context.Context) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.arrivals = append(s.arrivals, arrival{time.Now(), metadata.ValueFromIncomingContext(ctx, "grpc-previous-rpc-attempts")})
+	s.arrivals = append(
+		s.arrivals,
+		arrival{time.Now(), metadata.ValueFromIncomingContext(ctx, "grpc-previous-rpc-attempts")},
+	)
 	return len(s.arrivals)
 }
 
@@ -155,7 +162,7 @@ func (s *scene) read(limit time.Duration, opts ...grpc.CallOption) (*retrytestv1
 	return s.client.Read(ctx, &retrytestv1.ReadRequest{}, opts...)
 }
 
-// saw tells whether the server saw so many attempts.
+// saw reports whether the server saw so many attempts.
 func (s *scene) saw(want int) error {
 	if got := len(s.attempts()); got != want {
 		return fmt.Errorf("the server saw %d attempts, want %d", got, want)
@@ -163,7 +170,7 @@ func (s *scene) saw(want int) error {
 	return nil
 }
 
-// took tells whether so much time has passed since the case began.
+// took reports whether so much time has passed since the case began.
 func (s *scene) took(least, most time.Duration) error {
 	if got := time.Since(s.begun); got < least || got > most {
 		return fmt.Errorf("the call took %v, want %v to %v", got, least, most)
@@ -171,7 +178,7 @@ func (s *scene) took(least, most time.Duration) error {
 	return nil
 }
 
-// is tells whether an error has the code.
+// is reports whether an error has the code.
 func is(err error, want codes.Code) error {
 	if got := status.Code(err); got != want {
 		return fmt.Errorf("the call returned %v (%w), want %v", got, err, want)

@@ -18,7 +18,7 @@ import (
 	retrytestv1 "github.com/parley-rpc/parley/gen/parley/retrytest/v1"
 )
 
-// streamCases are about streams, which can begin anew only while nobody has anything of them.
+// streamCases are about streams, which can begin anew only while the caller has nothing of them.
 func streamCases() []Case {
 	return []Case{
 		{"13 messages that were delivered are not delivered again", plain(3), func(s *scene) error {
@@ -31,30 +31,38 @@ func streamCases() []Case {
 			got, err := s.watched(time.Second)
 			return errors.Join(numbers(got), is(err, codes.Unavailable), s.saw(1))
 		}},
-		{"14 a stream of the server is tried again before its first message, also after a header", plain(3), func(s *scene) error {
-			s.watch = func(n int, stream grpc.ServerStreamingServer[retrytestv1.WatchResponse]) error {
-				if err := stream.SetHeader(metadata.Pairs("k", "v")); err != nil {
-					return err
+		{
+			"14 a stream of the server is tried again before its first message, also after a header",
+			plain(3),
+			func(s *scene) error {
+				s.watch = func(n int, stream grpc.ServerStreamingServer[retrytestv1.WatchResponse]) error {
+					if err := stream.SetHeader(metadata.Pairs("k", "v")); err != nil {
+						return err
+					}
+					if n == 1 {
+						return status.Error(codes.Unavailable, "scripted")
+					}
+					return sendNumbers(stream)
 				}
-				if n == 1 {
-					return status.Error(codes.Unavailable, "scripted")
+				got, err := s.watched(time.Second)
+				return errors.Join(numbers(got), is(err, codes.OK), s.saw(2))
+			},
+		},
+		{
+			"15 a stream whose first message does not come is tried again",
+			Terms{MaxAttempts: 3, Backoff: 50 * ms, MaxBackoff: 50 * ms, PerAttempt: 50 * ms},
+			func(s *scene) error {
+				s.watch = func(n int, stream grpc.ServerStreamingServer[retrytestv1.WatchResponse]) error {
+					if n == 1 {
+						<-stream.Context().Done()
+						return status.FromContextError(stream.Context().Err()).Err()
+					}
+					return sendNumbers(stream)
 				}
-				return sendNumbers(stream)
-			}
-			got, err := s.watched(time.Second)
-			return errors.Join(numbers(got), is(err, codes.OK), s.saw(2))
-		}},
-		{"15 a stream whose first message does not come is tried again", Terms{MaxAttempts: 3, Backoff: 50 * ms, MaxBackoff: 50 * ms, PerAttempt: 50 * ms}, func(s *scene) error {
-			s.watch = func(n int, stream grpc.ServerStreamingServer[retrytestv1.WatchResponse]) error {
-				if n == 1 {
-					<-stream.Context().Done()
-					return status.FromContextError(stream.Context().Err()).Err()
-				}
-				return sendNumbers(stream)
-			}
-			got, err := s.watched(400 * ms)
-			return errors.Join(numbers(got), is(err, codes.OK), s.saw(2), s.took(50*ms, 100*ms))
-		}},
+				got, err := s.watched(400 * ms)
+				return errors.Join(numbers(got), is(err, codes.OK), s.saw(2), s.took(50*ms, 100*ms))
+			},
+		},
 		{"16 a stream of the client works as it does without a retrier", plain(3), func(s *scene) error {
 			s.upload = func(int, int) error { return nil }
 			return errors.Join(s.uploads(10, 10<<10), s.saw(1))
@@ -85,7 +93,7 @@ func sendNumbers(stream grpc.ServerStreamingServer[retrytestv1.WatchResponse]) e
 	return nil
 }
 
-// numbers tells whether the messages of sendNumbers arrived, once each.
+// numbers reports whether the messages of sendNumbers arrived, once each.
 func numbers(got []int64) error {
 	if !slices.Equal(got, []int64{0, 1, 2}) {
 		return fmt.Errorf("the messages %v arrived, want 0, 1, 2", got)
@@ -110,7 +118,8 @@ func (s *scene) watched(limit time.Duration) (got []int64, err error) {
 	return got, err
 }
 
-// uploads sends n messages in one that it changes for each, as an application may, and tells whether they have arrived.
+// uploads sends n messages in one that it changes for each, as an application may, and reports whether they have
+// arrived.
 func (s *scene) uploads(n, size int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

@@ -59,7 +59,8 @@ func Cases() []Case {
 		{"another request is refused while the first is at work, and after", func(t *testing.T, s dedupe.Store) {
 			claim(t, s, key)
 			for range 2 {
-				if _, claimed, err := s.Claim(t.Context(), key, dedupe.Fingerprint{2}, TTL); claimed || !errors.Is(err, dedupe.ErrReused) {
+				if _, claimed, err := s.Claim(t.Context(), key, dedupe.Fingerprint{2}, TTL); claimed ||
+					!errors.Is(err, dedupe.ErrReused) {
 					t.Fatalf("Claim = %v, %v; want ErrReused", claimed, err)
 				}
 				finish(t, s)
