@@ -19,12 +19,12 @@ function showRefusals() {
   const head = el("thead", {}, el("tr", {}, ...columns.map(c => el("th", {scope: "col"}, c))));
   let nothing = "Nothing was refused.";
   if (refusals === null) nothing = "The service does not answer.";
-  else if (refusals.length) nothing = "No refusal matches. There are " + refusals.length + " others.";
+  else if (refusals.length) nothing = "No refusal matches, of " + refusals.length + ".";
   update(byID("refusal-list"), [wanted.length ? el("table", {class: "refusals"}, head, el("tbody", {}, ...wanted.map(refusalOf))) : el("p", {class: "empty"}, nothing)]);
 }
 
 function refusalOf(r) {
-  const cell = (column, ...children) => el("td", {"data-column": column}, ...children.filter(Boolean));
+  const cell = (column, ...children) => el("td", {"data-column": column}, el("div", {}, ...children.filter(Boolean)));
   const more = text => text && el("span", {class: "more-about"}, text);
   return el("tr", {class: r.of === "trial" ? "warning" : "bad"},
     cell("last", clock(r.last), r.times > 1 && more(r.times + " times since " + clock(r.first))),

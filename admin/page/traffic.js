@@ -3,7 +3,7 @@
 function trafficOf(traffic) {
   const blocks = [];
   if (traffic.methods.length) {
-    blocks.push(el("div", {class: "block"}, el("h2", {}, "Methods, in the last " + duration(traffic.window_ns)),
+    blocks.push(el("div", {class: "block"}, el("h2", {}, "Methods, in the last " + traffic.window_ns / 1e9 + " s"),
       tableOf("traffic", ["method", "", "calls", "failed", "on average", "95 % within"], traffic.methods.map(m => stripOf(m, traffic.interval_ns)))));
   }
   if (traffic.endpoints.length) {
@@ -20,7 +20,7 @@ function tableOf(kind, columns, rows) {
 
 const share = part => part === 0 ? "0 %" : part < 0.001 ? "< 0.1 %" : trimmed(100 * part, 1) + " %";
 
-const grade = failed => failed === 0 ? "good" : failed < 0.05 ? "warning" : "bad";
+const grade = failed => failed === null ? "" : failed === 0 ? "good" : failed < 0.05 ? "warning" : "bad";
 
 function rowOfCells(failed, cells) {
   return el("tr", {class: grade(failed)}, ...cells.map(([column, cell]) => el("td", {"data-column": column}, cell)));
@@ -29,11 +29,11 @@ function rowOfCells(failed, cells) {
 function stripOf(m, interval) {
   const [owner, name] = splitMethod(m.method);
   const way = m.target ? "out, to " + m.target : "in";
-  return rowOfCells(m.failed, [
+  return rowOfCells(m.calls ? m.failed : null, [
     ["method", el("span", {title: m.method}, el("span", {class: "owner"}, owner), name, el("span", {class: "more-about"}, way))],
     ["", curve(m, interval)],
     ["calls", perTime(m.rate)],
-    ["failed", share(m.failed)],
+    ["failed", m.calls ? share(m.failed) : ""],
     ["on average", m.calls ? duration(m.mean_ns) : ""],
     ["95 % within", m.within_ns ? duration(m.within_ns) : m.calls ? "longer" : ""],
   ]);
@@ -46,7 +46,7 @@ function curve(m, interval) {
   const most = Math.max(...m.rates, 0.001);
   const step = 120 / Math.max(1, m.rates.length - 1);
   const area = values => {
-    const points = values.map((v, i) => (i * step).toFixed(1) + "," + (23 - 21 * v / most).toFixed(1));
+    const points = values.map((v, i) => (i * step).toFixed(1) + "," + (24 - 22 * v / most).toFixed(1));
     if (points.length === 1) points.push("120," + points[0].split(",")[1]);
     return "M0,24L" + points.join("L") + "L120,24Z";
   };

@@ -266,6 +266,23 @@ func TestRadiogroups(t *testing.T) {
 	}
 }
 
+// Who was refused, when, and why, equal refusals in one row.
+func TestRefusals(t *testing.T) {
+	s := newShop(t)
+	b := s.look("#refusals", wide, high, "light")
+	b.awaitText("#refusals", "Nothing was refused.")
+	s.intrude(3)
+	b.await("one row", "document.querySelectorAll('#refusals tbody tr').length === 1")
+	for _, text := range []string{
+		"3 times since", "call", "spiffe://shop.example/catalog", "127.0.0.1:", "grpc-go/", "PaymentsService/GetQuote",
+		"POLICY_DENIED", "the caller is not among the peers",
+	} {
+		b.awaitText("#refusals tbody tr", text)
+	}
+	b.do(chromedp.SendKeys(chromedp.CSS("#refusal-filter"), "nowhere"))
+	b.awaitText("#refusals", "No refusal matches, of 1.")
+}
+
 // The status is looked at again every second, and what is the same stays: a selection, the focus, the place.
 func TestTheStatusIsNotBuiltAnew(t *testing.T) {
 	s := newShop(t)

@@ -78,6 +78,7 @@ func (s *shop) open(ring *waterfall.Ring) {
 	s.t.Helper()
 	app := s.app("orders", framework.WithEnviron([]string{"PARLEY_SURFACES_ADMIN=" + s.addr}),
 		framework.WithWaterfall(ring), framework.WithLogLevel(&s.level))
+	paymentsv1.RegisterPaymentsServiceServer(app.Server("127.0.0.1:0"), s.bank)
 	client := paymentsv1.NewPaymentsServiceClient(app.Client("payments"))
 	s.orders = &orders{app, client, s.run(app)}
 }
@@ -143,6 +144,22 @@ func (s *shop) refund() {
 	defer cancel()
 	if _, err := s.orders.payments.Refund(ctx, &paymentsv1.RefundRequest{}); status.Code(err) != codes.Unavailable {
 		s.t.Fatalf("Refund = %v", err)
+	}
+}
+
+// intrude makes calls of orders that its policy does not allow.
+func (s *shop) intrude(times int) {
+	s.t.Helper()
+	catalog := s.app("catalog")
+	client := paymentsv1.NewPaymentsServiceClient(catalog.Client("orders"))
+	s.run(catalog)
+	for range times {
+		ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
+		_, err := client.GetQuote(ctx, &paymentsv1.GetQuoteRequest{})
+		cancel()
+		if status.Code(err) != codes.PermissionDenied {
+			s.t.Fatalf("GetQuote = %v", err)
+		}
 	}
 }
 

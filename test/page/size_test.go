@@ -56,9 +56,11 @@ func TestNothingIsWiderThanAPhone(t *testing.T) {
 	s := newShop(t)
 	s.quote(2)
 	s.refund()
+	s.intrude(1)
 	for _, scheme := range []string{"light", "dark"} {
 		b := s.look("", narrow, high, scheme)
-		for view, sign := range map[string]string{"calls": ".row", "status": "#status table", "policy": ".card",
+		for view, sign := range map[string]string{"calls": ".row", "refusals": "#refusals td", "status": "#status table",
+			"policy":   ".card",
 			"describe": "#describe pre"} {
 			b.do(chromedp.Navigate(s.url("#" + view)))
 			b.await(view+" is drawn", fmt.Sprintf("document.querySelector(%q)", sign))
@@ -116,6 +118,7 @@ func TestEveryTextCanBeRead(t *testing.T) {
 	s.quote(2)
 	s.quote(0)
 	s.refund()
+	s.intrude(1)
 	for _, scheme := range []string{"light", "dark"} {
 		b := s.look("#order=attempts", wide, high, scheme)
 		check := func(what string) {
@@ -124,7 +127,7 @@ func TestEveryTextCanBeRead(t *testing.T) {
 				t.Errorf("%s in the %s:\n%s", what, scheme, poor)
 			}
 		}
-		b.await("calls", "document.querySelectorAll('.row').length === 3")
+		b.await("calls", "document.querySelectorAll('.row').length === 4")
 		check("calls")
 		b.click(".row")
 		b.awaitText("#detail .story", "Recovered")
@@ -133,7 +136,8 @@ func TestEveryTextCanBeRead(t *testing.T) {
 		b.do(chromedp.Navigate(s.url("#filter=code%3D5")))
 		b.await("a hint", "!document.querySelector('#hint').hidden")
 		check("a hint")
-		for view, sign := range map[string]string{"status": "#status table", "policy": ".card", "describe": "#describe pre"} {
+		for view, sign := range map[string]string{"status": "#status table", "refusals": "#refusals td", "policy": ".card",
+			"describe": "#describe pre"} {
 			b.do(chromedp.Navigate(s.url("#" + view)))
 			b.await(view+" is drawn", fmt.Sprintf("document.querySelector(%q)", sign))
 			check(view)
@@ -149,6 +153,7 @@ func TestScreenshots(t *testing.T) {
 		folder = t.TempDir()
 	}
 	s := newShop(t)
+	s.intrude(4)
 	for i := range int32(18) {
 		s.quote([...]int32{0, 0, 1, 0, 0, 2}[i%6])
 	}
@@ -161,8 +166,11 @@ func TestScreenshots(t *testing.T) {
 	}{
 		{"page-calls", wide, 800, "light", "#calls", ".row"},
 		{"page-call", wide, 800, "dark", "#order=attempts", ".row"},
-		{"page-status", wide, 800, "light", "#status", "#status table"},
+		{"page-status", wide, 800, "light", "#status", "#status .curve"},
 		{"page-policy", wide, 800, "dark", "#policy", ".card"},
+		{"page-refusals", wide, 500, "light", "#refusals", "#refusals td"},
+		{"page-refusals-phone", narrow, high, "dark", "#refusals", "#refusals td"},
+		{"page-status-phone", narrow, high, "dark", "#status", "#status table"},
 		{"page-calls-phone", narrow, high, "dark", "#calls", ".row"},
 		{"page-call-phone", narrow, high, "light", "#order=attempts", ".row"},
 	} {
