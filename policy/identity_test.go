@@ -42,13 +42,9 @@ func TestRulesOfTwoLayersStayTwo(t *testing.T) {
 // forgets shows here.
 func TestEveryFieldTellsRulesApart(t *testing.T) {
 	full := func() *policy.Rule {
-		claim := policy.Claim{Path: []string{"p"}, Equals: &policy.Scalar{}, Exists: new(true)}
-		claim.Any, claim.All, claim.None = make([]policy.Scalar, 1), make([]policy.Scalar, 1), make([]policy.Scalar, 1)
-		words := []string{"w"}
-		return &policy.Rule{
-			Name: "r", Peers: words, Audiences: words, Scopes: words, Claims: []policy.Claim{claim}, Predicates: words,
-			User: &policy.UserCondition{Issuers: words, Subjects: words, Scopes: words, Claims: []policy.Claim{claim}},
-		}
+		r := new(policy.Rule)
+		fill(reflect.ValueOf(r).Elem())
+		return r
 	}
 	changes := 0
 	for n := 0; ; n++ {
@@ -65,10 +61,29 @@ func TestEveryFieldTellsRulesApart(t *testing.T) {
 	if changes < 50 {
 		t.Errorf("only %d changes were tried", changes)
 	}
-	moved := *full()
+	moved := full()
 	moved.Source = policy.Source{Kind: policy.KindFile, Place: "orders.yaml:12"}
 	if !moved.Same(*full()) {
 		t.Error("the place tells rules apart")
+	}
+}
+
+// fill gives every field of v a value, and every slice one element.
+func fill(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i))
+		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem())
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0))
+	default:
+		left := 0
+		changeLeaf(v, "", &left)
 	}
 }
 

@@ -67,14 +67,14 @@ func TestREADMEIsShort(t *testing.T) {
 	}
 }
 
-// documents are the README and everything under docs/.
+// documents are the README, the contributors' guide and everything under docs/.
 func documents(t *testing.T) []string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(found, filepath.Join(root, "README.md"))
+	return append(found, filepath.Join(root, "README.md"), filepath.Join(root, "CONTRIBUTING.md"))
 }
 
 func snippets(t *testing.T, language string) []snippet {
