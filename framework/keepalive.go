@@ -148,7 +148,9 @@ func (s *Server) keepaliveOptions() []grpc.ServerOption {
 	}
 	return []grpc.ServerOption{
 		grpc.KeepaliveParams(params),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: leastPingInterval, PermitWithoutStream: true}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
+			MinTime: sooner(leastPingInterval, s.raw().minPing), PermitWithoutStream: true,
+		}),
 	}
 }
 

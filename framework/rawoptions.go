@@ -69,10 +69,7 @@ func serverFields(s *Server) map[string]refusal {
 			"Parley's own prove both ends; set carriers and tls " + s.setting("carriers") + " and " + s.setting("tls"),
 		},
 		"keepaliveParams": allowed, // merged, see keepaliveOptions
-		"keepalivePolicy": {
-			"KeepaliveEnforcementPolicy",
-			"Parley accepts the pings of any gRPC client; leave the option out",
-		},
+		"keepalivePolicy": allowed, // merged, see keepaliveOptions
 		"waitForHandlers": {
 			"WaitForHandlers",
 			"the stop waits for lifecycle.grace, and reports handlers that go on; leave it out",
@@ -150,6 +147,7 @@ func (c *Client) readRawOptions(into *rawDialOptions) error {
 type rawServerOptions struct {
 	once      sync.Once
 	keepalive keepalive.ServerParameters
+	minPing   time.Duration // the least interval of pings that the option accepts
 	err       error
 }
 
@@ -173,6 +171,9 @@ func (s *Server) readRawOptions(into *rawServerOptions) error {
 			continue
 		}
 		errs = append(errs, decide(where, changed, serverFields(s)))
+		if policy, ok := changed["keepalivePolicy"]; ok {
+			into.minPing = durationOf(policy, "MinTime")
+		}
 		if params, ok := changed["keepaliveParams"]; ok {
 			p := pingsOf(params)
 			into.keepalive = keepalive.ServerParameters{

@@ -162,7 +162,7 @@ func serverOptions() map[string]fate[grpc.ServerOption] {
 		"InitialWindowSize":     {grpc.InitialWindowSize(1 << 20), allowedOption},
 		"KeepaliveEnforcementPolicy": {
 			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Hour}),
-			"leave the option out",
+			mergedOption,
 		},
 		"KeepaliveParams": {
 			grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute}),
