@@ -50,6 +50,9 @@ func (d *Driver) port(ports []discoveryv1.EndpointPort) (string, bool) {
 	return "", false
 }
 
+// podName is the key of an instance's metadata that holds the name of its pod, for people.
+const podName = "pod"
+
 // instance reads an endpoint. It returns false for one that is not to be called.
 func instance(service, port string, e discoveryv1.Endpoint) (driver.Instance, bool) {
 	if len(e.Addresses) == 0 {
@@ -64,8 +67,10 @@ func instance(service, port string, e discoveryv1.Endpoint) (driver.Instance, bo
 	}
 	addr := net.JoinHostPort(e.Addresses[0], port) // the API says that further ones mean the same
 	in := driver.Instance{ID: addr, Service: service, Addresses: []string{addr}, Draining: terminating}
-	if e.TargetRef != nil && e.TargetRef.Name != "" {
-		in.ID = e.TargetRef.Name
+	if ref := e.TargetRef; ref != nil && ref.Name != "" {
+		// The name alone does not do: a pod of a StatefulSet comes back under its name while the former one terminates.
+		in.ID = cmp.Or(string(ref.UID), ref.Name)
+		in.Metadata = map[string]string{podName: ref.Name}
 	}
 	if e.Zone != nil {
 		in.Zone = *e.Zone

@@ -135,9 +135,33 @@ func TestOneInstanceInTwoSlicesHasBothAddresses(t *testing.T) {
 			Service:   "payments",
 			Addresses: []string{"10.0.0.1:8443", "[2001:db8::1]:8443"},
 			Zone:      "z",
+			Metadata:  map[string]string{"pod": "a"},
 		}
 		if len(lists) != 1 || len(lists[0]) != 1 || !lists[0][0].Equal(want) {
 			t.Errorf("listed are %+v; want %+v", lists, want)
+		}
+	})
+}
+
+// A pod of a StatefulSet comes back under its name while the former one still terminates: these are two instances.
+func TestAPodThatComesBackUnderItsNameIsAnotherInstance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		former := pod("db-0", "10.0.0.1", new(false), new(true), new(true))
+		former.TargetRef.UID = "6f1c"
+		fresh := pod("db-0", "10.0.0.2", new(true), new(true), new(false))
+		fresh.TargetRef.UID = "a2d9"
+		c := newCluster()
+		c.put(slice("1", former, fresh))
+		lists, _ := follow(t, open(t, kubernetes.Config{Client: c, Namespace: "shop"}), "payments", time.Second)
+		if len(lists) != 1 || len(lists[0]) != 2 {
+			t.Fatalf("listed are %+v; want two instances", lists)
+		}
+		for _, in := range lists[0] {
+			was := in.ID == "6f1c" && in.Draining && in.Addresses[0] == "10.0.0.1:8443"
+			is := in.ID == "a2d9" && !in.Draining && in.Addresses[0] == "10.0.0.2:8443"
+			if !was && !is || len(in.Addresses) != 1 || in.Metadata["pod"] != "db-0" {
+				t.Errorf("listed is %+v; want the former one draining, and the new one, each with its address", in)
+			}
 		}
 	})
 }
