@@ -199,6 +199,17 @@ var mutants = []mutant{
 			return b.Driver.Announce(context.WithoutCancel(ctx), in, ttl)
 		}
 	}},
+	{"waits for an engine that refuses connections", "EngineDownAtStart", func(b *broken) {
+		b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
+			err := b.Driver.Watch(ctx, service, emit)
+			if errors.Is(err, mem.ErrDown) {
+				waiting, cancel := context.WithTimeout(ctx, 4*time.Second)
+				<-waiting.Done()
+				cancel()
+			}
+			return err
+		}
+	}},
 	{"blocks in Announce until the engine is back", "EngineDownAtStart", func(b *broken) {
 		b.announce = func(ctx context.Context, in driver.Instance, ttl time.Duration) (driver.Lease, error) {
 			lease, err := b.Driver.Announce(ctx, in, ttl)

@@ -2,6 +2,7 @@ package discoverytest
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/parley-rpc/parley/discovery"
@@ -107,7 +108,7 @@ func (l *lab) resumes(damage func()) {
 	p.await(l.patience(), "a later change is seen", l.lists(first, second))
 }
 
-// engineDownAtStart: nothing blocks for longer than its context, the trouble is told, and all is well when the engine
+// engineDownAtStart: nothing blocks for longer than its context, the trouble is reported, and all is well when the engine
 // is there.
 func engineDownAtStart(l *lab) {
 	in := instance("payments", 1)
@@ -127,7 +128,10 @@ func engineDownAtStart(l *lab) {
 	if l.announces() && reg.Registered() {
 		l.Error("registered with an engine that is down")
 	}
-	p.await(l.patience(), "the trouble is told", func(s discovery.State) bool { return s.Err != nil && !s.Known })
+	p.await(l.patience(), "the trouble is reported", func(s discovery.State) bool { return s.Err != nil && !s.Known })
+	if first := p.since(0)[0].Err; errors.Is(first, discovery.ErrSilent) {
+		l.Errorf("an engine that refuses connections is reported as silent (%v); want its error, at once", first)
+	}
 	l.h.SetDown(l.T, false)
 	p.await(l.patience(), "the instance is listed when the engine is up", l.lists(in))
 }
@@ -148,7 +152,7 @@ func outageKeepsLastGood(l *lab) {
 	}
 	p.await(
 		l.h.Detect,
-		"the trouble is told",
+		"the trouble is reported",
 		func(s discovery.State) bool { return s.Err != nil && !s.StaleSince.IsZero() },
 	)
 }

@@ -162,6 +162,15 @@ func (d *Driver) dial(ctx context.Context) (*clientv3.Client, error) {
 	return client, nil
 }
 
+// failFast makes requests fail at once while no connection can be made. The client of etcd would let them wait for
+// one until they time out, and the reason would be lost.
+func failFast(
+	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+	opts ...grpc.CallOption,
+) error {
+	return invoker(ctx, method, req, reply, cc, append(opts, grpc.WaitForReady(false))...)
+}
+
 func (d *Driver) clientConfig(base context.Context) clientv3.Config {
 	retry := backoff.DefaultConfig
 	retry.BaseDelay, retry.MaxDelay = 200*time.Millisecond, reconnectMost
@@ -178,6 +187,7 @@ func (d *Driver) clientConfig(base context.Context) clientv3.Config {
 		Logger:               zap.NewNop(),
 		DialOptions: []grpc.DialOption{
 			grpc.WithConnectParams(grpc.ConnectParams{Backoff: retry, MinConnectTimeout: requestTimeout}),
+			grpc.WithChainUnaryInterceptor(failFast),
 		},
 	}
 }
