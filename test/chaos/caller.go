@@ -2,10 +2,13 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +18,7 @@ import (
 
 	"github.com/parley-rpc/parley/framework"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
+	"github.com/parley-rpc/parley/interceptors/retry"
 )
 
 // How often a caller makes a call of each kind.
@@ -29,7 +33,11 @@ const (
 	quote  = "quote"
 	charge = "charge"
 	refund = "refund"
+	watch  = "stream"
 )
+
+// watchers is how many streams a caller holds at any time.
+const watchers = 2
 
 // caller makes calls until ctx ends, and writes the result of each into its file.
 func caller(
@@ -86,11 +94,54 @@ func caller(
 			}
 		})
 	}
+	for range watchers {
+		running.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				err := follow(ctx, client)
+				if ctx.Err() != nil {
+					return // cut by the end of this process
+				}
+				r := result{kind: watch, id: fmt.Sprintf("%s-%d", name, n), begun: time.Now(), text: text(err)}
+				if r.code = status.Code(err).String(); errors.Is(err, errSequence) {
+					r.code = outOfSequence
+				}
+				results <- r
+			}
+		})
+	}
 	kinds.Wait()
 	running.Wait()
 	close(results)
 	return errors.Join(<-written, app.Close())
 }
+
+// follow receives one stream to its end, resumed where it breaks off. The error says that it failed, or that a message
+// is missing or there twice.
+func follow(ctx context.Context, client paymentsv1.PaymentsServiceClient) error {
+	type response = paymentsv1.WatchChargeResponse
+	open := func(ctx context.Context, last *response) (grpc.ServerStreamingClient[response], error) {
+		return client.WatchCharge(ctx, &paymentsv1.WatchChargeRequest{ChargeId: cmp.Or(last.GetState(), "0")})
+	}
+	stream, err := retry.Resume(ctx, open)
+	if err != nil {
+		return err
+	}
+	for want := 1; ; want++ {
+		message, err := stream.Recv()
+		switch {
+		case errors.Is(err, io.EOF) && want == lastMessage+1:
+			return nil
+		case errors.Is(err, io.EOF):
+			return fmt.Errorf("%w: the end comes before message %d", errSequence, want)
+		case err != nil:
+			return err
+		case message.GetState() != strconv.Itoa(want):
+			return fmt.Errorf("%w: message %s stands in the place of %d", errSequence, message.GetState(), want)
+		}
+	}
+}
+
+var errSequence = errors.New("messages are missing or there twice")
 
 func text(err error) string {
 	if err == nil {

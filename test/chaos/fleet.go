@@ -128,14 +128,15 @@ func (f *fleet) startReplica(i int, file string) error {
 	return err
 }
 
-// run runs one step.
+// run runs one step. The error is that the others cannot run.
 func (f *fleet) run(s *step) error {
 	fmt.Fprintf(os.Stderr, "%s: %s\n", s.name, s.about)
 	s.began = time.Now()
-	err := s.do(f)
+	s.err = s.do(f)
 	time.Sleep(recovery)
 	s.ended = time.Now()
 	time.Sleep(between)
+	var err error
 	for _, p := range append(f.replicas[:], f.callers[:]...) {
 		select {
 		case <-p.ended:

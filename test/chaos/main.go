@@ -2,9 +2,10 @@
 // a promise about.
 //
 // Three replicas of payments and two callers run on loopback. Each caller asks for quotes, which may be repeated, makes
-// charges, which must not, and tries refunds, which the configuration file forbids. The oracle is a ledger into which
-// each replica writes its charges: a charge that stands there twice is double, and one that was answered and does not
-// stand there is lost. The program prints what failed in each step, and exits with 1 when a promise is broken.
+// charges, which must not, follows resumed streams, and tries refunds, which the configuration file forbids. The oracle
+// is a ledger into which each replica writes its charges: a charge that stands there twice is double, and one that was
+// answered and does not stand there is lost. The program prints what failed in each step, and exits with 1 when a
+// promise is broken.
 //
 //	go run ./chaos           every step, four minutes
 //	go run ./chaos -short    the steps that take little time, for continuous integration

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// result is the end of one call, as its caller saw it.
+// result is the end of one call, as its caller saw it. A stream counts from its end, because it outlasts steps.
 type result struct {
 	kind, id string
 	begun    time.Time
@@ -23,6 +23,9 @@ type result struct {
 func (r result) String() string {
 	return fmt.Sprintf("%d %d %s %s %s %s", r.begun.UnixNano(), r.took, r.kind, r.id, r.code, r.text)
 }
+
+// outOfSequence is the code of a stream with missing or repeated messages.
+const outOfSequence = "OutOfSequence"
 
 func (r result) failed() bool { return r.code != "OK" }
 

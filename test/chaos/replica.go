@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -19,6 +21,12 @@ import (
 const (
 	usualWork = 10 * time.Millisecond
 	slowWork  = 100 * usualWork
+)
+
+// A stream goes on for 25 seconds.
+const (
+	messageEvery = 250 * time.Millisecond
+	lastMessage  = 100
 )
 
 // The moods of a replica, which are the commands it takes.
@@ -65,6 +73,27 @@ func (p *payments) Charge(ctx context.Context, in *paymentsv1.ChargeRequest) (*p
 
 func (p *payments) GetQuote(ctx context.Context, _ *paymentsv1.GetQuoteRequest) (*paymentsv1.GetQuoteResponse, error) {
 	return &paymentsv1.GetQuoteResponse{Replica: p.name}, p.work(ctx)
+}
+
+// WatchCharge numbers its messages. It begins after the number that the request names, and ends after the last.
+func (p *payments) WatchCharge(
+	in *paymentsv1.WatchChargeRequest, stream grpc.ServerStreamingServer[paymentsv1.WatchChargeResponse],
+) error {
+	after, err := strconv.Atoi(in.GetChargeId())
+	if err != nil {
+		return status.Error(codes.InvalidArgument, "charge_id is no number")
+	}
+	for n := after + 1; n <= lastMessage; n++ {
+		if err := stream.Send(&paymentsv1.WatchChargeResponse{State: strconv.Itoa(n)}); err != nil {
+			return err
+		}
+		select {
+		case <-time.After(messageEvery):
+		case <-stream.Context().Done():
+			return status.FromContextError(stream.Context().Err()).Err()
+		}
+	}
+	return nil
 }
 
 // Refund answers, although the configuration file forbids the callers to call it.

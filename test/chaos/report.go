@@ -69,6 +69,12 @@ func (c counts) broken(s step) []error {
 			none(kind+"s that passed", late(c.passed[kind], s.settles))
 		}
 	}
+	none("streams out of sequence", slices.DeleteFunc(slices.Clone(c.failed[watch]), func(r result) bool {
+		return r.code != outOfSequence
+	}))
+	if s.streams {
+		none("failed streams", c.failed[watch])
+	}
 	none("refunds that passed although they are forbidden", c.passed[refund])
 	if s.quotes {
 		none("failed quotes", c.failed[quote])
@@ -83,19 +89,23 @@ func (c counts) broken(s step) []error {
 func report(w io.Writer, steps []step, results []result, charges map[string]int) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "step\tseconds\tcalls\tquotes failed\tcharges failed\tdouble\tlost\t"+
-		"forbidden passed\tslowest\tpromise")
+		"streams failed\tforbidden passed\tslowest\tpromise")
 	var errs []error
 	for _, s := range steps {
 		c := count(s, results, charges)
 		broken := c.broken(s)
+		if s.err != nil {
+			broken = append(broken, fmt.Errorf("step %q: %w", s.name, s.err))
+		}
 		verdict := "kept"
 		if len(broken) > 0 {
 			verdict = "BROKEN"
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%.1f\t%d\t%s\t%s\t%d\t%d\t%d\t%v\t%s\n",
+		_, _ = fmt.Fprintf(table, "%s\t%.1f\t%d\t%s\t%s\t%d\t%d\t%s\t%d\t%v\t%s\n",
 			s.name, s.ended.Sub(s.began).Seconds(), c.calls,
 			promised(len(c.failed[quote]), s.quotes), promised(len(c.failed[charge]), s.charges && s.settles == 0),
-			len(c.double), len(c.lost), len(c.passed[refund]), c.slowest.Round(time.Millisecond), verdict)
+			len(c.double), len(c.lost), promised(len(c.failed[watch]), s.streams), len(c.passed[refund]),
+			c.slowest.Round(time.Millisecond), verdict)
 		errs = append(errs, broken...)
 	}
 	errs = append(errs, table.Flush())

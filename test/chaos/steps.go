@@ -22,30 +22,32 @@ type step struct {
 	name, about string
 	short       bool // it is one of the quick steps
 	quotes      bool // no quote fails
+	streams     bool // no stream fails
 	charges     bool // no charge fails that begins after settles
 	passNone    bool // no quote and no charge passes that begins after settles
 	settles     time.Duration
 	do          func(*fleet) error
 
 	began, ended time.Time
+	err          error // of do
 }
 
 func allSteps() []step {
 	return []step{
 		{
-			name: "calm", about: "nothing happens", short: true, quotes: true, charges: true,
+			name: "calm", about: "nothing happens", short: true, quotes: true, charges: true, streams: true,
 			do: pause(3 * time.Second),
 		},
 		{
 			name: "rolling restart", about: "one replica after the other is stopped and started", short: true,
-			quotes: true, charges: true, do: rollingRestart,
+			quotes: true, charges: true, streams: true, do: rollingRestart,
 		},
 		{
 			name: "second rolling restart", about: "again, with endpoints that have all changed",
-			quotes: true, charges: true, do: rollingRestart,
+			quotes: true, charges: true, streams: true, do: rollingRestart,
 		},
 		{
-			name: "kill -9", about: "one replica is killed", short: true, quotes: true, charges: true,
+			name: "kill -9", about: "one replica is killed", short: true, quotes: true, charges: true, streams: true,
 			settles: 3 * time.Second, do: killOne,
 		},
 		{
@@ -62,38 +64,38 @@ func allSteps() []step {
 		},
 		{
 			name: "mute", about: "one instance accepts connections and never says a word",
-			quotes: true, charges: true, do: muteOne,
+			quotes: true, charges: true, streams: true, do: muteOne,
 		},
 		{
 			name: "connection ages", about: "a replica ends connections at 4 seconds, a caller at 3, the others at 30 minutes",
-			quotes: true, charges: true, do: ageConnections,
+			quotes: true, charges: true, streams: true, do: ageConnections,
 		},
 		{
 			name: "key rotation", about: "the replicas get a new key, the callers' trust the old one for a while",
-			quotes: true, charges: true, do: rotateKey,
+			quotes: true, charges: true, streams: true, do: rotateKey,
 		},
 		{
 			name: "ConfigMap swap", about: "configuration and trust are exchanged as Kubernetes does", short: true,
-			quotes: true, charges: true, do: swapConfigMaps,
+			quotes: true, charges: true, streams: true, do: swapConfigMaps,
 		},
 		{
 			name: "torn configuration", about: "the replicas' file is cut, empty, all comments, half written, and gone",
-			short: true, quotes: true, charges: true, do: tearConfiguration,
+			short: true, quotes: true, charges: true, streams: true, do: tearConfiguration,
 		},
 		{
 			name: "engine outage", about: "discovery is gone for 12 seconds", short: true,
-			quotes: true, charges: true, do: engineOutage,
+			quotes: true, charges: true, streams: true, do: engineOutage,
 		},
 		{
 			name: "full trust", about: "there are more key files than the trust directory may hold",
-			quotes: true, charges: true, do: fillTrust,
+			quotes: true, charges: true, streams: true, do: fillTrust,
 		},
 		{
 			name: "strangers", about: "more silent connections to each replica than it has file descriptors",
-			quotes: true, charges: true, do: crowd,
+			quotes: true, charges: true, streams: true, do: crowd,
 		},
 		{
-			name: "calm again", about: "nothing happens", quotes: true, charges: true,
+			name: "calm again", about: "nothing happens", quotes: true, charges: true, streams: true,
 			do: pause(3 * time.Second),
 		},
 		{
@@ -111,16 +113,15 @@ func pause(d time.Duration) func(*fleet) error {
 }
 
 func rollingRestart(f *fleet) error {
+	var errs []error
 	for i := range f.replicas {
-		if err := f.replicas[i].stop(); err != nil {
-			return err
-		}
+		errs = append(errs, f.replicas[i].stop())
 		if err := f.startReplica(i, "payments.yaml"); err != nil {
-			return err
+			return errors.Join(append(errs, err)...)
 		}
 		time.Sleep(time.Second)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func killOne(f *fleet) error {
@@ -190,9 +191,7 @@ func muteOne(f *fleet) (err error) {
 
 // ageConnections gives one replica and one more caller a short life of connections for a while.
 func ageConnections(f *fleet) error {
-	if err := f.replicas[2].stop(); err != nil {
-		return err
-	}
+	stopped := f.replicas[2].stop()
 	if err := f.startReplica(2, "payments-aged.yaml"); err != nil {
 		return err
 	}
@@ -201,10 +200,7 @@ func ageConnections(f *fleet) error {
 		return err
 	}
 	time.Sleep(16 * time.Second)
-	if err := errors.Join(aged.stop(), f.replicas[2].stop()); err != nil {
-		return err
-	}
-	return f.startReplica(2, "payments.yaml")
+	return errors.Join(stopped, aged.stop(), f.replicas[2].stop(), f.startReplica(2, "payments.yaml"))
 }
 
 // rotateKey follows the documentation: publish the new key, replace the key file when all have read it, and take the
