@@ -11,9 +11,9 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 )
 
-// discovery is the source that an OpenID provider names as jwks_uri in its discovery document (OpenID Connect Discovery 1.0
-// section 4). The document must state the issuer byte for byte as it was given. It is fetched again once an hour, and after a
-// fetch of the keys that failed.
+// discovery is the source that an OpenID provider names as jwks_uri in its discovery document (OpenID Connect Discovery
+// 1.0 section 4). The document must state the issuer byte for byte as it was given. It is fetched again once an hour,
+// and after a fetch of the keys that failed.
 type discovery struct {
 	client *httpdoc.Client
 	issuer string
@@ -63,7 +63,10 @@ func (d *discovery) find(ctx context.Context) (*web, error) {
 		return nil, fmt.Errorf("keyset: discovery document of %s: %w", d.issuer, err)
 	}
 	if issuer, _ := members.String("issuer"); issuer != d.issuer {
-		return nil, fmt.Errorf("keyset: the discovery document of %s is that of another issuer; state the issuer exactly as the provider does", d.issuer)
+		return nil, fmt.Errorf(
+			"keyset: the discovery document of %s is that of another issuer; state the issuer exactly as the provider does",
+			d.issuer,
+		)
 	}
 	keys, _ := members.String("jwks_uri")
 	if err := d.client.CheckURL(keys); err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/parley-rpc/parley/internal/safepath"
 )
 
-// file is the source that is a file, which may be replaced at any time. The right to write it is the right to decide who is
-// trusted, so it is read as the files of a trust directory are.
+// file is the source that is a file, which may be replaced at any time. The right to write it is the right to decide
+// who is trusted, so it is read as the files of a trust directory are.
 type file string
 
 func (f file) fetch(_ context.Context, version string) (document, error) {

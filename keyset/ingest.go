@@ -60,7 +60,10 @@ func ingest(text []byte, c *config) (contents, error) {
 		if name == "" {
 			name = fmt.Sprintf("number %d", n+1)
 		}
-		found.skipped = append(found.skipped, Skipped{Key: name, Err: err, Alarm: ambiguous || errors.Is(err, jose.ReasonSecret)})
+		found.skipped = append(
+			found.skipped,
+			Skipped{Key: name, Err: err, Alarm: ambiguous || errors.Is(err, jose.ReasonSecret)},
+		)
 	}
 	if len(found.keys) == 0 && len(list) > 0 {
 		return found, errAllBad

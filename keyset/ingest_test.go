@@ -89,7 +89,8 @@ func TestBadKeysAreSkipped56(t *testing.T) {
 				want = "number 1"
 			}
 			skipped := s.State().Skipped
-			if len(skipped) != 1 || skipped[0].Key != want || skipped[0].Alarm != test.alarm || !strings.Contains(skipped[0].Err.Error(), test.says) {
+			if len(skipped) != 1 || skipped[0].Key != want || skipped[0].Alarm != test.alarm ||
+				!strings.Contains(skipped[0].Err.Error(), test.says) {
 				t.Errorf("skipped %+v, want %s with %q", skipped, want, test.says)
 			}
 		})
@@ -117,14 +118,16 @@ func TestDuplicateKid57(t *testing.T) {
 			}
 			holds(t, s, "beside them", one)
 			skipped := s.State().Skipped
-			if len(skipped) != 2 || skipped[0].Key != "twin" || skipped[1].Key != "twin" || !skipped[0].Alarm || !skipped[1].Alarm {
+			if len(skipped) != 2 || skipped[0].Key != "twin" || skipped[1].Key != "twin" || !skipped[0].Alarm ||
+				!skipped[1].Alarm {
 				t.Errorf("skipped %+v", skipped)
 			}
 		})
 	}
 }
 
-// Keys of every kind verify, unless the algorithms were restricted. An RSA key that does not say its alg counts only then.
+// Keys of every kind verify, unless the algorithms were restricted. An RSA key that does not say its alg counts only
+// then.
 func TestAlgorithmsOfASet(t *testing.T) {
 	set := jwks(
 		`{"kty":"RSA","alg":"RS256","kid":"rs","n":"`+modulus(2048)+`","e":"AQAB"}`,
@@ -162,7 +165,10 @@ func TestAlgorithmsOfASet(t *testing.T) {
 // What a publisher calls a key is its name; the key decides the algorithm.
 func TestSetKeysVerify(t *testing.T) {
 	k, text := key(t)
-	set := jwks(strings.Replace(text, kidOf(k), "2026-11", 1), `{"kty":"EC","crv":"P-256","kid":"svid","use":"jwt-svid","x":"`+p256x+`","y":"`+p256y+`"}`)
+	set := jwks(
+		strings.Replace(text, kidOf(k), "2026-11", 1),
+		`{"kty":"EC","crv":"P-256","kid":"svid","use":"jwt-svid","x":"`+p256x+`","y":"`+p256y+`"}`,
+	)
 	s := keyset.Static([]byte(set), keyset.WithUses("sig", "jwt-svid"))
 	if err := s.Load(t.Context()); err != nil {
 		t.Fatal(err)

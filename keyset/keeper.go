@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// keeper is the goroutine that keeps a set fresh. It reads in a goroutine of its own, so that a source that hangs cannot
-// keep old keys alive.
+// keeper is the goroutine that keeps a set fresh. It reads in a goroutine of its own, so that a source that hangs
+// cannot keep old keys alive.
 type keeper struct {
 	cancel  context.CancelFunc
 	stopped chan struct{}
@@ -16,8 +16,8 @@ type keeper struct {
 // listener is notified of each new generation.
 type listener struct{ changed func(generation uint64) }
 
-// Listen calls changed with each new generation, one call at a time, until stop is called. It should return soon and must not
-// call Close. A generation that is followed by another at once may be left out.
+// Listen calls changed with each new generation, one call at a time, until stop is called. It should return soon and
+// must not call Close. A generation that is followed by another at once may be left out.
 func (s *Set) Listen(changed func(generation uint64)) (stop func()) {
 	l := &listener{changed}
 	s.mu.Lock()
@@ -42,8 +42,8 @@ func (s *Set) notify(generation uint64) {
 	}
 }
 
-// start begins to read the source, at once and then when it is due, until Close. It does not wait for the first reading.
-// Starting twice is harmless.
+// start begins to read the source, at once and then when it is due, until Close. It does not wait for the first
+// reading. Starting twice is harmless.
 func (s *Set) start() {
 	if s.fixed || s.err != nil || s.started.Load() || s.started.Swap(true) {
 		return
@@ -60,8 +60,8 @@ func (s *Set) start() {
 	go s.keep(ctx, s.owner, asked)
 }
 
-// Close stops the reading and waits for one that is under way, which it cancels. From then on credentials of the issuer are
-// refused with KEYS_UNAVAILABLE. It always returns nil; closing twice is harmless.
+// Close stops the reading and waits for one that is under way, which it cancels. From then on credentials of the issuer
+// are refused with KEYS_UNAVAILABLE. It always returns nil; closing twice is harmless.
 func (s *Set) Close() error {
 	s.mu.Lock()
 	owner := s.owner

@@ -21,9 +21,9 @@ func Static(jwks []byte, opts ...Option) *Set {
 	return s
 }
 
-// File returns the set that lies in a file, which is read every 5 seconds and may be replaced at any time. The right to write it
-// is the right to decide who is trusted: it must belong to root or to the user of this process and be writable by no other
-// user, and so must the directories above it, as those of a trust directory must.
+// File returns the set that lies in a file, which is read every 5 seconds and may be replaced at any time. The right to
+// write it is the right to decide who is trusted: it must belong to root or to the user of this process and be writable
+// by no other user, and so must the directories above it, as those of a trust directory must.
 func File(path string, opts ...Option) *Set {
 	s := newSet(fmt.Sprintf("keyset.File(%q, ", path), opts, func(*config) (source, error) {
 		if path == "" {
@@ -35,17 +35,18 @@ func File(path string, opts ...Option) *Set {
 	return s
 }
 
-// URL returns the set that is fetched from a URL (a jwks_uri), over HTTPS with a certificate that the system trusts. It is
-// fetched again when the server's max-age says, but not before a minute and not after an hour, and after 5 minutes when it says
-// nothing. A fetch takes 5 seconds at most, follows no redirect, uses no proxy and reads no more than 512 KiB and 100 keys.
+// URL returns the set that is fetched from a URL (a jwks_uri), over HTTPS with a certificate that the system trusts. It
+// is fetched again when the server's max-age says, but not before a minute and not after an hour, and after 5 minutes
+// when it says nothing. A fetch takes 5 seconds at most, follows no redirect, uses no proxy and reads no more than 512
+// KiB and 100 keys.
 func URL(address string, opts ...Option) *Set {
 	return newSet(fmt.Sprintf("keyset.URL(%q, ", address), opts, func(c *config) (source, error) {
 		return newWeb(c.client(), address)
 	})
 }
 
-// Provider returns the set of an OpenID provider, fetched as that of [URL] is, from the jwks_uri in the provider's discovery
-// document, which must state the issuer byte for byte as it is given here.
+// Provider returns the set of an OpenID provider, fetched as that of [URL] is, from the jwks_uri in the provider's
+// discovery document, which must state the issuer byte for byte as it is given here.
 func Provider(issuer string, opts ...Option) *Set {
 	return newSet(fmt.Sprintf("keyset.Provider(%q, ", issuer), opts, func(c *config) (source, error) {
 		return newDiscovery(c.client(), issuer)

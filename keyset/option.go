@@ -38,7 +38,10 @@ func (c *config) client() *httpdoc.Client {
 func (c *config) check() error {
 	var errs []error
 	if c.root != "" && !isThumbprint(c.root) {
-		errs = append(errs, errors.New("WithPinnedRoot: a pin is the SHA-256 thumbprint of the root key (RFC 7638), 43 characters of base64url"))
+		errs = append(
+			errs,
+			errors.New("WithPinnedRoot: a pin is the SHA-256 thumbprint of the root key (RFC 7638), 43 characters of base64url"),
+		)
 	}
 	if c.maxStale < minStale || c.maxStale > maxStale {
 		errs = append(errs, fmt.Errorf("WithMaxStale(%v): must be between %v and %v", c.maxStale, minStale, maxStale))
@@ -68,10 +71,10 @@ type option struct {
 func (o option) String() string  { return o.text }
 func (o option) apply(c *config) { o.set(c) }
 
-// WithPinnedRoot reads the keys out of a JSON Web Token of type jwk-set+jwt, which a root key that is kept offline has signed:
-// the server that hands it out cannot change it. Root is the thumbprint of that key (RFC 7638). The token brings the root's
-// public key in its member root and the set in its member keys, is good for at most 24 hours, and is refused when it is older
-// than one that was seen before. The keys end with it.
+// WithPinnedRoot reads the keys out of a JSON Web Token of type jwk-set+jwt, which a root key that is kept offline has
+// signed: the server that hands it out cannot change it. Root is the thumbprint of that key (RFC 7638). The token
+// brings the root's public key in its member root and the set in its member keys, is good for at most 24 hours, and is
+// refused when it is older than one that was seen before. The keys end with it.
 func WithPinnedRoot(root string) Option {
 	return option{fmt.Sprintf("keyset.WithPinnedRoot(%q)", root), func(c *config) {
 		if c.root = root; root == "" {
@@ -80,30 +83,33 @@ func WithPinnedRoot(root string) Option {
 	}}
 }
 
-// WithMaxStale bounds how long the last good set stays in force while it cannot be read. The default is 24 hours, which is
-// also the most; the least is a minute.
+// WithMaxStale bounds how long the last good set stays in force while it cannot be read. The default is 24 hours, which
+// is also the most; the least is a minute.
 func WithMaxStale(d time.Duration) Option {
 	return option{fmt.Sprintf("keyset.WithMaxStale(%v)", d), func(c *config) { c.maxStale = d }}
 }
 
-// WithAllowEmpty takes a set without keys at its word: no key is trusted any more. By default such a set counts as a mistake
-// and changes nothing.
+// WithAllowEmpty takes a set without keys at its word: no key is trusted any more. By default such a set counts as a
+// mistake and changes nothing.
 func WithAllowEmpty() Option {
 	return option{"keyset.WithAllowEmpty()", func(c *config) { c.allowEmpty = true }}
 }
 
-// WithUses lists the values that the member use of a key may have, where it has one. The default is "sig"; SPIFFE bundles say
-// "jwt-svid" or "wit-svid".
+// WithUses lists the values that the member use of a key may have, where it has one. The default is "sig"; SPIFFE
+// bundles say "jwt-svid" or "wit-svid".
 func WithUses(uses ...string) Option {
-	return option{"keyset.WithUses(" + strings.Join(uses, ", ") + ")", func(c *config) { c.keys.Uses = append(c.keys.Uses, uses...) }}
+	return option{
+		"keyset.WithUses(" + strings.Join(uses, ", ") + ")",
+		func(c *config) { c.keys.Uses = append(c.keys.Uses, uses...) },
+	}
 }
 
-// WithAlgorithms says with which algorithms the issuer signs, by their JWA names: "EdDSA" (also called "Ed25519"), "ES256", "ES384",
-// "RS256" or "PS256". A key for another is skipped. The default is all of them, and there are no others: none with a shared
-// secret, and none that is weaker.
+// WithAlgorithms says with which algorithms the issuer signs, by their JWA names: "EdDSA" (also called "Ed25519"),
+// "ES256", "ES384", "RS256" or "PS256". A key for another is skipped. The default is all of them, and there are no
+// others: none with a shared secret, and none that is weaker.
 //
-// Keys of some providers do not say their alg. That of Ed25519, P-256 and P-384 follows from the key. An RSA key without alg is
-// skipped, unless exactly one of "RS256" and "PS256" is named here, which it then is for.
+// Keys of some providers do not say their alg. That of Ed25519, P-256 and P-384 follows from the key. An RSA key
+// without alg is skipped, unless exactly one of "RS256" and "PS256" is named here, which it then is for.
 func WithAlgorithms(names ...string) Option {
 	return option{"keyset.WithAlgorithms(" + strings.Join(names, ", ") + ")", func(c *config) {
 		if c.keys.Algorithms == nil {
@@ -133,8 +139,8 @@ func WithLoopbackHTTP() Option {
 	return option{"keyset.WithLoopbackHTTP()", func(c *config) { c.loopback = true }}
 }
 
-// WithRoundTripper makes t do the requests, in the place of a transport that verifies certificates by the roots of the system
-// and takes 2 seconds at most to connect. All other limits remain.
+// WithRoundTripper makes t do the requests, in the place of a transport that verifies certificates by the roots of the
+// system and takes 2 seconds at most to connect. All other limits remain.
 func WithRoundTripper(t http.RoundTripper) Option {
 	return option{"keyset.WithRoundTripper", func(c *config) { c.transport = t }}
 }

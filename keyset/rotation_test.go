@@ -105,8 +105,8 @@ func TestRotation58(t *testing.T) {
 	})
 }
 
-// 500 checks a second while the issuer signs with a new key every 2 seconds, each of which it published 12 seconds before:
-// none fails.
+// 500 checks a second while the issuer signs with a new key every 2 seconds, each of which it published 12 seconds
+// before: none fails.
 func TestRotationUnderLoad(t *testing.T) {
 	const (
 		interval = 2 * time.Second

@@ -13,17 +13,18 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 )
 
-// Set is the public keys of one issuer, kept fresh from where they lie. It may be shared by any number of identities and
-// servers, and is safe for concurrent use. [Set.Close] it when they are gone.
+// Set is the public keys of one issuer, kept fresh from where they lie. It may be shared by any number of identities
+// and servers, and is safe for concurrent use. [Set.Close] it when they are gone.
 //
-// A check of a credential reads a snapshot: no call waits for the place that the keys come from, except, for a second at
-// most, a call whose credential names a key that is not known yet. Such a key makes the set be read at most once in 10
-// seconds. While the set cannot be read the last good one stays in force, for 24 hours at most; after that, and before the
-// first, credentials of the issuer are refused with KEYS_UNAVAILABLE. A key that disappears from the set is revoked.
+// A check of a credential reads a snapshot: no call waits for the place that the keys come from, except, for a second
+// at most, a call whose credential names a key that is not known yet. Such a key makes the set be read at most once in
+// 10 seconds. While the set cannot be read the last good one stays in force, for 24 hours at most; after that, and
+// before the first, credentials of the issuer are refused with KEYS_UNAVAILABLE. A key that disappears from the set is
+// revoked.
 //
-// Keys are Ed25519, P-256, P-384 or RSA of 2048 to 8192 bits, each with a kid, and each for one algorithm, see [WithAlgorithms].
-// A key that is malformed, weak, secret or of another kind is skipped and named in [Set.State], and so are keys that share a
-// kid; the others count.
+// Keys are Ed25519, P-256, P-384 or RSA of 2048 to 8192 bits, each with a kid, and each for one algorithm, see
+// [WithAlgorithms]. A key that is malformed, weak, secret or of another kind is skipped and named in [Set.State], and
+// so are keys that share a kid; the others count.
 type Set struct {
 	text   string // how it was made
 	source source // nil with a configuration error
@@ -56,8 +57,8 @@ func (s *Set) String() string { return s.text }
 // Err returns the configuration errors, joined, or nil. Unlike [Set.Check] it reads nothing and starts nothing.
 func (s *Set) Err() error { return s.err }
 
-// Check returns every configuration error, joined, and begins to keep the set fresh. A file is read, and must hold keys; a set
-// that lies elsewhere may come later, see [Set.Ready].
+// Check returns every configuration error, joined, and begins to keep the set fresh. A file is read, and must hold
+// keys; a set that lies elsewhere may come later, see [Set.Ready].
 func (s *Set) Check() error {
 	if s == nil {
 		return errors.New("keyset: there is no key set")
@@ -74,8 +75,8 @@ func (s *Set) Check() error {
 	return nil
 }
 
-// Ready waits until there are keys. The error is that of Check, or says that ctx has ended and why there are no keys yet; then
-// it is [ErrUnavailable], too.
+// Ready waits until there are keys. The error is that of Check, or says that ctx has ended and why there are no keys
+// yet; then it is [ErrUnavailable], too.
 func (s *Set) Ready(ctx context.Context) error {
 	if err := s.Check(); err != nil && (s == nil || s.err != nil) {
 		return err
@@ -98,8 +99,8 @@ func (s *Set) Ready(ctx context.Context) error {
 	}
 }
 
-// Lookup returns the key called kid. It never waits. A set that nothing has used before begins to be kept fresh. The error is
-// [ErrUnknownKey] or [ErrUnavailable].
+// Lookup returns the key called kid. It never waits. A set that nothing has used before begins to be kept fresh. The
+// error is [ErrUnknownKey] or [ErrUnavailable].
 func (s *Set) Lookup(kid string) (*jose.PublicKey, error) {
 	key, err := s.current.Load().lookup(kid)
 	if err != nil {
@@ -113,11 +114,12 @@ func (s *Set) Holds(kid string, key *jose.PublicKey) bool {
 	return key != nil && s.current.Load().keys[kid] == key
 }
 
-// Generation counts the changes of the keys. It is 0 before the first reading, and increases also when the keys become too
-// old and when the set is closed.
+// Generation counts the changes of the keys. It is 0 before the first reading, and increases also when the keys become
+// too old and when the set is closed.
 func (s *Set) Generation() uint64 { return s.current.Load().generation }
 
-// Invalidate revokes a key at once, before it disappears from where the set comes from, and for as long as the process runs.
+// Invalidate revokes a key at once, before it disappears from where the set comes from, and for as long as the process
+// runs.
 func (s *Set) Invalidate(kid string) {
 	s.mu.Lock()
 	s.banned[kid] = true
@@ -165,8 +167,8 @@ func (s *Set) fetch(ctx context.Context) time.Duration {
 	return doc.refresh + time.Duration((2*s.config.random()-1)*refreshJitter*float64(doc.refresh))
 }
 
-// read asks the source. What it returns makes a set, or is an error: a panic too, because nothing that an issuer sends may
-// end the process.
+// read asks the source. What it returns makes a set, or is an error: a panic too, because nothing that an issuer sends
+// may end the process.
 func (s *Set) read(ctx context.Context) (doc document, found contents, err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -86,7 +86,9 @@ func TestSetState(t *testing.T) {
 		time.Sleep(time.Minute)
 		state := s.State()
 		if state.Source != address || state.Generation != 1 || len(state.Keys) != 1 || state.Keys[0] != kidOf(k) ||
-			!state.Read.Equal(began) || !state.Ends.Equal(began.Add(24*time.Hour)) || state.Stale || state.Err != nil || state.Fetches != 1 || state.Failures != 0 {
+			!state.Read.Equal(
+				began,
+			) || !state.Ends.Equal(began.Add(24*time.Hour)) || state.Stale || state.Err != nil || state.Fetches != 1 || state.Failures != 0 {
 			t.Errorf("state %+v", state)
 		}
 	})

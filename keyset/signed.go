@@ -14,8 +14,8 @@ import (
 const rootMember = "root"
 
 // signed is a source whose sets are JSON Web Tokens of type jwk-set+jwt. Each is signed by the offline root key whose
-// thumbprint is root and which it brings along, is good for at most 24 hours, and is not older than one that was seen before.
-// The keys end with their token.
+// thumbprint is root and which it brings along, is good for at most 24 hours, and is not older than one that was seen
+// before. The keys end with their token.
 type signed struct {
 	source source
 	root   string

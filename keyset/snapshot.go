@@ -43,8 +43,21 @@ func (s *snapshot) unavailable() error {
 }
 
 // next is the snapshot after a reading. Only a change of the keys makes a new generation.
-func (s *snapshot) next(doc document, c contents, banned map[string]bool, maxStale time.Duration, now time.Time) *snapshot {
-	n := &snapshot{generation: s.generation, keys: s.keys, skipped: s.skipped, version: doc.version, good: now, expires: doc.expires}
+func (s *snapshot) next(
+	doc document,
+	c contents,
+	banned map[string]bool,
+	maxStale time.Duration,
+	now time.Time,
+) *snapshot {
+	n := &snapshot{
+		generation: s.generation,
+		keys:       s.keys,
+		skipped:    s.skipped,
+		version:    doc.version,
+		good:       now,
+		expires:    doc.expires,
+	}
 	if doc.unchanged {
 		n.expires = s.expires
 	} else {
@@ -116,8 +129,8 @@ func (s *snapshot) outrun(now, wall time.Time) bool {
 
 func wall() time.Time { return time.Now().Round(0) }
 
-// left is the time until the keys are too old. A machine that slept has aged, and one whose clock was set back has not grown
-// younger.
+// left is the time until the keys are too old. A machine that slept has aged, and one whose clock was set back has not
+// grown younger.
 func (s *snapshot) left(now, wall time.Time) time.Duration {
 	if s.ends.IsZero() || !s.loaded() {
 		return never

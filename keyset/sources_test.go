@@ -22,7 +22,9 @@ func signed(t testing.TB, root *jose.PrivateKey, typ string, keys string, change
 		t.Fatal(err)
 	}
 	claims := map[string]any{
-		"iat": time.Now().Unix(), "exp": time.Now().Add(12 * time.Hour).Unix(), "keys": json.RawMessage("[" + keys + "]"), "root": json.RawMessage(jwk),
+		"iat": time.Now().
+			Unix(),
+		"exp": time.Now().Add(12 * time.Hour).Unix(), "keys": json.RawMessage("[" + keys + "]"), "root": json.RawMessage(jwk),
 	}
 	for name, value := range change {
 		if claims[name] = value; value == nil {
@@ -213,7 +215,10 @@ func TestDiscoveryMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, text := key(t)
 		moved, movedText := key(t)
-		documents := map[string]string{discovery: `{"issuer":"` + issuer + `","jwks_uri":"https://keys.example/1"}`, "https://keys.example/1": jwks(text)}
+		documents := map[string]string{
+			discovery:                `{"issuer":"` + issuer + `","jwks_uri":"https://keys.example/1"}`,
+			"https://keys.example/1": jwks(text),
+		}
 		s := keyset.Provider(issuer, keyset.WithRoundTripper(provider(documents)))
 		if err := s.Load(t.Context()); err != nil {
 			t.Fatal(err)
@@ -235,7 +240,8 @@ func TestDiscoveryMoves(t *testing.T) {
 	})
 }
 
-// A file is read again every 5 seconds, through links that are exchanged, and is believed only if nobody else can write it.
+// A file is read again every 5 seconds, through links that are exchanged, and is believed only if nobody else can write
+// it.
 func TestFileSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, text := key(t)

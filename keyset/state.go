@@ -64,7 +64,13 @@ func (s *Set) report(before, after *snapshot) {
 	}
 	for _, kid := range slices.Sorted(maps.Keys(before.keys)) {
 		if after.keys[kid] == nil {
-			log.LogAttrs(ctx, slog.LevelWarn, "parley: issuer's key no longer trusted", slog.String("kid", kid), slog.Bool("stale", after.stale))
+			log.LogAttrs(
+				ctx,
+				slog.LevelWarn,
+				"parley: issuer's key no longer trusted",
+				slog.String("kid", kid),
+				slog.Bool("stale", after.stale),
+			)
 		}
 	}
 	if !slices.EqualFunc(before.skipped, after.skipped, sameSkip) {
@@ -73,12 +79,24 @@ func (s *Set) report(before, after *snapshot) {
 			if skip.Alarm {
 				level = slog.LevelError
 			}
-			log.LogAttrs(ctx, level, "parley: issuer's key skipped", slog.String("kid", skip.Key), slog.String("problem", skip.Err.Error()))
+			log.LogAttrs(
+				ctx,
+				level,
+				"parley: issuer's key skipped",
+				slog.String("kid", skip.Key),
+				slog.String("problem", skip.Err.Error()),
+			)
 		}
 	}
 	switch {
 	case after.err != nil && (before.err == nil || before.err.Error() != after.err.Error()):
-		log.LogAttrs(ctx, slog.LevelError, "parley: key set cannot be read", slog.String("error", after.err.Error()), slog.Time("read", after.good))
+		log.LogAttrs(
+			ctx,
+			slog.LevelError,
+			"parley: key set cannot be read",
+			slog.String("error", after.err.Error()),
+			slog.Time("read", after.good),
+		)
 	case after.err == nil && before.err != nil:
 		log.LogAttrs(ctx, slog.LevelInfo, "parley: key set can be read again")
 	}

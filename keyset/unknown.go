@@ -10,9 +10,9 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 )
 
-// Await is [Set.Lookup] that makes the source be read when the key is unknown, and waits for that for a second at most. That
-// happens at most once in 10 seconds, counted from the last reading of any kind; a key that was not found then causes no
-// other reading for 30 seconds. Before the very first reading has ended it waits for that one.
+// Await is [Set.Lookup] that makes the source be read when the key is unknown, and waits for that for a second at most.
+// That happens at most once in 10 seconds, counted from the last reading of any kind; a key that was not found then
+// causes no other reading for 30 seconds. Before the very first reading has ended it waits for that one.
 func (s *Set) Await(ctx context.Context, kid string) (*jose.PublicKey, error) {
 	key, err := s.Lookup(kid)
 	if err == nil {

@@ -8,7 +8,8 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// compile compiles the part a of the policy of a method. The requirements are never nil, but good only without an error.
+// compile compiles the part a of the policy of a method. The requirements are never nil, but good only without an
+// error.
 func compile(m policy.Method, a policy.Auth, s *Server) (*requirements, error) {
 	d := &requirements{access: a.Access, carrier: a.Carrier, scopes: a.Scopes, user: a.User, stepUp: s.StepUp}
 	var errs []error

@@ -7,8 +7,8 @@ import (
 	"github.com/parley-rpc/parley/policy"
 )
 
-// Policy is the policy of one method, compiled: the requirements that are in force, and those that are only on trial. The
-// zero Policy lets no call pass. It never changes.
+// Policy is the policy of one method, compiled: the requirements that are in force, and those that are only on trial.
+// The zero Policy lets no call pass. It never changes.
 type Policy struct {
 	force    requirements
 	trial    *requirements
@@ -16,8 +16,8 @@ type Policy struct {
 	warnings []*policy.Mistake
 }
 
-// Compile compiles the policy of a method. The error is a [policy.UndecidedError], or joins every mistake, those among them
-// that no call could meet the requirements.
+// Compile compiles the policy of a method. The error is a [policy.UndecidedError], or joins every mistake, those among
+// them that no call could meet the requirements.
 func Compile(m policy.Method, s *Server) (*Policy, error) {
 	if m.Auth.Access.Value == policy.AccessUnspecified {
 		return nil, &policy.UndecidedError{Methods: []string{m.Name}}

@@ -36,8 +36,8 @@ func (d *requirements) judge(ctx context.Context, call *policy.Call, t *trail) D
 	return t.end(d.decide(ctx, call, t))
 }
 
-// decide asks what is unproven for its credential, then lets one deny rule refuse, then everything that is demanded must be there.
-// What another token could mend comes last.
+// decide asks what is unproven for its credential, then lets one deny rule refuse, then everything that is demanded
+// must be there. What another token could mend comes last.
 func (d *requirements) decide(ctx context.Context, call *policy.Call, t *trail) Decision {
 	if call.Peer == nil && d.wantsPeer() {
 		return Decision{reason: rpcerr.CredentialsMissing, why: "the caller has proven nothing", source: &d.access.Source}
@@ -71,7 +71,10 @@ func (d *requirements) decide(ctx context.Context, call *policy.Call, t *trail) 
 		case best.match == misses:
 			return d.refuse(call, Decision{why: "no allow rule holds", source: &list.source})
 		case best.match == lacks && lacking.Allows():
-			lacking = d.refuseLack(call, Decision{why: "the token lacks scopes or claims for rule", name: best.rule.stated.Name, source: &list.source})
+			lacking = d.refuseLack(
+				call,
+				Decision{why: "the token lacks scopes or claims for rule", name: best.rule.stated.Name, source: &list.source},
+			)
 		}
 	}
 	if lacking.Allows() {
@@ -100,7 +103,8 @@ func (d *requirements) refuseLack(call *policy.Call, r Decision) Decision {
 
 // wantsPeer reports whether only callers that have proven who they are may call.
 func (d *requirements) wantsPeer() bool {
-	return d.access.Stated() && d.access.Value != policy.AccessAnonymous || d.carrier.Stated() || len(d.peers) != 0 || d.scopes.Stated()
+	return d.access.Stated() && d.access.Value != policy.AccessAnonymous || d.carrier.Stated() || len(d.peers) != 0 ||
+		d.scopes.Stated()
 }
 
 // shut says why no caller may call, or "".
@@ -125,17 +129,27 @@ func (d *requirements) judgeUser(call *policy.Call, t *trail) (lacking, refusal 
 	u := call.User
 	if u == nil {
 		if d.user.Presence.Value == policy.PresenceRequired {
-			return Decision{}, Decision{reason: rpcerr.CredentialsMissing, why: "the call names no user", source: &d.user.Presence.Source}
+			return Decision{}, Decision{
+				reason: rpcerr.CredentialsMissing,
+				why:    "the call names no user",
+				source: &d.user.Presence.Source,
+			}
 		}
 		return Decision{}, Decision{}
 	}
 	if d.user.Issuers.Stated() && !slices.Contains(d.user.Issuers.Value, u.Issuer) {
-		return Decision{}, d.refuse(call, Decision{why: "the method does not take the word of the user's issuer", source: &d.user.Issuers.Source})
+		return Decision{}, d.refuse(
+			call,
+			Decision{why: "the method does not take the word of the user's issuer", source: &d.user.Issuers.Source},
+		)
 	}
 	t.demand("user", &d.user.Presence.Source)
 	for _, scope := range d.user.Scopes.Value {
 		if !slices.Contains(u.Scopes, scope) {
-			return d.refuseLack(call, Decision{why: "the user's token lacks scope", name: scope, source: &d.user.Scopes.Source}), Decision{}
+			return d.refuseLack(
+				call,
+				Decision{why: "the user's token lacks scope", name: scope, source: &d.user.Scopes.Source},
+			), Decision{}
 		}
 	}
 	return Decision{}, Decision{}
@@ -143,7 +157,10 @@ func (d *requirements) judgeUser(call *policy.Call, t *trail) (lacking, refusal 
 
 func (d *requirements) judgePeer(call *policy.Call, t *trail) Decision {
 	if d.carrier.Stated() && call.Peer.Carrier < d.carrier.Value {
-		return d.refuse(call, Decision{why: "the method requirements carrier", name: d.carrier.Value.String(), source: &d.carrier.Source})
+		return d.refuse(
+			call,
+			Decision{why: "the method requirements carrier", name: d.carrier.Value.String(), source: &d.carrier.Source},
+		)
 	}
 	t.demand("carrier", &d.carrier.Source)
 	for i := range d.peers {

@@ -35,7 +35,8 @@ const (
 func (r *rule) match(ctx context.Context, call *policy.Call) match {
 	s, peer := &r.stated, call.Peer
 	if r.aboutPeer() {
-		if peer == nil || len(r.peers) > 0 && !principal.MatchesAny(r.peers, peer.ID) || !hasAny(s.Audiences, peer.Audiences...) {
+		if peer == nil || len(r.peers) > 0 && !principal.MatchesAny(r.peers, peer.ID) ||
+			!hasAny(s.Audiences, peer.Audiences...) {
 			return misses
 		}
 	}

@@ -80,7 +80,8 @@ func (s *Server) predicate(name string) (*Predicate, error) {
 
 // checkPeers finds patterns of which no caller is accepted.
 func (s *Server) checkPeers(patterns []principal.Pattern) error {
-	if len(patterns) == 0 || slices.ContainsFunc(patterns, func(p principal.Pattern) bool { return s.Accepts(p.TrustDomain()) }) {
+	if len(patterns) == 0 ||
+		slices.ContainsFunc(patterns, func(p principal.Pattern) bool { return s.Accepts(p.TrustDomain()) }) {
 		return nil
 	}
 	return errors.New("it can never hold, because the server accepts no caller of the trust domains of its peers; " +

@@ -11,15 +11,23 @@ import (
 
 // A requirement that no call could meet is a mistake, found before the server starts.
 
-// neverMatched finds rules about callers whom the peers keep out: each such rule in the place that lists these peers, and,
-// where places meet, a list of allow rules of which none is left.
+// neverMatched finds rules about callers whom the peers keep out: each such rule in the place that lists these peers,
+// and, where places meet, a list of allow rules of which none is left.
 func (d *requirements) neverMatched(m policy.Method) error {
 	var errs []error
 	dead := func(list string, r *rule) {
 		for i := range d.peers {
 			if by := &d.peers[i]; by.source == r.stated.Source && by.keepsOut(r) {
-				errs = append(errs, fmt.Errorf("%s: %s: auth.%s: rule %s can never hold, because auth.peers in the same place lists none of its peers; mend one of the two",
-					by.source, m.Name, list, quote(r.stated.Name)))
+				errs = append(
+					errs,
+					fmt.Errorf(
+						"%s: %s: auth.%s: rule %s can never hold, because auth.peers in the same place lists none of its peers; mend one of the two",
+						by.source,
+						m.Name,
+						list,
+						quote(r.stated.Name),
+					),
+				)
 			}
 		}
 	}
@@ -35,7 +43,14 @@ func (d *requirements) neverMatched(m policy.Method) error {
 			}
 		}
 		if keptOut == len(list.rules) {
-			errs = append(errs, fmt.Errorf("%s: %s: auth.allow: no caller could call, because the peers keep out all that its rules name; mend one of the two", list.source, m.Name))
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"%s: %s: auth.allow: no caller could call, because the peers keep out all that its rules name; mend one of the two",
+					list.source,
+					m.Name,
+				),
+			)
 		}
 	}
 	return errors.Join(errs...)

@@ -8,9 +8,9 @@ import (
 // sweepSize is how many owners a meter has seen before it forgets those that may do a full burst again.
 const sweepSize = 1024
 
-// Meter bounds how often each owner does something: a token bucket for each, as the time at which it will be full again (the
-// generic cell rate algorithm of ATM Forum TM 4.0). Owners should be proven, so that a stranger cannot make any number of them.
-// It is safe for concurrent use.
+// Meter bounds how often each owner does something: a token bucket for each, as the time at which it will be full again
+// (the generic cell rate algorithm of ATM Forum TM 4.0). Owners should be proven, so that a stranger cannot make any
+// number of them. It is safe for concurrent use.
 type Meter[K comparable] struct {
 	gap   time.Duration // between two times in the long run
 	burst time.Duration // that many gaps

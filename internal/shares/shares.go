@@ -1,5 +1,5 @@
-// Package shares divides what is bounded among its users, so that the excess of one is not the refusal of another: a [Table]
-// room for entries, a [Meter] how often each may do something.
+// Package shares divides what is bounded among its users, so that the excess of one is not the refusal of another: a
+// [Table] room for entries, a [Meter] how often each may do something.
 package shares
 
 import "errors"
@@ -11,17 +11,18 @@ var (
 	ErrFull = errors.New("there is no room left")
 )
 
-// Table counts the entries of each owner in a table of a fixed size. An owner may have as many entries as there are free ones
-// (dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998): one alone gets half of the table,
-// k of them get a share of 1/(k+1) each, and as much is always left for one that comes new. It is not safe for concurrent use.
+// Table counts the entries of each owner in a table of a fixed size. An owner may have as many entries as there are
+// free ones (dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998): one alone gets
+// half of the table, k of them get a share of 1/(k+1) each, and as much is always left for one that comes new. It is
+// not safe for concurrent use.
 type Table[K comparable] struct {
 	size, most int
 	used       int
 	held       map[K]int
 }
 
-// NewTable returns a table of size entries, of which one owner may have most at once. Zero means that only the free entries
-// bound it.
+// NewTable returns a table of size entries, of which one owner may have most at once. Zero means that only the free
+// entries bound it.
 func NewTable[K comparable](size, most int) *Table[K] {
 	if most == 0 {
 		most = size

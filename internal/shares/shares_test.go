@@ -8,7 +8,8 @@ import (
 	"github.com/parley-rpc/parley/internal/shares"
 )
 
-// However many owners take all that they get, one that comes new has room, and the table never holds more than its size.
+// However many owners take all that they get, one that comes new has room, and the table never holds more than its
+// size.
 func TestNobodysExcessIsAnothersRefusal(t *testing.T) {
 	for _, most := range []int{0, 256} {
 		table := shares.NewTable[int](4096, most)

@@ -13,10 +13,11 @@ import (
 )
 
 // Cache remembers the tokens of one Verifier that were found good, and those whose signature did not hold. It keeps no
-// other refusal, because keys and times change. Tokens must be of types that may be used many times; a proof is never cached.
+// other refusal, because keys and times change. Tokens must be of types that may be used many times; a proof is never
+// cached.
 //
-// A token is found by its exact bytes. What a token means to one Verifier is fixed, so a hit needs to look again only at the
-// time and at the key.
+// A token is found by its exact bytes. What a token means to one Verifier is fixed, so a hit needs to look again only
+// at the time and at the key.
 type Cache struct {
 	recent recentTokens
 	shards [cacheShards]cacheShard
@@ -50,7 +51,12 @@ type flight struct {
 
 // NewCache returns an empty cache, which calls onStep when the wall clock was set by more than the clock skew.
 func NewCache(onStep func(time.Duration)) *Cache {
-	c := &Cache{recent: newRecentTokens(), bad: lru.New[Hash, badToken](badTokens), clock: newStepClock(time.Now()), onStep: onStep}
+	c := &Cache{
+		recent: newRecentTokens(),
+		bad:    lru.New[Hash, badToken](badTokens),
+		clock:  newStepClock(time.Now()),
+		onStep: onStep,
+	}
 	for i := range c.shards {
 		c.shards[i].good = lru.New[Hash, *Token](cachedTokens / cacheShards)
 		c.shards[i].flights = make(map[Hash]*flight)
@@ -99,8 +105,8 @@ func (c *Cache) knownBad(hash Hash, now time.Time) error {
 	return b.err
 }
 
-// fly verifies a token once for all who bring it at the same time, and keeps what may be kept. One whose own time is not
-// over does not share the fate of another whose time is.
+// fly verifies a token once for all who bring it at the same time, and keeps what may be kept. One whose own time is
+// not over does not share the fate of another whose time is.
 func (c *Cache) fly(ctx context.Context, hash Hash, verify func() (*Token, error)) (*Token, error) {
 	s := c.shard(hash)
 	for {

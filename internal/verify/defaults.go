@@ -7,7 +7,8 @@ const (
 	MaxTokenLifetime = time.Hour
 	// maxClockSkew is the largest clock skew that can be granted to an issuer.
 	maxClockSkew = 5 * time.Minute
-	// SignatureWait is how long a credential may wait for its turn to be checked before the server calls itself overloaded.
+	// SignatureWait is how long a credential may wait for its turn to be checked before the server calls itself
+	// overloaded.
 	SignatureWait = time.Second
 	// cacheShards is in how many parts the cache of good tokens is locked.
 	cacheShards = 16

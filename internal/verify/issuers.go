@@ -59,7 +59,7 @@ func (a *Issuers) Generation() uint64 {
 	return sum
 }
 
-// Lookup knows nobody: an issuer says whose a key is by a token, and keeps no list.
+// Lookup knows no key: an issuer binds a key to a workload by a token, and keeps no list.
 func (a *Issuers) Lookup(string) (principal.ID, *jose.PublicKey, error) {
 	return principal.ID{}, nil, keyset.ErrUnknownKey
 }

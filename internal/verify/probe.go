@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Tests of package auth see a cache only through its effects. What these functions show or change cannot be seen or made
-// from there: how much is remembered, and a wall clock that is set.
+// Tests of package auth see a cache only through its effects. What these functions show or change cannot be seen or
+// made from there: how much is remembered, and a wall clock that is set.
 
 // Remembered counts the good and the bad tokens that the verifier remembers.
 func (v *Verifier) Remembered() (good, bad int) {

@@ -14,11 +14,11 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// Profile is what the tokens of one issuer must look like. It has no defaults: [Profile.Default] gives it them. It must not be
-// changed once it is in use.
+// Profile is what the tokens of one issuer must look like. It has no defaults: [Profile.Default] gives it them. It must
+// not be changed once it is in use.
 type Profile struct {
-	// Name is what its tokens state as iss, byte for byte. It is "" where every workload speaks for itself: iss and sub are
-	// then the one ID that the key belongs to.
+	// Name is what its tokens state as iss, byte for byte. It is "" where every workload speaks for itself: iss and sub
+	// are then the one ID that the key belongs to.
 	Name string
 	// Keys are the keys with which it signs.
 	Keys Keys
@@ -40,8 +40,8 @@ type Profile struct {
 	Skew time.Duration
 }
 
-// Default sets what is not set: type at+jwt, the audience self, one audience, a jti, an hour, a skew of 30 seconds. A negative
-// skew means none.
+// Default sets what is not set: type at+jwt, the audience self, one audience, a jti, an hour, a skew of 30 seconds. A
+// negative skew means none.
 func (p *Profile) Default(self principal.ID) {
 	if p.Types == nil {
 		p.Types = []string{jose.TypeAccess}
@@ -96,7 +96,9 @@ func (p *Profile) CheckBearerTypes() error {
 	if !slices.ContainsFunc(p.Types, jose.NeverBearer) {
 		return nil
 	}
-	return errors.New("Types names a type of proof, identity or key set, which is no bearer token; leave it out for at+jwt")
+	return errors.New(
+		"Types names a type of proof, identity or key set, which is no bearer token; leave it out for at+jwt",
+	)
 }
 
 // Keys are the keys of a profile. What they answer changes only with their generation.

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// recentTokens find good tokens of the cache by their text, without the SHA-256 that the cache itself knows them by, which costs
-// several times as much as all the rest of a hit. Each token has one place, which it keeps while it is good.
+// recentTokens find good tokens of the cache by their text, without the SHA-256 that the cache itself knows them by,
+// which costs several times as much as all the rest of a hit. Each token has one place, which it keeps while it is
+// good.
 type recentTokens struct {
 	seed   maphash.Seed
 	places [recentPlaces]atomic.Pointer[recentToken]
@@ -21,8 +22,8 @@ type recentToken struct {
 
 func newRecentTokens() recentTokens { return recentTokens{seed: maphash.MakeSeed()} }
 
-// find compares the sums first: nobody can make a token of the same sum as another, so how long the comparison of the texts
-// takes says nothing about one that somebody else brought.
+// find compares the sums first: no caller can make a token of the same sum as another, so how long the comparison of the
+// texts takes says nothing about one that another caller brought.
 func (r *recentTokens) find(compact string) *Token {
 	sum := maphash.String(r.seed, compact)
 	if k := r.place(sum).Load(); k != nil && k.sum == sum && k.compact == compact {

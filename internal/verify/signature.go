@@ -9,7 +9,12 @@ import (
 )
 
 // Signature holds the turnstile, which may be nil, around the signature alone.
-func Signature(ctx context.Context, token *jose.Token, key *jose.PublicKey, turn turnstile.Turnstile) (*jose.Claims, error) {
+func Signature(
+	ctx context.Context,
+	token *jose.Token,
+	key *jose.PublicKey,
+	turn turnstile.Turnstile,
+) (*jose.Claims, error) {
 	if turn != nil {
 		if err := turn.Enter(ctx, SignatureWait); err != nil {
 			return nil, err

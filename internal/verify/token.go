@@ -42,8 +42,8 @@ type Token struct {
 // Hash is the SHA-256 of the exact bytes of a token.
 type Hash = [sha256.Size]byte
 
-// HashOf copies a token of the usual length to the stack only. Inlined, the room for that would be in the frames of callers that
-// seldom need it.
+// HashOf copies a token of the usual length to the stack only. Inlined, the room for that would be in the frames of
+// callers that seldom need it.
 //
 //go:noinline
 func HashOf(compact string) Hash {
@@ -51,9 +51,9 @@ func HashOf(compact string) Hash {
 	return sha256.Sum256(append(room[:0], compact...))
 }
 
-// Examine checks a token by a profile, completely, the cheap checks first; compact are its bytes. Times come last, so that only
-// a token that was good or will be learns about them: with [wire.ErrExpired] it returns the token, too. The turnstile, which
-// may be nil, is held around the signature. A panic below is an error.
+// Examine checks a token by a profile, completely, the cheap checks first; compact are its bytes. Times come last, so
+// that only a token that was good or will be learns about them: with [wire.ErrExpired] it returns the token, too. The
+// turnstile, which may be nil, is held around the signature. A panic below is an error.
 func Examine(
 	ctx context.Context, p *Profile, token *jose.Token, compact string, turn turnstile.Turnstile,
 ) (t *Token, err error) {

@@ -25,9 +25,9 @@ type Trust interface {
 	Lookup(kid string) (principal.ID, *jose.PublicKey, error)
 	// Await is lookup that waits for a newer snapshot, for a little more than a second, when the kid is unknown.
 	Await(ctx context.Context, kid string) (principal.ID, *jose.PublicKey, error)
-	// Vouch says which workload the key called kid belongs to, which a peer proves to have, going by the identity token that came with the
-	// proof, if trust rests on those. It waits for a newer snapshot, for a little more than a second, when a key is unknown. The
-	// turnstile, which may be nil, is held around a signature.
+	// Vouch says which workload the key called kid belongs to, which a peer proves to have, going by the identity token
+	// that came with the proof, if trust rests on those. It waits for a newer snapshot, for a little more than a second,
+	// when a key is unknown. The turnstile, which may be nil, is held around a signature.
 	Vouch(ctx context.Context, identityToken, kid string, turn turnstile.Turnstile) (KeyBinding, error)
 	// Close stops whatever keeps the snapshot fresh.
 	Close() error

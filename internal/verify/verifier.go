@@ -21,9 +21,15 @@ type Verifier struct {
 	cache   *Cache
 }
 
-// New returns the verifier of the tokens of issuers, and, with own, of those that workloads sign for themselves. The error
-// names every issuer that is there twice.
-func New(own *Profile, issuers []*Profile, turn turnstile.Turnstile, cache *Cache, accept func(*Token) error) (*Verifier, error) {
+// New returns the verifier of the tokens of issuers, and, with own, of those that workloads sign for themselves. The
+// error names every issuer that is there twice.
+func New(
+	own *Profile,
+	issuers []*Profile,
+	turn turnstile.Turnstile,
+	cache *Cache,
+	accept func(*Token) error,
+) (*Verifier, error) {
 	v := &Verifier{own: own, issuers: make(map[string]*Profile, len(issuers)), turn: turn, cache: cache, accept: accept}
 	if own != nil {
 		v.types = own.Types
@@ -40,8 +46,9 @@ func New(own *Profile, issuers []*Profile, turn turnstile.Turnstile, cache *Cach
 	return v, errors.Join(errs...)
 }
 
-// Verify checks a token, completely the first time. What it returns is good now; it stays so until its time ends or its key is
-// no longer that of its owner. With the error of a token that was good and has expired, it returns the token, too.
+// Verify checks a token, completely the first time. What it returns is good now; it stays so until its time ends or its
+// key is no longer that of its owner. With the error of a token that was good and has expired, it returns the token,
+// too.
 func (v *Verifier) Verify(ctx context.Context, compact string, now time.Time) (*Token, error) {
 	if len(compact) > jose.MaxTokenLength {
 		return nil, jose.ReasonSize // before it costs anything
@@ -77,8 +84,8 @@ func (v *Verifier) examine(ctx context.Context, compact string, hash Hash) (t *T
 	return t, t.timely(t.verified)
 }
 
-// profileOf returns the profile of the issuer that the token names, which is not proven yet, or that of tokens which workloads
-// sign for themselves. A payload that cannot be read is its own error: it names no issuer at all.
+// profileOf returns the profile of the issuer that the token names, which is not proven yet, or that of tokens which
+// workloads sign for themselves. A payload that cannot be read is its own error: it names no issuer at all.
 func (v *Verifier) profileOf(token *jose.Token) (*Profile, error) {
 	if len(v.issuers) > 0 {
 		named, err := token.ClaimedIssuer()

@@ -15,8 +15,8 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// FileSource is a [TokenSource] that is a file, such as a projected service account token of Kubernetes or what an agent
-// writes. [File] makes one.
+// FileSource is a [TokenSource] that is a file, such as a projected service account token of Kubernetes or what an
+// agent writes. [File] makes one.
 type FileSource struct {
 	path    string
 	servers []principal.Pattern
@@ -26,8 +26,8 @@ type FileSource struct {
 // for, so put it behind [Keep], which asks every 30 seconds: a file that is replaced, or a symbolic link that is
 // exchanged, counts from then on, and a file that makes no sense leaves the token that was there before.
 //
-// The token is shown to those servers alone that its aud names by their ID. Where aud names something else, servers lists
-// those that it may be shown to.
+// The token is shown to those servers alone that its aud names by their ID. Where aud names something else, servers
+// lists those that it may be shown to.
 func File(path string, servers ...principal.Pattern) *FileSource {
 	return &FileSource{path: path, servers: slices.Clone(servers)}
 }
@@ -50,7 +50,7 @@ func (f *FileSource) String() string { return fmt.Sprintf("tokens.File(%q)", f.p
 
 func (*FileSource) pollInterval() time.Duration { return filePoll }
 
-// readFile returns what is in a file. It looks before it opens, because to open a pipe waits for whoever writes it.
+// readFile returns what is in a file. It looks before it opens, because to open a pipe waits for its writer.
 func readFile(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -108,8 +108,8 @@ func (*TextSource) String() string { return "tokens.Text" }
 // Format writes [StaticToken.String] whatever the verb.
 func (s *TextSource) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, s.String()) }
 
-// heldTokenFor returns a token that this workload holds, if it may be shown to audience. Nobody's own token is checked by its
-// holder: only the issuer's peers have the keys.
+// heldTokenFor returns a token that this workload holds, if it may be shown to audience. A holder does not check its own token
+// by its holder: only the issuer's peers have the keys.
 func heldTokenFor(value string, audience principal.ID, servers []principal.Pattern) (Token, error) {
 	claims, err := jose.Unproven(value)
 	if err != nil {

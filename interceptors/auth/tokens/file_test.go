@@ -50,7 +50,12 @@ func TestProjectedToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key := newKey(t)
 		token := func(life time.Duration) string {
-			return sign(t, key, "JWT", claims{"aud": []string{"spiffe://shop.example/payments"}, "exp": in(life), "n": time.Now().Unix()})
+			return sign(
+				t,
+				key,
+				"JWT",
+				claims{"aud": []string{"spiffe://shop.example/payments"}, "exp": in(life), "n": time.Now().Unix()},
+			)
 		}
 		p := &projection{t: t, dir: t.TempDir()}
 		current := token(time.Hour)
@@ -115,7 +120,8 @@ func TestTokenFilesThatAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			source := tokens.File(filepath.Join(dir, name))
 			token, err := source.Token(t.Context(), id(t, "payments"))
-			if err == nil || !strings.Contains(err.Error(), dir) || strings.Contains(err.Error(), "SECRET") || strings.Contains(err.Error(), "eyJ") {
+			if err == nil || !strings.Contains(err.Error(), dir) || strings.Contains(err.Error(), "SECRET") ||
+				strings.Contains(err.Error(), "eyJ") {
 				t.Errorf("got %v, %v", token, err)
 			}
 		})
@@ -160,7 +166,8 @@ func FuzzTokenFile(f *testing.F) {
 			}
 			return
 		}
-		if token.Value != strings.TrimSpace(text) || !token.Expires.After(time.Now()) || strings.Count(token.Value, ".") != 2 {
+		if token.Value != strings.TrimSpace(text) || !token.Expires.After(time.Now()) ||
+			strings.Count(token.Value, ".") != 2 {
 			t.Errorf("read %q as %q until %v", text, token.Value, token.Expires)
 		}
 	})

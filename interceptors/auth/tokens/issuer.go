@@ -54,8 +54,8 @@ func WithLoopbackHTTP() Option {
 	return option{"tokens.WithLoopbackHTTP()", func(c *config) { c.loopback = true }}
 }
 
-// WithRoundTripper makes t do the requests, in the place of a transport that verifies certificates by the roots of the system
-// and takes 2 seconds at most to connect. All other limits remain.
+// WithRoundTripper makes t do the requests, in the place of a transport that verifies certificates by the roots of the
+// system and takes 2 seconds at most to connect. All other limits remain.
 func WithRoundTripper(t http.RoundTripper) Option {
 	return option{"tokens.WithRoundTripper", func(c *config) { c.transport = t }}
 }
@@ -66,8 +66,8 @@ type Workload interface {
 	ClientAssertion(ctx context.Context, issuer string) (string, error)
 }
 
-// IssuerClient is a [TokenSource] that asks an issuer's token endpoint, by the client credentials grant (RFC 6749 section
-// 4.4). It is safe for concurrent use. [FromIssuer] makes one.
+// IssuerClient is a [TokenSource] that asks an issuer's token endpoint, by the client credentials grant (RFC 6749
+// section 4.4). It is safe for concurrent use. [FromIssuer] makes one.
 type IssuerClient struct {
 	issuer   string
 	endpoint string
@@ -78,11 +78,11 @@ type IssuerClient struct {
 }
 
 // FromIssuer returns the source that is the token endpoint of an issuer. The workload authenticates with its own key
-// (private_key_jwt, RFC 7523), see auth.Identity.ClientAssertion. The server for which the token is meant is named as resource
-// (RFC 8707).
+// (private_key_jwt, RFC 7523), see auth.Identity.ClientAssertion. The server for which the token is meant is named as
+// resource (RFC 8707).
 //
-// The endpoint is spoken to as package keyset speaks to a URL: HTTPS, no redirects, no proxy, 5 seconds, 16 KiB. Every call of
-// Token is a request, so put the source behind [Keep].
+// The endpoint is spoken to as package keyset speaks to a URL: HTTPS, no redirects, no proxy, 5 seconds, 16 KiB. Every
+// call of Token is a request, so put the source behind [Keep].
 func FromIssuer(issuer, endpoint string, workload Workload, opts ...Option) *IssuerClient {
 	c := &IssuerClient{issuer: issuer, endpoint: endpoint, workload: workload}
 	c.text = fmt.Sprintf("tokens.FromIssuer(%q, ", issuer)
@@ -120,8 +120,8 @@ func (c *IssuerClient) Check() error {
 	return errors.Join(errs...)
 }
 
-// Token asks the issuer for a token. The error shows no more of what the issuer answered than the HTTP status and an error
-// code of RFC 6749.
+// Token asks the issuer for a token. The error shows no more of what the issuer answered than the HTTP status and an
+// error code of RFC 6749.
 func (c *IssuerClient) Token(ctx context.Context, audience principal.ID) (Token, error) {
 	if err := c.Check(); err != nil {
 		return Token{}, err

@@ -26,7 +26,8 @@ type counter struct {
 }
 
 func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Method != http.MethodPost || r.URL.String() != tokenEndpoint || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
+	if r.Method != http.MethodPost || r.URL.String() != tokenEndpoint ||
+		r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
 		c.t.Errorf("request %s %s %v", r.Method, r.URL, r.Header)
 	}
 	body, err := io.ReadAll(r.Body)
@@ -42,7 +43,11 @@ func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, c.err
 	}
 	header := http.Header{"Location": {"https://evil.example"}}
-	response := &http.Response{StatusCode: c.answer.code, Header: header, Body: io.NopCloser(strings.NewReader(c.answer.text))}
+	response := &http.Response{
+		StatusCode: c.answer.code,
+		Header:     header,
+		Body:       io.NopCloser(strings.NewReader(c.answer.text)),
+	}
 	return response, nil
 }
 
@@ -73,8 +78,12 @@ func TestClientCredentials71(t *testing.T) {
 		ids := map[string]bool{}
 		for _, form := range c.forms {
 			want := url.Values{
-				"grant_type": {"client_credentials"}, "resource": {"spiffe://shop.example/payments"}, "scope": {"payments.charge payments.read"},
-				"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": form["client_assertion"],
+				"grant_type": {
+					"client_credentials",
+				}, "resource": {"spiffe://shop.example/payments"}, "scope": {"payments.charge payments.read"},
+				"client_assertion_type": {
+					"urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+				}, "client_assertion": form["client_assertion"],
 			}
 			if form.Encode() != want.Encode() {
 				t.Errorf("form %v", form)
@@ -153,7 +162,8 @@ func TestTokenEndpointThatMisbehaves(t *testing.T) {
 func TestTokensFromIssuerNamesEveryMistake(t *testing.T) {
 	source := tokens.FromIssuer("", "http://user@id.shop.example/token?secret=1", nil, tokens.WithScopes("a b"), nil)
 	for _, want := range []string{"no issuer", "token endpoint", "no workload", "WithScopes"} {
-		if err := source.Check(); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+		if err := source.Check(); err == nil || !strings.Contains(err.Error(), want) ||
+			strings.Contains(err.Error(), "secret") {
 			t.Errorf("Check does not say %q: %v", want, err)
 		}
 	}
@@ -161,7 +171,14 @@ func TestTokensFromIssuerNamesEveryMistake(t *testing.T) {
 		t.Error("a token from nowhere")
 	}
 	const want = `tokens.FromIssuer("a", tokens.WithScopes(b, c), tokens.WithLoopbackHTTP(), tokens.WithRoundTripper)`
-	source = tokens.FromIssuer("a", "", nil, tokens.WithScopes("b", "c"), tokens.WithLoopbackHTTP(), tokens.WithRoundTripper(nil))
+	source = tokens.FromIssuer(
+		"a",
+		"",
+		nil,
+		tokens.WithScopes("b", "c"),
+		tokens.WithLoopbackHTTP(),
+		tokens.WithRoundTripper(nil),
+	)
 	if got := source.String(); got != want {
 		t.Errorf("got %s", got)
 	}

@@ -17,9 +17,9 @@ import (
 // as long as there is a token that is good. It is safe for concurrent use. [Keep] makes one.
 //
 // When a token is asked for that has used up about 78 % of its life (70 % to 86 %, drawn anew for each), another one is
-// fetched in the background, and the old one is used until 30 seconds before its end. A fetch that fails is repeated after a
-// wait of at most 1, 2, 4 and so on to 30 seconds. A call waits only when there is no token that is good, for 2 seconds at
-// most and not beyond its deadline; all that ask at the same time wait for one fetch.
+// fetched in the background, and the old one is used until 30 seconds before its end. A fetch that fails is repeated
+// after a wait of at most 1, 2, 4 and so on to 30 seconds. A call waits only when there is no token that is good, for 2
+// seconds at most and not beyond its deadline; all that ask at the same time wait for one fetch.
 type Keeper struct {
 	source Source
 	poll   time.Duration // ask again after so long; zero means when the token says
@@ -55,8 +55,8 @@ func Keep(source Source) *Keeper {
 	return c
 }
 
-// Close ends the fetches that are under way and waits for them. Tokens cannot be had any more. It always returns nil; closing
-// twice is harmless.
+// Close ends the fetches that are under way and waits for them. Tokens cannot be had any more. It always returns nil;
+// closing twice is harmless.
 func (c *Keeper) Close() error {
 	c.mu.Lock()
 	c.closed = true
@@ -157,8 +157,8 @@ func (e *cachedToken) wait(ctx context.Context, flight <-chan struct{}) (Token, 
 	return Token{}, errExpired
 }
 
-// fetch begins to fetch a token unless somebody does already, and returns what is closed at the end of that. It returns the
-// last error instead while it is too early to try again.
+// fetch begins to fetch a token unless another call does already, and returns what is closed at the end of that. It returns
+// the last error instead while it is too early to try again.
 func (c *Keeper) fetch(e *cachedToken, audience principal.ID, now time.Time) (<-chan struct{}, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

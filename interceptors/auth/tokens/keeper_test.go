@@ -138,7 +138,8 @@ func TestTokenRenewalIsSpread(t *testing.T) {
 	}
 }
 
-// While the source fails the old token is used until 30 seconds before its end, and the source is asked again and again.
+// While the source fails the old token is used until 30 seconds before its end, and the source is asked again and
+// again.
 func TestTokenSourceDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &press{life: 10 * time.Minute}
@@ -186,7 +187,8 @@ func TestWaitForAToken(t *testing.T) {
 		}
 		time.Sleep(3 * time.Second) // the fetch is given up after 5
 		began = time.Now()
-		if _, err := c.Token(t.Context(), id(t, "ledger")); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 0 {
+		if _, err := c.Token(t.Context(), id(t, "ledger")); !errors.Is(err, context.DeadlineExceeded) ||
+			time.Since(began) != 0 {
 			t.Errorf("and then: %v after %v", err, time.Since(began))
 		}
 	})
@@ -294,7 +296,8 @@ func TestTokenDoesNotPrint(t *testing.T) {
 		}
 	}
 	log := &bytes.Buffer{}
-	slog.New(slog.NewTextHandler(log, nil)).Info("m", slog.Any("token", token), slog.Any("source", source), slog.Any("pointer", &token))
+	slog.New(slog.NewTextHandler(log, nil)).
+		Info("m", slog.Any("token", token), slog.Any("source", source), slog.Any("pointer", &token))
 	if strings.Contains(log.String(), "eyJ") {
 		t.Errorf("the log shows %s", log)
 	}

@@ -10,11 +10,11 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// Source yields the bearer tokens by which a client in token mode proves who it is. It is asked before every attempt, so
-// it must keep what it has and be quick. It must be safe for concurrent use.
+// Source yields the bearer tokens by which a client in token mode proves who it is. It is asked before every attempt,
+// so it must keep what it has and be quick. It must be safe for concurrent use.
 type Source interface {
-	// Token returns a token that is meant for the server called audience and names this workload. Its error fails the call with
-	// UNAVAILABLE and TOKEN_SOURCE_UNAVAILABLE.
+	// Token returns a token that is meant for the server called audience and names this workload. Its error fails the call
+	// with UNAVAILABLE and TOKEN_SOURCE_UNAVAILABLE.
 	Token(ctx context.Context, audience principal.ID) (Token, error)
 }
 
