@@ -251,6 +251,10 @@ func (c *Channel) secures(cc *grpc.ClientConn) bool {
 		own.Elem().FieldByName("channel").Pointer() == reflect.ValueOf(c).Pointer()
 }
 
-// trustChanged ends the explanation of failed calls by a refusal that may be mended now. GRPC tries again within seconds, see
-// maxConnectBackoff.
-func (c *Channel) trustChanged() { c.failure.Store(nil) }
+// trustChanged makes gRPC try again at once where a refusal may be mended now. Until that has ended the last refusal explains
+// failed calls: while no connection is ready each owes its status.
+func (c *Channel) trustChanged() {
+	if cc := c.conn.Load(); cc != nil {
+		cc.ResetConnectBackoff()
+	}
+}
