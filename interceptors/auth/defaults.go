@@ -71,6 +71,10 @@ const (
 	maxRefusals = 128
 	// maxAgentBytes is the most bytes of a user agent, and of the name of a method, that a refusal keeps.
 	maxAgentBytes = 256
+	// answerTimeout bounds the answer to a client that speaks another language than the port, as plaintext.
+	answerTimeout = time.Second
+	// answerMost is how many bytes of such a client are read.
+	answerMost = int64(64 << 10)
 	// maxCauseBytes is the most bytes of the cause of a refusal that the audit log shows.
 	maxCauseBytes = 512
 )

@@ -130,7 +130,11 @@ func (g *Gate) makeTLS() (*tls.Config, error) {
 	plain.GetCertificate = g.config.certificate
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		offers := hello.SupportedProtos
-		if !slices.Contains(offers, wire.ALPN) && slices.Contains(offers, wire.ALPNHTTP2) {
+		if slices.Contains(offers, wire.ALPN) {
+			return nil, nil
+		}
+		// A client of HTTP/1.1 gets the certificate, too, so that it can read why it is refused.
+		if len(offers) == 0 || slices.Contains(offers, wire.ALPNHTTP2) || slices.Contains(offers, "http/1.1") {
 			return plain, nil
 		}
 		return nil, nil

@@ -91,8 +91,10 @@ func (g *Gate) handshake(raw net.Conn, place *conn.Visitor) (verify.Proven, *con
 			return g.admitPlain(s.conn, s.state, place)
 		}
 	}
-	secure := tls.Server(raw, config)
+	start := &opening{Conn: raw}
+	secure := tls.Server(start, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
+		start.answer()
 		return verify.Proven{}, nil, nil, err
 	}
 	state := secure.ConnectionState()
@@ -101,6 +103,9 @@ func (g *Gate) handshake(raw net.Conn, place *conn.Visitor) (verify.Proven, *con
 	}
 	bound, err := wire.Bind(secure, wire.ALPN)
 	if err != nil {
+		if g.config.bearer && state.NegotiatedProtocol == "" {
+			answerHTTP1(secure, "505 HTTP Version Not Supported", needsHTTP2)
+		}
 		return verify.Proven{}, nil, nil, refuse(rpcerr.CredentialsInvalid, err)
 	}
 	client, l, err := g.greet(ctx, keys, secure, bound)
