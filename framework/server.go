@@ -119,6 +119,25 @@ func (s *Server) Addr() net.Addr {
 	return s.bound.Addr()
 }
 
+// GetServiceInfo returns the registered services by name, as grpc.Server does.
+func (s *Server) GetServiceInfo() map[string]grpc.ServiceInfo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	services := make(map[string]grpc.ServiceInfo, len(s.services))
+	for _, r := range s.services {
+		info := grpc.ServiceInfo{Metadata: r.desc.Metadata}
+		for _, m := range r.desc.Methods {
+			info.Methods = append(info.Methods, grpc.MethodInfo{Name: m.MethodName})
+		}
+		for _, m := range r.desc.Streams {
+			info.Methods = append(info.Methods,
+				grpc.MethodInfo{Name: m.StreamName, IsClientStream: m.ClientStreams, IsServerStream: m.ServerStreams})
+		}
+		services[r.desc.ServiceName] = info
+	}
+	return services
+}
+
 // methods lists the full names of the methods that were registered with the server.
 func (s *Server) methods() []string {
 	s.mu.Lock()

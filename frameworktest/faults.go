@@ -3,6 +3,7 @@ package frameworktest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -107,9 +108,37 @@ func (f *Faults) Calls(method string) int {
 	return f.calls[method]
 }
 
-// Option makes a server play the script. One script may serve several servers, which then share it.
+// Option makes a server play the script. One script may serve several servers, which then share it. A test fails whose script
+// is for a method that no server with it has, if [Network.Server] made one of them.
 func (f *Faults) Option() framework.ServerOption {
-	return framework.WithHandlerInterceptors(f.unary, f.stream)
+	return script{framework.WithHandlerInterceptors(f.unary, f.stream), f}
+}
+
+// script is the option of a Faults, by which a Network finds it.
+type script struct {
+	framework.ServerOption
+	faults *Faults
+}
+
+// unknown returns the scripted methods that none of the servers has.
+func (f *Faults) unknown(servers []*framework.Server) []string {
+	known := map[string]bool{}
+	for _, s := range servers {
+		for service, info := range s.GetServiceInfo() {
+			for _, m := range info.Methods {
+				known["/"+service+"/"+m.Name] = true
+			}
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Sorted(func(yield func(string) bool) {
+		for method := range f.scripts {
+			if !known[method] && !yield(method) {
+				return
+			}
+		}
+	})
 }
 
 // String lists what is still to come.

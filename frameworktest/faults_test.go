@@ -2,6 +2,8 @@ package frameworktest_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -105,6 +107,40 @@ func TestReplicasShareAScript(t *testing.T) {
 		calls := network.Calls()
 		if len(calls) != 1 || len(calls[0].Attempts) != 4 {
 			t.Errorf("waterfall: %v", calls)
+		}
+	})
+}
+
+// failing is a test whose errors are kept.
+type failing struct {
+	testing.TB
+	errs     []string
+	cleanups []func()
+}
+
+func (f *failing) Helper()          {}
+func (f *failing) Cleanup(c func()) { f.cleanups = append(f.cleanups, c) }
+func (f *failing) Failed() bool     { return false }
+func (f *failing) Errorf(format string, args ...any) {
+	f.errs = append(f.errs, fmt.Sprintf(format, args...))
+}
+
+// A script that no call can meet would pass unplayed.
+func TestAScriptForAnUnknownMethodFailsTheTest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &failing{TB: t}
+		network := frameworktest.NewNetwork(f)
+		faults := frameworktest.NewFaults().Fail(getQuote, 1, codes.Aborted).
+			Fail("/shop.payments.v1.PaymentsService/GetQuot", 1, codes.Aborted)
+		paymentsv1.RegisterPaymentsServiceServer(network.Server(network.App("payments"), faults.Option()), payments{})
+		faults.Hang("shop.payments.v1.PaymentsService/GetQuote", 1) // without the slash
+		for _, c := range slices.Backward(f.cleanups) {
+			c()
+		}
+		want := []string{"PaymentsService/GetQuot\"", "\"shop.payments.v1"}
+		if len(f.errs) != 2 || !strings.Contains(f.errs[0], want[0]) || !strings.Contains(f.errs[1], want[1]) {
+			t.Errorf("the test failed with %q, want one error each that holds %q", f.errs, want)
 		}
 	})
 }

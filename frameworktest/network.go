@@ -34,6 +34,8 @@ type Network struct {
 	listeners map[string]*listener
 	count     int
 
+	scripts map[*Faults][]*framework.Server
+
 	apps      []*framework.App
 	processes map[*framework.App]*process
 }
@@ -56,7 +58,9 @@ func NewNetwork(t testing.TB) *Network {
 		ring:      waterfall.NewRing(1000, waterfall.WithMessages()),
 		listeners: map[string]*listener{},
 		processes: map[*framework.App]*process{},
+		scripts:   map[*Faults][]*framework.Server{},
 	}
+	t.Cleanup(n.checkScripts)
 	waterfall.LogOnFailure(t, n.ring)
 	return n
 }
@@ -123,7 +127,23 @@ func (n *Network) Server(app *framework.App, opts ...framework.ServerOption) *fr
 	n.mu.Lock()
 	n.listeners[l.addr] = l
 	n.mu.Unlock()
-	return app.Server(l.addr, append([]framework.ServerOption{framework.WithListener(l)}, opts...)...)
+	server := app.Server(l.addr, append([]framework.ServerOption{framework.WithListener(l)}, opts...)...)
+	for _, o := range opts {
+		if played, ok := o.(script); ok {
+			n.scripts[played.faults] = append(n.scripts[played.faults], server)
+		}
+	}
+	return server
+}
+
+// checkScripts fails the test for faults that no call can meet.
+func (n *Network) checkScripts() {
+	n.t.Helper()
+	for faults, servers := range n.scripts {
+		for _, method := range faults.unknown(servers) {
+			n.t.Errorf("Faults: no server with the script has the method %q; write \"/package.Service/Method\"", method)
+		}
+	}
 }
 
 // Start runs every App made so far and returns when all of them are ready and known to discovery. The test fails when
