@@ -26,8 +26,9 @@
 // other codes. PERMISSION_DENIED is never retried, and UNAUTHENTICATED once for each call where the interceptor that
 // owns the credential has fetched a new one since (Renew of package attempt); that waits for nothing, costs nothing of
 // the budget, and does not ask for the switch, what is above, or the circuit. The idempotency_level of the .proto
-// decides whether a method may be repeated. Without one, a call is tried again only if no byte of it reached a server,
-// or if the trailer parley-unprocessed says that the handler never ran.
+// decides whether a method may be repeated; where it states none, a policy in code or a file may. Without a statement,
+// a call is tried again only if no byte of it reached a server, or if the trailer parley-unprocessed says that the
+// handler never ran.
 //
 // The wait is drawn between zero and a bound that doubles ("full jitter"), capped before it is drawn. A server that
 // sends the trailer grpc-retry-pushback-ms (gRFC A6) decides the wait, and a google.rpc.RetryInfo is its lower bound;

@@ -22,9 +22,6 @@ func NewReplayMemory(bytes int64) *ReplayMemory { return &ReplayMemory{limit: by
 // DefaultReplayMemory is a new bound of 64 MiB.
 func DefaultReplayMemory() *ReplayMemory { return NewReplayMemory(defaultReplayMemory) }
 
-// InUse is how many bytes are kept now, bookkeeping included.
-func (m *ReplayMemory) InUse() int64 { return m.used.Load() }
-
 // take reserves n bytes, if there is room for them.
 func (m *ReplayMemory) take(n int) bool {
 	if m.used.Add(int64(n)) <= m.limit {
