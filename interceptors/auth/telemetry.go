@@ -10,18 +10,11 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/parley-rpc/parley/internal/decide"
+	"github.com/parley-rpc/parley/internal/vocabulary"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-const (
-	meterName     = "github.com/parley-rpc/parley/interceptors/auth"
-	refusalsName  = "parley.server.auth.refusals"
-	reasonName    = "parley.auth.reason"
-	causeName     = "parley.auth.cause"
-	decidedName   = "parley.auth.decided"
-	dryRunName    = "parley.auth.dry_run"
-	trialSpanName = "parley.auth.would_refuse"
-)
+const meterName = "github.com/parley-rpc/parley/interceptors/auth"
 
 // WithMeterProvider counts refused calls in parley.server.auth.refusals, by the attributes parley.auth.reason, which is the
 // public reason, and parley.auth.dry_run, which is true for calls that passed because the policy is only tried. The default
@@ -35,10 +28,9 @@ func (g *Gate) makeCounter() error {
 	if mp == nil {
 		mp = noop.NewMeterProvider()
 	}
-	var err error
-	g.refusals, err = mp.Meter(meterName).Int64Counter(refusalsName,
-		metric.WithUnit("{call}"), metric.WithDescription("Calls that were refused, or would have been by a policy on trial"))
-	return err
+	of := vocabulary.From(mp.Meter(meterName))
+	g.refusals = of.Counter(vocabulary.MetricRefusals)
+	return of.Err()
 }
 
 // noteRefusal counts a refusal and says on the span of the call why it was refused, which the status does not.
@@ -52,22 +44,22 @@ func (g *Gate) noteRefusal(ctx context.Context, err error) {
 func (g *Gate) noteTrial(ctx context.Context, err error) {
 	g.count(ctx, err, true)
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
-		span.AddEvent(trialSpanName, trace.WithAttributes(spanAttributes(err)...))
+		span.AddEvent(vocabulary.EventWouldRefuse, trace.WithAttributes(spanAttributes(err)...))
 	}
 }
 
 func (g *Gate) count(ctx context.Context, err error, dryRun bool) {
 	g.refusals.Add(ctx, 1, metric.WithAttributes(
-		attribute.String(reasonName, string(rpcerr.ReasonOf(err))), attribute.Bool(dryRunName, dryRun)))
+		attribute.String(vocabulary.AttrAuthReason, string(rpcerr.ReasonOf(err))), attribute.Bool(vocabulary.LabelDryRun, dryRun)))
 }
 
 func spanAttributes(err error) []attribute.KeyValue {
-	attrs := []attribute.KeyValue{attribute.String(reasonName, string(rpcerr.ReasonOf(err)))}
+	attrs := []attribute.KeyValue{attribute.String(vocabulary.AttrAuthReason, string(rpcerr.ReasonOf(err)))}
 	if refusal, ok := errors.AsType[*rpcerr.Error](err); ok && refusal.Cause != nil {
-		attrs = append(attrs, attribute.String(causeName, causeOf(err)))
+		attrs = append(attrs, attribute.String(vocabulary.AttrAuthCause, causeOf(err)))
 	}
 	if r, ok := errors.AsType[decide.Decision](err); ok {
-		attrs = append(attrs, attribute.String(decidedName, r.Source().String()))
+		attrs = append(attrs, attribute.String(vocabulary.AttrAuthDecided, r.Source().String()))
 	}
 	return attrs
 }

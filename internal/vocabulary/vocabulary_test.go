@@ -4,6 +4,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,5 +102,53 @@ func TestMetric(t *testing.T) {
 	}
 	if m := vocabulary.Metric("x"); m.Name != "x" || m.Unit != "" {
 		t.Errorf("the row of an unknown metric is %+v", m)
+	}
+}
+
+// Whatever shows a name takes it from here: a name that is written a second time is a name that can differ.
+func TestNamesAreWrittenOnce(t *testing.T) {
+	names := map[string]bool{}
+	for _, m := range vocabulary.Metrics() {
+		names[m.Name] = true
+	}
+	for _, a := range append(vocabulary.SpanAttributes(), vocabulary.Labels()...) {
+		names[a.Name] = true
+	}
+	for _, e := range vocabulary.Events() {
+		names[e.Name] = true
+	}
+	root := filepath.Join("..", "..")
+	files := 0
+	err := filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			_, nested := os.Stat(filepath.Join(path, "go.mod"))
+			if path != root && (nested == nil || slices.Contains([]string{"gen", "bin", "testdata", "vocabulary"}, entry.Name())) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		files++
+		syntax, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(syntax, func(n ast.Node) bool {
+			if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+				if text, err := strconv.Unquote(literal.Value); err == nil && names[text] && strings.Contains(text, ".") {
+					t.Errorf("%s writes %q; take it from package vocabulary", path, text)
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil || files < 100 {
+		t.Fatalf("%d files were read: %v", files, err)
 	}
 }

@@ -33,7 +33,7 @@ func TestDashboardAndAlertsNameOnlyWhatIsExported(t *testing.T) {
 		t.Errorf("the dashboard has only %d expressions", len(panels))
 	}
 	for where, text := range map[string]string{"the rules": rules, "the dashboard": strings.Join(panels, "\n")} {
-		metrics := regexp.MustCompile(`\b(?:rpc|grpc|parley)_\w+|parley:\w+:\w+`).FindAllString(text, -1)
+		metrics := regexp.MustCompile(`\b(?:rpc|grpc|parley|go|process)_\w+|parley:\w+:\w+`).FindAllString(text, -1)
 		slices.Sort(metrics)
 		for _, name := range slices.Compact(metrics) {
 			if !exported[name] && !labels[name] && !recorded[name] {
@@ -55,7 +55,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 		if !ok || !strings.HasPrefix(line, "# TYPE ") || name == "target_info" {
 			continue
 		}
-		for _, suffix := range []string{"_total", "_seconds"} {
+		for _, suffix := range []string{"_total", "_seconds", "_bytes", "_ratio"} {
 			name = strings.TrimSuffix(name, suffix)
 		}
 		if !strings.Contains(documented, "`"+name+"`") {

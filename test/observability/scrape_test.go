@@ -114,7 +114,11 @@ func (w *town) trade() string {
 	failing.failing.Store(2)
 	paymentsv1.RegisterPaymentsServiceServer(payments.Server("127.0.0.1:0"), failing)
 	w.run(payments)
-	orders := w.app("orders", nil, measured)
+	file := filepath.Join(w.t.TempDir(), "orders.yaml")
+	if err := os.WriteFile(file, []byte("lifecycle: {flush: 1s}\n"), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	orders := w.app("orders", nil, measured, framework.WithConfigFile(file))
 	client := paymentsv1.NewPaymentsServiceClient(orders.Client("payments"))
 	w.run(orders)
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
