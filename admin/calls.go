@@ -67,7 +67,7 @@ func writeCalls(w http.ResponseWriter, query url.Values, calls []waterfall.Call)
 		setText(w)
 		for i, c := range calls {
 			if i > 0 {
-				_, _ = io.WriteString(w, "\n") // who asked has gone, here and below
+				_, _ = io.WriteString(w, "\n") // the client has gone, here and below
 			}
 			_ = waterfall.Text(w, c)
 		}

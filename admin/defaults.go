@@ -3,7 +3,7 @@ package admin
 import "time"
 
 const (
-	// defaultListed is how many calls /calls lists when it is not told.
+	// defaultListed is how many calls /calls lists by default.
 	defaultListed = 100
 	// streamInterval is how long a live page waits at least between two updates.
 	streamInterval = 200 * time.Millisecond
@@ -21,9 +21,9 @@ const (
 	maxStreams = 16
 	// writeTimeout is how long a live page may take to accept an update.
 	writeTimeout = 10 * time.Second
-	// defaultProfile is how long a CPU profile takes when it is not told.
+	// defaultProfile is how long a CPU profile takes by default.
 	defaultProfile = 30 * time.Second
-	// defaultTrace is how long an execution trace takes when it is not told.
+	// defaultTrace is how long an execution trace takes by default.
 	defaultTrace = time.Second
 	// maxProfile is the longest CPU profile or execution trace.
 	maxProfile = 5 * time.Minute

@@ -1,3 +1,16 @@
+// Package admin holds what a service shows to its operators: three HTTP surfaces, each meant for an address of its own.
+//
+//   - [Probes] answers /livez and /readyz, without detail. It may listen anywhere.
+//   - [Metrics] answers /metrics. It may listen where the monitoring reaches it.
+//   - [New] is the admin surface: a live waterfall of recent calls, the state of the service, its configuration,
+//     profiles. It shows much and has no login, so it must listen on a loopback address, see
+//     [CheckLoopback].
+//
+// The admin surface protects itself against pages of other sites that the operator's browser has open: it answers only
+// to loopback host names, refuses requests that other sites cause, changes nothing on GET, and its page runs only its
+// own script, which treats all that a peer may have written as text.
+//
+// The package only makes handlers. Who serves them owns the listeners.
 package admin
 
 import (
@@ -90,7 +103,7 @@ func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	_ = encoder.Encode(v) // who asked has gone
+	_ = encoder.Encode(v) // the client has gone
 }
 
 func setText(w http.ResponseWriter) { w.Header().Set("Content-Type", "text/plain; charset=utf-8") }

@@ -37,8 +37,8 @@ func isLoopback(host string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// isLocal tells whether the request was sent to a loopback host name on a loopback address. A page of another site that
-// makes its own name resolve to 127.0.0.1 gets through to the address but still sends its own name.
+// isLocal reports whether the request was sent to a loopback host name on a loopback address. A page of another site
+// that makes its own name resolve to 127.0.0.1 gets through to the address but still sends its own name.
 func isLocal(r *http.Request) bool {
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok && !local.IP.IsLoopback() {
 		return false

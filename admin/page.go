@@ -51,7 +51,7 @@ func newPage() *page {
 
 func (p *page) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = bytes.NewReader(p.document).WriteTo(w) // who asked has gone
+	_, _ = bytes.NewReader(p.document).WriteTo(w) // the client has gone
 }
 
 // outcomes are the options of the filter by outcome: every one but that of a call that nothing happened to.

@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// Probes answers /livez and /readyz with 200 or 503, without detail. Live tells whether the process should go on, ready
-// whether it should get calls; both are asked on every request and must be safe for concurrent use.
+// Probes answers /livez and /readyz with 200 or 503, without detail. Live reports whether the process should go on,
+// ready whether it should get calls; both are asked on every request and must be safe for concurrent use.
 func Probes(live, ready func() bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", probe(live))
@@ -25,7 +25,7 @@ func probe(good func() bool) http.HandlerFunc {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			text = "unavailable\n"
 		}
-		_, _ = io.WriteString(w, text) // who asked has gone
+		_, _ = io.WriteString(w, text) // the client has gone
 	}
 }
 

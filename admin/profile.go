@@ -14,7 +14,7 @@ import (
 )
 
 // These handlers answer like those of net/http/pprof, which registers itself on http.DefaultServeMux when it is
-// imported and so would expose every program on whatever it serves there.
+// imported and so would expose every program that serves http.DefaultServeMux.
 
 func (h *Handler) listProfiles(w http.ResponseWriter, r *http.Request) {
 	profiles := pprof.Profiles()
@@ -27,7 +27,7 @@ func (h *Handler) listProfiles(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(&text, "%-14s %6s   go tool pprof %sprofile?seconds=10\n", "profile", "", base)
 	fmt.Fprintf(&text, "%-14s %6s   curl -o trace.out '%strace?seconds=1' && go tool trace trace.out\n", "trace", "", base)
 	setText(w)
-	_, _ = io.WriteString(w, text.String()) // who asked has gone
+	_, _ = io.WriteString(w, text.String()) // the client has gone
 }
 
 // profile answers with one of the runtime's profiles: debug=1 or 2 as text, gc=1 after a garbage collection.
@@ -54,7 +54,7 @@ func (h *Handler) profile(w http.ResponseWriter, r *http.Request) {
 	} else {
 		setBinary(w, name)
 	}
-	_ = profile.WriteTo(w, level) // who asked has gone
+	_ = profile.WriteTo(w, level) // the client has gone
 }
 
 func (h *Handler) cpuProfile(w http.ResponseWriter, r *http.Request) {
@@ -65,7 +65,7 @@ func (h *Handler) executionTrace(w http.ResponseWriter, r *http.Request) {
 	h.sample(w, r, "trace", defaultTrace, func() error { return trace.Start(w) }, trace.Stop)
 }
 
-// sample records for as long as seconds=N says, or until whoever asked has gone or the server stops.
+// sample records for seconds=N, or until the client leaves or the server stops.
 func (h *Handler) sample(w http.ResponseWriter, r *http.Request, name string, length time.Duration,
 	start func() error, stop func()) {
 	if text := r.URL.Query().Get("seconds"); text != "" {

@@ -60,7 +60,7 @@ func writeRefusals(w io.Writer, list []Refusal) {
 		}
 		fmt.Fprintln(table, strings.Join(cells, "\t"))
 	}
-	_ = table.Flush() // the reader has gone
+	_ = table.Flush() // the client has gone
 }
 
 // oneLine replaces what could begin another cell or line, or move the cursor of a terminal.

@@ -110,5 +110,5 @@ func (h *Handler) describe(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	setText(w)
-	_, _ = w.Write(text.Bytes()) // who asked has gone
+	_, _ = w.Write(text.Bytes()) // the client has gone
 }

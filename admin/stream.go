@@ -11,7 +11,7 @@ import (
 	"github.com/parley-rpc/parley/waterfall"
 )
 
-// hello is the first thing that a live page is told.
+// hello is the first event of a live page.
 type hello struct {
 	Service  string    `json:"service"`
 	Instance string    `json:"instance"`
@@ -75,7 +75,7 @@ func (s eventStream) send(event string, v any) error {
 	return s.control.Flush()
 }
 
-// brief leaves out of calls what a list does not show.
+// brief removes from calls the facts that a list does not show.
 func brief(calls []waterfall.Call) []waterfall.Call {
 	for i := range calls {
 		c := &calls[i]

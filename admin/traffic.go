@@ -129,8 +129,8 @@ func (t *Traffic) methods() ([]methodTraffic, time.Duration) {
 	return list, window
 }
 
-// since is how many there were from one sample to the next. A method that a sample left out, because there were too many,
-// counts as one that was not called.
+// since is how many there were from one sample to the next. A method that a sample left out, because there were too
+// many, counts as one that was not called.
 func since(from, to uint64) uint64 { return max(from, to) - from }
 
 func perSecond(n uint64) float64 { return float64(n) / trafficInterval.Seconds() }
@@ -156,7 +156,7 @@ func (m *methodTraffic) conclude(from, to Counts, window time.Duration) {
 	}
 }
 
-// endpointTraffic is the JSON form of the recent attempts that reached one endpoint, of those that are kept.
+// endpointTraffic is the JSON form of the attempts in the ring that reached one endpoint.
 type endpointTraffic struct {
 	Endpoint string        `json:"endpoint"`
 	Attempts int           `json:"attempts"`

@@ -61,7 +61,8 @@ func TestTrafficByMethod(t *testing.T) {
 			t.Errorf("before two samples there is %+v", view)
 		}
 		time.Sleep(time.Second)
-		// For two minutes 20 calls in each interval; in the last one a quarter of them fails and takes 100 ms instead of 2 ms.
+		// For two minutes 20 calls in each interval; in the last one a quarter of them fails and takes 100 ms instead of 2
+		// ms.
 		for i := range 12 {
 			counted.Method, counted.Target = quote, "payments"
 			counted.Calls += 20

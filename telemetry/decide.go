@@ -18,7 +18,7 @@ type tracerProvider struct {
 	embedded.TracerProvider
 	sdk     *sdktrace.TracerProvider
 	sampler sdktrace.Sampler // pure: the SDK asks it again, and must get the same answer
-	watched bool             // somebody sees the spans
+	watched bool             // spans are exported, or shown in this process
 }
 
 func (p *tracerProvider) Tracer(name string, opts ...trace.TracerOption) trace.Tracer {

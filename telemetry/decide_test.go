@@ -76,7 +76,8 @@ func TestRatio(t *testing.T) {
 	}
 }
 
-// TestUnwatched says that nothing is recorded where nobody would see it, and that the decision is sent on all the same.
+// TestUnwatched says that nothing is recorded where nothing would show it, and that the decision is sent on all the
+// same.
 func TestUnwatched(t *testing.T) {
 	tel := start(t, nil)
 	tracer := newTracer(tel)

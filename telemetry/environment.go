@@ -114,7 +114,7 @@ func withoutUser(url string) string {
 	return url
 }
 
-// resource describes the service: its name and whatever else the environment says of it.
+// resource describes the service: its name, and the attributes that the environment states.
 func (e *environment) resource(service string) resource.Option {
 	const list = "OTEL_RESOURCE_ATTRIBUTES"
 	name := attribute.String("service.name", service)

@@ -102,7 +102,7 @@ func TestEnvironment(t *testing.T) {
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
-			_ = tel.Shutdown(ctx) // nothing is to be sent: nobody listens there
+			_ = tel.Shutdown(ctx) // there is nothing to send: no collector listens there
 		})
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-rpc/parley/telemetry"
 )
 
-// A service that is told nothing sends nothing. Its metrics can be scraped.
+// Without an endpoint in the environment a service sends nothing. Its metrics can be scraped.
 func ExampleNew() {
 	ctx := context.Background()
 	tel, err := telemetry.New(ctx, "orders", telemetry.WithEnviron(nil))
@@ -24,7 +24,7 @@ func ExampleNew() {
 	// <nil>
 }
 
-// All mistakes are told at once, each with its remedy.
+// All mistakes are reported at once, each with its remedy.
 func ExampleNew_mistakes() {
 	_, err := telemetry.New(context.Background(), "orders", telemetry.WithEnviron([]string{
 		"OTEL_TRACES_EXPORTER=console",

@@ -32,7 +32,7 @@ type option struct {
 func (o option) String() string  { return o.text }
 func (o option) apply(c *config) { o.set(c) }
 
-// WithSpanProcessor shows every recorded span to p, in this process, beside whatever is exported. It may be given
+// WithSpanProcessor shows every recorded span to p, in this process, beside the export. It may be given
 // several times. Shutdown stops p.
 func WithSpanProcessor(p sdktrace.SpanProcessor) Option {
 	return option{fmt.Sprintf("telemetry.WithSpanProcessor(%T)", p),

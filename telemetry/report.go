@@ -9,11 +9,11 @@ import (
 	"sync"
 )
 
-// reporter tells how sending a signal goes: to the log when that changes, and to Shutdown how it went last.
+// reporter reports how sending a signal goes: to the log when that changes, and to Shutdown the last result.
 type reporter struct {
 	life   context.Context // sending ends with it
 	signal signal
-	logger *slog.Logger // nil: the SDK's own error handler is told
+	logger *slog.Logger // nil: failures go to the SDK's own error handler
 
 	mu     sync.Mutex
 	failed error // of the last try

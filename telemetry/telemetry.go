@@ -15,7 +15,7 @@
 //	OTEL_SDK_DISABLED            true: neither spans nor metrics; span contexts are still passed on
 //	OTEL_SERVICE_NAME            replaces the name of the service
 //	OTEL_RESOURCE_ATTRIBUTES     key=value,... about the service; values are percent-encoded. Without service.instance.id
-//	                             in it, each start of the process gets a random one, so that replicas are told apart
+//	                             in it, each start of the process gets a random one, so that replicas do not collide
 //	OTEL_TRACES_EXPORTER         otlp or none; default: otlp where an endpoint is set, else none
 //	OTEL_METRICS_EXPORTER        otlp, prometheus (only scraped) or none; default: prometheus, and otlp where an endpoint is set
 //	OTEL_EXPORTER_OTLP_ENDPOINT  URL of the collector; _TRACES_ENDPOINT and _METRICS_ENDPOINT for one signal alone
@@ -114,7 +114,7 @@ func (p plan) build(ctx context.Context, c config) (*Telemetry, error) {
 		t.text = []string{"off: OTEL_SDK_DISABLED=true"}
 		return t, nil
 	}
-	// The service first: its instance ID is random, and whatever else is stated goes before it.
+	// The service comes first: its instance ID is random, and a stated one replaces it.
 	about, err := resource.New(ctx, resource.WithService(), resource.WithTelemetrySDK(),
 		resource.WithAttributes(c.attributes...), p.resource)
 	if err == nil {

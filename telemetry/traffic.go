@@ -12,8 +12,8 @@ import (
 	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
-// Traffic is what the metrics have counted so far of the calls of one method: those that this process made to one target, or
-// those that it served.
+// Traffic is what the metrics have counted so far of one method: the calls that this process made to one target, or the
+// calls that it served.
 type Traffic struct {
 	// Served reports whether this process served the calls; otherwise it made them.
 	Served bool
@@ -36,8 +36,8 @@ type Within struct {
 	Calls uint64
 }
 
-// Traffic returns what the metrics have counted so far, by method. It costs what a scrape costs, and returns nothing while
-// metrics are off. Its error is the one of the registry; what could be read is returned beside it.
+// Traffic returns what the metrics have counted so far, by method. It costs what a scrape costs, and returns nothing
+// while metrics are off. Its error is the one of the registry; what could be read is returned beside it.
 func (t *Telemetry) Traffic() ([]Traffic, error) {
 	if t.gather == nil {
 		return nil, nil

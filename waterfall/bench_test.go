@@ -13,7 +13,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// discard is a processor that does nothing: what a ring costs is the difference to it.
+// discard is a processor that does nothing: the difference to it is the cost of a ring.
 type discard struct{}
 
 func (discard) OnStart(context.Context, sdktrace.ReadWriteSpan) {}

@@ -2,7 +2,7 @@ package waterfall
 
 import "time"
 
-// Direction is who made a call.
+// Direction says whether a call left this process or came to it.
 type Direction string
 
 const (

@@ -3,7 +3,7 @@ package waterfall
 import "time"
 
 const (
-	// DefaultCalls is how many calls a ring keeps when it is not told.
+	// DefaultCalls is how many calls a ring keeps by default.
 	DefaultCalls = 1000
 	// DefaultWidth is the widest line that a drawing may have, in characters.
 	DefaultWidth = 100

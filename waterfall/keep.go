@@ -15,7 +15,7 @@ const (
 	eventSize     = int(unsafe.Sizeof(sdktrace.Event{}))
 )
 
-// estate is what a span that has ended leaves to the ring.
+// estate is what a span leaves to the ring when it ends.
 type estate struct {
 	attrs      []attribute.KeyValue
 	attrsSize  int
@@ -25,8 +25,8 @@ type estate struct {
 	left       int
 }
 
-// estateOf collects the attributes and events of a span that has ended. Mostly it takes over the very slices, which
-// nobody changes any more; only where a value is long does it make a copy. It runs outside the lock of the ring.
+// estateOf collects the attributes and events of a span that has ended. Mostly it takes over the slices, which
+// do not change any more; it copies them only if a value is long. It runs outside the lock of the ring.
 func estateOf(s sdktrace.ReadOnlySpan, messages bool) estate {
 	var e estate
 	if messages {

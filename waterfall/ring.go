@@ -1,3 +1,16 @@
+// Package waterfall keeps the recent calls of a process in memory and draws them: each call with its attempts, the
+// waits between them, the deadline, and why there was no further attempt.
+//
+// A [Ring] is a span processor. It needs no collector and no exporter:
+//
+//	ring := waterfall.NewRing(1000)
+//	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(ring))
+//
+// [Ring.Calls] reads what it kept, [Ring.Watch] follows it, and [Text] draws one call for a terminal or a test log.
+//
+// A ring understands the spans of Parley's tracing: one CLIENT span per call, one CLIENT span per attempt below it, one
+// SERVER span below its attempt. Spans of other gRPC instrumentation with the same names appear as calls whose attempts
+// are not known.
 package waterfall
 
 import (
@@ -10,7 +23,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// Ring keeps the newest calls of a process, those that are still open included. It is a span processor: register it
+// Ring keeps the newest calls of a process, open ones included. It is a span processor: register it
 // with a tracer provider. Its memory is bounded by the number of calls, the spans of each call, and the bytes of their
 // attributes. When it is full the oldest call makes room for a new one; a call that is still open is passed over as
 // long as open calls fill no more than half of the ring, so that a long stream stays visible.
@@ -200,7 +213,7 @@ func (r *Ring) advance() {
 	}
 }
 
-// touch marks the slot as changed and wakes whoever watches.
+// touch marks the slot as changed and wakes the watchers.
 func (r *Ring) touch(sl *slot) {
 	r.changes++
 	sl.changed = r.changes

@@ -133,7 +133,7 @@ func TestDashboardAndAlertsSpeakTheVocabulary(t *testing.T) {
 	}
 }
 
-// Every metric of Parley's own is on the dashboard, so that none is measured for nobody.
+// Every metric is on the dashboard, or left out for a reason.
 func TestTheDashboardShowsEveryMetric(t *testing.T) {
 	hidden := map[string]string{
 		vocabulary.MetricCallRetries:     "attempts for each call say the same",

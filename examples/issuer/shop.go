@@ -57,7 +57,7 @@ func openShop(dir string, out io.Writer) (*shop, error) {
 	return s, nil
 }
 
-// enroll makes a key for whoever sits in folder, and calls itself name.
+// enroll makes a key for the service that is called name, in a folder.
 func (s *shop) enroll(who **auth.Identity, folder, name string) error {
 	id, err := principal.ParseID("spiffe://shop.example/" + name)
 	if err != nil {
@@ -92,7 +92,7 @@ func (s *shop) openIssuer() error {
 	return id.Check()
 }
 
-// publicKey is the key set of a service, as whoever registers it finds it in its trust directory.
+// publicKey is the key set of a service, from its trust directory.
 func (s *shop) publicKey(service string) ([]byte, error) {
 	found, err := filepath.Glob(filepath.Join(s.dir, service, "trust", "shop.example", service+".*.json"))
 	if err != nil || len(found) != 1 {

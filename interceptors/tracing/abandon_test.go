@@ -66,7 +66,7 @@ func endless() *shop {
 	return s
 }
 
-// TestStreamWithoutAttempts says that a call ends by itself where nobody watches its attempts.
+// TestStreamWithoutAttempts says that a call ends by itself where nothing watches its attempts.
 func TestStreamWithoutAttempts(t *testing.T) {
 	callOnly := func(t *tracing.Tracer) []grpc.DialOption { return t.DialOptions() }
 	bubble(t, "one response", func(t *testing.T) {
@@ -166,7 +166,7 @@ func TestAbandonedAttempts(t *testing.T) {
 	})
 }
 
-// TestChildEndsBeforeParent says that a call outlasts its attempts, also where nobody waits for either.
+// TestChildEndsBeforeParent says that a call outlasts its attempts, also where nothing waits for either.
 func TestChildEndsBeforeParent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, setup{shop: endless()})

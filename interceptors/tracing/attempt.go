@@ -16,7 +16,7 @@ import (
 type attemptOperation struct {
 	operation
 	facts *attempt.Attempt
-	call  *callContext // nil: nothing needs to be told to it
+	call  *callContext // nil: it needs to know nothing of the attempt
 }
 
 // UnaryAttemptInterceptor covers one attempt of a call and sends its span context along. It belongs below whatever

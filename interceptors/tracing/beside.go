@@ -72,7 +72,7 @@ func (l lookout) GetRequestMetadata(ctx context.Context, _ ...string) (map[strin
 	return nil, nil
 }
 
-// RequireTransportSecurity tells that there is nothing to protect.
+// RequireTransportSecurity returns false: there is nothing to protect.
 func (lookout) RequireTransportSecurity() bool { return false }
 
 // lookOut adds a lookout to the first attempt of each method. It stands first, so that the caller's own credentials

@@ -26,7 +26,7 @@ func (c *callContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// callFrom returns the call that ctx belongs to, or nil when nothing needs to be told to it.
+// callFrom returns the call of ctx, or nil when the call needs to know nothing of its attempts.
 func callFrom(ctx context.Context) *callContext {
 	c, _ := ctx.Value(callKey{}).(*callContext)
 	return c

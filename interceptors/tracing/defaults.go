@@ -1,7 +1,7 @@
 package tracing
 
 const (
-	// How many methods one Tracer tells apart on each side; what comes after is counted as an unknown method.
+	// How many methods one Tracer distinguishes on each side; further ones are counted as unknown.
 	maxMethods = 1000
 	// How many bytes of a status message are kept on a span.
 	maxDescriptionBytes = 1024

@@ -93,7 +93,7 @@ func ExampleWithPublicEndpoint() {
 	// Output: tracing.WithPublicEndpoint()
 }
 
-// Every line that is logged during a call tells to which trace it belongs.
+// Every line that is logged during a call names its trace.
 func ExampleLogHandler() {
 	text := slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {

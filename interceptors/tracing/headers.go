@@ -13,6 +13,16 @@ import (
 	"github.com/parley-rpc/parley/internal/contextkey"
 )
 
+const (
+	// Of gRFC A72.
+	previousAttemptsHeader = "grpc-previous-rpc-attempts"
+
+	// Of W3C Trace Context and Baggage.
+	traceparentHeader = "traceparent"
+	tracestateHeader  = "tracestate"
+	baggageHeader     = "baggage"
+)
+
 // headers carry span contexts and baggage in the metadata of a call. The W3C formats are read and written directly;
 // every other propagator works through copies of the metadata.
 type headers struct {
@@ -69,7 +79,8 @@ func (h *headers) received(ctx context.Context) metadata.MD {
 	return md
 }
 
-// extract returns the caller's span context, and ctx with whatever else the caller sent along, if that is wanted.
+// extract returns the caller's span context, and ctx with the baggage that the caller sent, if the caller is
+// trusted.
 func (h *headers) extract(ctx context.Context, trusted bool) (context.Context, trace.SpanContext) {
 	md := h.received(ctx)
 	if h.other != nil {

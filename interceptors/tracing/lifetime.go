@@ -8,9 +8,9 @@ import (
 
 // lifetime ends the operation of a stream, once.
 //
-// A stream ends for its user when receiving returns an error, or its only response. It may also die while nobody
+// A stream ends for its user when receiving returns an error, or its only response. It may also die while no goroutine
 // receives: its context ends, or its connection is closed. The user need not touch it again, so it ends right then; but
-// while somebody receives, what receiving returns decides.
+// while a goroutine receives, the result of receiving decides.
 type lifetime struct {
 	finish func(err error, died bool) // called without the lock
 
@@ -22,14 +22,14 @@ type lifetime struct {
 	ended     bool
 }
 
-// enter notes that somebody is inside the stream.
+// enter notes that a goroutine is inside the stream.
 func (l *lifetime) enter() {
 	l.mu.Lock()
 	l.receiving++
 	l.mu.Unlock()
 }
 
-// leave notes that somebody came out with err, and whether that was the last there is to come.
+// leave notes that a goroutine came out with err, and whether that was the end of the stream.
 func (l *lifetime) leave(last bool, err error) {
 	l.mu.Lock()
 	l.receiving--
@@ -40,7 +40,7 @@ func (l *lifetime) leave(last bool, err error) {
 	l.buryLocked()
 }
 
-// die notes that the stream is dead, whoever is inside.
+// die notes that the stream is dead, even if a goroutine is inside.
 func (l *lifetime) die(err error) {
 	l.mu.Lock()
 	l.dieLocked(err)
@@ -55,8 +55,8 @@ func (l *lifetime) attemptBegan() {
 	l.mu.Unlock()
 }
 
-// attemptEnded notes that an attempt is over. One that died takes its call along, unless somebody is inside the call,
-// or another attempt under way, to decide otherwise.
+// attemptEnded notes that an attempt is over. One that died takes its call along, unless a goroutine is inside the
+// call, or another attempt under way, to decide otherwise.
 func (l *lifetime) attemptEnded(err error, died bool) {
 	l.mu.Lock()
 	l.attempts--
@@ -72,7 +72,7 @@ func (l *lifetime) dieLocked(err error) {
 	}
 }
 
-// buryLocked ends a dead stream that nobody cares for, and unlocks.
+// buryLocked ends a dead stream that no goroutine is inside of, and unlocks.
 func (l *lifetime) buryLocked() {
 	if l.dead && l.receiving == 0 && l.attempts == 0 {
 		l.endLocked(l.cause, true)

@@ -42,7 +42,7 @@ func TestHealthIsSilent(t *testing.T) {
 	})
 }
 
-// TestUnknownMethods says that methods that nobody knows share one name, so that a caller who makes them up cannot make
+// TestUnknownMethods says that unknown methods share one name, so that a caller that makes them up cannot make
 // labels up.
 func TestUnknownMethods(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -42,7 +42,7 @@ func WithMeterProvider(p metric.MeterProvider) Option {
 	return option{fmt.Sprintf("tracing.WithMeterProvider(%T)", p), func(c *config) { c.meterProvider = p }}
 }
 
-// WithPropagator carries span contexts, and whatever else p knows of, from client to server. Default:
+// WithPropagator carries span contexts and the other facts that p knows from client to server. Default:
 // propagation.TraceContext and propagation.Baggage. Nil is the default. The W3C propagators, alone and composed, are
 // fast; any other works through copies of the metadata.
 func WithPropagator(p propagation.TextMapPropagator) Option {

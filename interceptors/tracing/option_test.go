@@ -65,7 +65,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// deciding is a tracer that can decide beforehand. It drops what it is told to.
+// deciding is a tracer that can decide beforehand. It drops the spans of a list.
 type deciding struct {
 	trace.Tracer
 	drop    bool

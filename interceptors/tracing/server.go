@@ -95,7 +95,7 @@ func (t *Tracer) startClock(o *operation) {
 	}
 }
 
-// received returns what only the span of this one call tells: where it came from, and how often it was tried before.
+// received returns the attributes of this one call: where it came from, and how many attempts came before.
 func (t *Tracer) received(ctx context.Context, m *serverMethod, method string) []attribute.KeyValue {
 	details := make([]attribute.KeyValue, 0, 2)
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {

@@ -13,8 +13,8 @@ import (
 )
 
 // StreamCallInterceptor is [Tracer.UnaryCallInterceptor] for streams. The call ends when the stream does: when
-// receiving from it fails or says that it is over, after the one response of a stream that has one, and where nobody
-// receives any more, when its context ends or its connection is closed.
+// receiving from it fails or says that it is over, after the one response of a stream that has one, and where no
+// goroutine receives any more, when its context ends or its connection is closed.
 func (t *Tracer) StreamCallInterceptor(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
 	streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	if t.off() {
@@ -64,7 +64,7 @@ func (t *Tracer) StreamAttemptInterceptor(ctx context.Context, desc *grpc.Stream
 		}
 	}}
 	life.enter()
-	// gRPC itself tells when a stream dies that nobody receives from.
+	// gRPC itself reports the death of a stream from which no goroutine receives.
 	opts = append(slices.Clip(t.lookOut(m, cc, opts)), grpc.OnFinish(life.die))
 	return life.open(desc, func() (grpc.ClientStream, error) {
 		return streamer(a.ctx, desc, cc, method, opts...)

@@ -9,7 +9,7 @@
 //	   └─ shop.payments.v1.PaymentsService/GetQuote       SERVER
 //
 // A [Tracer] yields interceptors for both ends, unary and stream. On the client the call belongs outermost, and the
-// attempt below whatever repeats calls:
+// attempt below the interceptor that repeats calls:
 //
 //	call span > retry > attempt span > credentials > wire
 //
@@ -36,6 +36,11 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/parley-rpc/parley/internal/vocabulary"
+)
+
+const (
+	schemaURL = "https://opentelemetry.io/schemas/1.45.0"
+	scopeName = "github.com/parley-rpc/parley/interceptors/tracing"
 )
 
 // Tracer makes the spans and measurements of RPCs. It holds no goroutine and needs no close; it is safe for concurrent
@@ -109,7 +114,7 @@ func (t *Tracer) ServerOptions() []grpc.ServerOption {
 	}
 }
 
-// off tells that nothing is recorded about a call that is about to start.
+// off reports whether nothing is recorded about calls.
 func (t *Tracer) off() bool { return t.tracer == nil && t.instruments == nil }
 
 // instruments are what RPCs are measured with.
