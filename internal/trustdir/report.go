@@ -33,16 +33,25 @@ func (d *Directory) report(before, after *snapshot) {
 func NearlyFull(files, limit int) bool { return limit > 0 && 100*files >= nearlyFull*limit }
 
 func reportKeys(ctx context.Context, log *slog.Logger, before, after *snapshot) {
-	for _, kid := range slices.Sorted(maps.Keys(after.entries)) {
-		if id := after.entries[kid].ID; before.entries[kid].ID != id {
-			log.LogAttrs(ctx, slog.LevelInfo, "key trusted", slog.String("id", id), slog.String("kid", kid))
+	var added, gone []string
+	for kid, entry := range after.entries {
+		if before.entries[kid].ID != entry.ID {
+			added = append(added, kid)
 		}
 	}
-	for _, kid := range slices.Sorted(maps.Keys(before.entries)) {
+	for kid := range before.entries {
 		if _, still := after.entries[kid]; !still {
-			log.LogAttrs(ctx, slog.LevelWarn, "key no longer trusted", slog.String("id", before.entries[kid].ID),
-				slog.String("kid", kid), slog.String("reason", after.reason(kid)))
+			gone = append(gone, kid)
 		}
+	}
+	slices.Sort(added)
+	slices.Sort(gone)
+	for _, kid := range added {
+		log.LogAttrs(ctx, slog.LevelInfo, "key trusted", slog.String("id", after.entries[kid].ID), slog.String("kid", kid))
+	}
+	for _, kid := range gone {
+		log.LogAttrs(ctx, slog.LevelWarn, "key no longer trusted", slog.String("id", before.entries[kid].ID),
+			slog.String("kid", kid), slog.String("reason", after.reason(kid)))
 	}
 	for _, kid := range slices.Sorted(maps.Keys(after.ambiguous)) {
 		if !before.ambiguous[kid] {
