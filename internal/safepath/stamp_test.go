@@ -59,7 +59,8 @@ func TestStampSettles(t *testing.T) {
 		t.Fatal(err)
 	}
 	stamp, now := stampOf(t, path), time.Now()
-	for age, want := range map[time.Duration]bool{0: false, 2 * time.Second: false, 4 * time.Second: true, -time.Hour: false} {
+	const second = time.Second
+	for age, want := range map[time.Duration]bool{0: false, 2 * second: false, 4 * second: true, -time.Hour: false} {
 		if got := stamp.Settled(now.Add(age)); got != want {
 			t.Errorf("after %v: settled %v, want %v", age, got, want)
 		}
