@@ -20,6 +20,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/retry"
 	"github.com/parley-rpc/parley/interceptors/retry/dedupe"
+	"github.com/parley-rpc/parley/plannedend"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/waterfall"
 )
@@ -139,7 +140,7 @@ func New(service string, opts ...Option) *App {
 // The first server of an App is announced in discovery under the App's name; further ones need [WithServiceName]. The
 // configuration servers.<service name>.listen overrides addr.
 func (a *App) Server(addr string, opts ...ServerOption) *Server {
-	s := &Server{app: a, serverSettings: serverSettings{addr: addr, options: opts}}
+	s := &Server{app: a, ending: plannedend.New(), serverSettings: serverSettings{addr: addr, options: opts}}
 	for _, o := range a.forServers {
 		o.applyServer(s)
 	}

@@ -47,6 +47,8 @@ const (
 	quietWindow = 200 * time.Millisecond
 	// How long calls in flight may go on after GOAWAY.
 	defaultGrace = 15 * time.Second
+	// streamGraceShare is the part of the grace of a stop, one in so many, after which streams end.
+	streamGraceShare = 3
 	// How long cut handlers have to return before they are reported as stuck.
 	cutWait = time.Second
 	// How long the last telemetry may take to leave.

@@ -88,8 +88,10 @@ func (r *run) stop() error {
 func (r *run) drain(times lifecycleTimes) (DrainReport, error) {
 	var report DrainReport
 	var failed error
+	grace := times.grace / streamGraceShare
 	for _, s := range r.servers {
 		s.health.Shutdown()
+		s.ending.Announce(time.Now().Add(times.announce + times.quiet + grace))
 	}
 	if len(r.registrations) > 0 || slices.ContainsFunc(r.servers, (*Server).controlled) {
 		r.announce(true, stopEngineTimeout)
@@ -106,21 +108,66 @@ func (r *run) drain(times lifecycleTimes) (DrainReport, error) {
 	}
 	started = time.Now()
 	graceful := r.sendGoAway()
-	if endsWithin(graceful, times.grace) {
-		report.Graceful = time.Since(started)
+	if !r.endsWithStreams(graceful, grace) && !endsWithin(graceful, times.grace-grace) {
+		report.Graceful = times.grace
+		for _, s := range r.servers {
+			report.Cut = append(report.Cut, s.inFlight.byMethod()...)
+			s.grpc.Stop()
+		}
+		if !endsWithin(graceful, cutWait) {
+			report.Stuck = r.stuck()
+		}
 		return report, failed
 	}
-	report.Graceful = times.grace
-	for _, s := range r.servers {
-		report.Cut = append(report.Cut, s.inFlight.byMethod()...)
-		s.grpc.Stop()
-	}
-	if !endsWithin(graceful, cutWait) {
+	report.Graceful = time.Since(started)
+	if !r.handlersReturn(cutWait) {
 		for _, s := range r.servers {
-			report.Stuck = append(report.Stuck, s.inFlight.stacks()...)
+			report.Cut = append(report.Cut, s.inFlight.byMethod()...)
 		}
+		report.Stuck = r.stuck()
 	}
 	return report, failed
+}
+
+// endsWithStreams waits for the last call. Streams are told that they end within grace, and end then. It reports whether all
+// calls ended until then.
+func (r *run) endsWithStreams(graceful <-chan struct{}, grace time.Duration) bool {
+	by := time.Now().Add(grace)
+	for _, s := range r.servers {
+		s.ending.Announce(by)
+	}
+	if endsWithin(graceful, grace) {
+		return true
+	}
+	for _, s := range r.servers {
+		s.ending.End()
+		s.endStreams()
+	}
+	return false
+}
+
+// handlersReturn waits for the handlers of streams that were ended. It reports whether all of them return within bound.
+func (r *run) handlersReturn(bound time.Duration) bool {
+	running := func() (n int64) {
+		for _, s := range r.servers {
+			n += s.inFlight.total()
+		}
+		return n
+	}
+	for until := time.Now().Add(bound); running() > 0; time.Sleep(min(quietWindow, bound)) {
+		if !time.Now().Before(until) {
+			return false
+		}
+	}
+	return true
+}
+
+// stuck returns the stacks of the handlers that still run.
+func (r *run) stuck() (stacks []string) {
+	for _, s := range r.servers {
+		stacks = append(stacks, s.inFlight.stacks()...)
+	}
+	return stacks
 }
 
 // deregister takes the instances out of discovery. What fails ends with its lease.

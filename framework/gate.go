@@ -29,7 +29,7 @@ func (s *Server) makeGate() (*auth.Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	options = slices.Concat(options, p.users, s.auth)
+	options = slices.Concat(options, p.users, s.auth, []auth.ServerOption{auth.WithPlannedEnd(s.ending)})
 	if meters := s.app.meters(); meters != nil {
 		options = append(options, auth.WithMeterProvider(meters))
 	}

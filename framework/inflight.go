@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/parley-rpc/parley/plannedend"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -71,6 +72,12 @@ func (s *Server) guardStream(
 	}
 	ctx, cancel := bounded(ss.Context(), limit)
 	defer cancel()
+	if s.gate == nil { // which would end the stream itself
+		ending, end := context.WithCancelCause(plannedend.NewContext(ctx, s.ending))
+		defer end(nil)
+		defer context.AfterFunc(s.ended, func() { end(rpcerr.Refuse(rpcerr.PlannedEnd, nil)) })()
+		ctx = ending
+	}
 	if ctx != ss.Context() {
 		ss = &streamWithContext{ss, ctx}
 	}
@@ -78,7 +85,11 @@ func (s *Server) guardStream(
 	s.inFlight.arrived.Add(1)
 	running.Add(1)
 	defer running.Add(-1)
-	return rpcerr.StripHop(s.inFlight.runStream(srv, ss, handler))
+	err = s.inFlight.runStream(srv, ss, handler)
+	if err != nil && s.gate == nil && rpcerr.ReasonOf(context.Cause(ctx)) == rpcerr.PlannedEnd {
+		return context.Cause(ctx)
+	}
+	return rpcerr.StripHop(err)
 }
 
 // bounded returns ctx itself where it ends within limit anyway.

@@ -21,6 +21,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/controlplane"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/retry/dedupe"
+	"github.com/parley-rpc/parley/plannedend"
 )
 
 // Server is one listener with one gRPC server. It is a grpc.ServiceRegistrar: hand it to the Register functions of
@@ -46,6 +47,10 @@ type Server struct {
 
 	goingAway context.Context // ends when the drain comes to GOAWAY
 	goAway    context.CancelFunc
+
+	ending     *plannedend.Notice // of its streams; nil in a trial
+	ended      context.Context    // ends when they must end
+	endStreams context.CancelFunc
 }
 
 // serverSettings are what the arguments and options of a Server say.
@@ -240,6 +245,7 @@ func (s *Server) build() error {
 
 	s.inFlight = newInFlight(s.allMethods())
 	s.goingAway, s.goAway = context.WithCancel(context.Background())
+	s.ended, s.endStreams = context.WithCancel(context.Background())
 	options := append([]grpc.ServerOption{
 		grpc.MaxRecvMsgSize(defaultMaxRequestBytes),
 		grpc.MaxHeaderListSize(maxHeaderListBytes),

@@ -16,6 +16,8 @@ import (
 	"github.com/parley-rpc/parley/framework"
 	"github.com/parley-rpc/parley/frameworktest"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
+	"github.com/parley-rpc/parley/plannedend"
+	"github.com/parley-rpc/parley/rpcerr"
 )
 
 const (
@@ -127,8 +129,8 @@ func TestAHandlerThatNeverReturnsIsCutAndNamed(t *testing.T) {
 		}
 		started := time.Now()
 		err = stop()
-		// 1 s announced, 200 ms quiet, 3 s grace, 1 s for cut handlers.
-		if took := time.Since(started); took != 5200*time.Millisecond {
+		// 1 s announced, 200 ms quiet, 1 s until streams end, 1 s for their handlers.
+		if took := time.Since(started); took != 3200*time.Millisecond {
 			t.Errorf("the stop took %v", took)
 		}
 		var cut *framework.CutError
@@ -182,12 +184,18 @@ func TestTheDrainReportNamesNoHandlerOfAnotherApp(t *testing.T) {
 	})
 }
 
-func TestAHandlerThatHonoursItsContextIsCutCleanly(t *testing.T) {
+// A long stream is told of the stop, ends with it as planned, and costs nobody an error.
+func TestALongStreamEndsWithItsServer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := frameworktest.NewNetwork(t)
+		told, by := make(chan time.Time, 1), make(chan time.Time, 1)
 		b := &bank{watch: func(ctx context.Context) error {
+			ending := plannedend.FromContext(ctx)
+			<-ending.Coming()
+			told <- time.Now()
 			<-ctx.Done()
+			by <- ending.By()
 			return ctx.Err()
 		}}
 		stop := n.Run(replica(n, b))
@@ -200,12 +208,21 @@ func TestAHandlerThatHonoursItsContextIsCutCleanly(t *testing.T) {
 		}
 		started := time.Now()
 		err = stop()
-		if took := time.Since(started); took != 16200*time.Millisecond {
+		if err != nil {
+			t.Errorf("Run = %v", err)
+		}
+		// 1 s announced, 200 ms quiet, a third of 15 s until streams end.
+		if took := time.Since(started); took != 6200*time.Millisecond {
 			t.Errorf("the stop took %v", took)
 		}
-		var cut *framework.CutError
-		if !errors.As(err, &cut) || len(cut.Report.Stuck) != 0 {
-			t.Fatalf("Run = %v, want a CutError without stuck handlers", err)
+		if at := (<-told).Sub(started); at != 0 {
+			t.Errorf("the handler was told %v after the stop began", at)
+		}
+		if at := (<-by).Sub(started); at != 6200*time.Millisecond {
+			t.Errorf("the end was announced for %v after the stop began", at)
+		}
+		if _, err := stream.Recv(); status.Code(err) != codes.Unavailable || rpcerr.ReasonOf(err) != rpcerr.PlannedEnd {
+			t.Errorf("the caller of the stream got %v", err)
 		}
 	})
 }

@@ -10,6 +10,8 @@ import (
 // use.
 type Notice struct {
 	coming chan struct{}
+	ended  chan struct{}
+	end    sync.Once
 
 	mu        sync.Mutex
 	by        time.Time
@@ -17,7 +19,7 @@ type Notice struct {
 }
 
 // New returns a Notice of an end that is not known yet, for those who decide on ends.
-func New() *Notice { return &Notice{coming: make(chan struct{})} }
+func New() *Notice { return &Notice{coming: make(chan struct{}), ended: make(chan struct{})} }
 
 // Coming returns a channel that is closed when the end is planned. It is nil, and never ready, where nothing is known.
 func (n *Notice) Coming() <-chan struct{} {
@@ -57,6 +59,17 @@ func (n *Notice) Announce(by time.Time) {
 	for _, f := range followers {
 		f.Announce(by)
 	}
+}
+
+// End ends the streams that were told of the end. It is for those who announced it.
+func (n *Notice) End() { n.end.Do(func() { close(n.ended) }) }
+
+// Ended returns a channel that is closed when streams must end. It is nil, and never ready, where nothing is known.
+func (n *Notice) Ended() <-chan struct{} {
+	if n == nil {
+		return nil
+	}
+	return n.ended
 }
 
 // Follow makes n announce each end that other announces, until stop is called. Other may be nil.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/decide"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/plannedend"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -49,6 +50,7 @@ type serverConfig struct {
 	transactionIssuers []Issuer
 	stepUp             bool
 	meters             metric.MeterProvider
+	ending             *plannedend.Notice
 }
 
 type option struct {
@@ -142,4 +144,10 @@ func WithIssuers(issuers ...Issuer) ServerOption {
 // must be positive.
 func WithMaxHandshakes(n int) ServerOption {
 	return serverOption{fmt.Sprintf("auth.WithMaxHandshakes(%d)", n), func(c *serverConfig) { c.handshakes = n }}
+}
+
+// WithPlannedEnd ends the streams of a server that stops: n announces it to their handlers, and when n has ended they end with
+// PLANNED_END, also those of callers that have proven nothing. A server has no such notice by default.
+func WithPlannedEnd(n *plannedend.Notice) ServerOption {
+	return serverOption{"auth.WithPlannedEnd", func(c *serverConfig) { c.ending = n }}
 }

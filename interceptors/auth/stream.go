@@ -16,16 +16,19 @@ import (
 )
 
 // StreamServerInterceptor is [Gate.UnaryServerInterceptor] for streams. A stream ends with the credentials that opened
-// it, the caller's or the end user's, whichever is first: the interceptor then answers CREDENTIALS_EXPIRED, the
-// handler's context is cancelled with that error as its cause, and every Send and Receive of the handler fails. The
-// handler therefore runs on a goroutine of its own; a panic in it goes on in the interceptor.
+// it, the caller's or the end user's, whichever is first, or with its server ([WithPlannedEnd]). The interceptor then
+// answers PLANNED_END where another stream will do, and CREDENTIALS_EXPIRED where the credential was revoked or is a
+// user's; the handler's context is cancelled with that error as its cause, and every Send and Receive of the handler
+// fails. The handler sees a planned end coming with [plannedend.FromContext]. It runs on a goroutine of its own; a panic
+// in it goes on in the interceptor.
 func (g *Gate) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	ctx, who, err := g.admit(stream.Context(), info.FullMethod, nil)
 	if err != nil {
 		return err
 	}
-	if who.peer == nil && who.user == nil {
-		return handler(srv, &heldStream{ServerStream: stream, ctx: ctx}) // there is no credential that could end
+	server := g.config.ending
+	if who.peer == nil && who.user == nil && server == nil {
+		return handler(srv, &heldStream{ServerStream: stream, ctx: ctx}) // there is nothing that could end
 	}
 	held := who.session
 	if held == nil && who.peer != nil {
@@ -42,7 +45,7 @@ func (g *Gate) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *
 		defer user.Release()
 	}
 	ending := plannedend.New()
-	for _, known := range []*plannedend.Notice{plannedend.FromContext(ctx), held.Ending(), user.Ending()} {
+	for _, known := range []*plannedend.Notice{server, held.Ending(), user.Ending()} {
 		defer ending.Follow(known)()
 	}
 	ctx, cancel := context.WithCancelCause(plannedend.NewContext(ctx, ending))
@@ -68,6 +71,8 @@ func (g *Gate) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *
 		refusal = endOf(held)
 	case <-user.Gone():
 		refusal = endOf(user)
+	case <-server.Ended():
+		refusal = refuse(rpcerr.PlannedEnd, nil)
 	}
 	defer close(left)
 	cancel(refusal)
