@@ -208,7 +208,7 @@ func (c *Channel) StreamClientInterceptor(ctx context.Context, desc *grpc.Stream
 	if err != nil {
 		return nil, c.explain(err, a, cc)
 	}
-	return stream, nil
+	return &leavingStream{stream}, nil
 }
 
 // begin refuses calls of a channel that cannot work, and calls on connections that the channel does not secure.

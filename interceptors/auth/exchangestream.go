@@ -97,7 +97,7 @@ func (s *provingStream) RecvMsg(m any) error {
 		return nil
 	case verdict == nil:
 		s.stop()
-		return err
+		return plannedEnd(stream, err)
 	case err == nil || errors.Is(err, io.EOF):
 		return s.refuse(e, m, verdict)
 	default:

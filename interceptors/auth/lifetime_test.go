@@ -3,6 +3,8 @@ package auth_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -181,6 +183,110 @@ func TestEndsThatKnowOtherAges(t *testing.T) {
 					at := time.Since(start)
 					if err := quote(t.Context(), cc); err != nil {
 						t.Fatalf("a call begun after %v: %v", at, err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A stream that no end can carry on says so in the same way, whichever end has to close the connection.
+func TestStreamsEndAsPlannedAtEitherEnd(t *testing.T) {
+	for name, test := range map[string]struct{ server, client, want time.Duration }{
+		"the client ends first": {30 * time.Minute, 5 * time.Minute, 5 * time.Minute},
+		"the server ends first": {5 * time.Minute, 30 * time.Minute, 5*time.Minute - 5*time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.enroll("orders", "payments")
+				gate := w.identity("payments", auth.WithMaxConnectionAge(test.server)).Server(nil)
+				s := serve(t, payments{watch: block}, gate.ServerOptions()...)
+				orders := w.identity("orders", auth.WithMaxConnectionAge(test.client))
+				cc := dial(t, s.dialer, orders.DialOptions(w.id("payments"))...)
+				start := time.Now()
+				stream, err := watch(t.Context(), cc)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = stream.Recv()
+				refused(t, "stream", err, codes.Unavailable, rpcerr.PlannedEnd)
+				if lived := time.Since(start); lived != test.want {
+					t.Errorf("the stream lived %v, want %v", lived, test.want)
+				}
+			})
+		})
+	}
+}
+
+// A server that stops tells the handlers of streams, of proven callers and of others, and ends the streams when their time is
+// over.
+func TestStreamsEndWithTheirServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ending := plannedend.New()
+		w := newWorld(t)
+		w.enroll("orders", "payments")
+		handlers := make(chan time.Time, 1)
+		gate := w.identity("payments").Server(nil, auth.WithPlannedEnd(ending))
+		s := serve(t, payments{watch: func(s grpc.ServerStreamingServer[paymentsv1.WatchChargeResponse]) error {
+			handlers <- plannedend.FromContext(s.Context()).By()
+			return block(s)
+		}}, gate.ServerOptions()...)
+		cc := dial(t, s.dialer, w.identity("orders").DialOptions(w.id("payments"))...)
+		by := time.Now().Add(time.Second)
+		ending.Announce(by)
+		time.AfterFunc(time.Second, ending.End)
+		stream, err := watch(t.Context(), cc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = stream.Recv()
+		refused(t, "stream", err, codes.Unavailable, rpcerr.PlannedEnd)
+		if told := <-handlers; !told.Equal(by) || !time.Now().Equal(by) {
+			t.Errorf("told of %v and ended at %v, want %v", told, time.Now(), by)
+		}
+	})
+}
+
+// A key that is replaced takes its connections along, both as client and as server, and no call fails: when the old key is
+// withdrawn nothing rests on it.
+func TestARenewedKeyLeavesItsConnections(t *testing.T) {
+	for _, service := range []string{"orders", "payments"} {
+		t.Run(service, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPair(t, payments{quote: func(context.Context) error { time.Sleep(400 * time.Millisecond); return nil }, watch: block})
+				if err := quote(t.Context(), p.cc); err != nil {
+					t.Fatal(err)
+				}
+				stream, err := watch(t.Context(), p.cc)
+				if err != nil {
+					t.Fatal(err)
+				}
+				start := time.Now()
+				old := p.w.key(service)
+				p.w.replaceKey(service)
+				ended := make(chan time.Duration, 1)
+				go func() {
+					_, err := stream.Recv()
+					refused(t, "stream", err, codes.Unavailable, rpcerr.PlannedEnd)
+					ended <- time.Since(start)
+				}()
+				for time.Since(start) < 2*time.Minute {
+					if err := quote(t.Context(), p.cc); err != nil {
+						t.Fatalf("a call that ended after %v: %v", time.Since(start), err)
+					}
+				}
+				if lived := <-ended; lived > time.Minute+4*time.Second {
+					t.Errorf("the stream lived %v on the old key", lived)
+				}
+				revoked := filepath.Join(p.w.dir, "revoked")
+				if err := os.MkdirAll(revoked, 0o700); err != nil {
+					t.Fatal(err)
+				}
+				write(t, filepath.Join(revoked, old.Public().Thumbprint()), "")
+				for range 20 {
+					if err := quote(t.Context(), p.cc); err != nil {
+						t.Fatalf("after the old key was withdrawn: %v", err)
 					}
 				}
 			})
