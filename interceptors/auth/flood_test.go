@@ -48,6 +48,7 @@ func TestFloodOfHalfOpenConnections(t *testing.T) {
 		if err := quote(t.Context(), dial(t, s.dialer, orders.DialOptions(w.id("payments"))...)); err != nil {
 			t.Errorf("an honest client in the flood: %v", err)
 		}
+		synctest.Wait()
 		if n := len(closed); n != 93 {
 			t.Errorf("%d connections were closed for the honest client, want 1", n-92)
 		}

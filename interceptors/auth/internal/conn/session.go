@@ -121,8 +121,15 @@ func (s *Session) Gone() <-chan struct{} {
 // EndsAsPlanned reports whether the session ends, or has ended, by its lifetime alone and another one will do.
 func (s *Session) EndsAsPlanned() bool { return s.Planned && !s.revoked.Load() && s.Trusted() }
 
-// EndedAsPlanned reports whether streams had to end, and that was planned.
-func (s *Session) EndedAsPlanned() bool { return s.over.Load() && s.EndsAsPlanned() }
+// EndedAsPlanned reports whether the time of the session is over, and that was planned.
+func (s *Session) EndedAsPlanned() bool {
+	select {
+	case <-s.gone:
+		return s.EndsAsPlanned()
+	default:
+		return false
+	}
+}
 
 // look does what the time has come for. The announcement is last: it may wait for the peer, which the end does not.
 func (s *Session) look() {
