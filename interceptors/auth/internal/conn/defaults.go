@@ -5,8 +5,6 @@ import "time"
 const (
 	// WallCheckInterval is how often a session compares its lifetime with the wall clock, which may jump.
 	WallCheckInterval = time.Minute
-	// maxStrangerStreams is how many requests a connection that has proven nothing may have unfinished at once.
-	maxStrangerStreams = 100
 	// maxStrangerBytes is the most bytes of unfinished requests that a connection may hold before it has proven
 	// anything: a message of gRPC's default size, and what HTTP/2 adds.
 	maxStrangerBytes = 4<<20 + 64<<10

@@ -10,7 +10,6 @@ import (
 var (
 	errTooMuch = errors.New("auth: closed, since it sent too much of requests before it had proven anything")
 	errTooLong = errors.New("auth: closed, since a request took too long before it had proven anything")
-	errTooMany = errors.New("auth: closed, since it began too many requests before it had proven anything")
 )
 
 const messagePrefix = 5 // of a gRPC message: a flag, and the length
@@ -147,8 +146,6 @@ func (s *stranger) judge() error {
 		return nil
 	case s.held > maxStrangerBytes:
 		return s.expel(errTooMuch)
-	case len(s.streams) > maxStrangerStreams:
-		return s.expel(errTooMany)
 	}
 	if s.held > 0 && s.timer == nil {
 		s.timer = time.AfterFunc(strangerTime, func() { s.visitor.expel(errTooLong) })
