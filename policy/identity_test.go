@@ -116,6 +116,11 @@ func changeLeaf(v reflect.Value, path string, left *int) string {
 		reflect.Copy(own, v)
 		v.Set(own)
 		return changeLeaf(v.Index(0), path+"[0]", left)
+	}
+	if !mine {
+		return ""
+	}
+	switch v.Kind() {
 	case reflect.String:
 		v.SetString(v.String() + "x")
 	case reflect.Bool:
@@ -127,10 +132,7 @@ func changeLeaf(v reflect.Value, path string, left *int) string {
 	default:
 		panic("a rule has a field of a kind that this test does not know: " + path)
 	}
-	if mine {
-		return path
-	}
-	return ""
+	return path
 }
 
 // FuzzRuleIdentity looks for two different rules that count as one, and for two that print alike.
