@@ -25,6 +25,9 @@ func TestLoad(t *testing.T) {
 	if root.References != 6 || root.Upward != 2 {
 		t.Errorf("got %d references, %d of them upward; want 6 and 2", root.References, root.Upward)
 	}
+	if up := root.Arrows; len(up) != 1 || up[0].From != "a.go" && up[0].From != "b.go" || len(up[0].Names) != 2 {
+		t.Errorf("got %v, want one arrow between a.go and b.go with two names", root.Arrows)
+	}
 	if free.Path != "free" || free.Cycle != nil || free.Upward != 0 || free.References != 1 {
 		t.Errorf("got %+v, want one reference and no circle", free)
 	}

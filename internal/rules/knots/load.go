@@ -22,6 +22,7 @@ import (
 type listed struct {
 	ImportPath, Dir, Export string
 	GoFiles                 []string
+	DepOnly                 bool
 	Module                  *struct{ Path, Version string }
 }
 
@@ -42,7 +43,7 @@ func Load(dir string, patterns ...string) ([]Package, error) {
 	}
 	var packages []Package
 	for _, p := range all {
-		if p.Module == nil || p.Module.Path != module || len(p.GoFiles) == 0 {
+		if p.DepOnly || p.Module == nil || p.Module.Path != module || len(p.GoFiles) == 0 {
 			continue
 		}
 		references, err := p.references(exports)
@@ -56,7 +57,7 @@ func Load(dir string, patterns ...string) ([]Package, error) {
 }
 
 func list(dir string, patterns []string) ([]listed, error) {
-	args := []string{"list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,Module", "--"}
+	args := []string{"list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,DepOnly,Module", "--"}
 	out, err := goTool(dir, append(args, patterns...)...)
 	if err != nil {
 		return nil, err
@@ -89,9 +90,9 @@ func goTool(dir string, args ...string) ([]byte, error) {
 	return out, err
 }
 
-// references type-checks a package and counts, for each pair of its files, how often the first names something that the
-// second declares: a type, a function, a constant, a variable, a method or a field.
-func (p listed) references(exports map[string]string) (map[[2]string]int, error) {
+// references type-checks a package and lists, for each pair of its files, what the first names of the second, each as
+// often as it does: types, functions, constants, variables, methods and fields.
+func (p listed) references(exports map[string]string) (map[[2]string][]string, error) {
 	fset := token.NewFileSet()
 	var files []*ast.File
 	for _, name := range p.GoFiles {
@@ -109,14 +110,14 @@ func (p listed) references(exports map[string]string) (map[[2]string]int, error)
 	if err != nil {
 		return nil, err
 	}
-	references := map[[2]string]int{}
+	references := map[[2]string][]string{}
 	for name, object := range info.Uses {
 		if object.Pkg() != checked || !shared(object) {
 			continue
 		}
 		from, to := base(fset, name.Pos()), base(fset, object.Pos())
 		if from != to {
-			references[[2]string{from, to}]++
+			references[[2]string{from, to}] = append(references[[2]string{from, to}], object.Name())
 		}
 	}
 	return references, nil

@@ -1,6 +1,7 @@
 package knots
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -18,21 +19,32 @@ type Package struct {
 	// Upward counts those references that run against the best order of the files that was found: the order in which the
 	// files could be read, each after those that it uses, if there were no such references.
 	Upward int
+	// Arrows are the pairs of files of which the references that run upward consist, sorted.
+	Arrows []Arrow
 }
 
-func newPackage(path string, files []string, references map[[2]string]int) Package {
+// Arrow says what one file names that another declares.
+type Arrow struct {
+	From, To string
+	// Names are what is named, sorted, each once.
+	Names []string
+}
+
+func newPackage(path string, files []string, references map[[2]string][]string) Package {
 	g := newGraph(files, references)
 	p := Package{Path: path, Files: len(files), Cycle: g.largestCycle()}
 	place := map[string]int{}
 	for i, name := range g.order() {
 		place[name] = i
 	}
-	for pair, n := range references {
-		p.References += n
+	for pair, names := range references {
+		p.References += len(names)
 		if place[pair[0]] < place[pair[1]] {
-			p.Upward += n
+			p.Upward += len(names)
+			p.Arrows = append(p.Arrows, Arrow{pair[0], pair[1], slices.Compact(slices.Sorted(slices.Values(names)))})
 		}
 	}
+	slices.SortFunc(p.Arrows, func(a, b Arrow) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
 	return p
 }
 
@@ -42,13 +54,13 @@ type graph struct {
 	uses  map[string]map[string]int
 }
 
-func newGraph(files []string, references map[[2]string]int) graph {
+func newGraph(files []string, references map[[2]string][]string) graph {
 	g := graph{nodes: slices.Sorted(slices.Values(files)), uses: map[string]map[string]int{}}
-	for pair, n := range references {
+	for pair, names := range references {
 		if g.uses[pair[0]] == nil {
 			g.uses[pair[0]] = map[string]int{}
 		}
-		g.uses[pair[0]][pair[1]] = n
+		g.uses[pair[0]][pair[1]] = len(names)
 	}
 	return g
 }
