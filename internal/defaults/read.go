@@ -16,6 +16,9 @@ import (
 	"unicode/utf8"
 )
 
+// fileName is the name of the files that hold defaults.
+const fileName = "defaults.go"
+
 // entry is one row of the table.
 type entry struct {
 	name, value, meaning string

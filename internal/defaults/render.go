@@ -19,8 +19,6 @@ const Path = "docs/defaults.md"
 // Command is what writes the table anew.
 const Command = "go run ./internal/defaults/generate"
 
-const fileName = "defaults.go"
-
 // Render returns the table of all constants in files named defaults.go below root, the root of a module. Nested
 // modules, testdata and folders that begin with a dot do not belong to it. Its error joins every constant that has no
 // comment or whose value cannot be read.

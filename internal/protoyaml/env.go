@@ -117,22 +117,3 @@ func (e *environment) known(m protoreflect.Message, prefix string, outer []proto
 	slices.Sort(names)
 	return names
 }
-
-// Spell writes a part of a path as variables do.
-func Spell(name string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
-			return r
-		case r >= 'a' && r <= 'z':
-			return r - 'a' + 'A'
-		default:
-			return '_'
-		}
-	}, name)
-}
-
-// isSection reports whether a field holds more than a scalar or a list of scalars.
-func isSection(field protoreflect.FieldDescriptor) bool {
-	return field.IsMap() || field.Message() != nil && !isScalar(field.Message())
-}

@@ -164,3 +164,22 @@ func (s *search) newEntry(entries protoreflect.Map, at target, rest string) {
 		s.message(entries.NewValue().Message(), at.entry(key), rest[i+1:])
 	}
 }
+
+// Spell writes a part of a path as variables do.
+func Spell(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+			return r
+		case r >= 'a' && r <= 'z':
+			return r - 'a' + 'A'
+		default:
+			return '_'
+		}
+	}, name)
+}
+
+// isSection reports whether a field holds more than a scalar or a list of scalars.
+func isSection(field protoreflect.FieldDescriptor) bool {
+	return field.IsMap() || field.Message() != nil && !isScalar(field.Message())
+}
