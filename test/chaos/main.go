@@ -35,9 +35,16 @@ func run() error {
 		return child(role, os.Getenv(nameEnv), os.Getenv(dirEnv), os.Getenv(fileEnv))
 	}
 	short := flag.Bool("short", false, "run the quick steps only")
-	only := flag.String("steps", "", "run these steps only, separated by commas; list prints their names")
+	only := flag.String("steps", "", "run these steps only, separated by commas")
+	list := flag.Bool("list", false, "print the steps")
 	keep := flag.String("keep", "", "write the state, the ledger and the logs into this new folder, and keep it")
 	flag.Parse()
+	if *list {
+		for _, s := range allSteps() {
+			fmt.Printf("%-24s%s\n", s.name, s.about)
+		}
+		return nil
+	}
 	steps, err := choose(*only, *short)
 	if err != nil {
 		return err
@@ -59,18 +66,17 @@ func run() error {
 
 // choose returns the steps to run.
 func choose(only string, short bool) ([]step, error) {
-	names := strings.Split(only, ",")
-	var chosen []step
-	for _, s := range allSteps() {
-		switch {
-		case only == "list":
-			fmt.Println(s.name)
-		case only == "" && (!short || s.short), slices.Contains(names, s.name):
-			chosen = append(chosen, s)
-		}
+	all := allSteps()
+	if only == "" {
+		return slices.DeleteFunc(all, func(s step) bool { return short && !s.short }), nil
 	}
-	if len(chosen) == 0 {
-		return nil, errors.New("there is no step to run; -steps list prints all names")
+	var chosen []step
+	for name := range strings.SplitSeq(only, ",") {
+		at := slices.IndexFunc(all, func(s step) bool { return s.name == name })
+		if at < 0 {
+			return nil, fmt.Errorf("there is no step %q; -list prints all names", name)
+		}
+		chosen = append(chosen, all[at])
 	}
 	return chosen, nil
 }
