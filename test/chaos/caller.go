@@ -106,6 +106,9 @@ func caller(
 					r.code = outOfSequence
 				}
 				results <- r
+				if err != nil {
+					time.Sleep(messageEvery)
+				}
 			}
 		})
 	}
