@@ -20,6 +20,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/retry"
 	"github.com/parley-rpc/parley/interceptors/retry/dedupe"
+	"github.com/parley-rpc/parley/interceptors/tracing"
 	"github.com/parley-rpc/parley/plannedend"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/waterfall"
@@ -91,16 +92,6 @@ const (
 	stageRunning
 	stageStopped
 )
-
-type task struct {
-	name string
-	run  func(context.Context) error
-}
-
-type check struct {
-	name  string
-	ready func(context.Context) error
-}
 
 var (
 	errOneSided = errors.New(
@@ -206,8 +197,8 @@ func (a *App) Background(name string, run func(context.Context) error) {
 	a.background = append(a.background, task{name, run})
 }
 
-// ReadyWhen adds a condition for the App to be ready. It is asked every second, with a context of 5 s; an error or a panic means
-// not ready. While an App is not ready its health is NOT_SERVING and it is announced as draining, but never
+// ReadyWhen adds a condition for the App to be ready. It is asked every second, with a context of 5 s; an error or a
+// panic means not ready. While an App is not ready its health is NOT_SERVING and it is announced as draining, but never
 // deregistered.
 func (a *App) ReadyWhen(name string, ready func(context.Context) error) {
 	if ready == nil {
@@ -225,6 +216,17 @@ func (a *App) ReadyWhen(name string, ready func(context.Context) error) {
 
 // DrainReport returns how the stop went once the servers have stopped. Before that it returns nil.
 func (a *App) DrainReport() *DrainReport { return a.report.Load() }
+
+// Logger returns the logger of the App. What is logged through it with the context of a call carries the trace and span
+// of that call.
+func (a *App) Logger() *slog.Logger { return slog.New(tracing.LogHandler(a.logger.Handler())) }
+
+// SetRetries switches the retries and hedges of all clients off, or on again, while calls run: one knob for the
+// operator of a program in trouble, which the admin page has, too. Calls then have one attempt. It is on at first.
+func (a *App) SetRetries(on bool) { a.retries.Set(on) }
+
+// Retries reports whether retries and hedges are switched on.
+func (a *App) Retries() bool { return a.retries.On() }
 
 // Ready returns a channel that is closed once the App serves, has been ready, and is known to discovery.
 func (a *App) Ready() <-chan struct{} { return a.announced }

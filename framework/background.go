@@ -11,6 +11,16 @@ import (
 	"time"
 )
 
+type task struct {
+	name string
+	run  func(context.Context) error
+}
+
+type check struct {
+	name  string
+	ready func(context.Context) error
+}
+
 // runningTask is background work that has been started.
 type runningTask struct {
 	name   string
@@ -18,13 +28,14 @@ type runningTask struct {
 	ended  chan struct{}
 }
 
-func (r *run) startTask(t task) *runningTask {
+// startTask starts background work. Fail is called with the error by which it ends early.
+func startTask(t task, logger *slog.Logger, fail func(error)) *runningTask {
 	ctx, cancel := context.WithCancel(context.Background())
 	running := &runningTask{t.name, cancel, make(chan struct{})}
-	go guard(r.logger, fmt.Sprintf("background work %q", t.name), func() error { return t.run(ctx) }, func(err error) {
+	go guard(logger, fmt.Sprintf("background work %q", t.name), func() error { return t.run(ctx) }, func(err error) {
 		defer close(running.ended)
 		if err != nil && (ctx.Err() == nil || isPanic(err)) {
-			r.fail(fmt.Errorf("background work %q: %w", t.name, err))
+			fail(fmt.Errorf("background work %q: %w", t.name, err))
 		}
 	})
 	return running

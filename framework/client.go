@@ -155,6 +155,12 @@ func (c *Client) effectiveTarget() string {
 	return discoveryScheme + ":///" + c.name
 }
 
+// raw reads the raw dial options of the client, once.
+func (c *Client) raw() *rawDialOptions {
+	c.stated.read(c.grpcOptions, c.name, c.controlled())
+	return &c.stated
+}
+
 // checkTarget finds a target that looks like a URL and that no resolver knows. gRPC would take all of it for a host.
 func (c *Client) checkTarget() error {
 	target := c.effectiveTarget()
@@ -164,10 +170,20 @@ func (c *Client) checkTarget() error {
 	}
 	host, _, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
 	if scheme == "http" || scheme == "https" {
-		return fmt.Errorf("Client(%q): target %q: a gRPC target is no URL of HTTP; write dns:///%s, with a port", c.name, target, host)
+		return fmt.Errorf(
+			"Client(%q): target %q: a gRPC target is no URL of HTTP; write dns:///%s, with a port",
+			c.name,
+			target,
+			host,
+		)
 	}
-	return fmt.Errorf("Client(%q): target %q: no resolver of this program knows the scheme %s; write dns:///%s, with a port",
-		c.name, target, scheme, host)
+	return fmt.Errorf(
+		"Client(%q): target %q: no resolver of this program knows the scheme %s; write dns:///%s, with a port",
+		c.name,
+		target,
+		scheme,
+		host,
+	)
 }
 
 func (c *Client) inDiscovery() bool {
@@ -226,6 +242,7 @@ func (c *Client) check() error {
 	if err := retrier.Check(); err != nil {
 		errs = append(errs, fmt.Errorf("Client(%q): %w", c.name, err))
 	}
-	errs = append(errs, c.checkTarget(), c.raw().err, c.checkBalancing(), c.checkKeepalive(), c.checkControlPlane(), retrier.Close())
+	errs = append(errs, c.checkTarget(), c.raw().err, c.checkBalancing(), c.checkKeepalive(), c.checkControlPlane(),
+		retrier.Close())
 	return errors.Join(errs...)
 }

@@ -236,8 +236,8 @@ func withRemedy(err error) error {
 // lifecycleTimes are the bounds of the stop.
 type lifecycleTimes struct{ announce, quiet, grace, flush, total time.Duration }
 
-// longest is the longest that a stop takes when nothing ends by itself: the readiness check, the two changes in discovery
-// and the wait between them, quiet, grace, the cut, background work, the surfaces, and telemetry.
+// longest is the longest that a stop takes when nothing ends by itself: the readiness check, the two changes in
+// discovery and the wait between them, quiet, grace, the cut, background work, the surfaces, and telemetry.
 func (t lifecycleTimes) longest() time.Duration {
 	return endTimeout + 2*stopEngineTimeout + t.announce + t.quiet + t.grace + cutWait + 2*endTimeout + t.flush
 }

@@ -14,7 +14,8 @@
 // The order of the interceptors is fixed. Read outside in:
 //
 //	client: call span > [Call] > deadline, retry > attempt span > [Attempt] > auth > wire
-//	server: span > recovery > authenticate, authorize > deadline > hop guard > chain guard > dedupe > [Handler] > handler
+//	server: span > recovery > authenticate, authorize > access log > deadline > hop guard > chain guard > dedupe
+//		> [Handler] > handler
 //
 // The steps in brackets are yours. Place them with [WithCallInterceptors], [WithAttemptInterceptors] and
 // [WithHandlerInterceptors], always for unary calls and streams together. No interceptor of yours runs before the

@@ -63,7 +63,8 @@ func (d pings) String() string {
 }
 
 func (c *Client) pings() pings {
-	return pings{clientPingTime, clientPingTimeout}.stated(c.raw().pings).over(c.config().GetKeepalive())
+	raw := c.raw().keepalive
+	return pings{clientPingTime, clientPingTimeout}.stated(pings{raw.Time, raw.Timeout}).over(c.config().GetKeepalive())
 }
 
 func (c *Client) checkKeepalive() error {

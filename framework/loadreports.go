@@ -31,9 +31,6 @@ type loadReports struct {
 
 func newLoadReports() *loadReports { return &loadReports{made: time.Now()} }
 
-// step stands inside of what refuses calls: a refusal says nothing about the handlers.
-func (l *loadReports) step() serverStep { return serverAt("load report", l.unary, l.stream) }
-
 func (l *loadReports) unary(
 	ctx context.Context,
 	req any,

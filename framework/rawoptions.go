@@ -59,14 +59,14 @@ func dialFields(client string) map[string]refusal {
 }
 
 // serverFields decides about the fields of a grpc.Server that server options change.
-func serverFields(s *Server) map[string]refusal {
+func serverFields(setting func(name string) string) map[string]refusal {
 	inside := refusal{"an interceptor", "use WithHandlerInterceptors, which run after the caller was authenticated"}
 	return map[string]refusal{
 		"unaryInt": inside, "streamInt": inside, "chainUnaryInts": inside, "chainStreamInts": inside,
 		"inTapHandle": {"InTapHandle", "it runs before the caller is authenticated; use WithHandlerInterceptors"},
 		"creds": {
 			"Creds",
-			"Parley's own prove both ends; set carriers and tls " + s.setting("carriers") + " and " + s.setting("tls"),
+			"Parley's own prove both ends; set carriers and tls " + setting("carriers") + " and " + setting("tls"),
 		},
 		"keepaliveParams": allowed, // merged, see keepaliveOptions
 		"keepalivePolicy": allowed, // merged, see keepaliveOptions
@@ -86,23 +86,23 @@ func serverFields(s *Server) map[string]refusal {
 
 // rawDialOptions are what raw dial options say that is merged with Parley's own, and why others are refused.
 type rawDialOptions struct {
-	once    sync.Once
-	pings   pings
-	methods []map[string]any // the methodConfig of a default service config
+	once      sync.Once
+	keepalive keepalive.ClientParameters
+	methods   []map[string]any // the methodConfig of a default service config
 
 	resolvers bool // whether the program brings resolvers of its own
 	err       error
 }
 
-// raw reads the raw dial options of the client, once.
-func (c *Client) raw() *rawDialOptions {
-	c.stated.once.Do(func() { c.stated.err = c.readRawOptions(&c.stated) })
-	return &c.stated
+// read reads the options of a client, once. Where says whose they are, for errors; a controlled client has a control
+// plane.
+func (raw *rawDialOptions) read(options []grpc.DialOption, client string, controlled bool) {
+	raw.once.Do(func() { raw.err = raw.readAll(options, client, controlled) })
 }
 
-func (c *Client) readRawOptions(into *rawDialOptions) error {
-	fields := dialFields(c.name)
-	if c.controlled() {
+func (raw *rawDialOptions) readAll(options []grpc.DialOption, client string, controlled bool) error {
+	fields := dialFields(client)
+	if controlled {
 		fields["disableServiceConfig"] = refusal{"WithDisableServiceConfig", "the control plane sends one; leave it out"}
 		fields["defaultServiceConfigRawJSON"] = refusal{
 			"WithDefaultServiceConfig",
@@ -111,8 +111,8 @@ func (c *Client) readRawOptions(into *rawDialOptions) error {
 	}
 	var errs []error
 	stated := 0
-	for n, option := range c.grpcOptions {
-		where := fmt.Sprintf("Client(%q): WithDialOptions: option %d", c.name, n+1)
+	for n, option := range options {
+		where := fmt.Sprintf("Client(%q): WithDialOptions: option %d", client, n+1)
 		if option == nil {
 			errs = append(errs, fmt.Errorf("%s is nil; remove it", where))
 			continue
@@ -124,21 +124,23 @@ func (c *Client) readRawOptions(into *rawDialOptions) error {
 		}
 		errs = append(errs, decide(where, changed, fields))
 		if _, ok := changed["resolvers"]; ok {
-			into.resolvers = true
+			raw.resolvers = true
 		}
 		if params, ok := changed["copts.KeepaliveParams"]; ok {
-			into.pings = pingsOf(params)
+			raw.keepalive = keepalive.ClientParameters{
+				Time: durationOf(params, "Time"), Timeout: durationOf(params, "Timeout"),
+			}
 		}
 		if text, ok := serviceConfigOf(changed); ok {
 			stated++
-			if into.methods, err = methodConfig(text); err != nil {
+			if raw.methods, err = methodConfig(text); err != nil {
 				errs = append(errs, fmt.Errorf("%s: WithDefaultServiceConfig: %w", where, err))
 			}
 		}
 	}
 	if stated > 1 {
 		errs = append(errs, fmt.Errorf("Client(%q): WithDialOptions: WithDefaultServiceConfig is given %d times; "+
-			"gRPC takes one, so write one", c.name, stated))
+			"gRPC takes one, so write one", client, stated))
 	}
 	return errors.Join(errs...)
 }
@@ -151,16 +153,15 @@ type rawServerOptions struct {
 	err       error
 }
 
-// raw reads the raw server options, once.
-func (s *Server) raw() *rawServerOptions {
-	s.stated.once.Do(func() { s.stated.err = s.readRawOptions(&s.stated) })
-	return &s.stated
+// read reads the options of a server, once. Setting names a value of the server in the configuration, for advice.
+func (raw *rawServerOptions) read(options []grpc.ServerOption, addr string, setting func(string) string) {
+	raw.once.Do(func() { raw.err = raw.readAll(options, addr, setting) })
 }
 
-func (s *Server) readRawOptions(into *rawServerOptions) error {
+func (raw *rawServerOptions) readAll(options []grpc.ServerOption, addr string, setting func(string) string) error {
 	var errs []error
-	for n, option := range s.grpcOptions {
-		where := fmt.Sprintf("Server(%q): WithServerOptions: option %d", s.addr, n+1)
+	for n, option := range options {
+		where := fmt.Sprintf("Server(%q): WithServerOptions: option %d", addr, n+1)
 		if option == nil {
 			errs = append(errs, fmt.Errorf("%s is nil; remove it", where))
 			continue
@@ -170,14 +171,15 @@ func (s *Server) readRawOptions(into *rawServerOptions) error {
 			errs = append(errs, fmt.Errorf("%s: %w", where, err))
 			continue
 		}
-		errs = append(errs, decide(where, changed, serverFields(s)))
+		errs = append(errs, decide(where, changed, serverFields(setting)))
 		if policy, ok := changed["keepalivePolicy"]; ok {
-			into.minPing = durationOf(policy, "MinTime")
+			raw.minPing = durationOf(policy, "MinTime")
 		}
 		if params, ok := changed["keepaliveParams"]; ok {
-			p := pingsOf(params)
-			into.keepalive = keepalive.ServerParameters{
-				Time: p.time, Timeout: p.timeout, MaxConnectionIdle: durationOf(params, "MaxConnectionIdle"),
+			raw.keepalive = keepalive.ServerParameters{
+				Time:                  durationOf(params, "Time"),
+				Timeout:               durationOf(params, "Timeout"),
+				MaxConnectionIdle:     durationOf(params, "MaxConnectionIdle"),
 				MaxConnectionAge:      durationOf(params, "MaxConnectionAge"),
 				MaxConnectionAgeGrace: durationOf(params, "MaxConnectionAgeGrace"),
 			}
@@ -363,11 +365,7 @@ func methodConfig(text string) ([]map[string]any, error) {
 	return methods, nil
 }
 
-// pingsOf reads the pings of keepalive parameters.
-func pingsOf(params reflect.Value) pings {
-	return pings{durationOf(params, "Time"), durationOf(params, "Timeout")}
-}
-
+// durationOf reads a duration of keepalive parameters, 0 where they have none of that name.
 func durationOf(params reflect.Value, name string) time.Duration {
 	if field := params.FieldByName(name); field.IsValid() && field.CanInt() {
 		return time.Duration(field.Int())

@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -363,5 +364,36 @@ func TestKeepaliveOfRawOptionsIsMerged(t *testing.T) {
 	}
 	if age := framework.ConnectionAgeOf(server); age <= 0 || age > 30*time.Minute {
 		t.Errorf("connections live for %v, want Parley's own bound", age)
+	}
+}
+
+// docs/operation.md says of every option what becomes of it.
+func TestTheDocumentNamesEveryOption(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/operation.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "### Merged")
+	merged, rest, _ := strings.Cut(rest, "### Allowed")
+	allowed, rest, _ := strings.Cut(rest, "### Refused")
+	refused, _, _ := strings.Cut(rest, "\n## ")
+	stated := func(name, want string) {
+		section := refused
+		switch want {
+		case mergedOption:
+			section = merged
+		case allowedOption:
+			section = allowed
+		}
+		if !strings.Contains(section, "`"+name+"`") {
+			t.Errorf("%s is %q, and does not stand in that section", name, want)
+		}
+	}
+	for name, o := range dialOptions() {
+		stated(name, o.want)
+	}
+	for name, o := range serverOptions() {
+		stated(name, o.want)
 	}
 }

@@ -11,13 +11,6 @@ import (
 	"github.com/parley-rpc/parley/interceptors/retry"
 )
 
-// SetRetries switches the retries and hedges of all clients off, or on again, while calls run: one knob for the
-// operator of a program in trouble, which the admin page has, too. Calls then have one attempt. It is on at first.
-func (a *App) SetRetries(on bool) { a.retries.Set(on) }
-
-// Retries reports whether retries and hedges are switched on.
-func (a *App) Retries() bool { return a.retries.On() }
-
 // budgets finds the retrier that owns the retry budget of a target: what the retries of a program may cost a service
 // does not depend on how many clients of it there are.
 type budgets struct {
@@ -54,7 +47,7 @@ func (b *budgets) each(yield func(string, *retry.Retrier) bool) {
 
 // budgetHistory keeps the recent balances of the retry budgets, for the admin page.
 type budgetHistory struct {
-	app *App
+	of *budgets
 
 	mu       sync.Mutex
 	balances map[string][]float64 // by target, the oldest first
@@ -80,7 +73,7 @@ func (h *budgetHistory) note() {
 	if h.balances == nil {
 		h.balances = map[string][]float64{}
 	}
-	for target, retrier := range h.app.budgets.each {
+	for target, retrier := range h.of.each {
 		kept := append(h.balances[target], retrier.BudgetBalance())
 		h.balances[target] = kept[max(0, len(kept)-budgetPoints):]
 	}
@@ -90,7 +83,7 @@ func (h *budgetHistory) charts() []admin.Chart {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var charts []admin.Chart
-	for target, retrier := range h.app.budgets.each {
+	for target, retrier := range h.of.each {
 		charts = append(charts, admin.Chart{
 			Title: target, About: "Retry budgets, in retries", Max: retrier.BudgetMax(), Interval: budgetInterval,
 			Values: append(append([]float64(nil), h.balances[target]...), retrier.BudgetBalance()),

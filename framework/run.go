@@ -35,7 +35,7 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.Check(); err != nil {
 		return errors.Join(err, a.stopRest())
 	}
-	r := &run{app: a, logger: a.parts.logger, failed: make(chan struct{}, 1), budgets: budgetHistory{app: a}}
+	r := &run{app: a, logger: a.parts.logger, failed: make(chan struct{}, 1), budgets: budgetHistory{of: &a.budgets}}
 	r.traffic = admin.NewTraffic(a.traffic)
 	r.readiness.again = make(chan struct{}, 1)
 	if err := r.start(ctx); err != nil {
@@ -157,11 +157,11 @@ func (r *run) start(ctx context.Context) error {
 	tasks, checks := r.app.background, slices.Concat(r.app.parts.identityChecks(), r.app.readiness)
 	r.app.mu.Unlock()
 	if r.app.surfaceAddresses().admin != "" {
-		r.background = append(r.background, r.startTask(task{"retry budget history", r.budgets.run}))
-		r.background = append(r.background, r.startTask(task{"traffic history", r.traffic.Run}))
+		r.background = append(r.background, startTask(task{"retry budget history", r.budgets.run}, r.logger, r.fail))
+		r.background = append(r.background, startTask(task{"traffic history", r.traffic.Run}, r.logger, r.fail))
 	}
 	for _, t := range tasks {
-		r.background = append(r.background, r.startTask(t))
+		r.background = append(r.background, startTask(t, r.logger, r.fail))
 	}
 	for _, s := range r.servers {
 		s.serve(r.fail)

@@ -62,6 +62,7 @@ type serverSettings struct {
 	listener      net.Listener
 	reflection    bool
 	reportsLoad   bool
+	logsAccess    bool
 	isControlled  bool
 	grpcOptions   []grpc.ServerOption
 	handlerUnary  []grpc.UnaryServerInterceptor
@@ -218,6 +219,12 @@ func (s *Server) setting(name string) string {
 		return "in code; the configuration knows only servers with a service name, see WithServiceName"
 	}
 	return "with servers." + s.service + "." + name
+}
+
+// raw reads the raw server options, once.
+func (s *Server) raw() *rawServerOptions {
+	s.stated.read(s.grpcOptions, s.addr, s.setting)
+	return &s.stated
 }
 
 // allMethods are the registered methods and those that the App will add.

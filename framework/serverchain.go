@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"sync"
 
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -40,6 +41,9 @@ func (s *Server) chain() []serverStep {
 			serverAt("authenticate, authorize", s.gate.UnaryServerInterceptor, s.gate.StreamServerInterceptor),
 		)
 	}
+	if s.logsAccess {
+		steps = append(steps, s.accessLog())
+	}
 	steps = append(steps,
 		serverAt("deadline, hop guard", s.guardUnary, s.guardStream),
 		serverAt("chain guard", retry.UnaryServerInterceptor, retry.StreamServerInterceptor),
@@ -52,7 +56,9 @@ func (s *Server) chain() []serverStep {
 		)
 	}
 	if s.reportsLoad || s.config().GetLoadReports() {
-		steps = append(steps, newLoadReports().step())
+		// Inside of what refuses calls: a refusal says nothing about the handlers.
+		reports := newLoadReports()
+		steps = append(steps, serverAt("load report", reports.unary, reports.stream))
 	}
 	return append(steps, s.userStep())
 }
@@ -95,6 +101,25 @@ func (a *App) exited(ctx context.Context, method string) {
 	if ok {
 		_ = transport.WriteStatus(status.New(codes.Internal, "internal error")) // fails where the caller is gone
 	}
+}
+
+// accessLog is the step that logs calls. It stands behind the authentication, which knows the caller.
+func (s *Server) accessLog() serverStep {
+	logger := s.app.parts.logger
+	write := logging.LoggerFunc(func(ctx context.Context, level logging.Level, message string, fields ...any) {
+		logger.Log(ctx, slog.Level(level), message, fields...) //nolint:sloglint // the adapter passes pairs
+	})
+	options := []logging.Option{
+		logging.WithLogOnEvents(logging.FinishCall),
+		logging.WithFieldsFromContext(func(ctx context.Context) logging.Fields {
+			if caller := provenCaller(ctx); caller != "" {
+				return logging.Fields{"caller", caller}
+			}
+			return nil
+		}),
+	}
+	return serverAt("access log",
+		logging.UnaryServerInterceptor(write, options...), logging.StreamServerInterceptor(write, options...))
 }
 
 // keys is the store of idempotency keys that all servers of the App share.

@@ -52,6 +52,12 @@ func WithServerOptions(opts ...grpc.ServerOption) AppOrServerOption {
 	}}}
 }
 
+// WithAccessLog logs each call that a server has authorized when it ends: method, status, duration, and the proven
+// caller. Calls that the server refuses are logged by the authentication.
+func WithAccessLog() AppOrServerOption {
+	return appOrServerOption{serverOption{"WithAccessLog()", func(s *Server) { s.logsAccess = true }}}
+}
+
 // WithServiceName registers a server in discovery under a name other than the App's. The second and further servers of
 // an App need one, or are not registered.
 func WithServiceName(name string) ServerOption {

@@ -79,7 +79,7 @@ func (a *App) assemble() error {
 	p.config, p.unread = read.config, err != nil
 	p.file.adopt(content.data, read.stated)
 
-	p.logger = slog.New(tracing.LogHandler(a.logger.Handler()))
+	p.logger = a.Logger()
 	keep(a.assembleTelemetry(p))
 
 	p.table, err = a.newTable(read.layer)

@@ -108,8 +108,8 @@ func (f *Faults) Calls(method string) int {
 	return f.calls[method]
 }
 
-// Option makes a server play the script. One script may serve several servers, which then share it. A test fails whose script
-// is for a method that no server with it has, if [Network.Server] made one of them.
+// Option makes a server play the script. One script may serve several servers, which then share it. A test fails whose
+// script is for a method that no server with it has, if [Network.Server] made one of them.
 func (f *Faults) Option() framework.ServerOption {
 	return script{framework.WithHandlerInterceptors(f.unary, f.stream), f}
 }
