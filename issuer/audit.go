@@ -4,8 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
+	"time"
+
+	"github.com/parley-rpc/parley/internal/recent"
 )
 
 // The audit log names clients, keys, audiences and scopes, and users by a hash. It never gets a token or an assertion.
@@ -22,12 +26,44 @@ func (is *Issuer) auditToken(r *http.Request, c caller, w wish, m made) {
 	is.config.logger.LogAttrs(r.Context(), slog.LevelInfo, "parley: token issued", attrs...)
 }
 
+// refusedKey is what makes two refusals equal: of one client, or of one address where the client is not proven.
+type refusedKey struct{ who, code string }
+
+// refusals are the recent ones, of clients that proved themselves apart from others.
+type refusals struct {
+	proven, unproven *recent.Events[refusedKey, struct{}]
+}
+
+func newRefusals() refusals {
+	limits := recent.Limits{Entries: maxRefusals, Interval: logInterval, Lines: logBurst}
+	return refusals{recent.New[refusedKey, struct{}](limits), recent.New[refusedKey, struct{}](limits)}
+}
+
+// auditRefusal logs a refusal. One that repeats is logged once in a while, with how many were left out.
 func (is *Issuer) auditRefusal(r *http.Request, c caller, why *refusal) {
+	events, key := is.refused.proven, refusedKey{c.ID, why.code}
+	if c.ID == "" {
+		events = is.refused.unproven
+		key.who, _, _ = net.SplitHostPort(r.RemoteAddr)
+	}
+	log, equal, others := events.Add(key, struct{}{}, time.Now())
+	if !log {
+		return
+	}
 	level := slog.LevelWarn
 	if why.status == http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	attrs := []slog.Attr{slog.String("error", why.code), slog.String("cause", cut(why.cause.Error())), slog.String("remote", r.RemoteAddr)}
+	attrs := []slog.Attr{
+		slog.String("error", why.code), slog.String("cause", cut(why.cause.Error())), slog.String("remote", r.RemoteAddr),
+		slog.String("agent", cut(r.UserAgent())),
+	}
+	if equal > 0 {
+		attrs = append(attrs, slog.Uint64("repeated", equal))
+	}
+	if others > 0 {
+		attrs = append(attrs, slog.Uint64("others", others))
+	}
 	if c.ID != "" {
 		attrs = append(attrs, slog.String("client", c.ID), slog.String("kid", c.keyID))
 	}

@@ -43,6 +43,12 @@ const (
 	maxName = 2048
 	// maxClientKeys is how many keys a service may have, for its replicas and their rotation.
 	maxClientKeys = 100
+	// logInterval is how often a refusal is logged that repeats; the line says how many were left out.
+	logInterval = 10 * time.Second
+	// logBurst is how many refusals of proven services are logged within that interval, and how many of others.
+	logBurst = 20
+	// maxRefusals is how many recent refusals of proven services are remembered, and how many of others.
+	maxRefusals = 128
 	// maxCause is the most bytes of the cause of a refusal that the audit log shows.
 	maxCause = 512
 

@@ -32,6 +32,7 @@ type Issuer struct {
 	flaw     error
 
 	meter    *shares.Meter[string]
+	refused  refusals
 	replays  *replays.Memory[string, string]
 	turn     turnstile.Turnstile         // at the checks of signatures
 	users    *users                      // nil without a login service
@@ -43,9 +44,11 @@ type Issuer struct {
 //
 // New does no I/O and starts nothing. Mistakes show in [Issuer.Check]; an issuer that has one answers every request with 503.
 func New(name string, keys *Keys, registry Registry, opts ...Option) *Issuer {
-	is := &Issuer{name: name, keys: keys, registry: registry, replays: replays.New[string, string](replayMemory, maxAssertions), turn: turnstile.New(), config: config{
-		logger: slog.New(slog.DiscardHandler), life: defaultTokenLife, transactionLife: defaultTransactionLife, rate: defaultRate, burst: defaultBurst,
-	}}
+	is := &Issuer{name: name, keys: keys, registry: registry, refused: newRefusals(),
+		replays: replays.New[string, string](replayMemory, maxAssertions), turn: turnstile.New(), config: config{
+			logger: slog.New(slog.DiscardHandler), life: defaultTokenLife, transactionLife: defaultTransactionLife,
+			rate: defaultRate, burst: defaultBurst,
+		}}
 	is.text = fmt.Sprintf("issuer.New(%q", name)
 	for _, o := range opts {
 		if o != nil {
@@ -76,7 +79,8 @@ func (is *Issuer) check() error {
 	if err := httpdoc.New(httpdoc.Options{Loopback: c.loopback}).CheckURL(is.name); err != nil {
 		errs = append(errs, fmt.Errorf("issuer: New: name: %w", err))
 	}
-	wrong(strings.ContainsAny(is.name, "?#"), "name %s has a query or a fragment; an issuer has neither (RFC 8414 section 2)", quote(is.name))
+	wrong(strings.ContainsAny(is.name, "?#"),
+		"name %s has a query or a fragment; an issuer has neither (RFC 8414 section 2)", quote(is.name))
 	errs = append(errs, is.keys.check())
 	wrong(is.registry == nil, "there is no registry; make one with NewStatic")
 	if static, ok := is.registry.(*Static); ok && static != nil {
@@ -84,12 +88,16 @@ func (is *Issuer) check() error {
 	}
 	wrong(len(c.logins) > 1, "WithLogin is there twice; an issuer takes the word of one login service")
 	_, domainErr := principal.ParseTrustDomain(c.domain)
-	wrong(c.transactions && domainErr != nil, "WithTransactions: %s is no trust domain such as shop.example", quote(c.domain))
-	wrong(c.transactions && len(c.logins) == 0, "WithTransactions: no login service is named whose users could have transactions; name it WithLogin")
-	wrong(c.life < minLife || c.life > maxTokenLife, "WithTokenLifetime(%v): must be between %v and %v", c.life, minLife, maxTokenLife)
+	wrong(c.transactions && domainErr != nil, "WithTransactions: %s is no trust domain such as shop.example",
+		quote(c.domain))
+	wrong(c.transactions && len(c.logins) == 0,
+		"WithTransactions: no login service is named whose users could have transactions; name it WithLogin")
+	wrong(c.life < minLife || c.life > maxTokenLife, "WithTokenLifetime(%v): must be between %v and %v", c.life, minLife,
+		maxTokenLife)
 	wrong(c.transactionLife < minLife || c.transactionLife > maxTransactionLife,
 		"WithTransactionLifetime(%v): must be between %v and %v", c.transactionLife, minLife, maxTransactionLife)
-	wrong(c.rate < 1 || c.rate > maxRate || c.burst < 1 || c.burst > maxRate, "WithRate(%d, %d): both must be between 1 and %d", c.rate, c.burst, maxRate)
+	wrong(c.rate < 1 || c.rate > maxRate || c.burst < 1 || c.burst > maxRate,
+		"WithRate(%d, %d): both must be between 1 and %d", c.rate, c.burst, maxRate)
 	return errors.Join(errs...)
 }
 

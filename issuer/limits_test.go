@@ -191,7 +191,8 @@ func TestLoginServiceIsDown50(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t)
 		login := &endpoint{err: errors.New("down")}
-		s.id = issuer.New(issuerName, s.keys, s.registry, issuer.WithTransactions("shop.example"), issuer.WithRoundTripper(login),
+		s.id = issuer.New(issuerName, s.keys, s.registry, issuer.WithTransactions("shop.example"),
+			issuer.WithRoundTripper(login),
 			issuer.WithLogin(issuer.Login{Name: loginName, JWKSURL: loginName + "/jwks"}))
 		defer func() { _ = s.id.Close() }()
 		if err := s.id.Check(); err != nil {
@@ -216,10 +217,11 @@ func TestAttack70NoSecretsInLogs(t *testing.T) {
 	assertion := sign(t, s.edge, assertionType, honest(edge))
 	user := sign(t, s.login, "at+jwt", alice())
 	first := s.post(change(s.userForm(user), map[string][]string{"client_assertion": {assertion}}))
-	s.post(s.formWith(assertion))                                                                   // replayed
-	s.post(s.formWith(assertion[:len(assertion)-1]))                                                // broken
-	s.post(s.userForm(user[:len(user)-4] + "AAAA"))                                                 // forged
-	s.post(change(s.ownForm(), map[string][]string{"scope": {"SECRET"}, "resource": {"x"}}))        // what is asked for in vain
+	s.post(s.formWith(assertion))                    // replayed
+	s.post(s.formWith(assertion[:len(assertion)-1])) // broken
+	s.post(s.userForm(user[:len(user)-4] + "AAAA"))  // forged
+	s.post(change(s.ownForm(), map[string][]string{"scope": {"SECRET"},
+		"resource": {"x"}})) // what is asked for in vain
 	s.post(s.formWith(sign(t, newKey(t), assertionType, claims{"iss": strings.Repeat("i", 4000)}))) // a long name
 	log := s.log.String()
 	for _, token := range []string{assertion, user, first.text("access_token")} {
@@ -234,7 +236,8 @@ func TestAttack70NoSecretsInLogs(t *testing.T) {
 			t.Errorf("the log shows %s", text)
 		}
 	}
-	for _, text := range []string{"token issued", "user=", "the assertion was used before", "signature", `client=` + edge} {
+	for _, text := range []string{"token issued", "user=", "the assertion was used before", "signature",
+		`client=` + edge} {
 		if !strings.Contains(log, text) {
 			t.Errorf("the log does not show %s:\n%s", text, log)
 		}
@@ -242,4 +245,24 @@ func TestAttack70NoSecretsInLogs(t *testing.T) {
 	if _, err := jose.Unproven(first.text("access_token")); err != nil {
 		t.Error(err)
 	}
+}
+
+// A client that is refused again and again is logged once in a while, with how often it was refused meanwhile.
+func TestRefusalsThatRepeatAreLoggedOnceInAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		intrude := func(times int) {
+			for range times {
+				s.refuses(t, s.post(s.formWith(sign(t, newKey(t), assertionType, honest(edge)))), 400, "invalid_client")
+			}
+		}
+		intrude(50)
+		time.Sleep(10 * time.Second)
+		intrude(1)
+		log := s.log.String()
+		if n := strings.Count(log, "parley: token refused"); n != 2 || !strings.Contains(log, "repeated=49") ||
+			!strings.Contains(log, "agent=") {
+			t.Errorf("%d lines, want 2, the second with repeated=49:\n%s", n, log)
+		}
+	})
 }

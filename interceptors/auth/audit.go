@@ -112,8 +112,7 @@ func (i *Identity) Refusals() []Refusal { return i.refused.list() }
 
 // report keeps a refusal, and logs it if it is its turn.
 func (i *Identity) report(ctx context.Context, message string, r Refusal, attrs ...slog.Attr) {
-	r.Last = time.Now()
-	log, equal, others := i.refused.add(r)
+	log, equal, others := i.refused.add(r, time.Now())
 	if !log {
 		return
 	}

@@ -90,8 +90,9 @@ func TrustDir(dir string, self principal.ID, opts ...Option) *Identity {
 
 func newIdentity(self principal.ID, opts []Option) *Identity {
 	i := &Identity{
-		self:   self,
-		config: config{algorithm: jose.EdDSA, logger: slog.New(warnings{slog.Default().Handler()}), connectionAge: maxConnectionAge},
+		self:    self,
+		refused: newRefusals(),
+		config:  config{algorithm: jose.EdDSA, logger: slog.New(warnings{slog.Default().Handler()}), connectionAge: maxConnectionAge},
 	}
 	for _, o := range opts {
 		if o != nil {

@@ -6,12 +6,12 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
+	"github.com/parley-rpc/parley/internal/recent"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -62,88 +62,30 @@ func (r *Refusal) key() refusalKey {
 	return refusalKey{r.Of, who, r.User, r.Method, r.Reason}
 }
 
-// refusals keeps the recent refusals, and says which of them are logged: of equal ones the first at once and then one
-// in each logInterval, and within it no more than logBurst of proven peers and as many of others.
+// refusals keeps the recent refusals, of proven peers apart from others, and says which of them are logged.
 type refusals struct {
-	mu               sync.Mutex
-	proven, unproven recentRefusals
+	proven, unproven *recent.Events[refusalKey, Refusal]
 }
 
-// recentRefusals are entries in the order in which they happened last, the oldest first.
-type recentRefusals struct {
-	entries  []*refusalEntry
-	byKey    map[refusalKey]*refusalEntry
-	window   time.Time // when the interval began
-	lines    int       // within it
-	unlogged uint64    // for which there was no line
-}
-
-type refusalEntry struct {
-	Refusal
-	logged   time.Time
-	unlogged uint64 // since then
+func newRefusals() refusals {
+	limits := recent.Limits{Entries: maxRefusals, Interval: logInterval, Lines: logBurst}
+	return refusals{recent.New[refusalKey, Refusal](limits), recent.New[refusalKey, Refusal](limits)}
 }
 
 // add keeps a refusal and reports whether it is to be logged, and how many were not logged before it: equal ones, and
-// those of other peers that had no room.
-func (r *refusals) add(refusal Refusal) (log bool, equal, others uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := refusal.Last
-	recent := &r.unproven
-	if !refusal.Peer.IsZero() {
-		recent = &r.proven
+// others for which there was no line.
+func (r *refusals) add(refusal Refusal, now time.Time) (log bool, equal, others uint64) {
+	if refusal.Peer.IsZero() {
+		return r.unproven.Add(refusal.key(), refusal, now)
 	}
-	entry := recent.add(refusal)
-	entry.unlogged++
-	if !entry.logged.IsZero() && now.Sub(entry.logged) < logInterval {
-		return false, 0, 0
-	}
-	if now.Sub(recent.window) >= logInterval {
-		recent.window, recent.lines = now, 0
-	}
-	if recent.lines == logBurst {
-		recent.unlogged++
-		return false, 0, 0
-	}
-	recent.lines++
-	others, recent.unlogged = recent.unlogged, 0
-	equal = entry.unlogged - 1
-	entry.logged, entry.unlogged = now, 0
-	return true, equal, others
-}
-
-func (r *recentRefusals) add(refusal Refusal) *refusalEntry {
-	key := refusal.key()
-	entry := r.byKey[key]
-	if entry == nil {
-		if len(r.entries) == maxRefusals {
-			delete(r.byKey, r.entries[0].key())
-			r.entries = slices.Delete(r.entries, 0, 1)
-		}
-		if r.byKey == nil {
-			r.byKey = map[refusalKey]*refusalEntry{}
-		}
-		entry = &refusalEntry{Refusal: refusal}
-		entry.First = refusal.Last
-		r.byKey[key] = entry
-	} else {
-		refusal.First, refusal.Times = entry.First, entry.Times
-		entry.Refusal = refusal
-		at := slices.Index(r.entries, entry)
-		r.entries = slices.Delete(r.entries, at, at+1)
-	}
-	entry.Times++
-	r.entries = append(r.entries, entry)
-	return entry
+	return r.proven.Add(refusal.key(), refusal, now)
 }
 
 func (r *refusals) list() []Refusal {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	var list []Refusal
-	for _, entry := range slices.Concat(r.proven.entries, r.unproven.entries) {
-		list = append(list, entry.Refusal)
+	for _, entry := range slices.Concat(r.proven.All(), r.unproven.All()) {
+		entry.Event.First, entry.Event.Last, entry.Event.Times = entry.First, entry.Last, entry.Times
+		list = append(list, entry.Event)
 	}
 	slices.SortStableFunc(list, func(a, b Refusal) int { return b.Last.Compare(a.Last) })
 	return list
