@@ -19,6 +19,9 @@ func (a *Attempt) Choose(c *Choice) {
 		return
 	}
 	a.choice.Store(c)
+	if a.nowhere.Load() { // usually not, which costs less than to write
+		a.nowhere.Store(false)
+	}
 	if a.listens && c.Waiting != nil {
 		a.join(c.Waiting)
 	}

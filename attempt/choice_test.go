@@ -28,13 +28,26 @@ func TestChoice(t *testing.T) {
 	}
 }
 
+// An attempt for which the policy knew no endpoint says so, until it is sent somewhere after all.
+func TestNoEndpoints(t *testing.T) {
+	_, a := attempt.NewContext(t.Context(), 1, false, nil)
+	before := a.Nowhere()
+	a.NoEndpoints()
+	after := a.Nowhere()
+	a.Choose(&attempt.Choice{Endpoint: "10.0.0.1:443"})
+	if before || !after || a.Nowhere() {
+		t.Errorf("nowhere: %v, %v, and %v; want it only before the choice", before, after, a.Nowhere())
+	}
+}
+
 // Calls that are not retried have no attempt, and what writes to one need not ask.
 func TestNoAttempt(t *testing.T) {
 	var none *attempt.Attempt
 	none.Choose(&attempt.Choice{Endpoint: "x"})
 	none.OnChoice(func(attempt.Choice) { t.Error("a choice of no attempt") })
+	none.NoEndpoints()
 	none.Renew()
-	if none.Choice() != (attempt.Choice{}) || none.Renewable() || none.Renewed() || none.FollowsRenewal() {
+	if none.Choice() != (attempt.Choice{}) || none.Nowhere() || none.Renewable() || none.Renewed() || none.FollowsRenewal() {
 		t.Error("no attempt knows something")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,6 +23,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/parley-rpc/parley/attempt"
 	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 )
 
@@ -152,6 +154,22 @@ func spread(t *testing.T, cc *grpc.ClientConn) map[string]int {
 		count[addr]++
 	}
 	return count
+}
+
+// An attempt learns whether the service has endpoints: without any there is no connection to wait for.
+func TestAttemptKnowsWhetherThereAreEndpoints(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cc, r := serve(t).channel(t, configOf(t, "round_robin"))
+		for _, servers := range [][]string{{}, {"one"}} {
+			r.UpdateState(endpoints(servers...))
+			synctest.Wait()
+			ctx, a := attempt.NewContext(t.Context(), 1, false, nil)
+			_, err := healthpb.NewHealthClient(cc).Check(ctx, &healthpb.HealthCheckRequest{})
+			if (err == nil) != slices.Equal(servers, []string{"one"}) || a.Nowhere() != (len(servers) == 0) {
+				t.Errorf("of %q: %v; nowhere is %v", servers, err, a.Nowhere())
+			}
+		}
+	})
 }
 
 func TestResolverErrorIsWhatCallsFailWith(t *testing.T) {

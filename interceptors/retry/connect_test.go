@@ -16,6 +16,7 @@ import (
 
 	"github.com/parley-rpc/parley/attempt"
 	"github.com/parley-rpc/parley/interceptors/retry"
+	"github.com/parley-rpc/parley/rpcerr"
 )
 
 // restarts takes connections, and loses them all when the only replica of its lab restarts.
@@ -133,6 +134,26 @@ func TestWaitForAConnection(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Where the status of an attempt that never left names another cause than a missing connection, nothing is waited for.
+func TestNoWaitForAConnectionThatIsNotTheCause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, nil)
+		l.down.Store(true)
+		tokenless := func(
+			ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+			opts ...grpc.CallOption,
+		) error {
+			_ = invoker(ctx, method, req, reply, cc, opts...)
+			return rpcerr.New(codes.Unavailable, rpcerr.TokenSourceUnavailable, "no token", nil)
+		}
+		r := newRetrier(t, readMethod, terms{})
+		start := time.Now()
+		_, err := call(t.Context(), l.dial(t, r, grpc.WithChainUnaryInterceptor(tokenless)), readMethod)
+		stopped(t, err, codes.Unavailable, retry.StopAttemptsExhausted, 3)
+		took(t, start, 75*ms)
+	})
 }
 
 // A stream without a deadline waits as long as a call without one may take, and then fails as after any attempt.
