@@ -171,7 +171,10 @@ func (p *Profile) checkNames(t *Token) error {
 		return nil
 	}
 	id, err := principal.ParseID(t.Subject)
-	if err != nil || !principal.MatchesAny(p.Subjects, id) {
+	if err != nil {
+		return errors.New("sub is no ID of a workload")
+	}
+	if !principal.MatchesAny(p.Subjects, id) {
 		return errors.New("sub is no workload that the issuer may vouch for")
 	}
 	return nil

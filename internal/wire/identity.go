@@ -67,7 +67,11 @@ func confirmedKey(claims *jose.Claims) (*jose.PublicKey, error) {
 	if !ok || len(confirmation.Names()) != 1 {
 		return nil, errors.New("cnf does not hold a jwk and nothing else")
 	}
-	if members, err := jose.ReadClaims(text); err != nil || !members.Has("alg") {
+	members, err := jose.ReadClaims(text)
+	if err != nil {
+		return nil, fmt.Errorf("cnf.jwk: %w", err)
+	}
+	if !members.Has("alg") {
 		return nil, errors.New("cnf.jwk states no alg")
 	}
 	key, err := jose.ParsePublicKey(text)
