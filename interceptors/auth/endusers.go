@@ -141,9 +141,12 @@ func (g *Gate) authenticateUser(ctx context.Context, who *caller, has *presented
 	if g.transactions != nil {
 		transactions = has.transaction
 	}
+	plain := plainInfoOf(ctx)
 	key, by, values := UserTokenKey, g.users, tokens
 	switch {
-	case len(tokens) == 0 && len(transactions) == 0, who.peer == nil && !isPlain(ctx):
+	case len(tokens) == 0 && len(transactions) == 0:
+		return nil
+	case who.peer == nil && plain == nil:
 		return nil
 	case len(tokens) > 0 && len(transactions) > 0:
 		return refuse(rpcerr.CredentialsInvalid, errors.New("a user token and a transaction token; a call has one user"))
@@ -157,17 +160,21 @@ func (g *Gate) authenticateUser(ctx context.Context, who *caller, has *presented
 		return err
 	}
 	who.user, who.brought = &brought.user, brought
+	if plain != nil {
+		plain.Known() // a user whose token is good is as little a stranger as a workload is
+	}
 	return nil
 }
 
-// isPlain tells whether a call came over TLS that is not in connection mode, on which tokens are brought.
-func isPlain(ctx context.Context) bool {
+// plainInfoOf returns the information of a call that came over TLS that is not in connection mode, on which tokens are
+// brought, and nil for others.
+func plainInfoOf(ctx context.Context) *conn.PlainInfo {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
-		return false
+		return nil
 	}
-	_, ok = p.AuthInfo.(*conn.PlainInfo)
-	return ok
+	info, _ := p.AuthInfo.(*conn.PlainInfo)
+	return info
 }
 
 // read checks the one value of a metadata key. Its error is a refusal.
