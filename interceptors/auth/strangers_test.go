@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/policy"
@@ -95,4 +96,49 @@ func TestDrainLeavesPlainConnectionsToGRPC(t *testing.T) {
 			t.Errorf("the stop took %v", took)
 		}
 	})
+}
+
+// A good token of a user ends the state of a stranger as that of a workload does: others that come later do not take its
+// connection's place.
+func TestAUsersConnectionIsNoStranger(t *testing.T) {
+	for name, test := range map[string]struct {
+		token func(*users) string
+		want  codes.Code
+	}{
+		"a good token": {func(u *users) string { return u.accessToken(t, nil) }, codes.OK},
+		"none":         {nil, codes.Unavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				u := newUsers(t, payments{}, nil, auth.WithMaxHandshakes(1))
+				ctx := t.Context()
+				if test.token != nil {
+					ctx = auth.AttachUserToken(ctx, test.token(u))
+				}
+				stream, err := grpc_health_v1.NewHealthClient(u.plain).Watch(ctx, &grpc_health_v1.HealthCheckRequest{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := stream.Recv(); err != nil {
+					t.Fatal(err)
+				}
+				ended := make(chan codes.Code, 1)
+				go func() {
+					_, err := stream.Recv()
+					ended <- status.Code(err)
+				}()
+				if err := quote(t.Context(), u.connection); err != nil {
+					t.Errorf("the connection that came later: %v", err)
+				}
+				synctest.Wait()
+				got := codes.OK // it goes on
+				if len(ended) > 0 {
+					got = <-ended
+				}
+				if got != test.want {
+					t.Errorf("the stream: %v, want %v", got, test.want)
+				}
+			})
+		})
+	}
 }
