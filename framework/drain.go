@@ -129,8 +129,8 @@ func (r *run) drain(times lifecycleTimes) (DrainReport, error) {
 	return report, failed
 }
 
-// endsWithStreams waits for the last call. Streams are told that they end within grace, and end then. It reports whether all
-// calls ended until then.
+// endsWithStreams waits for the last call. Streams are told that they end within grace, and end then. It reports
+// whether all calls ended until then.
 func (r *run) endsWithStreams(graceful <-chan struct{}, grace time.Duration) bool {
 	by := time.Now().Add(grace)
 	for _, s := range r.servers {

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// leavingStream is a client's stream whose connection may come of age here first. The server then says nothing, so this end
-// says that it was planned.
+// leavingStream is a client's stream whose connection may come of age here first. The server then says nothing, so this
+// end says that it was planned.
 type leavingStream struct{ grpc.ClientStream }
 
 func (s *leavingStream) RecvMsg(m any) error {

@@ -22,8 +22,8 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// A stream ends with the connection that proved its caller: 5 seconds before 30 minutes are over, with a status that is no
-// refusal. Its handler sees the end coming minutes before.
+// A stream ends with the connection that proved its caller: 5 seconds before 30 minutes are over, with a status that is
+// no refusal. Its handler sees the end coming minutes before.
 func TestStreamEndsWithItsConnection63(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cause := make(chan error, 1)
@@ -219,8 +219,8 @@ func TestStreamsEndAsPlannedAtEitherEnd(t *testing.T) {
 	}
 }
 
-// A server that stops tells the handlers of streams, of proven callers and of others, and ends the streams when their time is
-// over.
+// A server that stops tells the handlers of streams, of proven callers and of others, and ends the streams when their
+// time is over.
 func TestStreamsEndWithTheirServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ending := plannedend.New()
@@ -248,13 +248,16 @@ func TestStreamsEndWithTheirServer(t *testing.T) {
 	})
 }
 
-// A key that is replaced takes its connections along, both as client and as server, and no call fails: when the old key is
-// withdrawn nothing rests on it.
+// A key that is replaced takes its connections along, both as client and as server, and no call fails: when the old key
+// is withdrawn nothing rests on it.
 func TestARenewedKeyLeavesItsConnections(t *testing.T) {
 	for _, service := range []string{"orders", "payments"} {
 		t.Run(service, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newPair(t, payments{quote: func(context.Context) error { time.Sleep(400 * time.Millisecond); return nil }, watch: block})
+				p := newPair(
+					t,
+					payments{quote: func(context.Context) error { time.Sleep(400 * time.Millisecond); return nil }, watch: block},
+				)
 				if err := quote(t.Context(), p.cc); err != nil {
 					t.Fatal(err)
 				}

@@ -69,33 +69,35 @@ type serverOption struct {
 func (o serverOption) String() string              { return o.text }
 func (o serverOption) applyServer(c *serverConfig) { o.set(c) }
 
-// WithKeyFile names the file of the private key, a JSON Web Key with mode 0600. The default lies below the directory that
-// [TrustDir] was given, outside of the public part: keys/<trust domain>/<service>.jwk.
+// WithKeyFile names the file of the private key, a JSON Web Key with mode 0600. The default lies below the directory
+// that [TrustDir] was given, outside of the public part: keys/<trust domain>/<service>.jwk.
 func WithKeyFile(path string) Option {
 	return option{fmt.Sprintf("auth.WithKeyFile(%q)", path), func(c *config) { c.keyFile = path }}
 }
 
-// WithSigner names what keeps the private key in the place of a file, such as a key service: an Ed25519 or P-256 key, safe for
-// concurrent use. It is asked for a signature in each handshake, so it should answer within a second.
+// WithSigner names what keeps the private key in the place of a file, such as a key service: an Ed25519 or P-256 key,
+// safe for concurrent use. It is asked for a signature in each handshake, so it should answer within a second.
 func WithSigner(s crypto.Signer) Option {
 	return option{"auth.WithSigner", func(c *config) { c.signer = s }}
 }
 
-// WithEnroll lets the workload make its key, if there is none, and publish it in the trust directory by itself. It works
-// only in a directory of mode 0700 that belongs to the same user, because whoever may write there may be any service.
+// WithEnroll lets the workload make its key, if there is none, and publish it in the trust directory by itself. It
+// works only in a directory of mode 0700 that belongs to the same user, because whoever may write there may be any
+// service.
 func WithEnroll() Option {
 	return option{"auth.WithEnroll()", func(c *config) { c.enroll = true }}
 }
 
-// WithES256 makes new keys P-256 instead of Ed25519, for places that know nothing else. Keys that exist keep their kind;
-// both kinds are understood everywhere.
+// WithES256 makes new keys P-256 instead of Ed25519, for places that know nothing else. Keys that exist keep their
+// kind; both kinds are understood everywhere.
 func WithES256() Option {
 	return option{"auth.WithES256()", func(c *config) { c.algorithm = jose.ES256 }}
 }
 
-// WithLogger sends the audit log of handshakes, refusals and changes of trust to l. A refusal that repeats is logged once in
-// 10 s, with how often it happened meanwhile; [Identity.Refusals] has all recent ones. The default is slog.Default() at the
-// time the Identity is made, and of the audit log what is a warning or worse. Use slog.DiscardHandler for silence.
+// WithLogger sends the audit log of handshakes, refusals and changes of trust to l. A refusal that repeats is logged
+// once in 10 s, with how often it happened meanwhile; [Identity.Refusals] has all recent ones. The default is
+// slog.Default() at the time the Identity is made, and of the audit log what is a warning or worse. Use
+// slog.DiscardHandler for silence.
 func WithLogger(l *slog.Logger) Option {
 	return option{"auth.WithLogger", func(c *config) {
 		if l != nil {
@@ -121,15 +123,17 @@ func WithMaxConnectionAge(d time.Duration) Option {
 	return option{fmt.Sprintf("auth.WithMaxConnectionAge(%v)", d), func(c *config) { c.connectionAge = d }}
 }
 
-// WithBearer also accepts callers in token mode, and those that are not Parley: plain HTTP/2 over TLS 1.3, each call with a
-// bearer token in its metadata. What protects their payload is the name in the certificate, which certificate yields for each connection as
-// [tls.Config.GetCertificate] does; it must be one that they verify. Without this option only connection mode is spoken.
+// WithBearer also accepts callers in token mode, and those that are not Parley: plain HTTP/2 over TLS 1.3, each call
+// with a bearer token in its metadata. What protects their payload is the name in the certificate, which certificate
+// yields for each connection as [tls.Config.GetCertificate] does; it must be one that they verify. Without this option
+// only connection mode is spoken.
 func WithBearer(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) ServerOption {
 	return serverOption{"auth.WithBearer", func(c *serverConfig) { c.bearer, c.certificate = true, certificate }}
 }
 
-// WithIssuers also accepts the bearer tokens in which these issuers vouch for workloads, beside those that workloads sign for
-// themselves with a key that the identity trusts. It matters only where bearer tokens are accepted, see [WithBearer].
+// WithIssuers also accepts the bearer tokens in which these issuers vouch for workloads, beside those that workloads
+// sign for themselves with a key that the identity trusts. It matters only where bearer tokens are accepted, see
+// [WithBearer].
 func WithIssuers(issuers ...Issuer) ServerOption {
 	names := make([]string, len(issuers))
 	for i, issuer := range issuers {
@@ -138,16 +142,16 @@ func WithIssuers(issuers ...Issuer) ServerOption {
 	return serverOption{fmt.Sprintf("auth.WithIssuers(%q)", names), func(c *serverConfig) { c.issuers = append(c.issuers, issuers...) }}
 }
 
-// WithMaxHandshakes bounds the connections that have proven nothing yet: the ones in their handshake, and the ones of plain
-// HTTP/2 on which no call with a good token was made so far. One more closes the oldest, so that stalled peers cannot keep
-// others out. The default is 1000, or a quarter of the file descriptors that the process may have open, if that is less; n
-// must be positive.
+// WithMaxHandshakes bounds the connections that have proven nothing yet: the ones in their handshake, and the ones of
+// plain HTTP/2 on which no call with a good token was made so far. One more closes the oldest, so that stalled peers
+// cannot keep others out. The default is 1000, or a quarter of the file descriptors that the process may have open, if
+// that is less; n must be positive.
 func WithMaxHandshakes(n int) ServerOption {
 	return serverOption{fmt.Sprintf("auth.WithMaxHandshakes(%d)", n), func(c *serverConfig) { c.handshakes = n }}
 }
 
-// WithPlannedEnd ends the streams of a server that stops: n announces it to their handlers, and when n has ended they end with
-// PLANNED_END, also those of callers that have proven nothing. A server has no such notice by default.
+// WithPlannedEnd ends the streams of a server that stops: n announces it to their handlers, and when n has ended they
+// end with PLANNED_END, also those of callers that have proven nothing. A server has no such notice by default.
 func WithPlannedEnd(n *plannedend.Notice) ServerOption {
 	return serverOption{"auth.WithPlannedEnd", func(c *serverConfig) { c.ending = n }}
 }

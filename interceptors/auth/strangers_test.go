@@ -42,7 +42,8 @@ func (s *stranger) health(t testing.TB) {
 	}
 }
 
-// A connection of plain HTTP/2 counts among those that have proven nothing until a good token came over it, and then no more.
+// A connection of plain HTTP/2 counts among those that have proven nothing until a good token came over it, and then no
+// more.
 func TestPlainConnectionsCountUntilTheyAreAuthenticated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base := newWorld(t)
@@ -56,7 +57,13 @@ func TestPlainConnectionsCountUntilTheyAreAuthenticated(t *testing.T) {
 			t.Fatal(err)
 		}
 		bad.health(t)
-		refused(t, "a bad token", quote(withBearer(t.Context(), "x.y.z"), bad.ClientConn), codes.Unauthenticated, rpcerr.CredentialsInvalid)
+		refused(
+			t,
+			"a bad token",
+			quote(withBearer(t.Context(), "x.y.z"), bad.ClientConn),
+			codes.Unauthenticated,
+			rpcerr.CredentialsInvalid,
+		)
 		idle.health(t)
 		if known.dialled+bad.dialled+idle.dialled != 3 {
 			t.Fatal("a connection was closed while there was room")
@@ -67,9 +74,14 @@ func TestPlainConnectionsCountUntilTheyAreAuthenticated(t *testing.T) {
 		bad.health(t) // in the place of idle, which was the oldest by then
 		time.Sleep(time.Second)
 		if known.dialled != 1 || bad.dialled != 2 {
-			t.Errorf("the known connection was made %d times, want once; the oldest stranger %d times, want twice", known.dialled, bad.dialled)
+			t.Errorf(
+				"the known connection was made %d times, want once; the oldest stranger %d times, want twice",
+				known.dialled,
+				bad.dialled,
+			)
 		}
-		if err := quote(withBearer(t.Context(), mint(t, base, "orders", nil)), known.ClientConn); err != nil || known.dialled != 1 {
+		if err := quote(withBearer(t.Context(), mint(t, base, "orders", nil)), known.ClientConn); err != nil ||
+			known.dialled != 1 {
 			t.Errorf("the known connection: %v, made %d times", err, known.dialled)
 		}
 	})
@@ -98,8 +110,8 @@ func TestDrainLeavesPlainConnectionsToGRPC(t *testing.T) {
 	})
 }
 
-// A good token of a user ends the state of a stranger as that of a workload does: others that come later do not take its
-// connection's place.
+// A good token of a user ends the state of a stranger as that of a workload does: others that come later do not take
+// its connection's place.
 func TestAUsersConnectionIsNoStranger(t *testing.T) {
 	for name, test := range map[string]struct {
 		token func(*users) string

@@ -19,9 +19,14 @@ import (
 // it, the caller's or the end user's, whichever is first, or with its server ([WithPlannedEnd]). The interceptor then
 // answers PLANNED_END where another stream will do, and CREDENTIALS_EXPIRED where the credential was revoked or is a
 // user's; the handler's context is cancelled with that error as its cause, and every Send and Receive of the handler
-// fails. The handler sees a planned end coming with [plannedend.FromContext]. It runs on a goroutine of its own; a panic
-// in it goes on in the interceptor.
-func (g *Gate) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+// fails. The handler sees a planned end coming with [plannedend.FromContext]. It runs on a goroutine of its own; a
+// panic in it goes on in the interceptor.
+func (g *Gate) StreamServerInterceptor(
+	srv any,
+	stream grpc.ServerStream,
+	info *grpc.StreamServerInfo,
+	handler grpc.StreamHandler,
+) error {
 	ctx, who, err := g.admit(stream.Context(), info.FullMethod, nil)
 	if err != nil {
 		return err
