@@ -40,6 +40,7 @@ type Attempt struct {
 
 	choice  atomic.Pointer[Choice]
 	nowhere atomic.Bool
+	hurried bool
 	chosen  func(Choice) // nil if nothing waits for it
 
 	listens        bool // EndOnSilence was called

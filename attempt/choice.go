@@ -30,6 +30,18 @@ func (a *Attempt) Choose(c *Choice) {
 	}
 }
 
+// SetHurried records that the attempt has less time than attempts of its method usually take, so that a balancing policy
+// holds nothing against an endpoint where that time runs out. It must be called before the attempt is on the wire. It does
+// nothing for a nil Attempt.
+func (a *Attempt) SetHurried() {
+	if a != nil {
+		a.hurried = true
+	}
+}
+
+// Hurried reports whether SetHurried was called.
+func (a *Attempt) Hurried() bool { return a != nil && a.hurried }
+
 // NoEndpoints records that the balancing policy knows no endpoint, so that there is no connection to wait for. It is
 // for the picker, as [Attempt.Choose] is, and does nothing for a nil Attempt.
 func (a *Attempt) NoEndpoints() {

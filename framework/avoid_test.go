@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/parley-rpc/parley/attempt"
+	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 	"github.com/parley-rpc/parley/framework"
 	"github.com/parley-rpc/parley/frameworktest"
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
@@ -96,7 +97,9 @@ func TestScenario33RetryLandsElsewhere(t *testing.T) {
 				getQuote: {
 					Retry: &policyv1.Retry{MaxAttempts: new(uint32(3)), PerAttemptTimeout: durationpb.New(50 * time.Millisecond)},
 				},
-			})).Client("payments"),
+			})).Client("payments", framework.WithBalancing(grpcbalancer.Balancing{
+				Outliers: &grpcbalancer.Outliers{Off: true}, // or else it would rest, and no call would meet it
+			})),
 		)
 		settle(t, client)
 		hole.Hang(getQuote, 300)

@@ -39,6 +39,7 @@ func (c *Client) balancing() grpcbalancer.Balancing {
 	}
 	if o := conf.GetOutliers(); o != nil {
 		b.Outliers = &grpcbalancer.Outliers{
+			Off:            o.GetOff(),
 			Interval:       o.GetInterval().AsDuration(),
 			MinCalls:       int(o.GetMinCalls()),
 			FailurePercent: int(o.GetFailurePercent()),

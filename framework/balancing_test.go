@@ -65,7 +65,8 @@ func TestDescribeSaysHowCallsAreSpread(t *testing.T) {
 	for client, want := range map[string]string{
 		"balancing: ring_hash, hash_key: {field: order_id}":        "balancing: ring_hash, by field order_id\n",
 		"balancing: ring_hash, hash_key: {metadata: user-id}":      "balancing: ring_hash, by metadata user-id\n",
-		"balancing: least_request_experimental, subset: {size: 0}": "balancing: least_request\n",
+		"balancing: least_request_experimental, subset: {size: 0}": "balancing: least_request, outliers rest 30s\n",
+		"outliers: {off: true}":                                    "balancing: zone_weighted, zone east, 20 instances of more than 100\n",
 		"outliers: {rest: 1m}":                                     "balancing: zone_weighted, zone east, 20 instances of more than 100, outliers rest 1m0s\n",
 	} {
 		app := framework.New("orders", framework.WithInsecureDev(), framework.WithEnviron(nil),

@@ -28,7 +28,7 @@ const (
 	// How long a client waits, give or take a fifth, before it opens a lost connection again after a first failure.
 	reconnectFirst = 50 * time.Millisecond
 	// The longest such wait. Waits grow by 1.6 and are random by a fifth.
-	reconnectMost = 5 * time.Second
+	reconnectMost = 2 * time.Second
 	// How long opening a connection may take, its handshake included.
 	connectTimeout = 10 * time.Second
 	// The largest request that a server reads, in bytes.

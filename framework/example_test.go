@@ -133,7 +133,7 @@ func ExampleApp_Describe() {
 	// client warehouse
 	//   WithTarget("dns:///warehouse.internal:8443")
 	//   target: dns:///warehouse.internal:8443
-	//   balancing: zone_weighted, 20 instances of more than 100
+	//   balancing: zone_weighted, 20 instances of more than 100, outliers rest 30s
 	//   keepalive after 10s, for 4s
 	//   chain: call span > [Call] > deadline, retry > attempt span > [Attempt] > wire record > wire
 }

@@ -59,7 +59,8 @@ type Balancing struct {
 	// Subset bounds how many instances of a large service one channel connects to. RingHash, PickFirst and
 	// policies of the program do not use it: what they do may depend on seeing every instance.
 	Subset Subset
-	// Outliers makes instances that fail far more than the others rest. Default: they do not. RingHash pays no regard.
+	// Outliers makes instances that fail far more than the others rest. Default: the defaults of [Outliers]. RingHash and
+	// policies of the program have none, unless it is stated, and PickFirst has none.
 	Outliers *Outliers
 }
 
@@ -147,10 +148,28 @@ func (b Balancing) String() string {
 	if s := b.Subset.orDefault(); b.subsets() {
 		text += fmt.Sprintf(", %d instances of more than %d", s.Size, s.Above)
 	}
-	if o := b.Outliers; o != nil {
-		text += ", outliers rest " + o.orDefault().Rest.String()
+	if o := b.outliers(); o != nil {
+		text += ", outliers rest " + o.Rest.String()
 	}
 	return text
+}
+
+// outliers returns when outliers rest, nil where none does.
+func (b Balancing) outliers() *Outliers {
+	var o Outliers
+	switch b.policy() {
+	case ZoneWeighted, RoundRobin, LeastRequest, WeightedRoundRobin:
+	default:
+		o.Off = true
+	}
+	if b.Outliers != nil {
+		o = *b.Outliers
+	}
+	if o.Off {
+		return nil
+	}
+	o = o.orDefault()
+	return &o
 }
 
 // subsets reports whether there are subsets of a large service.
@@ -182,8 +201,7 @@ func (b Balancing) Config() map[string]any {
 	if s := b.Subset.orDefault(); b.subsets() {
 		policy["subset"] = object{"above": s.Above, "size": s.Size}
 	}
-	if b.Outliers != nil {
-		o := b.Outliers.orDefault()
+	if o := b.outliers(); o != nil {
 		policy["outliers"] = object{
 			"interval": o.Interval.String(), "minCalls": o.MinCalls, "failurePercent": o.FailurePercent,
 			"rest": o.Rest.String(), "maxPercent": o.MaxPercent,
@@ -192,12 +210,18 @@ func (b Balancing) Config() map[string]any {
 	return object{Name: policy}
 }
 
-// Outliers says when an instance fails so much more than the others that it rests, as the outlier detection of gRFC A50
-// does. An instance rests as soon as, within an interval, enough calls ended on it, enough of them failed, and the
-// others together failed at less than half of its rate: what fails everywhere is no fault of one instance. Calls fail
-// here with UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE or DATA_LOSS. While others can be had, an
-// instance that rests gets no calls. One that fails again soon after its rest rests twice as long, at most 5 minutes.
+// Outliers says when an instance rests because it fails so much more than the others, as the outlier detection of gRFC A50
+// does. An instance rests as soon as, within an interval, enough calls ended on it, enough of them failed, and the others
+// together failed at less than half of its rate: what fails everywhere is no fault of one instance. Failures are UNKNOWN,
+// DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS, except planned ends, answers that ask for a pause,
+// and deadlines that were shorter than the median of the method, which package retry knows.
+//
+// While others can take them, an instance that rests gets no calls. One that fails again soon after its rest rests twice as
+// long, at most 5 minutes. When another instance fails and no more may rest, the one that has rested longest returns early,
+// and rests again if its first call fails.
 type Outliers struct {
+	// Off lets no instance rest.
+	Off bool
 	// Interval is how long calls are counted together. Default 10s, at most 5m.
 	Interval time.Duration
 	// MinCalls is how many calls must have ended, on the instance and on the others together. Default 20.

@@ -23,7 +23,7 @@ func TestPickTakesNoMemory(t *testing.T) {
 	o := &channel{}
 	o.usable.Store(2)
 	e := &endpoint{channel: o}
-	e.settle = e.done
+	e.settle = func(info balancer.DoneInfo) { e.done(info, false) }
 	e.name(nil)
 	p := &picker{fixed{e}, o}
 	ctx, _ := attempt.NewContext(t.Context(), 1, false, nil)
@@ -45,7 +45,7 @@ func TestPoliciesTakeNoMemory(t *testing.T) {
 	outliers := Outliers{}.orDefault()
 	o.outliers.Store(&outliers)
 	e := &endpoint{channel: o}
-	e.settle = e.done
+	e.settle = func(info balancer.DoneInfo) { e.done(info, false) }
 	e.name(nil)
 	e.load.wanted.Store(true)
 	trailer := metadata.MD{orca.Key: {string(orca.Report{Rate: 1, Utilization: 1}.Append(nil))}}
@@ -69,7 +69,7 @@ func BenchmarkPickByZone(b *testing.B) {
 	outliers := Outliers{}.orDefault()
 	o.outliers.Store(&outliers)
 	e := &endpoint{channel: o}
-	e.settle = e.done
+	e.settle = func(info balancer.DoneInfo) { e.done(info, false) }
 	e.name(nil)
 	spokes := make([]spoke, 100)
 	for i := range spokes {
@@ -91,7 +91,7 @@ func BenchmarkPick(b *testing.B) {
 	o := &channel{}
 	o.usable.Store(2)
 	e := &endpoint{channel: o}
-	e.settle = e.done
+	e.settle = func(info balancer.DoneInfo) { e.done(info, false) }
 	e.name(nil)
 	p := &picker{fixed{e}, o}
 	ctx, _ := attempt.NewContext(b.Context(), 1, false, nil)

@@ -27,6 +27,8 @@ const (
 	defaultOutlierRest = 30 * time.Second
 	// How many of the instances may rest at once as outliers, in percent.
 	defaultOutlierMost = 30
+	// How long an outlier rests at least before it may return early on trial.
+	leastRest = time.Second
 	// The longest that an outlier rests (gRFC A50, max_ejection_time).
 	maxEjection = 5 * time.Minute
 	// How often weighted_round_robin weighs the instances (gRFC A58, weight_update_period).

@@ -17,13 +17,14 @@ import (
 // listeners one at a time.
 type endpoint struct {
 	balancer.SubConn
-	channel *channel
-	choices atomic.Pointer[choices]
-	resting atomic.Int64                 // until when the server asked for a pause, as the time since channel.made
-	settle  func(info balancer.DoneInfo) // done, bound once
+	channel               *channel
+	choices               atomic.Pointer[choices]
+	resting               atomic.Int64                 // until when the server asked for a pause, as the time since channel.made
+	settle, settleHurried func(info balancer.DoneInfo) // done, bound once
 
 	callCounts callCounts
 	ejection   ejection
+	trial      atomic.Bool // it is back early, and its next call decides
 	load       load
 
 	arrivals  arrivals
@@ -45,7 +46,8 @@ type choices struct{ alone, one attempt.Choice }
 // NewSubConn makes a connection of the child.
 func (o *channel) NewSubConn(addresses []resolver.Address, opts balancer.NewSubConnOptions) (balancer.SubConn, error) {
 	e := &endpoint{channel: o}
-	e.settle = e.done
+	e.settle = func(info balancer.DoneInfo) { e.done(info, false) }
+	e.settleHurried = func(info balancer.DoneInfo) { e.done(info, true) }
 	e.name(addresses)
 	addresses = slices.Clone(addresses)
 	for i := range addresses {
@@ -74,7 +76,7 @@ func (o *channel) NewSubConn(addresses []resolver.Address, opts balancer.NewSubC
 func (e *endpoint) Shutdown() {
 	e.channel.membersMu.Lock()
 	delete(e.channel.members, e)
-	e.ejection.leave()
+	e.ejection.cancel()
 	e.connected.Store(false)
 	e.speaks()
 	e.channel.membersMu.Unlock()
@@ -86,7 +88,7 @@ func (o *channel) forget() {
 	o.membersMu.Lock()
 	defer o.membersMu.Unlock()
 	for e := range o.members {
-		e.ejection.leave()
+		e.ejection.cancel()
 		e.connected.Store(false)
 		e.speaks()
 	}
@@ -155,10 +157,10 @@ func (e *endpoint) count() {
 	}
 }
 
-// done hears how a call has ended.
-func (e *endpoint) done(info balancer.DoneInfo) {
+// done is called when a call has ended.
+func (e *endpoint) done(info balancer.DoneInfo, hurried bool) {
 	if conf := e.channel.outliers.Load(); conf != nil {
-		e.weigh(info.Err, conf)
+		e.weigh(info, conf, hurried)
 	}
 	if e.load.wanted.Load() {
 		e.load.note(info.Trailer, time.Since(e.channel.made))

@@ -4,8 +4,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc/balancer"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/parley-rpc/parley/rpcerr"
 )
 
 // callCounts counts the calls that ended on an endpoint within the current interval, in one word, so that a call costs
@@ -39,13 +42,14 @@ func (t *callCounts) of(interval int64) (calls, failures int64) {
 
 // ejection is what is known of an endpoint as an outlier, under the lock of the channel's members.
 type ejection struct {
-	until time.Duration // since channel.made
+	began time.Duration // since channel.made, as until
+	until time.Duration
 	rest  time.Duration
-	end   *time.Timer // tells of the end
+	end   *time.Timer // logs the end of the rest
 }
 
-// leave makes nobody be told of the end, for an endpoint that is gone by then.
-func (e ejection) leave() {
+// cancel keeps the end of the rest out of the log, for an endpoint that is gone or back by then.
+func (e ejection) cancel() {
 	if e.end != nil {
 		e.end.Stop()
 	}
@@ -61,14 +65,20 @@ func faulty(err error) bool {
 	}
 }
 
-// weigh counts a call that ended on e and makes e rest if it has become an outlier.
-func (e *endpoint) weigh(err error, conf *Outliers) {
-	if status.Code(err) == codes.Canceled {
+// weigh counts a call that ended on e and makes e rest if it has become an outlier. A call whose caller gave it less time
+// than such calls take (hurried) says nothing when that time is over.
+func (e *endpoint) weigh(info balancer.DoneInfo, conf *Outliers, hurried bool) {
+	code := status.Code(info.Err)
+	if code == codes.Canceled || hurried && code == codes.DeadlineExceeded {
 		return
 	}
+	failed := faulty(info.Err) && !rpcerr.PushbackOf(info.Trailer).Said && rpcerr.ReasonOf(info.Err) != rpcerr.PlannedEnd
 	now := time.Since(e.channel.made)
+	if e.trial.Load() && e.trial.Swap(false) && failed {
+		e.channel.endTrial(e, conf, now)
+		return
+	}
 	interval := int64(now/conf.Interval) & 0x7fff
-	failed := faulty(err)
 	calls, failures := e.callCounts.add(interval, failed)
 	if failed && calls >= int64(conf.MinCalls) && failures*100 >= calls*int64(conf.FailurePercent) {
 		if rest := e.channel.judge(e, conf, now, interval); rest > 0 {
@@ -78,38 +88,84 @@ func (e *endpoint) weigh(err error, conf *Outliers) {
 }
 
 // judge compares an endpoint that fails with the others. It returns for how long the endpoint has to rest from now on,
-// 0 if it has not.
-func (o *channel) judge(e *endpoint, conf *Outliers, now time.Duration, interval int64) (rest time.Duration) {
-	o.membersMu.Lock()
-	defer o.membersMu.Unlock()
+// 0 if it has not. Where no more may rest, the one that has rested longest comes back early, on trial: it may be well
+// again, and would shield an endpoint that is not.
+func (c *channel) judge(e *endpoint, conf *Outliers, now time.Duration, interval int64) (rest time.Duration) {
+	c.membersMu.Lock()
+	defer c.membersMu.Unlock()
 	var calls, failures int64
+	var longest *endpoint
 	resting := 1
-	for other := range o.members {
+	for other := range c.members {
 		if other == e {
 			continue
 		}
 		if other.ejection.until > now {
 			resting++
+			if longest == nil || other.ejection.began < longest.ejection.began {
+				longest = other
+			}
 		}
-		c, f := other.callCounts.of(interval)
-		calls, failures = calls+c, failures+f
+		n, f := other.callCounts.of(interval)
+		calls, failures = calls+n, failures+f
 	}
 	ownCalls, ownFailures := e.callCounts.of(interval)
-	_, member := o.members[e]
+	_, member := c.members[e]
 	switch {
 	case !member, e.ejection.until > now, // a call from before
 		calls < int64(conf.MinCalls),
-		ownFailures*calls <= 2*failures*ownCalls,
-		resting > max(1, int(o.usable.Load())*conf.MaxPercent/100):
+		ownFailures*calls <= 2*failures*ownCalls:
 		return 0
+	}
+	if resting > max(1, int(c.usable.Load())*conf.MaxPercent/100) {
+		if longest == nil || now-longest.ejection.began < leastRest {
+			return 0
+		}
+		c.recall(longest, now)
+		longest.trial.Store(true)
 	}
 	rest = conf.Rest
 	if last := e.ejection; last.rest > 0 && now-last.until < last.rest {
 		rest = min(2*last.rest, maxEjection)
 	}
-	e.ejection = ejection{now + rest, rest, time.AfterFunc(rest, func() { o.states.Load().returned(e.address()) })}
+	c.eject(e, now, rest)
+	return rest
+}
+
+// eject makes an endpoint rest. The caller holds the lock of the members.
+func (c *channel) eject(e *endpoint, now, rest time.Duration) {
+	e.ejection.cancel()
+	end := time.AfterFunc(rest, func() { c.states.Load().returned(e.address()) })
+	e.ejection = ejection{began: now, until: now + rest, rest: rest, end: end}
 	e.callCounts.word.Store(0)
 	extend(&e.resting, int64(now+rest))
-	extend(&o.resting, int64(now+rest))
-	return rest
+	extend(&c.resting, int64(now+rest))
+}
+
+// recall ends the rest of an endpoint early. The caller holds the lock of the members.
+func (c *channel) recall(e *endpoint, now time.Duration) {
+	e.ejection.cancel()
+	e.ejection.until = now
+	e.resting.Store(int64(now))
+	c.states.Load().recalled(e.address())
+}
+
+// endTrial makes an endpoint rest again that failed its first call on trial. The one that rests since the trial began comes
+// back for it, since no more may rest.
+func (c *channel) endTrial(e *endpoint, conf *Outliers, now time.Duration) {
+	c.membersMu.Lock()
+	defer c.membersMu.Unlock()
+	if _, member := c.members[e]; !member || e.ejection.until > now {
+		return
+	}
+	var latest *endpoint
+	for other := range c.members {
+		if other.ejection.until > now && (latest == nil || other.ejection.began > latest.ejection.began) {
+			latest = other
+		}
+	}
+	if latest != nil {
+		c.recall(latest, now)
+	}
+	c.eject(e, now, max(e.ejection.rest, conf.Rest))
 }

@@ -3,14 +3,17 @@ package grpcbalancer_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
+	"github.com/parley-rpc/parley/attempt"
 	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 )
 
@@ -121,4 +124,78 @@ func TestFailuresOfLongAgoDoNotCount(t *testing.T) {
 			time.Sleep(10 * time.Second)
 		}
 	})
+}
+
+// One instance rests and is well again when another one turns bad, and no more than one may rest.
+func TestARestingOutlierDoesNotShieldASecondOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t)
+		cc := s.three(t)
+		s.failing(codes.Internal, "one")
+		tryAll(t, cc, 100)
+		time.Sleep(10 * time.Second)
+		s.failing(codes.Internal, "two") // and one is well again
+		if failed := tryAll(t, cc, 200); failed < 20 || failed > 22 {
+			t.Errorf("%d of 200 calls failed before two rested; want about 20", failed)
+		}
+		if got := among(t, cc, 60); got["two"] != 0 || got["one"] != 30 {
+			t.Errorf("60 calls went to %v; want none to two, and one back", got)
+		}
+	})
+}
+
+// Two of three instances fail for good. One of them rests at any time, and trying the other one costs one call.
+func TestATrialCostsOneCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t)
+		cc := s.three(t)
+		s.failing(codes.Internal, "one")
+		tryAll(t, cc, 100)
+		time.Sleep(10 * time.Second)
+		s.failing(codes.Internal, "one", "two")
+		// Half of the calls meet the one that does not rest. Every twentieth failure is followed by a trial, which fails.
+		if failed := tryAll(t, cc, 400); failed < 200 || failed > 215 {
+			t.Errorf("%d of 400 calls failed; want half of them, and few more", failed)
+		}
+	})
+}
+
+// Calls with less time than they need say nothing about the instance that they meet.
+func TestHurriedCallsCountAgainstNobody(t *testing.T) {
+	for hurried, want := range map[bool]int{true: 60, false: 22} {
+		synctest.Test(t, func(t *testing.T) {
+			s := serve(t)
+			cc := s.three(t)
+			s.failing(codes.DeadlineExceeded, "one")
+			failed := 0
+			for range 180 {
+				ctx, this := attempt.NewContext(t.Context(), 1, false, nil)
+				if hurried {
+					this.SetHurried()
+				}
+				if _, err := healthpb.NewHealthClient(cc).Check(ctx, &healthpb.HealthCheckRequest{}); err != nil {
+					failed++
+				}
+			}
+			if hurried && failed != want || failed > want {
+				t.Errorf("hurried: %v: %d calls failed; want %d", hurried, failed, want)
+			}
+		})
+	}
+}
+
+func TestOutliersRestByDefault(t *testing.T) {
+	for policy, want := range map[string]bool{
+		grpcbalancer.ZoneWeighted: true, grpcbalancer.RoundRobin: true, grpcbalancer.LeastRequest: true,
+		grpcbalancer.WeightedRoundRobin: true, grpcbalancer.RingHash: false, grpcbalancer.PickFirst: false,
+	} {
+		text := textOf(t, grpcbalancer.Balancing{Policy: policy})
+		if got := strings.Contains(text, `"outliers"`); got != want {
+			t.Errorf("%s: outliers rest: %v; want %v", policy, got, want)
+		}
+		off := textOf(t, grpcbalancer.Balancing{Policy: policy, Outliers: &grpcbalancer.Outliers{Off: true}})
+		if strings.Contains(off, `"outliers"`) {
+			t.Errorf("%s: outliers rest though they are off", policy)
+		}
+	}
 }

@@ -46,9 +46,11 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	picked.SubConn = e.SubConn
 	if done := picked.Done; done != nil {
 		picked.Done = func(info balancer.DoneInfo) {
-			e.done(info)
+			e.done(info, this.Hurried())
 			done(info)
 		}
+	} else if this.Hurried() {
+		picked.Done = e.settleHurried
 	} else {
 		picked.Done = e.settle
 	}

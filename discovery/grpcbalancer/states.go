@@ -96,6 +96,13 @@ func (s *EndpointStates) ejected(endpoint string, rest time.Duration, calls, fai
 	}
 }
 
+func (s *EndpointStates) recalled(endpoint string) {
+	if s != nil {
+		s.logger.Info("an outlier returns early, because another instance fails and no more may rest",
+			slog.String("endpoint", endpoint))
+	}
+}
+
 func (s *EndpointStates) silent(endpoint string, ended int) {
 	if s != nil {
 		s.logger.Warn("an instance is silent: nothing comes from it, not even the answer to a question for its health",

@@ -101,7 +101,9 @@ func (r *race) start(now time.Time, beside bool) {
 	if c.movable(r.ctx) {
 		this.EndOnSilence(c.moveBy(), x.cancel)
 	}
-	if d := c.attemptLimit(r.ctx, now); d > 0 {
+	d := c.attemptLimit(r.ctx, now)
+	c.markHurry(this, now, d)
+	if d > 0 {
 		x.limit = newLimit(ctx, d, func(*limit) { r.expired <- x }) // has room for all attempts
 		ctx = x.limit
 	}

@@ -53,7 +53,9 @@ func (s *stream) open() (*streamAttempt, *failure) {
 	ctx, a.cancel = context.WithCancel(ctx)
 	c.trailer = nil
 	movable := c.movable(s.caller)
-	if a.limit = c.attemptLimit(s.caller, now); a.limit > 0 || movable {
+	a.limit = c.attemptLimit(s.caller, now)
+	c.markHurry(this, now, a.limit)
+	if a.limit > 0 || movable {
 		known := *c
 		a.known = &known
 	}

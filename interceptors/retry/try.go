@@ -75,7 +75,9 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 		}
 	}
 	var limited *limit
-	if d := c.attemptLimit(caller, now); d > 0 {
+	d := c.attemptLimit(caller, now)
+	c.markHurry(this, now, d)
+	if d > 0 {
 		limited = c.limited(caller, ctx, d)
 		defer limited.finish()
 		ctx = limited
