@@ -328,3 +328,52 @@ func TestASilentReplicaOfThreeUnder300CallsASecondFailsNoIdempotentCall(t *testi
 		t.Logf("%d of 3000 charges failed, the last of them began %v after the silence", failed, last)
 	})
 }
+
+
+// The only replica restarts: its connections break while no call is out, and new ones are refused for a while. No call
+// fails whose deadline allows that, whether or not it may be repeated.
+func TestARestartOfTheOnlyReplicaFailsNoCall(t *testing.T) {
+	t.Parallel()
+	for _, down := range []time.Duration{50 * time.Millisecond, 500 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			n := frameworktest.NewNetwork(t)
+			var mu sync.Mutex
+			refusing := false
+			var open []net.Conn
+			dial := framework.WithDialer(func(ctx context.Context, addr string) (net.Conn, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if refusing {
+					return nil, fmt.Errorf("connection refused by %s", addr)
+				}
+				conn, err := n.Dial(ctx, addr)
+				if err == nil {
+					open = append(open, conn)
+				}
+				return conn, err
+			})
+			replica(n, &bank{})
+			calls := paymentsv1.NewPaymentsServiceClient(n.App("orders").Client("payments", dial))
+			n.Start()
+			l := &load{t: t, client: calls}
+			l.during(300, false, func() {
+				for range 5 {
+					time.Sleep(time.Second)
+					mu.Lock()
+					refusing = true
+					for _, conn := range open {
+						_ = conn.Close()
+					}
+					open = nil
+					mu.Unlock()
+					time.Sleep(down)
+					mu.Lock()
+					refusing = false
+					mu.Unlock()
+				}
+				time.Sleep(time.Second)
+			})
+			l.report(300 * 5)
+		})
+	}
+}
