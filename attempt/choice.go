@@ -30,9 +30,9 @@ func (a *Attempt) Choose(c *Choice) {
 	}
 }
 
-// SetHurried records that the attempt has less time than attempts of its method usually take, so that a balancing policy
-// holds nothing against an endpoint where that time runs out. It must be called before the attempt is on the wire. It does
-// nothing for a nil Attempt.
+// SetHurried records that the attempt has less time than attempts of its method usually take, so that a balancing
+// policy holds nothing against an endpoint where that time runs out. It must be called before the attempt is on the
+// wire. It does nothing for a nil Attempt.
 func (a *Attempt) SetHurried() {
 	if a != nil {
 		a.hurried = true

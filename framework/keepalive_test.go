@@ -329,7 +329,6 @@ func TestASilentReplicaOfThreeUnder300CallsASecondFailsNoIdempotentCall(t *testi
 	})
 }
 
-
 // The only replica restarts: its connections break while no call is out, and new ones are refused for a while. No call
 // fails whose deadline allows that, whether or not it may be repeated.
 func TestARestartOfTheOnlyReplicaFailsNoCall(t *testing.T) {

@@ -54,7 +54,13 @@ type builder struct{}
 func (builder) Name() string { return Name }
 
 func (builder) Build(cc balancer.ClientConn, opts balancer.BuildOptions) balancer.Balancer {
-	return &policy{channel: &channel{ClientConn: cc, made: time.Now(), members: make(map[*endpoint]struct{})}, opts: opts}
+	p := &policy{
+		channel: &channel{ClientConn: cc, made: time.Now(), members: make(map[*endpoint]struct{})},
+		opts:    opts,
+		chooser: newChooser(),
+	}
+	p.channel.moved = p.moved
+	return p
 }
 
 // config is the parsed configuration of the policy.
@@ -127,9 +133,6 @@ func parseDuration(d *time.Duration, text string) (err error) {
 // over completes the configuration with the child and its part of the text.
 func (c config) over(child balancer.Builder, text json.RawMessage) (serviceconfig.LoadBalancingConfig, error) {
 	c.child = child
-	if c.subset != nil {
-		c.subset.child, c.subset.settings = child.Name(), text
-	}
 	parser, ok := child.(balancer.ConfigParser)
 	if !ok {
 		return c, nil
@@ -148,6 +151,9 @@ type policy struct {
 	opts    balancer.BuildOptions
 	name    string
 	child   balancer.Balancer
+
+	latest  balancer.ClientConnState // from the resolver
+	chooser *chooser
 }
 
 func (p *policy) UpdateClientConnState(s balancer.ClientConnState) error {
@@ -160,22 +166,52 @@ func (p *policy) UpdateClientConnState(s balancer.ClientConnState) error {
 	states.follow(p.channel)
 	p.channel.outliers.Store(conf.outliers)
 	p.channel.sticky.Store(sticky(conf.child.Name()))
-	child, childConfig := conf.child, conf.config
 	if conf.subset != nil {
-		var err error
-		if childConfig, err = conf.subset.config(len(s.ResolverState.Endpoints)); err != nil {
-			return err
-		}
-		child = conf.subset.builder()
 		states.subsetting(conf.subset, len(s.ResolverState.Endpoints))
 	}
-	if name := child.Name(); p.child == nil || p.name != name {
+	if name := conf.child.Name(); p.child == nil || p.name != name {
 		p.Close()
-		p.name, p.child = name, child.Build(p.channel, p.opts)
+		p.name, p.child = name, conf.child.Build(p.channel, p.opts)
 	}
 	p.channel.expect(len(s.ResolverState.Endpoints))
-	s.BalancerConfig = childConfig
+	s.BalancerConfig = conf
+	p.latest = s
+	return p.update()
+}
+
+// update gives the child the endpoints that it is to connect to.
+func (p *policy) update() error {
+	s := p.latest
+	conf, ok := s.BalancerConfig.(config)
+	if !ok {
+		return nil
+	}
+	if conf.subset != nil {
+		s.ResolverState.Endpoints = p.chooser.choose(conf.subset, s.ResolverState.Endpoints)
+	}
+	s.BalancerConfig = conf.config
 	return p.child.UpdateClientConnState(s)
+}
+
+// moved is called when the connection of an endpoint has changed its state. A member of a subset that cannot be
+// connected to makes room for another endpoint: soon, or at once where the channel has no connection at all.
+func (p *policy) moved(e *endpoint, s connectivity.State) {
+	conf, ok := p.latest.BalancerConfig.(config)
+	if !ok || conf.subset == nil || p.child == nil {
+		return
+	}
+	switch s {
+	case connectivity.Ready:
+		delete(p.chooser.dead, e.address())
+	case connectivity.TransientFailure:
+		if !conf.subset.divides(len(p.latest.ResolverState.Endpoints)) ||
+			time.Since(e.downSince) < memberPatience && p.channel.usable.Load() > 0 {
+			return
+		}
+		if p.chooser.bury(e.address()) {
+			_ = p.update() // an error asks to resolve again, which would change nothing
+		}
+	}
 }
 
 func (p *policy) ResolverError(err error) {
@@ -196,6 +232,7 @@ func (p *policy) Close() {
 	if p.child != nil {
 		p.child.Close()
 		p.channel.forget()
+		p.child = nil
 	}
 }
 
@@ -216,6 +253,8 @@ type channel struct {
 	looking  atomic.Bool  // for silent endpoints
 	looked   atomic.Int64 // when last, as the time since made
 	silences atomic.Int32 // endpoints that are silent
+
+	moved func(*endpoint, connectivity.State) // see policy.moved
 
 	outliers  atomic.Pointer[Outliers] // nil when none rest
 	membersMu sync.Mutex

@@ -210,15 +210,15 @@ func (b Balancing) Config() map[string]any {
 	return object{Name: policy}
 }
 
-// Outliers says when an instance rests because it fails so much more than the others, as the outlier detection of gRFC A50
-// does. An instance rests as soon as, within an interval, enough calls ended on it, enough of them failed, and the others
-// together failed at less than half of its rate: what fails everywhere is no fault of one instance. Failures are UNKNOWN,
-// DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS, except planned ends, answers that ask for a pause,
-// and deadlines that were shorter than the median of the method, which package retry knows.
+// Outliers says when an instance rests because it fails so much more than the others, as the outlier detection of gRFC
+// A50 does. An instance rests as soon as, within an interval, enough calls ended on it, enough of them failed, and the
+// others together failed at less than half of its rate: what fails everywhere is no fault of one instance. Failures are
+// UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS, except planned ends, answers that ask
+// for a pause, and deadlines that were shorter than the median of the method, which package retry knows.
 //
-// While others can take them, an instance that rests gets no calls. One that fails again soon after its rest rests twice as
-// long, at most 5 minutes. When another instance fails and no more may rest, the one that has rested longest returns early,
-// and rests again if its first call fails.
+// While others can take them, an instance that rests gets no calls. One that fails again soon after its rest rests
+// twice as long, at most 5 minutes. When another instance fails and no more may rest, the one that has rested longest
+// returns early, and rests again if its first call fails.
 type Outliers struct {
 	// Off lets no instance rest.
 	Off bool

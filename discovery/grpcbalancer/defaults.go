@@ -7,6 +7,10 @@ const (
 	maxRepicks = 5
 	// The longest that an endpoint gets no calls because of a pushback that it sent.
 	maxRest = 30 * time.Second
+	// How long a member of a subset may be without a connection before another instance takes its place.
+	memberPatience = time.Second
+	// How long such a member stands behind all other instances.
+	deadMemory = 5 * time.Minute
 	// How often a channel looks for silent endpoints, while attempts wait.
 	lookInterval = 100 * time.Millisecond
 	// How long an endpoint may send nothing after an attempt before it is asked for its health.

@@ -34,10 +34,11 @@ type endpoint struct {
 	quiet     quiet
 	waiting   attempt.Waiting
 
-	ready   bool
-	checked bool // the server's health counts
-	healthy bool
-	usable  atomic.Bool
+	ready     bool
+	downSince time.Time // since when there is no connection, if there is none
+	checked   bool      // the server's health counts
+	healthy   bool
+	usable    atomic.Bool
 }
 
 // choices are what an attempt is told that is sent to an endpoint.
@@ -45,7 +46,7 @@ type choices struct{ alone, one attempt.Choice }
 
 // NewSubConn makes a connection of the child.
 func (o *channel) NewSubConn(addresses []resolver.Address, opts balancer.NewSubConnOptions) (balancer.SubConn, error) {
-	e := &endpoint{channel: o}
+	e := &endpoint{channel: o, downSince: time.Now()}
 	e.settle = func(info balancer.DoneInfo) { e.done(info, false) }
 	e.settleHurried = func(info balancer.DoneInfo) { e.done(info, true) }
 	e.name(addresses)
@@ -59,6 +60,7 @@ func (o *channel) NewSubConn(addresses []resolver.Address, opts balancer.NewSubC
 		if listener != nil {
 			listener(s)
 		}
+		o.moved(e, s.ConnectivityState)
 	}
 	var err error
 	//nolint:staticcheck // the warning is about several addresses, which come from the child
@@ -133,6 +135,9 @@ func (e *endpoint) RegisterHealthListener(listener func(balancer.SubConnState)) 
 
 // note takes in the state of the connection. A new connection begins without a word on health.
 func (e *endpoint) note(s connectivity.State) {
+	if e.ready && s != connectivity.Ready {
+		e.downSince = time.Now()
+	}
 	e.ready = s == connectivity.Ready
 	e.connected.Store(e.ready)
 	if !e.ready {

@@ -65,8 +65,8 @@ func faulty(err error) bool {
 	}
 }
 
-// weigh counts a call that ended on e and makes e rest if it has become an outlier. A call whose caller gave it less time
-// than such calls take (hurried) says nothing when that time is over.
+// weigh counts a call that ended on e and makes e rest if it has become an outlier. A call whose caller gave it less
+// time than such calls take (hurried) says nothing when that time is over.
 func (e *endpoint) weigh(info balancer.DoneInfo, conf *Outliers, hurried bool) {
 	code := status.Code(info.Err)
 	if code == codes.Canceled || hurried && code == codes.DeadlineExceeded {
@@ -150,8 +150,8 @@ func (c *channel) recall(e *endpoint, now time.Duration) {
 	c.states.Load().recalled(e.address())
 }
 
-// endTrial makes an endpoint rest again that failed its first call on trial. The one that rests since the trial began comes
-// back for it, since no more may rest.
+// endTrial makes an endpoint rest again that failed its first call on trial. The one that rests since the trial began
+// comes back for it, since no more may rest.
 func (c *channel) endTrial(e *endpoint, conf *Outliers, now time.Duration) {
 	c.membersMu.Lock()
 	defer c.membersMu.Unlock()

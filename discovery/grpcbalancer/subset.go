@@ -1,47 +1,111 @@
 package grpcbalancer
 
 import (
-	"encoding/json"
-	"fmt"
+	"cmp"
+	"hash/maphash"
+	"slices"
+	"strings"
+	"time"
 
-	"google.golang.org/grpc/balancer"
-	"google.golang.org/grpc/balancer/randomsubsetting"
-	"google.golang.org/grpc/serviceconfig"
+	"google.golang.org/grpc/resolver"
 )
 
-// subset puts random subsetting between this policy and the child. It stays there while the service is small, so that a
-// service that grows does not lose its connections.
-type subset struct {
-	above, size uint32
-	child       string
-	settings    json.RawMessage
-}
-
-// config is what random subsetting is told for a service of so many instances.
-func (s *subset) config(instances int) (serviceconfig.LoadBalancingConfig, error) {
-	size := s.size
-	if !s.divides(instances) {
-		size = s.above
-	}
-	settings := s.settings
-	if len(settings) == 0 {
-		settings = json.RawMessage("{}")
-	}
-	text, err := json.Marshal(map[string]any{
-		"subsetSize":  size,
-		"childPolicy": []any{map[string]any{s.child: settings}},
-	})
-	if err != nil {
-		return nil, err
-	}
-	parser, ok := s.builder().(balancer.ConfigParser)
-	if !ok {
-		return nil, fmt.Errorf("balancing policy %q takes no configuration", randomsubsetting.Name)
-	}
-	return parser.ParseConfig(text)
-}
+// subset bounds the endpoints that one channel connects to.
+type subset struct{ above, size uint32 }
 
 // divides reports whether a service of so many instances is too large for one channel.
 func (s *subset) divides(instances int) bool { return instances > int(s.above) }
 
-func (s *subset) builder() balancer.Builder { return balancer.Get(randomsubsetting.Name) }
+// chooser chooses the subset of one channel by rendezvous hashing (gRFC A68): the order of the endpoints is random for
+// each channel, and stays as it is when others come and go. Endpoints that cannot be connected to stand behind all
+// others, so that a channel does not keep to dead ones.
+type chooser struct {
+	seed maphash.Seed
+	dead map[string]time.Time // by address: since when an endpoint counts as dead
+}
+
+func newChooser() *chooser {
+	return &chooser{seed: maphash.MakeSeed(), dead: make(map[string]time.Time)}
+}
+
+// choose returns the subset of a list, in the order of the list.
+func (c *chooser) choose(s *subset, all []resolver.Endpoint) []resolver.Endpoint {
+	if !s.divides(len(all)) {
+		return all
+	}
+	c.forget(all)
+	type ranked struct {
+		index int
+		dead  bool
+		rank  uint64
+	}
+	order := make([]ranked, len(all))
+	for i, e := range all {
+		order[i] = ranked{index: i, dead: c.isDead(e), rank: c.rank(e)}
+	}
+	slices.SortFunc(order, func(a, b ranked) int {
+		if a.dead != b.dead {
+			if a.dead {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.index, b.index))
+	})
+	order = order[:s.size]
+	slices.SortFunc(order, func(a, b ranked) int { return cmp.Compare(a.index, b.index) })
+	chosen := make([]resolver.Endpoint, len(order))
+	for i, r := range order {
+		chosen[i] = all[r.index]
+	}
+	return chosen
+}
+
+// rank hashes the addresses of an endpoint.
+func (c *chooser) rank(e resolver.Endpoint) uint64 {
+	var h maphash.Hash
+	h.SetSeed(c.seed)
+	for _, a := range e.Addresses {
+		_, _ = h.WriteString(strings.ToLower(a.Addr))
+		_ = h.WriteByte(0)
+	}
+	return h.Sum64()
+}
+
+// isDead reports whether every address of an endpoint is dead.
+func (c *chooser) isDead(e resolver.Endpoint) bool {
+	for _, a := range e.Addresses {
+		if _, dead := c.dead[a.Addr]; !dead {
+			return false
+		}
+	}
+	return len(e.Addresses) > 0
+}
+
+// forget lets go of dead addresses that are not listed any more, or have been dead for so long that they may be tried
+// again.
+func (c *chooser) forget(all []resolver.Endpoint) {
+	if len(c.dead) == 0 {
+		return
+	}
+	listed := make(map[string]bool, len(all))
+	for _, e := range all {
+		for _, a := range e.Addresses {
+			listed[a.Addr] = true
+		}
+	}
+	for addr, since := range c.dead {
+		if !listed[addr] || time.Since(since) >= deadMemory {
+			delete(c.dead, addr)
+		}
+	}
+}
+
+// bury notes that an address cannot be connected to. It reports whether that is news.
+func (c *chooser) bury(addr string) bool {
+	if since, known := c.dead[addr]; known && time.Since(since) < deadMemory {
+		return false
+	}
+	c.dead[addr] = time.Now()
+	return true
+}

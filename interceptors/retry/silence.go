@@ -25,8 +25,8 @@ func (c *call) moveBy() time.Time {
 	return c.deadline.Add(-c.policy.typical() - c.policy.initialBackoff/2)
 }
 
-// markHurry marks an attempt that begins now and has less time than the attempts of its method usually take: the deadline of
-// the call, or the limit of the attempt where that is not 0.
+// markHurry marks an attempt that begins now and has less time than the attempts of its method usually take: the
+// deadline of the call, or the limit of the attempt where that is not 0.
 func (c *call) markHurry(this *attempt.Attempt, now time.Time, limit time.Duration) {
 	usual := c.policy.typical()
 	if c.deadline.Sub(now) < usual || limit > 0 && limit < usual {
