@@ -252,10 +252,11 @@ func swapConfigMaps(f *fleet) error {
 	return nil
 }
 
-// tearConfiguration writes the replicas' file in place and leaves each torn text for several readings. One that happens
-// to be a good file is what an operator may want, so it counts after two equal readings; it stays for less than that.
+// tearConfiguration writes the replicas' file in place and leaves each torn text for several readings, which are a second
+// apart. A text that happens to be a good file is what an operator may want, so it counts after two equal readings; it
+// stays for less than that.
 func tearConfiguration(f *fleet) error {
-	const readings, oneReading = 4500 * time.Millisecond, 1500 * time.Millisecond
+	const readings, lessThanTwo = 3500 * time.Millisecond, 900 * time.Millisecond
 	whole := f.files["payments.yaml"]
 	path := filepath.Join(f.etc.folder, "payments.yaml")
 	policies := strings.Index(whole, "policies:")
@@ -265,7 +266,7 @@ func tearConfiguration(f *fleet) error {
 	}{
 		{"", readings},
 		{"# nothing but a comment\n", readings},
-		{whole[:policies], oneReading},
+		{whole[:policies], lessThanTwo},
 		{whole[:policies+len("policies:\n")], readings},
 		{whole[:len(whole)/3], readings},
 		{"\x00\x00\x00\x00", readings},
@@ -277,7 +278,7 @@ func tearConfiguration(f *fleet) error {
 		if err := os.WriteFile(path, []byte(whole), 0o600); err != nil {
 			return err
 		}
-		time.Sleep(oneReading)
+		time.Sleep(readings)
 	}
 	if err := os.Remove(path); err != nil {
 		return err
