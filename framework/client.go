@@ -199,7 +199,8 @@ func (c *Client) expected() ([]principal.Pattern, error) {
 	if len(peers) == 0 {
 		if isRaw(c.name) {
 			return nil, fmt.Errorf(
-				"Client(%q): a target says nothing about who may answer; name the expected identities with WithPeers, or call the client by its service name and give the target with WithTarget",
+				"Client(%q): a target says nothing about who may answer; name the expected identities "+
+					"with WithPeers, or call the client by its service name and give the target with WithTarget",
 				c.name,
 			)
 		}
@@ -231,7 +232,8 @@ func (c *Client) check() error {
 		errs = append(
 			errs,
 			fmt.Errorf(
-				"Client(%q): there is no discovery to find it in; configure discovery.driver, or its address with clients.%s.target or WithTarget",
+				"Client(%q): there is no discovery to find it in; configure discovery.driver, "+
+					"or its address with clients.%s.target or WithTarget",
 				c.name,
 				c.name,
 			),
