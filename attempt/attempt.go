@@ -73,9 +73,8 @@ func (c *attemptContext) Value(key any) any {
 // [Attempt.Endpoint] does; it must not be changed afterwards.
 func NewContext(ctx context.Context, number int, hedge bool, tried []string) (context.Context, *Attempt) {
 	c := &attemptContext{Context: ctx}
-	c.attempt.number, c.attempt.hedge, c.attempt.tried = int32(
-		number,
-	), hedge, tried //nolint:gosec // a call has few attempts
+	c.attempt.number = int32(number) //nolint:gosec // a call has few attempts
+	c.attempt.hedge, c.attempt.tried = hedge, tried
 	return c, &c.attempt
 }
 

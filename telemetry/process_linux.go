@@ -24,7 +24,7 @@ func readProcess() (processState, error) {
 	return processState{
 		user:        time.Duration(stat.UTime) * time.Second / ticks,
 		system:      time.Duration(stat.STime) * time.Second / ticks,
-		resident:    int64(stat.ResidentMemory()),
+		resident:    int64(stat.ResidentMemory()), //nolint:gosec // bounded by the machine's memory
 		threads:     int64(stat.NumThreads),
 		descriptors: int64(descriptors),
 	}, nil

@@ -14,14 +14,17 @@ import (
 // Directory is the Trust that is a trust directory.
 type Directory struct{ Dir *trustdir.Directory }
 
+// Lookup returns the key that the directory has now.
 func (d Directory) Lookup(kid string) (principal.ID, *jose.PublicKey, error) {
 	return keyOf(d.Dir.Lookup(kid))
 }
 
+// Await returns the key, for which it may read the directory anew.
 func (d Directory) Await(ctx context.Context, kid string) (principal.ID, *jose.PublicKey, error) {
 	return keyOf(d.Dir.Await(ctx, kid))
 }
 
+// Vouch ties a key of the directory to its ID. There is no identity token.
 func (d Directory) Vouch(ctx context.Context, identityToken, kid string, _ turnstile.Turnstile) (KeyBinding, error) {
 	if identityToken != "" {
 		return KeyBinding{}, errors.New("an identity token, where trust rests on a directory")
@@ -46,6 +49,7 @@ func keyOf(entry trustdir.Entry, err error) (principal.ID, *jose.PublicKey, erro
 	return id, entry.Key, nil
 }
 
+// Holds reports whether the key still belongs to the ID.
 func (d Directory) Holds(kid string, id principal.ID) bool {
 	if !d.Dir.Current(kid) {
 		return false
@@ -54,6 +58,8 @@ func (d Directory) Holds(kid string, id principal.ID) bool {
 	return err == nil && owner == id
 }
 
+// Generation counts the changes of the directory.
 func (d Directory) Generation() uint64 { return d.Dir.Generation() }
 
+// Close stops the reading of the directory.
 func (d Directory) Close() error { return d.Dir.Close() }

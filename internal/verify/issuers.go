@@ -26,6 +26,7 @@ type domainIssuer struct {
 	keys *keyset.Set
 }
 
+// NewIssuers returns a trust without issuers.
 func NewIssuers() *Issuers { return &Issuers{byDomain: map[principal.TrustDomain]domainIssuer{}} }
 
 // Add lets an issuer vouch for trust domains.
@@ -43,6 +44,7 @@ func (a *Issuers) Watch(changed func(generation uint64)) {
 	}
 }
 
+// Close stops listening to the issuers' keys, which it leaves open.
 func (a *Issuers) Close() error {
 	for _, stop := range a.stops {
 		stop()
@@ -64,10 +66,12 @@ func (a *Issuers) Lookup(string) (principal.ID, *jose.PublicKey, error) {
 	return principal.ID{}, nil, keyset.ErrUnknownKey
 }
 
+// Await knows no key, as Lookup.
 func (a *Issuers) Await(_ context.Context, kid string) (principal.ID, *jose.PublicKey, error) {
 	return a.Lookup(kid)
 }
 
+// Holds knows no key, as Lookup.
 func (a *Issuers) Holds(string, principal.ID) bool { return false }
 
 // Vouch reads the identity token of a peer. Its subject chooses the issuer, whose signature then makes it believed.

@@ -97,7 +97,7 @@ func (p *Profile) CheckBearerTypes() error {
 		return nil
 	}
 	return errors.New(
-		"Types names a type of proof, identity or key set, which is no bearer token; leave it out for at+jwt",
+		"the field Types names a type of proof, identity or key set, which is no bearer token; leave it out for at+jwt",
 	)
 }
 

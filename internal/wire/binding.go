@@ -15,8 +15,12 @@ const (
 
 	exporterLabel = "EXPERIMENTAL-parley-connection-v1"
 	exporterBytes = 32
-	RoleServer    = "server"
-	RoleClient    = "client"
+)
+
+// The roles of the two ends, as proofs name them.
+const (
+	RoleServer = "server"
+	RoleClient = "client"
 )
 
 // Bindings are what the proofs of the two roles must contain to be good for one TLS connection alone: keying material

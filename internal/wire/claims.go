@@ -34,6 +34,7 @@ const (
 	claimIdentityHash = "wth"   // SHA-256 of the identity token beside a proof of possession
 )
 
+// What is wrong with the times of a token that is otherwise good.
 var (
 	ErrExpired     = errors.New("exp has passed")
 	ErrNotYetValid = errors.New("iat lies ahead")
@@ -85,6 +86,7 @@ func ReadLifetime(claims *jose.Claims, lifetime time.Duration) (issued, expires 
 	return issued, expires, nil
 }
 
+// SameClaim reports whether a claim is the wanted string. It takes as long for each string of that length.
 func SameClaim(claims *jose.Claims, name, want string) bool {
 	got, ok := claims.String(name)
 	return ok && subtle.ConstantTimeCompare([]byte(got), []byte(want)) == 1

@@ -9,6 +9,7 @@ import (
 // frameType tells the three frames of a handshake apart.
 type frameType byte
 
+// The frames, in their order.
 const (
 	FrameServerHello frameType = 1
 	FrameClientHello frameType = 2
@@ -51,13 +52,8 @@ func WriteFrame(w io.Writer, kind frameType, body []byte) error {
 		return fmt.Errorf("auth: a handshake frame of %d bytes, at most %d are allowed", len(body), maxFrameBody)
 	}
 	frame := make([]byte, 0, frameHeaderLength+len(body))
-	frame = append(
-		frame,
-		byte(kind),
-		byte(len(body)>>16),
-		byte(len(body)>>8),
-		byte(len(body)),
-	) //nolint:gosec // the length was checked above
+	n := uint32(len(body)) //nolint:gosec // checked above
+	frame = append(frame, byte(kind), byte(n>>16), byte(n>>8), byte(n))
 	_, err := w.Write(append(frame, body...))
 	return err
 }

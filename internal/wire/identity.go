@@ -9,8 +9,8 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// identityToken is what a workload identity token says: whose the key is, and until when.
-type identityToken struct {
+// IdentityToken is what a workload identity token says: whose the key is, and until when.
+type IdentityToken struct {
 	ID      principal.ID
 	Key     *jose.PublicKey
 	Expires time.Time
@@ -18,7 +18,7 @@ type identityToken struct {
 
 // ReadIdentityToken reads the claims of a workload identity token of the issuer. There is no leeway at its end, because
 // connections end there.
-func ReadIdentityToken(claims *jose.Claims, issuer string, now time.Time) (t identityToken, err error) {
+func ReadIdentityToken(claims *jose.Claims, issuer string, now time.Time) (t IdentityToken, err error) {
 	subject, ok := claims.String(ClaimSubject)
 	if !ok {
 		return t, errors.New("sub is missing or no string")

@@ -9,6 +9,7 @@ import (
 // Verdict is the server's last word in a handshake.
 type Verdict byte
 
+// The verdicts. The client learns no more than one of them says.
 const (
 	VerdictWelcome         Verdict = 0
 	verdictInvalid         Verdict = 1

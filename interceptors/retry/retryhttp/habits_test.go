@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -46,7 +47,7 @@ func madeOf(t *testing.T, next trip, p retry.OperationPolicy) *retryhttp.Transpo
 	return transport
 }
 
-func request(t *testing.T, ctx context.Context, method string, body io.Reader) *http.Request {
+func request(ctx context.Context, t *testing.T, method string, body io.Reader) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, method, "http://shop.example/orders", body)
 	if err != nil {
@@ -61,13 +62,13 @@ func TestFailedAnswerThatDrips(t *testing.T) {
 		sent := 0
 		transport := madeOf(t, func(req *http.Request) (*http.Response, error) {
 			if sent++; sent == 1 {
-				return &http.Response{StatusCode: 503, Body: dripping{req.Context()}, Request: req}, nil
+				return &http.Response{StatusCode: http.StatusServiceUnavailable, Body: dripping{req.Context()}, Request: req}, nil
 			}
-			return &http.Response{StatusCode: 200, Body: http.NoBody, Request: req}, nil
+			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
 		}, retry.OperationPolicy{Deadline: time.Second})
 		start := time.Now()
-		resp, err := transport.RoundTrip(request(t, t.Context(), http.MethodGet, nil))
-		if err != nil || resp.StatusCode != 200 || sent != 2 {
+		resp, err := transport.RoundTrip(request(t.Context(), t, http.MethodGet, nil))
+		if err != nil || resp.StatusCode != http.StatusOK || sent != 2 {
 			t.Fatal(resp, err, sent)
 		}
 		if err := resp.Body.Close(); err != nil {
@@ -108,7 +109,7 @@ func TestErrorsAreThoseOfNetHTTP(t *testing.T) {
 					time.AfterFunc(100*ms, cancel)
 				}
 				client := &http.Client{Transport: madeOf(t, tt.next, retry.OperationPolicy{Deadline: 500 * ms})}
-				resp, err := client.Do(request(t, ctx, http.MethodGet, nil))
+				resp, err := client.Do(request(ctx, t, http.MethodGet, nil))
 				if err == nil {
 					_ = resp.Body.Close()
 					t.Fatal("no error")
@@ -137,7 +138,7 @@ func TestRequestWithoutGetBody(t *testing.T) {
 			return hanging(req)
 		}, retry.OperationPolicy{Deadline: 500 * ms, MaxAttempts: 3})
 		once := func() error {
-			resp, err := transport.RoundTrip(request(t, t.Context(), http.MethodPut, io.MultiReader(strings.NewReader("body"))))
+			resp, err := transport.RoundTrip(request(t.Context(), t, http.MethodPut, io.MultiReader(strings.NewReader("body"))))
 			if err == nil {
 				_ = resp.Body.Close()
 			}
@@ -173,14 +174,12 @@ func TestIdempotencyKeys(t *testing.T) {
 				sent := 0
 				transport := madeOf(t, func(req *http.Request) (*http.Response, error) {
 					if sent++; sent == 1 {
-						return &http.Response{StatusCode: 503, Body: io.NopCloser(strings.NewReader("busy")), Request: req}, nil
+						return &http.Response{StatusCode: http.StatusServiceUnavailable, Body: io.NopCloser(strings.NewReader("busy")), Request: req}, nil
 					}
-					return &http.Response{StatusCode: 200, Body: http.NoBody, Request: req}, nil
+					return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
 				}, retry.OperationPolicy{})
-				req := request(t, t.Context(), http.MethodPost, strings.NewReader("order"))
-				for key, values := range tt.header {
-					req.Header[key] = values
-				}
+				req := request(t.Context(), t, http.MethodPost, strings.NewReader("order"))
+				maps.Copy(req.Header, tt.header)
 				resp, err := transport.RoundTrip(req)
 				if err != nil {
 					t.Fatal(err)
@@ -200,12 +199,12 @@ func TestTimeoutOfAPost(t *testing.T) {
 		transport := madeOf(t, func(req *http.Request) (*http.Response, error) {
 			select {
 			case <-time.After(400 * ms):
-				return &http.Response{StatusCode: 200, Body: http.NoBody, Request: req}, nil
+				return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
 			case <-req.Context().Done():
 				return nil, req.Context().Err()
 			}
 		}, retry.OperationPolicy{Deadline: 2 * time.Second, PerAttemptTimeout: 250 * ms})
-		resp, err := transport.RoundTrip(request(t, t.Context(), http.MethodPost, strings.NewReader("order")))
+		resp, err := transport.RoundTrip(request(t.Context(), t, http.MethodPost, strings.NewReader("order")))
 		if err != nil {
 			t.Fatal(err)
 		}
