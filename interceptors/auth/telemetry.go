@@ -50,7 +50,8 @@ func (g *Gate) noteTrial(ctx context.Context, err error) {
 
 func (g *Gate) count(ctx context.Context, err error, dryRun bool) {
 	g.refusals.Add(ctx, 1, metric.WithAttributes(
-		attribute.String(vocabulary.AttrAuthReason, string(rpcerr.ReasonOf(err))), attribute.Bool(vocabulary.LabelDryRun, dryRun)))
+		attribute.String(vocabulary.AttrAuthReason, string(rpcerr.ReasonOf(err))), attribute.Bool(vocabulary.LabelDryRun,
+			dryRun)))
 }
 
 func spanAttributes(err error) []attribute.KeyValue {

@@ -1,5 +1,6 @@
-// Package recent keeps what happened lately, equal events in one entry with a count, and says which of them a log should
-// have: a peer that causes the same line a thousand times a second must not fill the log, and must not hide the others.
+// Package recent keeps what happened lately, equal events in one entry with a count, and says which of them a log
+// should have: a peer that causes the same line a thousand times a second must not fill the log, and must not hide the
+// others.
 package recent
 
 import (
@@ -50,8 +51,8 @@ func New[K comparable, E any](limits Limits) *Events[K, E] {
 	return &Events[K, E]{limits: limits, byKey: map[K]*kept[K, E]{}}
 }
 
-// Add keeps an event. It reports whether the event is to be logged, and how many before it were not: equal ones, and others
-// for which there was no line.
+// Add keeps an event. It reports whether the event is to be logged, and how many before it were not: equal ones, and
+// others for which there was no line.
 func (s *Events[K, E]) Add(key K, event E, now time.Time) (log bool, equal, others uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

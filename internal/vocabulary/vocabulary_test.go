@@ -125,7 +125,8 @@ func TestNamesAreWrittenOnce(t *testing.T) {
 		}
 		if entry.IsDir() {
 			_, nested := os.Stat(filepath.Join(path, "go.mod"))
-			if path != root && (nested == nil || slices.Contains([]string{"gen", "bin", "testdata", "vocabulary"}, entry.Name())) {
+			if path != root && (nested == nil || slices.Contains([]string{"gen", "bin", "testdata", "vocabulary"},
+				entry.Name())) {
 				return filepath.SkipDir
 			}
 			return nil
