@@ -39,7 +39,7 @@ func WithAttemptInterceptors(unary grpc.UnaryClientInterceptor, stream grpc.Stre
 }
 
 // WithRetry passes options to the retriers of clients, such as retry.WithKeyedMethods, retry.WithBreaker and
-// retry.WithAdaptiveTimeout. They come after those that the App itself gives. The configuration
+// retry.WithAdaptiveTimeout. They come after the options of the App itself. The configuration
 // clients.<name>.retry_budget overrides retry.WithBudget.
 func WithRetry(opts ...retry.Option) AppOrClientOption {
 	texts := make([]string, len(opts))

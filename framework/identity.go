@@ -130,7 +130,7 @@ func (p *parts) identityIssuers(conf *configv1.Identity) ([]auth.IdentityIssuer,
 		place := fmt.Sprintf("identity.issued.issuers[%d]", i)
 		issuer := auth.IdentityIssuer{Name: stated.GetIssuer()}
 		wrong(issuer.Name == "", place+".issuer: state the iss of its tokens, byte for byte")
-		wrong(len(stated.GetTrustDomains()) == 0, place+".trust_domains: name those that it may vouch for")
+		wrong(len(stated.GetTrustDomains()) == 0, place+".trust_domains: name the trust domains that it may vouch for")
 		for _, name := range stated.GetTrustDomains() {
 			domain, err := principal.ParseTrustDomain(name)
 			if err != nil {

@@ -18,7 +18,7 @@ import (
 
 // Raw gRPC options are functions that say nothing about themselves. So each is applied to a client or server of its
 // own, which is closed at once, and what it changed there decides: it is refused where it would replace what Parley
-// answers for, and where nobody has decided about it, as after an update of gRPC.
+// answers for, and where this package has not decided about it, as after an update of gRPC.
 
 // refusal says why an option is refused: the gRPC options that change the field, and what to use instead.
 type refusal struct{ options, instead string }

@@ -227,7 +227,7 @@ func (s *Server) raw() *rawServerOptions {
 	return &s.stated
 }
 
-// allMethods are the registered methods and those that the App will add.
+// allMethods are the registered methods and the methods that the App will add.
 func (s *Server) allMethods() []string {
 	names := append(s.methods(), methodsOf(&healthv1.Health_ServiceDesc)...)
 	if s.offersReflection() {

@@ -160,8 +160,8 @@ func (n *Network) Start() {
 	}
 }
 
-// Run runs one App and returns when it is ready. The returned function stops it and returns what Run returned. Where
-// nobody calls it, the App is stopped at the end of the test, which then fails on an error.
+// Run runs one App and returns when it is ready. The returned function stops it and returns what Run returned. If it is
+// not called, the App is stopped at the end of the test, which then fails on an error.
 func (n *Network) Run(app *framework.App) (stop func() error) {
 	n.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
