@@ -124,9 +124,6 @@ func (c *Channel) checkExpected() error {
 	return errors.Join(errs...)
 }
 
-// Expected are the IDs of which the server must prove one.
-func (c *Channel) Expected() []principal.Pattern { return slices.Clone(c.expected) }
-
 // Check returns every mistake in the channel and in its identity, joined; see [Identity.Check].
 func (c *Channel) Check() error { return errors.Join(c.flaw, c.identity.Check()) }
 

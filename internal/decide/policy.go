@@ -45,7 +45,15 @@ func (p *Policy) Warnings() []*policy.Mistake { return p.warnings }
 
 // Judge decides on a call by the requirements that are in force. It allocates nothing.
 func (p *Policy) Judge(ctx context.Context, call *policy.Call) Decision {
-	return p.force.judge(ctx, call, nil)
+	return p.judge(ctx, call, nil)
+}
+
+func (p *Policy) judge(ctx context.Context, call *policy.Call, t *trail) Decision {
+	if p.force.access.Value == policy.AccessUnspecified { // which a trial may leave open, and nothing else
+		undecided := Decision{why: "no policy decides who may call", source: &p.force.access.Source}
+		return t.end(p.force.refuse(call, undecided))
+	}
+	return p.force.judge(ctx, call, t)
 }
 
 // Try decides on a call by the requirements that are on trial. Without any the call passes.
@@ -58,17 +66,19 @@ func (p *Policy) Try(ctx context.Context, call *policy.Call) Decision {
 
 // Explain decides on a call as Judge and Try do, and keeps how.
 func (p *Policy) Explain(ctx context.Context, call *policy.Call) policy.Explanation {
-	e := p.force.explain(ctx, call)
+	e := explain(ctx, call, p.judge)
 	if p.trial != nil {
-		trial := p.trial.explain(ctx, call)
+		trial := explain(ctx, call, p.trial.judge)
 		e.Trial = &trial
 	}
 	return e
 }
 
-func (d *requirements) explain(ctx context.Context, call *policy.Call) policy.Explanation {
+func explain(
+	ctx context.Context, call *policy.Call, judge func(context.Context, *policy.Call, *trail) Decision,
+) policy.Explanation {
 	var t trail
-	decision := d.judge(ctx, call, &t)
+	decision := judge(ctx, call, &t)
 	e := policy.Explanation{Method: call.Method, Allowed: decision.Allows(), Steps: t.steps}
 	if !e.Allowed {
 		e.Reason, e.Why = decision.reason, decision.Error()

@@ -22,8 +22,8 @@ type recentToken struct {
 
 func newRecentTokens() recentTokens { return recentTokens{seed: maphash.MakeSeed()} }
 
-// find compares the sums first: no caller can make a token of the same sum as another, so how long the comparison of the
-// texts takes says nothing about one that another caller brought.
+// find compares the sums first: no caller can make a token of the same sum as another, so how long the comparison of
+// the texts takes says nothing about one that another caller brought.
 func (r *recentTokens) find(compact string) *Token {
 	sum := maphash.String(r.seed, compact)
 	if k := r.place(sum).Load(); k != nil && k.sum == sum && k.compact == compact {
