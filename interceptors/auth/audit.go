@@ -7,14 +7,15 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
 	"github.com/parley-rpc/parley/internal/decide"
 	"github.com/parley-rpc/parley/internal/verify"
-	"github.com/parley-rpc/parley/policy"
-
-	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
+	"github.com/parley-rpc/parley/internal/vocabulary"
 	"github.com/parley-rpc/parley/internal/wire"
+	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -26,7 +27,7 @@ const (
 
 // The audit log names IDs, keys, reasons and trust generations. It never gets a token, a proof or a channel binding.
 
-func (i *Identity) auditHandshake(ctx context.Context, l *conn.Session, remote string) {
+func (i *workload) auditHandshake(ctx context.Context, l *conn.Session, remote string) {
 	i.tally.count(Outcome{ofHandshake, l.Role, resultProven})
 	i.log.LogAttrs(ctx, slog.LevelInfo, "parley: connection proven",
 		slog.String("role", l.Role), slog.String("peer", l.Peer.ID.String()), slog.String("kid", l.Peer.KeyID),
@@ -35,7 +36,7 @@ func (i *Identity) auditHandshake(ctx context.Context, l *conn.Session, remote s
 
 // auditRefusal reports a handshake that failed. One that just broke off is worth a look only to those who look closely:
 // anyone can cause any number of them.
-func (i *Identity) auditRefusal(ctx context.Context, role, remote string, other verify.Proven, err error) {
+func (i *workload) auditRefusal(ctx context.Context, role, remote string, other verify.Proven, err error) {
 	refusal := refusalOf(err)
 	if refusal == nil {
 		i.tally.count(Outcome{ofHandshake, role, resultBroken})
@@ -75,26 +76,26 @@ func causeOf(err error) string {
 	return text
 }
 
-func (i *Identity) auditEnd(l *conn.Session, why string) {
+func (i *workload) auditEnd(l *conn.Session, why string) {
 	i.log.LogAttrs(context.Background(), slog.LevelInfo, "parley: credential ended", slog.String("of", l.What),
 		slog.String("cause", why),
 		slog.String("role", l.Role), slog.String("peer", l.Peer.ID.String()), slog.String("kid", l.Peer.KeyID),
 		slog.Uint64("generation", l.Validity.Generation()))
 }
 
-func (i *Identity) auditTrust(generation uint64, ended int) {
+func (i *workload) auditTrust(generation uint64, ended int) {
 	i.log.LogAttrs(context.Background(), slog.LevelInfo, "parley: trust changed",
 		slog.Uint64("generation", generation), slog.Int("ended", ended))
 }
 
 // auditClock reports that the wall clock was set, which ends everything that was remembered of tokens.
-func (i *Identity) auditClock(step time.Duration) {
+func (i *workload) auditClock(step time.Duration) {
 	i.log.LogAttrs(context.Background(), slog.LevelWarn, "parley: the clock was set; every token is checked anew",
 		slog.Duration("by", step))
 }
 
 // auditReply reports an answer in token mode that is not to be believed.
-func (i *Identity) auditReply(ctx context.Context, method string, err error) {
+func (i *workload) auditReply(ctx context.Context, method string, err error) {
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		span.SetAttributes(spanAttributes(err)...)
 	}
@@ -108,10 +109,10 @@ func (i *Identity) auditReply(ctx context.Context, method string, err error) {
 // Refusals returns the recent refusals, the newest first. Equal ones are counted in one entry: of one peer, or of one
 // address where the peer is not proven, and one user, for one reason and one method. The newest 128 entries of proven
 // peers are kept, and as many of others, so that neither displaces the other.
-func (i *Identity) Refusals() []Refusal { return i.refused.list() }
+func (i *workload) Refusals() []Refusal { return i.refused.list() }
 
 // report keeps a refusal, and logs it if it is its turn.
-func (i *Identity) report(ctx context.Context, message string, r Refusal, attrs ...slog.Attr) {
+func (i *workload) report(ctx context.Context, message string, r Refusal, attrs ...slog.Attr) {
 	log, equal, others := i.refused.add(r, time.Now())
 	if !log {
 		return
@@ -123,20 +124,6 @@ func (i *Identity) report(ctx context.Context, message string, r Refusal, attrs 
 		attrs = append(attrs, slog.Uint64("others", others))
 	}
 	i.log.LogAttrs(ctx, slog.LevelWarn, message, append(r.attrs(), attrs...)...)
-}
-
-// auditCall says which policy refused a call, where one did.
-func (g *Gate) auditCall(ctx context.Context, call policy.Call, err error) {
-	g.identity.tally.count(Outcome{ofCall, wire.RoleServer, string(rpcerr.ReasonOf(err))})
-	g.identity.report(ctx, "parley: call refused", refusalOfCall(ctx, ofCall, call, err), userAttrs(call)...)
-	g.noteRefusal(ctx, err)
-}
-
-// auditTrial reports a call that passes although a policy on trial would refuse it.
-func (g *Gate) auditTrial(ctx context.Context, call policy.Call, err error) {
-	g.identity.report(ctx, "parley: a policy on trial would refuse the call", refusalOfCall(ctx, ofTrial, call, err),
-		userAttrs(call)...)
-	g.noteTrial(ctx, err)
 }
 
 // refusalOfCall is what is known of a refused call and its caller.
@@ -172,7 +159,7 @@ func userAttrs(call policy.Call) []slog.Attr {
 }
 
 // auditWarnings tells what may surprise in a policy.
-func (i *Identity) auditWarnings(warnings []*policy.Mistake) {
+func (i *workload) auditWarnings(warnings []*policy.Mistake) {
 	for _, w := range warnings {
 		i.log.LogAttrs(context.Background(), slog.LevelWarn, "parley: the policy may surprise",
 			slog.String("warning", w.Error()))
@@ -181,10 +168,21 @@ func (i *Identity) auditWarnings(warnings []*policy.Mistake) {
 
 // auditLate reports a handler that panicked after its stream was ended. Nobody above it is left to recover the panic,
 // and the other calls of the process must not pay for it.
-func (i *Identity) auditLate(ctx context.Context, method string, o outcome) {
-	if o.panicked == nil {
+func (i *workload) auditLate(ctx context.Context, method string, panicked any, stack []byte) {
+	if panicked == nil {
 		return
 	}
 	i.log.LogAttrs(ctx, slog.LevelError, "parley: a handler panicked after the end of its stream",
-		slog.String("method", method), slog.Any("panic", o.panicked), slog.String("stack", string(o.stack)))
+		slog.String("method", method), slog.Any("panic", panicked), slog.String("stack", string(stack)))
+}
+
+func spanAttributes(err error) []attribute.KeyValue {
+	attrs := []attribute.KeyValue{attribute.String(vocabulary.AttrAuthReason, string(rpcerr.ReasonOf(err)))}
+	if refusal, ok := errors.AsType[*rpcerr.Error](err); ok && refusal.Cause != nil {
+		attrs = append(attrs, attribute.String(vocabulary.AttrAuthCause, causeOf(err)))
+	}
+	if r, ok := errors.AsType[decide.Decision](err); ok {
+		attrs = append(attrs, attribute.String(vocabulary.AttrAuthDecided, r.Source().String()))
+	}
+	return attrs
 }

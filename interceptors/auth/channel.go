@@ -26,7 +26,8 @@ import (
 // and the innermost interceptors, which say why no connection can be had. Make one with [Identity.Client]. It is safe for
 // concurrent use and needs no closing.
 type Channel struct {
-	identity *Identity
+	identity *workload
+	follower follower
 	expected []principal.Pattern
 	config   channelConfig
 	options  []string
@@ -45,7 +46,7 @@ type Channel struct {
 	renewed   time.Time
 }
 
-func newChannel(i *Identity, expected []principal.Pattern, opts []ChannelOption) *Channel {
+func newChannel(i *workload, expected []principal.Pattern, opts []ChannelOption) *Channel {
 	c := &Channel{identity: i, expected: slices.Clone(expected)}
 	for _, o := range opts {
 		if o != nil {
@@ -61,7 +62,8 @@ func newChannel(i *Identity, expected []principal.Pattern, opts []ChannelOption)
 	if c.config.mode == ModeRequire && (c.config.source != nil || c.config.roots != nil || c.config.serverName != "") {
 		c.flaw = errors.Join(c.flaw, errors.New("auth: Channel: WithTokenSource, WithRoots and WithServerName have no meaning in connection mode; set WithMode, or leave them out"))
 	}
-	i.channels.add(c)
+	c.follower.changed = c.trustChanged
+	i.followers.add(&c.follower)
 	return c
 }
 
@@ -94,7 +96,7 @@ func (c *Channel) setTokenMode() error {
 	}
 	if c.source = c.config.source; c.source == nil {
 		c.source = newOwnTokens(c.identity)
-		if c.identity.issued != nil {
+		if len(c.identity.kind.issuers()) > 0 {
 			errs = append(errs, errors.New("auth: Channel: servers do not know the key of a workload that an issuer vouches for; say WithTokenSource where its tokens come from, such as tokens.FromIssuer"))
 		}
 	}

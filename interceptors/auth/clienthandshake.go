@@ -78,10 +78,6 @@ func (c *clientCredentials) UsesXDS() bool {
 	return ok && asked.UsesXDS()
 }
 
-func protocolInfo(serverName string) credentials.ProtocolInfo {
-	return credentials.ProtocolInfo{SecurityProtocol: "tls", ServerName: serverName} //nolint:staticcheck // gRPC still goes by it
-}
-
 // handshake runs the client's side of the protocol over raw, in at most handshakeTimeout. The caller closes raw after an
 // error.
 func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn) (verify.Proven, *conn.Conn, credentials.AuthInfo, error) {

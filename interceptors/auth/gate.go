@@ -28,7 +28,7 @@ import (
 // the policy table which caller may call what. Make one for each grpc.Server with [Identity.Server]; it ends with its
 // Identity. It is safe for concurrent use.
 type Gate struct {
-	identity *Identity
+	identity *workload
 	config   serverConfig
 	options  []string
 	flaw     error
@@ -49,7 +49,7 @@ type Gate struct {
 	metadataKey  any // under which gRPC keeps the metadata received
 }
 
-func newGate(i *Identity, t *policy.Table, opts []ServerOption) *Gate {
+func newGate(i *workload, t *policy.Table, opts []ServerOption) *Gate {
 	g := &Gate{
 		identity: i, config: serverConfig{handshakes: descriptors.Share(maxHandshakes)}, turn: turnstile.New(),
 		proofs: newIssuedProofs(), replays: replays.New[principal.ID, string](replayMemory, maxSeenProofs),
@@ -85,9 +85,17 @@ func (g *Gate) watchIssuers() {
 // Close ends the gate before its Identity ends. The gate then refuses every call. Closing twice is harmless.
 func (g *Gate) Close() {
 	g.identity.mu.Lock()
-	g.identity.gates = slices.DeleteFunc(slices.Clone(g.identity.gates), func(other *Gate) bool { return other == g })
+	g.identity.servers = slices.DeleteFunc(slices.Clone(g.identity.servers), func(other server) bool { return other == server(g) })
 	g.identity.mu.Unlock()
 	g.close()
+}
+
+// keys are those of the issuers whose tokens the server takes.
+func (g *Gate) keys() (list []namedKeys) {
+	for _, issuer := range g.config.issuers {
+		list = append(list, namedKeys{issuer.Name, issuer.Keys})
+	}
+	return list
 }
 
 func (g *Gate) close() {

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	_ "google.golang.org/grpc/reflection"
 	"google.golang.org/protobuf/proto"
 
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
@@ -17,8 +18,6 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
-
-	_ "google.golang.org/grpc/reflection"
 )
 
 func tableOf(t testing.TB, layers ...policy.Layer) *policy.Table {

@@ -3,18 +3,13 @@ package auth
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
-	"slices"
-	"strings"
 
 	"google.golang.org/grpc/credentials"
 
 	"github.com/parley-rpc/parley/internal/wire"
-	"github.com/parley-rpc/parley/principal"
-	"github.com/parley-rpc/parley/rpcerr"
 )
 
 // ManagedTLS makes transport credentials whose TLS somebody else manages, such as a control plane of xDS. They are asked for
@@ -22,20 +17,6 @@ import (
 // what Parley does itself. What they secure must be TLS 1.3 with the ALPN name h2, and their AuthInfo a
 // [credentials.TLSInfo].
 type ManagedTLS func(fallback credentials.TransportCredentials) (credentials.TransportCredentials, error)
-
-// WithManagedTLS leaves the TLS of a channel in token mode to m where that has something to say. Whoever manages it decides
-// which authorities vouch for the server. The name stays the channel's: the certificate must carry the name of
-// [WithServerName], which may be a SPIFFE ID here, or the host of the target, or an expected ID.
-func WithManagedTLS(m ManagedTLS) ChannelOption {
-	return channelOption{"auth.WithManagedTLS", func(c *channelConfig) { c.managed = m }}
-}
-
-// WithManagedServerTLS leaves the TLS of a server to m where that has something to say. On such a connection callers prove
-// themselves by bearer tokens, so it needs [WithBearer], whose source of certificates may then be nil: connections about
-// which nothing is said are those of connection mode alone.
-func WithManagedServerTLS(m ManagedTLS) ServerOption {
-	return serverOption{"auth.WithManagedServerTLS", func(c *serverConfig) { c.managed = m }}
-}
 
 // credentials returns what m makes, nil without any.
 func (m ManagedTLS) credentials() (credentials.TransportCredentials, error) {
@@ -91,48 +72,6 @@ func securedBy(conn net.Conn, info credentials.AuthInfo, err error) (secured, er
 	}
 }
 
-// meetManaged lets whoever manages the TLS of the channel secure the connection. A refusal is that of the server's name; other
-// errors may pass by themselves.
-func (c *Channel) meetManaged(ctx context.Context, serverName string, raw net.Conn) (secured, error) {
-	s, err := securedBy(c.managed.ClientHandshake(ctx, serverName, raw))
-	if err != nil {
-		if unnamed(err) {
-			err = refuse(rpcerr.ServerProofInvalid, err)
-		}
-		return s, err
-	}
-	if s.state == nil {
-		return s, nil
-	}
-	if err := c.checkManagedName(s.state, serverName); err != nil {
-		return s, refuse(rpcerr.ServerProofInvalid, err)
-	}
-	return s, nil
-}
-
-// unnamed tells whether nobody vouches for a certificate.
-func unnamed(err error) bool {
-	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
-	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
-	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
-	return verification || unknown || invalid
-}
-
-// checkManagedName compares the certificate, whose chain was verified, with whom the channel calls.
-func (c *Channel) checkManagedName(state *tls.ConnectionState, serverName string) error {
-	if len(state.PeerCertificates) == 0 {
-		return errors.New("the server has no certificate")
-	}
-	leaf := state.PeerCertificates[0]
-	if !strings.HasPrefix(serverName, principal.Scheme) && leaf.VerifyHostname(serverName) == nil {
-		return nil
-	}
-	ids := make([]string, len(leaf.URIs))
-	for i, uri := range leaf.URIs {
-		ids[i] = uri.String()
-	}
-	if slices.Contains(ids, serverName) || slices.Contains(ids, c.audience.String()) {
-		return nil
-	}
-	return fmt.Errorf("the certificate is that of %q and %q, neither %s nor %s", leaf.DNSNames, ids, serverName, c.audience)
+func protocolInfo(serverName string) credentials.ProtocolInfo {
+	return credentials.ProtocolInfo{SecurityProtocol: "tls", ServerName: serverName} //nolint:staticcheck // gRPC still goes by it
 }

@@ -18,7 +18,7 @@ import (
 // port that was opened with [WithBearer]. It carries the scopes given, which may be none, and is valid from now on for
 // lifetime, at most 1 hour. Whoever holds it is this workload to that server, so it belongs into no log and no shell
 // history.
-func (i *Identity) Token(audience principal.ID, scopes []string, lifetime time.Duration) (string, error) {
+func (i *workload) Token(audience principal.ID, scopes []string, lifetime time.Duration) (string, error) {
 	switch {
 	case audience.IsZero():
 		return "", errors.New("auth: Token: the audience is no ID; name the server that will be called")
@@ -50,7 +50,7 @@ func (i *Identity) Token(audience principal.ID, scopes []string, lifetime time.D
 
 // ClientAssertion signs the token by which this workload authenticates to an issuer once (private_key_jwt, RFC 7523): of type
 // client-authentication+jwt, with iss = sub = its ID, aud = the issuer alone, a jti, and a life of 60 seconds.
-func (i *Identity) ClientAssertion(ctx context.Context, issuer string) (string, error) {
+func (i *workload) ClientAssertion(ctx context.Context, issuer string) (string, error) {
 	keys, err := i.usable(ctx)
 	if err != nil {
 		return "", err

@@ -91,3 +91,10 @@ func WithTokenSource(s tokens.Source) ChannelOption {
 func WithProofPolicy(t *policy.Table) ChannelOption {
 	return channelOption{"auth.WithProofPolicy", func(c *channelConfig) { c.table = t }}
 }
+
+// WithManagedTLS leaves the TLS of a channel in token mode to m where that has something to say. Whoever manages it decides
+// which authorities vouch for the server. The name stays the channel's: the certificate must carry the name of
+// [WithServerName], which may be a SPIFFE ID here, or the host of the target, or an expected ID.
+func WithManagedTLS(m ManagedTLS) ChannelOption {
+	return channelOption{"auth.WithManagedTLS", func(c *channelConfig) { c.managed = m }}
+}

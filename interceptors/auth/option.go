@@ -28,16 +28,6 @@ type ServerOption interface {
 	applyServer(*serverConfig)
 }
 
-type config struct {
-	keyFile       string
-	signer        crypto.Signer
-	enroll        bool
-	algorithm     jose.Algorithm
-	logger        *slog.Logger
-	domains       []principal.TrustDomain
-	connectionAge time.Duration
-}
-
 type serverConfig struct {
 	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	bearer      bool
@@ -154,4 +144,11 @@ func WithMaxHandshakes(n int) ServerOption {
 // end with PLANNED_END, also those of callers that have proven nothing. A server has no such notice by default.
 func WithPlannedEnd(n *plannedend.Notice) ServerOption {
 	return serverOption{"auth.WithPlannedEnd", func(c *serverConfig) { c.ending = n }}
+}
+
+// WithManagedServerTLS leaves the TLS of a server to m where that has something to say. On such a connection callers prove
+// themselves by bearer tokens, so it needs [WithBearer], whose source of certificates may then be nil: connections about
+// which nothing is said are those of connection mode alone.
+func WithManagedServerTLS(m ManagedTLS) ServerOption {
+	return serverOption{"auth.WithManagedServerTLS", func(c *serverConfig) { c.managed = m }}
 }

@@ -1,18 +1,16 @@
 package auth
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/trustdir"
-	"github.com/parley-rpc/parley/internal/verify"
 )
 
 // loadKey returns the workload's private key, from its file or its signer.
-func (i *Identity) loadKey() (*jose.PrivateKey, error) {
+func (i *workload) loadKey() (*jose.PrivateKey, error) {
 	if i.config.signer == nil {
 		return trustdir.LoadKey(i.config.keyFile)
 	}
@@ -24,7 +22,7 @@ func (i *Identity) loadKey() (*jose.PrivateKey, error) {
 }
 
 // loadOrCreateKey is loadKey, but makes the file if it is missing.
-func (i *Identity) loadOrCreateKey() (*jose.PrivateKey, error) {
+func (i *workload) loadOrCreateKey() (*jose.PrivateKey, error) {
 	if i.config.signer == nil {
 		return trustdir.LoadOrCreateKey(i.config.keyFile, i.config.algorithm)
 	}
@@ -32,7 +30,7 @@ func (i *Identity) loadOrCreateKey() (*jose.PrivateKey, error) {
 }
 
 // keyPlace names where the private key lies.
-func (i *Identity) keyPlace() string {
+func (i *workload) keyPlace() string {
 	if i.config.signer != nil {
 		return "the signer"
 	}
@@ -54,36 +52,10 @@ func (s *keyFileState) now(path string) (fs.FileInfo, bool) {
 }
 
 // keyUnchanged tells whether the key file is as it was when confirm was called last. A signer keeps one key.
-func (i *Identity) keyUnchanged() (unchanged bool, confirm func()) {
+func (i *workload) keyUnchanged() (unchanged bool, confirm func()) {
 	if i.config.signer != nil {
 		return true, func() {}
 	}
 	info, same := i.keyState.now(i.config.keyFile)
 	return same, func() { i.keyState.info = info }
-}
-
-// renewFromDirectory returns what to use from now on in the place of c, or nil when nothing has changed. The error says why a
-// new key is not used.
-func (i *Identity) renewFromDirectory(c *core, d verify.Directory) (*core, error) {
-	unchanged, confirm := i.keyUnchanged()
-	if unchanged {
-		return nil, nil //nolint:nilnil // as it says above
-	}
-	key, err := i.loadKey()
-	if err != nil {
-		return nil, err
-	}
-	if key.Public().Thumbprint() == c.key.Public().Thumbprint() {
-		confirm()
-		return nil, nil //nolint:nilnil // as it says above
-	}
-	next := &core{key: key, trust: c.trust}
-	err = i.checkOwnKey(next)
-	if errors.Is(err, trustdir.ErrUnknownKey) && i.config.enroll {
-		err = errors.Join(err, d.Dir.Enroll(i.self.String(), key.Public()))
-	}
-	if err != nil {
-		return nil, err
-	}
-	return next, nil
 }

@@ -23,7 +23,7 @@ type ownToken struct {
 	token tokens.Token
 }
 
-func newOwnTokens(i *Identity) *ownTokens { return &ownTokens{signer: i.SelfSignedTokens()} }
+func newOwnTokens(i *workload) *ownTokens { return &ownTokens{signer: i.SelfSignedTokens()} }
 
 // Token returns the token in use, or a new one when that is old or the workload has another key.
 func (o *ownTokens) Token(ctx context.Context, audience principal.ID) (tokens.Token, error) {

@@ -65,7 +65,7 @@ func TestEqualRefusals(t *testing.T) {
 // Without a logger of its own, an Identity sends what is worth a warning to the default logger of the process, and
 // nothing else.
 func TestTheDefaultLogWarns(t *testing.T) {
-	identity := newIdentity(principal.ID{}, nil)
+	identity := newIdentity(principal.ID{}, directory{}, nil)
 	handler, ok := identity.config.logger.Handler().(warnings)
 	if !ok || handler.Handler != slog.Default().Handler() {
 		t.Fatalf("the default handler is %T of %T", identity.config.logger.Handler(), handler.Handler)

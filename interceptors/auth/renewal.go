@@ -4,8 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"time"
-
-	"github.com/parley-rpc/parley/internal/verify"
 )
 
 // renewal is the goroutine that looks whether the workload's own key or identity token was replaced.
@@ -15,7 +13,7 @@ type renewal struct {
 }
 
 // startRenewal runs with the lock held, once.
-func (i *Identity) startRenewal() {
+func (i *workload) startRenewal() {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &renewal{cancel: cancel, stopped: make(chan struct{})}
 	i.renewal = r
@@ -33,7 +31,7 @@ func (r *renewal) stop() {
 }
 
 // renew makes handshakes and tokens use what is new, from the next one on.
-func (i *Identity) renew(ctx context.Context) {
+func (i *workload) renew(ctx context.Context) {
 	ticker := time.NewTicker(ownReread)
 	defer ticker.Stop()
 	said := ""
@@ -47,7 +45,7 @@ func (i *Identity) renew(ctx context.Context) {
 		if before == nil {
 			return // closed
 		}
-		next, err := i.renewed(ctx, before)
+		next, err := i.kind.renew(ctx, i, before)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -64,18 +62,9 @@ func (i *Identity) renew(ctx context.Context) {
 	}
 }
 
-func (i *Identity) renewed(ctx context.Context, c *core) (*core, error) {
-	switch trust := c.trust.(type) {
-	case verify.Directory:
-		return i.renewFromDirectory(c, trust)
-	default:
-		return i.renewIssued(ctx, c)
-	}
-}
-
 // use makes c current, unless the identity was closed meanwhile. Servers that have refused the old credential may be tried
 // again at once.
-func (i *Identity) use(ctx context.Context, c *core) {
+func (i *workload) use(ctx context.Context, c *core) {
 	i.mu.Lock()
 	before := i.ready.Load()
 	if !i.closed {
@@ -95,7 +84,5 @@ func (i *Identity) use(ctx context.Context, c *core) {
 		attrs = append(attrs, slog.Int("leaving", i.sessions.Leave(before.key, keyDrain, streamLead)))
 	}
 	i.log.LogAttrs(ctx, slog.LevelInfo, "parley: own credential renewed", attrs...)
-	for _, channel := range i.channels.all() {
-		channel.trustChanged()
-	}
+	i.followers.tell()
 }

@@ -12,13 +12,13 @@ import (
 // SelfSigned is a [tokens.Source] whose tokens a workload signs itself, for servers that trust its key.
 // [Identity.SelfSignedTokens] makes one.
 type SelfSigned struct {
-	identity *Identity
+	identity *workload
 	scopes   []string
 }
 
 // SelfSignedTokens returns the source of tokens that this workload signs itself, each for 10 minutes and with the scopes given.
 // Every call of Token signs, so put it behind [tokens.Keep].
-func (i *Identity) SelfSignedTokens(scopes ...string) *SelfSigned {
+func (i *workload) SelfSignedTokens(scopes ...string) *SelfSigned {
 	return &SelfSigned{identity: i, scopes: slices.Clone(scopes)}
 }
 

@@ -18,8 +18,6 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-var errWrongEnd = errors.New("auth: credentials of a client and of a server are not interchangeable")
-
 // serverCredentials are the transport credentials of a gate.
 type serverCredentials struct{ gate *Gate }
 

@@ -15,7 +15,7 @@ import (
 
 // holdConnection begins the session of a connection, which lives from now on until the connection is closed. Its end is
 // planned: both ends have key and token at hand to make another connection.
-func (i *Identity) holdConnection(c *core, role string, other verify.Proven, raw net.Conn) (*conn.Session, error) {
+func (i *workload) holdConnection(c *core, role string, other verify.Proven, raw net.Conn) (*conn.Session, error) {
 	now := time.Now()
 	age := i.config.connectionAge
 	for _, end := range []time.Time{c.expires, other.Expires} {
@@ -45,20 +45,20 @@ func leaveBefore(age time.Duration) time.Duration {
 
 // holdStream begins the session of a stream that was opened with a token of its caller. Its end is planned, since a
 // workload's token can be renewed.
-func (i *Identity) holdStream(token *verify.Token) (*conn.Session, error) {
+func (i *workload) holdStream(token *verify.Token) (*conn.Session, error) {
 	return i.holdToken("stream", token, *token.Peer, true)
 }
 
 // holdUser begins the session of a stream that was opened in the name of an end user, whose token no workload renews.
 // It is nil where no token names one.
-func (i *Identity) holdUser(u *broughtUser) (*conn.Session, error) {
+func (i *workload) holdUser(u *broughtUser) (*conn.Session, error) {
 	if u == nil {
 		return nil, nil
 	}
 	return i.holdToken("stream of a user", u.token, principal.Peer{KeyID: u.token.KeyID}, false)
 }
 
-func (i *Identity) holdToken(what string, token *verify.Token, p principal.Peer, planned bool) (*conn.Session, error) {
+func (i *workload) holdToken(what string, token *verify.Token, p principal.Peer, planned bool) (*conn.Session, error) {
 	now := time.Now()
 	age := token.End().Sub(now)
 	life := conn.NewLifetime(now, age, age*(100-drainPercent)/100, 0)
@@ -68,7 +68,7 @@ func (i *Identity) holdToken(what string, token *verify.Token, p principal.Peer,
 	})
 }
 
-func (i *Identity) begin(t conn.Terms) (*conn.Session, error) {
+func (i *workload) begin(t conn.Terms) (*conn.Session, error) {
 	s, err := i.sessions.Begin(t)
 	if errors.Is(err, conn.ErrClosed) {
 		return nil, fmt.Errorf("%w: %w", verify.ErrKeysUnavailable, err)

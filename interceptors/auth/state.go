@@ -27,7 +27,7 @@ type Connection struct {
 
 // Connections lists the connections that are open, by peer and age. It is for operators; a handler asks
 // [principal.PeerFromContext].
-func (i *Identity) Connections() []Connection {
+func (i *workload) Connections() []Connection {
 	var list []Connection
 	for _, s := range i.sessions.All() {
 		if s.Raw != nil {
@@ -68,7 +68,7 @@ func (t Trust) NearlyFull() bool { return trustdir.NearlyFull(t.Files, t.Limit) 
 
 // Trust lists what is trusted now: the trust directory or the keys of the issuers of workloads, and then those of the
 // issuers of each server. It is empty before the first [Identity.Check] without error and after Close.
-func (i *Identity) Trust() []Trust {
+func (i *workload) Trust() []Trust {
 	c := i.ready.Load()
 	if c == nil {
 		return nil
@@ -84,17 +84,15 @@ func (i *Identity) Trust() []Trust {
 	if d, ok := c.trust.(verify.Directory); ok {
 		list = append(list, trustInDirectory(d.Dir))
 	}
-	if i.issued != nil {
-		for _, issuer := range i.issued.issuers {
-			add(issuer.Name, issuer.Keys)
-		}
+	for _, issuer := range i.kind.issuers() {
+		add(issuer.Name, issuer.Keys)
 	}
 	i.mu.Lock()
-	gates := i.gates
+	servers := i.servers
 	i.mu.Unlock()
-	for _, g := range gates {
-		for _, issuer := range g.config.issuers {
-			add(issuer.Name, issuer.Keys)
+	for _, s := range servers {
+		for _, of := range s.keys() {
+			add(of.issuer, of.keys)
 		}
 	}
 	return list

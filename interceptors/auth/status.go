@@ -43,3 +43,5 @@ func refusalOf(err error) *rpcerr.Error {
 	refusal, _ := errors.AsType[*rpcerr.Error](err)
 	return refusal
 }
+
+var errWrongEnd = errors.New("auth: credentials of a client and of a server are not interchangeable")

@@ -62,7 +62,7 @@ func (g *Gate) StreamServerInterceptor(
 			select {
 			case done <- o:
 			case <-left:
-				g.identity.auditLate(ctx, info.FullMethod, o)
+				g.identity.auditLate(ctx, info.FullMethod, o.panicked, o.stack)
 			}
 		}()
 		o = run(handler, srv, &heldStream{ServerStream: stream, ctx: ctx})

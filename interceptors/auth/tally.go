@@ -26,7 +26,7 @@ const (
 
 // Outcomes counts how handshakes ended and for which reason calls were refused, since the Identity was made. The keys are
 // a closed set, so they may become labels of a metric.
-func (i *Identity) Outcomes() map[Outcome]uint64 { return i.tally.snapshot() }
+func (i *workload) Outcomes() map[Outcome]uint64 { return i.tally.snapshot() }
 
 // tally counts outcomes. They are rare beside calls: one for each connection, and one for each refusal.
 type tally struct {

@@ -2,15 +2,15 @@ package auth
 
 import (
 	"context"
-	"errors"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/parley-rpc/parley/internal/decide"
 	"github.com/parley-rpc/parley/internal/vocabulary"
+	"github.com/parley-rpc/parley/internal/wire"
+	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -54,13 +54,16 @@ func (g *Gate) count(ctx context.Context, err error, dryRun bool) {
 			dryRun)))
 }
 
-func spanAttributes(err error) []attribute.KeyValue {
-	attrs := []attribute.KeyValue{attribute.String(vocabulary.AttrAuthReason, string(rpcerr.ReasonOf(err)))}
-	if refusal, ok := errors.AsType[*rpcerr.Error](err); ok && refusal.Cause != nil {
-		attrs = append(attrs, attribute.String(vocabulary.AttrAuthCause, causeOf(err)))
-	}
-	if r, ok := errors.AsType[decide.Decision](err); ok {
-		attrs = append(attrs, attribute.String(vocabulary.AttrAuthDecided, r.Source().String()))
-	}
-	return attrs
+// auditCall says which policy refused a call, where one did.
+func (g *Gate) auditCall(ctx context.Context, call policy.Call, err error) {
+	g.identity.tally.count(Outcome{ofCall, wire.RoleServer, string(rpcerr.ReasonOf(err))})
+	g.identity.report(ctx, "parley: call refused", refusalOfCall(ctx, ofCall, call, err), userAttrs(call)...)
+	g.noteRefusal(ctx, err)
+}
+
+// auditTrial reports a call that passes although a policy on trial would refuse it.
+func (g *Gate) auditTrial(ctx context.Context, call policy.Call, err error) {
+	g.identity.report(ctx, "parley: a policy on trial would refuse the call", refusalOfCall(ctx, ofTrial, call, err),
+		userAttrs(call)...)
+	g.noteTrial(ctx, err)
 }

@@ -1,13 +1,20 @@
 package auth
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
 
 	"google.golang.org/grpc/credentials"
 
 	"github.com/parley-rpc/parley/internal/wire"
+	"github.com/parley-rpc/parley/principal"
+	"github.com/parley-rpc/parley/rpcerr"
 )
 
 var errNoName = errors.New("auth: there is no server name to verify; name the host in the target, or use WithServerName")
@@ -71,4 +78,50 @@ func verifyName(state *tls.ConnectionState, name string, roots *x509.CertPool) e
 		return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
 	}
 	return nil
+}
+
+// meetManaged lets whoever manages the TLS of the channel secure the connection. A refusal is that of the server's name; other
+// errors may pass by themselves.
+func (c *Channel) meetManaged(ctx context.Context, serverName string, raw net.Conn) (secured, error) {
+	s, err := securedBy(c.managed.ClientHandshake(ctx, serverName, raw))
+	if err != nil {
+		if unnamed(err) {
+			err = refuse(rpcerr.ServerProofInvalid, err)
+		}
+		return s, err
+	}
+	if s.state == nil {
+		return s, nil
+	}
+	if err := c.checkManagedName(s.state, serverName); err != nil {
+		return s, refuse(rpcerr.ServerProofInvalid, err)
+	}
+	return s, nil
+}
+
+// unnamed tells whether nobody vouches for a certificate.
+func unnamed(err error) bool {
+	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
+	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
+	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
+	return verification || unknown || invalid
+}
+
+// checkManagedName compares the certificate, whose chain was verified, with whom the channel calls.
+func (c *Channel) checkManagedName(state *tls.ConnectionState, serverName string) error {
+	if len(state.PeerCertificates) == 0 {
+		return errors.New("the server has no certificate")
+	}
+	leaf := state.PeerCertificates[0]
+	if !strings.HasPrefix(serverName, principal.Scheme) && leaf.VerifyHostname(serverName) == nil {
+		return nil
+	}
+	ids := make([]string, len(leaf.URIs))
+	for i, uri := range leaf.URIs {
+		ids[i] = uri.String()
+	}
+	if slices.Contains(ids, serverName) || slices.Contains(ids, c.audience.String()) {
+		return nil
+	}
+	return fmt.Errorf("the certificate is that of %q and %q, neither %s nor %s", leaf.DNSNames, ids, serverName, c.audience)
 }
