@@ -36,7 +36,7 @@ func TestCheckOfIssuedIdentities(t *testing.T) {
 		"none for the own":  {"key_file: KEY, issued: {token_file: TOKEN, issuers: [" + partner + "]}", "no issuer vouches for the own trust domain shop.example"},
 		"two for one":       {"key_file: KEY, issued: {token_file: TOKEN, issuers: [" + shop + ", " + shop + "]}", "each trust domain has exactly one issuer"},
 		"no name":           {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{trust_domains: [shop.example], keys: {file: KEYS}}]}", "identity.issued.issuers[0].issuer: state the iss of its tokens"},
-		"no domain":         {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, keys: {file: KEYS}}]}", "identity.issued.issuers[0].trust_domains: name those"},
+		"no domain":         {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, keys: {file: KEYS}}]}", "identity.issued.issuers[0].trust_domains: name the trust domains"},
 		"a bad domain":      {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [Shop], keys: {file: KEYS}}]}", "identity.issued.issuers[0].trust_domains:"},
 		"no provider":       {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example]}]}", `identity.issued.issuers[0]: keyset.Provider("a"`},
 		"file and URL":      {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {file: KEYS, url: https://a}}]}", "identity.issued.issuers[0]: a file and a URL of its keys contradict each other; keep one"},
