@@ -2,7 +2,6 @@ package framework
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net"
 	"runtime"
@@ -34,7 +33,7 @@ func (exitingStreams) WatchCharge(
 func TestStreamThatEndsItsGoroutineWithoutAuthentication(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app := &App{}
-		app.parts.logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+		app.parts.logger = slog.New(slog.DiscardHandler)
 		server := grpc.NewServer(grpc.StreamInterceptor(app.answerStreamExit))
 		paymentsv1.RegisterPaymentsServiceServer(server, exitingStreams{})
 		listener := bufconn.Listen(1 << 16)

@@ -173,7 +173,7 @@ func TestPanicInAStream(t *testing.T) {
 			t.Run(where, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					l := newLab(t, nil)
-					acts(l, func(ctx context.Context, stream grpc.ServerStream) error {
+					acts(l, func(ctx context.Context, _ grpc.ServerStream) error {
 						_ = sleep(ctx, 20*ms)
 						return errScripted
 					}, hangs)

@@ -74,7 +74,7 @@ func TestPlannedEndsMakeNoStorm(t *testing.T) {
 				t.Error(err)
 			}
 			free := 0
-			if end == errPlanned {
+			if errors.Is(end, errPlanned) {
 				free = 1
 			}
 			l.saw(t, 1+5+free)

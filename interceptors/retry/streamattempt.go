@@ -24,14 +24,15 @@ type streamAttempt struct {
 	cancel            context.CancelFunc
 	last              bool
 
-	limit time.Duration // of the wait for the first message, 0 for none
-	known *call         // what was known of the call when the attempt began, if there is a limit
-	timer *time.Timer   // of the limit
-	asks  bool          // the limit has passed, and it is decided whether it holds
-	cut   atomic.Bool   // it does
-	cutAt time.Time     // valid once cut
-	token bool          // which the cut has taken for the next attempt
-	quiet bool          // the cut is because the endpoint is silent
+	limit  time.Duration // of the wait for the first message, 0 for none
+	known  *call         // what was known of the call when the attempt began, if there is a limit
+	timer  *time.Timer   // of the limit
+	asks   bool          // the limit has passed, and it is decided whether it holds
+	cut    atomic.Bool   // it does
+	cutAt  time.Time     // valid once cut
+	token  bool          // which the cut has taken for the next attempt
+	quiet  bool          // the cut is because the endpoint is silent
+	judged bool          // it has failed, and it is decided what follows
 
 	asked     time.Time // when the caller last sent something
 	replaying bool
@@ -128,7 +129,7 @@ func (a *streamAttempt) silence() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	if !a.cut.Load() && s.won.Load() == nil && a.known.allowed(s.caller, now) {
+	if !a.judged && !a.cut.Load() && s.won.Load() == nil && a.known.allowed(s.caller, now) {
 		a.asks, a.quiet, a.cutAt = true, true, now
 		a.cut.Store(true)
 		a.cancel()

@@ -40,7 +40,7 @@ func (s *stream) settle(a *streamAttempt) {
 
 // retry decides about another attempt after one has failed, waits for it and opens it, or ends the call.
 func (s *stream) retry(a *streamAttempt, err error, received bool) {
-	a.asks = true // its timeout comes too late
+	a.asks, a.judged = true, true // its timeout comes too late
 	var f *failure
 	var stop StopReason
 	s.decide(func() { a, f, stop = s.next(a, a.lost(err, received)) })
@@ -247,7 +247,7 @@ func (s *stream) bury(a *streamAttempt) {
 		s.concludeLocked(a.finishErr)
 	case s.state == streamDeciding, s.receiving > 0, s.sending > 0, s.waiting > 0:
 	case s.call.ended(s.caller, time.Now()) != "":
-		a.asks = true
+		a.asks, a.judged = true, true
 		f := a.lost(a.finishErr, false)
 		_, stop := s.call.judge(s.caller, f)
 		s.end(f, stop)
