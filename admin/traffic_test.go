@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,8 +50,10 @@ func readTraffic(t *testing.T, h *admin.Handler) trafficJSON {
 func TestTrafficByMethod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var counted admin.Counts
+		var published atomic.Pointer[admin.Counts]
+		published.Store(new(admin.Counts))
 		traffic := admin.NewTraffic(func() []admin.Counts {
-			return []admin.Counts{counted, {Method: "s.S/Never", Calls: 5}}
+			return []admin.Counts{*published.Load(), {Method: "s.S/Never", Calls: 5}}
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -82,6 +85,8 @@ func TestTrafficByMethod(t *testing.T) {
 				{Bound: 5 * time.Millisecond, Calls: within(0) + 20 - slow},
 				{Bound: 250 * time.Millisecond, Calls: within(1) + 20},
 			}
+			snapshot := counted
+			published.Store(&snapshot)
 			time.Sleep(10 * time.Second)
 		}
 		view := readTraffic(t, h)
