@@ -62,7 +62,7 @@ func newChannel(i *workload, expected []principal.Pattern, opts []ChannelOption)
 	if c.config.mode == ModeRequire && (c.config.source != nil || c.config.roots != nil || c.config.serverName != "") {
 		c.flaw = errors.Join(c.flaw, errors.New("auth: Channel: WithTokenSource, WithRoots and WithServerName have no meaning in connection mode; set WithMode, or leave them out"))
 	}
-	c.follower.changed = c.trustChanged
+	c.follower.changed = c.credentialChanged
 	i.followers.add(&c.follower)
 	return c
 }
@@ -250,10 +250,8 @@ func (c *Channel) secures(cc *grpc.ClientConn) bool {
 		own.Elem().FieldByName("channel").Pointer() == reflect.ValueOf(c).Pointer()
 }
 
-// trustChanged makes gRPC try again at once where a refusal may be mended now. Until that has ended the last refusal explains
-// failed calls: while no connection is ready each owes its status.
-func (c *Channel) trustChanged() {
-	if cc := c.conn.Load(); cc != nil {
-		cc.ResetConnectBackoff()
-	}
-}
+// credentialChanged ends the explanation of failed calls by a refusal of the old credential. A change of trust does not: until
+// the next handshake has ended, calls that find no connection owe the status of the last one. gRPC tries again within seconds,
+// see maxConnectBackoff; grpc.ClientConn.ResetConnectBackoff would make that sooner, and races with its own balancer (v1.85.0
+// reads the map of its connections without a lock).
+func (c *Channel) credentialChanged() { c.failure.Store(nil) }

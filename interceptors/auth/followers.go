@@ -6,7 +6,7 @@ import (
 	"weak"
 )
 
-// follower is what must know of a change of trust or of an own key.
+// follower is what must know that the workload has another credential.
 type follower struct{ changed func() }
 
 // followers knows the followers of a workload without keeping them: the channel that one stands in lives as long as its

@@ -181,7 +181,6 @@ func (i *workload) trustChanged(generation uint64) {
 		return
 	}
 	i.auditTrust(generation, i.sessions.EndUntrusted())
-	i.followers.tell()
 }
 
 // Close ends every connection of the identity and stops watching the trust directory. Clients and servers of a closed

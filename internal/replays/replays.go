@@ -9,8 +9,8 @@ import (
 	"github.com/parley-rpc/parley/internal/shares"
 )
 
-// Memory remembers uses by their owners and names. Each owner has its share of it (see [shares.Table]), so that none can
-// fill it for the others. It is safe for concurrent use.
+// Memory remembers uses by their owners and names. Each owner has its share of it (see [shares.Table]), so that none
+// can fill it for the others. It is safe for concurrent use.
 type Memory[O, N comparable] struct {
 	life time.Duration
 
@@ -36,8 +36,8 @@ func New[O, N comparable](life time.Duration, size int) *Memory[O, N] {
 }
 
 // Use notes a use, and reports whether it is the first one of that owner and name. The error, [shares.ErrShare] or
-// [shares.ErrFull], says that there is no room to note it, and that it must not be accepted. Strings in a name should not be
-// parts of longer ones, which would stay, too.
+// [shares.ErrFull], says that there is no room to note it, and that it must not be accepted. Strings in a name should
+// not be parts of longer ones, which would stay, too.
 func (m *Memory[O, N]) Use(owner O, name N, now time.Time) (fresh bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -15,7 +15,8 @@ import (
 	"github.com/parley-rpc/parley/issuer"
 )
 
-// Two common OAuth clients log in to the issuer as they are. Their assertions state no typ, which RFC 7523 does not demand.
+// Two common OAuth clients log in to the issuer as they are. Their assertions state no typ, which RFC 7523 does not
+// demand.
 func TestLogin(t *testing.T) {
 	state := t.TempDir()
 	if err := os.Chmod(state, 0o700); err != nil {

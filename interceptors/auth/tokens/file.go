@@ -108,8 +108,8 @@ func (*TextSource) String() string { return "tokens.Text" }
 // Format writes [StaticToken.String] whatever the verb.
 func (s *TextSource) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, s.String()) }
 
-// heldTokenFor returns a token that this workload holds, if it may be shown to audience. A holder does not check its own token
-// by its holder: only the issuer's peers have the keys.
+// heldTokenFor returns a token that this workload holds, if it may be shown to audience. A holder does not check its own
+// token: only the peers of its issuer have the keys.
 func heldTokenFor(value string, audience principal.ID, servers []principal.Pattern) (Token, error) {
 	claims, err := jose.Unproven(value)
 	if err != nil {

@@ -157,8 +157,8 @@ func (e *cachedToken) wait(ctx context.Context, flight <-chan struct{}) (Token, 
 	return Token{}, errExpired
 }
 
-// fetch begins to fetch a token unless another call does already, and returns what is closed at the end of that. It returns
-// the last error instead while it is too early to try again.
+// fetch begins to fetch a token unless another call does already, and returns what is closed at the end of that. It
+// returns the last error instead while it is too early to try again.
 func (c *Keeper) fetch(e *cachedToken, audience principal.ID, now time.Time) (<-chan struct{}, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
