@@ -37,8 +37,8 @@ func (g *Gate) UnaryServerInterceptor(ctx context.Context, req any, info *grpc.U
 	return handler(ctx, req)
 }
 
-// admit authenticates and authorizes an RPC. The context that it returns holds no credential any more. Request is nil for a
-// stream.
+// admit authenticates and authorizes an RPC. The context that it returns holds no credential any more. Request is nil
+// for a stream.
 func (g *Gate) admit(ctx context.Context, method string, request any) (context.Context, caller, error) {
 	p, undecided := g.view.Get(method)
 	if undecided != nil {
@@ -68,8 +68,8 @@ func (g *Gate) admit(ctx context.Context, method string, request any) (context.C
 	return ctx, who, nil
 }
 
-// turnAway reports a refusal before the handler runs. Those that another connection, another token or another moment would mend
-// say that it never ran.
+// turnAway reports a refusal before the handler runs. Those that another connection, another token or another moment
+// would mend say that it never ran.
 func (g *Gate) turnAway(ctx context.Context, method string, who caller, err error) error {
 	g.auditCall(ctx, policy.Call{Method: method, Peer: who.peer, User: who.user}, err)
 	passing := []rpcerr.Reason{

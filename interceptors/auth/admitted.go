@@ -10,9 +10,9 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// admitted is the context of a call that came with credentials. It knows who has proven to call, and hides the credentials, so
-// that no handler can log them or pass them on. The metadata without them is made only for those who ask for metadata: it costs
-// a map, and most handlers never do.
+// admitted is the context of a call that came with credentials. It knows who has proven to call, and hides the
+// credentials, so that no handler can log them or pass them on. The metadata without them is made only for those who
+// ask for metadata: it costs a map, and most handlers never do.
 type admitted struct {
 	context.Context
 	gate *Gate // knows under which key gRPC keeps the metadata received, or that Context hides the credentials already
@@ -23,7 +23,8 @@ type admitted struct {
 
 var _ contextkey.Hiding = (*admitted)(nil)
 
-// admitted is the context of a call with what the caller has proven beside the connection, and without what it was proven by.
+// admitted is the context of a call with what the caller has proven beside the connection, and without what it was
+// proven by.
 func (g *Gate) admitted(ctx context.Context, c caller, p *presented) context.Context {
 	if !p.any {
 		return ctx
@@ -83,7 +84,8 @@ func (a *admitted) Received(name string) []string {
 	return all[name]
 }
 
-// metadataKey returns the key under which gRPC keeps the metadata received, or nil where it does not find what is there.
+// metadataKey returns the key under which gRPC keeps the metadata received, or nil where it does not find what is
+// there.
 func metadataKey() any {
 	key := contextkey.AskedBy(func(ctx context.Context) { metadata.FromIncomingContext(ctx) })
 	if key == nil {

@@ -12,7 +12,8 @@ import (
 	"github.com/parley-rpc/parley/internal/contextkey"
 )
 
-// Handlers find what came beside the credentials and never those, whichever way they look, and however gRPC keeps metadata.
+// Handlers find what came beside the credentials and never those, whichever way they look, and however gRPC keeps
+// metadata.
 func TestNoWayToLookShowsACredential(t *testing.T) {
 	t.Parallel()
 	credentials := []string{"authorization", "Authorization", "parley-nonce", "workload-proof-token", "workload-identity-token", auth.UserTokenKey, auth.TransactionTokenKey}

@@ -111,7 +111,7 @@ func TestAttack01To48HostileReplies(t *testing.T) {
 	})
 }
 
-// about tells whether a name is that of an attack of one of these rows.
+// about reports whether a name is that of an attack of one of these rows.
 func about(name string, rows ...string) bool {
 	return slices.ContainsFunc(rows, func(row string) bool { return strings.HasPrefix(name, row+" ") })
 }

@@ -227,8 +227,8 @@ func (s sources) find(name string) (testSource, bool) {
 	return found, true
 }
 
-// speaksOf tells whether the number of a row is in the test's name, alone or within a range such as 10To13, or begins or ends a text
-// such as the name of a case. A long range is no claim: there the cases must tell.
+// speaksOf reports whether the number of a row is in the test's name, alone or within a range such as 10To13, or begins
+// or ends a text such as the name of a case. A long range is no claim: there the cases must tell.
 func (s testSource) speaksOf(row int) bool {
 	number := strconv.Itoa(row)
 	for _, text := range s.texts {

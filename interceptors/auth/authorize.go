@@ -4,13 +4,14 @@ import (
 	"context"
 	"fmt"
 
+	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	"github.com/parley-rpc/parley/internal/decide"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// WithPredicate gives a meaning to a name that rules list under predicates. A policy that names a predicate which the server
-// does not have is a mistake, reported by [Gate.Resolve].
+// WithPredicate gives a meaning to a name that rules list under predicates. A policy that names a predicate which the
+// server does not have is a mistake, reported by [Gate.Resolve].
 func WithPredicate(name string, p policy.Predicate) ServerOption {
 	return serverOption{fmt.Sprintf("auth.WithPredicate(%q)", name), func(c *serverConfig) {
 		c.predicates = append(c.predicates, decide.Predicate{Name: name, Test: p})
@@ -18,8 +19,8 @@ func WithPredicate(name string, p policy.Predicate) ServerOption {
 }
 
 // WithStepUp tells callers whom only scopes or claims of a token keep out that it is so: they are refused with
-// INSUFFICIENT_SCOPE in the place of POLICY_DENIED, so that they can ask for another token. Which ones are missing is still
-// not said. Without this option no caller learns how close a refused call came.
+// INSUFFICIENT_SCOPE in the place of POLICY_DENIED, so that they can ask for another token. Which ones are missing is
+// still not said. Without this option no caller learns how close a refused call came.
 func WithStepUp() ServerOption {
 	return serverOption{"auth.WithStepUp()", func(c *serverConfig) { c.stepUp = true }}
 }
@@ -60,12 +61,33 @@ func (g *Gate) authorize(ctx context.Context, p *decide.Policy, undecided error,
 	return nil
 }
 
-// Explain decides on a call as the interceptors do, and tells how. Call says what would be known of it; its Method must be the
-// full name. Predicates are asked, and nothing is logged or counted.
+// Explain decides on a call as the interceptors do, and tells how. Call says what would be known of it; its Method must
+// be the full name. Predicates are asked, and nothing is logged or counted.
 func (g *Gate) Explain(ctx context.Context, call policy.Call) policy.Explanation {
 	p, err := g.view.Get(call.Method)
 	if err != nil {
 		return policy.Explanation{Method: call.Method, Reason: rpcerr.PolicyDenied, Why: err.Error()}
 	}
 	return p.Explain(ctx, &call)
+}
+
+// HealthPolicy is the decision that servers usually want for gRPC's own health service, whose .proto states none:
+// anyone may ask. It is for a layer of the policy table, as [policy.Code] makes one; the health service must be linked.
+func HealthPolicy() map[string]*policyv1.Policy {
+	return systemPolicy(policyv1.Access_ACCESS_ANONYMOUS, "/grpc.health.v1.Health/*")
+}
+
+// ReflectionPolicy is what [HealthPolicy] is, for gRPC's reflection service in both of its versions: any workload that
+// has proven who it is may ask.
+func ReflectionPolicy() map[string]*policyv1.Policy {
+	return systemPolicy(policyv1.Access_ACCESS_AUTHENTICATED,
+		"/grpc.reflection.v1.ServerReflection/*", "/grpc.reflection.v1alpha.ServerReflection/*")
+}
+
+func systemPolicy(access policyv1.Access, services ...string) map[string]*policyv1.Policy {
+	policies := make(map[string]*policyv1.Policy, len(services))
+	for _, service := range services {
+		policies[service] = &policyv1.Policy{Auth: &policyv1.Auth{Access: access.Enum()}}
+	}
+	return policies
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// newBearerVerifier returns what checks the bearer tokens of workloads: those that a workload signed for itself with its key of
-// the identity's trust, and those of the issuers.
+// newBearerVerifier returns what checks the bearer tokens of workloads: those that a workload signed for itself with
+// its key of the identity's trust, and those of the issuers.
 func (g *Gate) newBearerVerifier(accept func(*verify.Token) error) (*verify.Verifier, error) {
 	own := &verify.Profile{Keys: verify.WorkloadKeys(g.identity.anchor)}
 	own.Default(g.identity.self)
@@ -27,8 +27,8 @@ func (g *Gate) newBearerVerifier(accept func(*verify.Token) error) (*verify.Veri
 	return v, err
 }
 
-// readBearer reads the one bearer token among the values of the authorization key. Its error is a refusal, and comes with the
-// token where that was good once.
+// readBearer reads the one bearer token among the values of the authorization key. Its error is a refusal, and comes
+// with the token where that was good once.
 func (g *Gate) readBearer(ctx context.Context, values []string, now time.Time) (*verify.Token, error) {
 	compact, err := bearerToken(values)
 	if err != nil {

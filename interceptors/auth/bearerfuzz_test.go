@@ -12,9 +12,10 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// FuzzBearer takes a value of the authorization, and a header and a payload that the key of orders signs, the whole way of a bearer
-// token. Nothing may panic, not even where a panic would be caught, every refusal is the public one, and who is let in is orders
-// with a token that says so to a slow reader as well. IAT and EXP stand for times that are good.
+// FuzzBearer takes a value of the authorization, and a header and a payload that the key of orders signs, the whole way
+// of a bearer token. Nothing may panic, not even where a panic would be caught, every refusal is the public one, and
+// who is let in is orders with a token that says so to a slow reader as well. IAT and EXP stand for times that are
+// good.
 func FuzzBearer(f *testing.F) {
 	w := newWorld(f)
 	w.enroll("orders", "payments")

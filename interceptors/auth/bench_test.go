@@ -26,8 +26,8 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// BenchmarkHandshake is one connection, both ends in this process. The difference between connection mode and plain TLS 1.3
-// is what the proofs cost.
+// BenchmarkHandshake is one connection, both ends in this process. The difference between connection mode and plain TLS
+// 1.3 is what the proofs cost.
 func BenchmarkHandshake(b *testing.B) {
 	w := newWorld(b)
 	w.enroll("orders", "payments")

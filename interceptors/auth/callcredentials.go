@@ -27,15 +27,16 @@ type credential struct {
 	checked  *checkedProofs // nil where each proof is good for one call only
 }
 
-// callCredentials give each wire attempt what its connection needs: nothing in connection mode, a token and a nonce on plain
-// HTTP/2 behind a verified name. gRPC asks for them when the connection is chosen and before it sends anything.
+// callCredentials give each wire attempt what its connection needs: nothing in connection mode, a token and a nonce on
+// plain HTTP/2 behind a verified name. gRPC asks for them when the connection is chosen and before it sends anything.
 type callCredentials struct{ channel *Channel }
 
 // RequireTransportSecurity tells gRPC to send nothing over a connection without TLS.
 func (callCredentials) RequireTransportSecurity() bool { return true }
 
-// GetRequestMetadata returns the metadata for one wire attempt. Its errors are rpcerr errors. A call that does not come through
-// the interceptors of the channel, such as gRPC's own health check, carries no token, because nobody would check the answer.
+// GetRequestMetadata returns the metadata for one wire attempt. Its errors are rpcerr errors. A call that does not come
+// through the interceptors of the channel, such as gRPC's own health check, carries no token, because nobody would
+// check the answer.
 func (cc callCredentials) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
 	e, ok := ctx.Value(exchangeKey{}).(*exchange)
 	if !ok || e.channel != cc.channel {
@@ -99,7 +100,8 @@ func (c *Channel) provePossession(ctx context.Context, e *exchange, sent *creden
 	return nil
 }
 
-// inSession returns the credential of the session, of which there is only one at a time: a server has room for a few nonces.
+// inSession returns the credential of the session, of which there is only one at a time: a server has room for a few
+// nonces.
 func (c *Channel) inSession(token tokens.Token, now time.Time) *credential {
 	if s := c.session.Load(); s.fits(token, now) {
 		return s
@@ -133,8 +135,8 @@ func newCredential(token tokens.Token, now time.Time) *credential {
 	return s
 }
 
-// renew asks for another token in the place of one that the proven server found to be expired, at most once a second. It
-// reports whether there is another one.
+// renew asks for another token in the place of one that the proven server found to be expired, at most once a second.
+// It reports whether there is another one.
 func (c *Channel) renew(ctx context.Context, sent *credential) bool {
 	select {
 	case c.renewing <- struct{}{}:

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// Row 13.30: the log names the true cause of a refusal, also where a token cannot be read so far that its issuer is known, and
-// nothing of the token.
+// Row 13.30: the log names the true cause of a refusal, also where a token cannot be read so far that its issuer is
+// known, and nothing of the token.
 func TestCauseOfAnUnreadableToken30(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -23,8 +23,8 @@ import (
 )
 
 // Channel is the client's side of one grpc.ClientConn: its transport credentials, which demand proof from every server,
-// and the innermost interceptors, which say why no connection can be had. Make one with [Identity.Client]. It is safe for
-// concurrent use and needs no closing.
+// and the innermost interceptors, which say why no connection can be had. Make one with [Identity.Client]. It is safe
+// for concurrent use and needs no closing.
 type Channel struct {
 	identity *workload
 	follower follower
@@ -137,11 +137,11 @@ func (c *Channel) DialOptions() []grpc.DialOption {
 	)
 }
 
-// TransportOptions returns the credentials of the connection and, in token mode, those of each call. The wait
-// between two attempts to connect begins at 50 milliseconds, so that a server that restarts is back soon, and grows to 5
-// seconds, so that a server that was refused is back soon after the trust has changed.
-// Options of the same kind behind them win. They need the interceptors: in token mode a call that does not come through them
-// carries no token, and nobody checks who answers it.
+// TransportOptions returns the credentials of the connection and, in token mode, those of each call. The wait between
+// two attempts to connect begins at 50 milliseconds, so that a server that restarts is back soon, and grows to 5
+// seconds, so that a server that was refused is back soon after the trust has changed. Options of the same kind behind
+// them win. They need the interceptors: in token mode a call that does not come through them carries no token, and
+// nobody checks who answers it.
 func (c *Channel) TransportOptions() []grpc.DialOption {
 	waits := backoff.DefaultConfig
 	waits.BaseDelay, waits.MaxDelay = connectBackoff, maxConnectBackoff
@@ -176,8 +176,8 @@ func (c *Channel) TransportCredentials() credentials.TransportCredentials {
 	return &clientCredentials{channel: c}
 }
 
-// UnaryClientInterceptor runs each attempt of a call on the wire. It must be the innermost one. When no connection can be
-// had because a handshake failed, it returns the status of that failure in the place of UNAVAILABLE, or of
+// UnaryClientInterceptor runs each attempt of a call on the wire. It must be the innermost one. When no connection can
+// be had because a handshake failed, it returns the status of that failure in the place of UNAVAILABLE, or of
 // DEADLINE_EXCEEDED when the call waited for a connection; see package rpcerr for the reasons.
 func (c *Channel) UnaryClientInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	if err := c.begin(ctx, cc); err != nil {
@@ -230,8 +230,8 @@ func (c *Channel) begin(ctx context.Context, cc *grpc.ClientConn) error {
 	return nil
 }
 
-// secures reports whether cc was made with the transport credentials of the channel. gRPC has no other way to ask before a
-// request is sent. Where its ClientConn does not look as expected the answer is no.
+// secures reports whether cc was made with the transport credentials of the channel. gRPC has no other way to ask
+// before a request is sent. Where its ClientConn does not look as expected the answer is no.
 func (c *Channel) secures(cc *grpc.ClientConn) bool {
 	options := reflect.ValueOf(cc).Elem().FieldByName("dopts")
 	if !options.IsValid() || options.Kind() != reflect.Struct {

@@ -25,8 +25,8 @@ type clientCredentials struct {
 	serverName string // overrides the authority
 }
 
-// ClientHandshake proves the server, then this client. Its error is matched by a reason of package rpcerr when a side was
-// refused.
+// ClientHandshake proves the server, then this client. Its error is matched by a reason of package rpcerr when a side
+// was refused.
 func (c *clientCredentials) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	serverName := c.serverName
 	if serverName == "" {
@@ -78,8 +78,8 @@ func (c *clientCredentials) UsesXDS() bool {
 	return ok && asked.UsesXDS()
 }
 
-// handshake runs the client's side of the protocol over raw, in at most handshakeTimeout. The caller closes raw after an
-// error.
+// handshake runs the client's side of the protocol over raw, in at most handshakeTimeout. The caller closes raw after
+// an error.
 func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn) (verify.Proven, *conn.Conn, credentials.AuthInfo, error) {
 	if c.flaw != nil {
 		return verify.Proven{}, nil, nil, refuse(rpcerr.ConfigurationInvalid, c.flaw)

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// decisions are calls that take the longest ways through a full policy: one that every deny rule and all but the last allow
-// rule are asked about, one that the last deny rule refuses, and one for which nothing holds.
+// decisions are calls that take the longest ways through a full policy: one that every deny rule and all but the last
+// allow rule are asked about, one that the last deny rule refuses, and one for which nothing holds.
 func decisions(t testing.TB) (*auth.Gate, map[string]*policy.Call) {
 	w := newWorld(t)
 	w.enroll("payments")
@@ -61,7 +61,8 @@ func TestADecisionAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkDecision is a decision by a full policy: scopes, peers, a user, two deny and two allow rules with nested claims.
+// BenchmarkDecision is a decision by a full policy: scopes, peers, a user, two deny and two allow rules with nested
+// claims.
 func BenchmarkDecision(b *testing.B) {
 	gate, calls := decisions(b)
 	for _, name := range []string{"allow", "deny", "default deny"} {

@@ -1,8 +1,8 @@
 // Package auth makes both ends of a gRPC connection prove who they are before the first byte of a request is sent, and
 // decides on the server who may call which method.
 //
-// An [Identity] is one workload: its [principal.ID], its key, and the trust directory that says which key belongs to which ID. It
-// yields the options of a client and of a server:
+// An [Identity] is one workload: its [principal.ID], its key, and the trust directory that says which key belongs to
+// which ID. It yields the options of a client and of a server:
 //
 //	id := auth.TrustDir("/etc/parley", self)
 //	cc, err := grpc.NewClient(target, id.DialOptions(orders)...)
@@ -20,40 +20,45 @@
 // # Token mode
 //
 // Through proxies that end TLS, and for callers that are not Parley, identity travels with each call: the caller sends
-// "authorization: Bearer" with a token of type at+jwt, and the server answers with a signed proof that is bound to that token
-// and to the caller's nonce. A server takes part where it was given a TLS certificate, see [WithBearer]; a client where its
-// [Mode] says so, and only behind a TLS name that it has verified:
+// "authorization: Bearer" with a token of type at+jwt, and the server answers with a signed proof that is bound to that
+// token and to the caller's nonce. A server takes part where it was given a TLS certificate, see [WithBearer]; a client
+// where its [Mode] says so, and only behind a TLS name that it has verified:
 //
 //	c := id.Channel([]principal.Pattern{orders}, auth.WithMode(auth.ModeToken))
 //	cc, err := grpc.NewClient(target, c.DialOptions()...)
 //
-// By default a workload signs its tokens itself. [WithTokenSource] takes them from elsewhere, and [WithIssuers] lets a server
-// accept those of an [Issuer].
+// By default a workload signs its tokens itself. [WithTokenSource] takes them from elsewhere, and [WithIssuers] lets a
+// server accept those of an [Issuer].
 //
 // # Issuers
 //
-// In the place of a trust directory an issuer may vouch for workloads, see [Issued]: it signs for each an identity token that
-// says which key is its own. Its keys are a [keyset.Set], which is kept fresh from a file, a URL or an OpenID provider without any
-// call waiting for it. Tokens to call others with come from a [tokens.Source]; [tokens.Keep] renews them ahead of time.
+// In the place of a trust directory an issuer may vouch for workloads, see [Issued]: it signs for each an identity
+// token that says which key is its own. Its keys are a [keyset.Set], which is kept fresh from a file, a URL or an
+// OpenID provider without any call waiting for it. Tokens to call others with come from a [tokens.Source];
+// [tokens.Keep] renews them ahead of time.
 //
-// Workloads sign with EdDSA (Ed25519) or ES256, and nothing else. Keys of issuers may also be for ES384, RS256 and PS256, see
-// [keyset.WithAlgorithms]. No key is for two algorithms, none has a shared secret, and "none" is no algorithm.
+// Workloads sign with EdDSA (Ed25519) or ES256, and nothing else. Keys of issuers may also be for ES384, RS256 and
+// PS256, see [keyset.WithAlgorithms]. No key is for two algorithms, none has a shared secret, and "none" is no
+// algorithm.
 //
 // # Who may call
 //
-// A server asks the [policy.Table] for each method. A method without a decision is refused, and [Gate.Resolve] names all
-// of them at start. Handlers read the proven caller with [principal.PeerFromContext]. [Gate.Explain] tells how a decision comes about.
+// A server asks the [policy.Table] for each method. A method without a decision is refused, and [Gate.Resolve] names
+// all of them at start. Handlers read the proven caller with [principal.PeerFromContext]. [Gate.Explain] tells how a
+// decision comes about.
 //
 // # The end user
 //
-// Beside the workload that calls, a call may name the user on whose behalf it does, by a token in a metadata key of its own: an
-// access token ([WithUserIssuers]) or a transaction token ([WithTransactionTokens]). It never stands in for the workload's own
-// proof. Handlers read the user with [principal.UserFromContext] and never see the token; [Forward] passes a transaction token on.
+// Beside the workload that calls, a call may name the user on whose behalf it does, by a token in a metadata key of its
+// own: an access token ([WithUserIssuers]) or a transaction token ([WithTransactionTokens]). It never stands in for the
+// workload's own proof. Handlers read the user with [principal.UserFromContext] and never see the token; [Forward]
+// passes a transaction token on.
 //
 // # What a refused caller learns
 //
 // Statuses carry a constant text and one of the reasons of package rpcerr. Everything else goes to the log of this
-// process: every handshake, refusal and change of trust with IDs, key ID, reason and trust generation, and never a token.
+// process: every handshake, refusal and change of trust with IDs, key ID, reason and trust generation, and never a
+// token.
 //
 // How it works is described in docs/auth.md, and what goes over the wire in docs/protocol.md.
 package auth

@@ -26,22 +26,23 @@ const (
 	TransactionTokenKey = wire.TransactionTokenKey
 )
 
-// WithUserIssuers accepts access tokens of end users, beside the credential of the workload that calls, in the metadata key
-// parley-user-token. An issuer's Audiences are by default the server's own ID and its Subjects must be left out. A user whose
-// sub is the ID of a workload is refused, so that no workload can pass for a user with its own token.
+// WithUserIssuers accepts access tokens of end users, beside the credential of the workload that calls, in the metadata
+// key parley-user-token. An issuer's Audiences are by default the server's own ID and its Subjects must be left out. A
+// user whose sub is the ID of a workload is refused, so that no workload can pass for a user with its own token.
 //
-// A method that says nothing about users takes calls with and without one. A token that does not hold is refused everywhere.
+// A method that says nothing about users takes calls with and without one. A token that does not hold is refused
+// everywhere.
 func WithUserIssuers(issuers ...Issuer) ServerOption {
 	return serverOption{"auth.WithUserIssuers(" + issuerNames(issuers) + ")", func(c *serverConfig) {
 		c.userIssuers = append(c.userIssuers, issuers...)
 	}}
 }
 
-// WithTransactionTokens accepts transaction tokens of the one service of the trust domain that makes them, in the metadata key
-// txn-token (draft-ietf-oauth-transaction-tokens). They are of type txntoken+jwt, their aud is exactly the server's trust
-// domain, they live at most 5 minutes, and they state iss, txn, sub, scope and req_wl. They are taken only beside a workload
-// that has proven itself, because they prove no workload. Of the issuer only Name, Keys, RequiredClaims, MaxLifetime and
-// ClockSkew may be set.
+// WithTransactionTokens accepts transaction tokens of the one service of the trust domain that makes them, in the
+// metadata key txn-token (draft-ietf-oauth-transaction-tokens). They are of type txntoken+jwt, their aud is exactly the
+// server's trust domain, they live at most 5 minutes, and they state iss, txn, sub, scope and req_wl. They are taken
+// only beside a workload that has proven itself, because they prove no workload. Of the issuer only Name, Keys,
+// RequiredClaims, MaxLifetime and ClockSkew may be set.
 func WithTransactionTokens(issuer Issuer) ServerOption {
 	return serverOption{"auth.WithTransactionTokens(" + issuerNames([]Issuer{issuer}) + ")", func(c *serverConfig) {
 		c.transactionIssuers = append(c.transactionIssuers, issuer)

@@ -19,7 +19,8 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 )
 
-// The evil peer speaks the handshake by hand and shares no code with the package, so that it can get every detail wrong.
+// The evil peer speaks the handshake by hand and shares no code with the package, so that it can get every detail
+// wrong.
 
 const (
 	alpn          = "parley/1"

@@ -38,8 +38,8 @@ func (s evilServer) proof(key *jose.PrivateKey, typ string, change claims) strin
 }
 
 // deceive runs the handshake of a client that expects payments against a server that does TLS by config and then what
-// script says. It returns the client's error and every byte that reached the server inside TLS, and calls returned as soon
-// as the handshake is over.
+// script says. It returns the client's error and every byte that reached the server inside TLS, and calls returned as
+// soon as the handshake is over.
 func (w *world) deceive(client *auth.Identity, config *tls.Config, script func(evilServer), returned ...func()) (loot []byte, err error) {
 	w.t.Helper()
 	near, far := net.Pipe()

@@ -18,12 +18,13 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// ErrUnproven matches the error of a call in token mode that a server, or something in front of it, answered without proof of
-// its identity. Of such an answer only the status code and the message are handed on, as the word of nobody in particular.
+// ErrUnproven matches the error of a call in token mode that a server, or something in front of it, answered without
+// proof of its identity. Of such an answer only the status code and the message are handed on, as the word of nobody in
+// particular.
 var ErrUnproven = errors.New("auth: the answer comes from nobody who has proven an identity")
 
-// exchange is one attempt in which a token may be sent, and then a proof must come back. The hook for credentials finds it in
-// the context of the attempt.
+// exchange is one attempt in which a token may be sent, and then a proof must come back. The hook for credentials finds
+// it in the context of the attempt.
 type exchange struct {
 	context.Context
 	channel *Channel
@@ -67,8 +68,8 @@ func (e *exchange) send(c *credential, now time.Time) {
 // sentAt is when that was.
 func (e *exchange) sentAt() time.Time { return time.Unix(0, e.when.Load()) }
 
-// exchangeUnary runs a unary attempt, twice if the server, proven, finds the token to be expired and nobody outside retries:
-// its handler did not run.
+// exchangeUnary runs a unary attempt, twice if the server, proven, finds the token to be expired and nobody outside
+// retries: its handler did not run.
 func (c *Channel) exchangeUnary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts []grpc.CallOption) error {
 	ctx, a := attempt.Ensure(ctx)
 	var room [4]grpc.CallOption
@@ -92,8 +93,9 @@ func (c *Channel) exchangeUnary(ctx context.Context, method string, req, reply a
 	}
 }
 
-// ask adds to the options of a unary attempt what the exchange needs to know of the answer, and returns where the trailer will
-// be. GRPC copies the trailer for everybody who asks for it, so where somebody does, the exchange does not.
+// ask adds to the options of a unary attempt what the exchange needs to know of the answer, and returns where the
+// trailer will be. GRPC copies the trailer for everybody who asks for it, so where somebody does, the exchange does
+// not.
 func (e *exchange) ask(opts []grpc.CallOption) (all []grpc.CallOption, trailer *metadata.MD) {
 	for _, o := range opts {
 		if o, ok := o.(grpc.TrailerCallOption); ok {
@@ -108,7 +110,7 @@ func (e *exchange) ask(opts []grpc.CallOption) (all []grpc.CallOption, trailer *
 	return append(opts, grpc.Header(&e.header)), trailer
 }
 
-// verify tells whether the outcome of an attempt may be believed. An error takes its place.
+// verify reports whether the outcome of an attempt may be believed. An error takes its place.
 func (e *exchange) verify(header metadata.MD, outcome error) error {
 	sent := e.sent.Load()
 	if sent == nil {
@@ -124,9 +126,9 @@ func (e *exchange) verify(header metadata.MD, outcome error) error {
 	return err
 }
 
-// renew takes a new token where the proven server finds the one that was sent to be expired: the trailer must say that the
-// handler did not run, because the reason alone may come from a server behind that one. It reports whether the attempt is to
-// be made again here, which it is not where whoever retries the call does so.
+// renew takes a new token where the proven server finds the one that was sent to be expired: the trailer must say that
+// the handler did not run, because the reason alone may come from a server behind that one. It reports whether the
+// attempt is to be made again here, which it is not where whoever retries the call does so.
 func (e *exchange) renew(ctx context.Context, outcome error, trailer metadata.MD) bool {
 	sent := e.sent.Load()
 	if outcome == nil || sent == nil || !rpcerr.Unprocessed(trailer) ||
@@ -159,8 +161,8 @@ func forget(reply any, opts []grpc.CallOption) {
 	}
 }
 
-// unprovenError is the status of an answer without proof. It has no details: reasons, pushback and the like are a server's
-// word.
+// unprovenError is the status of an answer without proof. It has no details: reasons, pushback and the like are a
+// server's word.
 type unprovenError struct{ status *status.Status }
 
 func unproven(err error) error {

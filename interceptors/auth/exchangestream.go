@@ -14,7 +14,8 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// provingStream is a stream in token mode. It hands out nothing that the server says before the server has proven itself.
+// provingStream is a stream in token mode. It hands out nothing that the server says before the server has proven
+// itself.
 type provingStream struct {
 	open func() (grpc.ClientStream, *exchange, error)
 	opts []grpc.CallOption
@@ -27,8 +28,9 @@ type provingStream struct {
 	last     bool // there is no second attempt any more
 }
 
-// exchangeStream opens a stream. Where nobody outside retries and the client sends one message only, the stream is opened a
-// second time if the server, proven, finds the token to be expired; elsewhere the token is replaced for the next stream.
+// exchangeStream opens a stream. Where nobody outside retries and the client sends one message only, the stream is
+// opened a second time if the server, proven, finds the token to be expired; elsewhere the token is replaced for the
+// next stream.
 func (c *Channel) exchangeStream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts []grpc.CallOption) (grpc.ClientStream, error) {
 	ctx, a := attempt.Ensure(ctx)
 	ctx, stop := context.WithCancel(ctx)
@@ -154,7 +156,8 @@ func (s *provingStream) repeat(e *exchange, outcome error) bool {
 	return true
 }
 
-// afterwards is a context for what follows the end of a stream, with whose context whoever retries the call may be through.
+// afterwards is a context for what follows the end of a stream, with whose context whoever retries the call may be
+// through.
 func (e *exchange) afterwards() (context.Context, context.CancelFunc) {
 	until := time.Now().Add(tokenWait)
 	if deadline, ok := e.Deadline(); ok && deadline.Before(until) {

@@ -81,13 +81,14 @@ func ExamineBearer(ctx context.Context, g *Gate, compact string) error {
 	return err
 }
 
-// CountExaminations makes the gate tell examined of each token that is checked completely. Nobody may call the gate yet.
+// CountExaminations makes the gate tell examined of each token that is checked completely. Nobody may call the gate
+// yet.
 func CountExaminations(g *Gate, examined func()) {
 	g.bearer, _ = g.newBearerVerifier(func(t *verify.Token) error { examined(); return g.acceptBearer(t) })
 }
 
-// CountSignatureChecks makes the gate count how often somebody has a turn at its signature check, until ctx is over. Nobody may
-// call the gate yet.
+// CountSignatureChecks makes the gate count how often somebody has a turn at its signature check, until ctx is over.
+// Nobody may call the gate yet.
 func CountSignatureChecks(ctx context.Context, g *Gate) *atomic.Int64 {
 	turn, count := make(turnstile.Turnstile), new(atomic.Int64)
 	g.turn = turn
@@ -106,15 +107,15 @@ func CountSignatureChecks(ctx context.Context, g *Gate) *atomic.Int64 {
 	return count
 }
 
-// SetClock makes the cache of a gate believe that the wall clock was set forward by d since it was made. Nobody may call the
-// gate yet.
+// SetClock makes the cache of a gate believe that the wall clock was set forward by d since it was made. Nobody may
+// call the gate yet.
 func SetClock(g *Gate, d time.Duration) { g.bearer.SetClock(d) }
 
 // CachedTokens counts the good and the bad tokens that a gate remembers.
 func CachedTokens(g *Gate) (good, bad int) { return g.bearer.Remembered() }
 
-// RememberLike makes a gate remember as many tokens more, as if each had just been found as good as one that it knows. Signing and
-// checking them would take seconds.
+// RememberLike makes a gate remember as many tokens more, as if each had just been found as good as one that it knows.
+// Signing and checking them would take seconds.
 func RememberLike(g *Gate, token string, count int) { g.bearer.RememberLike(token, count) }
 
 // ReserveProof makes a gate remember a proof for a caller and a nonce, under a token of its own, if there is room.

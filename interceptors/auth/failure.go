@@ -19,8 +19,8 @@ type failure struct {
 	at      time.Time
 }
 
-// record remembers how a handshake ended: a refusal explains calls that fail after it, a success ends every explanation,
-// and a broken connection ends that of the same server.
+// record remembers how a handshake ended: a refusal explains calls that fail after it, a success ends every
+// explanation, and a broken connection ends that of the same server.
 func (c *Channel) record(remote string, err error) {
 	if err == nil {
 		c.failure.Store(nil)
@@ -36,8 +36,8 @@ func (c *Channel) record(remote string, err error) {
 }
 
 // explain returns the recorded refusal for a call that found no connection because of it, and any other error as it is.
-// The call must have reached no server, and there must be no connection that it could have taken. Whether other interceptors
-// ran the attempt, too, does not matter for that.
+// The call must have reached no server, and there must be no connection that it could have taken. Whether other
+// interceptors ran the attempt, too, does not matter for that.
 func (c *Channel) explain(err error, a *attempt.Attempt, cc *grpc.ClientConn) error {
 	last := c.failure.Load()
 	if last == nil || a.Endpoint() != "" || time.Since(last.at) > failureMemory {

@@ -14,8 +14,8 @@ import (
 
 const fipsChild = "PARLEY_TEST_FIPS_CHILD"
 
-// Everything works where Go allows nothing but FIPS 140-3 cryptography, with both kinds of keys. The mode holds for a whole
-// process, so a child of this test runs in it.
+// Everything works where Go allows nothing but FIPS 140-3 cryptography, with both kinds of keys. The mode holds for a
+// whole process, so a child of this test runs in it.
 func TestFIPS(t *testing.T) {
 	if os.Getenv(fipsChild) == "" {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFIPS$", "-test.v")

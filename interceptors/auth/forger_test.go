@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// forger signs whatever it is told to with the key of a workload that is trusted: only the checks of a token stand between what
-// it makes and the one who reads it.
+// forger signs whatever it is told to with the key of a workload that is trusted: only the checks of a token stand
+// between what it makes and the one who reads it.
 type forger struct {
 	testing.TB
 	w    *world
@@ -81,8 +81,8 @@ func (f *forger) mac(secret []byte) string {
 // forgery makes a hostile token.
 type forgery = func(*forger) string
 
-// hostileTokens are the rows of the attack table that a single token can be, by their number. All of them are as good as the
-// forger can make them, but for what their name says.
+// hostileTokens are the rows of the attack table that a single token can be, by their number. All of them are as good
+// as the forger can make them, but for what their name says.
 func hostileTokens() map[string]forgery {
 	all := hostileHeaders()
 	for _, more := range []map[string]forgery{hostileForms(), hostileTexts(), hostileClaims()} {

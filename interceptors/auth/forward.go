@@ -15,20 +15,22 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// Forwarder passes on from an incoming call to the calls that its handler makes what an allow-list names, and nothing else.
-// Make one with [Forward], and give its options only to channels within the trust domain: a transaction token must not leave
-// it. It is safe for concurrent use.
+// Forwarder passes on from an incoming call to the calls that its handler makes what an allow-list names, and nothing
+// else. Make one with [Forward], and give its options only to channels within the trust domain: a transaction token
+// must not leave it. It is safe for concurrent use.
 type Forwarder struct {
 	keys []string
 	flaw error
 }
 
-// Forward returns a Forwarder of metadata keys; none stand for [TransactionTokenKey] alone. The transaction token goes on as
-// it came, in every call of the handler, and any other key with the values that came. What the handler has set itself stays.
+// Forward returns a Forwarder of metadata keys; none stand for [TransactionTokenKey] alone. The transaction token goes
+// on as it came, in every call of the handler, and any other key with the values that came. What the handler has set
+// itself stays.
 //
-// [UserTokenKey] may be named: then the user's own token goes on, and every service that it reaches can use it wherever it is
-// meant for. Name it only between a front and the one service behind it, never by habit. Keys that belong to one hop
-// (authorization, parley-..., grpc-..., traceparent and the like) are mistakes, which [Forwarder.Check] and every call report.
+// [UserTokenKey] may be named: then the user's own token goes on, and every service that it reaches can use it wherever
+// it is meant for. Name it only between a front and the one service behind it, never by habit. Keys that belong to one
+// hop (authorization, parley-..., grpc-..., traceparent and the like) are mistakes, which [Forwarder.Check] and every
+// call report.
 func Forward(keys ...string) *Forwarder {
 	if len(keys) == 0 {
 		keys = []string{TransactionTokenKey}
@@ -131,14 +133,15 @@ func incoming(ctx context.Context, key string) []string {
 	return metadata.ValueFromIncomingContext(ctx, key)
 }
 
-// AttachUserToken returns a context whose calls carry the access token of an end user, in the place of any that was attached
-// before. It is for the program at which the user has logged in. The channel must be one of this package, or TLS.
+// AttachUserToken returns a context whose calls carry the access token of an end user, in the place of any that was
+// attached before. It is for the program at which the user has logged in. The channel must be one of this package, or
+// TLS.
 func AttachUserToken(ctx context.Context, token string) context.Context {
 	return attach(ctx, UserTokenKey, token)
 }
 
-// AttachTransactionToken returns a context whose calls carry a transaction token, in the place of any that was attached before
-// or is being forwarded. It is for the service at the edge, which has just got it for the user's own token.
+// AttachTransactionToken returns a context whose calls carry a transaction token, in the place of any that was attached
+// before or is being forwarded. It is for the service at the edge, which has just got it for the user's own token.
 func AttachTransactionToken(ctx context.Context, token string) context.Context {
 	return attach(ctx, TransactionTokenKey, token)
 }
@@ -152,8 +155,8 @@ func attach(ctx context.Context, key, token string) context.Context {
 	return metadata.NewOutgoingContext(ctx, md)
 }
 
-// Within tells whether every server that the channel expects belongs to the trust domain, so that transaction tokens may go
-// there.
+// Within reports whether every server that the channel expects belongs to the trust domain, so that transaction tokens
+// may go there.
 func (c *Channel) Within(d principal.TrustDomain) bool {
 	for _, p := range c.expected {
 		if !principal.IsPattern(p) || p.TrustDomain() != d {

@@ -24,9 +24,9 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// Gate is the server's side: transport credentials that prove the server and its callers, and interceptors that decide by
-// the policy table which caller may call what. Make one for each grpc.Server with [Identity.Server]; it ends with its
-// Identity. It is safe for concurrent use.
+// Gate is the server's side: transport credentials that prove the server and its callers, and interceptors that decide
+// by the policy table which caller may call what. Make one for each grpc.Server with [Identity.Server]; it ends with
+// its Identity. It is safe for concurrent use.
 type Gate struct {
 	identity *workload
 	config   serverConfig
@@ -123,7 +123,8 @@ func (g *Gate) checkOptions() error {
 	return errors.Join(errs...)
 }
 
-// makeTLS lists parley/1 first: plain HTTP/2 is spoken only with those who cannot do better, and only if it is switched on.
+// makeTLS lists parley/1 first: plain HTTP/2 is spoken only with those who cannot do better, and only if it is switched
+// on.
 func (g *Gate) makeTLS() (*tls.Config, error) {
 	certificate, err := wire.EphemeralCertificate()
 	if err != nil {
@@ -167,8 +168,8 @@ func (g *Gate) prepare(ctx context.Context) (*core, *tls.Config, error) {
 func (g *Gate) Check() error { return errors.Join(g.flaw, g.identity.Check()) }
 
 // Resolve compiles the policies of the methods that a server has registered, by their full names, and returns every
-// mistake in them, joined. What may surprise in them is logged as a warning. All methods that lack a decision are named in one [*policy.UndecidedError]. A server must not start
-// after an error.
+// mistake in them, joined. What may surprise in them is logged as a warning. All methods that lack a decision are named
+// in one [*policy.UndecidedError]. A server must not start after an error.
 func (g *Gate) Resolve(methods ...string) error {
 	var undecided []string
 	var errs []error
@@ -200,8 +201,8 @@ func (g *Gate) ServerOptions() []grpc.ServerOption {
 
 // TransportOptions returns the credentials and the limits that belong to them: 10 seconds for a handshake, 32 KiB of
 // metadata, and a GOAWAY after 80 % of a connection's age, so that clients connect anew before it is closed. With
-// [WithBearer] also 250 calls at once on a connection, because on one of plain HTTP/2 requests are read before their caller is
-// known. Options of the same kind behind them win.
+// [WithBearer] also 250 calls at once on a connection, because on one of plain HTTP/2 requests are read before their
+// caller is known. Options of the same kind behind them win.
 func (g *Gate) TransportOptions() []grpc.ServerOption {
 	options := []grpc.ServerOption{
 		grpc.Creds(g.TransportCredentials()),
@@ -215,8 +216,8 @@ func (g *Gate) TransportOptions() []grpc.ServerOption {
 	return options
 }
 
-// ConnectionAge returns the part of [Gate.TransportOptions] that ends connections in time, for a server that also sets when
-// it pings silent clients: gRPC takes both from one option.
+// ConnectionAge returns the part of [Gate.TransportOptions] that ends connections in time, for a server that also sets
+// when it pings silent clients: gRPC takes both from one option.
 func (g *Gate) ConnectionAge() keepalive.ServerParameters {
 	age := g.identity.config.connectionAge
 	return keepalive.ServerParameters{
@@ -230,8 +231,8 @@ func (g *Gate) TransportCredentials() credentials.TransportCredentials {
 	return &serverCredentials{gate: g}
 }
 
-// CloseHandshakes closes every connection that is still in its handshake, and from now on every new one at once. A server
-// calls it when it begins to stop, because grpc.Server waits for handshakes when it stops, gracefully or not.
+// CloseHandshakes closes every connection that is still in its handshake, and from now on every new one at once. A
+// server calls it when it begins to stop, because grpc.Server waits for handshakes when it stops, gracefully or not.
 func (g *Gate) CloseHandshakes() { g.waiting.Close() }
 
 // String names the gate with its options.

@@ -12,12 +12,12 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// Identity is one workload: its ID, its key, and the trust that says which key belongs to whom. It yields what clients and
-// servers need, and is safe for concurrent use. Make one with [TrustDir] or [Issued], and [Identity.Close] it when its clients
-// and servers are gone.
+// Identity is one workload: its ID, its key, and the trust that says which key belongs to whom. It yields what clients
+// and servers need, and is safe for concurrent use. Make one with [TrustDir] or [Issued], and [Identity.Close] it when
+// its clients and servers are gone.
 //
-// A key file that is replaced is noticed within 2 seconds. Once it is vouched for, the new key makes all proofs and tokens from
-// then on; until then, and when the file makes no sense, the old key stays in use and the log says why.
+// A key file that is replaced is noticed within 2 seconds. Once it is vouched for, the new key makes all proofs and
+// tokens from then on; until then, and when the file makes no sense, the old key stays in use and the log says why.
 type Identity struct{ *workload }
 
 // TrustDir returns the identity of the workload self, whose key lies in a file and whose trust is the directory dir:
@@ -26,11 +26,12 @@ type Identity struct{ *workload }
 //	<dir>/revoked/<thumbprint>                               a key that is not to be trusted, whatever else lies there
 //	<dir>/keys/<trust domain>/<service>.jwk                  the private key, unless WithKeyFile names another place
 //
-// Write access to the directory is the power to be any service, so it and its ancestors must belong to root or to the user
-// of this process and must be writable by nobody else. It is read again every 2 seconds: a key that disappears is no longer
-// trusted, and connections of its owner end.
+// Write access to the directory is the power to be any service, so it and its ancestors must belong to root or to the
+// user of this process and must be writable by nobody else. It is read again every 2 seconds: a key that disappears is
+// no longer trusted, and connections of its owner end.
 //
-// TrustDir does no I/O. [Identity.Check] does; without it the first connection does, and is refused if anything is wrong.
+// TrustDir does no I/O. [Identity.Check] does; without it the first connection does, and is refused if anything is
+// wrong.
 func TrustDir(dir string, self principal.ID, opts ...Option) *Identity {
 	i := newIdentity(self, directory{dir}, opts)
 	if i.config.keyFile == "" {
@@ -40,17 +41,18 @@ func TrustDir(dir string, self principal.ID, opts ...Option) *Identity {
 	return i
 }
 
-// Issued returns the identity of the workload self that issuers vouch for. It proves itself with its own private key, which
-// lies in a file ([WithKeyFile]) or stays with a signer ([WithSigner]), and a workload identity token: a JWT of type wit+jwt
-// with sub = self, cnf.jwk = the public half of that key, exp at most an hour after iat, and no aud. Identity is where such
-// tokens come from, usually [tokens.File]; it is asked without an audience.
+// Issued returns the identity of the workload self that issuers vouch for. It proves itself with its own private key,
+// which lies in a file ([WithKeyFile]) or stays with a signer ([WithSigner]), and a workload identity token: a JWT of
+// type wit+jwt with sub = self, cnf.jwk = the public half of that key, exp at most an hour after iat, and no aud.
+// Identity is where such tokens come from, usually [tokens.File]; it is asked without an audience.
 //
-// It believes those workloads that prove themselves in the same way, by the keys of the issuer of their trust domain. One of
-// the issuers must vouch for the own trust domain; workloads of the others are accepted too.
+// It believes those workloads that prove themselves in the same way, by the keys of the issuer of their trust domain.
+// One of the issuers must vouch for the own trust domain; workloads of the others are accepted too.
 //
-// Key and token may be replaced while the program runs, each by itself: a pair that fits is used for all handshakes from then
-// on. A connection ends with the first of the two identity tokens behind it, and is made anew before. When no token can be
-// had any more, handshakes fail with TOKEN_SOURCE_UNAVAILABLE; while an issuer's keys cannot be had, with KEYS_UNAVAILABLE.
+// Key and token may be replaced while the program runs, each by itself: a pair that fits is used for all handshakes
+// from then on. A connection ends with the first of the two identity tokens behind it, and is made anew before. When no
+// token can be had any more, handshakes fail with TOKEN_SOURCE_UNAVAILABLE; while an issuer's keys cannot be had, with
+// KEYS_UNAVAILABLE.
 //
 // Issued does no I/O; see [Identity.Check]. [Identity.Ready] waits for the keys of the issuers.
 func Issued(self principal.ID, identity tokens.Source, issuers []IdentityIssuer, opts ...Option) *Identity {
@@ -81,8 +83,8 @@ func newIdentity(self principal.ID, k kind, opts []Option) *Identity {
 	return i
 }
 
-// Client returns a client's side of one channel: connections to servers that prove one of the expected IDs. An empty set
-// is an error of Check and of every call. Make one for each grpc.ClientConn.
+// Client returns a client's side of one channel: connections to servers that prove one of the expected IDs. An empty
+// set is an error of Check and of every call. Make one for each grpc.ClientConn.
 func (i *Identity) Client(expected ...principal.Pattern) *Channel {
 	return newChannel(i.workload, expected, nil)
 }
@@ -115,11 +117,10 @@ func (i *Identity) ServerOptions(t *policy.Table, opts ...ServerOption) []grpc.S
 	return i.Server(t, opts...).ServerOptions()
 }
 
-// Enroll makes the key of the workload id, if there is none, and publishes it in the trust directory dir, which it makes if
-// it is missing. It is for the operator, and for programs that set up others before they start; a service that does it for
-// itself uses [WithEnroll]. Of the options only [WithKeyFile], [WithSigner],
-// [WithES256] and [WithLogger] play a part. To enroll a
-// workload again is no error.
+// Enroll makes the key of the workload id, if there is none, and publishes it in the trust directory dir, which it
+// makes if it is missing. It is for the operator, and for programs that set up others before they start; a service that
+// does it for itself uses [WithEnroll]. Of the options only [WithKeyFile], [WithSigner], [WithES256] and [WithLogger]
+// play a part. To enroll a workload again is no error.
 func Enroll(dir string, id principal.ID, opts ...Option) error {
 	i := TrustDir(dir, id, opts...)
 	if i.flaw != nil {

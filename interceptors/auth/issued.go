@@ -15,8 +15,8 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// IdentityIssuer is somebody who vouches for the workloads of trust domains, by signing workload identity tokens: one says
-// which key a workload has. It vouches for those trust domains alone, and for each of them nobody else does.
+// IdentityIssuer is somebody who vouches for the workloads of trust domains, by signing workload identity tokens: one
+// says which key a workload has. It vouches for those trust domains alone, and for each of them nobody else does.
 type IdentityIssuer struct {
 	// Name is what its tokens state as iss, byte for byte, where they state it.
 	Name string
@@ -111,7 +111,8 @@ func (is *issued) open(i *workload) (*core, error) {
 	return c, nil
 }
 
-// checkOwnToken finds the mistake that would otherwise show only as refusals by everybody else. It returns the end of the token.
+// checkOwnToken finds the mistake that would otherwise show only as refusals by everybody else. It returns the end of
+// the token.
 func (is *issued) checkOwnToken(i *workload, key *jose.PrivateKey, token string) (time.Time, error) {
 	if _, err := jose.Parse(token, jose.TypeIdentity); err != nil {
 		return time.Time{}, fmt.Errorf("auth: own identity token: %w", err)

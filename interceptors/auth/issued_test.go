@@ -375,8 +375,8 @@ func TestProofIsTiedToTheIdentityToken(t *testing.T) {
 	}
 }
 
-// A connection lives no longer than the identity tokens behind it, and calls do not notice, because tokens are renewed and
-// connections are made anew before.
+// A connection lives no longer than the identity tokens behind it, and calls do not notice, because tokens are renewed
+// and connections are made anew before.
 func TestConnectionsAreMadeAnewBeforeTheIdentityTokenEnds(t *testing.T) {
 	const life = 10 * time.Minute
 	synctest.Test(t, func(t *testing.T) {
@@ -455,8 +455,8 @@ func TestIdentityTokenEndsWithoutAnother(t *testing.T) {
 	})
 }
 
-// While the issuer's keys cannot be had nobody is believed; open connections and new ones work for as long as the last good set
-// is in force.
+// While the issuer's keys cannot be had nobody is believed; open connections and new ones work for as long as the last
+// good set is in force.
 func TestIssuerDown50And51(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t)

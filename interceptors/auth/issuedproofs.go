@@ -14,9 +14,9 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// issuedProofs remembers the proofs of a server that are good for a session, so that it signs once a minute and not in each
-// call. There is room for only so many per token and per caller, and in all; a proof for which there is none is signed
-// nevertheless, and not remembered, so often as the caller's meter allows.
+// issuedProofs remembers the proofs of a server that are good for a session, so that it signs once a minute and not in
+// each call. There is room for only so many per token and per caller, and in all; a proof for which there is none is
+// signed nevertheless, and not remembered, so often as the caller's meter allows.
 type issuedProofs struct {
 	unkept *shares.Meter[principal.ID]
 
@@ -41,12 +41,12 @@ type issuedProof struct {
 	at     time.Time
 }
 
-// answers tells whether the proof is good for a call of the bearer of its token. A nil one is not.
+// answers reports whether the proof is good for a call of the bearer of its token. A nil one is not.
 func (p *issuedProof) answers(by *core, nonce string, now time.Time) bool {
 	return p != nil && p.key.by == by && p.key.nonce == nonce && !p.old(now)
 }
 
-// old tells whether the proof is too old to be sent again.
+// old reports whether the proof is too old to be sent again.
 func (p *issuedProof) old(now time.Time) bool { return now.Sub(p.at) >= wire.ReplyProofLifetime }
 
 func newIssuedProofs() *issuedProofs {

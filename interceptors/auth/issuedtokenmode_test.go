@@ -28,7 +28,8 @@ func (l *login) bearer() string {
 	})
 }
 
-// issuedTokens is payments in token mode, whose issuer vouches for it and for its callers, and a channel of orders to it.
+// issuedTokens is payments in token mode, whose issuer vouches for it and for its callers, and a channel of orders to
+// it.
 func issuedTokens(t testing.TB, level policyv1.Proof, intercept ...grpc.ServerOption) *grpc.ClientConn {
 	t.Helper()
 	l := newLogin(t)
@@ -51,8 +52,8 @@ func issuedTokens(t testing.TB, level policyv1.Proof, intercept ...grpc.ServerOp
 	return dial(t, s.dialer, channel.DialOptions()...)
 }
 
-// Workloads that know nothing of each other but their issuer prove themselves in token mode: identity tokens come beside the
-// proofs.
+// Workloads that know nothing of each other but their issuer prove themselves in token mode: identity tokens come
+// beside the proofs.
 func TestTokenModeWithIssuedIdentities(t *testing.T) {
 	for name, level := range map[string]policyv1.Proof{
 		"session": policyv1.Proof_PROOF_SESSION, "call": policyv1.Proof_PROOF_CALL, "wpt": policyv1.Proof_PROOF_WPT,

@@ -11,19 +11,19 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// Issuer is somebody who vouches for others with tokens: its name, its keys, and what of its word counts. Fields that are not
-// set have the stated defaults. An Issuer must not be changed once it was handed to an option.
+// Issuer is somebody who vouches for others with tokens: its name, its keys, and what of its word counts. Fields that
+// are not set have the stated defaults. An Issuer must not be changed once it was handed to an option.
 type Issuer struct {
 	// Name is what its tokens state as iss, byte for byte. Required, and unique within a server.
 	Name string
-	// Keys are the keys with which it signs. Required. A key counts for this issuer alone. [keyset.WithAlgorithms] says for which
-	// algorithms.
+	// Keys are the keys with which it signs. Required. A key counts for this issuer alone. [keyset.WithAlgorithms] says
+	// for which algorithms.
 	Keys *keyset.Set
-	// Types are the token types (the JOSE header's typ) that are accepted. Those of proofs, which are good for one use, are a
-	// mistake. Default: at+jwt (RFC 9068).
+	// Types are the token types (the JOSE header's typ) that are accepted. Those of proofs, which are good for one use,
+	// are a mistake. Default: at+jwt (RFC 9068).
 	Types []string
-	// Audiences are those for whom a token may be meant; its aud must name one of them. Default: the server's own ID. An
-	// empty list that is not nil is a mistake: a token that is good for anybody is never accepted.
+	// Audiences are those for whom a token may be meant; its aud must name one of them. Default: the server's own ID.
+	// An empty list that is not nil is a mistake: a token that is good for anybody is never accepted.
 	Audiences []string
 	// Subjects are the workloads that it may vouch for. A token whose sub is no ID that matches one of them is refused.
 	// Required where the tokens are those of workloads.

@@ -82,8 +82,8 @@ func ended(err error) error {
 	return err
 }
 
-// Whatever the endpoint of an issuer does, one thing after another for more than three hours, no call fails and none waits: the
-// last good set is not too old.
+// Whatever the endpoint of an issuer does, one thing after another for more than three hours, no call fails and none
+// waits: the last good set is not too old.
 func TestAttack51To55IssuerFailsForHours(t *testing.T) {
 	status := func(code int, text string, header ...string) response {
 		return func(*http.Request) (*http.Response, error) {

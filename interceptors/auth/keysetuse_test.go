@@ -17,7 +17,8 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// bearers is a server of payments that accepts the tokens of an issuer whose keys lie at a URL, and a caller that is not Parley.
+// bearers is a server of payments that accepts the tokens of an issuer whose keys lie at a URL, and a caller that is
+// not Parley.
 func (l *login) bearers(keys *keyset.Set, impl payments) *grpc.ClientConn {
 	l.t.Helper()
 	w := newWorld(l.t)
@@ -35,8 +36,8 @@ func (l *login) access(ctx context.Context, key *jose.PrivateKey) context.Contex
 	}))
 }
 
-// A stream that was opened with a token ends when the issuer's key is gone, and the token is good for nothing from then on,
-// however often it was verified before.
+// A stream that was opened with a token ends when the issuer's key is gone, and the token is good for nothing from then
+// on, however often it was verified before.
 func TestIssuerKeyRemovedEndsTokens59(t *testing.T) {
 	invalidate := func(_ *login, k *keyset.Set, key *jose.PrivateKey) { k.Invalidate(key.Public().KeyID()) }
 	for name, remove := range map[string]func(*login, *keyset.Set, *jose.PrivateKey){
@@ -100,7 +101,8 @@ func TestIssuerDownForTokens51(t *testing.T) {
 	})
 }
 
-// 500 calls a second while the issuer signs with a new key every 2 seconds, each published 12 seconds before: none fails.
+// 500 calls a second while the issuer signs with a new key every 2 seconds, each published 12 seconds before: none
+// fails.
 func TestIssuerRotatesUnderLoad58(t *testing.T) {
 	const keys = 15 // in 30 seconds
 	synctest.Test(t, func(t *testing.T) {

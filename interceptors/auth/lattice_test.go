@@ -14,8 +14,8 @@ import (
 )
 
 // TestNarrowingNeverOpens decides on random calls by random layers: what two layers together allow, each of them allows
-// alone; the order of layers has no effect; and what is on trial changes no decision. Some of the rules print alike, although
-// they are about different claims.
+// alone; the order of layers has no effect; and what is on trial changes no decision. Some of the rules print alike,
+// although they are about different claims.
 func TestNarrowingNeverOpens(t *testing.T) {
 	const calls = 40
 	r := rand.New(rand.NewPCG(3, 4))

@@ -25,8 +25,8 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// meshCredentials secure connections as a mesh does: it verifies the chain of a server, and leaves its name to others. Without
-// a certificate they have nothing to say.
+// meshCredentials secure connections as a mesh does: it verifies the chain of a server, and leaves its name to others.
+// Without a certificate they have nothing to say.
 type meshCredentials struct {
 	credentials.TransportCredentials
 
@@ -170,8 +170,8 @@ func TestManagedTLSNeedsTLS13(t *testing.T) {
 	})
 }
 
-// Where nobody manages a connection it is made as ever, with the certificate of the server and the authorities of the channel;
-// a server without a certificate of its own then serves connection mode alone.
+// Where nobody manages a connection it is made as ever, with the certificate of the server and the authorities of the
+// channel; a server without a certificate of its own then serves connection mode alone.
 func TestUnmanagedConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

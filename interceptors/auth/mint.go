@@ -48,8 +48,8 @@ func (i *workload) Token(audience principal.ID, scopes []string, lifetime time.D
 	return keys.key.Sign(jose.TypeAccess, claims)
 }
 
-// ClientAssertion signs the token by which this workload authenticates to an issuer once (private_key_jwt, RFC 7523): of type
-// client-authentication+jwt, with iss = sub = its ID, aud = the issuer alone, a jti, and a life of 60 seconds.
+// ClientAssertion signs the token by which this workload authenticates to an issuer once (private_key_jwt, RFC 7523):
+// of type client-authentication+jwt, with iss = sub = its ID, aud = the issuer alone, a jti, and a life of 60 seconds.
 func (i *workload) ClientAssertion(ctx context.Context, issuer string) (string, error) {
 	keys, err := i.usable(ctx)
 	if err != nil {

@@ -15,8 +15,8 @@ type Mode int
 const (
 	// ModeRequire is connection mode or no connection.
 	ModeRequire Mode = iota
-	// ModePrefer is connection mode where the server agrees to it, else token mode. Whoever can make a client believe that the
-	// server speaks plain HTTP/2 only gets it to use token mode, so it is exactly as strong as that.
+	// ModePrefer is connection mode where the server agrees to it, else token mode. Whoever can make a client believe
+	// that the server speaks plain HTTP/2 only gets it to use token mode, so it is exactly as strong as that.
 	ModePrefer
 	// ModeToken is plain HTTP/2 with a bearer token in every call and a proof of the server in every answer. It passes
 	// through proxies that end TLS. What protects a request on its way is the verified TLS name alone.
@@ -65,20 +65,20 @@ func WithMode(m Mode) ChannelOption {
 	return channelOption{fmt.Sprintf("auth.WithMode(%v)", m), func(c *channelConfig) { c.mode = m }}
 }
 
-// WithRoots names the certificate authorities that vouch for the TLS name of a server in token mode. The default is those of
-// the system.
+// WithRoots names the certificate authorities that vouch for the TLS name of a server in token mode. The default is
+// those of the system.
 func WithRoots(roots *x509.CertPool) ChannelOption {
 	return channelOption{"auth.WithRoots", func(c *channelConfig) { c.roots = roots }}
 }
 
-// WithServerName sets the name that the TLS certificate of a server must carry in token mode. The default is the host of the
-// target.
+// WithServerName sets the name that the TLS certificate of a server must carry in token mode. The default is the host
+// of the target.
 func WithServerName(name string) ChannelOption {
 	return channelOption{fmt.Sprintf("auth.WithServerName(%q)", name), func(c *channelConfig) { c.serverName = name }}
 }
 
-// WithTokenSource says where the tokens of token mode come from. By default the workload signs them with its own key, which
-// works with servers that trust that key. The option prints the source if that is a [fmt.Stringer].
+// WithTokenSource says where the tokens of token mode come from. By default the workload signs them with its own key,
+// which works with servers that trust that key. The option prints the source if that is a [fmt.Stringer].
 func WithTokenSource(s tokens.Source) ChannelOption {
 	text := "auth.WithTokenSource"
 	if named, ok := s.(fmt.Stringer); ok {
@@ -92,8 +92,8 @@ func WithProofPolicy(t *policy.Table) ChannelOption {
 	return channelOption{"auth.WithProofPolicy", func(c *channelConfig) { c.table = t }}
 }
 
-// WithManagedTLS leaves the TLS of a channel in token mode to m where that has something to say. Whoever manages it decides
-// which authorities vouch for the server. The name stays the channel's: the certificate must carry the name of
+// WithManagedTLS leaves the TLS of a channel in token mode to m where that has something to say. Whoever manages it
+// decides which authorities vouch for the server. The name stays the channel's: the certificate must carry the name of
 // [WithServerName], which may be a SPIFFE ID here, or the host of the target, or an expected ID.
 func WithManagedTLS(m ManagedTLS) ChannelOption {
 	return channelOption{"auth.WithManagedTLS", func(c *channelConfig) { c.managed = m }}

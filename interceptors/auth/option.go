@@ -146,9 +146,9 @@ func WithPlannedEnd(n *plannedend.Notice) ServerOption {
 	return serverOption{"auth.WithPlannedEnd", func(c *serverConfig) { c.ending = n }}
 }
 
-// WithManagedServerTLS leaves the TLS of a server to m where that has something to say. On such a connection callers prove
-// themselves by bearer tokens, so it needs [WithBearer], whose source of certificates may then be nil: connections about
-// which nothing is said are those of connection mode alone.
+// WithManagedServerTLS leaves the TLS of a server to m where that has something to say. On such a connection callers
+// prove themselves by bearer tokens, so it needs [WithBearer], whose source of certificates may then be nil:
+// connections about which nothing is said are those of connection mode alone.
 func WithManagedServerTLS(m ManagedTLS) ServerOption {
 	return serverOption{"auth.WithManagedServerTLS", func(c *serverConfig) { c.managed = m }}
 }

@@ -40,8 +40,8 @@ func (o *opening) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// answer answers a client whose first bytes are no TLS: HTTP/1 with a response, gRPC with a status. Others, such as port
-// scanners, get nothing. The connection is closed after it.
+// answer answers a client whose first bytes are no TLS: HTTP/1 with a response, gRPC with a status. Others, such as
+// port scanners, get nothing. The connection is closed after it.
 func (o *opening) answer() {
 	if !o.keeping || o.SetDeadline(time.Now().Add(answerTimeout)) != nil {
 		return
@@ -64,8 +64,8 @@ func looksLikeHTTP1(start string) bool {
 	return false
 }
 
-// answerHTTP1 writes a response and reads on for a moment: a connection that is closed with something unread is reset, and
-// the client may never see the response.
+// answerHTTP1 writes a response and reads on for a moment: a connection that is closed with something unread is reset,
+// and the client may never see the response.
 func answerHTTP1(conn net.Conn, status, text string) {
 	_, err := fmt.Fprintf(conn, "HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"+
 		"Content-Length: %d\r\n\r\n%s\n", status, len(text)+1, text)
@@ -85,8 +85,8 @@ const (
 	notSecureEnough = 0xc // INADEQUATE_SECURITY
 )
 
-// answerHTTP2 answers the first call on a connection of HTTP/2 without TLS with a status of gRPC. From is what the client
-// sends, from its first byte.
+// answerHTTP2 answers the first call on a connection of HTTP/2 without TLS with a status of gRPC. From is what the
+// client sends, from its first byte.
 func answerHTTP2(conn io.Writer, from io.Reader, text string) error {
 	if _, err := conn.Write(frame(frameSettings, 0, 0, nil)); err != nil {
 		return err
@@ -133,8 +133,8 @@ func frame(kind, flags byte, stream uint32, payload []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(f, stream), payload...)
 }
 
-// statusHeaders are the headers of a call that has only trailers, as literals that nobody indexes (RFC 7541, section 6.2.2).
-// Names and values are shorter than 127 bytes.
+// statusHeaders are the headers of a call that has only trailers, as literals that nobody indexes (RFC 7541, section
+// 6.2.2). Names and values are shorter than 127 bytes.
 func statusHeaders(text string) []byte {
 	var block []byte
 	for _, field := range [][2]string{

@@ -37,8 +37,8 @@ func (i *workload) keyPlace() string {
 	return i.config.keyFile
 }
 
-// keyFileState is the state of a key file when the key that is in use was last found in it. It spares reading the file again and
-// again; nothing is believed for it.
+// keyFileState is the state of a key file when the key that is in use was last found in it. It spares reading the file
+// again and again; nothing is believed for it.
 type keyFileState struct{ info fs.FileInfo }
 
 // now returns the state of the file, and whether it is still the same.
@@ -51,7 +51,7 @@ func (s *keyFileState) now(path string) (fs.FileInfo, bool) {
 	return info, same
 }
 
-// keyUnchanged tells whether the key file is as it was when confirm was called last. A signer keeps one key.
+// keyUnchanged reports whether the key file is as it was when confirm was called last. A signer keeps one key.
 func (i *workload) keyUnchanged() (unchanged bool, confirm func()) {
 	if i.config.signer != nil {
 		return true, func() {}

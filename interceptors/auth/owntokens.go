@@ -10,8 +10,8 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// ownTokens is the default [tokens.Source] of a channel, whose workload signs for itself. Unlike [tokens.Keep] it needs no
-// closing: to sign takes no longer than to ask whether it is time to.
+// ownTokens is the default [tokens.Source] of a channel, whose workload signs for itself. Unlike [tokens.Keep] it needs
+// no closing: to sign takes no longer than to ask whether it is time to.
 type ownTokens struct {
 	signer  *SelfSigned
 	current atomic.Pointer[ownToken]
@@ -48,7 +48,7 @@ func (o *ownTokens) Refresh(ctx context.Context, audience principal.ID, expired 
 	return o.sign(ctx, audience)
 }
 
-// serves tells whether a token is by the key in use, and has a quarter of its life left.
+// serves reports whether a token is by the key in use, and has a quarter of its life left.
 func (o *ownTokens) serves(t *ownToken) bool {
 	return t != nil && t.by == o.signer.identity.ready.Load() && time.Until(t.token.Expires) > selfSignedTokenLife/4
 }

@@ -15,8 +15,8 @@ import (
 // A proof is remembered for as long as it can be valid.
 const _ = uint64(replayMemory - wire.MaxProofLifetime - 2*wire.ClockSkew)
 
-// checkPossession demands that the caller proves, for this attempt alone, that it holds the key of the workload that its token
-// names. Its error is a refusal.
+// checkPossession demands that the caller proves, for this attempt alone, that it holds the key of the workload that
+// its token names. Its error is a refusal.
 func (g *Gate) checkPossession(ctx context.Context, t *verify.Token, has *presented, method string) (err error) {
 	switch len(has.possession) {
 	case 0:

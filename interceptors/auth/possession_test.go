@@ -153,8 +153,8 @@ func TestConnectionIsAProofOfPossession(t *testing.T) {
 	})
 }
 
-// Row 13.29: a server remembers proofs for as long as they could be good again, and refuses a caller whose share it cannot
-// remember more of, and no other one.
+// Row 13.29: a server remembers proofs for as long as they could be good again, and refuses a caller whose share it
+// cannot remember more of, and no other one.
 func TestReplaysAreRemembered29(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -9,8 +9,8 @@ import (
 	"github.com/parley-rpc/parley/internal/wire"
 )
 
-// presented are the credentials in the metadata of a call, which no handler gets to see. In connection mode most of them have no
-// meaning.
+// presented are the credentials in the metadata of a call, which no handler gets to see. In connection mode most of
+// them have no meaning.
 type presented struct {
 	any bool
 
@@ -22,9 +22,9 @@ type presented struct {
 	transaction   []string
 }
 
-// presented looks the credentials of a call up. Their names are in lower case, as HTTP/2 demands: what stands under another spelling
-// was put there by an interceptor of this process. Package metadata itself would copy all that came with the call, or search it
-// once more for every name that is not there.
+// presented looks the credentials of a call up. Their names are in lower case, as HTTP/2 demands: what stands under
+// another spelling was put there by an interceptor of this process. Package metadata itself would copy all that came
+// with the call, or search it once more for every name that is not there.
 func (g *Gate) presented(ctx context.Context) (p presented) {
 	md, ok := ctx.Value(g.metadataKey).(metadata.MD)
 	if !ok {
@@ -37,7 +37,7 @@ func (g *Gate) presented(ctx context.Context) (p presented) {
 	return p
 }
 
-// isCredential tells whether a metadata key holds a credential.
+// isCredential reports whether a metadata key holds a credential.
 func isCredential(name string) bool {
 	switch strings.ToLower(name) {
 	case wire.AuthorizationKey, wire.NonceKey, wire.PossessionKey, wire.IdentityTokenKey, UserTokenKey, TransactionTokenKey:

@@ -19,8 +19,8 @@ import (
 // Refusal is a call, a handshake or an answer that was refused, or several equal ones. What a peer wrote may stand in
 // its texts.
 type Refusal struct {
-	// Of is what was refused: "call", "handshake", "answer" for an answer of a server in token mode, or "trial" for a call
-	// that passed although a policy on trial would refuse it.
+	// Of is what was refused: "call", "handshake", "answer" for an answer of a server in token mode, or "trial" for a
+	// call that passed although a policy on trial would refuse it.
 	Of string
 	// Role is this end's part in it: "client" or "server".
 	Role string

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// A relay ends TLS on both sides and passes every frame on unchanged. The client finds the server's proof bound to another
-// connection, and nothing of a request ever reaches the relay.
+// A relay ends TLS on both sides and passes every frame on unchanged. The client finds the server's proof bound to
+// another connection, and nothing of a request ever reaches the relay.
 func TestAttack65Relay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -47,8 +47,8 @@ func TestAttack65Relay(t *testing.T) {
 	})
 }
 
-// A client's relay: an evil server that orders may call answers with its own, good proof, and passes the proof of orders
-// on to payments.
+// A client's relay: an evil server that orders may call answers with its own, good proof, and passes the proof of
+// orders on to payments.
 func TestAttack65RelayOfTheClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

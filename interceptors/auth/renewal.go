@@ -62,8 +62,8 @@ func (i *workload) renew(ctx context.Context) {
 	}
 }
 
-// use makes c current, unless the identity was closed meanwhile. Servers that have refused the old credential may be tried
-// again at once.
+// use makes c current, unless the identity was closed meanwhile. Servers that have refused the old credential may be
+// tried again at once.
 func (i *workload) use(ctx context.Context, c *core) {
 	i.mu.Lock()
 	before := i.ready.Load()

@@ -25,8 +25,8 @@ func callerKey(t testing.TB, i *auth.Identity) (*server, <-chan string) {
 	}}, i.ServerOptions(nil)...), seen
 }
 
-// A key file that is replaced is used for new handshakes and tokens once the trust directory vouches for the new key, and not
-// before; a file that makes no sense changes nothing and is named in the log.
+// A key file that is replaced is used for new handshakes and tokens once the trust directory vouches for the new key,
+// and not before; a file that makes no sense changes nothing and is named in the log.
 func TestOwnKeyIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

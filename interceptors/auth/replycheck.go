@@ -19,9 +19,9 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// checkedProofs remembers which proofs were found to hold that came back for one credential, by their bytes. What else a proof was
-// compared with is fixed: nonce and token are the credential's, and the expected ID is that of its channel. A nil one remembers
-// nothing.
+// checkedProofs remembers which proofs were found to hold that came back for one credential, by their bytes. What else
+// a proof was compared with is fixed: nonce and token are the credential's, and the expected ID is that of its channel.
+// A nil one remembers nothing.
 type checkedProofs struct {
 	last atomic.Pointer[checkedProof] // spares the search, and the lock, where one server answers
 
@@ -76,7 +76,8 @@ func (c *Channel) checkReply(ctx context.Context, header metadata.MD, e *exchang
 	return nil
 }
 
-// checkProof checks a proof completely. It reports what is to be remembered of it, and whether it is good for one method only.
+// checkProof checks a proof completely. It reports what is to be remembered of it, and whether it is good for one
+// method only.
 func (c *Channel) checkProof(ctx context.Context, keys *core, proof, identity string, e *exchange, sent *credential) (p *checkedProof, perMethod bool, err error) {
 	defer verify.RefusePanic(&err)
 	token, err := jose.Parse(proof, jose.TypeReplyProof)
@@ -101,7 +102,7 @@ func (c *Channel) checkProof(ctx context.Context, keys *core, proof, identity st
 	return p, claims.Has(wire.ClaimMethod), err
 }
 
-// holds tells whether a proof was checked before and still holds for a credential that was sent at some time.
+// holds reports whether a proof was checked before and still holds for a credential that was sent at some time.
 func (c *checkedProofs) holds(proof string, sentAt time.Time) bool {
 	if c == nil {
 		return false
@@ -129,7 +130,7 @@ func (c *checkedProofs) keep(p *checkedProof) {
 	c.proofs.Put(p.proof, p)
 }
 
-// holds tells whether the proof still holds: in time, and by a key that is still trusted.
+// holds reports whether the proof still holds: in time, and by a key that is still trusted.
 func (p *checkedProof) holds(sentAt time.Time) bool {
 	if !sentAt.Before(p.until) {
 		return false

@@ -104,8 +104,8 @@ func TestTrustRestored(t *testing.T) {
 	}
 }
 
-// Row 13.30: while trust changes again and again, a call that finds no connection because of a refusal gets its status, and not
-// a bare UNAVAILABLE for as long as gRPC waits to connect again.
+// Row 13.30: while trust changes again and again, a call that finds no connection because of a refusal gets its status,
+// and not a bare UNAVAILABLE for as long as gRPC waits to connect again.
 func TestStatusDuringChangesOfTrust30(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair(t, payments{})

@@ -92,8 +92,8 @@ func parsed(t testing.TB, claims string) principal.Claims {
 	return c
 }
 
-// What each operator makes of each kind of claim. A missing claim fulfils nothing but exists: false, in allow and in deny
-// rules alike.
+// What each operator makes of each kind of claim. A missing claim fulfils nothing but exists: false, in allow and in
+// deny rules alike.
 func TestClaimConditions(t *testing.T) {
 	path := func(names ...string) *policyv1.Claim { return &policyv1.Claim{Path: names} }
 	with := func(c *policyv1.Claim, set func(*policyv1.Claim)) *policyv1.Claim { set(c); return c }

@@ -16,8 +16,8 @@ type SelfSigned struct {
 	scopes   []string
 }
 
-// SelfSignedTokens returns the source of tokens that this workload signs itself, each for 10 minutes and with the scopes given.
-// Every call of Token signs, so put it behind [tokens.Keep].
+// SelfSignedTokens returns the source of tokens that this workload signs itself, each for 10 minutes and with the
+// scopes given. Every call of Token signs, so put it behind [tokens.Keep].
 func (i *workload) SelfSignedTokens(scopes ...string) *SelfSigned {
 	return &SelfSigned{identity: i, scopes: slices.Clone(scopes)}
 }

@@ -21,8 +21,8 @@ import (
 // serverCredentials are the transport credentials of a gate.
 type serverCredentials struct{ gate *Gate }
 
-// ServerHandshake proves this server, then the client. A connection that speaks plain HTTP/2, where that is switched on,
-// is returned with nothing proven.
+// ServerHandshake proves this server, then the client. A connection that speaks plain HTTP/2, where that is switched
+// on, is returned with nothing proven.
 func (s *serverCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	g := s.gate
 	remote := raw.RemoteAddr().String()
@@ -67,8 +67,8 @@ func (s *serverCredentials) Clone() credentials.TransportCredentials {
 // OverrideServerName does nothing; a server has no such name.
 func (s *serverCredentials) OverrideServerName(string) error { return nil }
 
-// handshake runs the server's side of the protocol over raw, in at most handshakeTimeout. The caller closes raw after an
-// error, and the connection that it returns gives the place back.
+// handshake runs the server's side of the protocol over raw, in at most handshakeTimeout. The caller closes raw after
+// an error, and the connection that it returns gives the place back.
 func (g *Gate) handshake(raw net.Conn, place *conn.Visitor) (verify.Proven, *conn.Conn, credentials.AuthInfo, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
 	defer cancel()
@@ -113,8 +113,8 @@ func (g *Gate) handshake(raw net.Conn, place *conn.Visitor) (verify.Proven, *con
 	return client, conn.New(secure, l, wire.RoleServer, func() { _ = place.Leave() }), conn.NewInfo(l, ""), nil
 }
 
-// admitPlain takes a connection of plain HTTP/2, on which nothing is proven yet. It keeps its place among those of strangers
-// until a call on it is authenticated, or it is closed.
+// admitPlain takes a connection of plain HTTP/2, on which nothing is proven yet. It keeps its place among those of
+// strangers until a call on it is authenticated, or it is closed.
 func (*Gate) admitPlain(secure net.Conn, state *tls.ConnectionState, place *conn.Visitor) (verify.Proven, *conn.Conn, credentials.AuthInfo, error) {
 	return verify.Proven{}, conn.NewStranger(secure, place), conn.NewPlainInfo(state, place), nil
 }

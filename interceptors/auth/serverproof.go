@@ -16,8 +16,8 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// prove puts the server's proof into the header of the answer to a caller whose token held. A caller that sent no nonce wants
-// none. The error is a refusal: without the proof that it asked for, no caller gets an answer.
+// prove puts the server's proof into the header of the answer to a caller whose token held. A caller that sent no nonce
+// wants none. The error is a refusal: without the proof that it asked for, no caller gets an answer.
 func (g *Gate) prove(ctx context.Context, t *verify.Token, sent []string, method string, level policy.Proof, now time.Time) error {
 	switch len(sent) {
 	case 0:
@@ -42,8 +42,8 @@ func (g *Gate) prove(ctx context.Context, t *verify.Token, sent []string, method
 	return nil
 }
 
-// proofFor returns the header with a proof for a method, or without one for the session. It signs one unless it did so before for
-// the same session.
+// proofFor returns the header with a proof for a method, or without one for the session. It signs one unless it did so
+// before for the same session.
 func (g *Gate) proofFor(ctx context.Context, t *verify.Token, nonce, method string, now time.Time) (metadata.MD, error) {
 	keys, err := g.identity.usable(ctx)
 	if err != nil {
@@ -82,8 +82,8 @@ func (g *Gate) proofFor(ctx context.Context, t *verify.Token, nonce, method stri
 	return proof.header, nil
 }
 
-// tooManyNonces refuses a caller that makes new nonces faster than the server signs proofs that it does not remember. No other
-// caller is refused for it.
+// tooManyNonces refuses a caller that makes new nonces faster than the server signs proofs that it does not remember.
+// No other caller is refused for it.
 func tooManyNonces(caller principal.ID, room error) error {
 	refusal := refuse(rpcerr.AuthOverloaded, fmt.Errorf("new nonces of %v: %w", caller, room))
 	refusal.Message = fmt.Sprintf("more than %d new nonces a second of one caller; use a nonce for up to a minute", unkeptProofs)

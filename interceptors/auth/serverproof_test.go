@@ -170,8 +170,8 @@ func TestProofOfASession(t *testing.T) {
 	})
 }
 
-// Row 13.26: a tool that makes a new nonce for each call works at a modest rate. The server remembers 8 nonces of a token, and
-// signs 50 more a second for one caller; beyond that it refuses this caller alone, and says what to do.
+// Row 13.26: a tool that makes a new nonce for each call works at a modest rate. The server remembers 8 nonces of a
+// token, and signs 50 more a second for one caller; beyond that it refuses this caller alone, and says what to do.
 func TestANewNonceForEachCall26(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -62,8 +62,8 @@ type Trust struct {
 	Err error
 }
 
-// NearlyFull reports whether a trust directory holds 80 % of the files that it may hold, or more. Further names are refused
-// when it is full.
+// NearlyFull reports whether a trust directory holds 80 % of the files that it may hold, or more. Further names are
+// refused when it is full.
 func (t Trust) NearlyFull() bool { return trustdir.NearlyFull(t.Files, t.Limit) }
 
 // Trust lists what is trusted now: the trust directory or the keys of the issuers of workloads, and then those of the

@@ -1,7 +1,12 @@
 package auth
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -13,7 +18,8 @@ import (
 // refuse returns the refusal for a reason. The cause stays in this process.
 func refuse(reason rpcerr.Reason, cause error) *rpcerr.Error { return rpcerr.Refuse(reason, cause) }
 
-// mismatch is the refusal of a server that is not among the expected ones, which it names: they are local configuration.
+// mismatch is the refusal of a server that is not among the expected ones, which it names: they are local
+// configuration.
 func mismatch(expected []principal.Pattern, cause error) *rpcerr.Error {
 	refusal := refuse(rpcerr.ServerIdentityMismatch, cause)
 	names := make([]string, len(expected))
@@ -45,3 +51,35 @@ func refusalOf(err error) *rpcerr.Error {
 }
 
 var errWrongEnd = errors.New("auth: credentials of a client and of a server are not interchangeable")
+
+// broken reports whether err is the end of a connection, as opposed to something that the peer said, such as a TLS
+// alert.
+func broken(err error) bool {
+	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, os.ErrDeadlineExceeded, context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, end) {
+			return true
+		}
+	}
+	op, ok := errors.AsType[*net.OpError](err)
+	if !ok {
+		return false
+	}
+	return op.Op != "remote error" && op.Op != "local error" // how crypto/tls reports alerts
+}
+
+// quote prints what someone wrote, cut so that a hostile value cannot fill a log.
+func quote(s string) string {
+	const shown = 80
+	if len(s) > shown {
+		return fmt.Sprintf("%q...", s[:shown])
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+func quoteAll(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = quote(word)
+	}
+	return strings.Join(quoted, ", ")
+}

@@ -35,8 +35,8 @@ func (w *world) evilDialer(config *tls.Config, script func(evilServer)) func(con
 	}
 }
 
-// What a caller learns of a handshake that failed: the status of the failure, at once, or at the end of its patience when
-// it waits for a connection.
+// What a caller learns of a handshake that failed: the status of the failure, at once, or at the end of its patience
+// when it waits for a connection.
 func TestStatusOfAFailedHandshake(t *testing.T) {
 	verdict := func(v byte) func(evilServer) {
 		return func(s evilServer) {
@@ -128,7 +128,8 @@ func TestStatusBehindARecordedAttempt(t *testing.T) {
 	})
 }
 
-// A server that could be reached answers for itself: its UNAVAILABLE stays what it is, however the handshakes before went.
+// A server that could be reached answers for itself: its UNAVAILABLE stays what it is, however the handshakes before
+// went.
 func TestStatusOfAReachedServerStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair(t, payments{quote: func(context.Context) error { return status.Error(codes.Unavailable, "closed for lunch") }})

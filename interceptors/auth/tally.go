@@ -24,8 +24,8 @@ const (
 	resultBroken = "broken"
 )
 
-// Outcomes counts how handshakes ended and for which reason calls were refused, since the Identity was made. The keys are
-// a closed set, so they may become labels of a metric.
+// Outcomes counts how handshakes ended and for which reason calls were refused, since the Identity was made. The keys
+// are a closed set, so they may become labels of a metric.
 func (i *workload) Outcomes() map[Outcome]uint64 { return i.tally.snapshot() }
 
 // tally counts outcomes. They are rare beside calls: one for each connection, and one for each refusal.

@@ -16,9 +16,9 @@ import (
 
 const meterName = "github.com/parley-rpc/parley/interceptors/auth"
 
-// WithMeterProvider counts refused calls in parley.server.auth.refusals, by the attributes parley.auth.reason, which is the
-// public reason, and parley.auth.dry_run, which is true for calls that passed because the policy is only tried. The default
-// counts nothing.
+// WithMeterProvider counts refused calls in parley.server.auth.refusals, by the attributes parley.auth.reason, which is
+// the public reason, and parley.auth.dry_run, which is true for calls that passed because the policy is only tried. The
+// default counts nothing.
 func WithMeterProvider(mp metric.MeterProvider) ServerOption {
 	return serverOption{"auth.WithMeterProvider", func(c *serverConfig) { c.meters = mp }}
 }

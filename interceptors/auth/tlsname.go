@@ -19,8 +19,8 @@ import (
 
 var errNoName = errors.New("auth: there is no server name to verify; name the host in the target, or use WithServerName")
 
-// nameInfo is the credentials.AuthInfo of a connection of plain HTTP/2 whose server has proven its TLS name, and nothing
-// more, to the channel.
+// nameInfo is the credentials.AuthInfo of a connection of plain HTTP/2 whose server has proven its TLS name, and
+// nothing more, to the channel.
 type nameInfo struct {
 	credentials.TLSInfo
 	channel *Channel
@@ -36,8 +36,8 @@ func (c *Channel) newNameInfo(state *tls.ConnectionState) *nameInfo {
 	}
 }
 
-// clientTLS is the client's end of TLS for what the channel's mode offers. Where plain HTTP/2 is agreed, chain and name are
-// verified within the handshake, so that a server without them learns nothing.
+// clientTLS is the client's end of TLS for what the channel's mode offers. Where plain HTTP/2 is agreed, chain and name
+// are verified within the handshake, so that a server without them learns nothing.
 func (c *Channel) clientTLS(serverName string) (*tls.Config, error) {
 	config := wire.ClientTLS(serverName)
 	if c.config.mode == ModeRequire {
@@ -80,8 +80,8 @@ func verifyName(state *tls.ConnectionState, name string, roots *x509.CertPool) e
 	return nil
 }
 
-// meetManaged lets whoever manages the TLS of the channel secure the connection. A refusal is that of the server's name; other
-// errors may pass by themselves.
+// meetManaged lets whoever manages the TLS of the channel secure the connection. A refusal is that of the server's
+// name; other errors may pass by themselves.
 func (c *Channel) meetManaged(ctx context.Context, serverName string, raw net.Conn) (secured, error) {
 	s, err := securedBy(c.managed.ClientHandshake(ctx, serverName, raw))
 	if err != nil {
@@ -99,7 +99,7 @@ func (c *Channel) meetManaged(ctx context.Context, serverName string, raw net.Co
 	return s, nil
 }
 
-// unnamed tells whether nobody vouches for a certificate.
+// unnamed reports whether nobody vouches for a certificate.
 func unnamed(err error) bool {
 	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)

@@ -30,8 +30,8 @@ func newCachedGate(t testing.TB) *cachedGate {
 	return g
 }
 
-// expect presents a token and compares the reason, and how many tokens were examined so far. A good one it presents three
-// times: then the cache has found it by its hash and by its text.
+// expect presents a token and compares the reason, and how many tokens were examined so far. A good one it presents
+// three times: then the cache has found it by its hash and by its text.
 func (g *cachedGate) expect(t testing.TB, what, token string, want rpcerr.Reason, examined int64) {
 	t.Helper()
 	for range 3 {
@@ -131,7 +131,8 @@ func TestAttack48SameBadTokenFlood(t *testing.T) {
 	})
 }
 
-// Random signatures under a known key get no further than the turnstile, which is no obstacle for tokens that are known.
+// Random signatures under a known key get no further than the turnstile, which is no obstacle for tokens that are
+// known.
 func TestAttack49RandomSignatureFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newCachedGate(t)

@@ -71,8 +71,8 @@ func TestAttack47UnknownKeyFlood(t *testing.T) {
 	})
 }
 
-// A key that the trust directory does not know may have been published just now, so a call waits for the next reading. A
-// bounded number of them does; all others are refused at once.
+// A key that the trust directory does not know may have been published just now, so a call waits for the next reading.
+// A bounded number of them does; all others are refused at once.
 func TestAttack47WaitsForTheTrustDirectoryAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -101,8 +101,8 @@ func TestAttack47WaitsForTheTrustDirectoryAreBounded(t *testing.T) {
 	})
 }
 
-// While signatures of nobody take every turn at the check, tokens that are known pass at once and new ones as soon as there is a
-// turn; the flood itself is told that the server is overloaded.
+// While signatures of nobody take every turn at the check, tokens that are known pass at once and new ones as soon as
+// there is a turn; the flood itself is told that the server is overloaded.
 func TestAttack49HonestCallersInAFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -336,8 +336,8 @@ func (s *scriptedTokens) Refresh(ctx context.Context, id principal.ID, _ tokens.
 	return s.Token(ctx, id)
 }
 
-// Where somebody outside makes another attempt after a renewal, auth takes the new token and leaves that attempt to them. After
-// it another renewal would not help.
+// Where somebody outside makes another attempt after a renewal, auth takes the new token and leaves that attempt to
+// them. After it another renewal would not help.
 func TestScenario37TheRenewedAttemptIsLeftToWhoeverRetries(t *testing.T) {
 	calls := map[string]func(context.Context, *grpc.ClientConn) error{
 		"unary":  func(ctx context.Context, cc *grpc.ClientConn) error { return quote(ctx, cc) },
@@ -442,8 +442,8 @@ func TestSlowAnswersAreProven(t *testing.T) {
 	})
 }
 
-// What a proven server says of a token is no reason to call again if its handler has run: it may speak of a hop behind it, or
-// of the end of a stream that was open for long.
+// What a proven server says of a token is no reason to call again if its handler has run: it may speak of a hop behind
+// it, or of the end of a stream that was open for long.
 func TestExpiryAfterTheHandlerRanIsNotRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0

@@ -108,8 +108,8 @@ func TestAttack65RelayInTokenMode(t *testing.T) {
 	}
 }
 
-// A proxy that ends TLS under the server's own name is what token mode is for: it passes calls and proofs on, and whose name
-// the client verified protects the request from everybody else.
+// A proxy that ends TLS under the server's own name is what token mode is for: it passes calls and proofs on, and whose
+// name the client verified protects the request from everybody else.
 func TestProxyWithTheServersName(t *testing.T) {
 	for name, mode := range map[string]auth.Mode{"token": auth.ModeToken, "prefer": auth.ModePrefer} {
 		t.Run(name, func(t *testing.T) {

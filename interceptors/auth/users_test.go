@@ -58,8 +58,8 @@ func (v vouching) issuer(t testing.TB) auth.Issuer {
 	return auth.Issuer{Name: v.name, Keys: keyset.Static([]byte(`{"keys":[` + string(jwk) + `]}`))}
 }
 
-// users is a server that takes the word of a login service and of one that makes transaction tokens, and two callers of it:
-// orders in connection mode, and a client that is not Parley and brings what it has in metadata.
+// users is a server that takes the word of a login service and of one that makes transaction tokens, and two callers of
+// it: orders in connection mode, and a client that is not Parley and brings what it has in metadata.
 type users struct {
 	w          *world
 	login, ttm vouching

@@ -33,8 +33,8 @@ const (
 	accepted  = "accepted"
 )
 
-// vectorKeys are the keys of the vectors by name. All are published in the trust directory but those of mallory, whom nobody
-// knows, issuer and root.
+// vectorKeys are the keys of the vectors by name. All are published in the trust directory but those of mallory, whom
+// nobody knows, issuer and root.
 var vectorKeys = []string{"orders", "payments", "reports", "mallory", "issuer", "root"}
 
 // vectorToken is a token with what it was made of.
@@ -143,7 +143,8 @@ func resultOf(err error) string {
 	return string(rpcerr.ReasonOf(err))
 }
 
-// kept gives tokens of ES256 keys, whose signature is new each time, the one that is in the file where their text is the same.
+// kept gives tokens of ES256 keys, whose signature is new each time, the one that is in the file where their text is
+// the same.
 func kept(t testing.TB, name string, cases []vectorCase) {
 	t.Helper()
 	was, err := os.ReadFile(filepath.Join(vectorDir, name))

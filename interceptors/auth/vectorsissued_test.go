@@ -145,7 +145,7 @@ func TestVectorsKeySet(t *testing.T) {
 	})
 }
 
-// readKeySet tells whether a verifier that has pinned the root takes keys out of a signed set.
+// readKeySet reports whether a verifier that has pinned the root takes keys out of a signed set.
 func (v *vectors) readKeySet(text string) string {
 	path := filepath.Join(v.t.TempDir(), "keys.jwt")
 	write(v.t, path, text)

@@ -15,13 +15,15 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/internal/verify"
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
 
-// workload is what an [Identity] is to its clients and servers: an ID, a key, and the trust that says which key belongs to
-// whom. It knows of them only what it must tell them.
+// workload is what an [Identity] is to its clients and servers: an ID, a key, and the trust that says which key belongs
+// to whom. It knows of them only what it must tell them.
 type workload struct {
 	self    principal.ID
 	kind    kind
@@ -69,8 +71,8 @@ type kind interface {
 	check(w *workload) []error
 	// open reads what the workload needs from outside of the process, and begins to keep it fresh.
 	open(w *workload) (*core, error)
-	// renew returns what to use from now on in the place of c, or nil when nothing has changed. The error says why what is new is
-	// not used.
+	// renew returns what to use from now on in the place of c, or nil when nothing has changed. The error says why what
+	// is new is not used.
 	renew(ctx context.Context, w *workload, c *core) (*core, error)
 	// issuers are those who vouch for workloads, none with a trust directory.
 	issuers() []IdentityIssuer
@@ -102,8 +104,8 @@ type core struct {
 // ErrClosed is what a closed [Identity] answers.
 var ErrClosed = errors.New("auth: the Identity is closed")
 
-// keyFile is where the private key of a workload lies by default. A service of several segments has its slashes replaced
-// by "+", which no ID contains.
+// keyFile is where the private key of a workload lies by default. A service of several segments has its slashes
+// replaced by "+", which no ID contains.
 func keyFile(dir string, id principal.ID) string {
 	return filepath.Join(dir, "keys", id.TrustDomain().String(), strings.ReplaceAll(id.Service(), "/", "+")+".jwk")
 }
@@ -170,7 +172,7 @@ func (i *workload) anchor() (verify.Trust, error) {
 	return c.trust, nil
 }
 
-// accepts tells whether workloads of the trust domain are let in at all.
+// accepts reports whether workloads of the trust domain are let in at all.
 func (i *workload) accepts(d principal.TrustDomain) bool {
 	return !d.IsZero() && (d == i.self.TrustDomain() || slices.Contains(i.config.domains, d))
 }
@@ -237,8 +239,8 @@ func (i *workload) String() string {
 	return text + ")"
 }
 
-// Ready waits until the identity can be used: it passes Check, and the keys of all issuers are there. The error says that ctx
-// has ended and what is missing.
+// Ready waits until the identity can be used: it passes Check, and the keys of all issuers are there. The error says
+// that ctx has ended and what is missing.
 func (i *workload) Ready(ctx context.Context) error {
 	if err := i.Check(); err != nil {
 		return err
@@ -250,3 +252,29 @@ func (i *workload) Ready(ctx context.Context) error {
 	}
 	return nil
 }
+
+// errOwnTokenExpired says that the workload's own identity token has expired and that there is no other.
+var errOwnTokenExpired = errors.New("auth: the own identity token has expired, and its source has no other")
+
+// hello makes the body of a hello frame that proves the identity.
+func (c *core) hello(ctx context.Context, self principal.ID, p wire.Proof, turn turnstile.Turnstile) ([]byte, error) {
+	if turn != nil {
+		if err := turn.Enter(ctx, verify.SignatureWait); err != nil {
+			return nil, err
+		}
+		defer turn.Leave()
+	}
+	now := time.Now()
+	if c.expired(now) {
+		return nil, errOwnTokenExpired
+	}
+	p.IdentityHash = wire.HashOfToken(c.token)
+	signed, err := p.Sign(c.key, self, now)
+	if err != nil {
+		return nil, err
+	}
+	return wire.AppendHello(nil, wire.Hello{Token: c.token, Proof: signed})
+}
+
+// expired reports whether the own identity token has expired, with which nothing can be proven any more.
+func (c *core) expired(now time.Time) bool { return !c.expires.IsZero() && !now.Before(c.expires) }

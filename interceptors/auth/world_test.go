@@ -86,7 +86,8 @@ func (w *world) identity(service string, opts ...auth.Option) *auth.Identity {
 	return i
 }
 
-// certificate returns a certificate for localhost, in the form in which a server wants it, and the roots that vouch for it.
+// certificate returns a certificate for localhost, in the form in which a server wants it, and the roots that vouch for
+// it.
 func (w *world) certificate() (*x509.CertPool, func(*tls.ClientHelloInfo) (*tls.Certificate, error)) {
 	w.t.Helper()
 	certificate := evilServerConfig(w.t).Certificates[0] // any certificate for localhost
