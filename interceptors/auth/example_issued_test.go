@@ -10,8 +10,8 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// A workload in Kubernetes that proves itself with a projected token, which the cluster's issuer signs, and believes
-// others by the issuer's keys.
+// A workload in Kubernetes that proves itself with a projected token, which the cluster's issuer signs, and believes others by
+// the issuer's keys.
 func ExampleIssued() {
 	shop, err := principal.ParseTrustDomain("shop.example")
 	if err != nil {

@@ -25,9 +25,9 @@ func ExampleGate_Resolve() {
 	gate = auth.TrustDir("/etc/parley", id).Server(table)
 	fmt.Println(gate.Resolve("/shop.payments.v1.PaymentsService/Charge", "/grpc.health.v1.Health/Check"))
 	// Output:
-	// <nil> policy: no policy decides who may call /grpc.health.v1.Health/Check: state it in the .proto, with option
-	// (parley.policy.v1.method) = {auth: {access: ACCESS_AUTHENTICATED}} in the rpc or (parley.policy.v1.service) in
-	// the service, or in a layer of the policy table <nil>
+	// <nil>
+	// policy: no policy decides who may call /grpc.health.v1.Health/Check: state it in the .proto, with option (parley.policy.v1.method) = {auth: {access: ACCESS_AUTHENTICATED}} in the rpc or (parley.policy.v1.service) in the service, or in a layer of the policy table
+	// <nil>
 }
 
 // Policies and configurations name peers in three ways.

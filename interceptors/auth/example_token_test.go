@@ -19,8 +19,8 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// A client in token mode: it verifies the TLS name of the server, sends a token with each call, and believes no answer
-// without the server's proof.
+// A client in token mode: it verifies the TLS name of the server, sends a token with each call, and believes no answer without
+// the server's proof.
 func ExampleIdentity_Channel() {
 	dir, err := os.MkdirTemp("", "parley")
 	if err != nil {

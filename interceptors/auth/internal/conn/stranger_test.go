@@ -110,8 +110,8 @@ func TestUnfinishedRequestsOfStrangers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, c := newStranger(t, &WaitingRoom{Room: 8}, "10.0.0.1:1")
 			defer s.close()
-			if err := test.send(s); !errors.Is(err, test.want) || c.closed != (test.want != nil) {
-				t.Errorf("%v, closed %v; want %v", err, c.closed, test.want)
+			if err := test.send(s); !errors.Is(err, test.want) || c.closed.Load() != (test.want != nil) {
+				t.Errorf("%v, closed %v; want %v", err, c.closed.Load(), test.want)
 			}
 		})
 	}
@@ -121,8 +121,8 @@ func TestNobodyBoundsARequestOfAKnownConnection(t *testing.T) {
 	s, c := newStranger(t, &WaitingRoom{Room: 8}, "10.0.0.1:1")
 	_ = s.visitor.Leave()
 	for n := range uint32(10) {
-		if err := feed(s, begin(1+2*n, 8<<20, 4<<20)); err != nil || c.closed {
-			t.Fatalf("%v, closed %v", err, c.closed)
+		if err := feed(s, begin(1+2*n, 8<<20, 4<<20)); err != nil || c.closed.Load() {
+			t.Fatalf("%v, closed %v", err, c.closed.Load())
 		}
 	}
 }
@@ -140,7 +140,7 @@ func TestStrangersTogether(t *testing.T) {
 	if w.bytes > maxStrangersBytes {
 		t.Errorf("they hold %d bytes", w.bytes)
 	}
-	if !all[0].closed || all[19].closed {
+	if !all[0].closed.Load() || all[19].closed.Load() {
 		t.Error("the one that held most was not the one that was closed")
 	}
 }
@@ -153,12 +153,12 @@ func TestAStrangersRequestThatTakesTooLong(t *testing.T) {
 		}
 		time.Sleep(strangerTime - 1)
 		synctest.Wait()
-		if c.closed {
+		if c.closed.Load() {
 			t.Error("closed early")
 		}
 		time.Sleep(1)
 		synctest.Wait()
-		if !c.closed || !errors.Is(s.visitor.Leave(), errTooLong) {
+		if !c.closed.Load() || !errors.Is(s.visitor.Leave(), errTooLong) {
 			t.Error("not closed")
 		}
 	})

@@ -3,6 +3,7 @@ package conn
 import (
 	"errors"
 	"net"
+	"sync/atomic"
 	"testing"
 )
 
@@ -10,11 +11,11 @@ import (
 type visit struct {
 	net.Conn
 	from   net.Addr
-	closed bool
+	closed atomic.Bool
 }
 
 func (v *visit) RemoteAddr() net.Addr { return v.from }
-func (v *visit) Close() error         { v.closed = true; return nil }
+func (v *visit) Close() error         { v.closed.Store(true); return nil }
 
 func from(address string) *visit {
 	return &visit{from: net.TCPAddrFromAddrPort(addrPort(address))}
@@ -47,8 +48,8 @@ func TestChurnFromOneSourceShutsOutNobodyElse(t *testing.T) {
 				enter(t, w, from(churn(n)))
 			}
 			for _, c := range early {
-				if shared := name == "the address of the peer" && c == early[0]; c.closed != shared {
-					t.Errorf("%v: closed %v", c.from, c.closed)
+				if shared := name == "the address of the peer" && c == early[0]; c.closed.Load() != shared {
+					t.Errorf("%v: closed %v", c.from, c.closed.Load())
 				}
 			}
 			if w.waiting != 8 {
@@ -65,7 +66,7 @@ func TestTheOldestLeavesAmongEquals(t *testing.T) {
 	enter(t, w, second)
 	enter(t, w, third)
 	enter(t, w, from("10.0.0.4:1"))
-	if !first.closed || second.closed || third.closed || !errors.Is(place.Leave(), ErrCrowded) {
-		t.Errorf("closed: %v %v %v", first.closed, second.closed, third.closed)
+	if !first.closed.Load() || second.closed.Load() || third.closed.Load() || !errors.Is(place.Leave(), ErrCrowded) {
+		t.Errorf("closed: %v %v %v", first.closed.Load(), second.closed.Load(), third.closed.Load())
 	}
 }
