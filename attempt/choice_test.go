@@ -47,7 +47,8 @@ func TestNoAttempt(t *testing.T) {
 	none.OnChoice(func(attempt.Choice) { t.Error("a choice of no attempt") })
 	none.NoEndpoints()
 	none.Renew()
-	if none.Choice() != (attempt.Choice{}) || none.Nowhere() || none.Renewable() || none.Renewed() || none.FollowsRenewal() {
+	if none.Choice() != (attempt.Choice{}) || none.Nowhere() ||
+		none.Renewable() || none.Renewed() || none.FollowsRenewal() {
 		t.Error("no attempt knows something")
 	}
 }

@@ -54,9 +54,8 @@ func (l *lines) dial(ctx context.Context, addr string) (net.Conn, error) {
 	return c, nil
 }
 
-// silence makes the present connections to one server silent, and the later ones where forGood is set. It returns the
-// address of the server.
-func (l *lines) silence(forGood bool) string {
+// silence makes the present connections to one server silent, and the later ones where forGood is set.
+func (l *lines) silence(forGood bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	addr := l.all[0].addr
@@ -68,7 +67,6 @@ func (l *lines) silence(forGood bool) string {
 			c.mu.Unlock()
 		}
 	}
-	return addr
 }
 
 func (c *line) isSilent() bool {

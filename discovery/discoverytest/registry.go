@@ -108,8 +108,8 @@ func (l *lab) resumes(damage func()) {
 	p.await(l.patience(), "a later change is seen", l.lists(first, second))
 }
 
-// engineDownAtStart: nothing blocks for longer than its context, the trouble is reported, and all is well when the engine
-// is there.
+// engineDownAtStart: nothing blocks for longer than its context, the trouble is reported, and all is well when the
+// engine is there.
 func engineDownAtStart(l *lab) {
 	in := instance("payments", 1)
 	if !l.announces() {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"google.golang.org/grpc/balancer"
 	_ "google.golang.org/grpc/balancer/leastrequest" // least_request
@@ -32,6 +31,13 @@ const (
 	// PickFirst uses one instance while it is connected. It suits a virtual address with one server behind.
 	PickFirst = "pick_first"
 )
+
+// zonesName is the name of the policy zone_weighted in service configs.
+const zonesName = "parley_zone_weighted"
+
+// loadsName is the name of the policy weighted_round_robin in service configs. That of gRPC, which does the same, would
+// make every program link modules of Envoy.
+const loadsName = "parley_weighted_round_robin"
 
 // known are the policies by name, as gRPC calls them.
 func known() map[string]string {
@@ -208,69 +214,4 @@ func (b Balancing) Config() map[string]any {
 		}
 	}
 	return object{Name: policy}
-}
-
-// Outliers says when an instance rests because it fails so much more than the others, as the outlier detection of gRFC
-// A50 does. An instance rests as soon as, within an interval, enough calls ended on it, enough of them failed, and the
-// others together failed at less than half of its rate: what fails everywhere is no fault of one instance. Failures are
-// UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS, except planned ends, answers that ask
-// for a pause, and deadlines that were shorter than the median of the method, which package retry knows.
-//
-// While others can take them, an instance that rests gets no calls. One that fails again soon after its rest rests
-// twice as long, at most 5 minutes. When another instance fails and no more may rest, the one that has rested longest
-// returns early, and rests again if its first call fails.
-type Outliers struct {
-	// Off lets no instance rest.
-	Off bool
-	// Interval is how long calls are counted together. Default 10s, at most 5m.
-	Interval time.Duration
-	// MinCalls is how many calls must have ended, on the instance and on the others together. Default 20.
-	MinCalls int
-	// FailurePercent is how many of them failed, in percent. Default 50.
-	FailurePercent int
-	// Rest is how long the instance rests. Default 30s, at most 5m.
-	Rest time.Duration
-	// MaxPercent is how many of the instances may rest at once, in percent; it may always be one. Default 30.
-	MaxPercent int
-}
-
-func (o Outliers) orDefault() Outliers {
-	fill(&o.Interval, defaultOutlierInterval)
-	fill(&o.MinCalls, defaultOutlierCalls)
-	fill(&o.FailurePercent, defaultOutlierPercent)
-	fill(&o.Rest, defaultOutlierRest)
-	fill(&o.MaxPercent, defaultOutlierMost)
-	return o
-}
-
-func fill[T comparable](value *T, with T) {
-	var unset T
-	if *value == unset {
-		*value = with
-	}
-}
-
-func (o Outliers) check() error {
-	var errs []error
-	o = o.orDefault()
-	if o.Interval < 0 || o.Interval > maxEjection {
-		errs = append(errs, fmt.Errorf("outliers: an interval of %v is not between 0s and %v", o.Interval, maxEjection))
-	}
-	if o.Rest < 0 || o.Rest > maxEjection {
-		errs = append(errs, fmt.Errorf("outliers: a rest of %v is not between 0s and %v", o.Rest, maxEjection))
-	}
-	if o.MinCalls < 1 {
-		errs = append(errs, fmt.Errorf("outliers: %d calls prove nothing; want 1 at least", o.MinCalls))
-	}
-	if o.FailurePercent < 1 || o.FailurePercent > 100 || o.MaxPercent < 1 || o.MaxPercent > 100 {
-		errs = append(
-			errs,
-			fmt.Errorf(
-				"outliers: %d%% failures and %d%% of the instances; want percents from 1 to 100",
-				o.FailurePercent,
-				o.MaxPercent,
-			),
-		)
-	}
-	return errors.Join(errs...)
 }

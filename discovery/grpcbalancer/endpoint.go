@@ -19,7 +19,7 @@ type endpoint struct {
 	balancer.SubConn
 	channel               *channel
 	choices               atomic.Pointer[choices]
-	resting               atomic.Int64                 // until when the server asked for a pause, as the time since channel.made
+	resting               atomic.Int64                 // until when, as the time since channel.made
 	settle, settleHurried func(info balancer.DoneInfo) // done, bound once
 
 	callCounts callCounts
@@ -45,8 +45,8 @@ type endpoint struct {
 type choices struct{ alone, one attempt.Choice }
 
 // NewSubConn makes a connection of the child.
-func (o *channel) NewSubConn(addresses []resolver.Address, opts balancer.NewSubConnOptions) (balancer.SubConn, error) {
-	e := &endpoint{channel: o, downSince: time.Now()}
+func (c *channel) NewSubConn(addresses []resolver.Address, opts balancer.NewSubConnOptions) (balancer.SubConn, error) {
+	e := &endpoint{channel: c, downSince: time.Now()}
 	e.settle = func(info balancer.DoneInfo) { e.done(info, false) }
 	e.settleHurried = func(info balancer.DoneInfo) { e.done(info, true) }
 	e.name(addresses)
@@ -60,17 +60,17 @@ func (o *channel) NewSubConn(addresses []resolver.Address, opts balancer.NewSubC
 		if listener != nil {
 			listener(s)
 		}
-		o.moved(e, s.ConnectivityState)
+		c.moved(e, s.ConnectivityState)
 	}
 	var err error
 	//nolint:staticcheck // the warning is about several addresses, which come from the child
-	e.SubConn, err = o.ClientConn.NewSubConn(addresses, opts)
+	e.SubConn, err = c.ClientConn.NewSubConn(addresses, opts)
 	if err != nil {
 		return nil, err
 	}
-	o.membersMu.Lock()
-	defer o.membersMu.Unlock()
-	o.members[e] = struct{}{}
+	c.membersMu.Lock()
+	defer c.membersMu.Unlock()
+	c.members[e] = struct{}{}
 	return e, nil
 }
 
@@ -86,23 +86,23 @@ func (e *endpoint) Shutdown() {
 }
 
 // forget lets go of the connections of a child that is closed, whether or not it has shut them down.
-func (o *channel) forget() {
-	o.membersMu.Lock()
-	defer o.membersMu.Unlock()
-	for e := range o.members {
+func (c *channel) forget() {
+	c.membersMu.Lock()
+	defer c.membersMu.Unlock()
+	for e := range c.members {
 		e.ejection.cancel()
 		e.connected.Store(false)
 		e.speaks()
 	}
-	clear(o.members)
+	clear(c.members)
 }
 
 // UpdateAddresses and RemoveSubConn are for children of old times; gRPC itself knows its own connections only.
-func (o *channel) UpdateAddresses(sc balancer.SubConn, addresses []resolver.Address) {
+func (c *channel) UpdateAddresses(sc balancer.SubConn, addresses []resolver.Address) {
 	sc.UpdateAddresses(addresses) //nolint:staticcheck // a child may use it as long as gRPC has it
 }
 
-func (o *channel) RemoveSubConn(sc balancer.SubConn) { sc.Shutdown() }
+func (c *channel) RemoveSubConn(sc balancer.SubConn) { sc.Shutdown() }
 
 func (e *endpoint) UpdateAddresses(addresses []resolver.Address) {
 	e.name(addresses)

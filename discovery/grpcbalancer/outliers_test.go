@@ -55,7 +55,9 @@ func TestOutlierRestsAndComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t)
 		cc := s.three(t)
-		for _, rest := range []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 5 * time.Minute, 5 * time.Minute} {
+		for _, rest := range []time.Duration{
+			30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 5 * time.Minute, 5 * time.Minute,
+		} {
 			s.failing(codes.Internal, "one")
 			if failed := tryAll(t, cc, 200); failed < 20 || failed > 22 {
 				t.Errorf("%d of 200 calls failed before one rested; want about 20", failed)

@@ -118,10 +118,10 @@ func (p *picker) better(
 }
 
 // rests reports whether e asked for a pause, or was given one, that is not over, or is silent.
-func (o *channel) rests(e *endpoint) bool {
+func (c *channel) rests(e *endpoint) bool {
 	if e.silent.Load() {
 		return true
 	}
 	until := e.resting.Load()
-	return until != 0 && until > int64(time.Since(o.made))
+	return until != 0 && until > int64(time.Since(c.made))
 }

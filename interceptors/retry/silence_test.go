@@ -52,8 +52,10 @@ func TestACallLeavesASilentEndpoint(t *testing.T) {
 		{"a method that may be repeated", readMethod, terms{deadline: 2 * time.Second}, 1, codes.OK, time.Second + 25*ms},
 		{"a hedged method whose hedges wait", readMethod, terms{deadline: 2 * time.Second, hedges: 1, hedgeDelay: 1900 * ms},
 			1, codes.OK, time.Second + 25*ms},
-		{"one that must not be repeated", actMethod, terms{deadline: 2 * time.Second}, 0, codes.DeadlineExceeded, 2 * time.Second},
-		{"too little time is left", readMethod, terms{deadline: time.Second + 10*ms}, 0, codes.DeadlineExceeded, time.Second + 10*ms},
+		{"one that must not be repeated", actMethod, terms{deadline: 2 * time.Second}, 0,
+			codes.DeadlineExceeded, 2 * time.Second},
+		{"too little time is left", readMethod, terms{deadline: time.Second + 10*ms}, 0,
+			codes.DeadlineExceeded, time.Second + 10*ms},
 		{"no further attempt is allowed", readMethod, terms{deadline: 2 * time.Second, attempts: 1}, 0,
 			codes.DeadlineExceeded, 2 * time.Second},
 	} {
@@ -95,7 +97,9 @@ func TestAStreamLeavesASilentEndpoint(t *testing.T) {
 			&grpc.StreamDesc{ServerStreams: true},
 			nil,
 			watchMethod,
-			func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+			func(
+				ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, _ ...grpc.CallOption,
+			) (grpc.ClientStream, error) {
 				if err := d.meet(ctx); err != nil {
 					return nil, err
 				}
