@@ -32,13 +32,6 @@ const (
 	PickFirst = "pick_first"
 )
 
-// zonesName is the name of the policy zone_weighted in service configs.
-const zonesName = "parley_zone_weighted"
-
-// loadsName is the name of the policy weighted_round_robin in service configs. That of gRPC, which does the same, would
-// make every program link modules of Envoy.
-const loadsName = "parley_weighted_round_robin"
-
 // known are the policies by name, as gRPC calls them.
 func known() map[string]string {
 	return map[string]string{

@@ -14,6 +14,10 @@ import (
 	"github.com/parley-rpc/parley/internal/orca"
 )
 
+// loadsName is the name of the policy weighted_round_robin in service configs. That of gRPC, which does the same, would
+// make every program link modules of Envoy.
+const loadsName = "parley_weighted_round_robin"
+
 type loadsBuilder struct{}
 
 func (loadsBuilder) Name() string { return loadsName }

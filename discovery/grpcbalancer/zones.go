@@ -16,6 +16,9 @@ import (
 	"github.com/parley-rpc/parley/discovery/grpcresolver"
 )
 
+// zonesName is the name of the policy zone_weighted in service configs.
+const zonesName = "parley_zone_weighted"
+
 type zonesBuilder struct{}
 
 func (zonesBuilder) Name() string { return zonesName }
