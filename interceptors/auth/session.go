@@ -40,7 +40,7 @@ func (i *workload) holdConnection(c *core, role string, other verify.Proven, raw
 // apart.
 func leaveBefore(age time.Duration) time.Duration {
 	leave := age * (100 - drainPercent) / 100
-	return leave - rand.N(leave*drainSpreadPercent/100+1)
+	return leave - rand.N(leave*drainSpreadPercent/100+1) //nolint:gosec // spreads load, and is no secret
 }
 
 // holdStream begins the session of a stream that was opened with a token of its caller. Its end is planned, since a

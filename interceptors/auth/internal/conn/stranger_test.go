@@ -151,12 +151,12 @@ func TestAStrangersRequestThatTakesTooLong(t *testing.T) {
 		if err := feed(s, begin(1, 1000, 10)); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(strangerTime - 1)
+		time.Sleep(strangerTime - time.Nanosecond)
 		synctest.Wait()
 		if c.closed.Load() {
 			t.Error("closed early")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if !c.closed.Load() || !errors.Is(s.visitor.Leave(), errTooLong) {
 			t.Error("not closed")
