@@ -13,8 +13,10 @@ import (
 )
 
 func TestCheckLoopback(t *testing.T) {
-	for _, addr := range []string{"127.0.0.1:9090", "127.8.8.8:0", "[::1]:9090", "localhost:9090", "LocalHost:1",
-		"[::ffff:127.0.0.1]:80"} {
+	for _, addr := range []string{
+		"127.0.0.1:9090", "127.8.8.8:0", "[::1]:9090", "localhost:9090", "LocalHost:1",
+		"[::ffff:127.0.0.1]:80",
+	} {
 		if err := admin.CheckLoopback(addr); err != nil {
 			t.Errorf("%q is refused: %v", addr, err)
 		}
@@ -71,41 +73,77 @@ func TestGuard(t *testing.T) {
 		{"by IPv6 address without a port", http.MethodGet, "http://[::1]/", nil, 200},
 		{"by name", http.MethodGet, "http://localhost:9090/", nil, 200},
 		{"by name through a tunnel", http.MethodGet, "http://localhost/", nil, 200},
-		{"a name that resolves to loopback", http.MethodGet, "http://evil.example:9090/",
-			[]func(*http.Request){arrivedAt(loopback)}, 421},
+		{
+			"a name that resolves to loopback", http.MethodGet, "http://evil.example:9090/",
+			[]func(*http.Request){arrivedAt(loopback)},
+			421,
+		},
 		{"a name that looks like loopback", http.MethodGet, "http://127.0.0.1.evil.example:9090/", nil, 421},
 		{"a name that ends like loopback", http.MethodGet, "http://evil.localhost:9090/", nil, 421},
 		{"no host at all", http.MethodGet, "/", []func(*http.Request){func(r *http.Request) { r.Host = "" }}, 421},
-		{"a listener that others reach", http.MethodGet, "http://127.0.0.1:9090/", []func(*http.Request){arrivedAt(lan)},
-			421},
+		{
+			"a listener that others reach", http.MethodGet, "http://127.0.0.1:9090/",
+			[]func(*http.Request){arrivedAt(lan)},
+			421,
+		},
 
-		{"typed into the address bar", http.MethodGet, "/calls", []func(*http.Request){header("Sec-Fetch-Site", "none")},
-			200},
+		{
+			"typed into the address bar", http.MethodGet, "/calls",
+			[]func(*http.Request){header("Sec-Fetch-Site", "none")},
+			200,
+		},
 		{"asked by the page", http.MethodGet, "/calls", []func(*http.Request){header("Sec-Fetch-Site", "same-origin")}, 200},
-		{"a link on another site", http.MethodGet, "/",
+		{
+			"a link on another site", http.MethodGet, "/",
 			[]func(*http.Request){header("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest",
-				"document")}, 200},
-		{"a frame on another site", http.MethodGet, "/",
+				"document")},
+			200,
+		},
+		{
+			"a frame on another site", http.MethodGet, "/",
 			[]func(*http.Request){header("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest",
-				"iframe")}, 403},
-		{"an image on another site", http.MethodGet, "/debug/pprof/profile?seconds=300",
+				"iframe")},
+			403,
+		},
+		{
+			"an image on another site", http.MethodGet, "/debug/pprof/profile?seconds=300",
 			[]func(*http.Request){header("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest",
-				"image")}, 403},
-		{"a link to a profile on another site", http.MethodGet, "/debug/pprof/profile?seconds=300",
+				"image")},
+			403,
+		},
+		{
+			"a link to a profile on another site", http.MethodGet, "/debug/pprof/profile?seconds=300",
 			[]func(*http.Request){header("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest",
-				"document")}, 403},
-		{"another port of this machine", http.MethodGet, "/calls",
-			[]func(*http.Request){header("Sec-Fetch-Site", "same-site")}, 403},
+				"document")},
+			403,
+		},
+		{
+			"another port of this machine", http.MethodGet, "/calls",
+			[]func(*http.Request){header("Sec-Fetch-Site", "same-site")},
+			403,
+		},
 
 		{"a change by curl", http.MethodPost, "/loglevel", []func(*http.Request){debug}, 200},
-		{"a change by the page", http.MethodPost, "/loglevel",
-			[]func(*http.Request){debug, header("Sec-Fetch-Site", "same-origin", "Origin", "http://127.0.0.1:9090")}, 200},
-		{"a change by a form of another site", http.MethodPost, "/loglevel",
-			[]func(*http.Request){debug, header("Sec-Fetch-Site", "cross-site", "Origin", "http://evil.example")}, 403},
-		{"a change by an old browser", http.MethodPost, "/loglevel",
-			[]func(*http.Request){debug, header("Origin", "http://evil.example")}, 403},
-		{"a change by an opaque origin", http.MethodPost, "/loglevel",
-			[]func(*http.Request){debug, header("Origin", "null")}, 403},
+		{
+			"a change by the page", http.MethodPost, "/loglevel",
+			[]func(*http.Request){debug, header("Sec-Fetch-Site", "same-origin", "Origin", "http://127.0.0.1:9090")},
+			200,
+		},
+		{
+			"a change by a form of another site", http.MethodPost, "/loglevel",
+			[]func(*http.Request){debug, header("Sec-Fetch-Site", "cross-site", "Origin", "http://evil.example")},
+			403,
+		},
+		{
+			"a change by an old browser", http.MethodPost, "/loglevel",
+			[]func(*http.Request){debug, header("Origin", "http://evil.example")},
+			403,
+		},
+		{
+			"a change by an opaque origin", http.MethodPost, "/loglevel",
+			[]func(*http.Request){debug, header("Origin", "null")},
+			403,
+		},
 		{"a change by GET", http.MethodGet, "/loglevel?level=DEBUG", []func(*http.Request){none}, 200},
 		{"a change of what cannot be changed", http.MethodPost, "/calls", nil, 405},
 	} {

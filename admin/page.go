@@ -18,8 +18,10 @@ import (
 var assets embed.FS
 
 // scripts are the parts of the page's script, in the order in which they are joined.
-var scripts = [...]string{"format.js", "dom.js", "store.js", "bars.js", "list.js", "detail.js", "traffic.js", "status.js",
-	"policy.js", "refusals.js", "stream.js", "main.js"}
+var scripts = [...]string{
+	"format.js", "dom.js", "store.js", "bars.js", "list.js", "detail.js", "traffic.js", "status.js",
+	"policy.js", "refusals.js", "stream.js", "main.js",
+}
 
 // page is the whole page in one document. Its policy allows the style and the script that are in it, by their hashes,
 // and nothing else.

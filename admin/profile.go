@@ -67,7 +67,8 @@ func (h *Handler) executionTrace(w http.ResponseWriter, r *http.Request) {
 
 // sample records for seconds=N, or until the client leaves or the server stops.
 func (h *Handler) sample(w http.ResponseWriter, r *http.Request, name string, length time.Duration,
-	start func() error, stop func()) {
+	start func() error, stop func(),
+) {
 	if text := r.URL.Query().Get("seconds"); text != "" {
 		seconds, err := strconv.ParseFloat(text, 64)
 		if err != nil || !(seconds > 0 && seconds <= maxProfile.Seconds()) {

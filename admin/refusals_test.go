@@ -16,8 +16,10 @@ func TestRefusals(t *testing.T) {
 			Of: "call", Last: at, First: at.Add(-time.Minute), Times: 12, Address: "10.0.0.9:41234", Agent: "grpcurl/v1.9.1",
 			Method: charge, Reason: "CREDENTIALS_MISSING", Cause: "no token\n\x1b[2J",
 		},
-		{Of: "handshake", Last: at, First: at, Times: 1, Peer: "spiffe://shop.example/mallory",
-			Reason: "CREDENTIALS_INVALID"},
+		{
+			Of: "handshake", Last: at, First: at, Times: 1, Peer: "spiffe://shop.example/mallory",
+			Reason: "CREDENTIALS_INVALID",
+		},
 	}
 	h := admin.New(admin.Config{Refusals: func() []admin.Refusal { return kept }})
 	defer h.Close()

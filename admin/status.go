@@ -34,8 +34,10 @@ type link struct {
 }
 
 func (h *Handler) status(w http.ResponseWriter, _ *http.Request) {
-	view := statusView{Service: h.config.Service, Instance: h.instance, Started: h.started, Now: time.Now(),
-		Switches: h.switches()}
+	view := statusView{
+		Service: h.config.Service, Instance: h.instance, Started: h.started, Now: time.Now(),
+		Switches: h.switches(),
+	}
 	for _, s := range append(slices.Clip(h.config.Sections), runtimeSection(h.started)) {
 		t := table{Title: s.Title, Columns: s.Columns, Empty: s.Empty, Rows: []Row{}}
 		if s.Rows != nil {

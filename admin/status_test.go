@@ -20,8 +20,10 @@ func TestStatus(t *testing.T) {
 		Service: "orders", LogLevel: new(slog.LevelVar),
 		Sections: []admin.Section{
 			{Title: "Services", Columns: []string{"service", "state"}, Rows: func() []admin.Row {
-				return []admin.Row{{State: admin.Good, Cells: []string{"payments", "serving"}},
-					{State: admin.Bad, Cells: []string{"<b>", "gone"}}}
+				return []admin.Row{
+					{State: admin.Good, Cells: []string{"payments", "serving"}},
+					{State: admin.Bad, Cells: []string{"<b>", "gone"}},
+				}
 			}},
 			{Title: "Key sets", Empty: "No key set is used."},
 		},
@@ -122,8 +124,10 @@ func TestMounts(t *testing.T) {
 
 func TestCharts(t *testing.T) {
 	h := admin.New(admin.Config{Charts: func() []admin.Chart {
-		return []admin.Chart{{Title: "payments", About: "Retry budgets", Max: 10, Interval: time.Second,
-			Values: []float64{10, 9.5}}}
+		return []admin.Chart{{
+			Title: "payments", About: "Retry budgets", Max: 10, Interval: time.Second,
+			Values: []float64{10, 9.5},
+		}}
 	}})
 	_, body := get(t, h, "/status")
 	var view struct{ Charts []admin.Chart }
@@ -139,8 +143,10 @@ func TestCharts(t *testing.T) {
 
 func TestPolicies(t *testing.T) {
 	h := admin.New(admin.Config{Policies: func() []admin.Policy {
-		return []admin.Policy{{Method: charge, Kind: "unary",
-			Values: []admin.PolicyValue{{Name: "deadline", Value: "2s", Source: "file orders.yaml:12"}}}}
+		return []admin.Policy{{
+			Method: charge, Kind: "unary",
+			Values: []admin.PolicyValue{{Name: "deadline", Value: "2s", Source: "file orders.yaml:12"}},
+		}}
 	}})
 	code, body := get(t, h, "/policies")
 	want(t, "the status", code, 200)

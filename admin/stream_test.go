@@ -95,12 +95,14 @@ func TestStreamEndsWithTheServer(t *testing.T) {
 		stop func(*admin.Handler, *http.Server) error
 	}{
 		{"shutdown", waterfall.NewRing(1), func(_ *admin.Handler,
-			s *http.Server) error {
+			s *http.Server,
+		) error {
 			return s.Shutdown(context.Background())
 		}},
 		{"close", waterfall.NewRing(1), func(h *admin.Handler, _ *http.Server) error { h.Close(); return nil }},
 		{"shutdown without a ring", nil, func(_ *admin.Handler,
-			s *http.Server) error {
+			s *http.Server,
+		) error {
 			return s.Shutdown(context.Background())
 		}},
 	} {

@@ -23,8 +23,7 @@ func TestTheAccessLogNamesCallerAndTrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := frameworktest.NewNetwork(t)
 		var log bytes.Buffer
-		var app *framework.App
-		app = n.App("payments", framework.WithAccessLog(),
+		app := n.App("payments", framework.WithAccessLog(),
 			framework.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 		paymentsv1.RegisterPaymentsServiceServer(n.Server(app), &bank{quote: func(ctx context.Context) error {
 			app.Logger().InfoContext(ctx, "quoting")

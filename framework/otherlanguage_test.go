@@ -76,7 +76,7 @@ func TestAnHTTP1RequestIsAnsweredInHTTP1(t *testing.T) {
 					t.Fatal(err)
 				}
 				if test.tls {
-					secure := tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the test looks at it
+					secure := tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
 					if err := secure.HandshakeContext(t.Context()); err != nil {
 						t.Fatal(err)
 					}
@@ -92,6 +92,7 @@ func TestAnHTTP1RequestIsAnsweredInHTTP1(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				defer reply.Body.Close()
 				text, err := io.ReadAll(reply.Body)
 				if err != nil || reply.StatusCode != test.want || !strings.Contains(string(text), test.text) {
 					t.Errorf("%s: %q (%v), want %d and %q", reply.Status, text, err, test.want, test.text)

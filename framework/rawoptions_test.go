@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -292,10 +293,10 @@ func TestAServiceConfigOfTheProgramIsMerged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := frameworktest.NewNetwork(t)
-		var served [3]int
+		var served [3]atomic.Int32
 		for i := range served {
 			n.Run(replica(n, &bank{quote: func(ctx context.Context) error {
-				served[i]++
+				served[i].Add(1)
 				<-ctx.Done()
 				return ctx.Err()
 			}}))
@@ -312,9 +313,9 @@ func TestAServiceConfigOfTheProgramIsMerged(t *testing.T) {
 				t.Fatalf("the call took %v", took)
 			}
 		}
-		for i, count := range served {
-			if count == 0 {
-				t.Errorf("replica %d was not called: %v", i, served)
+		for i := range served {
+			if served[i].Load() == 0 {
+				t.Errorf("replica %d was not called", i)
 			}
 		}
 	})

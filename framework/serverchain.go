@@ -107,7 +107,7 @@ func (a *App) exited(ctx context.Context, method string) {
 func (s *Server) accessLog() serverStep {
 	logger := s.app.parts.logger
 	write := logging.LoggerFunc(func(ctx context.Context, level logging.Level, message string, fields ...any) {
-		logger.Log(ctx, slog.Level(level), message, fields...) //nolint:sloglint // the adapter passes pairs
+		logger.Log(ctx, slog.Level(level), message, fields...)
 	})
 	options := []logging.Option{
 		logging.WithLogOnEvents(logging.FinishCall),

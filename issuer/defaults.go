@@ -22,9 +22,6 @@ const (
 	replayMemory = maxAssertionLife + 2*clockSkew
 	// maxAssertions is how many assertions are remembered, of one service as many as there is room for others.
 	maxAssertions = 1 << 17
-	// signatureWait is how long an assertion or a user's token waits for its turn to be checked before the issuer says that it is
-	// overloaded.
-	signatureWait = time.Second
 	// maxTokenID is the most bytes of the jti of an assertion.
 	maxTokenID = 128
 

@@ -44,11 +44,13 @@ type Issuer struct {
 //
 // New does no I/O and starts nothing. Mistakes show in [Issuer.Check]; an issuer that has one answers every request with 503.
 func New(name string, keys *Keys, registry Registry, opts ...Option) *Issuer {
-	is := &Issuer{name: name, keys: keys, registry: registry, refused: newRefusals(),
+	is := &Issuer{
+		name: name, keys: keys, registry: registry, refused: newRefusals(),
 		replays: replays.New[string, string](replayMemory, maxAssertions), turn: turnstile.New(), config: config{
 			logger: slog.New(slog.DiscardHandler), life: defaultTokenLife, transactionLife: defaultTransactionLife,
 			rate: defaultRate, burst: defaultBurst,
-		}}
+		},
+	}
 	is.text = fmt.Sprintf("issuer.New(%q", name)
 	for _, o := range opts {
 		if o != nil {

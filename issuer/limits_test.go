@@ -220,8 +220,10 @@ func TestAttack70NoSecretsInLogs(t *testing.T) {
 	s.post(s.formWith(assertion))                    // replayed
 	s.post(s.formWith(assertion[:len(assertion)-1])) // broken
 	s.post(s.userForm(user[:len(user)-4] + "AAAA"))  // forged
-	s.post(change(s.ownForm(), map[string][]string{"scope": {"SECRET"},
-		"resource": {"x"}})) // what is asked for in vain
+	s.post(change(s.ownForm(), map[string][]string{
+		"scope":    {"SECRET"},
+		"resource": {"x"},
+	})) // what is asked for in vain
 	s.post(s.formWith(sign(t, newKey(t), assertionType, claims{"iss": strings.Repeat("i", 4000)}))) // a long name
 	log := s.log.String()
 	for _, token := range []string{assertion, user, first.text("access_token")} {
@@ -236,8 +238,10 @@ func TestAttack70NoSecretsInLogs(t *testing.T) {
 			t.Errorf("the log shows %s", text)
 		}
 	}
-	for _, text := range []string{"token issued", "user=", "the assertion was used before", "signature",
-		`client=` + edge} {
+	for _, text := range []string{
+		"token issued", "user=", "the assertion was used before", "signature",
+		`client=` + edge,
+	} {
 		if !strings.Contains(log, text) {
 			t.Errorf("the log does not show %s:\n%s", text, log)
 		}

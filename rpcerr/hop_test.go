@@ -56,8 +56,10 @@ func TestPushbackOf(t *testing.T) {
 }
 
 func FuzzPushbackOf(f *testing.F) {
-	for _, seed := range []string{"0", "250", "-1", "+5", "", "abc", "1e3", "9223372036854775807", "9223372036855",
-		"\x00", " 7"} {
+	for _, seed := range []string{
+		"0", "250", "-1", "+5", "", "abc", "1e3", "9223372036854775807", "9223372036855",
+		"\x00", " 7",
+	} {
 		f.Add(seed, false)
 	}
 	f.Add("250", true)
@@ -89,7 +91,11 @@ func TestUnprocessed(t *testing.T) {
 		values []string
 		want   bool
 	}{
-		{nil, false}, {[]string{"1"}, true}, {[]string{"0"}, false}, {[]string{"true"}, false}, {[]string{""}, false},
+		{nil, false},
+		{[]string{"1"}, true},
+		{[]string{"0"}, false},
+		{[]string{"true"}, false},
+		{[]string{""}, false},
 		{[]string{"1", "1"}, false},
 	} {
 		if got := rpcerr.Unprocessed(metadata.MD{rpcerr.UnprocessedKey: tt.values}); got != tt.want {
@@ -148,7 +154,10 @@ func TestFromCall(t *testing.T) {
 		err  error
 		want bool
 	}{
-		{nil, false}, {plain, false}, {called{plain}, true}, {fmt.Errorf("placing the order: %w", called{plain}), true},
+		{nil, false},
+		{plain, false},
+		{called{plain}, true},
+		{fmt.Errorf("placing the order: %w", called{plain}), true},
 		{errors.Join(plain, called{plain}), true},
 	} {
 		if got := rpcerr.FromCall(tt.err); got != tt.want {
@@ -179,14 +188,21 @@ func TestStripHop(t *testing.T) {
 		{"the handler's own RetryInfo", with(t, codes.Unavailable, info), []string{"RetryInfo"}},
 		{"the handler's own ErrorInfo", with(t, codes.NotFound, foreign, request), []string{"ErrorInfo", "BadRequest"}},
 		{"RetryInfo of a call", called{with(t, codes.Unavailable, info)}, nil},
-		{"RetryInfo and others of a call", called{with(t, codes.Unavailable, foreign, info, request)},
-			[]string{"ErrorInfo", "BadRequest"}},
+		{
+			"RetryInfo and others of a call",
+			called{with(t, codes.Unavailable, foreign, info, request)},
+			[]string{"ErrorInfo", "BadRequest"},
+		},
 		{"a wrapped error of a call", fmt.Errorf("charging: %w", called{with(t, codes.Unavailable, info)}), nil},
 		{"Parley's reason", with(t, codes.Unavailable, reason), nil},
-		{"Parley's reason shows that RetryInfo came out of a call", with(t, codes.Unavailable, info, reason, foreign),
-			[]string{"ErrorInfo"}},
-		{"a refusal that was made in this process",
-			rpcerr.New(codes.Unavailable, rpcerr.ConnectionExpired, "the connection has expired", nil), nil},
+		{
+			"Parley's reason shows that RetryInfo came out of a call", with(t, codes.Unavailable, info, reason, foreign),
+			[]string{"ErrorInfo"},
+		},
+		{
+			"a refusal that was made in this process",
+			rpcerr.New(codes.Unavailable, rpcerr.ConnectionExpired, "the connection has expired", nil), nil,
+		},
 		{"a call without details", called{status.Error(codes.Unavailable, "down")}, nil},
 		{"no status", errors.New("something"), nil},
 	} {

@@ -35,7 +35,8 @@ var _ tracing.Decider = (*tracer)(nil)
 // Decide asks the sampler. A span that is sampled is not recorded either where nobody sees it; services further down
 // may.
 func (t *tracer) Decide(ctx context.Context, name string, kind trace.SpanKind,
-	attributes []attribute.KeyValue) (trace.SpanContext, bool) {
+	attributes []attribute.KeyValue,
+) (trace.SpanContext, bool) {
 	parent := trace.SpanContextFromContext(ctx)
 	id := parent.TraceID()
 	if !id.IsValid() {

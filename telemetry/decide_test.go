@@ -29,7 +29,8 @@ func call(ctx context.Context, tracer *tracing.Tracer) sending {
 		return ctx.Err()
 	}
 	attempt := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
-		opts ...grpc.CallOption) error {
+		opts ...grpc.CallOption,
+	) error {
 		return tracer.UnaryAttemptInterceptor(ctx, method, req, reply, cc, invoke, opts...)
 	}
 	_ = tracer.UnaryCallInterceptor(ctx, method, nil, nil, nil, attempt, grpc.StaticMethod())
@@ -53,8 +54,10 @@ func TestRatio(t *testing.T) {
 	sampled := 0
 	for range calls {
 		sent := call(t.Context(), tracer)
-		want := ratio.ShouldSample(sdktrace.SamplingParameters{ParentContext: t.Context(),
-			TraceID: sent.TraceID()}).Decision == sdktrace.RecordAndSample
+		want := ratio.ShouldSample(sdktrace.SamplingParameters{
+			ParentContext: t.Context(),
+			TraceID:       sent.TraceID(),
+		}).Decision == sdktrace.RecordAndSample
 		if !sent.IsValid() || sent.IsSampled() != want {
 			t.Fatalf("%v was sampled: %v, want %v", sent.TraceID(), sent.IsSampled(), want)
 		}
@@ -98,7 +101,8 @@ func TestAllocations(t *testing.T) {
 	opts := []grpc.CallOption{grpc.StaticMethod()}
 	invoke := func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { return nil }
 	attempt := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
-		opts ...grpc.CallOption) error {
+		opts ...grpc.CallOption,
+	) error {
 		return tracer.UnaryAttemptInterceptor(ctx, method, req, reply, cc, invoke, opts...)
 	}
 	client := testing.AllocsPerRun(1000, func() {

@@ -24,8 +24,11 @@ func TestEnvironment(t *testing.T) {
 		want string
 	}{
 		{"nothing is set", nil, unsent},
-		{"set to nothing", vars{"OTEL_TRACES_EXPORTER": "", "OTEL_TRACES_SAMPLER": " ", "OTEL_EXPORTER_OTLP_ENDPOINT": ""},
-			unsent},
+		{
+			"set to nothing",
+			vars{"OTEL_TRACES_EXPORTER": "", "OTEL_TRACES_SAMPLER": " ", "OTEL_EXPORTER_OTLP_ENDPOINT": ""},
+			unsent,
+		},
 		{"disabled", vars{"OTEL_SDK_DISABLED": "TRUE"}, "off: OTEL_SDK_DISABLED=true"},
 		{"not disabled", vars{"OTEL_SDK_DISABLED": "false"}, unsent},
 		{
@@ -114,10 +117,14 @@ func TestMistakes(t *testing.T) {
 		{"OTEL_TRACES_EXPORTER", "console", `OTEL_TRACES_EXPORTER="console": not offered; use otlp or none`},
 		{"OTEL_TRACES_EXPORTER", "otlp,none", `OTEL_TRACES_EXPORTER="otlp,none": not offered; use otlp or none`},
 		{"OTEL_METRICS_EXPORTER", "statsd", `OTEL_METRICS_EXPORTER="statsd": not offered; use otlp, prometheus or none`},
-		{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json",
-			`OTEL_EXPORTER_OTLP_PROTOCOL="http/json": not offered; use grpc or http/protobuf`},
-		{"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "udp",
-			`OTEL_EXPORTER_OTLP_METRICS_PROTOCOL="udp": not offered; use grpc or http/protobuf`},
+		{
+			"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json",
+			`OTEL_EXPORTER_OTLP_PROTOCOL="http/json": not offered; use grpc or http/protobuf`,
+		},
+		{
+			"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "udp",
+			`OTEL_EXPORTER_OTLP_METRICS_PROTOCOL="udp": not offered; use grpc or http/protobuf`,
+		},
 		{
 			"OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4317",
 			`OTEL_EXPORTER_OTLP_ENDPOINT="localhost:4317": not an http or https URL; write http://localhost:4317, say`,
@@ -144,8 +151,10 @@ func TestMistakes(t *testing.T) {
 			"OTEL_RESOURCE_ATTRIBUTES", "a=1,b",
 			`OTEL_RESOURCE_ATTRIBUTES="a=1,b": "b" is not key=value; separate entries by commas, and write a comma within a value as %2C`,
 		},
-		{"OTEL_RESOURCE_ATTRIBUTES", "a=100%",
-			`OTEL_RESOURCE_ATTRIBUTES="a=100%": the value of a is not percent-encoded; write % as %25`},
+		{
+			"OTEL_RESOURCE_ATTRIBUTES", "a=100%",
+			`OTEL_RESOURCE_ATTRIBUTES="a=100%": the value of a is not percent-encoded; write % as %25`,
+		},
 		{
 			"OTEL_RESOURCE_ATTRIBUTES", "service.name=",
 			`OTEL_SERVICE_NAME="": the service has no name; set this variable, or give telemetry.New a name`,
@@ -227,8 +236,10 @@ func TestOff(t *testing.T) {
 		t.Error("a disabled SDK does not pass span contexts on")
 	}
 	unmeasured := start(t, vars{"OTEL_METRICS_EXPORTER": "none"})
-	for tel, because := range map[*telemetry.Telemetry]string{off: "OTEL_SDK_DISABLED=true",
-		unmeasured: "OTEL_METRICS_EXPORTER=none"} {
+	for tel, because := range map[*telemetry.Telemetry]string{
+		off:        "OTEL_SDK_DISABLED=true",
+		unmeasured: "OTEL_METRICS_EXPORTER=none",
+	} {
 		answer := httptest.NewRecorder()
 		tel.MetricsHandler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
 		if answer.Code != 404 || !strings.Contains(answer.Body.String(), because) {

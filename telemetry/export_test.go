@@ -62,8 +62,10 @@ func TestNothingIsSentUnasked(t *testing.T) {
 	})
 	t.Run("metrics scraped only", func(t *testing.T) {
 		var c collector
-		tel := start(t, vars{"OTEL_EXPORTER_OTLP_ENDPOINT": c.serveHTTP(t), "OTEL_METRICS_EXPORTER": "prometheus",
-			"OTEL_TRACES_EXPORTER": "none"})
+		tel := start(t, vars{
+			"OTEL_EXPORTER_OTLP_ENDPOINT": c.serveHTTP(t), "OTEL_METRICS_EXPORTER": "prometheus",
+			"OTEL_TRACES_EXPORTER": "none",
+		})
 		spans(t, tel, 1)
 		measure(t, tel)
 		if err := tel.Shutdown(t.Context()); err != nil {
@@ -84,14 +86,18 @@ func TestKeepUnsampled(t *testing.T) {
 	}{
 		{name: "sampled", sampler: "always_on", seen: 2, collected: []string{"orders: child", "orders: root"}},
 		{name: "not sampled", sampler: "parentbased_always_off"},
-		{name: "not sampled but kept", sampler: "parentbased_always_off",
-			opts: []telemetry.Option{telemetry.WithKeepUnsampled()}, seen: 2},
+		{
+			name: "not sampled but kept", sampler: "parentbased_always_off",
+			opts: []telemetry.Option{telemetry.WithKeepUnsampled()}, seen: 2,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var c collector
 			recorder := newRecorder()
-			v := vars{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": c.serveGRPC(t), "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
-				"OTEL_TRACES_SAMPLER": test.sampler}
+			v := vars{
+				"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": c.serveGRPC(t), "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+				"OTEL_TRACES_SAMPLER": test.sampler,
+			}
 			tel := start(t, v, append(test.opts, telemetry.WithSpanProcessor(recorder))...)
 			spans(t, tel, 1)
 			if err := tel.Shutdown(t.Context()); err != nil {
@@ -110,8 +116,10 @@ func TestFailureIsReported(t *testing.T) {
 	c := collector{fail: status.Error(codes.InvalidArgument, "not today")}
 	endpoint := c.serveGRPC(t)
 	var log strings.Builder
-	tel := start(t, vars{"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
-		"OTEL_METRICS_EXPORTER": "prometheus"},
+	tel := start(t, vars{
+		"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+		"OTEL_METRICS_EXPORTER": "prometheus",
+	},
 		telemetry.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	spans(t, tel, 1000) // more than one batch
 	err := tel.Shutdown(t.Context())

@@ -35,8 +35,10 @@ func (o option) apply(c *config) { o.set(c) }
 // WithSpanProcessor shows every recorded span to p, in this process, beside the export. It may be given
 // several times. Shutdown stops p.
 func WithSpanProcessor(p sdktrace.SpanProcessor) Option {
-	return option{fmt.Sprintf("telemetry.WithSpanProcessor(%T)", p),
-		func(c *config) { c.processors = append(c.processors, p) }}
+	return option{
+		fmt.Sprintf("telemetry.WithSpanProcessor(%T)", p),
+		func(c *config) { c.processors = append(c.processors, p) },
+	}
 }
 
 // WithKeepUnsampled records also what is not sampled, so that span processors of this process see every span, while
@@ -53,8 +55,10 @@ func WithAttributes(attributes ...attribute.KeyValue) Option {
 	for _, a := range attributes {
 		names = append(names, string(a.Key))
 	}
-	return option{"telemetry.WithAttributes(" + strings.Join(names, ", ") + ")",
-		func(c *config) { c.attributes = append(c.attributes, attributes...) }}
+	return option{
+		"telemetry.WithAttributes(" + strings.Join(names, ", ") + ")",
+		func(c *config) { c.attributes = append(c.attributes, attributes...) },
+	}
 }
 
 // WithLogger logs when sending begins to fail and when it works again. Default: OpenTelemetry's error handler is told

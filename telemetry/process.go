@@ -105,7 +105,7 @@ func readRuntime() runtimeState {
 	metrics.Read(samples)
 	for i, sample := range samples {
 		if sample.Value.Kind() == metrics.KindUint64 {
-			*places[i] = int64(min(sample.Value.Uint64(), math.MaxInt64)) //nolint:gosec // bounded
+			*places[i] = int64(min(sample.Value.Uint64(), math.MaxInt64))
 		}
 	}
 	return r

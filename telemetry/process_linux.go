@@ -22,9 +22,9 @@ func readProcess() (processState, error) {
 		return processState{}, err
 	}
 	return processState{
-		user:        time.Duration(stat.UTime) * time.Second / ticks,
-		system:      time.Duration(stat.STime) * time.Second / ticks,
-		resident:    int64(stat.ResidentMemory()), //nolint:gosec // bounded by the machine's memory
+		user:        time.Duration(stat.UTime) * time.Second / ticks, //nolint:gosec // less than the time since the start
+		system:      time.Duration(stat.STime) * time.Second / ticks, //nolint:gosec // likewise
+		resident:    int64(stat.ResidentMemory()),
 		threads:     int64(stat.NumThreads),
 		descriptors: int64(descriptors),
 	}, nil

@@ -53,7 +53,8 @@ func serviceName(attributes []*commonv1.KeyValue) string {
 
 // Export receives spans.
 func (c *collector) Export(_ context.Context,
-	request *collectortraces.ExportTraceServiceRequest) (*collectortraces.ExportTraceServiceResponse, error) {
+	request *collectortraces.ExportTraceServiceRequest,
+) (*collectortraces.ExportTraceServiceResponse, error) {
 	if c.hang != nil {
 		c.hang()
 	}
@@ -75,7 +76,8 @@ type metricsCollector struct {
 
 // Export receives metrics. It leaves out those of the Go runtime and of the process, which always come.
 func (c metricsCollector) Export(_ context.Context,
-	request *collectormetrics.ExportMetricsServiceRequest) (*collectormetrics.ExportMetricsServiceResponse, error) {
+	request *collectormetrics.ExportMetricsServiceRequest,
+) (*collectormetrics.ExportMetricsServiceResponse, error) {
 	for _, about := range request.GetResourceMetrics() {
 		for _, scope := range about.GetScopeMetrics() {
 			for _, metric := range scope.GetMetrics() {

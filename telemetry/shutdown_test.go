@@ -40,12 +40,24 @@ func TestShutdown(t *testing.T) {
 		want      string
 	}{
 		{"in time", stubborn{needs: time.Second}, time.Minute, time.Second, ""},
-		{"in time, with an error", stubborn{needs: time.Second, err: broken}, time.Minute, time.Second,
-			"telemetry: stopping traces: the disk is full"},
-		{"too late", stubborn{needs: time.Hour}, time.Minute, time.Minute,
-			"telemetry: traces did not stop in time: context deadline exceeded"},
-		{"no time at all", stubborn{needs: time.Hour}, 0, 0,
-			"telemetry: traces did not stop in time: context deadline exceeded"},
+		{
+			"in time, with an error",
+			stubborn{needs: time.Second, err: broken},
+			time.Minute, time.Second,
+			"telemetry: stopping traces: the disk is full",
+		},
+		{
+			"too late",
+			stubborn{needs: time.Hour},
+			time.Minute, time.Minute,
+			"telemetry: traces did not stop in time: context deadline exceeded",
+		},
+		{
+			"no time at all",
+			stubborn{needs: time.Hour},
+			0, 0,
+			"telemetry: traces did not stop in time: context deadline exceeded",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

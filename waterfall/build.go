@@ -205,8 +205,10 @@ func facts(attrs []attribute.KeyValue, skipDrawn bool) []Attribute {
 // secret reports whether a value under the key may be one. Parley's own spans carry none; those of a user may.
 func secret(key string) bool {
 	key = strings.ToLower(key)
-	for _, word := range []string{"metadata.", ".header.", "authorization", "cookie", "password", "secret", "token",
-		"credential", "api_key", "apikey"} {
+	for _, word := range []string{
+		"metadata.", ".header.", "authorization", "cookie", "password", "secret", "token",
+		"credential", "api_key", "apikey",
+	} {
 		if strings.Contains(key, word) {
 			return true
 		}

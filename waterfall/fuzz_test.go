@@ -15,14 +15,18 @@ func FuzzText(f *testing.F) {
 	f.Add("a/b", "", "OK", "deadline", int64(1)<<62, int64(-1)<<62, int64(1)<<61, 1000)
 	f.Fuzz(func(t *testing.T, method, endpoint, status, reason string, a, b, c int64, width int) {
 		width = min(width, 500)
-		inner := waterfall.Call{Method: method, Status: status, Duration: time.Duration(b), Direction: waterfall.Incoming,
-			Start: epoch.Add(time.Duration(c))}
+		inner := waterfall.Call{
+			Method: method, Status: status, Duration: time.Duration(b), Direction: waterfall.Incoming,
+			Start: epoch.Add(time.Duration(c)),
+		}
 		call := waterfall.Call{
 			Method: method, Status: status, StopReason: reason, Explanation: reason, Start: epoch,
 			Duration: time.Duration(a), Deadline: time.Duration(c), Calls: []waterfall.Call{inner},
 			Attempts: []waterfall.Attempt{
-				{Number: int(a), Endpoint: endpoint, Status: status, Offset: time.Duration(b), Duration: time.Duration(a),
-					Calls: []waterfall.Call{inner}},
+				{
+					Number: int(a), Endpoint: endpoint, Status: status, Offset: time.Duration(b), Duration: time.Duration(a),
+					Calls: []waterfall.Call{inner},
+				},
 				{Number: 2, Open: true, Offset: time.Duration(c), Duration: time.Duration(b), Hedge: true},
 			},
 			Waits: []waterfall.Wait{{Next: 2, Offset: time.Duration(a), Duration: time.Duration(b), Source: status}},

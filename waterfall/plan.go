@@ -119,8 +119,10 @@ func (p *plan) addCall(c, of Call, from time.Duration, indent string) {
 	if c.Direction == Incoming && c.Method != of.Method {
 		name += " " + shortMethod(c.Method)
 	}
-	p.lines = append(p.lines, line{label: indent + name, status: statusOf(c.Status, c.Open), from: begin,
-		to: begin + c.Duration, open: c.Open})
+	p.lines = append(p.lines, line{
+		label: indent + name, status: statusOf(c.Status, c.Open), from: begin,
+		to: begin + c.Duration, open: c.Open,
+	})
 	p.addBelow(c, begin, indent+"  ")
 }
 

@@ -75,8 +75,10 @@ func TestRingShowsCallsThatAreOpen(t *testing.T) {
 		want(t, "the status of the attempt", c.Attempts[0].Status, "UNAVAILABLE")
 		want(t, "waits", len(c.Waits), 1)
 		want(t, "the wait goes on", c.Waits[0],
-			waterfall.Wait{Next: 2, Offset: 80 * ms, Duration: 20 * ms, Backoff: 50 * ms, Open: true, Cause: "UNAVAILABLE",
-				Source: "policy"})
+			waterfall.Wait{
+				Next: 2, Offset: 80 * ms, Duration: 20 * ms, Backoff: 50 * ms, Open: true, Cause: "UNAVAILABLE",
+				Source: "policy",
+			})
 		compare(t, "open.txt", c.String()+"\n")
 
 		call.end(began+100*ms, "CANCELLED", stopped("canceled", "canceled", 1)...)

@@ -55,7 +55,8 @@ type recorded struct {
 }
 
 func (tp *tape) start(ctx context.Context, name string, kind trace.SpanKind, at time.Duration,
-	attrs ...attribute.KeyValue) recorded {
+	attrs ...attribute.KeyValue,
+) recorded {
 	ctx, s := tp.tracer.Start(ctx, name, trace.WithSpanKind(kind), trace.WithTimestamp(epoch.Add(at)),
 		trace.WithAttributes(attrs...))
 	return recorded{ctx, s}
@@ -93,8 +94,10 @@ func (s recorded) wait(at time.Duration, next int, backoff time.Duration, source
 }
 
 func at(endpoint string, port int) []attribute.KeyValue {
-	return []attribute.KeyValue{attribute.String("network.peer.address", endpoint),
-		attribute.Int("network.peer.port", port)}
+	return []attribute.KeyValue{
+		attribute.String("network.peer.address", endpoint),
+		attribute.Int("network.peer.port", port),
+	}
 }
 
 func stopped(outcome, reason string, attempts int) []attribute.KeyValue {

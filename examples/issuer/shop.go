@@ -146,8 +146,10 @@ func (s *shop) GetQuote(ctx context.Context, _ *paymentsv1.GetQuoteRequest) (*pa
 func (s *shop) pay(ctx context.Context, token string) error {
 	roots := x509.NewCertPool()
 	roots.AddCert(s.web.Certificate())
-	cc, err := grpc.NewClient(s.address, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots,
-		MinVersion: tls.VersionTLS13})))
+	cc, err := grpc.NewClient(s.address, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
+		RootCAs:    roots,
+		MinVersion: tls.VersionTLS13,
+	})))
 	if err != nil {
 		return err
 	}

@@ -21,8 +21,10 @@ type certificate struct{ authority, chain, key string }
 
 // writeCertificate makes a certificate for localhost and the authority that vouches for it, whose key is thrown away.
 func writeCertificate(dir string) (certificate, error) {
-	files := certificate{filepath.Join(dir, "ca.pem"), filepath.Join(dir, "localhost.pem"),
-		filepath.Join(dir, "localhost-key.pem")}
+	files := certificate{
+		filepath.Join(dir, "ca.pem"), filepath.Join(dir, "localhost.pem"),
+		filepath.Join(dir, "localhost-key.pem"),
+	}
 	now := time.Now()
 	ca := &x509.Certificate{
 		SerialNumber:          big.NewInt(1),

@@ -113,8 +113,10 @@ func (s *shop) openWeb(id *auth.Identity) error {
 	if err != nil {
 		return err
 	}
-	s.web = web{ordersv1.NewOrdersServiceClient(toEdge), ordersv1.NewOrdersServiceClient(toOrders),
-		paymentsv1.NewPaymentsServiceClient(toPayments)}
+	s.web = web{
+		ordersv1.NewOrdersServiceClient(toEdge), ordersv1.NewOrdersServiceClient(toOrders),
+		paymentsv1.NewPaymentsServiceClient(toPayments),
+	}
 	return nil
 }
 
@@ -124,8 +126,10 @@ const placeOrder = ordersv1.OrdersService_PlaceOrder_FullMethodName
 func edgePolicy(login string) map[string]*policyv1.Policy {
 	return map[string]*policyv1.Policy{placeOrder: {Auth: &policyv1.Auth{
 		Peers: []string{"web"},
-		User: &policyv1.User{Presence: policyv1.Presence_PRESENCE_REQUIRED.Enum(), Issuers: []string{login},
-			Scopes: []string{"orders.place"}},
+		User: &policyv1.User{
+			Presence: policyv1.Presence_PRESENCE_REQUIRED.Enum(), Issuers: []string{login},
+			Scopes: []string{"orders.place"},
+		},
 	}}}
 }
 
@@ -162,7 +166,8 @@ func (s *shop) enroll(dir, name string) (*auth.Identity, error) {
 
 // serve starts a plain gRPC server that takes calls in connection mode.
 func (s *shop) serve(identity *auth.Identity, policies map[string]*policyv1.Policy, register func(*grpc.Server),
-	options ...auth.ServerOption) (*service, error) {
+	options ...auth.ServerOption,
+) (*service, error) {
 	table, err := policy.New(policy.Code(policies))
 	if err != nil {
 		return nil, err

@@ -33,18 +33,28 @@ func TestAuditLog(t *testing.T) {
 		kid := func(service string) string { return "kid=" + p.w.key(service).Public().Thumbprint() }
 		log := p.w.log.String()
 		for _, line := range [][]string{
-			{`"parley: connection proven"`, "role=client", "peer=spiffe://shop.example/payments", kid("payments"),
-				"generation=", "self=spiffe://shop.example/orders"},
-			{`"parley: connection proven"`, "role=server", "peer=spiffe://shop.example/orders", kid("orders"), "expires=",
-				"self=spiffe://shop.example/payments"},
-			{`"parley: call refused"`, "reason=POLICY_DENIED", "method=/shop.payments.v1.PaymentsService/GetQuote",
-				"peer=spiffe://shop.example/mallory", "cause=", "decided="},
-			{`"parley: handshake refused"`, "role=client", "reason=SERVER_IDENTITY_MISMATCH",
-				"peer=spiffe://shop.example/payments", kid("payments")},
+			{
+				`"parley: connection proven"`, "role=client", "peer=spiffe://shop.example/payments", kid("payments"),
+				"generation=", "self=spiffe://shop.example/orders",
+			},
+			{
+				`"parley: connection proven"`, "role=server", "peer=spiffe://shop.example/orders", kid("orders"), "expires=",
+				"self=spiffe://shop.example/payments",
+			},
+			{
+				`"parley: call refused"`, "reason=POLICY_DENIED", "method=/shop.payments.v1.PaymentsService/GetQuote",
+				"peer=spiffe://shop.example/mallory", "cause=", "decided=",
+			},
+			{
+				`"parley: handshake refused"`, "role=client", "reason=SERVER_IDENTITY_MISMATCH",
+				"peer=spiffe://shop.example/payments", kid("payments"),
+			},
 			{`"parley: handshake refused"`, "role=server", "reason=CREDENTIALS_INVALID", kid("mallory"), "iss is not"},
 			{`"parley: trust changed"`, "generation=", "ended="},
-			{`"parley: credential ended"`, "of=connection", "the trust in its key", "role=server",
-				"peer=spiffe://shop.example/orders", kid("orders")},
+			{
+				`"parley: credential ended"`, "of=connection", "the trust in its key", "role=server",
+				"peer=spiffe://shop.example/orders", kid("orders"),
+			},
 		} {
 			if !hasLine(log, line) {
 				t.Errorf("no line with %q in\n%s", line, log)
@@ -124,8 +134,10 @@ func TestRefusalsOfUnprovenCallersNameThem(t *testing.T) {
 		server := w.identity("payments")
 		s := serve(t, payments{}, server.ServerOptions(tableOf(t), auth.WithBearer(certificate))...)
 		cc := dial(t, s.dialer, grpc.WithAuthority("localhost"), grpc.WithUserAgent("grpcurl/1.9"),
-			grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, ServerName: "localhost",
-				MinVersion: tls.VersionTLS13})))
+			grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
+				RootCAs: roots, ServerName: "localhost",
+				MinVersion: tls.VersionTLS13,
+			})))
 		for range 100 {
 			refused(t, "no credential", quote(t.Context(), cc), codes.Unauthenticated, "CREDENTIALS_MISSING")
 		}
@@ -140,8 +152,10 @@ func TestRefusalsOfUnprovenCallersNameThem(t *testing.T) {
 		if lines := strings.Count(log, "parley: call refused"); lines != 1 {
 			t.Errorf("%d lines for 100 equal refusals, want 1", lines)
 		}
-		if !hasLine(log, []string{"parley: call refused", "remote=" + list[0].Address, `agent="grpcurl/1.9`,
-			"reason=CREDENTIALS_MISSING"}) {
+		if !hasLine(log, []string{
+			"parley: call refused", "remote=" + list[0].Address, `agent="grpcurl/1.9`,
+			"reason=CREDENTIALS_MISSING",
+		}) {
 			t.Errorf("the log does not name the caller:\n%s", log)
 		}
 	})

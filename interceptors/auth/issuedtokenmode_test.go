@@ -61,6 +61,7 @@ func TestTokenModeWithIssuedIdentities(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cc := issuedTokens(t, level)
+				synctest.Wait() // until every key set is read
 				for range 2 {
 					var header metadata.MD
 					if err := quote(t.Context(), cc, grpc.Header(&header)); err != nil {
@@ -94,6 +95,7 @@ func TestAttack64IdentityTokensBesideProofs(t *testing.T) {
 						forged := &forgedHeader{grpc.ServerTransportStreamFromContext(ctx), change}
 						return handler(grpc.NewContextWithServerTransportStream(ctx, forged), req)
 					}))
+				synctest.Wait() // until every key set is read
 				refused(t, "unary", quote(t.Context(), cc), codes.Unauthenticated, rpcerr.ServerProofInvalid)
 			})
 		})

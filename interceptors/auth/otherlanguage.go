@@ -129,7 +129,7 @@ func answerHTTP2(conn io.Writer, from io.Reader, text string) error {
 // frame returns a frame of HTTP/2 (RFC 9113, section 4.1).
 func frame(kind, flags byte, stream uint32, payload []byte) []byte {
 	n := len(payload)
-	f := []byte{byte(n >> 16), byte(n >> 8), byte(n), kind, flags}
+	f := []byte{byte(n >> 16), byte(n >> 8), byte(n), kind, flags} //nolint:gosec // the length has 24 bits
 	return append(binary.BigEndian.AppendUint32(f, stream), payload...)
 }
 
@@ -138,12 +138,14 @@ func frame(kind, flags byte, stream uint32, payload []byte) []byte {
 func statusHeaders(text string) []byte {
 	var block []byte
 	for _, field := range [][2]string{
-		{":status", "200"}, {"content-type", "application/grpc"},
-		{"grpc-status", fmt.Sprint(int(codes.FailedPrecondition))}, {"grpc-message", text},
+		{":status", "200"},
+		{"content-type", "application/grpc"},
+		{"grpc-status", fmt.Sprint(int(codes.FailedPrecondition))},
+		{"grpc-message", text},
 	} {
-		block = append(block, 0, byte(len(field[0])))
+		block = append(block, 0, byte(len(field[0]))) //nolint:gosec // shorter than 127
 		block = append(block, field[0]...)
-		block = append(block, byte(len(field[1])))
+		block = append(block, byte(len(field[1]))) //nolint:gosec // shorter than 127
 		block = append(block, field[1]...)
 	}
 	return block

@@ -95,9 +95,14 @@ func (r *refusals) list() []Refusal {
 func (r *Refusal) attrs() []slog.Attr {
 	attrs := []slog.Attr{slog.String("reason", string(r.Reason))}
 	for _, text := range [...]struct{ key, value string }{
-		{"role", r.Role}, {"method", r.Method}, {"cause", r.Cause}, {"decided", r.Decided}, {"kid", r.KeyID},
+		{"role", r.Role},
+		{"method", r.Method},
+		{"cause", r.Cause},
+		{"decided", r.Decided},
+		{"kid", r.KeyID},
 		{"user", r.User},
-		{"remote", r.Address}, {"agent", r.Agent},
+		{"remote", r.Address},
+		{"agent", r.Agent},
 	} {
 		if text.value != "" {
 			attrs = append(attrs, slog.String(text.key, text.value))

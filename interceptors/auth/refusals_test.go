@@ -72,8 +72,9 @@ func TestTheDefaultLogWarns(t *testing.T) {
 	}
 	var text strings.Builder
 	log := slog.New(warnings{slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug})})
-	log.With("a", 1).WithGroup("g").Info("proven")
-	log.With("a", 1).WithGroup("g").Warn("refused", "b", 2)
+	grouped := log.With(slog.Int("a", 1)).WithGroup("g")
+	grouped.Info("proven")
+	grouped.Warn("refused", slog.Int("b", 2))
 	if got := text.String(); strings.Contains(got, "proven") || !strings.Contains(got, "msg=refused a=1 g.b=2") {
 		t.Errorf("the log is %q", got)
 	}

@@ -50,14 +50,29 @@ func TestACallLeavesASilentEndpoint(t *testing.T) {
 		took   time.Duration
 	}{
 		{"a method that may be repeated", readMethod, terms{deadline: 2 * time.Second}, 1, codes.OK, time.Second + 25*ms},
-		{"a hedged method whose hedges wait", readMethod, terms{deadline: 2 * time.Second, hedges: 1, hedgeDelay: 1900 * ms},
-			1, codes.OK, time.Second + 25*ms},
-		{"one that must not be repeated", actMethod, terms{deadline: 2 * time.Second}, 0,
-			codes.DeadlineExceeded, 2 * time.Second},
-		{"too little time is left", readMethod, terms{deadline: time.Second + 10*ms}, 0,
-			codes.DeadlineExceeded, time.Second + 10*ms},
-		{"no further attempt is allowed", readMethod, terms{deadline: 2 * time.Second, attempts: 1}, 0,
-			codes.DeadlineExceeded, 2 * time.Second},
+		{
+			"a hedged method whose hedges wait", readMethod,
+			terms{deadline: 2 * time.Second, hedges: 1, hedgeDelay: 1900 * ms},
+			1, codes.OK, time.Second + 25*ms,
+		},
+		{
+			"one that must not be repeated", actMethod,
+			terms{deadline: 2 * time.Second},
+			0,
+			codes.DeadlineExceeded, 2 * time.Second,
+		},
+		{
+			"too little time is left", readMethod,
+			terms{deadline: time.Second + 10*ms},
+			0,
+			codes.DeadlineExceeded, time.Second + 10*ms,
+		},
+		{
+			"no further attempt is allowed", readMethod,
+			terms{deadline: 2 * time.Second, attempts: 1},
+			0,
+			codes.DeadlineExceeded, 2 * time.Second,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -53,7 +53,7 @@ func (f *failure) cause() string {
 }
 
 // try makes one attempt, which begins now. It returns nil if that succeeded.
-func (c *call) try(ctx context.Context, now time.Time) *failure {
+func (c *call) try(ctx context.Context, now time.Time) *failure { //nolint:contextcheck // a limit outlives ctx
 	caller := ctx
 	ctx, this := c.number(ctx, false)
 	this.SetRenewable(c.renewable())

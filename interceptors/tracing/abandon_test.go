@@ -102,7 +102,8 @@ func TestStreamWithoutAttempts(t *testing.T) {
 
 // hurry gives a stream a second.
 func hurry(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer,
-	opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
 	ctx, cancel := withTimeout(ctx, time.Second)
 	context.AfterFunc(ctx, cancel)
 	return streamer(ctx, desc, cc, method, opts...)
@@ -110,7 +111,8 @@ func hurry(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, meth
 
 // reopen opens a stream three times; the first two attempts are cancelled before they begin.
 func reopen(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer,
-	opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
 	for number := 1; ; number++ {
 		ctx, _ := attempt.NewContext(ctx, number, false, nil)
 		sub, cancel := context.WithCancel(ctx)
@@ -129,7 +131,8 @@ func reopen(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, met
 func TestAbandonedAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		supersede := func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
-			streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			streamer grpc.Streamer, opts ...grpc.CallOption,
+		) (grpc.ClientStream, error) {
 			first, _ := attempt.NewContext(ctx, 1, false, nil)
 			first, cancel := context.WithCancel(first)
 			defer cancel()

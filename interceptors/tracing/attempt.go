@@ -22,7 +22,8 @@ type attemptOperation struct {
 // UnaryAttemptInterceptor covers one attempt of a call and sends its span context along. It belongs below whatever
 // repeats calls.
 func (t *Tracer) UnaryAttemptInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
-	invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	invoker grpc.UnaryInvoker, opts ...grpc.CallOption,
+) error {
 	m := t.clientMethod(cc, method, opts)
 	if m.silent {
 		return invoker(ctx, method, req, reply, cc, opts...)
@@ -54,7 +55,8 @@ func (t *Tracer) startAttempt(ctx context.Context, m *clientMethod, method strin
 }
 
 func (t *Tracer) startAttemptSpan(ctx context.Context, m *clientMethod, method string,
-	facts *attempt.Attempt) (context.Context, trace.Span) {
+	facts *attempt.Attempt,
+) (context.Context, trace.Span) {
 	options := m.first
 	if facts.Number() > 1 || facts.Hedge() {
 		details := []attribute.KeyValue{attribute.Int(vocabulary.AttrPreviousAttempts, facts.Number()-1)}
@@ -83,8 +85,10 @@ func peerAttributes(endpoint string) []attribute.KeyValue {
 	case port == 0:
 		return []attribute.KeyValue{attribute.String(vocabulary.AttrPeerAddress, host)}
 	default:
-		return []attribute.KeyValue{attribute.String(vocabulary.AttrPeerAddress, host),
-			attribute.Int(vocabulary.AttrPeerPort, port)}
+		return []attribute.KeyValue{
+			attribute.String(vocabulary.AttrPeerAddress, host),
+			attribute.Int(vocabulary.AttrPeerPort, port),
+		}
 	}
 }
 

@@ -39,13 +39,19 @@ func benchmarks() map[string][]tracing.Option {
 		"1 off":              nil,
 		"2 metrics":          {tracing.WithMeterProvider(meters())},
 		"3 traces unsampled": {tracing.WithTracerProvider(spans(sdktrace.NeverSample()))},
-		"4 metrics, traces unsampled": {tracing.WithMeterProvider(meters()),
-			tracing.WithTracerProvider(spans(sdktrace.NeverSample()))},
-		"4a metrics, traces decided beforehand": {tracing.WithMeterProvider(meters()),
-			tracing.WithTracerProvider(dropping{spans(sdktrace.NeverSample())})},
+		"4 metrics, traces unsampled": {
+			tracing.WithMeterProvider(meters()),
+			tracing.WithTracerProvider(spans(sdktrace.NeverSample())),
+		},
+		"4a metrics, traces decided beforehand": {
+			tracing.WithMeterProvider(meters()),
+			tracing.WithTracerProvider(dropping{spans(sdktrace.NeverSample())}),
+		},
 		"5 traces sampled to nothing": {tracing.WithTracerProvider(spans(sdktrace.AlwaysSample()))},
-		"6 metrics and traces sampled": {tracing.WithMeterProvider(meters()),
-			tracing.WithTracerProvider(spans(sdktrace.AlwaysSample()))},
+		"6 metrics and traces sampled": {
+			tracing.WithMeterProvider(meters()),
+			tracing.WithTracerProvider(spans(sdktrace.AlwaysSample())),
+		},
 	}
 }
 
@@ -63,7 +69,8 @@ func BenchmarkClient(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			t := tracing.New(opts...)
 			inner := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
-				opts ...grpc.CallOption) error {
+				opts ...grpc.CallOption,
+			) error {
 				return t.UnaryAttemptInterceptor(ctx, method, req, reply, cc, invoke, opts...)
 			}
 			b.ReportAllocs()

@@ -55,11 +55,15 @@ func TestOtelgrpcBesideIsNoticed(t *testing.T) {
 		says  string
 		spans int // SERVER spans of ours
 	}{
-		{name: "client", kind: trace.SpanKindClient,
+		{
+			name: "client", kind: trace.SpanKindClient,
 			says:  `each attempt has two CLIENT spans; remove its stats handler" on="channel to passthrough:///shop:8443"`,
-			spans: 2},
-		{name: "server", kind: trace.SpanKindServer,
-			says: `its spans stand for the calls that are received; remove its stats handler" on=server`},
+			spans: 2,
+		},
+		{
+			name: "server", kind: trace.SpanKindServer,
+			says: `its spans stand for the calls that are received; remove its stats handler" on=server`,
+		},
 		{name: "public endpoint", kind: trace.SpanKindServer, opts: []tracing.Option{tracing.WithPublicEndpoint()}, spans: 2},
 	} {
 		bubble(t, test.name, func(t *testing.T) {

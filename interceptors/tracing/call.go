@@ -34,7 +34,8 @@ func callFrom(ctx context.Context) *callContext {
 
 // UnaryCallInterceptor covers a call with all its attempts. It belongs outermost.
 func (t *Tracer) UnaryCallInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
-	invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	invoker grpc.UnaryInvoker, opts ...grpc.CallOption,
+) error {
 	if t.off() {
 		return invoker(ctx, method, req, reply, cc, opts...)
 	}

@@ -36,16 +36,22 @@ func TestAllocations(t *testing.T) {
 	}{
 		{"off", nil, 0, 1},
 		{"metrics", []tracing.Option{tracing.WithMeterProvider(meters())}, 0, 1},
-		{"metrics, traces unsampled", []tracing.Option{tracing.WithMeterProvider(meters()),
-			tracing.WithTracerProvider(never)}, 8, 4},
-		{"metrics, traces decided beforehand",
-			[]tracing.Option{tracing.WithMeterProvider(meters()), tracing.WithTracerProvider(dropping{never})}, 6, 1},
+		{"metrics, traces unsampled", []tracing.Option{
+			tracing.WithMeterProvider(meters()),
+			tracing.WithTracerProvider(never),
+		}, 8, 4},
+		{
+			"metrics, traces decided beforehand",
+			[]tracing.Option{tracing.WithMeterProvider(meters()), tracing.WithTracerProvider(dropping{never})},
+			6, 1,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			tracer := tracing.New(test.opts...)
 			invoke := func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { return nil }
 			once := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
-				opts ...grpc.CallOption) error {
+				opts ...grpc.CallOption,
+			) error {
 				return tracer.UnaryAttemptInterceptor(ctx, method, req, reply, cc, invoke, opts...)
 			}
 			opts := []grpc.CallOption{grpc.StaticMethod()}

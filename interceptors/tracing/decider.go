@@ -39,7 +39,8 @@ func newBirth(name string, kind trace.SpanKind, attributes ...attribute.KeyValue
 // start starts a span in ctx. It returns the context that holds it, and the span when it is recorded. Carried is ctx
 // itself where that is a context of our own that is not shared yet, otherwise nil; it is reused.
 func (t *Tracer) start(ctx context.Context, b *birth, carried *spanContext,
-	further ...trace.SpanStartOption) (context.Context, trace.Span) {
+	further ...trace.SpanStartOption,
+) (context.Context, trace.Span) {
 	if t.tracer == nil {
 		return ctx, nil
 	}

@@ -42,7 +42,8 @@ func Example() {
 	defer server.Stop()
 
 	repeat := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
-		opts ...grpc.CallOption) (err error) {
+		opts ...grpc.CallOption,
+	) (err error) {
 		for number := 1; number <= 2; number++ {
 			ctx, _ := attempt.NewContext(ctx, number, false, nil)
 			if err = invoker(ctx, method, req, reply, cc, opts...); err == nil {
@@ -57,7 +58,8 @@ func Example() {
 		tracer.AttemptDialOptions()),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn,
-			error) {
+			error,
+		) {
 			return listener.DialContext(ctx)
 		}))...)
 	if err != nil {

@@ -37,8 +37,10 @@ func TestLogHandler(t *testing.T) {
 	}{
 		{"outside of a span", t.Context(), nil, "level=INFO msg=hello n=1"},
 		{"in a span", inside, nil, "level=INFO msg=hello n=1 " + ids},
-		{"with attributes", inside, func(l *slog.Logger) *slog.Logger { return l.With(slog.Int("a", 1)) },
-			"level=INFO msg=hello a=1 n=1 " + ids},
+		{
+			"with attributes", inside, func(l *slog.Logger) *slog.Logger { return l.With(slog.Int("a", 1)) },
+			"level=INFO msg=hello a=1 n=1 " + ids,
+		},
 		{
 			"in a group", inside, func(l *slog.Logger) *slog.Logger {
 				return l.With(slog.Int("a", 1)).WithGroup("g").With(slog.Int("b", 2))
@@ -50,8 +52,10 @@ func TestLogHandler(t *testing.T) {
 			func(l *slog.Logger) *slog.Logger { return l.WithGroup("g").With(slog.Int("b", 2)) },
 			"level=INFO msg=hello g.b=2 g.n=1",
 		},
-		{"in a group without a name", inside, func(l *slog.Logger) *slog.Logger { return l.WithGroup("") },
-			"level=INFO msg=hello n=1 " + ids},
+		{
+			"in a group without a name", inside, func(l *slog.Logger) *slog.Logger { return l.WithGroup("") },
+			"level=INFO msg=hello n=1 " + ids,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var b strings.Builder

@@ -68,16 +68,20 @@ func newClientMethod(method, target, canonical string) *clientMethod {
 	if name == "" {
 		name, label, spanName = vocabulary.MethodOther, vocabulary.LabelMethodOther, vocabulary.SystemGRPC
 	}
-	base := []attribute.KeyValue{attribute.String(vocabulary.AttrSystem, vocabulary.SystemGRPC),
-		attribute.String(vocabulary.AttrMethod, name)}
+	base := []attribute.KeyValue{
+		attribute.String(vocabulary.AttrSystem, vocabulary.SystemGRPC),
+		attribute.String(vocabulary.AttrMethod, name),
+	}
 	if host, port := serverAddress(target, canonical); host != "" {
 		base = append(base, attribute.String(vocabulary.AttrServerAddress, host))
 		if port != 0 {
 			base = append(base, attribute.Int(vocabulary.AttrServerPort, port))
 		}
 	}
-	labels := []attribute.KeyValue{attribute.String(vocabulary.LabelMethod, label),
-		attribute.String(vocabulary.LabelTarget, canonical)}
+	labels := []attribute.KeyValue{
+		attribute.String(vocabulary.LabelMethod, label),
+		attribute.String(vocabulary.LabelTarget, canonical),
+	}
 	m := &clientMethod{
 		silent:  silent(method),
 		unknown: method == "",
@@ -123,8 +127,10 @@ func newServerMethod(method string) *serverMethod {
 	if name == "" {
 		name, spanName = vocabulary.MethodOther, vocabulary.SystemGRPC
 	}
-	base := []attribute.KeyValue{attribute.String(vocabulary.AttrSystem, vocabulary.SystemGRPC),
-		attribute.String(vocabulary.AttrMethod, name)}
+	base := []attribute.KeyValue{
+		attribute.String(vocabulary.AttrSystem, vocabulary.SystemGRPC),
+		attribute.String(vocabulary.AttrMethod, name),
+	}
 	return &serverMethod{
 		silent:  silent(method),
 		unknown: method == "",

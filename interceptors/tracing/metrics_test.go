@@ -102,8 +102,10 @@ func TestMetrics(t *testing.T) {
 			}
 			return nil
 		}
-		r := newRig(t, setup{shop: s, calls: []grpc.UnaryClientInterceptor{again(3)},
-			meter: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))})
+		r := newRig(t, setup{
+			shop: s, calls: []grpc.UnaryClientInterceptor{again(3)},
+			meter: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)),
+		})
 		if _, err := r.orders.GetOrder(t.Context(), &ordersv1.GetOrderRequest{}); err != nil {
 			t.Fatal(err)
 		}

@@ -73,7 +73,8 @@ type deciding struct {
 }
 
 func (d deciding) Decide(ctx context.Context, name string, kind trace.SpanKind,
-	_ []attribute.KeyValue) (trace.SpanContext, bool) {
+	_ []attribute.KeyValue,
+) (trace.SpanContext, bool) {
 	*d.decided = append(*d.decided, kind.String()+" "+name+" below "+trace.SpanContextFromContext(ctx).SpanID().String())
 	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{7}, SpanID: trace.SpanID{8}}), !d.drop
 }
@@ -93,8 +94,10 @@ func (p *decidingProvider) Tracer(name string, opts ...trace.TracerOption) trace
 func TestDecider(t *testing.T) {
 	for _, drop := range []bool{true, false} {
 		recorder := tracetest.NewSpanRecorder()
-		provider := &decidingProvider{drop: drop,
-			TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))}
+		provider := &decidingProvider{
+			drop:           drop,
+			TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)),
+		}
 		tracer := tracing.New(tracing.WithTracerProvider(provider))
 		var sent, handled trace.SpanContext
 		invoke := func(ctx context.Context, _ string, _, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {

@@ -70,7 +70,8 @@ func watchAll(ctx context.Context, r *rig) error {
 func TestEveryOutcome(t *testing.T) {
 	const method = "/shop.orders.v1.OrdersService/GetOrder"
 	refuse := grpc.ChainUnaryInterceptor(func(context.Context, any, *grpc.UnaryServerInfo, grpc.UnaryHandler) (any,
-		error) {
+		error,
+	) {
 		return nil, rpcerr.New(codes.PermissionDenied, rpcerr.PolicyDenied, "the caller may not do this", nil)
 	})
 	for _, test := range []struct {
@@ -271,8 +272,10 @@ func TestEveryOutcome(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			options := []retry.Option{retry.WithPolicy(table), retry.WithRandom(func() float64 { return 0.5 }),
-				retry.WithEndpoints(func() int { return 2 })}
+			options := []retry.Option{
+				retry.WithPolicy(table), retry.WithRandom(func() float64 { return 0.5 }),
+				retry.WithEndpoints(func() int { return 2 }),
+			}
 			if test.budget != (retry.Budget{}) {
 				options = append(options, retry.WithBudget(test.budget))
 			}

@@ -34,7 +34,8 @@ func benchmarkPair(b *testing.B, dialing []grpc.DialOption, serving []grpc.Serve
 	cc, err := grpc.NewClient("passthrough:///shop:8443", append(dialing,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn,
-			error) {
+			error,
+		) {
 			return listener.DialContext(ctx)
 		}))...)
 	if err != nil {

@@ -48,8 +48,10 @@ func TestTraceparent(t *testing.T) {
 		{name: "metadata forwarded in another case", ctx: func(ctx context.Context) context.Context {
 			return metadata.NewOutgoingContext(ctx, metadata.MD{"Traceparent": {foreignParent}, "TraceState": {"other=1"}})
 		}},
-		{name: "any other propagator", ctx: stale,
-			opts: []tracing.Option{tracing.WithPropagator(foreign{propagation.TraceContext{}})}},
+		{
+			name: "any other propagator", ctx: stale,
+			opts: []tracing.Option{tracing.WithPropagator(foreign{propagation.TraceContext{}})},
+		},
 	} {
 		bubble(t, test.name, func(t *testing.T) {
 			r := newRig(t, setup{calls: []grpc.UnaryClientInterceptor{hedge}, tracer: test.opts})
@@ -104,7 +106,8 @@ func TestUnrecordedCall(t *testing.T) {
 		bubble(t, test.name, func(t *testing.T) {
 			var seen trace.SpanContext
 			watch := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
-				opts ...grpc.CallOption) error {
+				opts ...grpc.CallOption,
+			) error {
 				seen = trace.SpanContextFromContext(ctx)
 				return again(1)(ctx, method, req, reply, cc, invoker, opts...)
 			}
@@ -113,8 +116,10 @@ func TestUnrecordedCall(t *testing.T) {
 				handled = trace.SpanContextFromContext(ctx)
 				return nil
 			}}
-			r := newRig(t, setup{shop: s, sampler: sdktrace.ParentBased(sdktrace.NeverSample()),
-				calls: []grpc.UnaryClientInterceptor{watch}})
+			r := newRig(t, setup{
+				shop: s, sampler: sdktrace.ParentBased(sdktrace.NeverSample()),
+				calls: []grpc.UnaryClientInterceptor{watch},
+			})
 			ctx := test.ctx(t.Context())
 			if _, err := r.orders.GetOrder(ctx, &ordersv1.GetOrderRequest{}); err != nil {
 				t.Fatal(err)
@@ -151,8 +156,10 @@ func TestWithoutSpans(t *testing.T) {
 		if handled.IsValid() || r.shop.headers("traceparent")[0] != nil {
 			t.Errorf("a span context out of nothing: %v", handled)
 		}
-		want := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2},
-			TraceFlags: 1, Remote: true})
+		want := trace.NewSpanContext(trace.SpanContextConfig{
+			TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2},
+			TraceFlags: 1, Remote: true,
+		})
 		ctx := trace.ContextWithSpanContext(t.Context(), want)
 		if _, err := r.orders.GetOrder(ctx, &ordersv1.GetOrderRequest{}); err != nil {
 			t.Fatal(err)
@@ -176,10 +183,14 @@ func TestBaggage(t *testing.T) {
 		{name: "trace context", opts: []tracing.Option{tracing.WithPropagator(propagation.TraceContext{})}},
 		{name: "trace context and baggage", opts: []tracing.Option{tracing.WithPropagator(w3c)}, want: "tenant=a"},
 		{name: "any other", opts: []tracing.Option{tracing.WithPropagator(foreign{w3c})}, want: "tenant=a"},
-		{name: "public endpoint", opts: []tracing.Option{tracing.WithPropagator(w3c), tracing.WithPublicEndpoint()},
-			linked: true},
-		{name: "public endpoint, any other", opts: []tracing.Option{tracing.WithPropagator(foreign{w3c}),
-			tracing.WithPublicEndpoint()}, linked: true},
+		{
+			name: "public endpoint", opts: []tracing.Option{tracing.WithPropagator(w3c), tracing.WithPublicEndpoint()},
+			linked: true,
+		},
+		{name: "public endpoint, any other", opts: []tracing.Option{
+			tracing.WithPropagator(foreign{w3c}),
+			tracing.WithPublicEndpoint(),
+		}, linked: true},
 	} {
 		bubble(t, test.name, func(t *testing.T) {
 			var got string
@@ -228,13 +239,17 @@ func TestServerReadsTraceparent(t *testing.T) {
 		{name: "good", md: metadata.Pairs("traceparent", foreignParent), parent: foreignSpan},
 		{name: "good with state", md: metadata.Pairs("traceparent", foreignParent, "tracestate", "a=1", "tracestate",
 			"b=2"), parent: foreignSpan, state: "a=1,b=2"},
-		{name: "good with bad state", md: metadata.Pairs("traceparent", foreignParent, "tracestate", "=,="),
-			parent: foreignSpan},
+		{
+			name: "good with bad state", md: metadata.Pairs("traceparent", foreignParent, "tracestate", "=,="),
+			parent: foreignSpan,
+		},
 		{name: "two", md: metadata.Pairs("traceparent", foreignParent, "traceparent", foreignParent)},
 		{name: "none", md: metadata.Pairs("tracestate", "a=1")},
 		{name: "bad", md: metadata.Pairs("traceparent", "00-0-0-0")},
-		{name: "not wanted", md: metadata.Pairs("traceparent", foreignParent),
-			opts: []tracing.Option{tracing.WithPropagator(none)}},
+		{
+			name: "not wanted", md: metadata.Pairs("traceparent", foreignParent),
+			opts: []tracing.Option{tracing.WithPropagator(none)},
+		},
 		{name: "another attempt", md: metadata.Pairs("grpc-previous-rpc-attempts", "2"), previous: 2},
 		{name: "not a number of attempts", md: metadata.Pairs("grpc-previous-rpc-attempts", "many")},
 	} {

@@ -70,13 +70,15 @@ func (s *shop) GetOrder(ctx context.Context, _ *ordersv1.GetOrderRequest) (*orde
 }
 
 func (s *shop) WatchOrder(_ *ordersv1.WatchOrderRequest,
-	stream grpc.ServerStreamingServer[ordersv1.WatchOrderResponse]) error {
+	stream grpc.ServerStreamingServer[ordersv1.WatchOrderResponse],
+) error {
 	s.note(stream.Context())
 	return s.watch(stream)
 }
 
 func (s *shop) ImportOrders(stream grpc.ClientStreamingServer[ordersv1.ImportOrdersRequest,
-	ordersv1.ImportOrdersResponse]) error {
+	ordersv1.ImportOrdersResponse],
+) error {
 	s.note(stream.Context())
 	return s.imports(stream)
 }
@@ -182,7 +184,8 @@ func newRig(t *testing.T, s setup) *rig {
 // again repeats a failed call, as a retry would.
 func again(attempts int) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
-		opts ...grpc.CallOption) error {
+		opts ...grpc.CallOption,
+	) error {
 		var err error
 		for number := 1; number <= attempts; number++ {
 			ctx, _ := attempt.NewContext(ctx, number, false, nil)

@@ -14,7 +14,8 @@ import (
 
 // UnaryServerInterceptor covers what a server does about a call. It belongs before all other interceptors.
 func (t *Tracer) UnaryServerInterceptor(ctx context.Context, req any, info *grpc.UnaryServerInfo,
-	handler grpc.UnaryHandler) (any, error) {
+	handler grpc.UnaryHandler,
+) (any, error) {
 	m := t.serverMethod(info.FullMethod, true)
 	if m.silent {
 		return handler(ctx, req)
@@ -29,7 +30,8 @@ func (t *Tracer) UnaryServerInterceptor(ctx context.Context, req any, info *grpc
 
 // StreamServerInterceptor is [Tracer.UnaryServerInterceptor] for streams.
 func (t *Tracer) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo,
-	handler grpc.StreamHandler) error {
+	handler grpc.StreamHandler,
+) error {
 	// Only the handler for unknown methods has no service behind it.
 	m := t.serverMethod(info.FullMethod, srv != nil)
 	if m.silent {

@@ -16,7 +16,8 @@ import (
 // receiving from it fails or says that it is over, after the one response of a stream that has one, and where no
 // goroutine receives any more, when its context ends or its connection is closed.
 func (t *Tracer) StreamCallInterceptor(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
-	streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	streamer grpc.Streamer, opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
 	if t.off() {
 		return streamer(ctx, desc, cc, method, opts...)
 	}
@@ -43,7 +44,8 @@ func (t *Tracer) StreamCallInterceptor(ctx context.Context, desc *grpc.StreamDes
 
 // StreamAttemptInterceptor is [Tracer.UnaryAttemptInterceptor] for streams.
 func (t *Tracer) StreamAttemptInterceptor(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn,
-	method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	method string, streamer grpc.Streamer, opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
 	m := t.clientMethod(cc, method, opts)
 	if m.silent {
 		return streamer(ctx, desc, cc, method, opts...)

@@ -49,8 +49,10 @@ func TestParseTraceparent(t *testing.T) {
 // FuzzTraceparent holds our reading and writing of a traceparent against OpenTelemetry's, which lets a separator at the
 // end of version 00 pass.
 func FuzzTraceparent(f *testing.F) {
-	for _, seed := range []string{goodParent, "cc" + goodParent[2:] + "-more", "ff" + goodParent[2:], goodParent + "-",
-		"00--", ""} {
+	for _, seed := range []string{
+		goodParent, "cc" + goodParent[2:] + "-more", "ff" + goodParent[2:], goodParent + "-",
+		"00--", "",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -148,7 +148,8 @@ func TestUnarySpans(t *testing.T) {
 
 // hedge makes two attempts one after the other, and calls the second a hedge.
 func hedge(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
-	opts ...grpc.CallOption) error {
+	opts ...grpc.CallOption,
+) error {
 	first, _ := attempt.NewContext(ctx, 1, false, nil)
 	second, _ := attempt.NewContext(ctx, 2, true, nil)
 	return errors.Join(invoker(first, method, req, reply, cc, opts...), invoker(second, method, req, reply, cc, opts...))
@@ -194,7 +195,8 @@ func TestPanicEndsSpans(t *testing.T) {
 	})
 	bubble(t, "client stream", func(t *testing.T) {
 		burst := func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, grpc.Streamer,
-			...grpc.CallOption) (grpc.ClientStream, error) {
+			...grpc.CallOption,
+		) (grpc.ClientStream, error) {
 			panic("burst")
 		}
 		r := newRig(t, setup{streams: []grpc.StreamClientInterceptor{burst}})
@@ -204,7 +206,8 @@ func TestPanicEndsSpans(t *testing.T) {
 	})
 	bubble(t, "server", func(t *testing.T) {
 		survive := func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (reply any,
-			err error) {
+			err error,
+		) {
 			defer func() {
 				if r := recover(); r != nil {
 					err = status.Errorf(codes.Internal, "survived a %v", r)

@@ -159,7 +159,7 @@ func (d *requirements) judgePeer(call *policy.Call, t *trail) Decision {
 	if d.carrier.Stated() && call.Peer.Carrier < d.carrier.Value {
 		return d.refuse(
 			call,
-			Decision{why: "the method requirements carrier", name: d.carrier.Value.String(), source: &d.carrier.Source},
+			Decision{why: "the method requires carrier", name: d.carrier.Value.String(), source: &d.carrier.Source},
 		)
 	}
 	t.demand("carrier", &d.carrier.Source)

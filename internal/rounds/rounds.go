@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// Of returns n times the number in the environment variable PARLEY_TEST_ROUNDS, and n where that is no positive number.
+// Of returns n times the number in the environment variable TEST_ROUNDS, and n where that is no positive number.
 func Of(n int) int {
-	if times, err := strconv.Atoi(os.Getenv("PARLEY_TEST_ROUNDS")); err == nil && times > 0 {
+	if times, err := strconv.Atoi(os.Getenv("TEST_ROUNDS")); err == nil && times > 0 {
 		return n * times
 	}
 	return n

@@ -22,9 +22,9 @@ const (
 	payments = "spiffe://shop.example/payments"
 )
 
-func parseID(t testing.TB, text string) principal.ID {
+func paymentsID(t testing.TB) principal.ID {
 	t.Helper()
-	id, err := principal.ParseID(text)
+	id, err := principal.ParseID(payments)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,11 +103,11 @@ func TestExamine(t *testing.T) {
 			func(p *verify.Profile) { p.AudienceIsText = true }, "aud",
 		},
 		"no workload, where one must be": {
-			nil, func(p *verify.Profile) { p.Subjects = []principal.Pattern{parseID(t, payments)} }, "sub is no ID",
+			nil, func(p *verify.Profile) { p.Subjects = []principal.Pattern{paymentsID(t)} }, "sub is no ID",
 		},
 		"another workload": {
 			func() map[string]any { return map[string]any{"sub": "spiffe://shop.example/orders"} },
-			func(p *verify.Profile) { p.Subjects = []principal.Pattern{parseID(t, payments)} }, "may vouch for",
+			func(p *verify.Profile) { p.Subjects = []principal.Pattern{paymentsID(t)} }, "may vouch for",
 		},
 		"without what is required": {nil, func(p *verify.Profile) { p.Required = []string{"env"} }, "env is missing"},
 	} {
@@ -115,7 +115,7 @@ func TestExamine(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				key, set := newKey(t)
 				p := &verify.Profile{Name: login, Keys: verify.IssuerKeys(set)}
-				p.Default(parseID(t, payments))
+				p.Default(paymentsID(t))
 				if test.profile != nil {
 					test.profile(p)
 				}
@@ -145,7 +145,7 @@ func TestVerifier(t *testing.T) {
 		other, others := newKey(t)
 		profile := func(name string, keys *keyset.Set, typ string) *verify.Profile {
 			p := &verify.Profile{Name: name, Keys: verify.IssuerKeys(keys), Types: []string{typ}}
-			p.Default(parseID(t, payments))
+			p.Default(paymentsID(t))
 			return p
 		}
 		const sso = "https://sso.example"

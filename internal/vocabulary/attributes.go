@@ -52,8 +52,11 @@ func SpanAttributes() []Attribute {
 		{AttrErrorType, all, "The gRPC status, only on spans that are errors."},
 		{AttrServerAddress, []string{SpanCall, SpanAttempt}, "The host of the configured target, never a resolved address."},
 		{AttrServerPort, []string{SpanCall, SpanAttempt}, "The port of the configured target."},
-		{AttrPeerAddress, []string{SpanAttempt, SpanServer},
-			"The address that the attempt reached; on a server, where the call came from."},
+		{
+			AttrPeerAddress,
+			[]string{SpanAttempt, SpanServer},
+			"The address that the attempt reached; on a server, where the call came from.",
+		},
 		{AttrPeerPort, []string{SpanAttempt, SpanServer}, "Its port."},
 		{AttrPreviousAttempts, []string{SpanAttempt, SpanServer}, "How many attempts came before (gRFC A72)."},
 		{AttrHedge, []string{SpanAttempt}, "True where another attempt was still out."},
@@ -62,8 +65,11 @@ func SpanAttributes() []Attribute {
 		{AttrRetryOutcome, []string{SpanCall}, "`none` or `recovered` for a call that succeeded, or else the stop reason."},
 		{AttrStopReason, []string{SpanCall}, "The one reason for no further attempt, as `retry.StopReason` names it."},
 		{AttrRetryDelay, []string{SpanCall}, "How long the call waited between attempts, in seconds."},
-		{AttrAuthReason, []string{SpanServer, SpanCall},
-			"The reason of a refusal, as [protocol.md](protocol.md#refusals) lists them."},
+		{
+			AttrAuthReason,
+			[]string{SpanServer, SpanCall},
+			"The reason of a refusal, as [protocol.md](protocol.md#refusals) lists them.",
+		},
 		{AttrAuthCause, []string{SpanServer, SpanCall}, "Why it was refused. The caller never learns it."},
 		{AttrAuthDecided, []string{SpanServer}, "The statement of the policy that refused."},
 	}

@@ -25,15 +25,27 @@ const (
 // Events returns the events of spans, in the order of the documentation.
 func Events() []Event {
 	return []Event{
-		{EventScheduled, SpanCall, []string{AttrNextAttempt, AttrBackoff, AttrCause, AttrSource, AttrEndpoint},
-			"There will be another attempt. The source of the wait is `policy`, `pushback`, `retry_info` or `connection`."},
-		{EventHedged, SpanCall, []string{AttrNextAttempt, AttrAfter, AttrEndpoint},
-			"Another attempt joins one that is still out."},
+		{
+			EventScheduled, SpanCall,
+			[]string{AttrNextAttempt, AttrBackoff, AttrCause, AttrSource, AttrEndpoint},
+			"There will be another attempt. The source of the wait is `policy`, `pushback`, `retry_info` or `connection`.",
+		},
+		{
+			EventHedged, SpanCall,
+			[]string{AttrNextAttempt, AttrAfter, AttrEndpoint},
+			"Another attempt joins one that is still out.",
+		},
 		{EventPushback, SpanCall, []string{AttrMilliseconds}, "The server said when to come again; negative means never."},
-		{EventExhausted, SpanCall, []string{AttrReason, AttrEndpoint},
-			"Attempts or budget are used up; the reason is the stop reason."},
+		{
+			EventExhausted, SpanCall,
+			[]string{AttrReason, AttrEndpoint},
+			"Attempts or budget are used up; the reason is the stop reason.",
+		},
 		{EventAborted, SpanCall, []string{AttrReason, AttrEndpoint}, "There is no further attempt for another stop reason."},
-		{EventWouldRefuse, SpanServer, []string{AttrAuthReason, AttrAuthCause, AttrAuthDecided},
-			"A policy on trial would refuse the call."},
+		{
+			EventWouldRefuse, SpanServer,
+			[]string{AttrAuthReason, AttrAuthCause, AttrAuthDecided},
+			"A policy on trial would refuse the call.",
+		},
 	}
 }

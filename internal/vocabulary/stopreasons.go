@@ -46,8 +46,10 @@ func StopReasons() []StopReason {
 		{StopClosing, "Client closed", "the client was closing", !suppressed, !gaveUp},
 		{StopAttemptsExhausted, "Attempts used up", "every allowed attempt was made", !suppressed, gaveUp},
 		{StopNotRetryable, "Not retryable", "this status is not worth another attempt", !suppressed, !gaveUp},
-		{StopNotIdempotent, "Not idempotent", "the server may have run it, and the method is not idempotent", suppressed,
-			!gaveUp},
+		{
+			StopNotIdempotent, "Not idempotent", "the server may have run it, and the method is not idempotent", suppressed,
+			!gaveUp,
+		},
 		{StopPushback, "Pushed back", "the server asked not to be tried again", suppressed, gaveUp},
 		{StopSwitchedOff, "Switched off", "retries are switched off", suppressed, !gaveUp},
 		{StopUpstreamRetrying, "Caller retries", "the caller of this service is retrying already", suppressed, gaveUp},

@@ -52,8 +52,8 @@ func WriteFrame(w io.Writer, kind frameType, body []byte) error {
 		return fmt.Errorf("auth: a handshake frame of %d bytes, at most %d are allowed", len(body), maxFrameBody)
 	}
 	frame := make([]byte, 0, frameHeaderLength+len(body))
-	n := uint32(len(body)) //nolint:gosec // checked above
-	frame = append(frame, byte(kind), byte(n>>16), byte(n>>8), byte(n))
+	n := uint32(len(body))                                              //nolint:gosec // checked above
+	frame = append(frame, byte(kind), byte(n>>16), byte(n>>8), byte(n)) //nolint:gosec // the length has 24 bits
 	_, err := w.Write(append(frame, body...))
 	return err
 }

@@ -65,7 +65,12 @@ func FuzzReadFrame(f *testing.F) {
 
 func FuzzParseHello(f *testing.F) {
 	for _, seed := range [][]byte{
-		nil, {0}, {0, 0}, {0, 0, 0, 0}, {0xff, 0xff}, helloBody("", "proof"), helloBody("token", ""),
+		nil,
+		{0},
+		{0, 0},
+		{0, 0, 0, 0},
+		{0xff, 0xff},
+		helloBody("", "proof"), helloBody("token", ""),
 		append(helloBody("", "p"), 0),
 	} {
 		f.Add(seed)

@@ -12,7 +12,7 @@ const (
 	// BearerScheme stands before it.
 	BearerScheme = "Bearer"
 	// UserTokenKey holds an end user's access token.
-	UserTokenKey = "parley-user-token"
+	UserTokenKey = "parley-user-token" //nolint:gosec // a name
 	// TransactionTokenKey holds a transaction token (draft-ietf-oauth-transaction-tokens).
 	TransactionTokenKey = "txn-token"
 	// NonceKey holds what the caller wants to find in the server's proof.

@@ -43,8 +43,10 @@ func TestOtelgrpcBesideParley(t *testing.T) {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
 	spans, carried := otelgrpc.WithTracerProvider(provider), otelgrpc.WithPropagators(propagation.TraceContext{})
 	var log lockedBuffer
-	options := []framework.Option{framework.WithTracerProvider(provider),
-		framework.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))}
+	options := []framework.Option{
+		framework.WithTracerProvider(provider),
+		framework.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
+	}
 	w := newTown(t)
 	payments := w.app("payments", nil, append(options,
 		framework.WithServerOptions(grpc.StatsHandler(otelgrpc.NewServerHandler(spans, carried))))...)

@@ -107,8 +107,10 @@ func TestACollectorReceivesSpansAndMetrics(t *testing.T) {
 	} {
 		t.Run(test.protocol, func(t *testing.T) {
 			c := startCollector(t)
-			environ := []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + test.address(c),
-				"OTEL_EXPORTER_OTLP_PROTOCOL=" + test.protocol}
+			environ := []string{
+				"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + test.address(c),
+				"OTEL_EXPORTER_OTLP_PROTOCOL=" + test.protocol,
+			}
 			w := newTown(t)
 			payments := w.app("payments", environ)
 			failing := &bank{}

@@ -248,8 +248,13 @@ func TestRadiogroups(t *testing.T) {
 	b.await("only the chosen one is reached by Tab", tabbed+" === 'all'")
 	eval[bool](b, "document.querySelector('.chip.all').focus() ?? true")
 	for _, step := range []struct{ key, kind string }{
-		{kb.ArrowRight, "failed"}, {kb.ArrowDown, "retried"}, {kb.ArrowLeft, "failed"}, {kb.End, "open"},
-		{kb.ArrowRight, "all"}, {kb.ArrowUp, "open"}, {kb.Home, "all"},
+		{kb.ArrowRight, "failed"},
+		{kb.ArrowDown, "retried"},
+		{kb.ArrowLeft, "failed"},
+		{kb.End, "open"},
+		{kb.ArrowRight, "all"},
+		{kb.ArrowUp, "open"},
+		{kb.Home, "all"},
 	} {
 		b.press(step.key)
 		b.await(step.kind+" is chosen and has the focus",
@@ -306,8 +311,10 @@ func TestStatusPolicyAndSetup(t *testing.T) {
 	s := newShop(t)
 	s.quote(2)
 	b := s.look("#status", wide, high, "light")
-	for _, text := range []string{"parley:///payments", "spiffe://shop.example/payments", "payments@127.0.0.1:", s.dir,
-		"up to date", "goroutines", "/debug/pprof/"} {
+	for _, text := range []string{
+		"parley:///payments", "spiffe://shop.example/payments", "payments@127.0.0.1:", s.dir,
+		"up to date", "goroutines", "/debug/pprof/",
+	} {
 		b.awaitText("#status", text)
 	}
 	b.await("the budget over time", "document.querySelector('.sparkline .edge').getAttribute('d').startsWith('M0')")

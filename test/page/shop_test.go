@@ -61,8 +61,10 @@ type orders struct {
 
 func newShop(t *testing.T) *shop {
 	t.Helper()
-	s := &shop{t: t, dir: filepath.Join(t.TempDir(), "trust"), engine: mem.New(), bank: &bank{}, addr: freeAddress(t),
-		browser: startBrowser(t)}
+	s := &shop{
+		t: t, dir: filepath.Join(t.TempDir(), "trust"), engine: mem.New(), bank: &bank{}, addr: freeAddress(t),
+		browser: startBrowser(t),
+	}
 	if err := os.Mkdir(s.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}

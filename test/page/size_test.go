@@ -59,9 +59,11 @@ func TestNothingIsWiderThanAPhone(t *testing.T) {
 	s.intrude(1)
 	for _, scheme := range []string{"light", "dark"} {
 		b := s.look("", narrow, high, scheme)
-		for view, sign := range map[string]string{"calls": ".row", "refusals": "#refusals td", "status": "#status table",
+		for view, sign := range map[string]string{
+			"calls": ".row", "refusals": "#refusals td", "status": "#status table",
 			"policy":   ".card",
-			"describe": "#describe pre"} {
+			"describe": "#describe pre",
+		} {
 			b.do(chromedp.Navigate(s.url("#" + view)))
 			b.await(view+" is drawn", fmt.Sprintf("document.querySelector(%q)", sign))
 			if width := eval[int](b, "document.documentElement.scrollWidth"); width > narrow {
@@ -136,8 +138,10 @@ func TestEveryTextCanBeRead(t *testing.T) {
 		b.do(chromedp.Navigate(s.url("#filter=code%3D5")))
 		b.await("a hint", "!document.querySelector('#hint').hidden")
 		check("a hint")
-		for view, sign := range map[string]string{"status": "#status table", "refusals": "#refusals td", "policy": ".card",
-			"describe": "#describe pre"} {
+		for view, sign := range map[string]string{
+			"status": "#status table", "refusals": "#refusals td", "policy": ".card",
+			"describe": "#describe pre",
+		} {
 			b.do(chromedp.Navigate(s.url("#" + view)))
 			b.await(view+" is drawn", fmt.Sprintf("document.querySelector(%q)", sign))
 			check(view)

@@ -88,7 +88,7 @@ func orders(t testing.TB) (*auth.Identity, *jose.PrivateKey) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a directory must be searchable
+	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "orders.jwk")
