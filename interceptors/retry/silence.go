@@ -20,7 +20,7 @@ func (c *call) movable(ctx context.Context) bool {
 		c.refuses(ctx, &failure{silent: true}) == ""
 }
 
-// moveBy is until when there is time for another attempt after one that is ended.
+// moveBy is the last time at which an attempt may be ended so that another one still fits before the deadline.
 func (c *call) moveBy() time.Time {
 	return c.deadline.Add(-c.policy.typical() - c.policy.initialBackoff/2)
 }

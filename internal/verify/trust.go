@@ -12,8 +12,8 @@ import (
 // Validity says whether the key by which a peer was believed is still believed.
 type Validity interface {
 	// Holds reports whether the key still belongs to id.
-	Holds(kid string, ID principal.ID) bool
-	// Generation counts the changes; what holds answers changes only with it.
+	Holds(kid string, id principal.ID) bool
+	// Generation counts the changes. The answers of Holds change only with it.
 	Generation() uint64
 }
 
@@ -23,11 +23,12 @@ type Trust interface {
 	// Lookup returns the one ID that the key called kid belongs to, and the key. It never waits. ErrKeysUnavailable says
 	// that there is no snapshot to ask.
 	Lookup(kid string) (principal.ID, *jose.PublicKey, error)
-	// Await is lookup that waits for a newer snapshot, for a little more than a second, when the kid is unknown.
+	// Await is Lookup that waits for a newer snapshot, for a little more than a second, when the kid is unknown.
 	Await(ctx context.Context, kid string) (principal.ID, *jose.PublicKey, error)
-	// Vouch says which workload the key called kid belongs to, which a peer proves to have, going by the identity token
-	// that came with the proof, if trust rests on those. It waits for a newer snapshot, for a little more than a second,
-	// when a key is unknown. The turnstile, which may be nil, is held around a signature.
+	// Vouch returns the workload that owns the key called kid, for a peer that proves to hold this key. Where trust rests
+	// on identity tokens, it reads the owner from the one that came with the proof. When a key is unknown it waits a
+	// little more than a second for a newer snapshot. It holds the turnstile, which may be nil, around each signature
+	// check.
 	Vouch(ctx context.Context, identityToken, kid string, turn turnstile.Turnstile) (KeyBinding, error)
 	// Close stops whatever keeps the snapshot fresh.
 	Close() error
@@ -37,7 +38,7 @@ type Trust interface {
 type KeyBinding struct {
 	ID         principal.ID
 	Key        *jose.PublicKey
-	Expires    time.Time // zero means that the KeyBinding has no end of its own
+	Expires    time.Time // zero where the binding has no end of its own
 	Validity   Validity
 	Generation uint64 // of trust, before the key was looked up, so that a change between the two is noticed
 }

@@ -7,8 +7,8 @@ import "time"
 type Lifetime struct {
 	start time.Time // with the reading of the monotonic clock
 	age   time.Duration
-	end   time.Time     // without
-	leave time.Duration // the session leaves for so long before its end
+	end   time.Time     // without the reading of the monotonic clock
+	leave time.Duration // how long before its end the session begins to leave
 	lead  time.Duration // the last part, in which nothing new begins
 }
 
