@@ -69,7 +69,7 @@ func (o *office) place(config string) string {
 		"OTHER", quoted("orders.jwt"), "BEARER", quoted("bearer.jwt")).Replace(config)
 }
 
-// checks tells whether Check finds what it should, and nothing where that is empty.
+// checks reports whether Check finds what it should, and nothing where that is empty.
 func checks(t *testing.T, app *framework.App, want string) {
 	t.Helper()
 	err := app.Check()

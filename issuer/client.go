@@ -163,7 +163,7 @@ func checkID(id string) error {
 // isScope checks the alphabet of a scope (RFC 6749 section 3.3).
 func isScope(scope string) bool { return printable(scope) && !strings.ContainsAny(scope, `"\`) }
 
-// printable tells whether a name is one of printable ASCII characters without spaces.
+// printable reports whether a name is one of printable ASCII characters without spaces.
 func printable(name string) bool {
 	other := func(r rune) bool { return r <= ' ' || r > '~' }
 	return name != "" && len(name) <= maxName && !strings.ContainsFunc(name, other)

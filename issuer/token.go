@@ -62,7 +62,7 @@ func (is *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, a)
 }
 
-// registered tells whether the registration of a client makes sense. A registry may hold what [Client.Check] was never asked
+// registered reports whether the registration of a client makes sense. A registry may hold what [Client.Check] was never asked
 // about.
 func (is *Issuer) registered(c caller) error {
 	if err := errors.Join(c.Own.check("Own"), c.Users.check("Users"), checkClaims(c.Claims)); err != nil {

@@ -77,7 +77,7 @@ func (i *Issuer) Calls() []Call {
 	return calls
 }
 
-// printable tells whether gRPC sends the text in metadata.
+// printable reports whether gRPC sends the text in metadata.
 func printable(text string) bool {
 	for n := range len(text) {
 		if text[n] < ' ' || text[n] > '~' {

@@ -40,7 +40,7 @@ type SourceCase struct {
 	needs func(Harness) bool
 }
 
-// Applies tells whether a harness can check the promise.
+// Applies reports whether a harness can check the promise.
 func (c SourceCase) Applies(h Harness) bool { return c.needs == nil || c.needs(h) }
 
 // Check checks the promise. It lets time pass, so it belongs in a testing/synctest bubble, in which the harness was made.
