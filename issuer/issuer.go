@@ -24,12 +24,12 @@ import (
 // A request for a token waits for the registry and for the keys of the login service for 5 seconds at most. Slow clients are up
 // to the http.Server; give it a ReadTimeout.
 type Issuer struct {
-	name     string
-	keys     *Keys
-	registry Registry
-	config   config
-	text     string
-	flaw     error
+	name      string
+	keys      *Keys
+	registry  Registry
+	config    config
+	text      string
+	configErr error
 
 	meter    *shares.Meter[string]
 	refused  refusals
@@ -59,11 +59,11 @@ func New(name string, keys *Keys, registry Registry, opts ...Option) *Issuer {
 		}
 	}
 	is.text += ")"
-	is.flaw = is.check()
-	if is.flaw == nil && len(is.config.logins) == 1 {
-		is.users, is.flaw = newUsers(is.config.logins[0], &is.config, is.turn)
+	is.configErr = is.check()
+	if is.configErr == nil && len(is.config.logins) == 1 {
+		is.users, is.configErr = newUsers(is.config.logins[0], &is.config, is.turn)
 	}
-	if is.flaw == nil {
+	if is.configErr == nil {
 		is.meter = shares.NewMeter[string](is.config.rate, is.config.burst)
 		is.handlers = is.routes()
 	}
@@ -109,10 +109,10 @@ func (is *Issuer) String() string { return is.text }
 // Check returns every mistake in the arguments, joined, those of a [Static] registry included. It begins to keep the keys of
 // the login service fresh, as the first request does.
 func (is *Issuer) Check() error {
-	if is.flaw == nil {
+	if is.configErr == nil {
 		is.begin()
 	}
-	return is.flaw
+	return is.configErr
 }
 
 // begin starts what lives until Close. It fails only with what is a configuration error already.
@@ -133,8 +133,8 @@ func (is *Issuer) Close() error {
 
 // ServeHTTP answers a request.
 func (is *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if is.flaw != nil {
-		is.refuse(w, r, caller{}, unavailable(is.flaw))
+	if is.configErr != nil {
+		is.refuse(w, r, caller{}, unavailable(is.configErr))
 		return
 	}
 	is.begin()

@@ -16,9 +16,9 @@ import (
 // Keys are the keys of an issuer. One signs; that one, those to come and those that have signed until recently are published.
 // The name of each is its thumbprint (RFC 7638). Keys are safe for concurrent use and may change while the issuer runs.
 type Keys struct {
-	mu   sync.Mutex
-	list []ownKey // by the time at which they begin to sign; those that only are published come first
-	flaw error
+	mu        sync.Mutex
+	list      []ownKey // by the time at which they begin to sign; those that only are published come first
+	configErr error
 }
 
 // ownKey is a key and its life.
@@ -60,7 +60,7 @@ func NewKeys(signing crypto.Signer, published ...[]byte) *Keys {
 	if len(k.list) > maxKeys {
 		errs = append(errs, fmt.Errorf("issuer: NewKeys: %d keys; at most %d may be published", len(k.list), maxKeys))
 	}
-	k.flaw = errors.Join(errs...)
+	k.configErr = errors.Join(errs...)
 	return k
 }
 
@@ -68,8 +68,8 @@ func (k *Keys) check() error {
 	switch {
 	case k == nil:
 		return errors.New("issuer: New: there are no keys; make them with NewKeys")
-	case k.flaw != nil:
-		return k.flaw
+	case k.configErr != nil:
+		return k.configErr
 	case len(k.State()) == 0:
 		return errors.New("issuer: New: the keys are none; make them with NewKeys")
 	default:

@@ -19,8 +19,8 @@ type Registry interface {
 
 // Static is a [Registry] that never changes. [NewStatic] makes one.
 type Static struct {
-	clients map[string]Client
-	flaw    error
+	clients   map[string]Client
+	configErr error
 }
 
 // NewStatic returns the registry that holds clients, which must not be changed afterwards. Mistakes show in [Static.Check].
@@ -42,13 +42,13 @@ func NewStatic(clients ...Client) *Static {
 			owners[kid] = client.ID
 		}
 	}
-	s.flaw = errors.Join(errs...)
+	s.configErr = errors.Join(errs...)
 	return s
 }
 
 // Check returns every mistake in the registrations, joined: those of each [Client.Check], a service that is there twice, a key
 // that two services have.
-func (s *Static) Check() error { return s.flaw }
+func (s *Static) Check() error { return s.configErr }
 
 // Client returns the service called id, or [ErrUnknownClient].
 func (s *Static) Client(_ context.Context, id string) (Client, error) {

@@ -44,7 +44,7 @@ func (g *Gate) admit(ctx context.Context, method string, request any) (context.C
 	if undecided != nil {
 		p = new(decide.Policy)
 	}
-	now, has := time.Now(), g.presented(ctx)
+	now, has := time.Now(), g.received(ctx)
 	who, err := g.authenticate(ctx, has.authorization, now)
 	if err == nil {
 		err = g.authenticateUser(ctx, &who, &has, now)

@@ -25,7 +25,7 @@ var _ contextkey.Hiding = (*admitted)(nil)
 
 // admitted is the context of a call with what the caller has proven beside the connection, and without what it was
 // proven by.
-func (g *Gate) admitted(ctx context.Context, c caller, p *presented) context.Context {
+func (g *Gate) admitted(ctx context.Context, c caller, p *receivedCredentials) context.Context {
 	if !p.any {
 		return ctx
 	}

@@ -28,7 +28,7 @@ const (
 // The audit log names IDs, keys, reasons and trust generations. It never gets a token, a proof or a channel binding.
 
 func (i *workload) auditHandshake(ctx context.Context, l *conn.Session, remote string) {
-	i.tally.count(Outcome{ofHandshake, l.Role, resultProven})
+	i.counters.count(Outcome{ofHandshake, l.Role, resultProven})
 	i.log.LogAttrs(ctx, slog.LevelInfo, "parley: connection proven",
 		slog.String("role", l.Role), slog.String("peer", l.Peer.ID.String()), slog.String("kid", l.Peer.KeyID),
 		slog.Uint64("generation", l.Checked()), slog.String("remote", remote), slog.Time("expires", l.Peer.Expires))
@@ -39,12 +39,12 @@ func (i *workload) auditHandshake(ctx context.Context, l *conn.Session, remote s
 func (i *workload) auditRefusal(ctx context.Context, role, remote string, other verify.Proven, err error) {
 	refusal := refusalOf(err)
 	if refusal == nil {
-		i.tally.count(Outcome{ofHandshake, role, resultBroken})
+		i.counters.count(Outcome{ofHandshake, role, resultBroken})
 		i.log.LogAttrs(ctx, slog.LevelDebug, "parley: handshake broken off",
 			slog.String("role", role), slog.String("remote", remote), slog.String("cause", causeOf(err)))
 		return
 	}
-	i.tally.count(Outcome{ofHandshake, role, string(refusal.Reason)})
+	i.counters.count(Outcome{ofHandshake, role, string(refusal.Reason)})
 	i.report(ctx, "parley: handshake refused", Refusal{
 		Of: ofHandshake, Role: role, Reason: refusal.Reason, Cause: causeOf(err), Address: remote, Peer: other.ID,
 		KeyID: other.KeyID,

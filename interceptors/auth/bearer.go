@@ -16,7 +16,7 @@ import (
 // newBearerVerifier returns what checks the bearer tokens of workloads: those that a workload signed for itself with
 // its key of the identity's trust, and those of the issuers.
 func (g *Gate) newBearerVerifier(accept func(*verify.Token) error) (*verify.Verifier, error) {
-	own := &verify.Profile{Keys: verify.WorkloadKeys(g.identity.anchor)}
+	own := &verify.Profile{Keys: verify.WorkloadKeys(g.identity.currentTrust)}
 	own.Default(g.identity.self)
 	v, err := g.newVerifier(own, g.config.issuers, accept)
 	for _, issuer := range g.config.issuers {
@@ -34,8 +34,8 @@ func (g *Gate) readBearer(ctx context.Context, values []string, now time.Time) (
 	if err != nil {
 		return nil, refuse(rpcerr.CredentialsInvalid, err)
 	}
-	if g.flaw != nil {
-		return nil, refuse(rpcerr.ConfigurationInvalid, g.flaw)
+	if g.configErr != nil {
+		return nil, refuse(rpcerr.ConfigurationInvalid, g.configErr)
 	}
 	t, err := g.bearer.Verify(ctx, compact, now)
 	switch {

@@ -38,7 +38,7 @@ func (callCredentials) RequireTransportSecurity() bool { return true }
 // through the interceptors of the channel, such as gRPC's own health check, carries no token, because nobody would
 // check the answer.
 func (cc callCredentials) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
-	e, ok := ctx.Value(exchangeKey{}).(*exchange)
+	e, ok := ctx.Value(tokenAttemptKey{}).(*tokenAttempt)
 	if !ok || e.channel != cc.channel {
 		return nil, nil
 	}
@@ -56,7 +56,7 @@ func (cc callCredentials) GetRequestMetadata(ctx context.Context, _ ...string) (
 }
 
 // present makes the credential of an attempt.
-func (cc callCredentials) present(ctx context.Context, e *exchange) (map[string]string, error) {
+func (cc callCredentials) present(ctx context.Context, e *tokenAttempt) (map[string]string, error) {
 	c := cc.channel
 	token, err := c.source.Token(ctx, c.audience)
 	if err != nil {
@@ -79,7 +79,7 @@ func (cc callCredentials) present(ctx context.Context, e *exchange) (map[string]
 }
 
 // provePossession adds the proof, for one wire attempt, that this workload holds its key.
-func (c *Channel) provePossession(ctx context.Context, e *exchange, sent *credential, now time.Time) error {
+func (c *Channel) provePossession(ctx context.Context, e *tokenAttempt, sent *credential, now time.Time) error {
 	keys, err := c.identity.usable(ctx)
 	if err != nil {
 		return err

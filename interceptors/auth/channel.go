@@ -26,15 +26,15 @@ import (
 // and the innermost interceptors, which say why no connection can be had. Make one with [Identity.Client]. It is safe
 // for concurrent use and needs no closing.
 type Channel struct {
-	identity *workload
-	follower follower
-	expected []principal.Pattern
-	config   channelConfig
-	options  []string
-	flaw     error
-	failure  atomic.Pointer[failure]
-	conn     atomic.Pointer[grpc.ClientConn]  // the last one that was found to have the credentials of the channel
-	managed  credentials.TransportCredentials // nil where nobody manages the TLS of the channel
+	identity  *workload
+	follower  follower
+	expected  []principal.Pattern
+	config    channelConfig
+	options   []string
+	configErr error
+	failure   atomic.Pointer[failure]
+	conn      atomic.Pointer[grpc.ClientConn]  // the last one that was found to have the credentials of the channel
+	managed   credentials.TransportCredentials // nil where nobody manages the TLS of the channel
 
 	// In token mode.
 	audience  principal.ID
@@ -54,13 +54,13 @@ func newChannel(i *workload, expected []principal.Pattern, opts []ChannelOption)
 			c.options = append(c.options, o.String())
 		}
 	}
-	c.flaw = c.checkExpected()
+	c.configErr = c.checkExpected()
 	if c.config.mode != ModeRequire {
-		c.flaw = errors.Join(c.flaw, c.setTokenMode())
+		c.configErr = errors.Join(c.configErr, c.setTokenMode())
 	}
-	c.flaw = errors.Join(c.flaw, c.setManagedTLS())
+	c.configErr = errors.Join(c.configErr, c.setManagedTLS())
 	if c.config.mode == ModeRequire && (c.config.source != nil || c.config.roots != nil || c.config.serverName != "") {
-		c.flaw = errors.Join(c.flaw, errors.New("auth: Channel: WithTokenSource, WithRoots and WithServerName have no meaning in connection mode; set WithMode, or leave them out"))
+		c.configErr = errors.Join(c.configErr, errors.New("auth: Channel: WithTokenSource, WithRoots and WithServerName have no meaning in connection mode; set WithMode, or leave them out"))
 	}
 	c.follower.changed = c.credentialChanged
 	i.followers.add(&c.follower)
@@ -127,7 +127,7 @@ func (c *Channel) checkExpected() error {
 }
 
 // Check returns every mistake in the channel and in its identity, joined; see [Identity.Check].
-func (c *Channel) Check() error { return errors.Join(c.flaw, c.identity.Check()) }
+func (c *Channel) Check() error { return errors.Join(c.configErr, c.identity.Check()) }
 
 // DialOptions returns the options of the transport and both interceptors.
 func (c *Channel) DialOptions() []grpc.DialOption {
@@ -184,7 +184,7 @@ func (c *Channel) UnaryClientInterceptor(ctx context.Context, method string, req
 		return err
 	}
 	if c.config.mode != ModeRequire {
-		return c.exchangeUnary(ctx, method, req, reply, cc, invoker, opts)
+		return c.attemptUnary(ctx, method, req, reply, cc, invoker, opts)
 	}
 	ctx, a := attempt.Ensure(ctx)
 	err := a.Invoke(ctx, method, req, reply, cc, invoker, opts...)
@@ -200,7 +200,7 @@ func (c *Channel) StreamClientInterceptor(ctx context.Context, desc *grpc.Stream
 		return nil, err
 	}
 	if c.config.mode != ModeRequire {
-		return c.exchangeStream(ctx, desc, cc, method, streamer, opts)
+		return c.attemptStream(ctx, desc, cc, method, streamer, opts)
 	}
 	ctx, a := attempt.Ensure(ctx)
 	stream, err := a.NewStream(ctx, desc, cc, method, streamer, opts...)
@@ -212,8 +212,8 @@ func (c *Channel) StreamClientInterceptor(ctx context.Context, desc *grpc.Stream
 
 // begin refuses calls of a channel that cannot work, and calls on connections that the channel does not secure.
 func (c *Channel) begin(ctx context.Context, cc *grpc.ClientConn) error {
-	if c.flaw != nil {
-		return refuse(rpcerr.ConfigurationInvalid, c.flaw)
+	if c.configErr != nil {
+		return refuse(rpcerr.ConfigurationInvalid, c.configErr)
 	}
 	if c.conn.Load() != cc {
 		if !c.secures(cc) {

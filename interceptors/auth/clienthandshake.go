@@ -81,8 +81,8 @@ func (c *clientCredentials) UsesXDS() bool {
 // handshake runs the client's side of the protocol over raw, in at most handshakeTimeout. The caller closes raw after
 // an error.
 func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn) (verify.Proven, *conn.Conn, credentials.AuthInfo, error) {
-	if c.flaw != nil {
-		return verify.Proven{}, nil, nil, refuse(rpcerr.ConfigurationInvalid, c.flaw)
+	if c.configErr != nil {
+		return verify.Proven{}, nil, nil, refuse(rpcerr.ConfigurationInvalid, c.configErr)
 	}
 	keys, err := c.identity.usable(ctx)
 	if err != nil {
@@ -132,7 +132,9 @@ type encounter struct {
 }
 
 // meet sets TLS up and, in connection mode, exchanges the frames.
-func (c *Channel) meet(ctx context.Context, keys *core, config *tls.Config, serverName string, raw net.Conn) (met encounter, err error) {
+func (c *Channel) meet(
+	ctx context.Context, keys *ownCredentials, config *tls.Config, serverName string, raw net.Conn,
+) (met encounter, err error) {
 	if c.managed != nil {
 		s, err := c.meetManaged(ctx, serverName, raw)
 		if err != nil || s.state != nil {
@@ -163,7 +165,9 @@ func (c *Channel) meet(ctx context.Context, keys *core, config *tls.Config, serv
 }
 
 // greet exchanges the frames. It sends nothing before the server has proven one of the expected IDs.
-func (c *Channel) greet(ctx context.Context, keys *core, conn io.ReadWriter, bound wire.Bindings) (verify.Proven, error) {
+func (c *Channel) greet(
+	ctx context.Context, keys *ownCredentials, conn io.ReadWriter, bound wire.Bindings,
+) (verify.Proven, error) {
 	serverHello, err := wire.ReadFrame(conn, wire.FrameServerHello)
 	if err != nil {
 		return verify.Proven{}, frameRefusal(err, rpcerr.ServerProofMissing)

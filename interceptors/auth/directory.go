@@ -35,13 +35,13 @@ func (d directory) check(*workload) []error {
 func (directory) issuers() []IdentityIssuer { return nil }
 func (directory) release()                  {}
 
-func (d directory) open(i *workload) (*core, error) {
+func (d directory) open(i *workload) (*ownCredentials, error) {
 	dir := openDirectory(d.path, i)
 	key, keyErr := i.openKey(dir)
 	if err := errors.Join(keyErr, dir.Check()); err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}
-	c := &core{key: key, trust: verify.Directory{Dir: dir}}
+	c := &ownCredentials{key: key, trust: verify.Directory{Dir: dir}}
 	if err := d.checkOwnKey(i, c); err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}
@@ -63,7 +63,7 @@ func (i *workload) openKey(dir *trustdir.Directory) (*jose.PrivateKey, error) {
 }
 
 // checkOwnKey finds the mistake that would otherwise show only as refusals by everybody else.
-func (d directory) checkOwnKey(i *workload, c *core) error {
+func (d directory) checkOwnKey(i *workload, c *ownCredentials) error {
 	kid := c.key.Public().Thumbprint()
 	owner, _, err := c.trust.Lookup(kid)
 	switch {
@@ -75,7 +75,7 @@ func (d directory) checkOwnKey(i *workload, c *core) error {
 	return nil
 }
 
-func (d directory) renew(_ context.Context, i *workload, c *core) (*core, error) {
+func (d directory) renew(_ context.Context, i *workload, c *ownCredentials) (*ownCredentials, error) {
 	unchanged, confirm := i.keyUnchanged()
 	if unchanged {
 		return nil, nil //nolint:nilnil // nothing has changed
@@ -88,7 +88,7 @@ func (d directory) renew(_ context.Context, i *workload, c *core) (*core, error)
 		confirm()
 		return nil, nil //nolint:nilnil // nothing has changed
 	}
-	next := &core{key: key, trust: c.trust}
+	next := &ownCredentials{key: key, trust: c.trust}
 	err = d.checkOwnKey(i, next)
 	if errors.Is(err, trustdir.ErrUnknownKey) && i.config.enroll {
 		trust, _ := c.trust.(verify.Directory) // as open has made it

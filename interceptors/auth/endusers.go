@@ -131,7 +131,7 @@ func acceptTransaction(t *verify.Token) error {
 }
 
 // authenticateUser reads the one token of an end user that a call may carry beside what its caller has proven.
-func (g *Gate) authenticateUser(ctx context.Context, who *caller, has *presented, now time.Time) error {
+func (g *Gate) authenticateUser(ctx context.Context, who *caller, has *receivedCredentials, now time.Time) error {
 	if g.users == nil && g.transactions == nil {
 		return nil // nobody is there to vouch for a user
 	}

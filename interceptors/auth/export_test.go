@@ -71,7 +71,7 @@ func ReadPeer(ctx context.Context, g *Gate, values ...string) (principal.Peer, e
 
 // ExamineBearer checks a bearer token of a workload that no cache knows.
 func ExamineBearer(ctx context.Context, g *Gate, compact string) error {
-	own := &verify.Profile{Keys: verify.WorkloadKeys(g.identity.anchor)}
+	own := &verify.Profile{Keys: verify.WorkloadKeys(g.identity.currentTrust)}
 	own.Default(g.identity.self)
 	token, err := jose.Parse(compact, own.Types...)
 	if err != nil {
@@ -194,7 +194,7 @@ func ProofFor(ctx context.Context, g *Gate, token, nonce, method string) (metada
 
 // CheckReply checks the header of the answer to a call with the token.
 func CheckReply(ctx context.Context, c *Channel, header metadata.MD, token, nonce, method string, level policy.Proof) error {
-	e := &exchange{Context: ctx, channel: c, method: method, level: level}
+	e := &tokenAttempt{Context: ctx, channel: c, method: method, level: level}
 	sent := &credential{nonce: nonce, ath: wire.HashOf([]byte(token)), checked: newCheckedProofs()}
 	e.send(sent, time.Now())
 	return c.checkReply(ctx, header, e, sent)
@@ -214,7 +214,7 @@ func CheckPossession(ctx context.Context, g *Gate, token, method, proof string) 
 	if err != nil {
 		return err
 	}
-	return g.checkPossession(ctx, t, &presented{possession: []string{proof}}, method)
+	return g.checkPossession(ctx, t, &receivedCredentials{possession: []string{proof}}, method)
 }
 
 // BearerToken is bearerToken.
@@ -226,6 +226,6 @@ func Admitted(ctx context.Context, known bool) context.Context {
 	if known {
 		g.metadataKey = metadataKey()
 	}
-	p := g.presented(ctx)
+	p := g.received(ctx)
 	return g.admitted(ctx, caller{}, &p)
 }

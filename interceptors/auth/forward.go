@@ -19,8 +19,8 @@ import (
 // else. Make one with [Forward], and give its options only to channels within the trust domain: a transaction token
 // must not leave it. It is safe for concurrent use.
 type Forwarder struct {
-	keys []string
-	flaw error
+	keys      []string
+	configErr error
 }
 
 // Forward returns a Forwarder of metadata keys; none stand for [TransactionTokenKey] alone. The transaction token goes
@@ -42,7 +42,7 @@ func Forward(keys ...string) *Forwarder {
 			errs = append(errs, fmt.Errorf("auth: Forward: key %s %s", quote(key), problem))
 		}
 	}
-	f.flaw = errors.Join(errs...)
+	f.configErr = errors.Join(errs...)
 	return f
 }
 
@@ -65,7 +65,7 @@ func unforwardable(key string) string {
 }
 
 // Check returns what is wrong with the keys.
-func (f *Forwarder) Check() error { return f.flaw }
+func (f *Forwarder) Check() error { return f.configErr }
 
 // String names the forwarder with its keys.
 func (f *Forwarder) String() string { return "auth.Forward(" + quoteAll(f.keys) + ")" }
@@ -80,16 +80,16 @@ func (f *Forwarder) DialOptions() []grpc.DialOption {
 
 // UnaryClientInterceptor adds what is passed on to the metadata of a call. Ctx must come from that of the handler.
 func (f *Forwarder) UnaryClientInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	if f.flaw != nil {
-		return refuse(rpcerr.ConfigurationInvalid, f.flaw)
+	if f.configErr != nil {
+		return refuse(rpcerr.ConfigurationInvalid, f.configErr)
 	}
 	return invoker(f.carry(ctx), method, req, reply, cc, opts...)
 }
 
 // StreamClientInterceptor is [Forwarder.UnaryClientInterceptor] for streams.
 func (f *Forwarder) StreamClientInterceptor(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	if f.flaw != nil {
-		return nil, refuse(rpcerr.ConfigurationInvalid, f.flaw)
+	if f.configErr != nil {
+		return nil, refuse(rpcerr.ConfigurationInvalid, f.configErr)
 	}
 	return streamer(f.carry(ctx), desc, cc, method, opts...)
 }

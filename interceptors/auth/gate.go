@@ -28,17 +28,17 @@ import (
 // by the policy table which caller may call what. Make one for each grpc.Server with [Identity.Server]; it ends with
 // its Identity. It is safe for concurrent use.
 type Gate struct {
-	identity *workload
-	config   serverConfig
-	options  []string
-	flaw     error
-	server   decide.Server // what the policies are compiled for
-	view     *policy.View[*decide.Policy]
-	waiting  conn.WaitingRoom
-	turn     turnstile.Turnstile
-	bearer   *verify.Verifier
-	proofs   *issuedProofs
-	users    *verify.Verifier // nil where nobody vouches for users
+	identity  *workload
+	config    serverConfig
+	options   []string
+	configErr error
+	server    decide.Server // what the policies are compiled for
+	view      *policy.View[*decide.Policy]
+	waiting   conn.WaitingRoom
+	turn      turnstile.Turnstile
+	bearer    *verify.Verifier
+	proofs    *issuedProofs
+	users     *verify.Verifier // nil where nobody vouches for users
 	// The same for transaction tokens.
 	transactions *verify.Verifier
 	refusals     metric.Int64Counter
@@ -68,7 +68,7 @@ func newGate(i *workload, t *policy.Table, opts []ServerOption) *Gate {
 	g.view = policy.NewView(t, g.compile)
 	g.waiting.Room = g.config.handshakes
 	g.tls = sync.OnceValues(g.makeTLS)
-	g.flaw = g.checkOptions()
+	g.configErr = g.checkOptions()
 	g.watchIssuers()
 	return g
 }
@@ -152,9 +152,9 @@ func (g *Gate) makeTLS() (*tls.Config, error) {
 }
 
 // prepare returns what a handshake needs.
-func (g *Gate) prepare(ctx context.Context) (*core, *tls.Config, error) {
-	if g.flaw != nil {
-		return nil, nil, g.flaw
+func (g *Gate) prepare(ctx context.Context) (*ownCredentials, *tls.Config, error) {
+	if g.configErr != nil {
+		return nil, nil, g.configErr
 	}
 	keys, err := g.identity.usable(ctx)
 	if err != nil {
@@ -165,7 +165,7 @@ func (g *Gate) prepare(ctx context.Context) (*core, *tls.Config, error) {
 }
 
 // Check returns every mistake in the gate and in its identity, joined; see [Identity.Check].
-func (g *Gate) Check() error { return errors.Join(g.flaw, g.identity.Check()) }
+func (g *Gate) Check() error { return errors.Join(g.configErr, g.identity.Check()) }
 
 // Resolve compiles the policies of the methods that a server has registered, by their full names, and returns every
 // mistake in them, joined. What may surprise in them is logged as a warning. All methods that lack a decision are named

@@ -37,7 +37,7 @@ func TrustDir(dir string, self principal.ID, opts ...Option) *Identity {
 	if i.config.keyFile == "" {
 		i.config.keyFile = keyFile(dir, self)
 	}
-	i.flaw = i.checkArguments()
+	i.configErr = i.checkArguments()
 	return i
 }
 
@@ -61,7 +61,7 @@ func Issued(self principal.ID, identity tokens.Source, issuers []IdentityIssuer,
 	for _, issuer := range issuers {
 		i.config.domains = append(i.config.domains, issuer.Domains...)
 	}
-	i.flaw = i.checkArguments()
+	i.configErr = i.checkArguments()
 	return i
 }
 
@@ -123,8 +123,8 @@ func (i *Identity) ServerOptions(t *policy.Table, opts ...ServerOption) []grpc.S
 // play a part. To enroll a workload again is no error.
 func Enroll(dir string, id principal.ID, opts ...Option) error {
 	i := TrustDir(dir, id, opts...)
-	if i.flaw != nil {
-		return i.flaw
+	if i.configErr != nil {
+		return i.configErr
 	}
 	key, err := i.loadOrCreateKey()
 	if err != nil {

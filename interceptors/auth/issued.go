@@ -77,7 +77,7 @@ func (is *issued) release() {
 }
 
 // open begins to keep the issuers' keys fresh, and reads the own key and token.
-func (is *issued) open(i *workload) (*core, error) {
+func (is *issued) open(i *workload) (*ownCredentials, error) {
 	var errs []error
 	for _, issuer := range is.list {
 		if err := issuer.Keys.Check(); err != nil {
@@ -97,7 +97,7 @@ func (is *issued) open(i *workload) (*core, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	c := &core{key: key, token: token.Value}
+	c := &ownCredentials{key: key, token: token.Value}
 	if c.expires, err = is.checkOwnToken(i, key, token.Value); err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ func (is *issued) checkOwnToken(i *workload, key *jose.PrivateKey, token string)
 
 // renew returns what to use from now on in the place of c, or nil when nothing has changed. The error says why what is
 // new is not used. The old key stays with a token that was renewed for it.
-func (is *issued) renew(ctx context.Context, i *workload, c *core) (*core, error) {
+func (is *issued) renew(ctx context.Context, i *workload, c *ownCredentials) (*ownCredentials, error) {
 	ctx, cancel := context.WithTimeout(ctx, tokenWait)
 	defer cancel()
 	token, err := is.tokens.Token(ctx, principal.ID{})
@@ -158,14 +158,14 @@ func (is *issued) renew(ctx context.Context, i *workload, c *core) (*core, error
 			confirm()
 			return nil, nil //nolint:nilnil // as it says above
 		}
-		next := &core{key: key, token: token.Value, trust: c.trust}
+		next := &ownCredentials{key: key, token: token.Value, trust: c.trust}
 		if next.expires, err = is.checkOwnToken(i, key, token.Value); err == nil {
 			return next, nil
 		}
 		keyErr = err
 	}
 	if token.Value != c.token {
-		next := &core{key: c.key, token: token.Value, trust: c.trust}
+		next := &ownCredentials{key: c.key, token: token.Value, trust: c.trust}
 		if next.expires, err = is.checkOwnToken(i, c.key, token.Value); err == nil {
 			return next, keyErr
 		}

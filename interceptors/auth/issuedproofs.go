@@ -29,7 +29,7 @@ type issuedProofs struct {
 
 // issuedKey is everything that a proof is good for.
 type issuedKey struct {
-	by     *core // the server's key and identity token
+	by     *ownCredentials // the server's key and identity token
 	caller principal.ID
 	token  verify.Hash
 	nonce  string
@@ -42,7 +42,7 @@ type issuedProof struct {
 }
 
 // answers reports whether the proof is good for a call of the bearer of its token. A nil one is not.
-func (p *issuedProof) answers(by *core, nonce string, now time.Time) bool {
+func (p *issuedProof) answers(by *ownCredentials, nonce string, now time.Time) bool {
 	return p != nil && p.key.by == by && p.key.nonce == nonce && !p.old(now)
 }
 

@@ -19,7 +19,7 @@ type ownTokens struct {
 }
 
 type ownToken struct {
-	by    *core // whose key signed it
+	by    *ownCredentials // whose key signed it
 	token tokens.Token
 }
 

@@ -17,7 +17,9 @@ const _ = uint64(replayMemory - wire.MaxProofLifetime - 2*wire.ClockSkew)
 
 // checkPossession demands that the caller proves, for this attempt alone, that it holds the key of the workload that
 // its token names. Its error is a refusal.
-func (g *Gate) checkPossession(ctx context.Context, t *verify.Token, has *presented, method string) (err error) {
+func (g *Gate) checkPossession(
+	ctx context.Context, t *verify.Token, has *receivedCredentials, method string,
+) (err error) {
 	switch len(has.possession) {
 	case 0:
 		return refuse(rpcerr.ProofRequired, nil)
@@ -54,7 +56,7 @@ func (g *Gate) readPossession(ctx context.Context, compact, identity string, wan
 	if err != nil {
 		return "", err
 	}
-	trust, err := g.identity.anchor()
+	trust, err := g.identity.currentTrust()
 	if err != nil {
 		return "", err
 	}

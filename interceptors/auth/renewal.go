@@ -64,7 +64,7 @@ func (i *workload) renew(ctx context.Context) {
 
 // use makes c current, unless the identity was closed meanwhile. Servers that have refused the old credential may be
 // tried again at once.
-func (i *workload) use(ctx context.Context, c *core) {
+func (i *workload) use(ctx context.Context, c *ownCredentials) {
 	i.mu.Lock()
 	before := i.ready.Load()
 	if !i.closed {

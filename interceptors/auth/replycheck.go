@@ -43,7 +43,7 @@ func newCheckedProofs() *checkedProofs {
 }
 
 // checkReply checks the proof in the header of an answer. Its error is a refusal of the server.
-func (c *Channel) checkReply(ctx context.Context, header metadata.MD, e *exchange, sent *credential) error {
+func (c *Channel) checkReply(ctx context.Context, header metadata.MD, e *tokenAttempt, sent *credential) error {
 	proofs := header[wire.ReplyProofKey]
 	switch len(proofs) {
 	case 0:
@@ -78,7 +78,9 @@ func (c *Channel) checkReply(ctx context.Context, header metadata.MD, e *exchang
 
 // checkProof checks a proof completely. It reports what is to be remembered of it, and whether it is good for one
 // method only.
-func (c *Channel) checkProof(ctx context.Context, keys *core, proof, identity string, e *exchange, sent *credential) (p *checkedProof, perMethod bool, err error) {
+func (c *Channel) checkProof(
+	ctx context.Context, keys *ownCredentials, proof, identity string, e *tokenAttempt, sent *credential,
+) (p *checkedProof, perMethod bool, err error) {
 	defer verify.RefusePanic(&err)
 	token, err := jose.Parse(proof, jose.TypeReplyProof)
 	if err != nil {

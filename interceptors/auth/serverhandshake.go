@@ -120,7 +120,9 @@ func (*Gate) admitPlain(secure net.Conn, state *tls.ConnectionState, place *conn
 }
 
 // greet exchanges the frames. It speaks first, and last.
-func (g *Gate) greet(ctx context.Context, keys *core, secure *tls.Conn, bound wire.Bindings) (verify.Proven, *conn.Session, error) {
+func (g *Gate) greet(
+	ctx context.Context, keys *ownCredentials, secure *tls.Conn, bound wire.Bindings,
+) (verify.Proven, *conn.Session, error) {
 	serverHello, err := keys.hello(ctx, g.identity.self, wire.Proof{Type: jose.TypeServerProof, Binding: bound.Server}, g.turn)
 	if err != nil {
 		return verify.Proven{}, nil, err
@@ -154,7 +156,9 @@ func (g *Gate) greet(ctx context.Context, keys *core, secure *tls.Conn, bound wi
 }
 
 // listen reads the client's hello and checks it.
-func (g *Gate) listen(ctx context.Context, keys *core, conn io.Reader, want wire.Proof) (verify.Proven, error) {
+func (g *Gate) listen(
+	ctx context.Context, keys *ownCredentials, conn io.Reader, want wire.Proof,
+) (verify.Proven, error) {
 	clientHello, err := wire.ReadFrame(conn, wire.FrameClientHello)
 	if err != nil {
 		return verify.Proven{}, frameRefusal(err, rpcerr.CredentialsInvalid)

@@ -91,7 +91,9 @@ func tooManyNonces(caller principal.ID, room error) error {
 }
 
 // signProof returns the header with a new proof.
-func (g *Gate) signProof(ctx context.Context, want wire.ReplyProof, keys *core, now time.Time) (metadata.MD, error) {
+func (g *Gate) signProof(
+	ctx context.Context, want wire.ReplyProof, keys *ownCredentials, now time.Time,
+) (metadata.MD, error) {
 	if err := g.turn.Enter(ctx, verify.SignatureWait); err != nil {
 		return nil, err
 	}

@@ -15,7 +15,9 @@ import (
 
 // holdConnection begins the session of a connection, which lives from now on until the connection is closed. Its end is
 // planned: both ends have key and token at hand to make another connection.
-func (i *workload) holdConnection(c *core, role string, other verify.Proven, raw net.Conn) (*conn.Session, error) {
+func (i *workload) holdConnection(
+	c *ownCredentials, role string, other verify.Proven, raw net.Conn,
+) (*conn.Session, error) {
 	now := time.Now()
 	age := i.config.connectionAge
 	for _, end := range []time.Time{c.expires, other.Expires} {

@@ -56,7 +56,7 @@ func (g *Gate) count(ctx context.Context, err error, dryRun bool) {
 
 // auditCall says which policy refused a call, where one did.
 func (g *Gate) auditCall(ctx context.Context, call policy.Call, err error) {
-	g.identity.tally.count(Outcome{ofCall, wire.RoleServer, string(rpcerr.ReasonOf(err))})
+	g.identity.counters.count(Outcome{ofCall, wire.RoleServer, string(rpcerr.ReasonOf(err))})
 	g.identity.report(ctx, "parley: call refused", refusalOfCall(ctx, ofCall, call, err), userAttrs(call)...)
 	g.noteRefusal(ctx, err)
 }

@@ -25,22 +25,22 @@ import (
 // workload is what an [Identity] is to its clients and servers: an ID, a key, and the trust that says which key belongs
 // to whom. It knows of them only what it must tell them.
 type workload struct {
-	self    principal.ID
-	kind    kind
-	options []string
-	config  config
-	log     *slog.Logger
-	flaw    error // what is wrong with the arguments
+	self      principal.ID
+	kind      kind
+	options   []string
+	config    config
+	log       *slog.Logger
+	configErr error // what is wrong with the arguments
 
 	audiences []string // of the proofs that others make for it
 
 	sessions  conn.Sessions
 	followers followers
-	tally     tally
+	counters  counters
 	refused   refusals
 
-	ready atomic.Pointer[core] // set by the first Check without error
-	known atomic.Uint64        // the trust generation that everything was told of
+	ready atomic.Pointer[ownCredentials] // set by the first Check without error
+	known atomic.Uint64                  // the trust generation that everything was told of
 
 	mu       sync.Mutex
 	closed   bool
@@ -70,10 +70,10 @@ type kind interface {
 	// check returns the mistakes in what it was given.
 	check(w *workload) []error
 	// open reads what the workload needs from outside of the process, and begins to keep it fresh.
-	open(w *workload) (*core, error)
+	open(w *workload) (*ownCredentials, error)
 	// renew returns what to use from now on in the place of c, or nil when nothing has changed. The error says why what
 	// is new is not used.
-	renew(ctx context.Context, w *workload, c *core) (*core, error)
+	renew(ctx context.Context, w *workload, c *ownCredentials) (*ownCredentials, error)
 	// issuers are those who vouch for workloads, none with a trust directory.
 	issuers() []IdentityIssuer
 	// release ends what the identity made for itself.
@@ -93,8 +93,8 @@ type namedKeys struct {
 	keys   *keyset.Set
 }
 
-// core is what an Identity needs from outside of the process.
-type core struct {
+// ownCredentials are the key, the identity token and the trust of a workload.
+type ownCredentials struct {
 	key     *jose.PrivateKey
 	token   string    // workload identity token; empty with a trust directory
 	expires time.Time // of the token; zero without one
@@ -132,8 +132,8 @@ func (i *workload) load() error {
 		return ErrClosed
 	case i.ready.Load() != nil:
 		return nil
-	case i.flaw != nil:
-		return i.flaw
+	case i.configErr != nil:
+		return i.configErr
 	}
 	c, err := i.kind.open(i)
 	if err != nil {
@@ -145,7 +145,7 @@ func (i *workload) load() error {
 }
 
 // usable returns what a connection needs. It checks the identity if nobody did, at most once a second if that fails.
-func (i *workload) usable(ctx context.Context) (*core, error) {
+func (i *workload) usable(ctx context.Context) (*ownCredentials, error) {
 	if c := i.ready.Load(); c != nil {
 		return c, nil
 	}
@@ -163,8 +163,8 @@ func (i *workload) usable(ctx context.Context) (*core, error) {
 	return i.ready.Load(), nil
 }
 
-// anchor returns the trust of the identity.
-func (i *workload) anchor() (verify.Trust, error) {
+// currentTrust returns the trust of the identity.
+func (i *workload) currentTrust() (verify.Trust, error) {
 	c, err := i.usable(context.Background())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", verify.ErrKeysUnavailable, err)
@@ -257,7 +257,9 @@ func (i *workload) Ready(ctx context.Context) error {
 var errOwnTokenExpired = errors.New("auth: the own identity token has expired, and its source has no other")
 
 // hello makes the body of a hello frame that proves the identity.
-func (c *core) hello(ctx context.Context, self principal.ID, p wire.Proof, turn turnstile.Turnstile) ([]byte, error) {
+func (c *ownCredentials) hello(
+	ctx context.Context, self principal.ID, p wire.Proof, turn turnstile.Turnstile,
+) ([]byte, error) {
 	if turn != nil {
 		if err := turn.Enter(ctx, verify.SignatureWait); err != nil {
 			return nil, err
@@ -277,4 +279,6 @@ func (c *core) hello(ctx context.Context, self principal.ID, p wire.Proof, turn 
 }
 
 // expired reports whether the own identity token has expired, with which nothing can be proven any more.
-func (c *core) expired(now time.Time) bool { return !c.expires.IsZero() && !now.Before(c.expires) }
+func (c *ownCredentials) expired(now time.Time) bool {
+	return !c.expires.IsZero() && !now.Before(c.expires)
+}

@@ -23,9 +23,9 @@ import (
 // particular.
 var ErrUnproven = errors.New("auth: the answer comes from nobody who has proven an identity")
 
-// exchange is one attempt in which a token may be sent, and then a proof must come back. The hook for credentials finds
-// it in the context of the attempt.
-type exchange struct {
+// tokenAttempt is one attempt in which a token may be sent, and then a proof must come back. The hook for credentials
+// finds it in the context of the attempt.
+type tokenAttempt struct {
 	context.Context
 	channel *Channel
 	method  string
@@ -36,45 +36,48 @@ type exchange struct {
 	trailer metadata.MD // of a unary attempt where nobody outside asks for it
 
 	judged  sync.Once // in a stream
-	verdict error
+	refusal error
 }
 
-type exchangeKey struct{}
+type tokenAttemptKey struct{}
 
-// Value finds the exchange in the context that it is.
-func (e *exchange) Value(key any) any {
-	if key == (exchangeKey{}) {
+// Value finds the attempt in the context that it is.
+func (e *tokenAttempt) Value(key any) any {
+	if key == (tokenAttemptKey{}) {
 		return e
 	}
 	return e.Context.Value(key)
 }
 
-// newExchange returns an exchange and the context that carries it, which are one allocation.
-func (c *Channel) newExchange(ctx context.Context, method string) (context.Context, *exchange, error) {
+// newTokenAttempt returns a tokenAttempt and the context that carries it, which are one allocation.
+func (c *Channel) newTokenAttempt(ctx context.Context, method string) (context.Context, *tokenAttempt, error) {
 	level, err := c.levels.Get(method)
 	if err != nil {
 		return nil, nil, refuse(rpcerr.ConfigurationInvalid, err)
 	}
-	e := &exchange{Context: ctx, channel: c, method: method, level: level}
+	e := &tokenAttempt{Context: ctx, channel: c, method: method, level: level}
 	return e, e, nil
 }
 
 // send notes what the wire attempt that is about to be sent carries.
-func (e *exchange) send(c *credential, now time.Time) {
+func (e *tokenAttempt) send(c *credential, now time.Time) {
 	e.when.Store(now.UnixNano())
 	e.sent.Store(c)
 }
 
 // sentAt is when that was.
-func (e *exchange) sentAt() time.Time { return time.Unix(0, e.when.Load()) }
+func (e *tokenAttempt) sentAt() time.Time { return time.Unix(0, e.when.Load()) }
 
-// exchangeUnary runs a unary attempt, twice if the server, proven, finds the token to be expired and nobody outside
+// attemptUnary runs a unary attempt, twice if the server, proven, finds the token to be expired and nobody outside
 // retries: its handler did not run.
-func (c *Channel) exchangeUnary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts []grpc.CallOption) error {
+func (c *Channel) attemptUnary(
+	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+	opts []grpc.CallOption,
+) error {
 	ctx, a := attempt.Ensure(ctx)
 	var room [4]grpc.CallOption
 	for again := false; ; again = true {
-		ctx, e, err := c.newExchange(ctx, method)
+		ctx, e, err := c.newTokenAttempt(ctx, method)
 		if err != nil {
 			return err
 		}
@@ -93,10 +96,10 @@ func (c *Channel) exchangeUnary(ctx context.Context, method string, req, reply a
 	}
 }
 
-// ask adds to the options of a unary attempt what the exchange needs to know of the answer, and returns where the
-// trailer will be. GRPC copies the trailer for everybody who asks for it, so where somebody does, the exchange does
+// ask adds to the options of a unary attempt what the attempt needs to know of the answer, and returns where the
+// trailer will be. GRPC copies the trailer for everybody who asks for it, so where somebody does, the attempt does
 // not.
-func (e *exchange) ask(opts []grpc.CallOption) (all []grpc.CallOption, trailer *metadata.MD) {
+func (e *tokenAttempt) ask(opts []grpc.CallOption) (all []grpc.CallOption, trailer *metadata.MD) {
 	for _, o := range opts {
 		if o, ok := o.(grpc.TrailerCallOption); ok {
 			*o.TrailerAddr = nil // that of an earlier attempt
@@ -111,7 +114,7 @@ func (e *exchange) ask(opts []grpc.CallOption) (all []grpc.CallOption, trailer *
 }
 
 // verify reports whether the outcome of an attempt may be believed. An error takes its place.
-func (e *exchange) verify(header metadata.MD, outcome error) error {
+func (e *tokenAttempt) verify(header metadata.MD, outcome error) error {
 	sent := e.sent.Load()
 	if sent == nil {
 		return nil // nothing was sent, or the connection has proven the server
@@ -129,7 +132,7 @@ func (e *exchange) verify(header metadata.MD, outcome error) error {
 // renew takes a new token where the proven server finds the one that was sent to be expired: the trailer must say that
 // the handler did not run, because the reason alone may come from a server behind that one. It reports whether the
 // attempt is to be made again here, which it is not where whoever retries the call does so.
-func (e *exchange) renew(ctx context.Context, outcome error, trailer metadata.MD) bool {
+func (e *tokenAttempt) renew(ctx context.Context, outcome error, trailer metadata.MD) bool {
 	sent := e.sent.Load()
 	if outcome == nil || sent == nil || !rpcerr.Unprocessed(trailer) ||
 		status.Code(outcome) != codes.Unauthenticated || rpcerr.ReasonOf(outcome) != rpcerr.CredentialsExpired {

@@ -9,9 +9,9 @@ import (
 	"github.com/parley-rpc/parley/internal/wire"
 )
 
-// presented are the credentials in the metadata of a call, which no handler gets to see. In connection mode most of
+// receivedCredentials are the credentials in the metadata of a call, which no handler gets to see. In connection mode most of
 // them have no meaning.
-type presented struct {
+type receivedCredentials struct {
 	any bool
 
 	authorization []string
@@ -22,10 +22,10 @@ type presented struct {
 	transaction   []string
 }
 
-// presented looks the credentials of a call up. Their names are in lower case, as HTTP/2 demands: what stands under
+// received looks up the credentials of a call. Their names are in lower case, as HTTP/2 demands: what stands under
 // another spelling was put there by an interceptor of this process. Package metadata itself would copy all that came
 // with the call, or search it once more for every name that is not there.
-func (g *Gate) presented(ctx context.Context) (p presented) {
+func (g *Gate) received(ctx context.Context) (p receivedCredentials) {
 	md, ok := ctx.Value(g.metadataKey).(metadata.MD)
 	if !ok {
 		md, _ = metadata.FromIncomingContext(ctx)

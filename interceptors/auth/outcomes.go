@@ -26,15 +26,15 @@ const (
 
 // Outcomes counts how handshakes ended and for which reason calls were refused, since the Identity was made. The keys
 // are a closed set, so they may become labels of a metric.
-func (i *workload) Outcomes() map[Outcome]uint64 { return i.tally.snapshot() }
+func (i *workload) Outcomes() map[Outcome]uint64 { return i.counters.snapshot() }
 
-// tally counts outcomes. They are rare beside calls: one for each connection, and one for each refusal.
-type tally struct {
+// counters count outcomes. They are rare beside calls: one for each connection, and one for each refusal.
+type counters struct {
 	mu     sync.Mutex
 	counts map[Outcome]uint64
 }
 
-func (t *tally) count(o Outcome) {
+func (t *counters) count(o Outcome) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.counts == nil {
@@ -43,7 +43,7 @@ func (t *tally) count(o Outcome) {
 	t.counts[o]++
 }
 
-func (t *tally) snapshot() map[Outcome]uint64 {
+func (t *counters) snapshot() map[Outcome]uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return maps.Clone(t.counts)

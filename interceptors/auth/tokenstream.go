@@ -17,25 +17,28 @@ import (
 // provingStream is a stream in token mode. It hands out nothing that the server says before the server has proven
 // itself.
 type provingStream struct {
-	open func() (grpc.ClientStream, *exchange, error)
+	open func() (grpc.ClientStream, *tokenAttempt, error)
 	opts []grpc.CallOption
 	stop context.CancelFunc
 
-	mu       sync.Mutex
-	stream   grpc.ClientStream
-	exchange *exchange
-	request  any  // the one message of a client that sends only one
-	last     bool // there is no second attempt any more
+	mu      sync.Mutex
+	stream  grpc.ClientStream
+	attempt *tokenAttempt
+	request any  // the one message of a client that sends only one
+	last    bool // there is no second attempt any more
 }
 
-// exchangeStream opens a stream. Where nobody outside retries and the client sends one message only, the stream is
+// attemptStream opens a stream. Where nobody outside retries and the client sends one message only, the stream is
 // opened a second time if the server, proven, finds the token to be expired; elsewhere the token is replaced for the
 // next stream.
-func (c *Channel) exchangeStream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts []grpc.CallOption) (grpc.ClientStream, error) {
+func (c *Channel) attemptStream(
+	ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer,
+	opts []grpc.CallOption,
+) (grpc.ClientStream, error) {
 	ctx, a := attempt.Ensure(ctx)
 	ctx, stop := context.WithCancel(ctx)
-	open := func() (grpc.ClientStream, *exchange, error) {
-		ctx, e, err := c.newExchange(ctx, method)
+	open := func() (grpc.ClientStream, *tokenAttempt, error) {
+		ctx, e, err := c.newTokenAttempt(ctx, method)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -47,27 +50,27 @@ func (c *Channel) exchangeStream(ctx context.Context, desc *grpc.StreamDesc, cc 
 	}
 	s := &provingStream{open: open, opts: opts, stop: stop, last: desc.ClientStreams}
 	var err error
-	if s.stream, s.exchange, err = open(); err != nil {
+	if s.stream, s.attempt, err = open(); err != nil {
 		stop()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *provingStream) current() (grpc.ClientStream, *exchange) {
+func (s *provingStream) current() (grpc.ClientStream, *tokenAttempt) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.stream, s.exchange
+	return s.stream, s.attempt
 }
 
 // judge waits for the header of the answer and checks its proof. A stream that ended without a header has none.
-func (s *provingStream) judge(stream grpc.ClientStream, e *exchange) error {
+func (s *provingStream) judge(stream grpc.ClientStream, e *tokenAttempt) error {
 	header, err := stream.Header()
 	if err != nil {
 		return err
 	}
-	e.judged.Do(func() { e.header, e.verdict = header, e.verify(header, nil) })
-	return e.verdict
+	e.judged.Do(func() { e.header, e.refusal = header, e.verify(header, nil) })
+	return e.refusal
 }
 
 // Header returns the header of the answer once the server has proven itself.
@@ -110,7 +113,7 @@ func (s *provingStream) RecvMsg(m any) error {
 }
 
 // refuse ends the stream because of what the server did not prove.
-func (s *provingStream) refuse(e *exchange, m any, err error) error {
+func (s *provingStream) refuse(e *tokenAttempt, m any, err error) error {
 	s.stop()
 	forget(m, s.opts)
 	e.channel.identity.auditReply(e, e.method, err)
@@ -125,7 +128,7 @@ func (s *provingStream) received() {
 }
 
 // repeat opens the stream again after the server found the token to be expired, and reports whether it did.
-func (s *provingStream) repeat(e *exchange, outcome error) bool {
+func (s *provingStream) repeat(e *tokenAttempt, outcome error) bool {
 	if outcome == nil {
 		return false
 	}
@@ -147,7 +150,7 @@ func (s *provingStream) repeat(e *exchange, outcome error) bool {
 		return false
 	}
 	s.mu.Lock()
-	s.stream, s.exchange = stream, next
+	s.stream, s.attempt = stream, next
 	s.mu.Unlock()
 	// What goes wrong with the request shows when the answer is received.
 	if stream.SendMsg(request) == nil {
@@ -158,7 +161,7 @@ func (s *provingStream) repeat(e *exchange, outcome error) bool {
 
 // afterwards is a context for what follows the end of a stream, with whose context whoever retries the call may be
 // through.
-func (e *exchange) afterwards() (context.Context, context.CancelFunc) {
+func (e *tokenAttempt) afterwards() (context.Context, context.CancelFunc) {
 	until := time.Now().Add(tokenWait)
 	if deadline, ok := e.Deadline(); ok && deadline.Before(until) {
 		until = deadline
