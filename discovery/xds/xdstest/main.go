@@ -37,9 +37,7 @@ func Main(m *testing.M) int {
 	if err != nil {
 		return failed(err)
 	}
-	tests := exec.Command(
-		os.Args[0],
-		os.Args[1:]...) //nolint:gosec,noctx // the tests themselves, which have their own limit
+	tests := exec.Command(os.Args[0], os.Args[1:]...) //nolint:gosec,noctx // the tests, which have their own limit
 	tests.Stdin, tests.Stdout, tests.Stderr = os.Stdin, os.Stdout, os.Stderr
 	tests.Env = append(
 		os.Environ(),
