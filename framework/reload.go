@@ -210,6 +210,7 @@ func (a *App) warn(p *parts) {
 	a.mu.Lock()
 	servers := a.servers
 	a.mu.Unlock()
+	warned := map[policy.Mistake]bool{} // a wide rule may surprise in many methods
 	for _, s := range servers {
 		for _, name := range s.methods() {
 			m, err := p.table.Method(name)
@@ -217,7 +218,10 @@ func (a *App) warn(p *parts) {
 				continue
 			}
 			for _, w := range m.Warnings() {
-				p.logger.Warn("the policy may surprise", slog.Any("warning", w))
+				if !warned[*w] {
+					warned[*w] = true
+					p.logger.Warn("the policy may surprise", slog.Any("warning", w))
+				}
 			}
 		}
 	}

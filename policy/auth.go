@@ -30,7 +30,7 @@ type Auth struct {
 func (r *reader) auth(a *policyv1.Auth) Auth {
 	access, carrier, proof := r.access(a.GetAccess()), r.carrier(a.GetCarrier()), r.proof(a.GetProof())
 	peers := r.words("auth.peers", a.GetPeers())
-	scopes := r.words("auth.scopes", a.GetScopes())
+	scopes := r.literals("auth.scopes", nameEach, a.GetScopes())
 	if access == AccessAnonymous || access == AccessAuthenticated {
 		if len(peers) > 0 {
 			r.wrong("auth",

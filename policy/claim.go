@@ -25,11 +25,15 @@ type Claim struct {
 	Equals *Scalar
 	// Exists says whether the claim must be there. Nil: not asked.
 	Exists *bool
+	// Prefix are the texts with one of which the claim, or an element of its list, must begin. None: not asked.
+	Prefix []string
+	// Suffix are the texts with one of which the claim, or an element of its list, must end. None: not asked.
+	Suffix []string
 }
 
 // compares reports whether the condition asks for more than the presence of the claim.
 func (c Claim) compares() bool {
-	return len(c.Any)+len(c.All)+len(c.None) > 0 || c.Equals != nil
+	return len(c.Any)+len(c.All)+len(c.None)+len(c.Prefix)+len(c.Suffix) > 0 || c.Equals != nil
 }
 
 // same reports whether two conditions state the same, value by value.
@@ -40,7 +44,9 @@ func (c Claim) same(other Claim) bool {
 		slices.Equal(c.All, other.All) &&
 		slices.Equal(c.None, other.None) &&
 		samePointed(c.Equals, other.Equals) &&
-		samePointed(c.Exists, other.Exists)
+		samePointed(c.Exists, other.Exists) &&
+		slices.Equal(c.Prefix, other.Prefix) &&
+		slices.Equal(c.Suffix, other.Suffix)
 }
 
 func samePointed[T comparable](a, b *T) bool {
@@ -59,10 +65,12 @@ func (r *reader) claims(field string, stated []*policyv1.Claim) []Claim {
 
 func (r *reader) claim(field string, stated *policyv1.Claim) Claim {
 	c := Claim{
-		Path: r.words(field+".path", stated.GetPath()),
-		Any:  r.scalars(field+".any", stated.GetAny()),
-		All:  r.scalars(field+".all", stated.GetAll()),
-		None: r.scalars(field+".none", stated.GetNone()),
+		Path:   r.literals(field+".path", nameEach, stated.GetPath()),
+		Any:    r.scalars(field+".any", stated.GetAny()),
+		All:    r.scalars(field+".all", stated.GetAll()),
+		None:   r.scalars(field+".none", stated.GetNone()),
+		Prefix: r.affixes(field+".prefix", stated.GetPrefix()),
+		Suffix: r.affixes(field+".suffix", stated.GetSuffix()),
 	}
 	switch stated.GetSplit() {
 	case policyv1.Split_SPLIT_UNSPECIFIED:
@@ -85,7 +93,7 @@ func (r *reader) claim(field string, stated *policyv1.Claim) Claim {
 		r.wrong(field+".path", "it has %d names; claims are looked for at most %d deep", len(c.Path), maxClaimPath)
 	}
 	if !c.compares() && c.Exists == nil {
-		r.wrong(field, "no operator is stated; state any, all, none, equals or exists")
+		r.wrong(field, "no operator is stated; state any, all, none, equals, prefix, suffix or exists")
 	}
 	if problem := c.neverHolds(); problem != "" {
 		r.wrong(field, "it can never hold: %s", problem)
@@ -99,7 +107,8 @@ func (c Claim) neverHolds() string {
 	switch {
 	case c.wantsAbsence() && c.compares():
 		return "a claim that is not there equals nothing; take exists out, or the other operators"
-	case c.SplitSpace && slices.ContainsFunc(slices.Concat(c.Any, c.All), Scalar.unsplittable):
+	case c.SplitSpace && (slices.ContainsFunc(slices.Concat(c.Any, c.All), Scalar.unsplittable) ||
+		slices.ContainsFunc(slices.Concat(c.Prefix, c.Suffix), hasSpace)):
 		return "a string that is split at spaces yields words without spaces; mend the value, or take split out"
 	case c.SplitSpace && c.Equals != nil:
 		return "a list equals no single value; say all, or take split out"
@@ -107,6 +116,8 @@ func (c Claim) neverHolds() string {
 		return "equals contradicts any or none; keep one of them"
 	case c.Equals != nil && slices.ContainsFunc(c.All, func(value Scalar) bool { return value != *c.Equals }):
 		return "equals contradicts all; keep one of them"
+	case c.Equals != nil && !c.Equals.hasAffixes(c.Prefix, c.Suffix):
+		return "equals contradicts prefix or suffix; keep one of them"
 	case slices.ContainsFunc(c.All, refused):
 		return "all asks for a value that none refuses; take it out of one of them"
 	case len(c.Any) > 0 && !slices.ContainsFunc(c.Any, func(value Scalar) bool { return !refused(value) }):
@@ -131,7 +142,7 @@ func (c Claim) String() string {
 	if c.Exists != nil {
 		text += " exists " + strconv.FormatBool(*c.Exists)
 	}
-	return text
+	return text + listedTexts(" prefix", c.Prefix) + listedTexts(" suffix", c.Suffix)
 }
 
 // name is the path in words: "realm.access>level".
@@ -148,91 +159,10 @@ func listed(operator string, values []Scalar) string {
 	return operator + " " + strings.Join(texts, ", ")
 }
 
-// ClaimValue is the value of a claim as a token states it, with V as its own type. A value of JSON's null, or none at
-// all, does not exist. The second result of String, Number and Bool reports whether the value is of that type.
-type ClaimValue[V any] interface {
-	// Exists reports whether there is a value.
-	Exists() bool
-	// String returns a string.
-	String() (string, bool)
-	// Number returns a number, rounded to the nearest float64.
-	Number() (float64, bool)
-	// Bool returns a boolean.
-	Bool() (value, ok bool)
-	// IsList reports whether the value is an array.
-	IsList() bool
-	// Element returns the first element of an array, and the array of the others. It reports false when there is none.
-	Element() (first, rest V, ok bool)
-}
-
-// Holds reports whether a condition holds for the value that its Path leads to.
-func Holds[V ClaimValue[V]](c *Claim, value V) bool {
-	if !value.Exists() {
-		return c.wantsAbsence()
+func listedTexts(operator string, texts []string) string {
+	values := make([]Scalar, len(texts))
+	for i, text := range texts {
+		values[i] = Scalar{Kind: ScalarString, Text: text}
 	}
-	if c.wantsAbsence() || c.Equals != nil && !equals(value, *c.Equals) {
-		return false
-	}
-	if len(c.Any) > 0 && !containsAny(value, c.SplitSpace, c.Any) {
-		return false
-	}
-	for _, wanted := range c.All {
-		if !contains(value, c.SplitSpace, wanted) {
-			return false
-		}
-	}
-	return !containsAny(value, c.SplitSpace, c.None)
-}
-
-func containsAny[V ClaimValue[V]](value V, split bool, wanted []Scalar) bool {
-	for _, w := range wanted {
-		if contains(value, split, w) {
-			return true
-		}
-	}
-	return false
-}
-
-// contains reports whether a value is the wanted one, or a list that holds it.
-func contains[V ClaimValue[V]](value V, split bool, wanted Scalar) bool {
-	if value.IsList() {
-		for first, rest, ok := value.Element(); ok; first, rest, ok = rest.Element() {
-			if equals(first, wanted) {
-				return true
-			}
-		}
-		return false
-	}
-	if text, ok := value.String(); ok && split {
-		return wanted.Kind == ScalarString && containsWord(text, wanted.Text)
-	}
-	return equals(value, wanted)
-}
-
-// containsWord reports whether one of the words of text, which spaces separate, is the wanted one.
-func containsWord(text, wanted string) bool {
-	for text != "" {
-		word, rest, _ := strings.Cut(text, " ")
-		if word == wanted {
-			return true
-		}
-		text = rest
-	}
-	return false
-}
-
-// equals compares a value with one of the same type.
-func equals[V ClaimValue[V]](value V, wanted Scalar) bool {
-	switch wanted.Kind {
-	case ScalarString:
-		text, ok := value.String()
-		return ok && text == wanted.Text
-	case ScalarNumber:
-		number, ok := value.Number()
-		return ok && number == wanted.Number
-	case ScalarBool:
-		flag, ok := value.Bool()
-		return ok && flag == wanted.Bool
-	}
-	return false
+	return listed(operator, values)
 }

@@ -24,7 +24,7 @@ func collision(files *protoregistry.Files, types *protoregistry.Types) *Mistake 
 		linked, err := types.FindExtensionByNumber(ours.ContainingMessage().FullName(), ours.Number())
 		if found == nil && (err != nil || linked != own) {
 			found = &Mistake{
-				Source: Source{KindProto, ours.ParentFile().Path()}, Subject: string(ours.FullName()),
+				Source: Source{Kind: KindProto, Place: ours.ParentFile().Path()}, Subject: string(ours.FullName()),
 				Problem: "Go code of a copy of this .proto is linked, so that policies cannot be read; " +
 					"generate none, its go_package leads to Parley's",
 			}

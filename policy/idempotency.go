@@ -48,6 +48,10 @@ func (r *reader) idempotency(stated policyv1.Idempotency) Value[Idempotency] {
 			"%d is no idempotency; say IDEMPOTENCY_IDEMPOTENT or IDEMPOTENCY_NO_SIDE_EFFECTS, or leave it out", int32(stated))
 		return Value[Idempotency]{}
 	}
+	if r.source.Reach != "" {
+		r.wrong("idempotency", "it cannot be said of everything at once; say it of each method or service")
+		return Value[Idempotency]{}
+	}
 	if r.source.Kind == KindProto {
 		r.wrong("idempotency", "a .proto states it with the standard option idempotency_level; state that, and take this out")
 		return Value[Idempotency]{}

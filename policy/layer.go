@@ -6,12 +6,14 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"time"
 
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 )
 
-// Layer is a set of policies that narrow those of the .proto files, by method "/package.Service/Method" or by service
-// "/package.Service/*", with the places where they are stated. The zero Layer states nothing. A Layer does not change;
+// Layer is a set of policies that narrow those of the .proto files, with the places where they are stated. A key is a
+// method "/package.Service/Method", a service "/package.Service/*", a package "/package.*" with all packages below it,
+// or "/*", which is every method that a linked .proto describes. The zero Layer states nothing. A Layer does not change;
 // what is wrong in it is reported by [New] and [Table.Replace].
 type Layer struct {
 	statements map[string]statement
@@ -36,7 +38,7 @@ func Code(policies map[string]*policyv1.Policy) Layer {
 // CodeAt is [Code] for a place that the caller names, as "main.go:31", because the policies were stated further up the
 // stack.
 func CodeAt(place string, policies map[string]*policyv1.Policy) Layer {
-	return newLayer(policies, func(string) Source { return Source{KindCode, place} })
+	return newLayer(policies, func(string) Source { return Source{Kind: KindCode, Place: place} })
 }
 
 // File returns the layer of policies that the configuration file called name states. Line returns the line at which a
@@ -45,10 +47,10 @@ func File(name string, policies map[string]*policyv1.Policy, line func(method st
 	return newLayer(policies, func(key string) Source {
 		if line != nil {
 			if n := line(key); n > 0 {
-				return Source{KindFile, name + ":" + strconv.Itoa(n)}
+				return Source{Kind: KindFile, Place: name + ":" + strconv.Itoa(n)}
 			}
 		}
-		return Source{KindFile, name}
+		return Source{Kind: KindFile, Place: name}
 	})
 }
 
@@ -56,6 +58,9 @@ func newLayer(policies map[string]*policyv1.Policy, source func(key string) Sour
 	l := Layer{statements: make(map[string]statement, len(policies))}
 	for key, p := range policies {
 		s := statement{source: source(key)}
+		if isWide(key) {
+			s.source.Reach = key
+		}
 		s.terms, s.mistakes = read(p, s.source, key)
 		l.statements[key] = s
 	}
@@ -72,22 +77,42 @@ func (l Layer) keys() []string {
 	return keys
 }
 
-// about returns what the layer says about m: the statement about its service narrowed by its own.
-func (l Layer) about(service, method string, m Method) (terms, []error) {
-	whole, own := l.statements[joinName(service, wildcard)].terms, l.statements[joinName(service, method)].terms
-	return narrow(whole, own, m)
+// states reports whether the layer says anything about a method.
+func (l Layer) states(service, method string) bool {
+	keys := append(wideKeys(service), joinName(service, wildcard), joinName(service, method))
+	return slices.ContainsFunc(keys, func(key string) bool {
+		_, ok := l.statements[key]
+		return ok
+	})
 }
 
-// narrow merges what one layer says about a method into what it says about its service. What a method cannot have does
-// not reach it from there: the deadline of a stream, and hedges of what must not be repeated.
+// about returns what the layer says about m: the statement about its service narrowed by its own, and narrowed by those
+// that are about more than the service. These meet all kinds of methods, so they are compared with the others as little
+// as another layer is.
+func (l Layer) about(service, method string, m Method) (terms, []error) {
+	var wide terms
+	for _, key := range wideKeys(service) {
+		wide = merge(wide, l.statements[key].terms.reaching(m))
+	}
+	whole, own := l.statements[joinName(service, wildcard)].terms, l.statements[joinName(service, method)].terms
+	both, contradicting := narrow(whole, own, m)
+	return merge(wide, both), contradicting
+}
+
+// narrow merges what one layer says about a method into what it says about its service.
 func narrow(service, method terms, m Method) (terms, []error) {
-	reaching := service
+	both := merge(service.reaching(m), method)
+	return both, append(together(service, method, both, m.Name), unhedgeable(method, m)...)
+}
+
+// reaching is what a statement about more than a method says about this one. What the method cannot have does not reach
+// it: the deadline of a stream, and hedges of what must not be repeated.
+func (t terms) reaching(m Method) terms {
 	if m.Streams() {
-		reaching.deadline = method.deadline
+		t.deadline = Value[time.Duration]{}
 	}
 	if m.Idempotency.Value == IdempotencyUnknown {
-		reaching.hedge = Hedge{}
+		t.hedge = Hedge{}
 	}
-	both := merge(reaching, method)
-	return both, append(together(service, method, both, m.Name), unhedgeable(method, m)...)
+	return t
 }

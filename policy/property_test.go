@@ -181,7 +181,7 @@ func admits(m policy.Method, peer string) bool {
 
 func randomLayer(r *rand.Rand) policy.Layer {
 	p := policies{}
-	for _, key := range []string{allPayments, getQuote, charge, watchCharge, allOrders, watchOrder} {
+	for _, key := range []string{"/*", "/shop.*", "/shop.payments.v1.*", allPayments, getQuote, charge, watchCharge, allOrders, watchOrder} {
 		if r.IntN(3) == 0 {
 			p[key] = randomPolicy(r)
 		}
@@ -263,6 +263,7 @@ func randomRules(r *rand.Rand) []*policyv1.Rule {
 		{Name: new("dev"), Claims: []*policyv1.Claim{{Path: []string{"env"}, Any: text("dev", "test")}}},
 		{Name: new("mfa"), User: &policyv1.UserCondition{Claims: []*policyv1.Claim{{Path: []string{"mfa"}, Exists: new(true)}}}},
 		{Name: new("night"), Predicates: []string{"at-night"}},
+		{Name: new("guests"), User: &policyv1.UserCondition{SubjectPrefix: []string{"guest-"}}},
 	}
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return all[:r.IntN(3)+1]

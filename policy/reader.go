@@ -22,7 +22,7 @@ func (r *reader) wrong(field, format string, args ...any) {
 
 // scopes reads a set of scopes.
 func (r *reader) scopes(field string, stated []string) []string {
-	return sortedSet(r.words(field, stated))
+	return sortedSet(r.literals(field, nameEach, stated))
 }
 
 // words copies a list of strings, none of which may be empty.

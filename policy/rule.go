@@ -64,7 +64,7 @@ func (r *reader) rule(field string, stated *policyv1.Rule) Rule {
 	rule := Rule{
 		Name: stated.GetName(), Source: r.source,
 		Peers:      r.words(field+".peers", stated.GetPeers()),
-		Audiences:  r.words(field+".audiences", stated.GetAudiences()),
+		Audiences:  r.literals(field+".audiences", nameEach, stated.GetAudiences()),
 		Scopes:     r.scopes(field+".scopes", stated.GetScopes()),
 		Claims:     r.claims(field+".claims", stated.GetClaims()),
 		User:       r.userCondition(field+".user", stated.GetUser()),

@@ -2,8 +2,8 @@ package policy
 
 import (
 	"math"
-	"slices"
 	"strconv"
+	"strings"
 
 	"google.golang.org/protobuf/types/known/structpb"
 )
@@ -60,7 +60,7 @@ func (r *reader) scalars(field string, stated []*structpb.Value) []Scalar {
 func (r *reader) scalar(field string, stated *structpb.Value) Scalar {
 	switch value := stated.GetKind().(type) {
 	case *structpb.Value_StringValue:
-		return Scalar{Kind: ScalarString, Text: value.StringValue}
+		return Scalar{Kind: ScalarString, Text: r.literal(field, sayAffix, value.StringValue)}
 	case *structpb.Value_BoolValue:
 		return Scalar{Kind: ScalarBool, Bool: value.BoolValue}
 	case *structpb.Value_NumberValue:
@@ -78,5 +78,17 @@ func (r *reader) scalar(field string, stated *structpb.Value) Scalar {
 
 // unsplittable reports whether no word of a split string is the value.
 func (s Scalar) unsplittable() bool {
-	return s.Kind != ScalarString || s.Text == "" || slices.Contains([]byte(s.Text), ' ')
+	return s.Kind != ScalarString || s.Text == "" || hasSpace(s.Text)
+}
+
+func hasSpace(text string) bool { return strings.Contains(text, " ") }
+
+// hasAffixes reports whether the value is a string with one of the prefixes and one of the suffixes, where there are
+// any.
+func (s Scalar) hasAffixes(prefixes, suffixes []string) bool {
+	if len(prefixes)+len(suffixes) == 0 {
+		return true
+	}
+	return s.Kind == ScalarString && (len(prefixes) == 0 || hasOne(s.Text, prefixes, strings.HasPrefix)) &&
+		(len(suffixes) == 0 || hasOne(s.Text, suffixes, strings.HasSuffix))
 }

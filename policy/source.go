@@ -50,14 +50,21 @@ type Source struct {
 	// of the name where the descriptor knows it), "main.go:31" or "orders.yaml:12". A default has none. A value that
 	// several places make up names them all.
 	Place string
+	// Reach is the key of a statement that is about more than one service, "/shop.*" or "/*", and empty for others.
+	Reach string
 }
 
-// String is the kind and the place: "file orders.yaml:12".
+// String is the kind and the place: "file orders.yaml:12", and what it is about where that is more than one service:
+// "file mesh.yaml:3 for /shop.*".
 func (s Source) String() string {
-	if s.Place == "" {
-		return s.Kind.String()
+	text := s.Kind.String()
+	if s.Place != "" {
+		text += " " + s.Place
 	}
-	return s.Kind.String() + " " + s.Place
+	if s.Reach != "" {
+		text += " for " + s.Reach
+	}
+	return text
 }
 
 // and is the source of a value that s and other make up together.
@@ -65,7 +72,11 @@ func (s Source) and(other Source) Source {
 	if s == other {
 		return s
 	}
-	return Source{Kind: s.Kind, Place: s.Place + ", " + other.String()}
+	place := s.Place
+	if s.Reach != "" {
+		place += " for " + s.Reach
+	}
+	return Source{Kind: s.Kind, Place: place + ", " + other.String()}
 }
 
 // Value is a value that knows where it was stated. The zero Value was not stated.
@@ -83,8 +94,8 @@ func (v Value[T]) Stated() bool { return v.Source.Kind != KindUnset }
 func protoSource(d protoreflect.Descriptor) Source {
 	file := d.ParentFile()
 	if at := file.SourceLocations().ByDescriptor(d); len(at.Path) > 0 {
-		return Source{KindProto, file.Path() + ":" + strconv.Itoa(at.StartLine+1)}
+		return Source{Kind: KindProto, Place: file.Path() + ":" + strconv.Itoa(at.StartLine+1)}
 	}
 	name := strings.TrimPrefix(string(d.FullName()), string(file.Package())+".")
-	return Source{KindProto, file.Path() + ": " + strings.Replace(name, ".", "/", 1)}
+	return Source{Kind: KindProto, Place: file.Path() + ": " + strings.Replace(name, ".", "/", 1)}
 }

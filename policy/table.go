@@ -1,14 +1,13 @@
 package policy
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
-
-	"github.com/parley-rpc/parley/internal/protoyaml/nearest"
 )
 
 // Table holds the policy of every method: what the linked .proto files state, narrowed by layers. Make one with [New]
@@ -148,7 +147,7 @@ func (g *generation) idempotency(service, method string, inProto Value[Idempoten
 			}
 			continue
 		}
-		whole := layer.statements[joinName(service, wildcard)].terms.idempotency
+		whole := layer.statements[joinName(service, wildcard)].terms.idempotency // wider ones say nothing about it
 		result = smallest(result, smallest(whole, own))
 	}
 	return result, errs
@@ -159,7 +158,8 @@ func (g *generation) methods() []string {
 	g.described.each(func(s protoreflect.ServiceDescriptor) {
 		for i := range s.Methods().Len() {
 			m := s.Methods().Get(i)
-			if g.described.statesAnything(m) || g.narrowed(string(s.FullName()), string(m.Name())) {
+			if g.described.statesAnything(m) ||
+				slices.ContainsFunc(g.layers, func(l Layer) bool { return l.states(string(s.FullName()), string(m.Name())) }) {
 				names = append(names, methodName(m))
 			}
 		}
@@ -168,31 +168,30 @@ func (g *generation) methods() []string {
 	return names
 }
 
-func (g *generation) narrowed(service, method string) bool {
-	for _, layer := range g.layers {
-		if _, ok := layer.statements[joinName(service, method)]; ok {
-			return true
-		}
-		if _, ok := layer.statements[joinName(service, wildcard)]; ok {
-			return true
-		}
-	}
-	return false
-}
-
-// check reports every mistake in the layers, and in the .proto files as far as the layers narrow them.
+// check reports every mistake in the layers, and in the .proto files as far as the layers narrow them. What is wrong in
+// a .proto alone is not reported for methods that only wide keys reach: the program may never use them.
 func (g *generation) check() error {
 	var errs []error
+	alone := &generation{described: g.described}
+	checked, widely, reported := map[string]bool{}, map[string]bool{}, map[Mistake]bool{}
 	for _, layer := range g.layers {
 		for _, key := range layer.keys() {
 			stated := layer.statements[key]
 			errs = append(errs, stated.mistakes...)
-			methods, problem := g.reached(key)
+			methods, problem := g.described.reached(key)
 			if problem != "" {
 				errs = append(errs, &Mistake{Source: stated.source, Subject: key, Problem: problem})
 			}
 			for _, name := range methods {
+				wide := isWide(key)
+				if checked[name] || wide && widely[name] {
+					continue
+				}
+				checked[name], widely[name] = !wide, true
 				_, err := g.method(name)
+				if err != nil && wide {
+					err = once(without(err, alone, name), reported)
+				}
 				errs = append(errs, split(err)...)
 			}
 		}
@@ -200,36 +199,32 @@ func (g *generation) check() error {
 	return join(errs)
 }
 
-// reached lists the methods that a key of a layer is about, or says what is wrong with the key.
-func (g *generation) reached(key string) (methods []string, problem string) {
-	service, method, ok := splitName(key)
-	if !ok {
-		return nil, "is no method; write \"/package.Service/Method\", or \"/package.Service/*\" for a whole service"
-	}
-	s := g.described.service(service)
-	if s == nil {
-		problem = "no linked .proto describes the service " + quote(service) + "; import its generated package"
-		if near := nearest.Of(service, g.described.names()); near != "" {
-			problem = "no linked .proto describes the service " + quote(service) +
-				"; did you mean " + quote(joinName(near, method)) + "?"
+// once is err without the mistakes of wide statements that were reported for another method.
+func once(err error, reported map[Mistake]bool) error {
+	var left []error
+	for _, e := range split(err) {
+		if m, ok := e.(*Mistake); ok && m.Source.Reach != "" {
+			known := Mistake{Source: m.Source, Field: m.Field, Problem: m.Problem}
+			if reported[known] {
+				continue
+			}
+			reported[known] = true
 		}
-		return nil, problem
+		left = append(left, e)
 	}
-	known := methodsOf(s)
-	if method == wildcard {
-		for _, name := range known {
-			methods = append(methods, joinName(service, name))
+	return errors.Join(left...)
+}
+
+// without is err without what is wrong with a method in another generation, too.
+func without(err error, other *generation, method string) error {
+	_, known := other.method(method)
+	var left []error
+	for _, e := range split(err) {
+		if !slices.ContainsFunc(split(known), func(k error) bool { return k != nil && k.Error() == e.Error() }) {
+			left = append(left, e)
 		}
-		return methods, ""
 	}
-	if !slices.Contains(known, method) {
-		problem = "the service " + quote(service) + " has no method " + quote(method)
-		if near := nearest.Of(method, known); near != "" {
-			problem += "; did you mean " + quote(joinName(service, near)) + "?"
-		}
-		return nil, problem
-	}
-	return []string{key}, ""
+	return errors.Join(left...)
 }
 
 // split takes joined errors apart, so that one that shows in several methods is reported once.

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 )
@@ -59,7 +60,7 @@ func (r *reader) user(u *policyv1.User) User {
 			"%d is no level of presence; say PRESENCE_REQUIRED or PRESENCE_OPTIONAL, or leave it out", int32(u.GetPresence()))
 		user.Presence = Value[Presence]{PresenceRequired, r.source}
 	}
-	if issuers := sortedSet(r.words("auth.user.issuers", u.GetIssuers())); len(issuers) > 0 {
+	if issuers := sortedSet(r.literals("auth.user.issuers", nameEach, u.GetIssuers())); len(issuers) > 0 {
 		user.Issuers = Value[[]string]{issuers, r.source}
 	}
 	if scopes := r.scopes("auth.user.scopes", u.GetScopes()); len(scopes) > 0 {
@@ -82,6 +83,26 @@ type UserCondition struct {
 	Scopes []string
 	// Claims are the conditions on the claims of the user's token.
 	Claims []Claim
+	// SubjectPrefix are the texts with one of which the user's sub must begin. None: any.
+	SubjectPrefix []string
+	// SubjectSuffix are the texts with one of which the user's sub must end. None: any.
+	SubjectSuffix []string
+}
+
+// Names reports whether the condition may hold for the user whom the issuer calls subject.
+func (u *UserCondition) Names(issuer, subject string) bool {
+	return (len(u.Issuers) == 0 || slices.Contains(u.Issuers, issuer)) && u.namesSubject(subject)
+}
+
+func (u *UserCondition) namesSubject(subject string) bool {
+	return (len(u.Subjects) == 0 || slices.Contains(u.Subjects, subject)) &&
+		(len(u.SubjectPrefix) == 0 || hasOne(subject, u.SubjectPrefix, strings.HasPrefix)) &&
+		(len(u.SubjectSuffix) == 0 || hasOne(subject, u.SubjectSuffix, strings.HasSuffix))
+}
+
+// namesAny reports whether the condition leaves open who the user is.
+func (u *UserCondition) namesAny() bool {
+	return len(u.Issuers)+len(u.Subjects)+len(u.SubjectPrefix)+len(u.SubjectSuffix) == 0
 }
 
 // same reports whether two conditions state the same. No condition is not the same as one that states nothing.
@@ -92,25 +113,35 @@ func (u *UserCondition) same(other *UserCondition) bool {
 	return slices.Equal(u.Issuers, other.Issuers) &&
 		slices.Equal(u.Subjects, other.Subjects) &&
 		slices.Equal(u.Scopes, other.Scopes) &&
-		sameClaims(u.Claims, other.Claims)
+		sameClaims(u.Claims, other.Claims) &&
+		slices.Equal(u.SubjectPrefix, other.SubjectPrefix) &&
+		slices.Equal(u.SubjectSuffix, other.SubjectSuffix)
 }
 
 func (r *reader) userCondition(field string, stated *policyv1.UserCondition) *UserCondition {
 	if stated == nil {
 		return nil
 	}
-	return &UserCondition{
-		Issuers:  r.words(field+".issuers", stated.GetIssuers()),
-		Subjects: r.words(field+".subjects", stated.GetSubjects()),
-		Scopes:   r.scopes(field+".scopes", stated.GetScopes()),
-		Claims:   r.claims(field+".claims", stated.GetClaims()),
+	u := &UserCondition{
+		Issuers:       r.literals(field+".issuers", nameEach, stated.GetIssuers()),
+		Subjects:      r.literals(field+".subjects", saySubject, stated.GetSubjects()),
+		Scopes:        r.scopes(field+".scopes", stated.GetScopes()),
+		Claims:        r.claims(field+".claims", stated.GetClaims()),
+		SubjectPrefix: r.affixes(field+".subject_prefix", stated.GetSubjectPrefix()),
+		SubjectSuffix: r.affixes(field+".subject_suffix", stated.GetSubjectSuffix()),
 	}
+	if len(u.Subjects) > 0 && !slices.ContainsFunc(u.Subjects, u.namesSubject) {
+		r.wrong(field, "it can never hold: subjects contradicts subject_prefix or subject_suffix; keep one of them")
+	}
+	return u
 }
 
 func (u *UserCondition) words() []string {
 	parts := []string{"user"}
 	parts = appendWords(parts, "user issuers", u.Issuers)
 	parts = appendWords(parts, "user subjects", u.Subjects)
+	parts = appendWords(parts, "user subject_prefix", u.SubjectPrefix)
+	parts = appendWords(parts, "user subject_suffix", u.SubjectSuffix)
 	parts = appendWords(parts, "user scopes", u.Scopes)
 	for _, c := range u.Claims {
 		parts = append(parts, "user claim "+c.String())

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -21,7 +22,7 @@ func (m Method) Warnings() []*Mistake {
 			for _, c := range rule.conditions() {
 				if c.claim.Exists == nil && !auth.deniesWithout(c) {
 					warnings = append(warnings, &Mistake{
-						Source: rule.Source, Subject: m.Name, Field: "auth.deny",
+						Source: rule.Source, Subject: cmp.Or(rule.Source.Reach, m.Name), Field: "auth.deny",
 						Problem: "rule " + quote(rule.Name) + " lets pass every token without " + c.String() +
 							"; if that is not meant, add a deny rule about it with exists: false",
 					})
@@ -115,7 +116,7 @@ func (r Rule) conditions() []about {
 func (a Auth) deniesWithout(c about) bool {
 	return slices.ContainsFunc(a.Deny, func(rule Rule) bool {
 		bare := len(rule.Peers)+len(rule.Audiences)+len(rule.Scopes)+len(rule.Predicates) == 0 && (rule.User != nil) == c.user &&
-			(rule.User == nil || len(rule.User.Issuers)+len(rule.User.Subjects)+len(rule.User.Scopes) == 0)
+			(rule.User == nil || rule.User.namesAny() && len(rule.User.Scopes) == 0)
 		conditions := rule.conditions()
 		return bare && len(conditions) == 1 && conditions[0].user == c.user && conditions[0].claim.wantsAbsence() &&
 			slices.Equal(conditions[0].claim.Path, c.claim.Path)

@@ -158,12 +158,10 @@ func userAttrs(call policy.Call) []slog.Attr {
 	return attrs
 }
 
-// auditWarnings tells what may surprise in a policy.
-func (i *workload) auditWarnings(warnings []*policy.Mistake) {
-	for _, w := range warnings {
-		i.log.LogAttrs(context.Background(), slog.LevelWarn, "parley: the policy may surprise",
-			slog.String("warning", w.Error()))
-	}
+// auditWarning reports what may surprise in a policy.
+func (i *workload) auditWarning(w *policy.Mistake) {
+	i.log.LogAttrs(context.Background(), slog.LevelWarn, "parley: the policy may surprise",
+		slog.String("warning", w.Error()))
 }
 
 // auditLate reports a handler that panicked after its stream was ended. Nobody above it is left to recover the panic,

@@ -173,10 +173,16 @@ func (g *Gate) Check() error { return errors.Join(g.configErr, g.identity.Check(
 func (g *Gate) Resolve(methods ...string) error {
 	var undecided []string
 	var errs []error
+	warned := map[policy.Mistake]bool{} // a wide rule may surprise in many methods
 	for _, method := range methods {
 		d, err := g.view.Get(method)
 		if err == nil {
-			g.identity.auditWarnings(d.Warnings())
+			for _, w := range d.Warnings() {
+				if !warned[*w] {
+					warned[*w] = true
+					g.identity.auditWarning(w)
+				}
+			}
 		}
 		if lacks, ok := errors.AsType[*policy.UndecidedError](err); ok {
 			undecided = append(undecided, lacks.Methods...)

@@ -112,6 +112,12 @@ func TestClaimConditions(t *testing.T) {
 	exists := func(there bool) *policyv1.Claim {
 		return with(path("c"), func(c *policyv1.Claim) { c.Exists = &there })
 	}
+	prefix := func(of ...string) *policyv1.Claim {
+		return with(path("c"), func(c *policyv1.Claim) { c.Prefix = of })
+	}
+	suffix := func(of ...string) *policyv1.Claim {
+		return with(path("c"), func(c *policyv1.Claim) { c.Suffix = of })
+	}
 	split := func(c *policyv1.Claim) *policyv1.Claim {
 		return with(c, func(c *policyv1.Claim) { c.Split = policyv1.Split_SPLIT_SPACE.Enum() })
 	}
@@ -123,63 +129,89 @@ func TestClaimConditions(t *testing.T) {
 		claims string
 		want   bool
 	}{
-		"any: the string":                       {anyOf("a", "b"), `{"c":"b"}`, true},
-		"any: another string":                   {anyOf("a", "b"), `{"c":"x"}`, false},
-		"any: an element":                       {anyOf("a"), `{"c":["x","a"]}`, true},
-		"any: no element":                       {anyOf("a"), `{"c":[]}`, false},
-		"any: an element of a list in a list":   {anyOf("a"), `{"c":[["a"]]}`, false},
-		"any: a part of the string":             {anyOf("a"), `{"c":"a b"}`, false},
-		"any: a word":                           {split(anyOf("a")), `{"c":"b a"}`, true},
-		"any: a part of a word":                 {split(anyOf("a")), `{"c":"aa ba"}`, false},
-		"any: a word in other case":             {split(anyOf("a")), `{"c":"A"}`, false},
-		"any: no words":                         {split(anyOf("a")), `{"c":""}`, false},
-		"any: split of a list":                  {split(anyOf("a")), `{"c":["a b","a"]}`, true},
-		"any: missing":                          {anyOf("a"), `{}`, false},
-		"any: null":                             {anyOf("a"), `{"c":null}`, false},
-		"any: name in other case":               {anyOf("a"), `{"C":"a"}`, false},
-		"any: an object":                        {anyOf("a"), `{"c":{"a":"a"}}`, false},
-		"any: escaped":                          {anyOf("a"), `{"c":"\u0061"}`, true},
-		"any: a number":                         {anyOf(1), `{"c":1.0}`, true},
-		"any: a number in words":                {anyOf(1), `{"c":"1"}`, false},
-		"any: words for a number":               {anyOf("1"), `{"c":1}`, false},
-		"any: true in words":                    {anyOf(true), `{"c":"true"}`, false},
-		"any: 1 for true":                       {anyOf(true), `{"c":1}`, false},
-		"any: true":                             {anyOf(true), `{"c":true}`, true},
-		"any: false for true":                   {anyOf(true), `{"c":false}`, false},
-		"any: a number of another size":         {anyOf(9007199254740991), `{"c":9007199254740993}`, false},
-		"any: a number beyond every number":     {anyOf(1), `{"c":1e999}`, false},
-		"all: all of them":                      {all("a", "b"), `{"c":["b","x","a"]}`, true},
-		"all: one of them":                      {all("a", "b"), `{"c":["b","x"]}`, false},
-		"all: words":                            {split(all("a", "b")), `{"c":"b x a"}`, true},
-		"all: the one string":                   {all("a"), `{"c":"a"}`, true},
-		"all: missing":                          {all("a"), `{}`, false},
-		"none: none of them":                    {none("a", "b"), `{"c":["x"]}`, true},
-		"none: an empty list":                   {none("a"), `{"c":[]}`, true},
-		"none: one of them":                     {none("a", "b"), `{"c":["x","b"]}`, false},
-		"none: a word":                          {split(none("a")), `{"c":"x a"}`, false},
-		"none: missing":                         {none("a"), `{}`, false},
-		"none: null":                            {none("a"), `{"c":null}`, false},
-		"equals: the string":                    {equals("a"), `{"c":"a"}`, true},
-		"equals: a list of it":                  {equals("a"), `{"c":["a"]}`, false},
-		"equals: the boolean":                   {equals(false), `{"c":false}`, true},
-		"equals: missing for false":             {equals(false), `{}`, false},
-		"equals: the number":                    {equals(2.5), `{"c":25e-1}`, true},
-		"exists: there":                         {exists(true), `{"c":0}`, true},
-		"exists: an empty string is there":      {exists(true), `{"c":""}`, true},
-		"exists: missing":                       {exists(true), `{}`, false},
-		"exists: null is missing":               {exists(true), `{"c":null}`, false},
-		"does not exist: missing":               {exists(false), `{}`, true},
-		"does not exist: null":                  {exists(false), `{"c":null}`, true},
-		"does not exist: there":                 {exists(false), `{"c":false}`, false},
-		"a path":                                {at(anyOf("a"), "realm", "roles"), `{"realm":{"roles":["a"]}}`, true},
-		"a path through a string":               {at(anyOf("a"), "realm", "roles"), `{"realm":"roles"}`, false},
-		"a path through a list":                 {at(anyOf("a"), "realm", "roles"), `{"realm":[{"roles":"a"}]}`, false},
-		"a name with a dot":                     {at(anyOf("a"), "realm.roles"), `{"realm.roles":"a"}`, true},
-		"a name with a dot is no path":          {at(anyOf("a"), "realm.roles"), `{"realm":{"roles":"a"}}`, false},
-		"a path is no name with a dot":          {at(anyOf("a"), "realm", "roles"), `{"realm.roles":"a"}`, false},
-		"a URL as name":                         {at(anyOf("a"), "https://shop.example/role"), `{"https://shop.example/role":"a"}`, true},
-		"several operators":                     {with(anyOf("a", "b"), func(c *policyv1.Claim) { c.None = values("x") }), `{"c":["a","y"]}`, true},
-		"several operators, one of which fails": {with(anyOf("a", "b"), func(c *policyv1.Claim) { c.None = values("x") }), `{"c":["a","x"]}`, false},
+		"any: the string":                        {anyOf("a", "b"), `{"c":"b"}`, true},
+		"any: another string":                    {anyOf("a", "b"), `{"c":"x"}`, false},
+		"any: an element":                        {anyOf("a"), `{"c":["x","a"]}`, true},
+		"any: no element":                        {anyOf("a"), `{"c":[]}`, false},
+		"any: an element of a list in a list":    {anyOf("a"), `{"c":[["a"]]}`, false},
+		"any: a part of the string":              {anyOf("a"), `{"c":"a b"}`, false},
+		"any: a word":                            {split(anyOf("a")), `{"c":"b a"}`, true},
+		"any: a part of a word":                  {split(anyOf("a")), `{"c":"aa ba"}`, false},
+		"any: a word in other case":              {split(anyOf("a")), `{"c":"A"}`, false},
+		"any: no words":                          {split(anyOf("a")), `{"c":""}`, false},
+		"any: split of a list":                   {split(anyOf("a")), `{"c":["a b","a"]}`, true},
+		"any: missing":                           {anyOf("a"), `{}`, false},
+		"any: null":                              {anyOf("a"), `{"c":null}`, false},
+		"any: name in other case":                {anyOf("a"), `{"C":"a"}`, false},
+		"any: an object":                         {anyOf("a"), `{"c":{"a":"a"}}`, false},
+		"any: escaped":                           {anyOf("a"), `{"c":"\u0061"}`, true},
+		"any: a number":                          {anyOf(1), `{"c":1.0}`, true},
+		"any: a number in words":                 {anyOf(1), `{"c":"1"}`, false},
+		"any: words for a number":                {anyOf("1"), `{"c":1}`, false},
+		"any: true in words":                     {anyOf(true), `{"c":"true"}`, false},
+		"any: 1 for true":                        {anyOf(true), `{"c":1}`, false},
+		"any: true":                              {anyOf(true), `{"c":true}`, true},
+		"any: false for true":                    {anyOf(true), `{"c":false}`, false},
+		"any: a number of another size":          {anyOf(9007199254740991), `{"c":9007199254740993}`, false},
+		"any: a number beyond every number":      {anyOf(1), `{"c":1e999}`, false},
+		"all: all of them":                       {all("a", "b"), `{"c":["b","x","a"]}`, true},
+		"all: one of them":                       {all("a", "b"), `{"c":["b","x"]}`, false},
+		"all: words":                             {split(all("a", "b")), `{"c":"b x a"}`, true},
+		"all: the one string":                    {all("a"), `{"c":"a"}`, true},
+		"all: missing":                           {all("a"), `{}`, false},
+		"none: none of them":                     {none("a", "b"), `{"c":["x"]}`, true},
+		"none: an empty list":                    {none("a"), `{"c":[]}`, true},
+		"none: one of them":                      {none("a", "b"), `{"c":["x","b"]}`, false},
+		"none: a word":                           {split(none("a")), `{"c":"x a"}`, false},
+		"none: missing":                          {none("a"), `{}`, false},
+		"none: null":                             {none("a"), `{"c":null}`, false},
+		"equals: the string":                     {equals("a"), `{"c":"a"}`, true},
+		"equals: a list of it":                   {equals("a"), `{"c":["a"]}`, false},
+		"equals: the boolean":                    {equals(false), `{"c":false}`, true},
+		"equals: missing for false":              {equals(false), `{}`, false},
+		"equals: the number":                     {equals(2.5), `{"c":25e-1}`, true},
+		"prefix: the beginning":                  {prefix("x", "guest-"), `{"c":"guest-17"}`, true},
+		"prefix: the whole string":               {prefix("guest-"), `{"c":"guest-"}`, true},
+		"prefix: in the middle":                  {prefix("guest-"), `{"c":"no guest-17"}`, false},
+		"prefix: in other case":                  {prefix("guest-"), `{"c":"Guest-17"}`, false},
+		"prefix: shorter than it":                {prefix("guest-"), `{"c":"guest"}`, false},
+		"prefix: an element":                     {prefix("guest-"), `{"c":["x",1,"guest-17"]}`, true},
+		"prefix: no element":                     {prefix("guest-"), `{"c":[]}`, false},
+		"prefix: an element of a list in a list": {prefix("guest-"), `{"c":[["guest-17"]]}`, false},
+		"prefix: a word":                         {split(prefix("guest-")), `{"c":"x guest-17"}`, true},
+		"prefix: in a word":                      {split(prefix("guest-")), `{"c":"xguest-17 y"}`, false},
+		"prefix: a number":                       {prefix("1"), `{"c":17}`, false},
+		"prefix: escaped":                        {prefix("guest-"), `{"c":"\u0067uest-17"}`, true},
+		"prefix: a real star":                    {prefix(`orders:\*`), `{"c":"orders:*"}`, true},
+		"prefix: a star is a letter of a claim":  {prefix("orders:x"), `{"c":"orders:*"}`, false},
+		"prefix: missing":                        {prefix("guest-"), `{}`, false},
+		"prefix: null":                           {prefix("guest-"), `{"c":null}`, false},
+		"suffix: the end":                        {suffix("@clients"), `{"c":"a@clients"}`, true},
+		"suffix: at the beginning":               {suffix("@clients"), `{"c":"@clients.example"}`, false},
+		"suffix: an element":                     {suffix("@clients"), `{"c":["x","a@clients"]}`, true},
+		"suffix: a word":                         {split(suffix("-bot")), `{"c":"a-bot b"}`, true},
+		"suffix: an object":                      {suffix("}"), `{"c":{}}`, false},
+		"suffix: missing":                        {suffix("-bot"), `{}`, false},
+		"prefix and suffix, of one string":       {with(prefix("a-"), func(c *policyv1.Claim) { c.Suffix = []string{"-z"} }), `{"c":"a-m-z"}`, true},
+		"prefix without the suffix":              {with(prefix("a-"), func(c *policyv1.Claim) { c.Suffix = []string{"-z"} }), `{"c":"a-m"}`, false},
+		"any, a real star":                       {anyOf(`\*`), `{"c":["*"]}`, true},
+		"any, a real star is no pattern":         {anyOf(`\*`), `{"c":["x"]}`, false},
+		"exists: there":                          {exists(true), `{"c":0}`, true},
+		"exists: an empty string is there":       {exists(true), `{"c":""}`, true},
+		"exists: missing":                        {exists(true), `{}`, false},
+		"exists: null is missing":                {exists(true), `{"c":null}`, false},
+		"does not exist: missing":                {exists(false), `{}`, true},
+		"does not exist: null":                   {exists(false), `{"c":null}`, true},
+		"does not exist: there":                  {exists(false), `{"c":false}`, false},
+		"a path":                                 {at(anyOf("a"), "realm", "roles"), `{"realm":{"roles":["a"]}}`, true},
+		"a path through a string":                {at(anyOf("a"), "realm", "roles"), `{"realm":"roles"}`, false},
+		"a path through a list":                  {at(anyOf("a"), "realm", "roles"), `{"realm":[{"roles":"a"}]}`, false},
+		"a name with a dot":                      {at(anyOf("a"), "realm.roles"), `{"realm.roles":"a"}`, true},
+		"a name with a dot is no path":           {at(anyOf("a"), "realm.roles"), `{"realm":{"roles":"a"}}`, false},
+		"a path is no name with a dot":           {at(anyOf("a"), "realm", "roles"), `{"realm.roles":"a"}`, false},
+		"a URL as name":                          {at(anyOf("a"), "https://shop.example/role"), `{"https://shop.example/role":"a"}`, true},
+		"several operators":                      {with(anyOf("a", "b"), func(c *policyv1.Claim) { c.None = values("x") }), `{"c":["a","y"]}`, true},
+		"several operators, one of which fails":  {with(anyOf("a", "b"), func(c *policyv1.Claim) { c.None = values("x") }), `{"c":["a","x"]}`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &policyv1.Rule{Name: new("r"), Claims: []*policyv1.Claim{test.c}}
@@ -253,6 +285,65 @@ func TestRules(t *testing.T) {
 		if e := j.explain(test.peer, test.user); e.Reason != test.want {
 			t.Errorf("%s: got %v, want %q", name, e, test.want)
 		}
+	}
+}
+
+// Users are denied by the beginning and the end of their sub.
+func TestRulesAboutSubjects(t *testing.T) {
+	guests := &policyv1.Auth{
+		Deny:  []*policyv1.Rule{{Name: new("no-guests"), User: &policyv1.UserCondition{SubjectPrefix: []string{"guest-", "anon-"}}}},
+		Allow: []*policyv1.Rule{{Name: new("people"), User: &policyv1.UserCondition{SubjectSuffix: []string{"@shop.example"}}}},
+	}
+	j := judge(t, guests)
+	for subject, want := range map[string]bool{
+		"alice@shop.example": true, "guest-17@shop.example": false, "guest-@shop.example": false, "anon-1@shop.example": false,
+		"Guest-17@shop.example": true, "my-guest-17@shop.example": true, "alice": false, "alice@shop.example.evil": false,
+	} {
+		if e := j.explain(j.peer("orders", ""), j.user(subject, "")); e.Allowed != want {
+			t.Errorf("%s: %v", subject, e)
+		}
+	}
+}
+
+// A rule for many services refuses where it can hold, and is no mistake on a server that takes neither tokens nor users.
+func TestWideDenyRules(t *testing.T) {
+	wide := func(a *policyv1.Auth, opts ...auth.ServerOption) error {
+		w := newWorld(t)
+		w.enroll("payments")
+		gate := w.identity("payments").Server(tableOf(t, policy.Code(map[string]*policyv1.Policy{"/shop.*": {Auth: a}})), opts...)
+		return gate.Resolve(paymentsv1.PaymentsService_GetQuote_FullMethodName)
+	}
+	guests := &policyv1.UserCondition{SubjectPrefix: []string{"guest-"}}
+	claim := []*policyv1.Claim{{Path: []string{"env"}, Exists: new(true)}}
+	for name, test := range map[string]struct {
+		auth *policyv1.Auth
+		want string // "" for no mistake
+	}{
+		"a deny rule about users":       {&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), User: guests}}}, ""},
+		"a deny rule about claims":      {&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Claims: claim}}}, ""},
+		"a deny rule about a partner":   {&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Peers: []string{"spiffe://partner.example/*"}}}}, ""},
+		"issuers of users who may be":   {&policyv1.Auth{User: &policyv1.User{Issuers: []string{loginName}}}, ""},
+		"users who must be":             {&policyv1.Auth{User: &policyv1.User{Presence: policyv1.Presence_PRESENCE_REQUIRED.Enum()}}, "auth.user.presence: it can never hold"},
+		"an allow rule about users":     {&policyv1.Auth{Allow: []*policyv1.Rule{{Name: new("r"), User: guests}}}, "it can never hold"},
+		"a predicate that is not there": {&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Predicates: []string{"p"}}}}, "the server has no predicate"},
+		"peers that are no pattern":     {&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Peers: []string{"guest-*"}}}}, "principal: ID pattern"},
+		"scopes":                        {&policyv1.Auth{Scopes: []string{"a"}}, "auth.scopes: it can never hold"},
+	} {
+		if err := wide(test.auth); (test.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", name, err, test.want)
+		}
+	}
+	if err := wide(&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), User: guests}}}, judgeOptions(t)...); err != nil {
+		t.Error(err)
+	}
+	w := newWorld(t)
+	w.enroll("payments")
+	kept := tableOf(t, policy.Code(map[string]*policyv1.Policy{
+		"/*":                                  {Auth: &policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Peers: []string{"billing"}}}}},
+		"/shop.payments.v1.PaymentsService/*": {Auth: &policyv1.Auth{Peers: []string{"orders", "reports"}}},
+	}))
+	if err := w.identity("payments").Server(kept).Resolve(paymentsv1.PaymentsService_GetQuote_FullMethodName); err != nil {
+		t.Errorf("a rule for all, about callers whom one service keeps out: %v", err)
 	}
 }
 

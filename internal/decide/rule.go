@@ -41,7 +41,7 @@ func (r *rule) match(ctx context.Context, call *policy.Call) match {
 		}
 	}
 	if u := s.User; u != nil {
-		if call.User == nil || !hasAny(u.Issuers, call.User.Issuer) || !hasAny(u.Subjects, call.User.Subject) {
+		if call.User == nil || !u.Names(call.User.Issuer, call.User.Subject) {
 			return misses
 		}
 	}
@@ -73,7 +73,7 @@ func compileRules(m policy.Method, list string, stated []policy.Rule, server *Se
 	rules := make([]*rule, 0, len(stated))
 	var errs []error
 	for _, s := range stated {
-		r, err := compileRule(s, server)
+		r, err := compileRule(s, server, list)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %s: auth.%s: rule %s: %w", s.Source, m.Name, list, quote(s.Name), err))
 		}
@@ -82,9 +82,11 @@ func compileRules(m policy.Method, list string, stated []policy.Rule, server *Se
 	return rules, errors.Join(errs...)
 }
 
-func compileRule(s policy.Rule, server *Server) (*rule, error) {
+// compileRule reports a rule that can never hold here, unless it only refuses and is stated for many services at once:
+// some of them may take no tokens, or no users.
+func compileRule(s policy.Rule, server *Server, list string) (*rule, error) {
 	r := &rule{stated: s}
-	var errs []error
+	var errs, never []error
 	for _, text := range s.Peers {
 		p, err := server.Domain.ParsePeer(text)
 		if err != nil {
@@ -94,7 +96,7 @@ func compileRule(s policy.Rule, server *Server) (*rule, error) {
 		r.peers = append(r.peers, p)
 	}
 	if len(errs) == 0 {
-		errs = append(errs, server.checkPeers(r.peers))
+		never = append(never, server.checkPeers(r.peers))
 	}
 	for _, name := range s.Predicates {
 		p, err := server.predicate(name)
@@ -105,10 +107,13 @@ func compileRule(s policy.Rule, server *Server) (*rule, error) {
 		r.predicates = append(r.predicates, p)
 	}
 	if len(s.Scopes)+len(s.Claims) > 0 {
-		errs = append(errs, server.checkTokens())
+		never = append(never, server.checkTokens())
 	}
 	if s.User != nil {
-		errs = append(errs, server.checkIssuers(s.User.Issuers))
+		never = append(never, server.checkIssuers(s.User.Issuers))
+	}
+	if list != askedDeny || s.Source.Reach == "" {
+		errs = append(errs, never...)
 	}
 	return r, errors.Join(errs...)
 }

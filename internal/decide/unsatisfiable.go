@@ -71,7 +71,8 @@ func checkUser(m policy.Method, u policy.User, s *Server) error {
 			errs = append(errs, fmt.Errorf("%s: %s: auth.user.presence: %w", u.Presence.Source, m.Name, err))
 		}
 	}
-	if u.Issuers.Stated() {
+	// Where no user need be, a wide statement may meet a server that takes none.
+	if u.Issuers.Stated() && (u.Issuers.Source.Reach == "" || u.Presence.Value == policy.PresenceRequired) {
 		if err := s.checkIssuers(u.Issuers.Value); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %s: auth.user.issuers: %w", u.Issuers.Source, m.Name, err))
 		}

@@ -150,7 +150,8 @@ type Config struct {
 	Surfaces *Surfaces `protobuf:"bytes,5,opt,name=surfaces,proto3,oneof" json:"surfaces,omitempty"`
 	// How the service starts and stops.
 	Lifecycle *Lifecycle `protobuf:"bytes,6,opt,name=lifecycle,proto3,oneof" json:"lifecycle,omitempty"`
-	// Policies that narrow those of the .proto files, by method "/package.Service/Method" or service "/package.Service/*".
+	// Policies that narrow those of the .proto files, by method "/package.Service/Method", service "/package.Service/*",
+	// package "/package.*", or "/*" for every method.
 	Policies map[string]*v1.Policy `protobuf:"bytes,7,rep,name=policies,proto3" json:"policies,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Who vouches for the end users on whose behalf others call.
 	Users         *Users `protobuf:"bytes,10,opt,name=users,proto3,oneof" json:"users,omitempty"`

@@ -10,6 +10,10 @@
 // file narrows it for one deployment. Narrowing only ever tightens: deadlines and attempts take the minimum, access the
 // strictest level, peers and issuers of users the intersection, scopes and deny rules the union, and of the allow rules
 // of each place one must hold.
+//
+// A star is a pattern where that is said, and a mistake everywhere else: peers are the one field with patterns of their
+// own, and subjects and claims have operators for the beginning and the end of a string. In audiences, issuers, subjects,
+// scopes, and the paths and values of claims, \* is a real star.
 
 package policyv1
 
@@ -742,7 +746,11 @@ type UserCondition struct {
 	// The user's token carries all of these scopes.
 	Scopes []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// Conditions on the claims of the user's token.
-	Claims        []*Claim `protobuf:"bytes,4,rep,name=claims,proto3" json:"claims,omitempty"`
+	Claims []*Claim `protobuf:"bytes,4,rep,name=claims,proto3" json:"claims,omitempty"`
+	// The user's sub begins with one of these.
+	SubjectPrefix []string `protobuf:"bytes,5,rep,name=subject_prefix,json=subjectPrefix,proto3" json:"subject_prefix,omitempty"`
+	// The user's sub ends with one of these.
+	SubjectSuffix []string `protobuf:"bytes,6,rep,name=subject_suffix,json=subjectSuffix,proto3" json:"subject_suffix,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -805,6 +813,20 @@ func (x *UserCondition) GetClaims() []*Claim {
 	return nil
 }
 
+func (x *UserCondition) GetSubjectPrefix() []string {
+	if x != nil {
+		return x.SubjectPrefix
+	}
+	return nil
+}
+
+func (x *UserCondition) GetSubjectSuffix() []string {
+	if x != nil {
+		return x.SubjectSuffix
+	}
+	return nil
+}
+
 // Claim is a condition on one claim of a verified token. Everything that it states must hold, and it must state something.
 // On a claim that is missing or null every operator is false but exists: false, in allow and in deny rules alike. Values are strings,
 // numbers and booleans, and a value is never equal to one of another type.
@@ -824,7 +846,11 @@ type Claim struct {
 	// The claim is this value and no list.
 	Equals *structpb.Value `protobuf:"bytes,6,opt,name=equals,proto3,oneof" json:"equals,omitempty"`
 	// The claim is there (true), or is not (false).
-	Exists        *bool `protobuf:"varint,7,opt,name=exists,proto3,oneof" json:"exists,omitempty"`
+	Exists *bool `protobuf:"varint,7,opt,name=exists,proto3,oneof" json:"exists,omitempty"`
+	// The claim is a string that begins with one of these, or a list with such a string in it.
+	Prefix []string `protobuf:"bytes,8,rep,name=prefix,proto3" json:"prefix,omitempty"`
+	// The claim is a string that ends with one of these, or a list with such a string in it.
+	Suffix        []string `protobuf:"bytes,9,rep,name=suffix,proto3" json:"suffix,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -906,6 +932,20 @@ func (x *Claim) GetExists() bool {
 		return *x.Exists
 	}
 	return false
+}
+
+func (x *Claim) GetPrefix() []string {
+	if x != nil {
+		return x.Prefix
+	}
+	return nil
+}
+
+func (x *Claim) GetSuffix() []string {
+	if x != nil {
+		return x.Suffix
+	}
+	return nil
 }
 
 // Deadline bounds the time of a call, all of its attempts and the waits between them.
@@ -1176,12 +1216,14 @@ const file_parley_policy_v1_policy_proto_rawDesc = "" +
 	"\bpresence\x18\x01 \x01(\x0e2\x1a.parley.policy.v1.PresenceH\x00R\bpresence\x88\x01\x01\x12\x18\n" +
 	"\aissuers\x18\x02 \x03(\tR\aissuers\x12\x16\n" +
 	"\x06scopes\x18\x03 \x03(\tR\x06scopesB\v\n" +
-	"\t_presence\"\x8e\x01\n" +
+	"\t_presence\"\xdc\x01\n" +
 	"\rUserCondition\x12\x18\n" +
 	"\aissuers\x18\x01 \x03(\tR\aissuers\x12\x1a\n" +
 	"\bsubjects\x18\x02 \x03(\tR\bsubjects\x12\x16\n" +
 	"\x06scopes\x18\x03 \x03(\tR\x06scopes\x12/\n" +
-	"\x06claims\x18\x04 \x03(\v2\x17.parley.policy.v1.ClaimR\x06claims\"\xc1\x02\n" +
+	"\x06claims\x18\x04 \x03(\v2\x17.parley.policy.v1.ClaimR\x06claims\x12%\n" +
+	"\x0esubject_prefix\x18\x05 \x03(\tR\rsubjectPrefix\x12%\n" +
+	"\x0esubject_suffix\x18\x06 \x03(\tR\rsubjectSuffix\"\xf1\x02\n" +
 	"\x05Claim\x12\x12\n" +
 	"\x04path\x18\x01 \x03(\tR\x04path\x122\n" +
 	"\x05split\x18\x02 \x01(\x0e2\x17.parley.policy.v1.SplitH\x00R\x05split\x88\x01\x01\x12(\n" +
@@ -1189,7 +1231,9 @@ const file_parley_policy_v1_policy_proto_rawDesc = "" +
 	"\x03all\x18\x04 \x03(\v2\x16.google.protobuf.ValueR\x03all\x12*\n" +
 	"\x04none\x18\x05 \x03(\v2\x16.google.protobuf.ValueR\x04none\x123\n" +
 	"\x06equals\x18\x06 \x01(\v2\x16.google.protobuf.ValueH\x01R\x06equals\x88\x01\x01\x12\x1b\n" +
-	"\x06exists\x18\a \x01(\bH\x02R\x06exists\x88\x01\x01B\b\n" +
+	"\x06exists\x18\a \x01(\bH\x02R\x06exists\x88\x01\x01\x12\x16\n" +
+	"\x06prefix\x18\b \x03(\tR\x06prefix\x12\x16\n" +
+	"\x06suffix\x18\t \x03(\tR\x06suffixB\b\n" +
 	"\x06_splitB\t\n" +
 	"\a_equalsB\t\n" +
 	"\a_exists\"D\n" +
