@@ -177,8 +177,8 @@ func WithEngine(scheme string, open func(rawURL string) (driver.Driver, error)) 
 }
 
 // WithPolicy narrows the policies that the .proto files state, for this program. Keys are "/package.Service/Method",
-// "/package.Service/*", "/package.*" for a package and those below it, or "/*" for every method. It may be given several
-// times.
+// "/package.Service/*", "/package.*" for a package and those below it, or "/*" for every method. It may be given
+// several times.
 func WithPolicy(policies map[string]*policyv1.Policy) Option {
 	_, file, line, _ := runtime.Caller(1)
 	place := fmt.Sprintf("%s:%d", file[strings.LastIndexByte(file, '/')+1:], line)

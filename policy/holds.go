@@ -123,12 +123,3 @@ func hasAffix[V ClaimValue[V]](value V, split bool, affixes []string, has func(t
 	}
 	return false
 }
-
-func hasOne(text string, affixes []string, has func(text, affix string) bool) bool {
-	for _, affix := range affixes {
-		if has(text, affix) {
-			return true
-		}
-	}
-	return false
-}

@@ -13,8 +13,8 @@ import (
 
 // Layer is a set of policies that narrow those of the .proto files, with the places where they are stated. A key is a
 // method "/package.Service/Method", a service "/package.Service/*", a package "/package.*" with all packages below it,
-// or "/*", which is every method that a linked .proto describes. The zero Layer states nothing. A Layer does not change;
-// what is wrong in it is reported by [New] and [Table.Replace].
+// or "/*", which is every method that a linked .proto describes. The zero Layer states nothing. A Layer does not
+// change; what is wrong in it is reported by [New] and [Table.Replace].
 type Layer struct {
 	statements map[string]statement
 }

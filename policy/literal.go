@@ -33,7 +33,12 @@ func (r *reader) literals(field, instead string, stated []string) []string {
 // literal reads one such string.
 func (r *reader) literal(field, instead, stated string) string {
 	if strings.Contains(strings.ReplaceAll(stated, escapedStar, ""), star) {
-		r.wrong(field, `%s has a star, and there are no patterns here; %s, and write \* for a real star`, quote(stated), instead)
+		r.wrong(
+			field,
+			`%s has a star, and there are no patterns here; %s, and write \* for a real star`,
+			quote(stated),
+			instead,
+		)
 	}
 	return strings.ReplaceAll(stated, escapedStar, star)
 }
@@ -45,4 +50,9 @@ func (r *reader) affixes(field string, stated []string) []string {
 		return nil
 	}
 	return r.literals(field, leaveItOpen, stated)
+}
+
+// scopes reads a set of scopes.
+func (r *reader) scopes(field string, stated []string) []string {
+	return sortedSet(r.literals(field, nameEach, stated))
 }

@@ -43,7 +43,8 @@ func TestMistakes(t *testing.T) {
 		},
 		{
 			"no method at all", "shop.orders.v1.OrdersService/GetOrder", deadline(time.Second),
-			`orders.yaml:12: shop.orders.v1.OrdersService/GetOrder: is no method; write "/package.Service/Method", "/package.Service/*" for a service, "/package.*" for a package, or "/*" for everything`,
+			`orders.yaml:12: shop.orders.v1.OrdersService/GetOrder: is no method; write "/package.Service/Method", ` +
+				`"/package.Service/*" for a service, "/package.*" for a package, or "/*" for everything`,
 		},
 		{
 			"nil policy", charge, nil,
@@ -188,7 +189,8 @@ func TestMistakesAreReportedTogether(t *testing.T) {
 		"main.go:31: " + refund + ": retry.max_attempts: 0 is out of range; it must be 1 to 10 (1 switches retries off)\n" +
 		"orders.yaml:12: " + allPayments + ": deadline.max: it is 0; write a time like 250ms, or leave it out\n" +
 		"orders.yaml:12: /x: the policy is nil; state something or take the entry out\n" +
-		`orders.yaml:12: /x: is no method; write "/package.Service/Method", "/package.Service/*" for a service, "/package.*" for a package, or "/*" for everything`
+		`orders.yaml:12: /x: is no method; write "/package.Service/Method", "/package.Service/*" for a service, ` +
+		`"/package.*" for a package, or "/*" for everything`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%v", err, want)
 	}

@@ -181,7 +181,9 @@ func admits(m policy.Method, peer string) bool {
 
 func randomLayer(r *rand.Rand) policy.Layer {
 	p := policies{}
-	for _, key := range []string{"/*", "/shop.*", "/shop.payments.v1.*", allPayments, getQuote, charge, watchCharge, allOrders, watchOrder} {
+	for _, key := range []string{
+		"/*", "/shop.*", "/shop.payments.v1.*", allPayments, getQuote, charge, watchCharge, allOrders, watchOrder,
+	} {
 		if r.IntN(3) == 0 {
 			p[key] = randomPolicy(r)
 		}

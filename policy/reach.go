@@ -7,7 +7,8 @@ import (
 	"github.com/parley-rpc/parley/internal/protoyaml/nearest"
 )
 
-const keyForms = `write "/package.Service/Method", "/package.Service/*" for a service, "/package.*" for a package, or "/*" for everything`
+const keyForms = `write "/package.Service/Method", "/package.Service/*" for a service, "/package.*" for a package, ` +
+	`or "/*" for everything`
 
 // reached lists the methods that a key of a layer is about, or says what is wrong with the key.
 func (d described) reached(key string) (methods []string, problem string) {

@@ -20,11 +20,6 @@ func (r *reader) wrong(field, format string, args ...any) {
 	r.mistakes = append(r.mistakes, &Mistake{Source: r.source, Subject: r.subject, Field: field, Problem: problem})
 }
 
-// scopes reads a set of scopes.
-func (r *reader) scopes(field string, stated []string) []string {
-	return sortedSet(r.literals(field, nameEach, stated))
-}
-
 // words copies a list of strings, none of which may be empty.
 func (r *reader) words(field string, values []string) []string {
 	if slices.Contains(values, "") {

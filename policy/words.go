@@ -29,3 +29,13 @@ func plainWord(s string) bool {
 }
 
 func quote(s string) string { return strconv.Quote(s) }
+
+// hasOne reports whether a text has one of the affixes, as strings.HasPrefix or strings.HasSuffix does.
+func hasOne(text string, affixes []string, has func(text, affix string) bool) bool {
+	for _, affix := range affixes {
+		if has(text, affix) {
+			return true
+		}
+	}
+	return false
+}

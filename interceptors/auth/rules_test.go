@@ -192,26 +192,46 @@ func TestClaimConditions(t *testing.T) {
 		"suffix: a word":                         {split(suffix("-bot")), `{"c":"a-bot b"}`, true},
 		"suffix: an object":                      {suffix("}"), `{"c":{}}`, false},
 		"suffix: missing":                        {suffix("-bot"), `{}`, false},
-		"prefix and suffix, of one string":       {with(prefix("a-"), func(c *policyv1.Claim) { c.Suffix = []string{"-z"} }), `{"c":"a-m-z"}`, true},
-		"prefix without the suffix":              {with(prefix("a-"), func(c *policyv1.Claim) { c.Suffix = []string{"-z"} }), `{"c":"a-m"}`, false},
-		"any, a real star":                       {anyOf(`\*`), `{"c":["*"]}`, true},
-		"any, a real star is no pattern":         {anyOf(`\*`), `{"c":["x"]}`, false},
-		"exists: there":                          {exists(true), `{"c":0}`, true},
-		"exists: an empty string is there":       {exists(true), `{"c":""}`, true},
-		"exists: missing":                        {exists(true), `{}`, false},
-		"exists: null is missing":                {exists(true), `{"c":null}`, false},
-		"does not exist: missing":                {exists(false), `{}`, true},
-		"does not exist: null":                   {exists(false), `{"c":null}`, true},
-		"does not exist: there":                  {exists(false), `{"c":false}`, false},
-		"a path":                                 {at(anyOf("a"), "realm", "roles"), `{"realm":{"roles":["a"]}}`, true},
-		"a path through a string":                {at(anyOf("a"), "realm", "roles"), `{"realm":"roles"}`, false},
-		"a path through a list":                  {at(anyOf("a"), "realm", "roles"), `{"realm":[{"roles":"a"}]}`, false},
-		"a name with a dot":                      {at(anyOf("a"), "realm.roles"), `{"realm.roles":"a"}`, true},
-		"a name with a dot is no path":           {at(anyOf("a"), "realm.roles"), `{"realm":{"roles":"a"}}`, false},
-		"a path is no name with a dot":           {at(anyOf("a"), "realm", "roles"), `{"realm.roles":"a"}`, false},
-		"a URL as name":                          {at(anyOf("a"), "https://shop.example/role"), `{"https://shop.example/role":"a"}`, true},
-		"several operators":                      {with(anyOf("a", "b"), func(c *policyv1.Claim) { c.None = values("x") }), `{"c":["a","y"]}`, true},
-		"several operators, one of which fails":  {with(anyOf("a", "b"), func(c *policyv1.Claim) { c.None = values("x") }), `{"c":["a","x"]}`, false},
+		"prefix and suffix, of one string": {
+			with(prefix("a-"), func(c *policyv1.Claim) { c.Suffix = []string{"-z"} }),
+			`{"c":"a-m-z"}`,
+			true,
+		},
+		"prefix without the suffix": {
+			with(prefix("a-"), func(c *policyv1.Claim) { c.Suffix = []string{"-z"} }),
+			`{"c":"a-m"}`,
+			false,
+		},
+		"any, a real star":                 {anyOf(`\*`), `{"c":["*"]}`, true},
+		"any, a real star is no pattern":   {anyOf(`\*`), `{"c":["x"]}`, false},
+		"exists: there":                    {exists(true), `{"c":0}`, true},
+		"exists: an empty string is there": {exists(true), `{"c":""}`, true},
+		"exists: missing":                  {exists(true), `{}`, false},
+		"exists: null is missing":          {exists(true), `{"c":null}`, false},
+		"does not exist: missing":          {exists(false), `{}`, true},
+		"does not exist: null":             {exists(false), `{"c":null}`, true},
+		"does not exist: there":            {exists(false), `{"c":false}`, false},
+		"a path":                           {at(anyOf("a"), "realm", "roles"), `{"realm":{"roles":["a"]}}`, true},
+		"a path through a string":          {at(anyOf("a"), "realm", "roles"), `{"realm":"roles"}`, false},
+		"a path through a list":            {at(anyOf("a"), "realm", "roles"), `{"realm":[{"roles":"a"}]}`, false},
+		"a name with a dot":                {at(anyOf("a"), "realm.roles"), `{"realm.roles":"a"}`, true},
+		"a name with a dot is no path":     {at(anyOf("a"), "realm.roles"), `{"realm":{"roles":"a"}}`, false},
+		"a path is no name with a dot":     {at(anyOf("a"), "realm", "roles"), `{"realm.roles":"a"}`, false},
+		"a URL as name": {
+			at(anyOf("a"), "https://shop.example/role"),
+			`{"https://shop.example/role":"a"}`,
+			true,
+		},
+		"several operators": {
+			with(anyOf("a", "b"), func(c *policyv1.Claim) { c.None = values("x") }),
+			`{"c":["a","y"]}`,
+			true,
+		},
+		"several operators, one of which fails": {
+			with(anyOf("a", "b"), func(c *policyv1.Claim) { c.None = values("x") }),
+			`{"c":["a","x"]}`,
+			false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &policyv1.Rule{Name: new("r"), Claims: []*policyv1.Claim{test.c}}
@@ -291,12 +311,17 @@ func TestRules(t *testing.T) {
 // Users are denied by the beginning and the end of their sub.
 func TestRulesAboutSubjects(t *testing.T) {
 	guests := &policyv1.Auth{
-		Deny:  []*policyv1.Rule{{Name: new("no-guests"), User: &policyv1.UserCondition{SubjectPrefix: []string{"guest-", "anon-"}}}},
-		Allow: []*policyv1.Rule{{Name: new("people"), User: &policyv1.UserCondition{SubjectSuffix: []string{"@shop.example"}}}},
+		Deny: []*policyv1.Rule{
+			{Name: new("no-guests"), User: &policyv1.UserCondition{SubjectPrefix: []string{"guest-", "anon-"}}},
+		},
+		Allow: []*policyv1.Rule{
+			{Name: new("people"), User: &policyv1.UserCondition{SubjectSuffix: []string{"@shop.example"}}},
+		},
 	}
 	j := judge(t, guests)
 	for subject, want := range map[string]bool{
-		"alice@shop.example": true, "guest-17@shop.example": false, "guest-@shop.example": false, "anon-1@shop.example": false,
+		"alice@shop.example": true, "guest-17@shop.example": false, "guest-@shop.example": false,
+		"anon-1@shop.example":   false,
 		"Guest-17@shop.example": true, "my-guest-17@shop.example": true, "alice": false, "alice@shop.example.evil": false,
 	} {
 		if e := j.explain(j.peer("orders", ""), j.user(subject, "")); e.Allowed != want {
@@ -305,12 +330,14 @@ func TestRulesAboutSubjects(t *testing.T) {
 	}
 }
 
-// A rule for many services refuses where it can hold, and is no mistake on a server that takes neither tokens nor users.
+// A rule for many services refuses where it can hold, and is no mistake on a server that takes neither tokens nor
+// users.
 func TestWideDenyRules(t *testing.T) {
 	wide := func(a *policyv1.Auth, opts ...auth.ServerOption) error {
 		w := newWorld(t)
 		w.enroll("payments")
-		gate := w.identity("payments").Server(tableOf(t, policy.Code(map[string]*policyv1.Policy{"/shop.*": {Auth: a}})), opts...)
+		table := tableOf(t, policy.Code(map[string]*policyv1.Policy{"/shop.*": {Auth: a}}))
+		gate := w.identity("payments").Server(table, opts...)
 		return gate.Resolve(paymentsv1.PaymentsService_GetQuote_FullMethodName)
 	}
 	guests := &policyv1.UserCondition{SubjectPrefix: []string{"guest-"}}
@@ -319,27 +346,46 @@ func TestWideDenyRules(t *testing.T) {
 		auth *policyv1.Auth
 		want string // "" for no mistake
 	}{
-		"a deny rule about users":       {&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), User: guests}}}, ""},
-		"a deny rule about claims":      {&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Claims: claim}}}, ""},
-		"a deny rule about a partner":   {&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Peers: []string{"spiffe://partner.example/*"}}}}, ""},
-		"issuers of users who may be":   {&policyv1.Auth{User: &policyv1.User{Issuers: []string{loginName}}}, ""},
-		"users who must be":             {&policyv1.Auth{User: &policyv1.User{Presence: policyv1.Presence_PRESENCE_REQUIRED.Enum()}}, "auth.user.presence: it can never hold"},
-		"an allow rule about users":     {&policyv1.Auth{Allow: []*policyv1.Rule{{Name: new("r"), User: guests}}}, "it can never hold"},
-		"a predicate that is not there": {&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Predicates: []string{"p"}}}}, "the server has no predicate"},
-		"peers that are no pattern":     {&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Peers: []string{"guest-*"}}}}, "principal: ID pattern"},
-		"scopes":                        {&policyv1.Auth{Scopes: []string{"a"}}, "auth.scopes: it can never hold"},
+		"a deny rule about users":  {&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), User: guests}}}, ""},
+		"a deny rule about claims": {&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Claims: claim}}}, ""},
+		"a deny rule about a partner": {
+			&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Peers: []string{"spiffe://partner.example/*"}}}},
+			"",
+		},
+		"issuers of users who may be": {&policyv1.Auth{User: &policyv1.User{Issuers: []string{loginName}}}, ""},
+		"users who must be": {
+			&policyv1.Auth{User: &policyv1.User{Presence: policyv1.Presence_PRESENCE_REQUIRED.Enum()}},
+			"auth.user.presence: it can never hold",
+		},
+		"an allow rule about users": {
+			&policyv1.Auth{Allow: []*policyv1.Rule{{Name: new("r"), User: guests}}},
+			"it can never hold",
+		},
+		"a predicate that is not there": {
+			&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Predicates: []string{"p"}}}},
+			"the server has no predicate",
+		},
+		"peers that are no pattern": {
+			&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Peers: []string{"guest-*"}}}},
+			"principal: ID pattern",
+		},
+		"scopes": {&policyv1.Auth{Scopes: []string{"a"}}, "auth.scopes: it can never hold"},
 	} {
-		if err := wide(test.auth); (test.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), test.want) {
+		err := wide(test.auth)
+		if (test.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %q", name, err, test.want)
 		}
 	}
-	if err := wide(&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), User: guests}}}, judgeOptions(t)...); err != nil {
+	denied := &policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), User: guests}}}
+	if err := wide(denied, judgeOptions(t)...); err != nil {
 		t.Error(err)
 	}
 	w := newWorld(t)
 	w.enroll("payments")
 	kept := tableOf(t, policy.Code(map[string]*policyv1.Policy{
-		"/*":                                  {Auth: &policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Peers: []string{"billing"}}}}},
+		"/*": {
+			Auth: &policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Peers: []string{"billing"}}}},
+		},
 		"/shop.payments.v1.PaymentsService/*": {Auth: &policyv1.Auth{Peers: []string{"orders", "reports"}}},
 	}))
 	if err := w.identity("payments").Server(kept).Resolve(paymentsv1.PaymentsService_GetQuote_FullMethodName); err != nil {

@@ -17,6 +17,12 @@ type rule struct {
 	predicates []*Predicate
 }
 
+// The lists of rules.
+const (
+	askedDeny  = "deny"
+	askedAllow = "allow"
+)
+
 // match is how well a call fits a rule.
 type match int
 

@@ -5,11 +5,6 @@ import "github.com/parley-rpc/parley/policy"
 // trail keeps the steps of a decision. A nil trail keeps nothing.
 type trail struct{ steps []policy.Step }
 
-const (
-	askedDeny  = "deny"
-	askedAllow = "allow"
-)
-
 func (t *trail) rule(list string, r *rule, m match) {
 	if t == nil {
 		return
