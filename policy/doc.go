@@ -27,9 +27,9 @@
 // one exception: a deadline stated for a service does not reach its streaming methods. A stream has a deadline only if
 // its own method states one.
 //
-// A layer may also speak of a package and those below it, "/package.*", and of every method, "/*". All of its statements
-// about a method are merged, the widest first; none takes back what a wider one states. Such statements meet methods of
-// all kinds, so they are not compared with those about one service.
+// A layer may also speak of a package and those below it, "/package.*", and of every method, "/*". All of its
+// statements about a method are merged, the widest first; none takes back what a wider one states. Such statements meet
+// methods of all kinds, so they are not compared with those about one service.
 //
 // What a statement puts on trial (dry_run) is merged by the same rules, and apart from what is in force: a trial takes
 // nothing back, wherever it is stated. A method whose every decision is on trial has no decision.
