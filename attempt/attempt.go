@@ -41,6 +41,7 @@ type Attempt struct {
 	choice  atomic.Pointer[Choice]
 	nowhere atomic.Bool
 	hurried bool
+	expired atomic.Bool
 	chosen  func(Choice) // nil if nothing waits for it
 
 	listens        bool // EndOnSilence was called
@@ -145,7 +146,7 @@ func (a *Attempt) Invoke(
 	invoker grpc.UnaryInvoker,
 	opts ...grpc.CallOption,
 ) error {
-	return invoker(ctx, method, req, reply, cc, a.record(opts)...)
+	return a.outcome(invoker(ctx, method, req, reply, cc, a.record(opts)...))
 }
 
 // NewStream is what [Attempt.Invoke] is, for a stream. The endpoint of a stream is known when the stream has ended.

@@ -2,9 +2,10 @@ package retry
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
+
+	"github.com/parley-rpc/parley/attempt"
 )
 
 // WithAdaptiveTimeout ends each attempt but the last after twice the time in which 99 of 100 attempts of its method
@@ -33,87 +34,49 @@ func (c *call) attemptLimit(ctx context.Context, now time.Time) time.Duration {
 	return limit
 }
 
-// limit is the context of an attempt that has a per-attempt timeout. A context.WithDeadline does not do, because this
-// timeout may be lifted: it does not hold for an attempt that nothing can follow, and that can change while the attempt
-// is out. The server is told the deadline of the call alone.
+// limit is the per-attempt timeout of the attempt that is out. It is no deadline of a context, because it may be lifted:
+// it does not hold for an attempt that nothing can follow, and that can change while the attempt is out. The server is
+// told the deadline of the call alone.
 type limit struct {
-	context.Context // what the attempt would have without the timeout
-	detach          func() bool
-	timer           *time.Timer
+	known  call            // as the attempt began, because the call belongs to another goroutine
+	caller context.Context //nolint:containedctx // of the call, which ends no later than the limit
+	this   *attempt.Attempt
+	cancel context.CancelFunc
+	timer  *time.Timer
 
 	mu    sync.Mutex
-	done  chan struct{}
-	err   error
+	ended bool
 	cut   time.Time // when the timeout ended the attempt, zero if it did not
-	after []*func()
 }
 
-// newLimit returns a context that asks after d whether it should end, on a goroutine of its own. Ask calls end or does
-// not.
-func newLimit(ctx context.Context, d time.Duration, ask func(*limit)) *limit {
-	l := &limit{Context: ctx, done: make(chan struct{})}
-	l.detach = func() bool { return true }
-	if ctx.Done() != nil {
-		l.detach = context.AfterFunc(ctx, func() { l.end(ctx.Err(), time.Time{}) })
-	}
-	l.timer = time.AfterFunc(d, func() { ask(l) })
+// limited ends the attempt this, which begins now, with cancel after d if another attempt may follow then and is paid
+// for.
+func (c *call) limited(caller context.Context, this *attempt.Attempt, d time.Duration, cancel context.CancelFunc) *limit {
+	l := &limit{known: *c, caller: caller, this: this, cancel: cancel}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.timer = time.AfterFunc(d, l.expire)
 	return l
 }
 
-func (l *limit) Done() <-chan struct{} { return l.done }
-
-func (l *limit) Err() error {
+func (l *limit) expire() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.err
-}
-
-// AfterFunc lets the context package derive contexts without a goroutine for each.
-func (l *limit) AfterFunc(f func()) (stop func() bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err != nil {
-		go f()
-		return func() bool { return false }
-	}
-	l.after = append(l.after, &f)
-	return func() bool {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		i := slices.Index(l.after, &f)
-		if i < 0 {
-			return false
-		}
-		l.after = slices.Delete(l.after, i, i+1)
-		return true
+	now := time.Now()
+	if !l.ended && l.known.affords(l.caller, now) {
+		l.cut = now
+		l.this.Expire(l.cancel)
 	}
 }
 
-// end ends the context. Cut is the moment if the timeout does it. It reports whether the context had not ended before.
-func (l *limit) end(err error, cut time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err != nil {
-		return false
-	}
-	l.err, l.cut = err, cut
-	close(l.done)
-	for _, f := range l.after {
-		go (*f)()
-	}
-	l.after = nil
-	return true
-}
-
-// finish ends the context because its attempt has ended, and returns when the timeout did that, if it did.
+// finish says that the attempt has ended, and returns when the timeout did that, if it did.
 func (l *limit) finish() time.Time {
 	if l == nil {
 		return time.Time{}
 	}
 	l.timer.Stop()
-	l.detach()
-	l.end(context.Canceled, time.Time{})
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.ended = true
 	return l.cut
 }

@@ -2,6 +2,7 @@ package retry_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -183,7 +184,8 @@ func TestTimeoutAfterDoNotRetry(t *testing.T) {
 }
 
 // The server is told the deadline of the call, because the timeout of an attempt may be lifted; an attempt that is cut
-// ends with DEADLINE_EXCEEDED for the interceptors inside, and with CANCELLED at the server.
+// ends with DEADLINE_EXCEEDED for the interceptors between the Retrier and that of package attempt, and with CANCELLED
+// inside of that and at the server.
 func TestWhatATimeoutLooksLike(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var left time.Duration
@@ -196,20 +198,31 @@ func TestWhatATimeoutLooksLike(t *testing.T) {
 			<-ctx.Done()
 			return ctx.Err()
 		})
-		var inside []codes.Code
-		watching := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-			derived, cancel := context.WithTimeout(ctx, time.Hour)
-			defer cancel()
-			err := invoker(derived, method, req, reply, cc, opts...)
-			inside = append(inside, status.Code(err))
-			return err
+		watching := func(ended *[]codes.Code) grpc.UnaryClientInterceptor {
+			return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+				derived, cancel := context.WithTimeout(ctx, time.Hour)
+				defer cancel()
+				err := invoker(derived, method, req, reply, cc, opts...)
+				*ended = append(*ended, status.Code(err))
+				return err
+			}
 		}
+		var between, inside []codes.Code
 		r := newRetrier(t, readMethod, terms{deadline: time.Second, perAttempt: 100 * ms})
-		if _, err := call(t.Context(), l.dial(t, r, grpc.WithChainUnaryInterceptor(watching)), readMethod); err != nil {
+		cc := l.dialPlain(t, grpc.WithDisableRetry(), grpc.WithChainUnaryInterceptor(
+			r.UnaryClientInterceptor, watching(&between), attempt.UnaryClientInterceptor, watching(&inside),
+		))
+		if _, err := call(t.Context(), cc, readMethod); err != nil {
 			t.Fatal(err)
 		}
-		if left != time.Second || len(inside) != 2 || inside[0] != codes.DeadlineExceeded {
-			t.Errorf("the server had %v left, and the attempts ended with %v", left, inside)
+		if left != time.Second {
+			t.Errorf("the server had %v left", left)
+		}
+		if want := []codes.Code{codes.DeadlineExceeded, codes.OK}; !slices.Equal(between, want) {
+			t.Errorf("between the two the attempts ended with %v", between)
+		}
+		if want := []codes.Code{codes.Canceled, codes.OK}; !slices.Equal(inside, want) {
+			t.Errorf("inside the attempts ended with %v", inside)
 		}
 	})
 }

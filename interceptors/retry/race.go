@@ -32,7 +32,8 @@ type hedge struct {
 	charged bool // it has cost a token
 	this    *attempt.Attempt
 	begun   time.Time
-	limit   *limit // nil for none
+	timer   *time.Timer // of the per-attempt timeout, nil for none
+	cut     time.Time   // when that ended the attempt, zero if it did not
 	cancel  context.CancelFunc
 
 	reply   any
@@ -63,14 +64,12 @@ func (c *call) race(ctx context.Context, now time.Time, delay time.Duration) *fa
 		case x := <-r.results:
 			r.out = slices.DeleteFunc(r.out, func(o *hedge) bool { return o == x })
 			x.thrown.rethrow()
-			cut := x.limit.finish()
-			x.cancel()
-			x.this.Left()
+			x.leave()
 			if x.err == nil {
 				r.win(x)
 				return nil
 			}
-			f := r.lose(x, cut)
+			f := r.lose(x)
 			if !c.retryable(f) || len(r.out) == 0 {
 				c.deliver(x)
 				return f
@@ -104,8 +103,7 @@ func (r *race) start(now time.Time, beside bool) {
 	d := c.attemptLimit(r.ctx, now)
 	c.markHurry(this, now, d)
 	if d > 0 {
-		x.limit = newLimit(ctx, d, func(*limit) { r.expired <- x }) // has room for all attempts
-		ctx = x.limit
+		x.timer = time.AfterFunc(d, func() { r.expired <- x }) // has room for all attempts
 	}
 	options := x.own(c.options)
 	invoker, method, req, conn, logger := c.invoker, c.method, c.req, c.conn, c.retrier.logger
@@ -126,7 +124,8 @@ func (r *race) expire(x *hedge) {
 	now := time.Now()
 	if !r.call.reserved && slices.Contains(r.out, x) && r.call.affords(r.ctx, now) {
 		r.call.reserved = true
-		x.limit.end(context.DeadlineExceeded, now)
+		x.cut = now
+		x.this.Expire(x.cancel)
 	}
 }
 
@@ -183,20 +182,18 @@ func (r *race) win(x *hedge) {
 }
 
 // lose makes the failure of an attempt.
-func (r *race) lose(x *hedge, cut time.Time) *failure {
+func (r *race) lose(x *hedge) *failure {
 	c := r.call
 	c.trailer = x.trailer
 	c.endpoints[x.number-1] = x.this.Endpoint()
 	c.avoid(sentTo(x.this))
-	return c.failure(r.ctx, x.this, x.err, x.begun, x.end, cut)
+	return c.failure(r.ctx, x.this, x.err, x.begun, x.end, x.cut)
 }
 
 // abandon ends the attempts that are still out. Only if they share memory with the caller it waits for them.
 func (r *race) abandon(detached bool) {
 	for _, x := range r.out {
-		x.limit.finish()
-		x.cancel()
-		x.this.Left()
+		x.leave()
 		r.call.endpoints[x.number-1] = x.this.Choice().Endpoint
 	}
 	if !detached {
@@ -204,6 +201,15 @@ func (r *race) abandon(detached bool) {
 			<-r.results
 		}
 	}
+}
+
+// leave lets go of an attempt that has ended or is abandoned.
+func (x *hedge) leave() {
+	if x.timer != nil {
+		x.timer.Stop()
+	}
+	x.cancel()
+	x.this.Left()
 }
 
 // own makes the options of the attempt: those of the call, except that what gRPC writes stays with the attempt.

@@ -94,7 +94,7 @@ func (r *Retrier) BudgetUse() (spent, refused int64) {
 
 // DialOptions make a channel use the Retrier: its interceptors, those of package attempt inside of them, and gRPC's own
 // retry switched off. Interceptors that are given to the channel before them run once for each call, those after them
-// once for each attempt.
+// once for each attempt; there an attempt that its per-attempt timeout ends looks canceled.
 func (r *Retrier) DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithDisableRetry(),

@@ -53,15 +53,17 @@ func (f *failure) cause() string {
 }
 
 // try makes one attempt, which begins now. It returns nil if that succeeded.
-func (c *call) try(ctx context.Context, now time.Time) *failure { //nolint:contextcheck // a limit outlives ctx
+func (c *call) try(ctx context.Context, now time.Time) *failure {
 	caller := ctx
 	ctx, this := c.number(ctx, false)
 	this.SetRenewable(c.renewable())
 	if c.attempts > 1 {
 		c.resetOptions()
 	}
-	movable := c.movable(caller)
-	if c.limit != nil || movable {
+	movable, d := c.movable(caller), c.attemptLimit(caller, now)
+	c.markHurry(this, now, d)
+	var limited *limit
+	if c.limit != nil || movable || d > 0 {
 		var cancel context.CancelFunc
 		if c.limit != nil {
 			ctx, cancel = context.WithDeadline(ctx, c.deadline)
@@ -73,14 +75,10 @@ func (c *call) try(ctx context.Context, now time.Time) *failure { //nolint:conte
 			this.EndOnSilence(c.moveBy(), cancel)
 			defer this.Left()
 		}
-	}
-	var limited *limit
-	d := c.attemptLimit(caller, now)
-	c.markHurry(this, now, d)
-	if d > 0 {
-		limited = c.limited(caller, ctx, d)
-		defer limited.finish()
-		ctx = limited
+		if d > 0 {
+			limited = c.limited(caller, this, d, cancel)
+			defer limited.finish()
+		}
 	}
 	err := c.invoker(ctx, c.method, c.req, c.reply, c.conn, c.options...)
 	end := now.Add(time.Since(now))
@@ -98,18 +96,6 @@ func (c *call) try(ctx context.Context, now time.Time) *failure { //nolint:conte
 	c.endpoints = append(c.endpoints, this.Endpoint())
 	c.avoid(sentTo(this))
 	return c.failure(caller, this, err, now, end, cut)
-}
-
-// limited returns a context that ends after d if another attempt may follow then and is paid for. It asks what is known
-// of the call now, because the call belongs to another goroutine.
-func (c *call) limited(caller, ctx context.Context, d time.Duration) *limit {
-	known := *c
-	return newLimit(ctx, d, func(l *limit) {
-		now := time.Now()
-		if known.affords(caller, now) && !l.end(context.DeadlineExceeded, now) {
-			known.retrier.budget.refund() // the attempt has ended meanwhile
-		}
-	})
 }
 
 // number counts the next attempt and makes its context.
