@@ -25,33 +25,34 @@ import (
 //
 // A nil *Attempt is the first and only attempt of a call that is not retried.
 type Attempt struct {
-	number int32
-	hedge  bool
 	tried  []string
-
-	renewed        bool
-	followsRenewal bool
-	renewable      atomic.Bool
+	number int32
 
 	runs  int32 // by the outermost interceptor that records the attempt
 	inner int32 // by those inside of it
 	peer  peer.Peer
 	room  [4]grpc.CallOption // for the options of the first run, so that most attempts need no further memory
 
-	choice  atomic.Pointer[Choice]
-	nowhere atomic.Bool
-	hurried bool
-	expired atomic.Bool
-	chosen  func(Choice) // nil if nothing waits for it
+	choice atomic.Pointer[Choice]
+	chosen func(Choice) // nil if nothing waits for it
 
+	renewable atomic.Bool
+	nowhere   atomic.Bool
+	expired   atomic.Bool
+	left      atomic.Bool
+
+	hedge          bool
+	renewed        bool
+	followsRenewal bool
+	hurried        bool
 	listens        bool // EndOnSilence was called
-	endBy          time.Time
-	left           atomic.Bool
-	waiting        atomic.Pointer[Waiting] // of the endpoint, whose lock guards the fields below
-	in             bool
-	next, previous *Attempt
-	end            context.CancelFunc // nil once called
+
+	in             bool // in, silenced, end, next and previous are under the lock of waiting
 	silenced       bool
+	end            context.CancelFunc // nil once called
+	next, previous *Attempt
+	waiting        atomic.Pointer[Waiting] // of the endpoint
+	endBy          time.Time
 }
 
 // attemptContext holds the attempt inside the context that carries it: one allocation for both.

@@ -155,10 +155,9 @@ func (o *Operation) do(ctx context.Context, result any, run grpc.UnaryInvoker) e
 	}
 	now := time.Now()
 	c := &call{
-		wire:     wire{method: o.method.name, reply: result, invoker: run},
-		retrier:  r,
-		policy:   o.method,
-		classify: o.classify,
+		standing:  standing{wire: wire{method: o.method.name}, retrier: r, policy: o.method},
+		unaryWire: unaryWire{reply: result, invoker: run},
+		classify:  o.classify,
 	}
 	c.setDeadline(ctx, now)
 	return c.run(ctx, now)

@@ -54,7 +54,7 @@ func (c *call) hedged(ctx context.Context, now time.Time) *failure {
 
 // hedgeAfter is how long an attempt that begins now may be out alone, and whether another one may join it at all.
 func (c *call) hedgeAfter(ctx context.Context, now time.Time) (time.Duration, bool) {
-	if c.counted()+2 > c.policy.attempts || !replaceable(c.reply) || c.refuses(ctx, &failure{cut: true}) != "" {
+	if c.counted()+2 > c.policy.attempts || !replaceable(c.reply) || c.refusesMore(ctx) != "" {
 		return 0, false
 	}
 	if endpoints := c.retrier.settings.endpoints; endpoints != nil && endpoints() < 2 {

@@ -3,7 +3,6 @@ package retry
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -62,78 +61,26 @@ func (c *call) ended(ctx context.Context, now time.Time) StopReason {
 	}
 }
 
-// refuses is the one place that answers whether another attempt may follow one that has ended with f, or would, apart
-// from the time and the budget. It is asked after each failure, and while an attempt is out by all that makes room for
-// another one: timeouts and hedges.
+// refuses answers whether another attempt may follow one that has ended with f, apart from the time and the budget.
 func (c *call) refuses(ctx context.Context, f *failure) StopReason {
 	switch {
-	case c.counted() >= c.policy.attempts, c.leftToGRPC():
+	case c.exhausted():
 		return StopAttemptsExhausted
 	case !c.retryable(f):
 		return StopNotRetryable
-	case !c.policy.repeatable && !c.policy.keyed && !f.unprocessed && !c.continued:
+	case !f.unprocessed && !c.repeatable():
 		return StopNotIdempotent
 	}
 	if f.hint.pushback.Said {
 		c.showPushback(ctx, f)
 	}
-	switch {
-	case f.hint.pushback.Stop:
+	if f.hint.pushback.Stop {
 		// A refusal weighs as much as an attempt that was made and failed (gRFC A6).
 		c.retrier.budget.drain()
 		return StopPushback
-	case c.forbidden:
-		return StopPushback
-	case f.renewed, f.planned:
-		return "" // such ends come to many calls at once, and are no sign of load
-	case !c.retrier.Retries():
-		return StopSwitchedOff
-	case !c.policy.unguarded && repeated(ctx):
-		return StopUpstreamRetrying
-	case c.policy.facts.open():
-		return StopCircuitOpen
-	default:
-		return ""
 	}
-}
-
-// allowed reports whether another attempt may follow one that is still out, if that ended at now without an answer. It
-// has no effect.
-func (c *call) allowed(ctx context.Context, now time.Time) bool {
-	return ctx.Err() == nil && c.retrier.lifetime.Err() == nil && c.hasSlack(now) &&
-		c.refuses(ctx, &failure{cut: true}) == ""
-}
-
-// affords is allowed, and takes the token for that attempt if there is one.
-func (c *call) affords(ctx context.Context, now time.Time) bool {
-	return c.allowed(ctx, now) && c.retrier.budget.withdraw()
-}
-
-// counted is how many attempts count against the policy.
-func (c *call) counted() int { return c.attempts - c.free }
-
-// leftToGRPC reports whether gRPC itself retries the method, and logs that once.
-func (c *call) leftToGRPC() bool {
-	if c.conn == nil || c.conn.GetMethodConfig(c.method).RetryPolicy == nil {
-		return false
-	}
-	c.retrier.native.Do(func() {
-		if c.nativeOff {
-			c.retrier.logger.Warn(
-				"the service config has a retry policy, which is ignored: Parley retries this channel; take the policy out",
-				slog.String("target", c.conn.Target()),
-				slog.String("method", c.method),
-			)
-			return
-		}
-		c.retrier.logger.Warn(
-			"the service config has a retry policy, so Parley's retry is off for such methods; take the policy out, and "+
-				"dial with DialOptions of the Retrier",
-			slog.String("target", c.conn.Target()),
-			slog.String("method", c.method),
-		)
-	})
-	return !c.nativeOff
+	// Such ends come to many calls at once, and are no sign of load.
+	return c.heldBack(ctx, f.renewed || f.planned)
 }
 
 // retryable reports whether a failure is of a kind that may go away. Only then it reads what the server said beside it.
@@ -162,15 +109,6 @@ func (c *call) retryable(f *failure) bool {
 // again and again would otherwise be asked without a bound.
 func (c *call) mayLeave(at time.Time) bool {
 	return c.policy.attempts > 1 && (c.left.IsZero() || at.Sub(c.left) >= plannedInterval)
-}
-
-// slack is the time beyond that of an attempt of the usual length.
-func (c *call) slack(now time.Time) time.Duration { return c.deadline.Sub(now) - c.policy.typical() }
-
-// hasSlack reports whether there is time for a wait and an attempt.
-func (c *call) hasSlack(now time.Time) bool {
-	slack := c.slack(now)
-	return slack > 0 && slack >= c.policy.initialBackoff/2
 }
 
 // plan returns how long to wait, or false if too little time would be left for an attempt of the usual length.

@@ -16,9 +16,9 @@ func WithAdaptiveTimeout() Option {
 	return option{"retry.WithAdaptiveTimeout()", func(c *config) { c.settings.adaptive = true }}
 }
 
-// attemptLimit is how long the attempt that begins now may take before it makes room for another one, or 0 if it has
-// all the time that is left. Whether it is ended then is decided then, see [call.affords].
-func (c *call) attemptLimit(ctx context.Context, now time.Time) time.Duration {
+// attemptLimit is how long the attempt that begins now may take before it makes room for another one, which may follow,
+// or 0 if it has all the time that is left. Whether it is ended then is decided then, see [standing.affords].
+func (c *call) attemptLimit(now time.Time) time.Duration {
 	limit := c.policy.perAttempt
 	if c.policy.adaptive {
 		if p99, ok := c.policy.facts.p99.value(); ok {
@@ -28,7 +28,7 @@ func (c *call) attemptLimit(ctx context.Context, now time.Time) time.Duration {
 			}
 		}
 	}
-	if limit == 0 || !c.hasSlack(now.Add(limit)) || c.refuses(ctx, &failure{cut: true}) != "" {
+	if limit == 0 || !c.hasSlack(now.Add(limit)) {
 		return 0
 	}
 	return limit
@@ -38,7 +38,7 @@ func (c *call) attemptLimit(ctx context.Context, now time.Time) time.Duration {
 // it does not hold for an attempt that nothing can follow, and that can change while the attempt is out. The server is
 // told the deadline of the call alone.
 type limit struct {
-	known  call            // as the attempt began, because the call belongs to another goroutine
+	known  standing        // as the attempt began, because the call belongs to another goroutine
 	caller context.Context //nolint:containedctx // of the call, which ends no later than the limit
 	this   *attempt.Attempt
 	cancel context.CancelFunc
@@ -52,7 +52,7 @@ type limit struct {
 // limited ends the attempt this, which begins now, with cancel after d if another attempt may follow then and is paid
 // for.
 func (c *call) limited(caller context.Context, this *attempt.Attempt, d time.Duration, cancel context.CancelFunc) *limit {
-	l := &limit{known: *c, caller: caller, this: this, cancel: cancel}
+	l := &limit{known: c.standing, caller: caller, this: this, cancel: cancel}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.timer = time.AfterFunc(d, l.expire)

@@ -97,10 +97,10 @@ func (r *race) start(now time.Time, beside bool) {
 	ctx, this := c.number(r.ctx, beside)
 	x := &hedge{number: c.attempts, charged: c.charged, this: this, begun: now, reply: another(c.reply)}
 	ctx, x.cancel = context.WithDeadline(ctx, c.deadline)
-	if c.movable(r.ctx) {
+	movable, d := c.room(r.ctx, now)
+	if movable {
 		this.EndOnSilence(c.moveBy(), x.cancel)
 	}
-	d := c.attemptLimit(r.ctx, now)
 	c.markHurry(this, now, d)
 	if d > 0 {
 		x.timer = time.AfterFunc(d, func() { r.expired <- x }) // has room for all attempts
@@ -133,7 +133,7 @@ func (r *race) expire(x *hedge) {
 func (r *race) hedge(now time.Time) bool {
 	c := r.call
 	gone := c.retrier.lifetime.Err() != nil || r.ctx.Err() != nil
-	if gone || len(r.out) > c.policy.hedges || !c.hasTime(now) || r.alone() || c.refuses(r.ctx, &failure{cut: true}) != "" {
+	if gone || len(r.out) > c.policy.hedges || !c.hasTime(now) || r.alone() || c.refusesMore(r.ctx) != "" {
 		return false
 	}
 	if !c.reserved && !c.retrier.budget.withdraw() {

@@ -14,10 +14,13 @@ import (
 // the silent endpoint carries no load, and the others see the call for the first time.
 var errSilent = status.Error(codes.Unavailable, "the endpoint is silent; another one is not")
 
-// movable reports whether another attempt may follow the one that begins now if its endpoint turns out to be silent.
-func (c *call) movable(ctx context.Context) bool {
-	return (c.policy.repeatable || c.policy.keyed) && c.policy.attempts > 1 && c.classify == nil &&
-		c.refuses(ctx, &failure{silent: true}) == ""
+// room returns how the attempt that begins now makes room for another one: whether it is ended when its endpoint turns
+// out to be silent, and after what time it is ended otherwise, 0 for none.
+func (c *call) room(ctx context.Context, now time.Time) (movable bool, limit time.Duration) {
+	if c.policy.attempts < 2 || c.refusesMore(ctx) != "" {
+		return false, 0
+	}
+	return c.classify == nil && (c.policy.repeatable || c.policy.keyed), c.attemptLimit(now)
 }
 
 // moveBy is the last time at which an attempt may be ended so that another one still fits before the deadline.

@@ -118,7 +118,7 @@ func (r *Retrier) stream(
 	s.changed.L = &s.mu
 	s.call, s.resumes = r.joined(ctx, w.method, desc)
 	if s.call == nil {
-		s.call = &call{retrier: r, policy: m, wire: w}
+		s.call = &call{standing: standing{wire: w, retrier: r, policy: m}}
 		now := time.Now()
 		s.call.setStreamDeadline(ctx, now)
 		s.call.showDeadline(ctx)

@@ -25,7 +25,7 @@ type streamAttempt struct {
 	last              bool
 
 	limit  time.Duration // of the wait for the first message, 0 for none
-	known  *call         // what was known of the call when the attempt began, if there is a limit
+	known  standing      // what was known of the call when the attempt began, if there is a limit
 	timer  *time.Timer   // of the limit
 	asks   bool          // the limit has passed, and it is decided whether it holds
 	cut    atomic.Bool   // it does
@@ -53,12 +53,11 @@ func (s *stream) open() (*streamAttempt, *failure) {
 	this.SetRenewable(!a.last && !c.renewed)
 	ctx, a.cancel = context.WithCancel(ctx)
 	c.trailer = nil
-	movable := c.movable(s.caller)
-	a.limit = c.attemptLimit(s.caller, now)
+	movable, limit := c.room(s.caller, now)
+	a.limit = limit
 	c.markHurry(this, now, a.limit)
 	if a.limit > 0 || movable {
-		known := *c
-		a.known = &known
+		a.known = c.standing
 	}
 	if movable {
 		this.EndOnSilence(c.moveBy(), a.silence)

@@ -60,7 +60,7 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 	if c.attempts > 1 {
 		c.resetOptions()
 	}
-	movable, d := c.movable(caller), c.attemptLimit(caller, now)
+	movable, d := c.room(caller, now)
 	c.markHurry(this, now, d)
 	var limited *limit
 	if c.limit != nil || movable || d > 0 {

@@ -26,7 +26,7 @@ func (r *Retrier) UnaryClientInterceptor(
 	invoker grpc.UnaryInvoker,
 	opts ...grpc.CallOption,
 ) error {
-	return r.unary(ctx, wire{method, req, reply, cc, invoker, r.settings.nativeOff}, opts)
+	return r.unary(ctx, wire{method, cc, r.settings.nativeOff}, unaryWire{req, reply, invoker}, opts)
 }
 
 // dialledUnary is UnaryClientInterceptor for a channel that was dialled with DialOptions.
@@ -38,28 +38,29 @@ func (r *Retrier) dialledUnary(
 	invoker grpc.UnaryInvoker,
 	opts ...grpc.CallOption,
 ) error {
-	return r.unary(ctx, wire{method, req, reply, cc, invoker, true}, opts)
+	return r.unary(ctx, wire{method, cc, true}, unaryWire{req, reply, invoker}, opts)
 }
 
 // wire is where the attempts of a call go.
 type wire struct {
-	method     string
+	method    string
+	conn      *grpc.ClientConn
+	nativeOff bool // gRPC's own retry is known to be off
+}
+
+// unaryWire is how a unary call goes on the wire.
+type unaryWire struct {
 	req, reply any
-	conn       *grpc.ClientConn
 	invoker    grpc.UnaryInvoker
-	nativeOff  bool // gRPC's own retry is known to be off
 }
 
 // call is one call and its attempts. One goroutine uses it.
 type call struct {
-	wire
-	retrier *Retrier
-	policy  *method
+	standing
+	unaryWire
 
-	deadline time.Time
-	limit    *policy.Value[time.Duration] // what set the deadline, nil for the caller
+	limit *policy.Value[time.Duration] // what set the deadline, nil for the caller
 
-	attempts  int
 	hedges    int // of the attempts
 	doublings int // waits since the last pushback
 	waited    time.Duration
@@ -67,14 +68,11 @@ type call struct {
 	endpoints []string // by attempt
 	tried     []string // endpoints, each once
 
-	trailer   metadata.MD // of the last attempt that failed
-	forbidden bool        // a server has said so, while others were out
-	renewed   bool        // an attempt was allowed because there was a new credential
-	continued bool        // the application has said how its stream goes on
-	kept      bool        // req is the call's own
-	gone      bool        // the deadline has passed, or the caller gave up
+	trailer metadata.MD // of the last attempt that failed
+	renewed bool        // an attempt was allowed because there was a new credential
+	kept    bool        // req is the call's own
+	gone    bool        // the deadline has passed, or the caller gave up
 
-	free       int       // attempts that count neither against the policy nor against the budget
 	left       time.Time // when the call last moved on from a planned end for free
 	connecting time.Time // when it first waited for a connection
 	endless    bool      // it has no deadline
@@ -93,7 +91,7 @@ type shared struct {
 	room    [3]grpc.CallOption // for the options, so that most calls need no further memory
 }
 
-func (r *Retrier) unary(ctx context.Context, w wire, opts []grpc.CallOption) error {
+func (r *Retrier) unary(ctx context.Context, w wire, u unaryWire, opts []grpc.CallOption) error {
 	m, err := r.method(w.method)
 	if err != nil {
 		return finish(opts, err)
@@ -103,7 +101,7 @@ func (r *Retrier) unary(ctx context.Context, w wire, opts []grpc.CallOption) err
 		return finish(opts, err)
 	}
 	now := time.Now()
-	c := &call{wire: w, retrier: r, policy: m, shared: new(shared)}
+	c := &call{standing: standing{wire: w, retrier: r, policy: m}, unaryWire: u, shared: new(shared)}
 	c.takeOptions(opts)
 	c.setDeadline(ctx, now)
 	c.showDeadline(ctx)
