@@ -7,8 +7,8 @@ import (
 )
 
 // standing is what decides whether another attempt of a call may follow, whatever the last one ends with. All that makes
-// room for another attempt asks it while an attempt is out: timeouts, hedges, and the end of attempts on silent endpoints.
-// They ask a copy where the call belongs to another goroutine.
+// room for another attempt asks it while an attempt is out: timeouts, hedges, and the end of attempts on silent
+// endpoints. They ask a copy where the call belongs to another goroutine.
 type standing struct {
 	wire
 
@@ -70,7 +70,8 @@ func (s *standing) leftToGRPC() bool {
 	s.retrier.native.Do(func() {
 		if s.nativeOff {
 			s.retrier.logger.Warn(
-				"the service config has a retry policy, which is ignored: Parley retries this channel; take the policy out",
+				"the service config has a retry policy, which is ignored: Parley retries this channel; take the policy "+
+					"out",
 				slog.String("target", s.conn.Target()),
 				slog.String("method", s.method),
 			)

@@ -150,7 +150,10 @@ func TestTimeoutOnlyWhereAnotherAttemptMayFollow(t *testing.T) {
 func TestTimeoutThatCutsForNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, func(ctx context.Context, _ int) error { return sleep(ctx, time.Hour) })
-		r := newRetrier(t, readMethod, terms{deadline: 2 * time.Second, perAttempt: 100 * ms, initial: 800 * ms}, retry.WithBudget(retry.Budget{Max: 10}))
+		r := newRetrier(
+			t, readMethod, terms{deadline: 2 * time.Second, perAttempt: 100 * ms, initial: 800 * ms},
+			retry.WithBudget(retry.Budget{Max: 10}),
+		)
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(200*ms, cancel)
 		_, err := call(ctx, l.dial(t, r), readMethod)
@@ -174,7 +177,9 @@ func TestTimeoutAfterDoNotRetry(t *testing.T) {
 			}
 			return sleep(ctx, 400*ms)
 		})
-		r := newRetrier(t, readMethod, terms{deadline: 2 * time.Second, perAttempt: 250 * ms, hedges: 1, hedgeDelay: 20 * ms})
+		r := newRetrier(
+			t, readMethod, terms{deadline: 2 * time.Second, perAttempt: 250 * ms, hedges: 1, hedgeDelay: 20 * ms},
+		)
 		start := time.Now()
 		if _, err := call(t.Context(), l.dial(t, r), readMethod); err != nil {
 			t.Fatal(err)
@@ -199,7 +204,14 @@ func TestWhatATimeoutLooksLike(t *testing.T) {
 			return ctx.Err()
 		})
 		watching := func(ended *[]codes.Code) grpc.UnaryClientInterceptor {
-			return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			return func(
+				ctx context.Context,
+				method string,
+				req, reply any,
+				cc *grpc.ClientConn,
+				invoker grpc.UnaryInvoker,
+				opts ...grpc.CallOption,
+			) error {
 				derived, cancel := context.WithTimeout(ctx, time.Hour)
 				defer cancel()
 				err := invoker(derived, method, req, reply, cc, opts...)
