@@ -63,7 +63,12 @@ type limit struct {
 
 // limited ends the attempt this, which begins now, with cancel after d if another attempt may follow then and is paid
 // for.
-func (c *call) limited(caller context.Context, this *attempt.Attempt, d time.Duration, cancel context.CancelFunc) *limit {
+func (c *call) limited(
+	caller context.Context,
+	this *attempt.Attempt,
+	d time.Duration,
+	cancel context.CancelFunc,
+) *limit {
 	l := &limit{known: c.standing, caller: caller, this: this, cancel: cancel}
 	l.mu.Lock()
 	defer l.mu.Unlock()
