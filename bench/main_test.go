@@ -8,3 +8,35 @@ func TestEveryStackAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Allocations are exact but for a few tenths on any machine, so that a test can hold what only a run on a quiet machine
+// can show of the time.
+func TestAllocationsOfACall(t *testing.T) {
+	const most = 25 // above plain grpc-go with TLS
+	stacks, err := openStacks(t.Context(), "^plain grpc-go with TLS$|^Parley, everything on, nothing sampled$")
+	defer closeStacks(stacks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(stacks) != 2 {
+		t.Fatalf("%d stacks", len(stacks))
+	}
+	var costs [2][]cost
+	for n := range 8 {
+		taken, err := round(t.Context(), stacks, 2000, 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 { // warms up
+			continue
+		}
+		for i, c := range taken {
+			costs[i] = append(costs[i], c)
+		}
+	}
+	more := median(differences(costs[1], costs[0], func(c cost) float64 { return c.allocs }))
+	t.Logf("%+.1f allocations", more)
+	if more > most {
+		t.Errorf("a call has %.1f allocations more than one of plain grpc-go, and at most %d are allowed", more, most)
+	}
+}
