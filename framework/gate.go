@@ -29,6 +29,9 @@ func (s *Server) makeGate() (*auth.Gate, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.config().GetUserAuthorization() {
+		options = append(options, auth.WithUserAuthorization())
+	}
 	options = slices.Concat(options, p.users, s.auth, []auth.ServerOption{auth.WithPlannedEnd(s.ending)})
 	if meters := s.app.meters(); meters != nil {
 		options = append(options, auth.WithMeterProvider(meters))

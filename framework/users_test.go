@@ -55,8 +55,15 @@ policies:
 		option framework.Option
 		want   string
 	}{
-		"good":                 {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}], transactions: {issuer: https://txn.example, keys_file: %q, max_lifetime: 2m}}", keySet(t), keySet(t)) + demand, night, ""},
-		"nobody vouches":       {demand, night, `name one WithUserIssuers or WithTransactionTokens`},
+		"good":           {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}], transactions: {issuer: https://txn.example, keys_file: %q, max_lifetime: 2m}}", keySet(t), keySet(t)) + demand, night, ""},
+		"nobody vouches": {demand, night, `name one WithUserIssuers or WithTransactionTokens`},
+		"in authorization": {
+			fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}]}\n", keySet(t)) +
+				"servers: {payments: {user_authorization: true}}\n" + demand, night, "",
+		},
+		"in authorization, and nobody vouches": {
+			"servers: {payments: {user_authorization: true}}", nil, `WithUserAuthorization: nobody vouches for users`,
+		},
 		"no such predicate":    {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}]}", keySet(t)) + demand, nil, `the server has no predicate "at-night"`},
 		"no provider":          {"users: {issuers: [{issuer: login}]}" + demand, night, `users.issuers[0]: keyset.Provider("login"`},
 		"algorithms":           {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q, algorithms: [EdDSA, RS256]}]}", keySet(t)) + demand, night, ""},

@@ -45,7 +45,7 @@ func (g *Gate) admit(ctx context.Context, method string, request any) (context.C
 		p = new(decide.Policy)
 	}
 	now, has := time.Now(), g.received(ctx)
-	who, err := g.authenticate(ctx, has.authorization, now)
+	who, err := g.authenticate(ctx, &has, now)
 	if err == nil {
 		err = g.authenticateUser(ctx, &who, &has, now)
 	}
@@ -81,18 +81,22 @@ func (g *Gate) turnAway(ctx context.Context, method string, who caller, err erro
 	return err
 }
 
-// authenticate finds out who calls. Its error is a refusal.
-func (g *Gate) authenticate(ctx context.Context, credential []string, now time.Time) (caller, error) {
+// authenticate finds out who calls, and whose the authorization is: of a caller that its connection proves, it may be
+// the user's. Its error is a refusal.
+func (g *Gate) authenticate(ctx context.Context, has *receivedCredentials, now time.Time) (caller, error) {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
 		return caller{}, nil
 	}
 	switch info := p.AuthInfo.(type) {
 	case *conn.Info:
-		return g.authenticateConnection(ctx, info.Session, credential, now)
+		if g.config.userAuthorization {
+			has.userBearer, has.authorization = has.authorization, nil
+		}
+		return g.authenticateConnection(ctx, info.Session, has.authorization, now)
 	case *conn.PlainInfo:
-		if len(credential) > 0 {
-			return g.authenticateBearer(ctx, info, credential, now)
+		if len(has.authorization) > 0 {
+			return g.authenticateBearer(ctx, info, has.authorization, now)
 		}
 	}
 	return caller{}, nil

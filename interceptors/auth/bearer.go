@@ -42,7 +42,7 @@ func (g *Gate) readBearer(ctx context.Context, values []string, now time.Time) (
 	case errors.Is(err, wire.ErrExpired) && now.Sub(t.Expires) < expiredProofAge:
 		return t, verify.CallerRefusal(err)
 	case err != nil:
-		return nil, verify.CallerRefusal(err)
+		return nil, verify.CallerRefusal(g.places().misplacedBearer(compact, err))
 	}
 	return t, nil
 }

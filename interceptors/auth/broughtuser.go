@@ -11,7 +11,8 @@ import (
 // broughtUser is a user and the token that named it, which stays in this package.
 type broughtUser struct {
 	user    principal.User
-	key     string // of the metadata in which the token came
+	key     string // of the metadata in which such a token goes on
+	place   string // the key in which it came
 	compact string
 	token   *verify.Token
 }

@@ -57,10 +57,22 @@ func issuerNames(issuers []Issuer) string {
 	return quoteAll(names)
 }
 
+// WithUserAuthorization takes what a call states as "authorization: Bearer" for the access token of the end user, where
+// the caller is proven by its connection. Gateways, meshes and mobile clients put it there. On other connections, and
+// without this option everywhere, authorization is for the token of the calling workload. The key parley-user-token is
+// still read; a call that states both is refused, because it has one user. It needs [WithUserIssuers].
+func WithUserAuthorization() ServerOption {
+	return serverOption{"auth.WithUserAuthorization()", func(c *serverConfig) { c.userAuthorization = true }}
+}
+
 // makeUserVerifiers returns every mistake in the issuers of users.
 func (g *Gate) makeUserVerifiers() error {
 	var errs []error
 	var err error
+	if g.config.userAuthorization && len(g.config.userIssuers) == 0 {
+		errs = append(errs, errors.New(
+			"auth: WithUserAuthorization: nobody vouches for users; name an issuer WithUserIssuers"))
+	}
 	if len(g.config.userIssuers) > 0 {
 		for _, issuer := range g.config.userIssuers {
 			if len(issuer.Subjects) > 0 {
@@ -132,32 +144,19 @@ func acceptTransaction(t *verify.Token) error {
 
 // authenticateUser reads the one token of an end user that a call may carry beside what its caller has proven.
 func (g *Gate) authenticateUser(ctx context.Context, who *caller, has *receivedCredentials, now time.Time) error {
-	if g.users == nil && g.transactions == nil {
-		return nil // nobody is there to vouch for a user
-	}
-	var tokens, transactions []string
-	if g.users != nil {
-		tokens = has.user
-	}
-	if g.transactions != nil {
-		transactions = has.transaction
-	}
+	brought, by, values, err := g.userToken(has)
 	plain := plainInfoOf(ctx)
-	key, by, values := UserTokenKey, g.users, tokens
 	switch {
-	case len(tokens) == 0 && len(transactions) == 0:
+	case err == nil && brought == nil:
 		return nil
 	case who.peer == nil && plain == nil:
 		return nil
-	case len(tokens) > 0 && len(transactions) > 0:
-		return refuse(rpcerr.CredentialsInvalid, errors.New("a user token and a transaction token; a call has one user"))
-	case len(transactions) > 0 && who.peer == nil:
+	case err != nil:
+		return refuse(rpcerr.CredentialsInvalid, err)
+	case brought.key == TransactionTokenKey && who.peer == nil:
 		return refuse(rpcerr.CredentialsMissing, errors.New("a transaction token proves no workload"))
-	case len(transactions) > 0:
-		key, by, values = TransactionTokenKey, g.transactions, transactions
 	}
-	brought := &broughtUser{key: key}
-	if err := brought.read(ctx, by, values, now); err != nil {
+	if err := g.readUser(ctx, brought, by, values, now); err != nil {
 		return err
 	}
 	who.user, who.brought = &brought.user, brought
@@ -165,6 +164,33 @@ func (g *Gate) authenticateUser(ctx context.Context, who *caller, has *receivedC
 		plain.Known() // a user whose token is good is as little a stranger as a workload is
 	}
 	return nil
+}
+
+// userToken returns the values that state the token of the user of a call, and who checks it; nil where nobody is there
+// to vouch for a user, or no user is named. The error says that there are several.
+func (g *Gate) userToken(has *receivedCredentials) (*broughtUser, *verify.Verifier, []string, error) {
+	var brought *broughtUser
+	var by *verify.Verifier
+	var values []string
+	for _, place := range [...]struct {
+		key, kind string
+		by        *verify.Verifier
+		values    []string
+	}{
+		{UserTokenKey, UserTokenKey, g.users, has.user},
+		{wire.AuthorizationKey, UserTokenKey, g.users, has.userBearer},
+		{TransactionTokenKey, TransactionTokenKey, g.transactions, has.transaction},
+	} {
+		switch {
+		case place.by == nil || len(place.values) == 0:
+		case brought != nil:
+			return nil, nil, nil, fmt.Errorf(
+				"a token of a user in %s and another in %s; a call has one user", brought.place, place.key)
+		default:
+			brought, by, values = &broughtUser{key: place.kind, place: place.key}, place.by, place.values
+		}
+	}
+	return brought, by, values, nil
 }
 
 // plainInfoOf returns the information of a call that came over TLS that is not in connection mode, on which tokens are
@@ -178,15 +204,27 @@ func plainInfoOf(ctx context.Context) *conn.PlainInfo {
 	return info
 }
 
-// read checks the one value of a metadata key. Its error is a refusal.
-func (u *broughtUser) read(ctx context.Context, v *verify.Verifier, values []string, now time.Time) error {
-	if len(values) != 1 {
-		return refuse(rpcerr.CredentialsInvalid, fmt.Errorf("%d values of %s instead of one", len(values), u.key))
+func (g *Gate) places() tokenPlaces { return tokenPlaces{g.bearer, g.users, g.transactions} }
+
+// readUser checks the one token of a user. Its error is a refusal.
+func (g *Gate) readUser(
+	ctx context.Context, u *broughtUser, by *verify.Verifier, values []string, now time.Time,
+) error {
+	var err error
+	switch {
+	case u.place == wire.AuthorizationKey:
+		if u.compact, err = bearerToken(values); err != nil {
+			return refuse(rpcerr.CredentialsInvalid, err)
+		}
+	case len(values) != 1:
+		return refuse(rpcerr.CredentialsInvalid, fmt.Errorf("%d values of %s instead of one", len(values), u.place))
+	default:
+		u.compact = values[0]
 	}
-	t, err := v.Verify(ctx, values[0], now)
+	t, err := by.Verify(ctx, u.compact, now)
 	if err != nil {
-		return verify.CallerRefusal(err)
+		return verify.CallerRefusal(g.places().misplacedUser(u.compact, u, err))
 	}
-	u.compact, u.token, u.user = values[0], t, *t.User
+	u.token, u.user = t, *t.User
 	return nil
 }

@@ -25,7 +25,9 @@ type hop struct {
 }
 
 // newHop makes the handler of the first server call the second with what f forwards.
-func newHop(t *testing.T, f *auth.Forwarder, set func(context.Context) context.Context) *hop {
+func newHop(
+	t *testing.T, f *auth.Forwarder, set func(context.Context) context.Context, opts ...auth.ServerOption,
+) *hop {
 	h := &hop{}
 	var behind *grpc.ClientConn
 	recorder := grpc.ChainUnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -33,7 +35,7 @@ func newHop(t *testing.T, f *auth.Forwarder, set func(context.Context) context.C
 		h.seen = h.seen.Copy()
 		return handler(ctx, req)
 	})
-	h.u = newUsers(t, payments{quote: func(ctx context.Context) error { return quote(set(ctx), behind) }}, nil)
+	h.u = newUsers(t, payments{quote: func(ctx context.Context) error { return quote(set(ctx), behind) }}, nil, opts...)
 	second := h.u.w.identity("payments").Server(nil, auth.WithTransactionTokens(h.u.ttm.issuer(t)))
 	s := serve(t, payments{quote: func(ctx context.Context) error { h.user, _ = principal.UserFromContext(ctx); return nil }},
 		append([]grpc.ServerOption{recorder}, second.ServerOptions()...)...)

@@ -37,6 +37,7 @@ type serverConfig struct {
 
 	predicates         []decide.Predicate
 	userIssuers        []Issuer
+	userAuthorization  bool // of callers in connection mode, authorization is the user's
 	transactionIssuers []Issuer
 	stepUp             bool
 	meters             metric.MeterProvider

@@ -19,6 +19,7 @@ type receivedCredentials struct {
 	possession    []string // proof of it
 	identity      []string
 	user          []string
+	userBearer    []string // the authorization of a call in which that is the user's
 	transaction   []string
 }
 

@@ -231,7 +231,11 @@ func TestUserTokens(t *testing.T) {
 				if test.want == good {
 					code = codes.OK
 				}
-				u.everyMode(metadata.NewOutgoingContext(t.Context(), test.send(t, u)), t, code, test.want)
+				sent := test.send(t, u)
+				u.everyMode(metadata.NewOutgoingContext(t.Context(), sent), t, code, test.want)
+				if values := sent[userKey]; len(values) > 0 && len(sent[txnKey]) == 0 {
+					u.inAuthorization(t, values, code, test.want)
+				}
 			})
 		})
 	}

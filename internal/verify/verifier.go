@@ -9,6 +9,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/internal/wire"
 )
 
 // Verifier checks the tokens of one place in a call, such as the bearer tokens of workloads.
@@ -44,6 +45,22 @@ func New(
 		v.types = slices.Concat(v.types, p.Types)
 	}
 	return v, errors.Join(errs...)
+}
+
+// Accepts reports whether the verifier takes tokens of an issuer. A nil Verifier takes none.
+func (v *Verifier) Accepts(issuer string) bool { return v != nil && v.issuers[issuer] != nil }
+
+// ClaimedIssuer is what a token states as iss, which nothing proves. It is for the log. It reports false where a token
+// states none.
+func ClaimedIssuer(compact string) (issuer string, ok bool) {
+	if len(compact) > jose.MaxTokenLength {
+		return "", false
+	}
+	claims, err := jose.Unproven(compact)
+	if err != nil {
+		return "", false
+	}
+	return claims.String(wire.ClaimIssuer)
 }
 
 // Verify checks a token, completely the first time. What it returns is good now; it stays so until its time ends or its

@@ -1219,9 +1219,12 @@ type Server struct {
 	// Whether the control plane of the program describes this listener. Default: no.
 	ControlPlane *bool `protobuf:"varint,10,opt,name=control_plane,json=controlPlane,proto3,oneof" json:"control_plane,omitempty"`
 	// When a silent client is asked whether it is still there. Default: after 20s, for 10s.
-	Keepalive     *Keepalive `protobuf:"bytes,11,opt,name=keepalive,proto3,oneof" json:"keepalive,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Keepalive *Keepalive `protobuf:"bytes,11,opt,name=keepalive,proto3,oneof" json:"keepalive,omitempty"`
+	// Whether "authorization: Bearer" is the token of the end user where the caller is proven by its connection. On other
+	// connections it is the calling workload's. Default: no.
+	UserAuthorization *bool `protobuf:"varint,12,opt,name=user_authorization,json=userAuthorization,proto3,oneof" json:"user_authorization,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Server) Reset() {
@@ -1329,6 +1332,13 @@ func (x *Server) GetKeepalive() *Keepalive {
 		return x.Keepalive
 	}
 	return nil
+}
+
+func (x *Server) GetUserAuthorization() bool {
+	if x != nil && x.UserAuthorization != nil {
+		return *x.UserAuthorization
+	}
+	return false
 }
 
 // WorkloadIssuer is somebody who vouches for workloads with bearer tokens.
@@ -1802,7 +1812,8 @@ func (x *Lifecycle) GetTotal() *durationpb.Duration {
 // Users says who vouches for end users. It holds for every server of this service.
 type Users struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Those whose access tokens are accepted, in the metadata key parley-user-token.
+	// Those whose access tokens are accepted, in the metadata key parley-user-token, and where a server says so
+	// (user_authorization) in authorization.
 	Issuers []*UserIssuer `protobuf:"bytes,1,rep,name=issuers,proto3" json:"issuers,omitempty"`
 	// The one service of the trust domain whose transaction tokens are accepted, in the metadata key txn-token. Their audience
 	// is the trust domain.
@@ -2153,7 +2164,7 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x06_ratioB\x06\n" +
 	"\x04_maxB\x11\n" +
 	"\x0f_min_per_secondB\t\n" +
-	"\a_unsafe\"\xf8\x04\n" +
+	"\a_unsafe\"\xc3\x05\n" +
 	"\x06Server\x12\x1b\n" +
 	"\x06listen\x18\x01 \x01(\tH\x00R\x06listen\x88\x01\x01\x12!\n" +
 	"\tadvertise\x18\x02 \x01(\tH\x01R\tadvertise\x88\x01\x01\x125\n" +
@@ -2168,7 +2179,8 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\fload_reports\x18\t \x01(\bH\x06R\vloadReports\x88\x01\x01\x12(\n" +
 	"\rcontrol_plane\x18\n" +
 	" \x01(\bH\aR\fcontrolPlane\x88\x01\x01\x12>\n" +
-	"\tkeepalive\x18\v \x01(\v2\x1b.parley.config.v1.KeepaliveH\bR\tkeepalive\x88\x01\x01B\t\n" +
+	"\tkeepalive\x18\v \x01(\v2\x1b.parley.config.v1.KeepaliveH\bR\tkeepalive\x88\x01\x01\x122\n" +
+	"\x12user_authorization\x18\f \x01(\bH\tR\x11userAuthorization\x88\x01\x01B\t\n" +
 	"\a_listenB\f\n" +
 	"\n" +
 	"_advertiseB\x06\n" +
@@ -2179,7 +2191,8 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\r_load_reportsB\x10\n" +
 	"\x0e_control_planeB\f\n" +
 	"\n" +
-	"_keepalive\"\xc9\x03\n" +
+	"_keepaliveB\x15\n" +
+	"\x13_user_authorization\"\xc9\x03\n" +
 	"\x0eWorkloadIssuer\x12\x1b\n" +
 	"\x06issuer\x18\x01 \x01(\tH\x00R\x06issuer\x88\x01\x01\x12/\n" +
 	"\x04keys\x18\x02 \x01(\v2\x16.parley.config.v1.KeysH\x01R\x04keys\x88\x01\x01\x12\x1a\n" +

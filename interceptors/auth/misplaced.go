@@ -1,0 +1,66 @@
+package auth
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/parley-rpc/parley/internal/verify"
+	"github.com/parley-rpc/parley/internal/wire"
+	"github.com/parley-rpc/parley/principal"
+)
+
+// tokenPlaces are the verifiers of the tokens that a call may bring, by their places; nil where there is none.
+type tokenPlaces struct{ workloads, users, transactions *verify.Verifier }
+
+// misplacedBearer adds to the error of a token in the place of the calling workload's that it claims to be a user's,
+// which is the usual cause of such an error. It is for the log: nothing is proven of the token, and no caller learns of
+// it.
+func (p tokenPlaces) misplacedBearer(compact string, err error) error {
+	workloads, users, transactions := p.claimedKind(compact)
+	switch {
+	case workloads:
+		return err
+	case users:
+		return fmt.Errorf(
+			"%w; a user's token stands in authorization, which is for that of the calling workload: it belongs in %s, "+
+				"or, from a caller that its connection proves, in authorization WithUserAuthorization (user_authorization)",
+			err, UserTokenKey)
+	case transactions:
+		return fmt.Errorf("%w; a transaction token stands in authorization; it belongs in %s", err, TransactionTokenKey)
+	default:
+		return err
+	}
+}
+
+// misplacedUser is misplacedBearer for a token in a place of the user's.
+func (p tokenPlaces) misplacedUser(compact string, u *broughtUser, err error) error {
+	workloads, users, transactions := p.claimedKind(compact)
+	switch isTransaction := u.key == TransactionTokenKey; {
+	case users && !isTransaction, transactions && isTransaction:
+		return err
+	case users || transactions:
+		belongs := UserTokenKey
+		if transactions {
+			belongs = TransactionTokenKey
+		}
+		return fmt.Errorf("%w; a token for another place stands in %s; it belongs in %s", err, u.place, belongs)
+	case workloads && u.place == wire.AuthorizationKey:
+		return fmt.Errorf(
+			"%w; a workload's token stands in authorization, which is the user's where a connection proves the caller; "+
+				"leave it out", err)
+	case workloads:
+		return fmt.Errorf("%w; a workload's token stands in %s, which is the user's", err, u.place)
+	default:
+		return err
+	}
+}
+
+// claimedKind is what a token would be by the iss that it states.
+func (p tokenPlaces) claimedKind(compact string) (workloads, users, transactions bool) {
+	issuer, ok := verify.ClaimedIssuer(compact)
+	if !ok {
+		return false, false, false
+	}
+	workloads = p.workloads.Accepts(issuer) || strings.HasPrefix(issuer, principal.Scheme)
+	return workloads, p.users.Accepts(issuer), p.transactions.Accepts(issuer)
+}
