@@ -24,9 +24,9 @@ func (p tokenPlaces) misplacedBearer(compact string, err error) error {
 		return fmt.Errorf(
 			"%w; a user's token stands in authorization, which is for that of the calling workload: it belongs in %s, "+
 				"or, from a caller that its connection proves, in authorization WithUserAuthorization (user_authorization)",
-			err, UserTokenKey)
+			err, wire.UserTokenKey)
 	case transactions:
-		return fmt.Errorf("%w; a transaction token stands in authorization; it belongs in %s", err, TransactionTokenKey)
+		return fmt.Errorf("%w; a transaction token stands in authorization; it belongs in %s", err, wire.TransactionTokenKey)
 	default:
 		return err
 	}
@@ -35,13 +35,13 @@ func (p tokenPlaces) misplacedBearer(compact string, err error) error {
 // misplacedUser is misplacedBearer for a token in a place of the user's.
 func (p tokenPlaces) misplacedUser(compact string, u *broughtUser, err error) error {
 	workloads, users, transactions := p.claimedKind(compact)
-	switch isTransaction := u.key == TransactionTokenKey; {
+	switch isTransaction := u.key == wire.TransactionTokenKey; {
 	case users && !isTransaction, transactions && isTransaction:
 		return err
 	case users || transactions:
-		belongs := UserTokenKey
+		belongs := wire.UserTokenKey
 		if transactions {
-			belongs = TransactionTokenKey
+			belongs = wire.TransactionTokenKey
 		}
 		return fmt.Errorf("%w; a token for another place stands in %s; it belongs in %s", err, u.place, belongs)
 	case workloads && u.place == wire.AuthorizationKey:
