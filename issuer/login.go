@@ -126,7 +126,7 @@ func (u *users) profile(client string) *verify.Profile {
 }
 
 func readUser(t *verify.Token, now time.Time) (user, error) {
-	scopes, err := t.Claims.Scopes()
+	scopes, err := jose.Scopes(t.Claims)
 	switch {
 	case len(t.Subject) > maxName:
 		return user{}, errors.New("sub is too long")

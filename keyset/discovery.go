@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/httpdoc"
-	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/strictjson"
 )
 
 // discovery is the source that an OpenID provider names as jwks_uri in its discovery document (OpenID Connect Discovery
@@ -58,7 +58,7 @@ func (d *discovery) find(ctx context.Context) (*web, error) {
 	if err != nil {
 		return nil, err
 	}
-	members, err := jose.ReadDocument(found.Body)
+	members, err := strictjson.ReadDocument(found.Body)
 	if err != nil {
 		return nil, fmt.Errorf("keyset: discovery document of %s: %w", d.issuer, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/strictjson"
 )
 
 // rootMember is the member of a signed key set in which the root's public key stands.
@@ -42,7 +43,7 @@ func (s *signed) fetch(ctx context.Context, version string) (document, error) {
 	return doc, nil
 }
 
-func (s *signed) verify(compact string) (*jose.Claims, error) {
+func (s *signed) verify(compact string) (*strictjson.Object, error) {
 	token, err := jose.Parse(compact, jose.TypeKeySet)
 	if err != nil {
 		return nil, err
@@ -51,7 +52,7 @@ func (s *signed) verify(compact string) (*jose.Claims, error) {
 }
 
 // current checks the times of a set whose signature held. It returns its end.
-func (s *signed) current(claims *jose.Claims, now time.Time) (time.Time, error) {
+func (s *signed) current(claims *strictjson.Object, now time.Time) (time.Time, error) {
 	expires, ok, err := claims.NumericDate("exp")
 	if err != nil || !ok {
 		return time.Time{}, errors.New("exp is missing or no time")

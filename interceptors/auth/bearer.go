@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
@@ -70,6 +71,6 @@ func (g *Gate) acceptBearer(t *verify.Token) error {
 	}
 	t.Peer = &principal.Peer{ID: id, Carrier: principal.CarrierToken, KeyID: t.KeyID, Expires: t.Expires, Claims: principal.ClaimsOf(t.Claims)}
 	t.Peer.Audiences, _ = t.Claims.Strings(wire.ClaimAudience) // checked before
-	t.Peer.Scopes, err = t.Claims.Scopes()
+	t.Peer.Scopes, err = jose.Scopes(t.Claims)
 	return err
 }

@@ -116,14 +116,14 @@ func acceptUser(t *verify.Token) error {
 	if strings.HasPrefix(t.Subject, principal.Scheme) {
 		return errors.New("sub is a workload and no user")
 	}
-	scopes, err := t.Claims.Scopes()
+	scopes, err := jose.Scopes(t.Claims)
 	t.User = &principal.User{Issuer: t.Issuer, Subject: t.Subject, Scopes: scopes, Claims: principal.ClaimsOf(t.Claims), Expires: t.Expires}
 	return err
 }
 
 // acceptTransaction makes a user of a transaction token. Its sub may be a workload: some transactions begin inside.
 func acceptTransaction(t *verify.Token) error {
-	scopes, err := t.Claims.Scopes()
+	scopes, err := jose.Scopes(t.Claims)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,12 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/parley-rpc/parley/internal/strictjson"
 )
+
+// maxInteger is the largest whole number that a float64, as which many read JSON, cannot confuse with another.
+const maxInteger = 1<<53 - 1
 
 // ClaimsBuilder writes the claims of a token. Its zero value is ready. The first mistake is kept and returned by
 // [ClaimsBuilder.Claims]. A ClaimsBuilder belongs to one goroutine.
@@ -46,7 +51,7 @@ func (b *ClaimsBuilder) NumericDate(name string, t time.Time) *ClaimsBuilder {
 		return b
 	}
 	n := t.Unix()
-	if n < 1 || n > maxSeconds {
+	if n < 1 || n > strictjson.LastSecond {
 		b.fail("a time lies outside of 1970 to 9999")
 	}
 	b.text = strconv.AppendInt(b.text, n, 10)
@@ -78,7 +83,7 @@ func (b *ClaimsBuilder) Integer(name string, n int64) *ClaimsBuilder {
 func (b *ClaimsBuilder) Object(name string, object []byte) *ClaimsBuilder {
 	if b.name(name) {
 		b.text = append(b.text, object...)
-		if _, err := ReadClaims(object); err != nil && b.err == nil {
+		if _, err := readClaims(string(object)); err != nil && b.err == nil {
 			b.err = err
 		}
 	}
@@ -95,7 +100,7 @@ func (b *ClaimsBuilder) Claims() ([]byte, error) {
 		return []byte("{}"), nil
 	}
 	text := append(slices.Clone(b.text), '}')
-	if _, err := ReadClaims(text); err != nil {
+	if _, err := readClaims(string(text)); err != nil {
 		return nil, err // nested too deep, or too many
 	}
 	return text, nil

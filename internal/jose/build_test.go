@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/strictjson"
 )
 
 func TestClaimsBuilder(t *testing.T) {
@@ -118,7 +119,7 @@ func FuzzClaimsBuilder(f *testing.F) {
 			_ = reason(t, err)
 			return
 		}
-		claims, err := jose.ReadClaims(text)
+		claims, err := strictjson.Read(text)
 		if err != nil {
 			t.Fatalf("%s is refused: %v", text, err)
 		}

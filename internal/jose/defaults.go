@@ -9,12 +9,6 @@ const (
 	maxHeaderLength = 1024
 	// maxKeyIDLength is the longest key ID that a token may name, in bytes.
 	maxKeyIDLength = 128
-	// maxDepth is how deep objects and arrays may be nested, the outermost object counted.
-	maxDepth = 16
-	// maxMembers is how many members one JSON object may have.
-	maxMembers = 64
-	// maxDocumentMembers is how many members an object in a provider's metadata may have.
-	maxDocumentMembers = 512
 	// maxNameLength is the longest claim name that is written, in bytes.
 	maxNameLength = 64
 	// minModulusBits is the length of the shortest RSA modulus that is accepted (NIST SP 800-131A).

@@ -1,6 +1,10 @@
 package jose
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/parley-rpc/parley/internal/strictjson"
+)
 
 // header is a JOSE header: exactly three members, each a string. Typ may be missing where the reader says so.
 type header struct {
@@ -21,8 +25,8 @@ func parseHeader(segment string, allowedTyp []string) (header, error) {
 	if err != nil {
 		return header{}, refuse(ReasonEncoding, "header")
 	}
-	var buffer [headerMembers]member
-	members, err := scanObject(string(text), headerMembers, buffer[:0])
+	var buffer [headerMembers]strictjson.Member
+	members, err := strictjson.AppendMembers(buffer[:0], string(text), headerMembers)
 	if err != nil {
 		return header{}, &Error{Reason: ReasonHeader, Cause: err}
 	}
@@ -33,14 +37,14 @@ func parseHeader(segment string, allowedTyp []string) (header, error) {
 	return h, h.check(allowedTyp)
 }
 
-func headerOf(members []member, untyped bool) (h header, err error) {
+func headerOf(members []strictjson.Member, untyped bool) (h header, err error) {
 	hasType := false
 	for i := range members {
-		if members[i].kind != kindString {
+		value, ok := members[i].Value.String()
+		if !ok {
 			return header{}, refuse(ReasonHeader, "a member is no string")
 		}
-		value := unquote(members[i].value)
-		switch members[i].name {
+		switch members[i].Name {
 		case "alg":
 			h.algorithm, _ = AlgorithmOf(value)
 		case "kid":

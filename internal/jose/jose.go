@@ -3,8 +3,7 @@
 // two and, by the keys of an issuer, ES384, RS256 and PS256.
 //
 // Reading is strict. A text that two parsers could read differently is refused before any of it is used: loose
-// base64url, duplicate members, bytes after the object, lone surrogates, a header algorithm that is not the key's. See
-// RFC 8725.
+// base64url, JSON that package strictjson refuses, a header algorithm that is not the key's. See RFC 8725.
 //
 //	token, err := jose.Parse(compact, "parley-server+jwt") // well-formed, nothing proven yet
 //	key := keys[token.KeyID()]

@@ -4,12 +4,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/parley-rpc/parley/internal/strictjson"
 )
 
 // fields are the members of a JSON Web Key that count. What RFC 7517 lets a key carry besides is ignored.
 type fields struct {
 	profile
-	claims    *Claims
+	claims    *strictjson.Object
 	algorithm Algorithm
 	x, y, d   []byte // of an Ed25519 or ECDSA key
 	n, e      []byte // of an RSA key
@@ -37,7 +39,7 @@ func readMembers(text []byte, p profile) (*fields, error) {
 	if len(text) > MaxKeyLength {
 		return nil, refuse(ReasonKey, "the key is longer than 8192 bytes")
 	}
-	claims, err := ReadClaims(text)
+	claims, err := strictjson.Read(text)
 	if err != nil {
 		return nil, &Error{Reason: ReasonKey, Detail: "the key is no strict JSON object", Cause: err}
 	}

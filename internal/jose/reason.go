@@ -1,7 +1,5 @@
 package jose
 
-import "strconv"
-
 // Reason says why a token or a key was refused. It is for logs and metrics of this process: no reason may reach the
 // peer, because it would tell a forger which check comes next. A Reason is an error so that errors.Is can match it.
 type Reason string
@@ -40,7 +38,7 @@ type Error struct {
 	Reason Reason
 	// Detail says what is wrong and, for keys, what to do about it. May be empty.
 	Detail string
-	// Cause is the error below, often a [*SyntaxError]. May be nil.
+	// Cause is the error below, often a [*strictjson.SyntaxError]. May be nil.
 	Cause error
 }
 
@@ -63,19 +61,6 @@ func (e *Error) Unwrap() error { return e.Cause }
 func (e *Error) Is(target error) bool {
 	reason, ok := target.(Reason)
 	return ok && reason == e.Reason
-}
-
-// SyntaxError says where a text stops being strict JSON.
-type SyntaxError struct {
-	// Offset counts the bytes before the place.
-	Offset int
-	// Problem says what is wrong there. It never repeats the text.
-	Problem string
-}
-
-// Error is the problem with its place.
-func (e *SyntaxError) Error() string {
-	return e.Problem + " at byte " + strconv.Itoa(e.Offset)
 }
 
 func refuse(reason Reason, detail string) *Error { return &Error{Reason: reason, Detail: detail} }

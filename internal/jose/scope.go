@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/parley-rpc/parley/internal/strictjson"
 )
 
 // CheckScopes checks the alphabet of scopes (RFC 6749 section 3.3), each of which has at least one character.
@@ -22,11 +24,11 @@ func CheckScopes(scopes []string) error {
 }
 
 // Scopes returns the scopes of a token (RFC 9068 section 2.2.3): the words of its claim scope, and none without that claim.
-func (c *Claims) Scopes() ([]string, error) {
-	if !c.Has("scope") {
+func Scopes(claims *strictjson.Object) ([]string, error) {
+	if !claims.Has("scope") {
 		return nil, nil
 	}
-	scope, ok := c.String("scope")
+	scope, ok := claims.String("scope")
 	scopes := strings.Split(scope, " ")
 	if !ok || CheckScopes(scopes) != nil {
 		return nil, errors.New("scope is not a list of scopes")

@@ -1,5 +1,7 @@
 package jose
 
+import "github.com/parley-rpc/parley/internal/strictjson"
+
 // Token is a well-formed compact JWS. Nothing of it is proven until [Token.Verify] has returned without error; until
 // then its key ID serves only to find the key. A Token never changes and may be used from any goroutine.
 type Token struct {
@@ -54,7 +56,7 @@ func (t *Token) Algorithm() Algorithm { return t.header.algorithm }
 // ClaimedIssuer is the iss that the payload states, or "" when it states none. Nothing proves it: it serves only to choose
 // among the keys of several issuers, before [Token.Verify]. The error is that of a payload that cannot be read.
 func (t *Token) ClaimedIssuer() (string, error) {
-	claims, err := parseClaims(t.payload)
+	claims, err := readClaims(t.payload)
 	if err != nil {
 		return "", err
 	}
@@ -76,7 +78,7 @@ func (t *Token) String() string {
 // that is valid too, as ECDSA allows it. A token with another algorithm has one form.
 //
 // Every error is an [*Error].
-func (t *Token) Verify(key *PublicKey) (*Claims, error) {
+func (t *Token) Verify(key *PublicKey) (*strictjson.Object, error) {
 	switch {
 	case key == nil:
 		return nil, refuse(ReasonKey, "none given")
@@ -88,16 +90,16 @@ func (t *Token) Verify(key *PublicKey) (*Claims, error) {
 	if err := key.verify([]byte(t.signed), t.signature); err != nil {
 		return nil, err
 	}
-	return parseClaims(t.payload)
+	return readClaims(t.payload)
 }
 
 // VerifyPinned is [Token.Verify] with a key that the token brings along, in the member called name. It is believed
 // because its thumbprint is pin, which the caller has from somewhere else, and which the header must name as well.
-func (t *Token) VerifyPinned(name, pin string) (*Claims, error) {
+func (t *Token) VerifyPinned(name, pin string) (*strictjson.Object, error) {
 	if t.header.keyID != pin {
 		return nil, refuse(ReasonKeyID, "not the pinned key")
 	}
-	unproven, err := parseClaims(t.payload)
+	unproven, err := readClaims(t.payload)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +116,7 @@ func (t *Token) VerifyPinned(name, pin string) (*Claims, error) {
 
 // Unproven reads the claims of a token whose key the caller does not have, such as one that it forwards.
 // Nothing proves them. The header may be of any kind. Every error is an [*Error].
-func Unproven(compact string) (*Claims, error) {
+func Unproven(compact string) (*strictjson.Object, error) {
 	_, payload, _, err := split(compact)
 	if err != nil {
 		return nil, err
@@ -123,5 +125,14 @@ func Unproven(compact string) (*Claims, error) {
 	if err != nil {
 		return nil, refuse(ReasonEncoding, "payload")
 	}
-	return parseClaims(string(decoded))
+	return readClaims(string(decoded))
+}
+
+// readClaims reads a payload. The error is an [*Error] with [ReasonClaims].
+func readClaims(payload string) (*strictjson.Object, error) {
+	claims, err := strictjson.Read(payload)
+	if err != nil {
+		return nil, &Error{Reason: ReasonClaims, Cause: err}
+	}
+	return claims, nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/strictjson"
 )
 
 func TestTokenHolds(t *testing.T) {
@@ -119,7 +120,7 @@ func TestErrorsAndPrintsShowNoSecret(t *testing.T) {
 	if want := "jose: claims: duplicate member at byte 16"; err == nil || err.Error() != want {
 		t.Errorf("err = %v, want %s", err, want)
 	}
-	var syntax *jose.SyntaxError
+	var syntax *strictjson.SyntaxError
 	if !errors.As(err, &syntax) || syntax.Offset != 16 {
 		t.Errorf("%v does not wrap its place", err)
 	}

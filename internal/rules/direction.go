@@ -13,6 +13,7 @@ func rows() [][]string {
 		{"attempt", "plannedend", "rpcerr", "gen"},
 		{"internal"},
 		{"principal"},
+		{"internal/jose"},
 		{"internal/trustdir", "internal/wire"},
 		{"keyset"},
 		{"internal/verify"},

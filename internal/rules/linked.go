@@ -79,6 +79,21 @@ func CompareLinked(listed, linked []Linked) []string {
 	return wrong
 }
 
+// Light lists packages that stand alone on plain gRPC and are about no tokens. They link no JOSE library, so that their
+// users need not care about its advisories.
+func Light() []string { return []string{"./principal", "./policy", "./attempt", "./rpcerr", "./interceptors/retry"} }
+
+// CheckLight says which modules a light package links and must not link.
+func CheckLight(pkg string, linked []Linked) []string {
+	var wrong []string
+	for _, m := range linked {
+		if under(m.Path, "github.com/lestrrat-go") {
+			wrong = append(wrong, fmt.Sprintf("%s links %s; read claims with internal/strictjson, and leave internal/jose to interceptors/auth", pkg, m.Path))
+		}
+	}
+	return wrong
+}
+
 // heavy says why a module may never be linked by the framework, or "".
 func heavy(path string) string {
 	for prefix, why := range map[string]string{

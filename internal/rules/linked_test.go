@@ -38,6 +38,18 @@ func TestLinkedModules(t *testing.T) {
 	}
 }
 
+func TestLightPackages(t *testing.T) {
+	for _, pkg := range rules.Light() {
+		for _, wrong := range rules.CheckLight(pkg, linkedModules(t, pkg)) {
+			t.Error(wrong)
+		}
+	}
+	got := rules.CheckLight("./policy", []rules.Linked{{Path: "example.com/a"}, {Path: "github.com/lestrrat-go/jwx/v2"}})
+	if want := "./policy links github.com/lestrrat-go/jwx/v2"; len(got) != 1 || !strings.HasPrefix(got[0], want) {
+		t.Errorf("got %q, want one finding that begins with %q", got, want)
+	}
+}
+
 func TestCompareLinked(t *testing.T) {
 	listed := []rules.Linked{
 		{"example.com/kept", "v1.0.0", "needed"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/strictjson"
 )
 
 // Entry says that a key belongs to an ID.
@@ -17,7 +18,7 @@ type Entry struct {
 
 // parseEntry reads the text of the file called name in the folder of a trust domain.
 func parseEntry(domain, name string, text []byte, validID func(string) error) (Entry, error) {
-	claims, err := jose.ReadClaims(text)
+	claims, err := strictjson.Read(text)
 	if err != nil {
 		return Entry{}, fmt.Errorf("no strict JSON object: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/strictjson"
 	"github.com/parley-rpc/parley/internal/turnstile"
 )
 
@@ -14,7 +15,7 @@ func Signature(
 	token *jose.Token,
 	key *jose.PublicKey,
 	turn turnstile.Turnstile,
-) (*jose.Claims, error) {
+) (*strictjson.Object, error) {
 	if turn != nil {
 		if err := turn.Enter(ctx, SignatureWait); err != nil {
 			return nil, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/strictjson"
 	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
@@ -19,7 +20,7 @@ import (
 type Token struct {
 	KeyID    string
 	Owner    principal.ID // of the key; zero for that of an issuer
-	Claims   *jose.Claims
+	Claims   *strictjson.Object
 	Issuer   string
 	Subject  string
 	Expires  time.Time
@@ -180,7 +181,7 @@ func (p *Profile) checkNames(t *Token) error {
 	return nil
 }
 
-func (p *Profile) checkAudience(claims *jose.Claims) error {
+func (p *Profile) checkAudience(claims *strictjson.Object) error {
 	audience, ok := claims.Strings(wire.ClaimAudience)
 	if p.AudienceIsText {
 		text, isText := claims.String(wire.ClaimAudience)
@@ -194,7 +195,7 @@ func (p *Profile) checkAudience(claims *jose.Claims) error {
 }
 
 // readTimes returns when a token's life begins, the later of iat and nbf, and when it ends.
-func readTimes(claims *jose.Claims, lifetime time.Duration) (from, expires time.Time, err error) {
+func readTimes(claims *strictjson.Object, lifetime time.Duration) (from, expires time.Time, err error) {
 	issued, expires, err := wire.ReadLifetime(claims, lifetime)
 	if err != nil {
 		return from, expires, err

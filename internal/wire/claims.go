@@ -7,7 +7,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/strictjson"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -41,7 +41,7 @@ var (
 )
 
 // CheckOwner is the rule that a key speaks for exactly one ID.
-func CheckOwner(claims *jose.Claims, owner principal.ID) error {
+func CheckOwner(claims *strictjson.Object, owner principal.ID) error {
 	if owner.IsZero() {
 		return errors.New("the key belongs to no ID")
 	}
@@ -55,7 +55,7 @@ func CheckOwner(claims *jose.Claims, owner principal.ID) error {
 }
 
 // checkTimes checks exp and iat. Both are required.
-func checkTimes(claims *jose.Claims, lifetime time.Duration, now time.Time) error {
+func checkTimes(claims *strictjson.Object, lifetime time.Duration, now time.Time) error {
 	issued, expires, err := ReadLifetime(claims, lifetime)
 	switch {
 	case err != nil:
@@ -69,7 +69,7 @@ func checkTimes(claims *jose.Claims, lifetime time.Duration, now time.Time) erro
 }
 
 // ReadLifetime returns iat and exp, which are both required and may not lie further apart than lifetime.
-func ReadLifetime(claims *jose.Claims, lifetime time.Duration) (issued, expires time.Time, err error) {
+func ReadLifetime(claims *strictjson.Object, lifetime time.Duration) (issued, expires time.Time, err error) {
 	expires, ok, err := claims.NumericDate(ClaimExpires)
 	if err != nil || !ok {
 		return issued, expires, errors.New("exp is missing or no time")
@@ -87,7 +87,7 @@ func ReadLifetime(claims *jose.Claims, lifetime time.Duration) (issued, expires 
 }
 
 // SameClaim reports whether a claim is the wanted string. It takes as long for each string of that length.
-func SameClaim(claims *jose.Claims, name, want string) bool {
+func SameClaim(claims *strictjson.Object, name, want string) bool {
 	got, ok := claims.String(name)
 	return ok && subtle.ConstantTimeCompare([]byte(got), []byte(want)) == 1
 }

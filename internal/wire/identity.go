@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/strictjson"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -18,7 +19,7 @@ type IdentityToken struct {
 
 // ReadIdentityToken reads the claims of a workload identity token of the issuer. There is no leeway at its end, because
 // connections end there.
-func ReadIdentityToken(claims *jose.Claims, issuer string, now time.Time) (t IdentityToken, err error) {
+func ReadIdentityToken(claims *strictjson.Object, issuer string, now time.Time) (t IdentityToken, err error) {
 	subject, ok := claims.String(ClaimSubject)
 	if !ok {
 		return t, errors.New("sub is missing or no string")
@@ -54,12 +55,12 @@ func ReadIdentityToken(claims *jose.Claims, issuer string, now time.Time) (t Ide
 }
 
 // confirmedKey returns the key in cnf.jwk, which must state its algorithm.
-func confirmedKey(claims *jose.Claims) (*jose.PublicKey, error) {
+func confirmedKey(claims *strictjson.Object) (*jose.PublicKey, error) {
 	object, ok := claims.Object(claimConfirmation)
 	if !ok {
 		return nil, errors.New("cnf is missing or no object")
 	}
-	confirmation, err := jose.ReadClaims(object)
+	confirmation, err := strictjson.Read(object)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func confirmedKey(claims *jose.Claims) (*jose.PublicKey, error) {
 	if !ok || len(confirmation.Names()) != 1 {
 		return nil, errors.New("cnf does not hold a jwk and nothing else")
 	}
-	members, err := jose.ReadClaims(text)
+	members, err := strictjson.Read(text)
 	if err != nil {
 		return nil, fmt.Errorf("cnf.jwk: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/strictjson"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -39,7 +40,7 @@ func (p Possession) Sign(key *jose.PrivateKey, now time.Time) (string, error) {
 
 // Check compares claims whose signature held with what they must say, where owner is the one ID that the verifying key
 // belongs to. It returns the ID of the proof.
-func (p Possession) Check(claims *jose.Claims, owner principal.ID, now time.Time) (id string, err error) {
+func (p Possession) Check(claims *strictjson.Object, owner principal.ID, now time.Time) (id string, err error) {
 	if owner != p.Caller {
 		return "", errors.New("the key is not one of the workload that the token names")
 	}

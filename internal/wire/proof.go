@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/strictjson"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -37,7 +38,7 @@ func (p Proof) Sign(key *jose.PrivateKey, self principal.ID, now time.Time) (str
 
 // Check compares claims whose signature held with what they must say, where owner is the one ID that the verifying key
 // belongs to. Times come last, so that only a proof made for this very connection learns about them.
-func (p Proof) Check(claims *jose.Claims, owner principal.ID, now time.Time) error {
+func (p Proof) Check(claims *strictjson.Object, owner principal.ID, now time.Time) error {
 	count := 5
 	if err := CheckOwner(claims, owner); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/strictjson"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -41,7 +42,7 @@ func (p ReplyProof) Sign(key *jose.PrivateKey, self principal.ID, now time.Time)
 // which may be long after the proof was made, and the nonce says that it was not made long before. It reports until
 // when the proof is good.
 func (p ReplyProof) Check(
-	claims *jose.Claims,
+	claims *strictjson.Object,
 	owner principal.ID,
 	perCall bool,
 	sentAt time.Time,

@@ -14,6 +14,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth/authtest"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/strictjson"
 )
 
 // lapse is one thing that a careless verifier does not do.
@@ -118,7 +119,7 @@ type header struct {
 
 func (v *verifier) header(text string) (h header, err error) {
 	loose := map[lapse]bool{"believes a key in the header": true, "overlooks header members": true, "takes the last of two header members": true}
-	claims, err := jose.ReadClaims([]byte(text))
+	claims, err := strictjson.Read([]byte(text))
 	switch {
 	case loose[v.lapse]:
 	case err != nil:
@@ -187,7 +188,7 @@ func (v *verifier) claims(text string) error {
 		}
 		text = remarshal(object)
 	}
-	c, err := jose.ReadClaims([]byte(text))
+	c, err := strictjson.Read([]byte(text))
 	if err != nil {
 		return err
 	}
@@ -207,7 +208,7 @@ func remarshal(object map[string]any) string {
 	return string(text)
 }
 
-func (v *verifier) names(c *jose.Claims) error {
+func (v *verifier) names(c *strictjson.Object) error {
 	iss, _ := c.String("iss")
 	sub, _ := c.String("sub")
 	if v.lapse == "trims the issuer" {
@@ -231,7 +232,7 @@ func (v *verifier) names(c *jose.Claims) error {
 		refuseIf(sub != v.trust.Subject && v.lapse != "does not look at sub"))
 }
 
-func (v *verifier) times(c *jose.Claims) error {
+func (v *verifier) times(c *strictjson.Object) error {
 	exp, there, err := c.NumericDate("exp")
 	iat, issued, iatErr := c.NumericDate("iat")
 	nbf, _, nbfErr := c.NumericDate("nbf")

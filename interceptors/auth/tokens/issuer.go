@@ -12,6 +12,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/httpdoc"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/strictjson"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -159,7 +160,7 @@ func errorCode(err error) string {
 	if !ok {
 		return ""
 	}
-	members, err := jose.ReadDocument(status.Body)
+	members, err := strictjson.ReadDocument(status.Body)
 	if err != nil {
 		return ""
 	}
@@ -175,7 +176,7 @@ func errorCode(err error) string {
 
 // readTokenAnswer reads a successful answer (RFC 6749 section 5.1).
 func readTokenAnswer(body []byte, asked time.Time) (Token, error) {
-	members, err := jose.ReadDocument(body)
+	members, err := strictjson.ReadDocument(body)
 	if err != nil {
 		return Token{}, err
 	}

@@ -1,33 +1,31 @@
-package jose
+package strictjson
 
 import (
 	"strconv"
 	"strings"
 )
 
-// Value is one value within [Claims]. The zero Value is a claim that is missing. To look at a Value allocates nothing,
-// unless it is a string with an escape sequence.
+// Value is one value within an [Object]. The zero Value stands for a member that is missing. Reading a Value allocates
+// nothing, unless it is a string with an escape sequence or a list.
 type Value struct {
-	text string
+	text string // as it stands, without the white space around it
 	kind kind
 }
 
-// Lookup returns the value that path leads to: the name of a claim, then that of a member of its object, and so on. It
-// is the zero Value where the path leads nowhere.
-func (c *Claims) Lookup(path []string) Value {
-	if c == nil || len(path) == 0 {
-		return Value{}
-	}
-	m := c.find(path[0])
-	if m == nil {
-		return Value{}
-	}
-	v := Value{m.value, m.kind}
-	for _, name := range path[1:] {
-		v = v.member(name)
-	}
-	return v
-}
+// kind is the kind of a JSON value.
+type kind uint8
+
+const (
+	kindObject kind = iota + 1
+	kindArray
+	kindString
+	kindNumber
+	kindBool
+	kindNull
+)
+
+// Text returns the JSON text of the value as it stands, without the white space around it.
+func (v Value) Text() string { return v.text }
 
 // Exists reports whether there is a value and it is not null.
 func (v Value) Exists() bool { return v.kind != 0 && v.kind != kindNull }
@@ -60,6 +58,23 @@ func (v Value) IsList() bool { return v.kind == kindArray }
 
 // IsObject reports whether the value is an object.
 func (v Value) IsObject() bool { return v.kind == kindObject }
+
+// Strings returns an array of nothing but strings, which may be empty. It reports false when the value is of another
+// form.
+func (v Value) Strings() ([]string, bool) {
+	if v.kind != kindArray {
+		return nil, false
+	}
+	list := []string{}
+	for first, rest, ok := v.Element(); ok; first, rest, ok = rest.Element() {
+		text, isText := first.String()
+		if !isText {
+			return nil, false
+		}
+		list = append(list, text)
+	}
+	return list, true
+}
 
 // Element returns the first element of an array, and an array of the others. It reports false when there is none, or
 // the value is of another kind.

@@ -1,4 +1,4 @@
-package jose
+package strictjson
 
 import "unicode/utf8"
 

@@ -1,25 +1,6 @@
-package jose
+package strictjson
 
 import "strings"
-
-// kind is the kind of a JSON value.
-type kind uint8
-
-const (
-	kindObject kind = iota + 1
-	kindArray
-	kindString
-	kindNumber
-	kindBool
-	kindNull
-)
-
-// member is one member of the outermost object.
-type member struct {
-	name  string // decoded
-	value string // the value's text as it stands, without the white space around it
-	kind  kind
-}
 
 // scanner reads a JSON text (RFC 8259) once from left to right and refuses whatever two parsers could understand
 // differently. It does not call itself deeper than maxDepth.
@@ -28,19 +9,13 @@ type scanner struct {
 	at      int
 	depth   int
 	limit   int      // members that an object may have
-	members []member // of the outermost object
+	members []Member // of the outermost object
 	names   []string // of the inner objects that are open, innermost last
-	loose   bool     // the names in inner objects are checked by their own readers
-}
-
-// scanObject reads text, which must be one object of at most limit members, and appends its members to members.
-func scanObject(text string, limit int, members []member) ([]member, error) {
-	s := scanner{text: text, limit: limit, members: members}
-	return s.scan()
+	shallow bool     // members of inner objects are neither counted nor compared
 }
 
 // scan reads the whole text and returns the members of its one object.
-func (s *scanner) scan() ([]member, error) {
+func (s *scanner) scan() ([]Member, error) {
 	s.space()
 	if s.peek() != '{' {
 		return nil, s.fail("no object")
@@ -144,7 +119,7 @@ func (s *scanner) object() error {
 		return nil
 	}
 	for count := 1; ; count++ {
-		if count > s.limit && (outermost || !s.loose) {
+		if count > s.limit && (outermost || !s.shallow) {
 			return s.fail("too many members")
 		}
 		name, err := s.name(outermost, open)
@@ -157,7 +132,7 @@ func (s *scanner) object() error {
 			return err
 		}
 		if outermost {
-			s.members = append(s.members, member{name: name, value: s.text[start:s.at], kind: kind})
+			s.members = append(s.members, Member{Name: name, Value: Value{s.text[start:s.at], kind}})
 		}
 		switch more, err := s.separator('}'); {
 		case err != nil:
@@ -203,11 +178,11 @@ func (s *scanner) name(outermost bool, open int) (string, error) {
 	name := unquote(s.text[start:s.at])
 	if outermost {
 		for i := range s.members {
-			if strings.EqualFold(s.members[i].name, name) {
+			if strings.EqualFold(s.members[i].Name, name) {
 				return "", &SyntaxError{Offset: start, Problem: "duplicate member"}
 			}
 		}
-	} else if !s.loose {
+	} else if !s.shallow {
 		for _, other := range s.names[open:] {
 			if strings.EqualFold(other, name) {
 				return "", &SyntaxError{Offset: start, Problem: "duplicate member"}

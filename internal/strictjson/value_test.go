@@ -1,4 +1,4 @@
-package jose_test
+package strictjson_test
 
 import (
 	"encoding/json"
@@ -6,12 +6,12 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/strictjson"
 )
 
-func read(t testing.TB, text string) *jose.Claims {
+func read(t testing.TB, text string) *strictjson.Object {
 	t.Helper()
-	claims, err := jose.ReadClaims([]byte(text))
+	claims, err := strictjson.Read([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +22,8 @@ func TestLookup(t *testing.T) {
 	claims := read(
 		t,
 		`{ "tenant":"blue", "a.b": 1, "realm" : { "x]" : "}" , "roles" : [ "admin" , "dev" ], "deep": {"on": true} },
-		"esc\u0061pe": {"\u006e": "v\n"}, "gone": null, "none": [], "mixed": [1, "one", false, null, [2, ["]"]], {"a": "}"}, -1.5e2], "big": 1e999}`,
+		"esc\u0061pe": {"\u006e": "v\n"}, "gone": null, "none": [],
+		"mixed": [1, "one", false, null, [2, ["]"]], {"a": "}"}, -1.5e2], "big": 1e999}`,
 	)
 	for _, test := range []struct {
 		path []string
@@ -49,13 +50,13 @@ func TestLookup(t *testing.T) {
 			t.Errorf("%q: got %v, want %v", test.path, got, test.want)
 		}
 	}
-	if got := plain((*jose.Claims)(nil).Lookup([]string{"a"})); got != "missing" {
-		t.Errorf("no claims: got %v", got)
+	if got := plain((*strictjson.Object)(nil).Lookup([]string{"a"})); got != "missing" {
+		t.Errorf("no object: got %v", got)
 	}
 }
 
 // plain is a value as Go has it.
-func plain(v jose.Value) any {
+func plain(v strictjson.Value) any {
 	if s, ok := v.String(); ok {
 		return s
 	}
@@ -94,11 +95,14 @@ func TestLookupAllocatesNothing(t *testing.T) {
 
 // Whatever object the scanner takes, every value in it is found and is what encoding/json reads.
 func FuzzLookup(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"a":1}`, `{"a":{"b":[1,{"c":"d"},[]]},"e":"\u00e9\\\""}`, ` { "a" : [ ] , "b" : { } } `, `{"a":"]},{","b":[[[]]]}`} {
+	for _, seed := range []string{
+		`{}`, `{"a":1}`, `{"a":{"b":[1,{"c":"d"},[]]},"e":"\u00e9\\\""}`, ` { "a" : [ ] , "b" : { } } `,
+		`{"a":"]},{","b":[[[]]]}`,
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		claims, err := jose.ReadClaims([]byte(text))
+		claims, err := strictjson.Read([]byte(text))
 		if err != nil {
 			return
 		}
@@ -110,7 +114,7 @@ func FuzzLookup(f *testing.F) {
 	})
 }
 
-func compare(t *testing.T, claims *jose.Claims, path []string, want any) {
+func compare(t *testing.T, claims *strictjson.Object, path []string, want any) {
 	if len(path) > 0 {
 		same(t, path, claims.Lookup(path), want)
 	}
@@ -121,7 +125,7 @@ func compare(t *testing.T, claims *jose.Claims, path []string, want any) {
 	}
 }
 
-func same(t *testing.T, path []string, v jose.Value, want any) {
+func same(t *testing.T, path []string, v strictjson.Value, want any) {
 	switch want := want.(type) {
 	case nil:
 		if v.Exists() {
