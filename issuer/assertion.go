@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/principal"
@@ -47,18 +48,18 @@ func (is *Issuer) authenticate(ctx context.Context, f form) (caller, error) {
 	client, err := is.registry.Client(ctx, id)
 	switch {
 	case errors.Is(err, ErrUnknownClient):
-		return caller{}, badClient(fmt.Errorf("%w %s", ErrUnknownClient, quote(id)))
+		return caller{}, badClient(fmt.Errorf("%w %s", ErrUnknownClient, quote.Text(id)))
 	case err != nil:
 		return caller{}, unavailable(fmt.Errorf("registry: %w", err))
 	case client.ID != id:
-		return caller{}, unavailable(fmt.Errorf("the registry has %s for %s", quote(client.ID), quote(id)))
+		return caller{}, unavailable(fmt.Errorf("the registry has %s for %s", quote.Text(client.ID), quote.Text(id)))
 	}
 	t, err := verify.Examine(ctx, is.assertions(client), token, f["client_assertion"], is.turn)
 	if errors.Is(err, turnstile.ErrOverloaded) {
 		return caller{}, unavailable(err)
 	}
 	if err != nil {
-		return caller{}, badClient(fmt.Errorf("%s: %w", quote(id), err))
+		return caller{}, badClient(fmt.Errorf("%s: %w", quote.Text(id), err))
 	}
 	c := caller{client, token.KeyID()}
 	return c, is.admit(c, t, time.Now())
@@ -94,18 +95,18 @@ func (clientKeys) Generation() uint64 { return 0 }
 func (is *Issuer) admit(c caller, t *verify.Token, now time.Time) error {
 	id, _ := t.Claims.String("jti") // checked before
 	if len(id) > maxTokenID {
-		return badClient(fmt.Errorf("%s: jti is too long", quote(c.ID)))
+		return badClient(fmt.Errorf("%s: jti is too long", quote.Text(c.ID)))
 	}
 	if ok, wait := is.meter.Take(c.ID, now); !ok {
-		r := tooMany(quote(c.ID) + " asks too often")
+		r := tooMany(quote.Text(c.ID) + " asks too often")
 		r.after = wait
 		return r
 	}
 	switch fresh, err := is.replays.Use(c.ID, strings.Clone(id), now); {
 	case err != nil:
-		return unavailable(fmt.Errorf("the memory of assertions of %s: %w", quote(c.ID), err))
+		return unavailable(fmt.Errorf("the memory of assertions of %s: %w", quote.Text(c.ID), err))
 	case !fresh:
-		return badClient(fmt.Errorf("%s: the assertion was used before", quote(c.ID)))
+		return badClient(fmt.Errorf("%s: the assertion was used before", quote.Text(c.ID)))
 	default:
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/recent"
 )
 
@@ -55,8 +56,8 @@ func (is *Issuer) auditRefusal(r *http.Request, c caller, why *refusal) {
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{
-		slog.String("error", why.code), slog.String("cause", cut(why.cause.Error())), slog.String("remote", r.RemoteAddr),
-		slog.String("agent", cut(r.UserAgent())),
+		slog.String("error", why.code), slog.String("cause", quote.Cut(why.cause.Error(), maxCause)), slog.String("remote", r.RemoteAddr),
+		slog.String("agent", quote.Cut(r.UserAgent(), maxCause)),
 	}
 	if equal > 0 {
 		attrs = append(attrs, slog.Uint64("repeated", equal))
@@ -75,12 +76,4 @@ func (is *Issuer) auditRefusal(r *http.Request, c caller, why *refusal) {
 func pseudonym(issuer, subject string) string {
 	sum := sha256.Sum256([]byte(issuer + "\x00" + subject))
 	return hex.EncodeToString(sum[:8])
-}
-
-// cut bounds a text of which a client may have a part.
-func cut(text string) string {
-	if len(text) > maxCause {
-		return strings.ToValidUTF8(text[:maxCause], "") + "..."
-	}
-	return text
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -42,7 +43,7 @@ func (c Client) Check() error {
 	var errs []error
 	wrong := func(err error) {
 		if err != nil {
-			errs = append(errs, fmt.Errorf("issuer: client %s: %w", quote(c.ID), err))
+			errs = append(errs, fmt.Errorf("issuer: client %s: %w", quote.Text(c.ID), err))
 		}
 	}
 	wrong(checkID(c.ID))
@@ -61,12 +62,12 @@ func (g Grant) check(name string) error {
 	}
 	for _, audience := range g.Audiences {
 		if !printable(audience) || strings.Contains(audience, "*") {
-			errs = append(errs, fmt.Errorf("%s: audience %s is empty, too long, not printable or a wildcard; name each audience", name, quote(audience)))
+			errs = append(errs, fmt.Errorf("%s: audience %s is empty, too long, not printable or a wildcard; name each audience", name, quote.Text(audience)))
 		}
 	}
 	for _, scope := range g.Scopes {
 		if !isScope(scope) {
-			errs = append(errs, fmt.Errorf("%s: %s is no scope (RFC 6749 section 3.3)", name, quote(scope)))
+			errs = append(errs, fmt.Errorf("%s: %s is no scope (RFC 6749 section 3.3)", name, quote.Text(scope)))
 		}
 	}
 	return errors.Join(errs...)
@@ -120,7 +121,7 @@ func checkClaims(claims map[string]any) error {
 	var errs []error
 	for name := range claims {
 		if slices.ContainsFunc(ownClaims, func(own string) bool { return strings.EqualFold(own, name) }) {
-			errs = append(errs, fmt.Errorf("claim %s is the issuer's own", quote(name)))
+			errs = append(errs, fmt.Errorf("claim %s is the issuer's own", quote.Text(name)))
 		}
 	}
 	var b jose.ClaimsBuilder
@@ -143,7 +144,7 @@ func addClaims(b *jose.ClaimsBuilder, claims map[string]any) error {
 		case []string:
 			b.Strings(name, value...)
 		default:
-			return fmt.Errorf("claim %s is a %T; use a string, bool, int or []string", quote(name), value)
+			return fmt.Errorf("claim %s is a %T; use a string, bool, int or []string", quote.Text(name), value)
 		}
 	}
 	return nil
@@ -167,13 +168,4 @@ func isScope(scope string) bool { return printable(scope) && !strings.ContainsAn
 func printable(name string) bool {
 	other := func(r rune) bool { return r <= ' ' || r > '~' }
 	return name != "" && len(name) <= maxName && !strings.ContainsFunc(name, other)
-}
-
-// quote prints what somebody wrote, cut so that it cannot fill a log.
-func quote(s string) string {
-	const shown = 80
-	if len(s) > shown {
-		return fmt.Sprintf("%q...", s[:shown])
-	}
-	return fmt.Sprintf("%q", s)
 }

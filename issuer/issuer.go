@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/parley-rpc/parley/internal/httpdoc"
+	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/replays"
 	"github.com/parley-rpc/parley/internal/shares"
 	"github.com/parley-rpc/parley/internal/turnstile"
@@ -82,7 +83,7 @@ func (is *Issuer) check() error {
 		errs = append(errs, fmt.Errorf("issuer: New: name: %w", err))
 	}
 	wrong(strings.ContainsAny(is.name, "?#"),
-		"name %s has a query or a fragment; an issuer has neither (RFC 8414 section 2)", quote(is.name))
+		"name %s has a query or a fragment; an issuer has neither (RFC 8414 section 2)", quote.Text(is.name))
 	errs = append(errs, is.keys.check())
 	wrong(is.registry == nil, "there is no registry; make one with NewStatic")
 	if static, ok := is.registry.(*Static); ok && static != nil {
@@ -91,7 +92,7 @@ func (is *Issuer) check() error {
 	wrong(len(c.logins) > 1, "WithLogin is there twice; an issuer takes the word of one login service")
 	_, domainErr := principal.ParseTrustDomain(c.domain)
 	wrong(c.transactions && domainErr != nil, "WithTransactions: %s is no trust domain such as shop.example",
-		quote(c.domain))
+		quote.Text(c.domain))
 	wrong(c.transactions && len(c.logins) == 0,
 		"WithTransactions: no login service is named whose users could have transactions; name it WithLogin")
 	wrong(c.life < minLife || c.life > maxTokenLife, "WithTokenLifetime(%v): must be between %v and %v", c.life, minLife,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/httpdoc"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/keyset"
@@ -37,7 +38,7 @@ func (l Login) check(client *httpdoc.Client) error {
 	var errs []error
 	wrong := func(wrong bool, problem string) {
 		if wrong {
-			errs = append(errs, fmt.Errorf("issuer: WithLogin: %s: %s", quote(l.Name), problem))
+			errs = append(errs, fmt.Errorf("issuer: WithLogin: %s: %s", quote.Text(l.Name), problem))
 		}
 	}
 	wrong(l.Name == "", "it has no Name; state the iss of its tokens, byte for byte")
@@ -47,7 +48,7 @@ func (l Login) check(client *httpdoc.Client) error {
 	wrong(l.Audiences != nil && len(l.Audiences) == 0 || slices.Contains(l.Audiences, ""), "Audiences is empty or holds an empty name; leave it out for the client that asks")
 	if l.JWKSURL != "" {
 		if err := client.CheckURL(l.JWKSURL); err != nil {
-			errs = append(errs, fmt.Errorf("issuer: WithLogin: %s: JWKSURL: %w", quote(l.Name), err))
+			errs = append(errs, fmt.Errorf("issuer: WithLogin: %s: JWKSURL: %w", quote.Text(l.Name), err))
 		}
 	}
 	return errors.Join(errs...)
@@ -79,7 +80,7 @@ func newUsers(l Login, c *config, turn turnstile.Turnstile) (*users, error) {
 		u.keys = keyset.URL(l.JWKSURL, options...)
 	}
 	if err := u.keys.Err(); err != nil {
-		return nil, fmt.Errorf("issuer: WithLogin: %s: %w", quote(l.Name), err)
+		return nil, fmt.Errorf("issuer: WithLogin: %s: %w", quote.Text(l.Name), err)
 	}
 	return u, nil
 }
@@ -100,7 +101,7 @@ func (u *users) verify(ctx context.Context, compact, client string) (user, error
 	t, err := verify.Examine(ctx, u.profile(client), token, compact, u.turn)
 	switch {
 	case errors.Is(err, keyset.ErrUnavailable):
-		return user{}, unavailable(fmt.Errorf("keys of %s: %w", quote(u.Name), err))
+		return user{}, unavailable(fmt.Errorf("keys of %s: %w", quote.Text(u.Name), err))
 	case errors.Is(err, turnstile.ErrOverloaded):
 		return user{}, unavailable(err)
 	case err != nil:

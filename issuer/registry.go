@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/parley-rpc/parley/internal/quote"
 )
 
 // ErrUnknownClient is what a [Registry] says of a service that it does not know.
@@ -31,13 +33,13 @@ func NewStatic(clients ...Client) *Static {
 	for _, client := range clients {
 		errs = append(errs, client.Check())
 		if _, twice := s.clients[client.ID]; twice {
-			errs = append(errs, fmt.Errorf("issuer: client %s is there twice", quote(client.ID)))
+			errs = append(errs, fmt.Errorf("issuer: client %s is there twice", quote.Text(client.ID)))
 		}
 		s.clients[client.ID] = client
 		keys, _ := client.keys() // whose error Check has found
 		for kid := range keys {
 			if owner, taken := owners[kid]; taken && owner != client.ID {
-				errs = append(errs, fmt.Errorf("issuer: %s and %s have the same key %s; a key belongs to one service", quote(owner), quote(client.ID), kid))
+				errs = append(errs, fmt.Errorf("issuer: %s and %s have the same key %s; a key belongs to one service", quote.Text(owner), quote.Text(client.ID), kid))
 			}
 			owners[kid] = client.ID
 		}

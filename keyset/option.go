@@ -12,6 +12,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/httpdoc"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/quote"
 )
 
 // Option changes how a [Set] is read. It prints itself.
@@ -51,7 +52,7 @@ func (c *config) check() error {
 	}
 	for _, alg := range c.keys.Algorithms {
 		if !slices.Contains(jose.Algorithms(), alg) {
-			errs = append(errs, fmt.Errorf("WithAlgorithms: %.80q is none of %v", string(alg), jose.Algorithms()))
+			errs = append(errs, fmt.Errorf("WithAlgorithms: %s is none of %v", quote.Text(string(alg)), jose.Algorithms()))
 		}
 	}
 	return errors.Join(errs...)

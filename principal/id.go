@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/parley-rpc/parley/internal/quote"
 )
 
 // ID names one workload: spiffe://<trust domain>/<service>. It cannot be invalid; the zero value is "no ID" and matches
@@ -24,7 +26,7 @@ func ParseID(s string) (ID, error) {
 		err = checkPath(path)
 	}
 	if err != nil {
-		return ID{}, fmt.Errorf("principal: ID %s: %w", quote(s), err)
+		return ID{}, fmt.Errorf("principal: ID %s: %w", quote.Text(s), err)
 	}
 	return ID{uri: s, domain: len(domain)}, nil
 }
@@ -103,18 +105,9 @@ func checkPath(path string) error {
 		for i := range len(segment) {
 			c := segment[i]
 			if !isLower(c) && !isUpper(c) && !isDigit(c) && c != '.' && c != '-' && c != '_' {
-				return fmt.Errorf("segment %s has a byte that is not one of A-Z a-z 0-9 . _ -", quote(segment))
+				return fmt.Errorf("segment %s has a byte that is not one of A-Z a-z 0-9 . _ -", quote.Text(segment))
 			}
 		}
 	}
 	return nil
-}
-
-// quote prints untrusted text, cut so that a hostile value cannot fill a log.
-func quote(s string) string {
-	const shown = 80
-	if len(s) > shown {
-		return fmt.Sprintf("%q...", s[:shown])
-	}
-	return fmt.Sprintf("%q", s)
 }

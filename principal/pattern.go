@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/parley-rpc/parley/internal/quote"
 )
 
 // Pattern is a set of workloads: one [ID], or every ID below a segment of a path. The trust domain of a pattern is
@@ -59,7 +61,7 @@ func IsPattern(p Pattern) bool {
 }
 
 func patternError(s string, err error) error {
-	return fmt.Errorf("principal: ID pattern %s: %w", quote(s), err)
+	return fmt.Errorf("principal: ID pattern %s: %w", quote.Text(s), err)
 }
 
 // subtree matches the IDs that begin with prefix, which ends in a slash.

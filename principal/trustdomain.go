@@ -3,6 +3,8 @@ package principal
 import (
 	"fmt"
 	"strings"
+
+	"github.com/parley-rpc/parley/internal/quote"
 )
 
 // Scheme begins every ID.
@@ -16,7 +18,7 @@ type TrustDomain struct{ name string }
 // dots, at most 255 bytes.
 func ParseTrustDomain(s string) (TrustDomain, error) {
 	if err := checkDomain(s); err != nil {
-		return TrustDomain{}, fmt.Errorf("principal: trust domain %s: %w", quote(s), err)
+		return TrustDomain{}, fmt.Errorf("principal: trust domain %s: %w", quote.Text(s), err)
 	}
 	return TrustDomain{name: s}, nil
 }

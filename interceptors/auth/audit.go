@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
 	"github.com/parley-rpc/parley/internal/decide"
+	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/vocabulary"
 	"github.com/parley-rpc/parley/internal/wire"
@@ -70,10 +70,7 @@ func causeOf(err error) string {
 	if refusal := refusalOf(err); refusal != nil && refusal.Cause != nil {
 		text = refusal.Cause.Error()
 	}
-	if len(text) > maxCauseBytes {
-		text = strings.ToValidUTF8(text[:maxCauseBytes], "") + "..."
-	}
-	return text
+	return quote.Cut(text, maxCauseBytes)
 }
 
 func (i *workload) auditEnd(l *conn.Session, why string) {
@@ -129,7 +126,7 @@ func (i *workload) report(ctx context.Context, message string, r Refusal, attrs 
 // refusalOfCall is what is known of a refused call and its caller.
 func refusalOfCall(ctx context.Context, of string, call policy.Call, err error) Refusal {
 	r := Refusal{
-		Of: of, Role: wire.RoleServer, Method: short(call.Method), Reason: rpcerr.ReasonOf(err), Address: addressOf(ctx),
+		Of: of, Role: wire.RoleServer, Method: quote.Cut(call.Method, maxAgentBytes), Reason: rpcerr.ReasonOf(err), Address: addressOf(ctx),
 		Agent: agentOf(ctx),
 	}
 	if refusal := refusalOf(err); refusal != nil && refusal.Cause != nil {

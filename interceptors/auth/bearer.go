@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
@@ -22,7 +23,7 @@ func (g *Gate) newBearerVerifier(accept func(*verify.Token) error) (*verify.Veri
 	v, err := g.newVerifier(own, g.config.issuers, accept)
 	for _, issuer := range g.config.issuers {
 		if len(issuer.Subjects) == 0 {
-			err = errors.Join(err, errors.New("auth: Issuer "+quote(issuer.Name)+" has no Subjects; state which workloads it may vouch for"))
+			err = errors.Join(err, errors.New("auth: Issuer "+quote.Text(issuer.Name)+" has no Subjects; state which workloads it may vouch for"))
 		}
 	}
 	return v, err

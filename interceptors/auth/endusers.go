@@ -12,6 +12,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
@@ -54,7 +55,7 @@ func issuerNames(issuers []Issuer) string {
 	for i, issuer := range issuers {
 		names[i] = issuer.Name
 	}
-	return quoteAll(names)
+	return quote.List(names)
 }
 
 // WithUserAuthorization takes what a call states as "authorization: Bearer" for the access token of the end user, where
@@ -76,7 +77,7 @@ func (g *Gate) makeUserVerifiers() error {
 	if len(g.config.userIssuers) > 0 {
 		for _, issuer := range g.config.userIssuers {
 			if len(issuer.Subjects) > 0 {
-				errs = append(errs, fmt.Errorf("auth: WithUserIssuers: Issuer %s has Subjects, which are workloads; leave them out", quote(issuer.Name)))
+				errs = append(errs, fmt.Errorf("auth: WithUserIssuers: Issuer %s has Subjects, which are workloads; leave them out", quote.Text(issuer.Name)))
 			}
 		}
 		g.users, err = g.newVerifier(nil, g.config.userIssuers, acceptUser)
@@ -98,9 +99,9 @@ func transactionIssuer(issuer Issuer, domain principal.TrustDomain) (Issuer, err
 	var err error
 	switch {
 	case issuer.Types != nil || issuer.Audiences != nil || issuer.Subjects != nil || issuer.MaxAudiences != 0:
-		err = fmt.Errorf("auth: WithTransactionTokens: Issuer %s has Types, Audiences, Subjects or MaxAudiences, which transaction tokens settle; leave them out", quote(issuer.Name))
+		err = fmt.Errorf("auth: WithTransactionTokens: Issuer %s has Types, Audiences, Subjects or MaxAudiences, which transaction tokens settle; leave them out", quote.Text(issuer.Name))
 	case issuer.MaxLifetime > maxTransactionLifetime:
-		err = fmt.Errorf("auth: WithTransactionTokens: Issuer %s has a MaxLifetime of %v; it must be at most %v", quote(issuer.Name), issuer.MaxLifetime, maxTransactionLifetime)
+		err = fmt.Errorf("auth: WithTransactionTokens: Issuer %s has a MaxLifetime of %v; it must be at most %v", quote.Text(issuer.Name), issuer.MaxLifetime, maxTransactionLifetime)
 	}
 	if issuer.MaxLifetime == 0 {
 		issuer.MaxLifetime = maxTransactionLifetime

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
@@ -39,7 +40,7 @@ func Forward(keys ...string) *Forwarder {
 	var errs []error
 	for _, key := range f.keys {
 		if problem := unforwardable(key); problem != "" {
-			errs = append(errs, fmt.Errorf("auth: Forward: key %s %s", quote(key), problem))
+			errs = append(errs, fmt.Errorf("auth: Forward: key %s %s", quote.Text(key), problem))
 		}
 	}
 	f.configErr = errors.Join(errs...)
@@ -68,7 +69,7 @@ func unforwardable(key string) string {
 func (f *Forwarder) Check() error { return f.configErr }
 
 // String names the forwarder with its keys.
-func (f *Forwarder) String() string { return "auth.Forward(" + quoteAll(f.keys) + ")" }
+func (f *Forwarder) String() string { return "auth.Forward(" + quote.List(f.keys) + ")" }
 
 // DialOptions returns both interceptors.
 func (f *Forwarder) DialOptions() []grpc.DialOption {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
@@ -55,7 +56,7 @@ func (is Issuer) profile(self principal.ID) (*verify.Profile, error) {
 	p.Default(self)
 	for _, err := range []error{p.Check(), is.checkTypes(p)} {
 		if err != nil {
-			errs = append(errs, fmt.Errorf("auth: Issuer %s: %w", quote(is.Name), err))
+			errs = append(errs, fmt.Errorf("auth: Issuer %s: %w", quote.Text(is.Name), err))
 		}
 	}
 	return p, errors.Join(errs...)

@@ -5,12 +5,12 @@ import (
 	"log/slog"
 	"net"
 	"slices"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
+	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/recent"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
@@ -124,15 +124,7 @@ func addressOf(ctx context.Context) string {
 
 func agentOf(ctx context.Context) string {
 	if agent := metadata.ValueFromIncomingContext(ctx, "user-agent"); len(agent) > 0 {
-		return short(agent[0])
+		return quote.Cut(agent[0], maxAgentBytes)
 	}
 	return ""
-}
-
-// short cuts what a caller wrote to a length with which it cannot fill memory or log.
-func short(text string) string {
-	if len(text) <= maxAgentBytes {
-		return text
-	}
-	return strings.ToValidUTF8(text[:maxAgentBytes], "") + "..."
 }

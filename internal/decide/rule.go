@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -81,7 +82,7 @@ func compileRules(m policy.Method, list string, stated []policy.Rule, server *Se
 	for _, s := range stated {
 		r, err := compileRule(s, server, list)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %s: auth.%s: rule %s: %w", s.Source, m.Name, list, quote(s.Name), err))
+			errs = append(errs, fmt.Errorf("%s: %s: auth.%s: rule %s: %w", s.Source, m.Name, list, quote.Text(s.Name), err))
 		}
 		rules = append(rules, r)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -75,7 +76,7 @@ func (s *Server) predicate(name string) (*Predicate, error) {
 		}
 		advice = "it has " + strings.Join(names, ", ")
 	}
-	return nil, fmt.Errorf("the server has no predicate %s; %s", quote(name), advice)
+	return nil, fmt.Errorf("the server has no predicate %s; %s", quote.Text(name), advice)
 }
 
 // checkPeers finds patterns of which no caller is accepted.
@@ -107,19 +108,6 @@ func (s *Server) checkIssuers(issuers []string) error {
 	if len(issuers) == 0 || slices.ContainsFunc(issuers, accepted) {
 		return nil
 	}
-	quoted := make([]string, len(issuers))
-	for i, issuer := range issuers {
-		quoted[i] = quote(issuer)
-	}
 	return fmt.Errorf("it can never hold, because the server accepts none of these issuers: %s; "+
-		"name one WithUserIssuers or WithTransactionTokens", strings.Join(quoted, ", "))
-}
-
-// quote prints a text of the policy, cut so that it cannot fill a log.
-func quote(s string) string {
-	const shown = 80
-	if len(s) > shown {
-		return fmt.Sprintf("%q...", s[:shown])
-	}
-	return fmt.Sprintf("%q", s)
+		"name one WithUserIssuers or WithTransactionTokens", quote.List(issuers))
 }

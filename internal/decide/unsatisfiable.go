@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -25,7 +26,7 @@ func (d *requirements) neverMatched(m policy.Method) error {
 						by.source,
 						m.Name,
 						list,
-						quote(r.stated.Name),
+						quote.Text(r.stated.Name),
 					),
 				)
 			}

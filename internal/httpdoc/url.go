@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+
+	"github.com/parley-rpc/parley/internal/quote"
 )
 
 // CheckURL returns an error when the address of a document is not allowed. The error shows the address without its
@@ -36,11 +38,7 @@ func (c *Client) CheckURL(raw string) error {
 
 // shown is the part of an address that may be shown, cut so that a hostile one cannot fill a log.
 func shown(u *url.URL) string {
-	text := (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
-	if len(text) > maxShown {
-		return text[:maxShown] + "..."
-	}
-	return text
+	return quote.Cut((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String(), maxShown)
 }
 
 func isLoopback(host string) bool {

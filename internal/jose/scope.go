@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/strictjson"
 )
 
@@ -16,7 +17,7 @@ func CheckScopes(scopes []string) error {
 		}
 		for i := range len(scope) {
 			if c := scope[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
-				return fmt.Errorf("scope %.80q has a byte that no scope may have", scope)
+				return fmt.Errorf("scope %s has a byte that no scope may have", quote.Text(scope))
 			}
 		}
 	}

@@ -81,7 +81,9 @@ func CompareLinked(listed, linked []Linked) []string {
 
 // Light lists packages that stand alone on plain gRPC and are about no tokens. They link no JOSE library, so that their
 // users need not care about its advisories.
-func Light() []string { return []string{"./principal", "./policy", "./attempt", "./rpcerr", "./interceptors/retry"} }
+func Light() []string {
+	return []string{"./principal", "./policy", "./attempt", "./rpcerr", "./interceptors/retry"}
+}
 
 // CheckLight says which modules a light package links and must not link.
 func CheckLight(pkg string, linked []Linked) []string {

@@ -27,6 +27,10 @@ func singles() []single {
 			regexp.MustCompile(`^\^?spiffe://($|[\[(\\])`), "principal/trustdomain.go", "takes an ID apart or puts one together",
 			"use package principal, which alone knows the form of an ID",
 		},
+		{
+			regexp.MustCompile(`%\.\d+[qs]|%q\.\.\.`), "internal/quote/quote.go", "cuts a text of others",
+			"use internal/quote, which cuts between characters and says that it did",
+		},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/internal/wire"
 )
@@ -38,7 +39,7 @@ func New(
 	var errs []error
 	for _, p := range issuers {
 		if v.issuers[p.Name] != nil {
-			errs = append(errs, fmt.Errorf("auth: Issuer %.80q is there twice", p.Name))
+			errs = append(errs, fmt.Errorf("auth: Issuer %s is there twice", quote.Text(p.Name)))
 			continue
 		}
 		v.issuers[p.Name] = p

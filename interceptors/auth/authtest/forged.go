@@ -45,7 +45,7 @@ func (i *Issuer) headers() []Attack {
 	return []Attack{
 		under(2, "alg absent", `{"kid":"`+i.kid+`","typ":"`+i.trust.Type+`"}`),
 		alg(2, "none"), alg(2, "HS256"), alg(2, "ES256"), alg(2, "RS256"), alg(2, "eddsa"), alg(4, "PS256"), alg(6, "ES384"),
-		kid("kid is a path", `"../../dev/null"`), kid("kid is SQL", `"' OR 1=1--"`), kid("kid of 2 KiB", quote(strings.Repeat("k", 2048))),
+		kid("kid is a path", `"../../dev/null"`), kid("kid is SQL", `"' OR 1=1--"`), kid("kid of 2 KiB", jsonText(strings.Repeat("k", 2048))),
 		kid("kid with NUL", `"a\u0000"`), kid("kid is a number", `7`), kid("kid is a list", `["`+i.kid+`"]`),
 		under(8, "kid absent", `{"alg":"EdDSA","typ":"`+i.trust.Type+`"}`),
 		more(10, `"jku":"https://evil.example/jwks"`), more(10, `"x5u":"https://evil.example/chain"`), more(10, `"x5c":["AA"]`),
@@ -68,7 +68,7 @@ func (i *Issuer) keys() []Attack {
 		{3, "key set as the secret of a MAC", mac(i.trust.JWKS, i.kid, said), false},
 		{9, "key of the other issuer", signBy(i.other, i.header("EdDSA", i.otherKid, i.trust.Type), said), false},
 		{9, "key of the other issuer under the issuer's kid", signBy(i.other, i.honestHeader(), said), false},
-		{9, "iss of the other issuer", i.says("iss", quote(i.trust.Other)), false},
+		{9, "iss of the other issuer", i.says("iss", jsonText(i.trust.Other)), false},
 		{9, "key of nobody", signBy(i.stranger, i.header("EdDSA", i.strangeKid, i.trust.Type), said), false},
 		{10, "key of nobody, which the header brings", signBy(i.stranger, `{"alg":"EdDSA","kid":"`+i.strangeKid+`","typ":"`+i.trust.Type+
 			`","jwk":{"kty":"OKP","crv":"Ed25519","x":"`+encode(string(i.stranger[len(i.stranger)-32:]))+`"}}`, said), false},
@@ -101,9 +101,9 @@ func (i *Issuer) texts() []Attack {
 		more(18, "twice in an object below", `"cnf":{"a":1,"a":2}`),
 		more(19, "EXP beside exp", `"EXP":1`), more(19, "Aud beside aud", `"Aud":"evil"`),
 		{19, "EXP alone", i.sign(i.honestHeader(), i.claims(map[string]string{"exp": "", "EXP": at(time.Minute)})), false},
-		{19, "Aud alone", i.sign(i.honestHeader(), i.claims(map[string]string{"aud": "", "Aud": quote(i.trust.Audience)})), false},
+		{19, "Aud alone", i.sign(i.honestHeader(), i.claims(map[string]string{"aud": "", "Aud": jsonText(i.trust.Audience)})), false},
 		text(20, "object behind", said+`{}`), text(20, "text behind", said+` x`), text(20, "NUL behind", said+"\x00"),
-		text(21, "null", `null`), text(21, "list", "["+said+"]"), text(21, "string", quote(said)), text(21, "empty object", `{}`), text(21, "blank", ` `),
+		text(21, "null", `null`), text(21, "list", "["+said+"]"), text(21, "string", jsonText(said)), text(21, "empty object", `{}`), text(21, "blank", ` `),
 		text(21, "half an object", strings.TrimSuffix(said, "}")),
 		more(43, "17 levels", levels(17)), more(43, "2,500 levels", levels(2500)), more(43, "65 members", strings.Join(members, ",")),
 		more(45, "invalid UTF-8", "\"a\":\"\xff\""), more(45, "lone surrogate", `"a":"\ud800"`), more(45, "NUL in a text", `"a":"\u0000"`),
@@ -121,7 +121,7 @@ func (i *Issuer) times() []Attack {
 		exp(22, "exp missing", ""),
 		{22, "iat missing", i.says("iat", ""), false},
 		exp(23, "exp 0", `0`), exp(23, "exp 0.5", `0.5`),
-		exp(24, "exp in digits", quote(at(time.Minute))), exp(24, "exp in words", quote(time.Now().Add(time.Minute).UTC().Format(time.RFC3339))),
+		exp(24, "exp in digits", jsonText(at(time.Minute))), exp(24, "exp in words", jsonText(time.Now().Add(time.Minute).UTC().Format(time.RFC3339))),
 		exp(25, "exp 1e18", `1e18`), exp(25, "exp in the year 10000", `253402300800`),
 		exp(26, "exp null", `null`), exp(26, "exp true", `true`), exp(26, "exp negative", `-1`), exp(26, "exp 1e300", `1e300`), exp(26, "exp 2^63-1", `9223372036854775807`),
 		{27, "exp with a fraction", i.says("exp", at(time.Minute)+".75"), true},
@@ -140,16 +140,16 @@ func (i *Issuer) names() []Attack {
 	aud := func(row int, name, literal string) Attack { return Attack{row, name, i.says("aud", literal), false} }
 	iss := func(name, literal string) Attack { return Attack{35, name, i.says("iss", literal), false} }
 	sub := func(name, literal string) Attack { return Attack{36, name, i.says("sub", literal), false} }
-	us := quote(i.trust.Audience)
+	us := jsonText(i.trust.Audience)
 	return []Attack{
 		{31, "aud in a list of one", i.says("aud", "["+us+"]"), true},
-		aud(32, "aud with a slash behind", quote(i.trust.Audience+"/")), aud(32, "aud in other case", quote(strings.ToUpper(i.trust.Audience))),
-		aud(32, "aud that begins like it", quote(i.trust.Audience+"2")), aud(32, "aud that is the end of it", quote("payments")),
+		aud(32, "aud with a slash behind", jsonText(i.trust.Audience+"/")), aud(32, "aud in other case", jsonText(strings.ToUpper(i.trust.Audience))),
+		aud(32, "aud that begins like it", jsonText(i.trust.Audience+"2")), aud(32, "aud that is the end of it", jsonText("payments")),
 		aud(33, "aud missing", ""), aud(33, "aud in an empty list", `[]`), aud(33, "aud in a mixed list", "["+us+",1]"),
 		aud(33, "aud in a list with null", "[null,"+us+"]"), aud(33, "aud in an object", `{"a":`+us+`}`), aud(33, "aud empty", `""`),
 		aud(34, "50 audiences", "["+strings.Repeat(`"spiffe://shop.example/ledger",`, 49)+us+"]"),
-		iss("iss missing", ""), iss("iss with a slash behind", quote(i.trust.Issuer+"/")), iss("iss in other case", quote(strings.ToUpper(i.trust.Issuer))),
-		iss("iss in a list", "["+quote(i.trust.Issuer)+"]"),
+		iss("iss missing", ""), iss("iss with a slash behind", jsonText(i.trust.Issuer+"/")), iss("iss in other case", jsonText(strings.ToUpper(i.trust.Issuer))),
+		iss("iss in a list", "["+jsonText(i.trust.Issuer)+"]"),
 		sub("sub missing", ""), sub("sub empty", `""`), sub("sub of somebody else", `"spiffe://other.example/orders"`),
 		{39, "aud of another server", i.says("aud", `"spiffe://shop.example/ledger"`), false},
 	}

@@ -86,14 +86,14 @@ func (i *Issuer) header(alg, kid, typ string) string {
 // claims is the text of honest claims. Change replaces some by what stands there as JSON; an empty text takes one out.
 func (i *Issuer) claims(change map[string]string) string {
 	said := map[string]string{
-		"iss": quote(i.trust.Issuer), "sub": quote(i.trust.Subject), "aud": quote(i.trust.Audience),
+		"iss": jsonText(i.trust.Issuer), "sub": jsonText(i.trust.Subject), "aud": jsonText(i.trust.Audience),
 		"iat": at(0), "exp": at(10 * time.Minute), "jti": `"1"`,
 	}
 	maps.Copy(said, change)
 	var members []string
 	for _, name := range slices.Sorted(maps.Keys(said)) {
 		if said[name] != "" {
-			members = append(members, quote(name)+":"+said[name])
+			members = append(members, jsonText(name)+":"+said[name])
 		}
 	}
 	return "{" + strings.Join(members, ",") + "}"
@@ -107,7 +107,7 @@ func number(n int64) string {
 	return string(text)
 }
 
-func quote(text string) string {
+func jsonText(text string) string {
 	quoted, _ := json.Marshal(text) // a string is always JSON
 	return string(quoted)
 }

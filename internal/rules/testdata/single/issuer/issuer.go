@@ -9,3 +9,5 @@ var form = regexp.MustCompile(`^spiffe://[a-z]+/`) // want `takes an ID apart`
 const scheme = "spiffe://" // want `takes an ID apart`
 
 const example = "spiffe://shop.example/orders"
+
+const shortened = "client %.80q is unknown" // want `cuts a text of others`
