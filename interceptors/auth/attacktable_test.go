@@ -37,7 +37,7 @@ const (
 // attackTable is the attack table: 72 rows, each with its tests.
 func attackTable() map[int]attackRow {
 	const payload = "jose.TestAttack18To21And43And45Payload"
-	const dates = "jose.TestAttack22To27NumericDate"
+	const dates = "strictjson.TestAttack22To27NumericDate"
 	return map[int]attackRow{
 		1:  {"alg none", everywhere + " TestAttack01To06KeysOfIssuers", handshakes, "jose.TestAttack01NoneAlgorithm jose.TestAttack01And02RSAKey", ""},
 		2:  {"alg is not the key's", everywhere + " TestAttack01To06KeysOfIssuers", handshakes, "jose.TestAttack02AlgorithmIsNotTheKeys jose.TestAttack01And02RSAKey", ""},
@@ -116,7 +116,7 @@ func attackTable() map[int]attackRow {
 
 // Every row has its tests: they exist, they speak of the row, and in token mode they make both kinds of call.
 func TestAttackTable(t *testing.T) {
-	tests := sources{"": sourceOf(t, "."), "jose": sourceOf(t, "../../internal/jose"), "keyset": sourceOf(t, "../../keyset"), "conn": sourceOf(t, "internal/conn"), "wire": sourceOf(t, "../../internal/wire"), "tokens": sourceOf(t, "tokens"), "issuer": sourceOf(t, "../../issuer")}
+	tests := sources{"": sourceOf(t, "."), "jose": sourceOf(t, "../../internal/jose"), "strictjson": sourceOf(t, "../../internal/strictjson"), "keyset": sourceOf(t, "../../keyset"), "conn": sourceOf(t, "internal/conn"), "wire": sourceOf(t, "../../internal/wire"), "tokens": sourceOf(t, "tokens"), "issuer": sourceOf(t, "../../issuer")}
 	table := attackTable()
 	for row := 1; row <= 72; row++ {
 		r, ok := table[row]
