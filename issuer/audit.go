@@ -56,7 +56,8 @@ func (is *Issuer) auditRefusal(r *http.Request, c caller, why *refusal) {
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{
-		slog.String("error", why.code), slog.String("cause", quote.Cut(why.cause.Error(), maxCause)), slog.String("remote", r.RemoteAddr),
+		slog.String("error", why.code), slog.String("cause", quote.Cut(why.cause.Error(), maxCause)),
+		slog.String("remote", r.RemoteAddr),
 		slog.String("agent", quote.Cut(r.UserAgent(), maxCause)),
 	}
 	if equal > 0 {

@@ -62,7 +62,8 @@ func (g Grant) check(name string) error {
 	}
 	for _, audience := range g.Audiences {
 		if !printable(audience) || strings.Contains(audience, "*") {
-			errs = append(errs, fmt.Errorf("%s: audience %s is empty, too long, not printable or a wildcard; name each audience", name, quote.Text(audience)))
+			errs = append(errs, fmt.Errorf("%s: audience %s is empty, too long, not printable or a wildcard; name each audience",
+				name, quote.Text(audience)))
 		}
 	}
 	for _, scope := range g.Scopes {

@@ -126,7 +126,8 @@ func (i *workload) report(ctx context.Context, message string, r Refusal, attrs 
 // refusalOfCall is what is known of a refused call and its caller.
 func refusalOfCall(ctx context.Context, of string, call policy.Call, err error) Refusal {
 	r := Refusal{
-		Of: of, Role: wire.RoleServer, Method: quote.Cut(call.Method, maxAgentBytes), Reason: rpcerr.ReasonOf(err), Address: addressOf(ctx),
+		Of: of, Role: wire.RoleServer, Method: quote.Cut(call.Method, maxAgentBytes),
+		Reason: rpcerr.ReasonOf(err), Address: addressOf(ctx),
 		Agent: agentOf(ctx),
 	}
 	if refusal := refusalOf(err); refusal != nil && refusal.Cause != nil {

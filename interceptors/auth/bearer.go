@@ -23,7 +23,8 @@ func (g *Gate) newBearerVerifier(accept func(*verify.Token) error) (*verify.Veri
 	v, err := g.newVerifier(own, g.config.issuers, accept)
 	for _, issuer := range g.config.issuers {
 		if len(issuer.Subjects) == 0 {
-			err = errors.Join(err, errors.New("auth: Issuer "+quote.Text(issuer.Name)+" has no Subjects; state which workloads it may vouch for"))
+			err = errors.Join(err, fmt.Errorf("auth: Issuer %s has no Subjects; state which workloads it may vouch for",
+				quote.Text(issuer.Name)))
 		}
 	}
 	return v, err

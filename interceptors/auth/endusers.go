@@ -77,7 +77,8 @@ func (g *Gate) makeUserVerifiers() error {
 	if len(g.config.userIssuers) > 0 {
 		for _, issuer := range g.config.userIssuers {
 			if len(issuer.Subjects) > 0 {
-				errs = append(errs, fmt.Errorf("auth: WithUserIssuers: Issuer %s has Subjects, which are workloads; leave them out", quote.Text(issuer.Name)))
+				errs = append(errs, fmt.Errorf(
+					"auth: WithUserIssuers: Issuer %s has Subjects, which are workloads; leave them out", quote.Text(issuer.Name)))
 			}
 		}
 		g.users, err = g.newVerifier(nil, g.config.userIssuers, acceptUser)

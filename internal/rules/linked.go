@@ -90,7 +90,8 @@ func CheckLight(pkg string, linked []Linked) []string {
 	var wrong []string
 	for _, m := range linked {
 		if under(m.Path, "github.com/lestrrat-go") {
-			wrong = append(wrong, fmt.Sprintf("%s links %s; read claims with internal/strictjson, and leave internal/jose to interceptors/auth", pkg, m.Path))
+			wrong = append(wrong, pkg+" links "+m.Path+"; read claims with internal/strictjson, "+
+				"and leave internal/jose to interceptors/auth")
 		}
 	}
 	return wrong

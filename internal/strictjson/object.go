@@ -9,12 +9,6 @@ type Object struct {
 	buffer  [12]Member // where members begin; tokens seldom have more
 }
 
-// Member is one member of an object.
-type Member struct {
-	Name  string
-	Value Value
-}
-
 // Read reads an object, at most 16 levels deep and with at most 64 members in each object. The error is a
 // [*SyntaxError].
 func Read[Text []byte | string](text Text) (*Object, error) {

@@ -2,6 +2,12 @@ package strictjson
 
 import "strings"
 
+// Member is one member of an object.
+type Member struct {
+	Name  string
+	Value Value
+}
+
 // scanner reads a JSON text (RFC 8259) once from left to right and refuses whatever two parsers could understand
 // differently. It does not call itself deeper than maxDepth.
 type scanner struct {
