@@ -33,7 +33,7 @@ func parseMemory(text []byte, engine string) (map[string]memorized, error) {
 		return nil, fmt.Errorf("it is damaged: %w", err)
 	}
 	if head.Version != memoryVersion {
-		return nil, fmt.Errorf("it has version %d, and this program reads version %d", head.Version, memoryVersion)
+		return nil, fmt.Errorf("it has version %d, and this program reads version %d, so another one writes it; give each program a file of its own", head.Version, memoryVersion)
 	}
 	var file memoryFile
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -42,7 +42,7 @@ func parseMemory(text []byte, engine string) (map[string]memorized, error) {
 		return nil, fmt.Errorf("it is damaged: %w", err)
 	}
 	if file.Engine != engine {
-		return nil, fmt.Errorf("it was written for %q, and this program uses %q", file.Engine, engine)
+		return nil, fmt.Errorf("it was written for %q, and this program uses %q; give each engine a file of its own", file.Engine, engine)
 	}
 	for service, known := range file.Services {
 		for _, in := range known.Instances {

@@ -12,6 +12,8 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/parley-rpc/parley/admin"
 	"github.com/parley-rpc/parley/discovery"
@@ -28,7 +30,8 @@ import (
 
 // App is one service: its identity, its servers, its clients, its telemetry and its place in discovery. Make one with
 // [New]. An App runs once. Its methods may be called from any goroutine, but servers, clients, background work and
-// readiness checks belong before [App.Run]; clients may also be made later.
+// readiness checks belong before [App.Run]; clients may also be made later. A client that the configuration has a
+// section for belongs before Run and, in a program that calls without Run, before the first call.
 type App struct {
 	settings
 
@@ -46,6 +49,9 @@ type App struct {
 	runEnded   chan struct{}
 	ready      atomic.Bool
 	announced  chan struct{} // closed once the App is ready and registered
+
+	firstCall    sync.Once // before Run
+	firstCallErr error
 
 	keysOnce sync.Once
 	keyStore dedupe.Store
@@ -98,9 +104,18 @@ var (
 		"a unary and a stream interceptor are both required; pass one that only calls through where there is nothing to do",
 	)
 	errRanTwice = errors.New("framework: Run was called before; an App runs once, make a new one with New")
-	// ErrClosed is what a client's RPC and Run return after the App has stopped.
-	ErrClosed = errors.New("framework: the App has stopped")
+	// ErrClosed is what a client's RPC, Check and Run return after the App has stopped. Its gRPC status is CANCELED, as
+	// that of a call on a closed grpc.ClientConn.
+	ErrClosed error = errClosed{}
 )
+
+type errClosed struct{}
+
+func (errClosed) Error() string {
+	return "framework: the App has stopped, and an App runs once; call before Close, or make another App with New"
+}
+
+func (e errClosed) GRPCStatus() *status.Status { return status.New(codes.Canceled, e.Error()) }
 
 // New returns an App named service, which is also its name in the trust domain and in discovery. Mistakes in the name
 // or the options are reported by [App.Check], [App.Run] and the first RPC.
@@ -118,7 +133,7 @@ func New(service string, opts ...Option) *App {
 	}
 	for _, o := range opts {
 		if o == nil {
-			a.mistake("New(%q): an option is nil", service)
+			a.mistake("New(%q): an option is nil; remove it", service)
 			continue
 		}
 		o.applyApp(a)
@@ -137,7 +152,7 @@ func (a *App) Server(addr string, opts ...ServerOption) *Server {
 	}
 	for _, o := range opts {
 		if o == nil {
-			a.mistake("Server(%q): an option is nil", addr)
+			a.mistake("Server(%q): an option is nil; remove it", addr)
 			continue
 		}
 		o.applyServer(s)
@@ -168,7 +183,7 @@ func (a *App) Client(name string, opts ...ClientOption) *Client {
 	}
 	for _, o := range opts {
 		if o == nil {
-			a.mistake("Client(%q): an option is nil", name)
+			a.mistake("Client(%q): an option is nil; remove it", name)
 			continue
 		}
 		o.applyClient(c)
@@ -185,7 +200,7 @@ func (a *App) Client(name string, opts ...ClientOption) *Client {
 // panic in it is such an error, and is logged with its stack. Background work belongs before Run.
 func (a *App) Background(name string, run func(context.Context) error) {
 	if run == nil {
-		a.mistake("Background(%q): the function is nil", name)
+		a.mistake("Background(%q): the function is nil; pass one, or remove the call", name)
 		return
 	}
 	a.mu.Lock()
@@ -202,7 +217,7 @@ func (a *App) Background(name string, run func(context.Context) error) {
 // deregistered.
 func (a *App) ReadyWhen(name string, ready func(context.Context) error) {
 	if ready == nil {
-		a.mistake("ReadyWhen(%q): the function is nil", name)
+		a.mistake("ReadyWhen(%q): the function is nil; pass one, or remove the call", name)
 		return
 	}
 	a.mu.Lock()
@@ -247,7 +262,7 @@ func (a *App) Check() error {
 	for _, c := range clients {
 		errs = append(errs, c.check())
 	}
-	errs = append(errs, checkServiceNames(servers), a.checkSections(servers, clients))
+	errs = append(errs, checkServiceNames(servers), a.checkServerSections(servers), a.checkClientSections(clients))
 	return errors.Join(errs...)
 }
 

@@ -252,6 +252,35 @@ func TestTheFirstRPCRefusesWithTheErrorOfCheck(t *testing.T) {
 	}
 }
 
+// A section that no client has is found by the first call of a program that does not run, as Check and Run find it.
+func TestTheFirstRPCFindsASectionOfNoClient(t *testing.T) {
+	t.Parallel()
+	for config, want := range map[string]string{
+		"clients: {paymnets: {target: \"dns:///a:1\"}}\n": "clients.paymnets: no client of this program has that name; ",
+		"clients: {mail: {target: \"dns:///a:1\"}}\n":     "it has ledger, payments",
+		"servers: {orders: {listen: \"127.0.0.1:1\"}}\n":  "", // which a program without Run does not serve
+	} {
+		app := framework.New("orders", framework.WithEnviron(nil), framework.WithInsecureDev(),
+			framework.WithConfigFile(writeFile(t, config)))
+		t.Cleanup(func() { _ = app.Close() })
+		client := paymentsv1.NewPaymentsServiceClient(app.Client("payments", framework.WithTarget("passthrough:///127.0.0.1:1")))
+		app.Client("ledger", framework.WithTarget("passthrough:///127.0.0.1:1"))
+		_, err := client.GetQuote(t.Context(), &paymentsv1.GetQuoteRequest{})
+		if want == "" {
+			if status.Code(err) != codes.Unavailable {
+				t.Errorf("%s: GetQuote = %v, want that it finds no server", config, err)
+			}
+			continue
+		}
+		if status.Code(err) != codes.FailedPrecondition || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: GetQuote = %v, want FAILED_PRECONDITION that says %q", config, err, want)
+		}
+		if near := strings.Contains(err.Error(), "did you mean clients.payments?"); near != strings.Contains(config, "paymnets") {
+			t.Errorf("%s: GetQuote = %v", config, err)
+		}
+	}
+}
+
 func TestAPortInUseStartsNothing(t *testing.T) {
 	t.Parallel()
 	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

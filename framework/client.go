@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/resolver"
 
 	"github.com/parley-rpc/parley/discovery/grpcbalancer"
@@ -69,8 +68,8 @@ type channel struct {
 var _ grpc.ClientConnInterface = (*Client)(nil)
 
 // Invoke performs a unary RPC. It is called by generated code. Besides the errors of the call it returns the mistakes
-// that [App.Check] finds in the App itself and in this client, with the code FAILED_PRECONDITION, and [ErrClosed], with
-// the code CANCELED, once the App has stopped.
+// that [App.Check] finds in the App itself, in this client and, before [App.Run], in the clients section of the
+// configuration, with the code FAILED_PRECONDITION, and [ErrClosed] once the App has stopped.
 func (c *Client) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	ch, err := c.channel()
 	if err != nil {
@@ -104,17 +103,17 @@ func (c *Client) channel() (*channel, error) {
 	case ch != nil:
 		return ch, nil
 	case c.closed:
-		return nil, rpcerr.New(codes.Canceled, rpcerr.ConfigurationInvalid, "the App has stopped", ErrClosed)
+		return nil, ErrClosed
 	case c.failed != nil:
 		return nil, c.failed
 	}
-	if err := errors.Join(c.app.checkSelf(), c.check()); err != nil {
-		c.failed = rpcerr.New(codes.FailedPrecondition, rpcerr.ConfigurationInvalid, err.Error(), err)
+	if err := errors.Join(c.app.checkSelf(), c.check(), c.app.checkFirstCall()); err != nil {
+		c.failed = rpcerr.New(rpcerr.ConfigurationInvalid, err.Error(), err)
 		return nil, c.failed
 	}
 	ch, err := c.connect()
 	if err != nil {
-		c.failed = rpcerr.New(codes.FailedPrecondition, rpcerr.ConfigurationInvalid, err.Error(), err)
+		c.failed = rpcerr.New(rpcerr.ConfigurationInvalid, err.Error(), err)
 		return nil, c.failed
 	}
 	c.open.Store(ch)

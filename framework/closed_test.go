@@ -12,12 +12,15 @@ import (
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/parley-rpc/parley/discovery/mem"
 	"github.com/parley-rpc/parley/framework"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
+	"github.com/parley-rpc/parley/rpcerr"
 )
 
 func TestClientMadeAfterCloseIsRefused(t *testing.T) {
@@ -26,8 +29,16 @@ func TestClientMadeAfterCloseIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	payments := grpc_health_v1.NewHealthClient(app.Client("payments", framework.WithTarget("passthrough:///nowhere")))
-	if _, err := payments.Check(t.Context(), nil); !errors.Is(err, framework.ErrClosed) {
+	_, err := payments.Check(t.Context(), nil)
+	if !errors.Is(err, framework.ErrClosed) {
 		t.Errorf("the RPC returned %v, want ErrClosed", err)
+	}
+	// A stop is no mistake in a configuration, so the error has no reason.
+	if status.Code(err) != codes.Canceled || rpcerr.ReasonOf(err) != "" {
+		t.Errorf("the RPC returned %v with the reason %q, want CANCELED without one", err, rpcerr.ReasonOf(err))
+	}
+	if _, err := payments.Watch(t.Context(), nil); status.Code(err) != codes.Canceled {
+		t.Errorf("the stream returned %v, want CANCELED", err)
 	}
 }
 

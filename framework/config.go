@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -14,6 +15,7 @@ import (
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/internal/protoyaml"
+	"github.com/parley-rpc/parley/internal/protoyaml/nearest"
 	"github.com/parley-rpc/parley/policy"
 )
 
@@ -183,31 +185,55 @@ func checkValues(config *configv1.Config) error {
 	return errors.Join(errs...)
 }
 
-// checkSections finds servers and clients in the configuration that the program does not have.
-func (a *App) checkSections(servers []*Server, clients []*Client) error {
-	var errs []error
-	var served, called []string
+// checkServerSections finds servers in the configuration that the program does not have.
+func (a *App) checkServerSections(servers []*Server) error {
+	var served []string
 	for _, s := range servers {
 		if s.service != "" {
 			served = append(served, s.service)
 		}
 	}
+	return checkSections("servers", a.parts.config.GetServers(), served,
+		"no server of this program has that service name; correct the name, remove the section, or see WithServiceName")
+}
+
+// checkClientSections finds clients in the configuration that the program does not have.
+func (a *App) checkClientSections(clients []*Client) error {
+	called := make([]string, 0, len(clients))
 	for _, c := range clients {
 		called = append(called, c.name)
 	}
-	slices.Sort(called)
-	called = slices.Compact(called)
-	for _, name := range slices.Sorted(maps.Keys(a.parts.config.GetServers())) {
-		if !slices.Contains(served, name) {
-			errs = append(errs, fmt.Errorf("servers.%s: no server of this program has that service name; it has %s",
-				name, list(served)))
-		}
+	return checkSections("clients", a.parts.config.GetClients(), called,
+		"no client of this program has that name; correct the name, remove the section, or make the client before Run, "+
+			"or before the first call where there is no Run")
+}
+
+// checkFirstCall finds such clients for a program that calls without Run. It looks once, at the first call.
+func (a *App) checkFirstCall() error {
+	a.mu.Lock()
+	stage, clients := a.stage, a.clients
+	a.mu.Unlock()
+	if stage != stageBuilt {
+		return nil // Run has checked
 	}
-	for _, name := range slices.Sorted(maps.Keys(a.parts.config.GetClients())) {
-		if _, found := slices.BinarySearch(called, name); !found {
-			errs = append(errs, fmt.Errorf("clients.%s: no client of this program has that name; it has %s; "+
-				"correct the name, remove the section, or make the client before Run", name, list(called)))
+	a.firstCall.Do(func() { a.firstCallErr = a.checkClientSections(clients) })
+	return a.firstCallErr
+}
+
+// checkSections returns an error for each name in a section of the configuration that is not among the known ones.
+func checkSections[T any](section string, stated map[string]T, known []string, problem string) error {
+	known = slices.Sorted(slices.Values(known))
+	known = slices.Compact(known)
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(stated)) {
+		if _, found := slices.BinarySearch(known, name); found {
+			continue
 		}
+		hint := "it has " + list(known)
+		if near := nearest.Of(name, known); near != "" {
+			hint = fmt.Sprintf("did you mean %s.%s?", section, near)
+		}
+		errs = append(errs, fmt.Errorf("%s.%s: %s; %s", section, name, problem, hint))
 	}
 	return errors.Join(errs...)
 }
@@ -216,7 +242,6 @@ func list(names []string) string {
 	if len(names) == 0 {
 		return "none"
 	}
-	slices.Sort(names)
 	return strings.Join(names, ", ")
 }
 
@@ -229,6 +254,8 @@ func withRemedy(err error) error {
 		return fmt.Errorf("%w; put the file there, or correct the path", err)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w; let the user of this process read it", err)
+	case errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%w; name a file", err)
 	}
 	return err
 }

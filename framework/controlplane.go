@@ -76,7 +76,7 @@ func (s *Server) checkControlPlane() error {
 	}
 	if _, ok := s.tcpAddr(); !ok {
 		return fmt.Errorf(
-			"Server(%q): a control plane describes listeners of TCP only, not %s",
+			"Server(%q): a control plane describes listeners of TCP only, not %s; remove WithListener, or control_plane",
 			s.addr,
 			s.listener.Addr().Network(),
 		)

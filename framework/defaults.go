@@ -67,7 +67,8 @@ const (
 	readinessInterval = time.Second
 	// How long one readiness check may take.
 	readinessTimeout = 5 * time.Second
-	// How often the configuration file is looked at. A new content counts once two looks in a row have seen it.
+	// How often the configuration file is looked at. What a content tightens counts at the first look, the rest at the
+	// second that sees the same.
 	reloadInterval = time.Second
 	// How long a TLS certificate is used before its files are looked at again.
 	certificateInterval = 2 * time.Second

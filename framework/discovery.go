@@ -84,17 +84,17 @@ func (a *App) configuredDriver(conf *configv1.Discovery) (driver.Driver, error) 
 	case "dns":
 		pattern, err := url.PathUnescape(strings.TrimLeft(rest, "/"))
 		if err != nil {
-			return nil, fmt.Errorf("discovery.driver: %w", err)
+			return nil, fmt.Errorf("discovery.driver: %w", withRemedy(err))
 		}
 		d, err := dns.New(pattern)
 		if err != nil {
-			return nil, fmt.Errorf("discovery.driver: %w", err)
+			return nil, fmt.Errorf("discovery.driver: %w", withRemedy(err))
 		}
 		return d, nil
 	case "file":
 		d, err := file.Open(conf.GetDriver())
 		if err != nil {
-			return nil, fmt.Errorf("discovery.driver: %w", err)
+			return nil, fmt.Errorf("discovery.driver: %w", withRemedy(err))
 		}
 		return d, nil
 	}
@@ -108,7 +108,7 @@ func (a *App) configuredDriver(conf *configv1.Discovery) (driver.Driver, error) 
 	}
 	d, err := open(conf.GetDriver())
 	if err != nil {
-		return nil, fmt.Errorf("discovery.driver: %w", err)
+		return nil, fmt.Errorf("discovery.driver: %w", withRemedy(err))
 	}
 	return d, nil
 }

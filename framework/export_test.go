@@ -20,6 +20,16 @@ func (a *App) ConfigRows() []admin.Row { return a.parts.file.rows() }
 // StreamWorkers is how many goroutines a server keeps for calls.
 const StreamWorkers = streamWorkers
 
+// LimitsOf returns how many calls a running server takes at once on a connection, and how many bytes of metadata it
+// reads of one.
+func LimitsOf(s *Server) (calls, metadata uint32) {
+	options, err := fieldsOf(s.grpc, "opts")
+	if err != nil {
+		return 0, 0
+	}
+	return boundOf(options["maxConcurrentStreams"]), boundOf(options["maxHeaderListSize"])
+}
+
 // ConnectionAgeOf is how long the connections of a server live.
 func ConnectionAgeOf(s *Server) time.Duration {
 	server := grpc.NewServer(s.keepaliveOptions()...)

@@ -176,7 +176,7 @@ func (f *certificateFiles) load() (*tls.Certificate, error) {
 	}
 	cert, err := tls.LoadX509KeyPair(f.cert, f.key)
 	if err != nil {
-		return nil, fmt.Errorf("%s, %s: %w", f.cert, f.key, err)
+		return nil, fmt.Errorf("%s, %s: want a certificate and its key in PEM form: %w", f.cert, f.key, err)
 	}
 	f.loaded, f.written = &cert, written
 	return f.loaded, nil

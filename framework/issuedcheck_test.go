@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/parley-rpc/parley/framework"
 )
 
@@ -171,5 +173,36 @@ users: {issuers: [{issuer: a, keys: {file: KEYS}}, {issuer: b, keys: {file: KEYS
 	}
 	if got := strings.Count(log.String(), "issuer's key trusted"); got != 2 {
 		t.Errorf("%d sets of keys were read, want one for the identity and a, and another for b", got)
+	}
+}
+
+// Check begins to watch what Run and the clients use, and Close ends all of it, also after a Check that found mistakes.
+func TestCloseEndsWhatCheckBegan(t *testing.T) {
+	for name, further := range map[string]string{
+		"good": "discovery: {driver: \"static:\", services: {ledger: {addresses: [\"127.0.0.1:1\"]}}}\n",
+		"bad":  "lifecycle: {grace: -1s}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := goleak.IgnoreCurrent()
+			o := newOffice(t)
+			o.hire("payments", time.Hour)
+			o.bearer(time.Hour)
+			cert, key := certificateFor(t)
+			app := newPayments(t, o.config("payments", further+fmt.Sprintf(`
+servers:
+  payments: {carriers: [token], tls: {cert: %q, key: %q}, issuers: [{issuer: a, keys: {file: %[3]q}, subjects: ["spiffe://shop.example/*"]}]}
+users: {issuers: [{issuer: b, keys_file: %[3]q}], transactions: {issuer: c, keys: {file: %[3]q}}}
+clients:
+  ledger: {target: "localhost:1", mode: token, token: {file: %[4]q, any_audience: true}}
+`, cert, key, o.file("keys.json"), o.file("bearer.jwt"))))
+			app.Client("ledger")
+			if err := app.Check(); (err != nil) != (name == "bad") {
+				t.Errorf("Check = %v", err)
+			}
+			if err := app.Close(); err != nil {
+				t.Error(err)
+			}
+			goleak.VerifyNone(t, before)
+		})
 	}
 }

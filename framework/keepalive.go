@@ -142,21 +142,21 @@ func (s *Server) keepaliveOptions() []grpc.ServerOption {
 	}
 	raw := s.raw().keepalive
 	params.MaxConnectionIdle = raw.MaxConnectionIdle
-	params.MaxConnectionAge = sooner(params.MaxConnectionAge, raw.MaxConnectionAge)
-	params.MaxConnectionAgeGrace = sooner(params.MaxConnectionAgeGrace, raw.MaxConnectionAgeGrace)
+	params.MaxConnectionAge = lower(params.MaxConnectionAge, raw.MaxConnectionAge)
+	params.MaxConnectionAgeGrace = lower(params.MaxConnectionAgeGrace, raw.MaxConnectionAgeGrace)
 	if p := s.pings(); p.time > 0 {
 		params.Time, params.Timeout = p.time, p.timeout
 	}
 	return []grpc.ServerOption{
 		grpc.KeepaliveParams(params),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
-			MinTime: sooner(leastPingInterval, s.raw().minPing), PermitWithoutStream: true,
+			MinTime: lower(leastPingInterval, s.raw().minPing), PermitWithoutStream: true,
 		}),
 	}
 }
 
-// sooner returns the shorter of two durations of which 0 is none.
-func sooner(a, b time.Duration) time.Duration {
+// lower returns the lower of two bounds of which 0 is none.
+func lower[T time.Duration | uint32](a, b T) T {
 	if a == 0 || b == 0 {
 		return max(a, b)
 	}

@@ -166,7 +166,7 @@ func WithZone(zone string) Option {
 func WithEngine(scheme string, open func(rawURL string) (driver.Driver, error)) Option {
 	return appOption{fmt.Sprintf("WithEngine(%q)", scheme), func(a *App) {
 		if open == nil {
-			a.mistake("WithEngine(%q): want a function that makes the driver", scheme)
+			a.mistake("WithEngine(%q): want a function that makes the driver, not nil", scheme)
 			return
 		}
 		if a.engines == nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"sync"
@@ -77,9 +78,11 @@ func serverFields(setting func(name string) string) map[string]refusal {
 		"connectionTimeout": {"ConnectionTimeout", "Parley bounds its handshake itself; leave the option out"},
 		"streamWrapper":     {"an internal option", "leave it out"},
 		"codec":             allowed, "cp": allowed, "dc": allowed, "binaryLogger": allowed, "statsHandlers": allowed,
-		"maxConcurrentStreams": allowed, "maxReceiveMessageSize": allowed, "maxSendMessageSize": allowed,
+		"maxConcurrentStreams":  allowed, // merged, see limitOptions
+		"maxHeaderListSize":     allowed, // merged, see limitOptions
+		"maxReceiveMessageSize": allowed, "maxSendMessageSize": allowed,
 		"unknownStreamDesc": allowed, "initialWindowSize": allowed, "initialConnWindowSize": allowed,
-		"writeBufferSize": allowed, "readBufferSize": allowed, "sharedWriteBuffer": allowed, "maxHeaderListSize": allowed,
+		"writeBufferSize": allowed, "readBufferSize": allowed, "sharedWriteBuffer": allowed,
 		"headerTableSize": allowed, "numServerWorkers": allowed, "bufferPool": allowed, "staticWindowSize": allowed,
 	}
 }
@@ -150,6 +153,8 @@ type rawServerOptions struct {
 	once      sync.Once
 	keepalive keepalive.ServerParameters
 	minPing   time.Duration // the least interval of pings that the option accepts
+	calls     uint32        // at once on a connection, 0 where no option states it
+	metadata  uint32        // bytes of a call, 0 where no option states it
 	err       error
 }
 
@@ -174,6 +179,12 @@ func (raw *rawServerOptions) readAll(options []grpc.ServerOption, addr string, s
 		errs = append(errs, decide(where, changed, serverFields(setting)))
 		if policy, ok := changed["keepalivePolicy"]; ok {
 			raw.minPing = durationOf(policy, "MinTime")
+		}
+		if calls, ok := changed["maxConcurrentStreams"]; ok {
+			raw.calls = boundOf(calls)
+		}
+		if metadata, ok := changed["maxHeaderListSize"]; ok {
+			raw.metadata = boundOf(metadata)
 		}
 		if params, ok := changed["keepaliveParams"]; ok {
 			raw.keepalive = keepalive.ServerParameters{
@@ -225,7 +236,7 @@ func dialChanges(option grpc.DialOption) (map[string]reflect.Value, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("gRPC refuses it: %w", err)
+		return nil, fmt.Errorf("gRPC refuses it, so correct it or leave it out: %w", err)
 	}
 	return changes(plain, with), nil
 }
@@ -336,7 +347,7 @@ func serviceConfigOf(changed map[string]reflect.Value) (string, bool) {
 func methodConfig(text string) ([]map[string]any, error) {
 	var stated map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(text), &stated); err != nil {
-		return nil, fmt.Errorf("it is no JSON object: %w", err)
+		return nil, fmt.Errorf("want a JSON object, such as {\"methodConfig\": []}: %w", err)
 	}
 	instead := map[string]string{
 		"loadBalancingConfig": "use balancing of the client's configuration, or WithBalancing",
@@ -363,6 +374,17 @@ func methodConfig(text string) ([]map[string]any, error) {
 		delete(m, "hedgingPolicy")
 	}
 	return methods, nil
+}
+
+// boundOf reads a bound, 0 where gRPC keeps it in another way than expected.
+func boundOf(value reflect.Value) uint32 {
+	if value.Kind() == reflect.Pointer {
+		value = value.Elem()
+	}
+	if !value.IsValid() || !value.CanUint() {
+		return 0
+	}
+	return uint32(min(value.Uint(), math.MaxUint32)) //nolint:gosec // bounded
 }
 
 // durationOf reads a duration of keepalive parameters, 0 where they have none of that name.

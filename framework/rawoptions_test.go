@@ -3,6 +3,7 @@ package framework_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -170,8 +171,8 @@ func serverOptions() map[string]fate[grpc.ServerOption] {
 			grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute}),
 			mergedOption,
 		},
-		"MaxConcurrentStreams":   {grpc.MaxConcurrentStreams(9), allowedOption},
-		"MaxHeaderListSize":      {grpc.MaxHeaderListSize(1), allowedOption},
+		"MaxConcurrentStreams":   {grpc.MaxConcurrentStreams(9), mergedOption},
+		"MaxHeaderListSize":      {grpc.MaxHeaderListSize(1), mergedOption},
 		"MaxMsgSize":             {grpc.MaxMsgSize(1), allowedOption},
 		"MaxRecvMsgSize":         {grpc.MaxRecvMsgSize(1), allowedOption},
 		"MaxSendMsgSize":         {grpc.MaxSendMsgSize(1), allowedOption},
@@ -365,6 +366,42 @@ func TestKeepaliveOfRawOptionsIsMerged(t *testing.T) {
 	}
 	if age := framework.ConnectionAgeOf(server); age <= 0 || age > 30*time.Minute {
 		t.Errorf("connections live for %v, want Parley's own bound", age)
+	}
+}
+
+// A server that takes bearer tokens reads requests before it knows their caller. So raw options lower the bounds of what
+// strangers may begin, and do not raise them. A server of connection mode alone knows its callers before.
+func TestRawOptionsDoNotRaiseTheBoundsOfStrangers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		tokens          bool
+		options         []grpc.ServerOption
+		calls, metadata uint32
+	}{
+		"none":               {true, nil, 250, 32 << 10},
+		"higher":             {true, []grpc.ServerOption{grpc.MaxConcurrentStreams(251), grpc.MaxHeaderListSize(1 << 20)}, 250, 32 << 10},
+		"without a bound":    {true, []grpc.ServerOption{grpc.MaxConcurrentStreams(0)}, 250, 32 << 10},
+		"lower":              {true, []grpc.ServerOption{grpc.MaxConcurrentStreams(9), grpc.MaxHeaderListSize(1 << 10)}, 9, 1 << 10},
+		"the last counts":    {true, []grpc.ServerOption{grpc.MaxConcurrentStreams(9), grpc.MaxConcurrentStreams(1000)}, 250, 32 << 10},
+		"in connection mode": {false, []grpc.ServerOption{grpc.MaxConcurrentStreams(251), grpc.MaxHeaderListSize(1 << 20)}, 251, 1 << 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := frameworktest.NewNetwork(t)
+			var config []framework.Option
+			if test.tokens {
+				cert, key := certificateFor(t)
+				config = append(config, framework.WithConfigFile(writeFile(t,
+					fmt.Sprintf("servers: {payments: {carriers: [token], tls: {cert: %q, key: %q}}}\n", cert, key))))
+			}
+			app := n.App("payments", config...)
+			server := n.Server(app, framework.WithServerOptions(test.options...))
+			paymentsv1.RegisterPaymentsServiceServer(server, &bank{})
+			n.Run(app)
+			if calls, metadata := framework.LimitsOf(server); calls != test.calls || metadata != test.metadata {
+				t.Errorf("%d calls at once and %d bytes of metadata, want %d and %d", calls, metadata, test.calls, test.metadata)
+			}
+		})
 	}
 }
 

@@ -144,13 +144,14 @@ func (a *App) startReload(p *parts) {
 	})
 }
 
-// configWatch decides when a content of the file counts: once two looks in a row have seen it, so that a file that is
-// being written does not loosen anything for a moment.
+// configWatch decides when a content of the file counts. What it tightens does at the first look. The rest does once two
+// looks in a row have seen it, so that a file that is being written does not loosen anything for a moment, nor end streams.
 type configWatch struct {
-	app    *App
-	parts  *parts
-	seen   glance // at the last look
-	judged glance // the last content that was accepted or refused
+	app      *App
+	parts    *parts
+	seen     glance // at the last look
+	judged   glance // the last content that was accepted or refused
+	narrowed bool   // by a content that only one look has seen
 }
 
 func (w *configWatch) look(now glance) {
@@ -159,16 +160,29 @@ func (w *configWatch) look(now glance) {
 	w.seen = now
 	if now.err == nil && bytes.Equal(now.data, file.data) {
 		w.judged = now
+		if w.narrowed && !settled {
+			return
+		}
+		w.widen()
 		if file.keep(nil) {
 			w.parts.logger.Info("the configuration file is what is in force again", slog.String("file", file.path))
 		}
 		return
 	}
-	if !settled || now.equal(w.judged) {
+	if now.equal(w.judged) {
+		return
+	}
+	if !settled {
+		w.narrow(now)
 		return
 	}
 	w.judged = now
-	if err := w.app.reload(w.parts, now); err != nil && file.keep(err) {
+	err := w.app.reload(w.parts, now)
+	if err == nil {
+		w.narrowed = false
+		return
+	}
+	if file.keep(err) {
 		state := file.current()
 		w.parts.logger.Error("the configuration file is bad; what was read before stays in force",
 			slog.String("file", file.path), slog.Any("error", err),
@@ -176,20 +190,50 @@ func (w *configWatch) look(now glance) {
 	}
 }
 
+// narrow lets a content that one look has seen tighten the policies, if a program would start with it. What is wrong with
+// it is for the next look, also where it contradicts what is in force now.
+func (w *configWatch) narrow(now glance) {
+	read, _, err := w.app.readChanged(w.parts, now)
+	if err != nil || w.parts.table.Narrow(read.layer) != nil {
+		return
+	}
+	w.narrowed = true
+	w.parts.logger.Info("the configuration file has changed; what it tightens is in force, and the rest will be when "+
+		"another look has seen the same", slog.String("file", w.parts.file.path))
+}
+
+// widen takes back what narrow did.
+func (w *configWatch) widen() {
+	if !w.narrowed {
+		return
+	}
+	if err := w.parts.table.Narrow(); err != nil {
+		w.parts.logger.Error("the policies stay as tight as the last configuration file", slog.Any("error", err))
+		return
+	}
+	w.narrowed = false
+}
+
+// readChanged reads a new content, and checks that a program would start with it. Beyond reports whether more has changed
+// than policies.
+func (a *App) readChanged(p *parts, seen glance) (read reading, beyond bool, err error) {
+	if seen.err != nil {
+		return reading{}, false, seen.err
+	}
+	if read, err = a.read(seen.data); err != nil {
+		return reading{}, false, err
+	}
+	if beyond = changedBeyondPolicies(read.config, p.config); beyond {
+		err = a.try(read)
+	}
+	return read, beyond, err
+}
+
 // reload puts the policies of a new content in force, if a program would start with it.
 func (a *App) reload(p *parts, seen glance) error {
-	if seen.err != nil {
-		return seen.err
-	}
-	read, err := a.read(seen.data)
+	read, beyond, err := a.readChanged(p, seen)
 	if err != nil {
 		return err
-	}
-	beyond := changedBeyondPolicies(read.config, p.config)
-	if beyond {
-		if err := a.try(read); err != nil {
-			return err
-		}
 	}
 	if err := p.table.Replace(append(a.codeLayers(), read.layer)...); err != nil {
 		return err

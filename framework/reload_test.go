@@ -2,6 +2,7 @@ package framework_test
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"github.com/parley-rpc/parley/framework"
 	"github.com/parley-rpc/parley/frameworktest"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
+	"github.com/parley-rpc/parley/rpcerr"
 )
 
 const (
@@ -41,7 +43,11 @@ func newReloaded(t *testing.T, text string) *reloaded {
 	r := &reloaded{t: t, file: filepath.Join(t.TempDir(), "payments.yaml"), meter: metric.NewManualReader()}
 	n := frameworktest.NewNetwork(t)
 	r.write(text)
-	r.app = replica(n, &bank{}, framework.WithConfigFile(r.file),
+	watch := func(ctx context.Context) error {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	r.app = replica(n, &bank{watch: watch}, framework.WithConfigFile(r.file),
 		framework.WithMeterProvider(metric.NewMeterProvider(metric.WithReader(r.meter))),
 		framework.WithLogger(slog.New(slog.NewTextHandler(&r.log, nil))))
 	n.Run(r.app)
@@ -191,6 +197,90 @@ func TestOneLookLoosensNothing(t *testing.T) {
 		}
 		if n := r.measured("parley.config.generation"); n != 1 {
 			t.Errorf("generation %v, want that of the start", n)
+		}
+	})
+}
+
+// What a new content tightens counts at the first look, beside what was in force. Where it is taken back before a second
+// look, it takes two looks to loosen it again.
+func TestTighteningCountsAtTheFirstLook(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newReloaded(t, openFile)
+		look := func(want codes.Code) {
+			t.Helper()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			r.expect(want)
+		}
+		r.expect(codes.OK)
+		r.write(tightFile)
+		look(codes.PermissionDenied)
+		r.write(openFile)
+		look(codes.PermissionDenied)
+		look(codes.OK)
+		if n := r.measured("parley.config.generation"); n != 1 {
+			t.Errorf("generation %v, want that of the start, since no second look has seen another content", n)
+		}
+		r.write(tightFile)
+		look(codes.PermissionDenied)
+		look(codes.PermissionDenied)
+		if n := r.measured("parley.config.generation"); n != 2 {
+			t.Errorf("generation %v, want 2", n)
+		}
+		r.write(tightFile + "unknown: key\n")
+		look(codes.PermissionDenied)
+		look(codes.PermissionDenied)
+	})
+}
+
+// Streams that a tightened policy would refuse end when two looks have seen it. What one look has seen may be half of a
+// file, so it ends no stream.
+func TestATightenedFileEndsStreams(t *testing.T) {
+	t.Parallel()
+	tight := strings.ReplaceAll(tightFile, "GetQuote", "WatchCharge")
+	synctest.Test(t, func(t *testing.T) {
+		r := newReloaded(t, openFile)
+		stream, err := r.calls.WatchCharge(t.Context(), &paymentsv1.WatchChargeRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stream.Recv(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() {
+			_, err := stream.Recv()
+			ended <- err
+		}()
+		runs := func(when string) {
+			t.Helper()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			select {
+			case err := <-ended:
+				t.Fatalf("%s: the stream ended with %v", when, err)
+			default:
+			}
+		}
+		r.write(tight)
+		runs("after one look")
+		if late, err := r.calls.WatchCharge(t.Context(), &paymentsv1.WatchChargeRequest{}); err != nil {
+			t.Error(err)
+		} else if _, err := late.Recv(); status.Code(err) != codes.PermissionDenied {
+			t.Errorf("a stream after one look: %v, want PERMISSION_DENIED", err)
+		}
+		r.write(openFile)
+		runs("taken back, one look")
+		runs("taken back, two looks")
+		r.write(strings.TrimSuffix(openFile, " {}\n") + "\n  /shop.payments.v1.PaymentsService/WatchCharge: {auth: {peers: [orders, billing]}}\n")
+		runs("still allowed, one look")
+		runs("still allowed, two looks")
+		r.write(tight)
+		runs("one look")
+		time.Sleep(time.Second)
+		if err := <-ended; status.Code(err) != codes.PermissionDenied || rpcerr.ReasonOf(err) != rpcerr.PolicyDenied {
+			t.Errorf("the stream ended with %v, want POLICY_DENIED", err)
 		}
 	})
 }

@@ -82,13 +82,13 @@ var _ grpc.ServiceRegistrar = (*Server)(nil)
 // service registered twice, a registration after Run) is reported by [App.Check].
 func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	if desc == nil {
-		s.app.mistake("Server(%q): RegisterService with a nil description", s.addr)
+		s.app.mistake("Server(%q): RegisterService with a nil description; use the Register function of generated code", s.addr)
 		return
 	}
 	if wanted := reflect.TypeOf(desc.HandlerType); wanted != nil {
 		if got := reflect.TypeOf(impl); got == nil || !got.Implements(wanted.Elem()) {
 			s.app.mistake(
-				"Server(%q): the implementation of %s, a %T, does not implement %s",
+				"Server(%q): the implementation of %s, a %T, does not implement %s; add the methods, or embed the generated Unimplemented type",
 				s.addr,
 				desc.ServiceName,
 				impl,
@@ -108,7 +108,7 @@ func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	}
 	for _, r := range s.services {
 		if r.desc.ServiceName == desc.ServiceName {
-			s.app.mistake("Server(%q): %s is registered twice", s.addr, desc.ServiceName)
+			s.app.mistake("Server(%q): %s is registered twice; remove one of the two", s.addr, desc.ServiceName)
 			return
 		}
 	}
@@ -170,7 +170,7 @@ func (s *Server) check() error {
 		host, _, err := net.SplitHostPort(addr)
 		switch {
 		case err != nil:
-			errs = append(errs, fmt.Errorf("Server(%q): the address is not host:port: %w", addr, err))
+			errs = append(errs, fmt.Errorf("Server(%q): want host:port, such as :8443: %w", addr, err))
 		case s.app.insecure && !isLoopback(host):
 			errs = append(
 				errs,
@@ -183,7 +183,7 @@ func (s *Server) check() error {
 	}
 	if conf.GetAdvertise() != "" {
 		if _, _, err := net.SplitHostPort(conf.GetAdvertise()); err != nil {
-			errs = append(errs, fmt.Errorf("servers.%s.advertise: %w", s.service, err))
+			errs = append(errs, fmt.Errorf("servers.%s.advertise: want host:port, as others reach it: %w", s.service, err))
 		}
 	}
 	if len(s.methods()) == 0 {
@@ -260,6 +260,7 @@ func (s *Server) build() error {
 	}, s.transportOptions()...)
 	// The last of a kind counts, so what no option of the program may replace stands behind them.
 	options = append(options, s.grpcOptions...)
+	options = append(options, s.limitOptions()...)
 	if n := s.config().GetMaxRequestBytes(); n > 0 {
 		options = append(options, grpc.MaxRecvMsgSize(int(n)))
 	}

@@ -172,6 +172,23 @@ func (s *Server) transportOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{grpc.Creds(insecure.NewCredentials())}
 }
 
+// limitOptions are the gRPC server options that bound callers before they have proven anything. Raw options of the
+// program may lower these bounds, and not raise them.
+func (s *Server) limitOptions() []grpc.ServerOption {
+	if s.gate == nil {
+		return nil
+	}
+	calls, metadata := s.gate.Limits()
+	if calls == 0 {
+		return nil
+	}
+	raw := s.raw()
+	return []grpc.ServerOption{
+		grpc.MaxConcurrentStreams(lower(calls, raw.calls)),
+		grpc.MaxHeaderListSize(lower(metadata, raw.metadata)),
+	}
+}
+
 // chainOptions are the gRPC server options for the chain and, beneath it, the credentials.
 func (s *Server) chainOptions() []grpc.ServerOption {
 	options := []grpc.ServerOption{grpc.Creds(insecure.NewCredentials())}

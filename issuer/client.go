@@ -58,7 +58,7 @@ func (c Client) Check() error {
 func (g Grant) check(name string) error {
 	var errs []error
 	if len(g.Audiences) == 0 && len(g.Scopes) > 0 {
-		errs = append(errs, fmt.Errorf("%s grants scopes and no audience; a token is always meant for somebody", name))
+		errs = append(errs, fmt.Errorf("%s grants scopes and no audience; a token is always meant for somebody, so name an audience", name))
 	}
 	for _, audience := range g.Audiences {
 		if !printable(audience) || strings.Contains(audience, "*") {
@@ -68,7 +68,7 @@ func (g Grant) check(name string) error {
 	}
 	for _, scope := range g.Scopes {
 		if !isScope(scope) {
-			errs = append(errs, fmt.Errorf("%s: %s is no scope (RFC 6749 section 3.3)", name, quote.Text(scope)))
+			errs = append(errs, fmt.Errorf("%s: %s is no scope (RFC 6749 section 3.3); use printable ASCII without spaces, quotes and backslashes", name, quote.Text(scope)))
 		}
 	}
 	return errors.Join(errs...)
@@ -82,7 +82,7 @@ func (c Client) keys() (map[string]*jose.PublicKey, error) {
 		return nil, fmt.Errorf("JWKS: %w", err)
 	}
 	if len(list) == 0 {
-		return nil, errors.New("JWKS: there is no key; the client could not log in")
+		return nil, errors.New("JWKS: there is no key, so that the client could not log in; add its public key")
 	}
 	keys := make(map[string]*jose.PublicKey, len(list))
 	for n, jwk := range list {
@@ -122,7 +122,7 @@ func checkClaims(claims map[string]any) error {
 	var errs []error
 	for name := range claims {
 		if slices.ContainsFunc(ownClaims, func(own string) bool { return strings.EqualFold(own, name) }) {
-			errs = append(errs, fmt.Errorf("claim %s is the issuer's own", quote.Text(name)))
+			errs = append(errs, fmt.Errorf("claim %s is the issuer's own; choose another name", quote.Text(name)))
 		}
 	}
 	var b jose.ClaimsBuilder
@@ -154,7 +154,7 @@ func addClaims(b *jose.ClaimsBuilder, claims map[string]any) error {
 // checkID reports what is wrong with the ID of a service.
 func checkID(id string) error {
 	if len(id) > maxName {
-		return fmt.Errorf("the ID is longer than %d bytes", maxName)
+		return fmt.Errorf("the ID is longer than %d bytes; shorten it", maxName)
 	}
 	if _, err := principal.ParseID(id); err != nil {
 		return fmt.Errorf("the ID is not of the form spiffe://<trust domain>/<service>: %w", err)

@@ -89,7 +89,7 @@ func (is *Issuer) check() error {
 	if static, ok := is.registry.(*Static); ok && static != nil {
 		errs = append(errs, static.Check())
 	}
-	wrong(len(c.logins) > 1, "WithLogin is there twice; an issuer takes the word of one login service")
+	wrong(len(c.logins) > 1, "WithLogin is there twice; an issuer takes the word of one login service, so keep one")
 	_, domainErr := principal.ParseTrustDomain(c.domain)
 	wrong(c.transactions && domainErr != nil, "WithTransactions: %s is no trust domain such as shop.example",
 		quote.Text(c.domain))

@@ -54,11 +54,11 @@ func NewKeys(signing crypto.Signer, published ...[]byte) *Keys {
 	}
 	for n, key := range k.list {
 		if slices.ContainsFunc(k.list[:n], func(other ownKey) bool { return other.public.KeyID() == key.public.KeyID() }) {
-			errs = append(errs, fmt.Errorf("issuer: NewKeys: key %s is there twice", key.public.KeyID()))
+			errs = append(errs, fmt.Errorf("issuer: NewKeys: key %s is there twice; publish it once", key.public.KeyID()))
 		}
 	}
 	if len(k.list) > maxKeys {
-		errs = append(errs, fmt.Errorf("issuer: NewKeys: %d keys; at most %d may be published", len(k.list), maxKeys))
+		errs = append(errs, fmt.Errorf("issuer: NewKeys: %d keys, and at most %d may be published; leave out those that are over", len(k.list), maxKeys))
 	}
 	k.configErr = errors.Join(errs...)
 	return k
@@ -79,7 +79,7 @@ func (k *Keys) check() error {
 
 func privateKey(signer crypto.Signer) (*jose.PrivateKey, error) {
 	if signer == nil {
-		return nil, errors.New("there is no key to sign with")
+		return nil, errors.New("there is no key to sign with; pass a signer")
 	}
 	return jose.NewPrivateKey(signer)
 }
@@ -134,7 +134,7 @@ func (k *Keys) Revoke(kid string) error {
 	k.prune(now)
 	n := k.find(kid)
 	if n < 0 {
-		return errors.New("issuer: Revoke: no key of that name is published")
+		return errors.New("issuer: Revoke: no key of that name is published; Keys.State lists those that are")
 	}
 	if n == k.signing(now) {
 		if n+1 == len(k.list) {

@@ -42,7 +42,7 @@ func (l Login) check(client *httpdoc.Client) error {
 		}
 	}
 	wrong(l.Name == "", "it has no Name; state the iss of its tokens, byte for byte")
-	wrong((l.JWKS == nil) == (l.JWKSURL == ""), "it needs JWKS or JWKSURL, and not both")
+	wrong((l.JWKS == nil) == (l.JWKSURL == ""), "it needs JWKS or JWKSURL, and not both; state one of them")
 	wrong(slices.ContainsFunc(l.Types, jose.NeverBearer), "Types names a type that is no access token's; leave it out for at+jwt")
 	wrong(l.Types != nil && len(l.Types) == 0, "Types is empty; leave it out for at+jwt")
 	wrong(l.Audiences != nil && len(l.Audiences) == 0 || slices.Contains(l.Audiences, ""), "Audiences is empty or holds an empty name; leave it out for the client that asks")

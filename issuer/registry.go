@@ -33,13 +33,13 @@ func NewStatic(clients ...Client) *Static {
 	for _, client := range clients {
 		errs = append(errs, client.Check())
 		if _, twice := s.clients[client.ID]; twice {
-			errs = append(errs, fmt.Errorf("issuer: client %s is there twice", quote.Text(client.ID)))
+			errs = append(errs, fmt.Errorf("issuer: client %s is there twice; keep one", quote.Text(client.ID)))
 		}
 		s.clients[client.ID] = client
 		keys, _ := client.keys() // whose error Check has found
 		for kid := range keys {
 			if owner, taken := owners[kid]; taken && owner != client.ID {
-				errs = append(errs, fmt.Errorf("issuer: %s and %s have the same key %s; a key belongs to one service", quote.Text(owner), quote.Text(client.ID), kid))
+				errs = append(errs, fmt.Errorf("issuer: %s and %s have the same key %s; a key belongs to one service, so give each its own", quote.Text(owner), quote.Text(client.ID), kid))
 			}
 			owners[kid] = client.ID
 		}

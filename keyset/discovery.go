@@ -27,7 +27,7 @@ func newDiscovery(client *httpdoc.Client, issuer string) (source, error) {
 		return nil, err
 	}
 	if strings.Contains(issuer, "?") {
-		return nil, errors.New("an issuer has no query")
+		return nil, errors.New("an issuer has no query; state it without")
 	}
 	return &discovery{client: client, issuer: issuer}, nil
 }

@@ -19,8 +19,8 @@ type Skipped struct {
 
 var (
 	errAmbiguous = errors.New("another key of the set has the same kid; give each key one of its own")
-	errEmpty     = errors.New("keyset: the set is empty")
-	errAllBad    = errors.New("keyset: no key of the set is usable")
+	errEmpty     = errors.New("keyset: the set is empty; the issuer has to publish a key")
+	errAllBad    = errors.New("keyset: no key of the set is usable; the log says why of each, and the issuer has to publish another")
 )
 
 // contents is what is in a set.
@@ -32,7 +32,7 @@ type contents struct {
 // ingest reads a set. The error says that it must not replace the one before; what was skipped is returned even then.
 func ingest(text []byte, c *config) (contents, error) {
 	if len(text) > maxBytes {
-		return contents{}, fmt.Errorf("keyset: the set is longer than %d bytes", maxBytes)
+		return contents{}, fmt.Errorf("keyset: the set is longer than %d bytes; the issuer has to remove old keys", maxBytes)
 	}
 	list, err := jose.SplitKeySet(text, maxKeys)
 	if err != nil {

@@ -27,7 +27,7 @@ func Static(jwks []byte, opts ...Option) *Set {
 func File(path string, opts ...Option) *Set {
 	s := newSet(fmt.Sprintf("keyset.File(%q, ", path), opts, func(*config) (source, error) {
 		if path == "" {
-			return nil, errors.New("no file is named")
+			return nil, errors.New("no file is named; name that of the key set")
 		}
 		return file(path), nil
 	})

@@ -41,14 +41,14 @@ func (c *config) check() error {
 	if c.root != "" && !isThumbprint(c.root) {
 		errs = append(
 			errs,
-			errors.New("WithPinnedRoot: a pin is the SHA-256 thumbprint of the root key (RFC 7638), 43 characters of base64url"),
+			errors.New("WithPinnedRoot: a pin is the SHA-256 thumbprint of the root key (RFC 7638), 43 characters of base64url; copy it as the issuer prints it"),
 		)
 	}
 	if c.maxStale < minStale || c.maxStale > maxStale {
 		errs = append(errs, fmt.Errorf("WithMaxStale(%v): must be between %v and %v", c.maxStale, minStale, maxStale))
 	}
 	if c.keys.Algorithms != nil && len(c.keys.Algorithms) == 0 {
-		errs = append(errs, errors.New("WithAlgorithms: no algorithm is named, and no key would count"))
+		errs = append(errs, errors.New("WithAlgorithms: no algorithm is named, and no key would count; name one, or leave the option out"))
 	}
 	for _, alg := range c.keys.Algorithms {
 		if !slices.Contains(jose.Algorithms(), alg) {

@@ -61,7 +61,7 @@ func (s *Set) Err() error { return s.err }
 // keys; a set that lies elsewhere may come later, see [Set.Ready].
 func (s *Set) Check() error {
 	if s == nil {
-		return errors.New("keyset: there is no key set")
+		return errors.New("keyset: there is no key set; make one with Static, File, URL or Provider")
 	}
 	if s.err != nil {
 		return s.err

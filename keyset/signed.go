@@ -34,7 +34,7 @@ func (s *signed) fetch(ctx context.Context, version string) (document, error) {
 	}
 	keys, ok := claims.Array("keys")
 	if !ok {
-		return document{}, errors.New("keyset: signed set: keys is missing or no array")
+		return document{}, errors.New("keyset: signed set: keys is missing or no array; sign the set of the issuer anew")
 	}
 	doc.text = append(append([]byte(`{"keys":`), keys...), '}')
 	if doc.expires, err = s.current(claims, time.Now()); err != nil {
@@ -55,19 +55,19 @@ func (s *signed) verify(compact string) (*strictjson.Object, error) {
 func (s *signed) current(claims *strictjson.Object, now time.Time) (time.Time, error) {
 	expires, ok, err := claims.NumericDate("exp")
 	if err != nil || !ok {
-		return time.Time{}, errors.New("exp is missing or no time")
+		return time.Time{}, errors.New("exp is missing or no time; sign it anew")
 	}
 	issued, ok, err := claims.NumericDate("iat")
 	if err != nil || !ok {
-		return time.Time{}, errors.New("iat is missing or no time")
+		return time.Time{}, errors.New("iat is missing or no time; sign it anew")
 	}
 	switch end := expires.Add(clockSkew); {
 	case !expires.After(issued) || expires.Sub(issued) > maxSignedLife:
-		return time.Time{}, fmt.Errorf("exp does not lie within %v after iat", maxSignedLife)
+		return time.Time{}, fmt.Errorf("exp does not lie within %v after iat; sign it for a shorter time", maxSignedLife)
 	case issued.Before(s.latest):
-		return time.Time{}, errors.New("it is older than one that was seen before")
+		return time.Time{}, errors.New("it is older than one that was seen before; publish the newest")
 	case issued.After(now.Add(clockSkew)):
-		return time.Time{}, errors.New("iat lies ahead")
+		return time.Time{}, errors.New("iat lies ahead; set the clock of either machine right")
 	case !now.Before(end):
 		return time.Time{}, errors.New("exp has passed; sign it anew")
 	default:

@@ -16,8 +16,9 @@ type Table struct {
 	current atomic.Pointer[generation]
 
 	// Guards the set of views, the first use of a method in any of them, and the change of generation.
-	mu    sync.Mutex
-	views map[view]struct{}
+	mu       sync.Mutex
+	views    map[view]struct{}
+	replaced []Layer // what the Table was made with or last given
 }
 
 // generation is one set of layers. It does not change. Two generations are the same only if their pointers are equal.
@@ -31,6 +32,7 @@ type view interface {
 	prepare(next *generation) error
 	adopt()
 	abandon()
+	listeners() []func()
 }
 
 // FromProto returns the policies that the linked .proto files state. Descriptors are read when a method is first asked
@@ -50,8 +52,8 @@ func New(layers ...Layer) (*Table, error) {
 }
 
 func newTable(files *protoregistry.Files, layers []Layer) *Table {
-	t := &Table{views: map[view]struct{}{}}
-	t.current.Store(&generation{newDescribed(files), slices.Clone(layers)})
+	t := &Table{views: map[view]struct{}{}, replaced: slices.Clone(layers)}
+	t.current.Store(&generation{newDescribed(files), t.replaced})
 	return t
 }
 
@@ -70,11 +72,39 @@ func (t *Table) Methods() []string {
 // Replace puts layers in the place of those that the Table was made with or last given. Every [View] first compiles
 // each method that it has compiled before; then the new policies become visible in the Table and in all Views at once.
 // When anything is wrong, nothing changes, and the error joins every mistake, as that of [New] does, and what the Views
-// refused. A method that a View refused before cannot stop a replacement.
+// refused. A method that a View refused before cannot stop a replacement. Those who listen to a View are called before
+// Replace returns.
 func (t *Table) Replace(layers ...Layer) error {
 	t.mu.Lock()
+	layers = slices.Clone(layers)
+	err := t.show(layers)
+	var changed []func()
+	if err == nil {
+		t.replaced = layers
+		for v := range t.views {
+			changed = append(changed, v.listeners()...)
+		}
+	}
+	t.mu.Unlock()
+	for _, f := range changed {
+		f()
+	}
+	return err
+}
+
+// Narrow lets layers narrow the policies for a while, beside those that the Table was made with or last given: until the
+// next Narrow, which takes their place, or the next Replace. Nothing becomes looser by it. It is for what a source has
+// stated and may take back soon, so those who listen to a View are not called, and what runs goes on. When anything is
+// wrong, nothing changes, and the error is one of Replace.
+func (t *Table) Narrow(layers ...Layer) error {
+	t.mu.Lock()
 	defer t.mu.Unlock()
-	next := &generation{t.current.Load().described, slices.Clone(layers)}
+	return t.show(slices.Concat(t.replaced, layers))
+}
+
+// show makes layers visible. The Table is locked.
+func (t *Table) show(layers []Layer) error {
+	next := &generation{t.current.Load().described, layers}
 	if err := next.check(); err != nil {
 		return err
 	}

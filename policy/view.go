@@ -21,6 +21,8 @@ type View[T any] struct {
 	current atomic.Pointer[compiled[T]]
 	next    atomic.Pointer[compiled[T]]
 	closed  atomic.Bool
+
+	listening map[*func()]struct{} // guarded by the Table
 }
 
 // compiled is what a View has made of one generation.
@@ -88,6 +90,31 @@ func (v *View[T]) Resolve(methods ...string) error {
 		errs = append(errs, split(err)...)
 	}
 	return join(errs)
+}
+
+// Listen makes changed be called after each [Table.Replace], when the new policies are visible. Replace waits for it. It
+// may be called by several goroutines at once, and must not use Listen or Replace. The returned function ends that.
+func (v *View[T]) Listen(changed func()) (stop func()) {
+	v.table.mu.Lock()
+	defer v.table.mu.Unlock()
+	if v.listening == nil {
+		v.listening = map[*func()]struct{}{}
+	}
+	key := &changed
+	v.listening[key] = struct{}{}
+	return func() {
+		v.table.mu.Lock()
+		defer v.table.mu.Unlock()
+		delete(v.listening, key)
+	}
+}
+
+func (v *View[T]) listeners() []func() {
+	all := make([]func(), 0, len(v.listening))
+	for f := range v.listening {
+		all = append(all, *f)
+	}
+	return all
 }
 
 // Close makes the View leave its Table. It answers [ErrClosed] from then on. Closing twice is harmless.

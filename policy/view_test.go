@@ -3,6 +3,7 @@ package policy_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -206,5 +207,68 @@ func TestGetDoesNotAllocate(t *testing.T) {
 	want(t, v, charge, time.Second)
 	if n := testing.AllocsPerRun(100, func() { _, _ = v.Get(charge) }); n != 0 {
 		t.Errorf("%v allocations, want none", n)
+	}
+}
+
+// Narrowing only tightens, for a while: the next one and the next replacement take its place.
+func TestNarrow(t *testing.T) {
+	table := newTable(t, file(policies{charge: deadline(time.Second)}))
+	v := deadlines(table)
+	want(t, v, charge, time.Second)
+	for _, step := range []struct {
+		what    string
+		change  func() error
+		charges time.Duration
+	}{
+		{"looser", func() error { return table.Narrow(file(policies{charge: deadline(2 * time.Second)})) }, time.Second},
+		{"tighter", func() error { return table.Narrow(file(policies{charge: deadline(time.Second / 2)})) }, time.Second / 2},
+		{"less tight", func() error { return table.Narrow(file(policies{charge: deadline(time.Second * 3 / 4)})) }, time.Second * 3 / 4},
+		{"taken back", func() error { return table.Narrow() }, time.Second},
+		{"tight again", func() error { return table.Narrow(file(policies{charge: deadline(time.Second / 2)})) }, time.Second / 2},
+		{"replaced", func() error { return table.Replace(file(policies{charge: deadline(2 * time.Second)})) }, 2 * time.Second},
+		{"taken back again", func() error { return table.Narrow() }, 2 * time.Second},
+	} {
+		if err := step.change(); err != nil {
+			t.Errorf("%s: %v", step.what, err)
+		}
+		want(t, v, charge, step.charges)
+	}
+	if err := table.Narrow(file(policies{charge: deadline(-1)})); err == nil {
+		t.Error("a bad layer was taken")
+	}
+	want(t, v, charge, 2*time.Second)
+}
+
+// Those who listen hear of replacements, when they are visible, and of nothing else.
+func TestListen(t *testing.T) {
+	table := newTable(t, file(policies{charge: deadline(time.Second)}))
+	v := deadlines(table)
+	var heard []time.Duration
+	stop := v.Listen(func() {
+		d, err := v.Get(charge)
+		if err != nil {
+			t.Error(err)
+		}
+		heard = append(heard, d)
+	})
+	replace := func(d time.Duration) error { return table.Replace(file(policies{charge: deadline(d)})) }
+	if err := replace(2 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if err := replace(-1); err == nil {
+		t.Fatal("a bad layer was taken")
+	}
+	if err := table.Narrow(file(policies{charge: deadline(time.Second)})); err != nil {
+		t.Fatal(err)
+	}
+	if err := replace(3 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if err := replace(4 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(heard, []time.Duration{2 * time.Second, 3 * time.Second}) {
+		t.Errorf("heard of %v, want 2s and 3s", heard)
 	}
 }

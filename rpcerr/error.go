@@ -21,9 +21,9 @@ type Error struct {
 	Cause error
 }
 
-// New returns a refusal. Cause may be nil.
-func New(code codes.Code, reason Reason, message string, cause error) *Error {
-	return &Error{Code: code, Reason: reason, Message: message, Cause: cause}
+// New returns a refusal with the code that belongs to the reason and a message of its own. Cause may be nil.
+func New(reason Reason, message string, cause error) *Error {
+	return &Error{Code: reason.Code(), Reason: reason, Message: message, Cause: cause}
 }
 
 // Refuse returns a refusal with the code and the message that belong to the reason. A reason that is not in the closed
@@ -33,7 +33,7 @@ func Refuse(reason Reason, cause error) *Error {
 	if known.message == "" {
 		known = CredentialsInvalid.entry()
 	}
-	return New(known.code, known.reason, known.message, cause)
+	return New(known.reason, known.message, cause)
 }
 
 // Error is the public text. It leaves the cause out because gRPC makes the text of an error that wraps this one into

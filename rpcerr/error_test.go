@@ -15,7 +15,7 @@ import (
 
 func TestErrorShowsItsReasonAndHidesItsCause(t *testing.T) {
 	cause := errors.New("kid 7f3a is revoked")
-	err := rpcerr.New(codes.Unauthenticated, rpcerr.CredentialsInvalid, "the credential is not good", cause)
+	err := rpcerr.New(rpcerr.CredentialsInvalid, "the credential is not good", cause)
 	if want := "CREDENTIALS_INVALID: the credential is not good"; err.Error() != want {
 		t.Errorf("the text is %q, want %q", err, want)
 	}
@@ -39,7 +39,7 @@ func TestErrorShowsItsReasonAndHidesItsCause(t *testing.T) {
 }
 
 func TestErrorWithoutACause(t *testing.T) {
-	err := rpcerr.New(codes.PermissionDenied, rpcerr.PolicyDenied, "not allowed", nil)
+	err := rpcerr.New(rpcerr.PolicyDenied, "not allowed", nil)
 	if want := "POLICY_DENIED: not allowed"; err.Error() != want {
 		t.Errorf("the text is %q, want %q", err, want)
 	}
@@ -49,7 +49,7 @@ func TestErrorWithoutACause(t *testing.T) {
 }
 
 func TestReasonOf(t *testing.T) {
-	made := rpcerr.New(codes.Unavailable, rpcerr.ConnectionExpired, "over", errors.New("private"))
+	made := rpcerr.New(rpcerr.ConnectionExpired, "over", errors.New("private"))
 	received := made.GRPCStatus().Err()
 	foreign, err := status.New(codes.Unavailable,
 		"x").WithDetails(&errdetails.ErrorInfo{Domain: "shop.example", Reason: "CONNECTION_EXPIRED"})
@@ -77,7 +77,7 @@ func TestReasonOf(t *testing.T) {
 }
 
 func ExampleReasonOf() {
-	received := rpcerr.New(codes.Unauthenticated, rpcerr.CredentialsExpired, "the credential has ended",
+	received := rpcerr.New(rpcerr.CredentialsExpired, "the credential has ended",
 		nil).GRPCStatus().Err()
 	fmt.Println(rpcerr.ReasonOf(received) == rpcerr.CredentialsExpired)
 	// Output: true

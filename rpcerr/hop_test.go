@@ -201,7 +201,7 @@ func TestStripHop(t *testing.T) {
 		},
 		{
 			"a refusal that was made in this process",
-			rpcerr.New(codes.Unavailable, rpcerr.ConnectionExpired, "the connection has expired", nil), nil,
+			rpcerr.New(rpcerr.ConnectionExpired, "the connection has expired", nil), nil,
 		},
 		{"a call without details", called{status.Error(codes.Unavailable, "down")}, nil},
 		{"no status", errors.New("something"), nil},

@@ -74,7 +74,7 @@ func New(config Config) (*Driver, error) {
 		return nil, errors.New("etcd: there is no endpoint; give host:port of its members")
 	}
 	if config.Password != "" && config.Username == "" {
-		return nil, errors.New("etcd: there is a password without a user name")
+		return nil, errors.New("etcd: there is a password without a user name; give both, or neither")
 	}
 	d := &Driver{config: config, life: engine.NewLife(ErrClosed), dialing: make(chan struct{}, 1)}
 	d.dialing <- struct{}{}

@@ -53,7 +53,7 @@ func (b builder) Build(
 	service := target.Endpoint()
 	err := driver.CheckService(service)
 	if err == nil && (target.URL.Host != "" || target.URL.RawQuery != "" || target.URL.Fragment != "") {
-		err = errors.New("it has more parts than a service name")
+		err = errors.New("it has more parts than a service name, so leave them out")
 	}
 	if err != nil {
 		return nil, fmt.Errorf(

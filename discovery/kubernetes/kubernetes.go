@@ -69,7 +69,7 @@ var _ driver.Driver = (*Driver)(nil)
 // New returns a driver.
 func New(config Config) (*Driver, error) {
 	if config.Client == nil {
-		return nil, errors.New("kubernetes: there is no client")
+		return nil, errors.New("kubernetes: there is no client; set Client, or use Open")
 	}
 	if problems := validation.IsDNS1123Label(config.Namespace); len(problems) > 0 {
 		return nil, fmt.Errorf("kubernetes: namespace %q: %s", config.Namespace, strings.Join(problems, "; "))

@@ -75,7 +75,7 @@ func (d *Driver) ReplaceInstances(instances ...driver.Instance) error {
 		}
 		key := [2]string{in.Service, in.ID}
 		if seen[key] {
-			errs = append(errs, fmt.Errorf("static: service %q: instance %q is listed twice", in.Service, in.ID))
+			errs = append(errs, fmt.Errorf("static: service %q: instance %q is listed twice; list it once", in.Service, in.ID))
 			continue
 		}
 		seen[key] = true

@@ -83,7 +83,7 @@ func (*ControlPlane) Check() error {
 		return fmt.Errorf("xds: %s: %w", place, err)
 	}
 	if len(bootstrap.Servers) == 0 {
-		return fmt.Errorf("xds: %s: xds_servers names no control plane", place)
+		return fmt.Errorf("xds: %s: xds_servers names no control plane; name its address there", place)
 	}
 	return nil
 }
@@ -103,7 +103,7 @@ func (*ControlPlane) ClientCredentials(
 	fallback credentials.TransportCredentials,
 ) (credentials.TransportCredentials, error) {
 	if fallback == nil {
-		return nil, errors.New("xds: ClientCredentials: there is nothing to fall back to")
+		return nil, errors.New("xds: ClientCredentials: there is nothing to fall back to; pass credentials")
 	}
 	return xdscredentials.NewClientCredentials(xdscredentials.ClientOptions{FallbackCreds: fallback})
 }
@@ -113,7 +113,7 @@ func (*ControlPlane) ServerCredentials(
 	fallback credentials.TransportCredentials,
 ) (credentials.TransportCredentials, error) {
 	if fallback == nil {
-		return nil, errors.New("xds: ServerCredentials: there is nothing to fall back to")
+		return nil, errors.New("xds: ServerCredentials: there is nothing to fall back to; pass credentials")
 	}
 	return xdscredentials.NewServerCredentials(xdscredentials.ServerOptions{FallbackCreds: fallback})
 }

@@ -43,8 +43,20 @@ func (g *Gate) describeServer() decide.Server {
 	return s
 }
 
-// authorize decides on a call. Its error is a refusal. Undecided is why there is no policy to decide by.
+// authorize decides on a call, and tries what is on trial. Its error is a refusal. Undecided is why there is no policy to
+// decide by.
 func (g *Gate) authorize(ctx context.Context, p *decide.Policy, undecided error, call policy.Call) error {
+	if err := g.judge(ctx, p, undecided, call); err != nil {
+		return err
+	}
+	if d := p.Try(ctx, &call); !d.Allows() {
+		g.auditTrial(ctx, call, refuse(d.Reason(), d))
+	}
+	return nil
+}
+
+// judge decides on a call. Its error is a refusal.
+func (g *Gate) judge(ctx context.Context, p *decide.Policy, undecided error, call policy.Call) error {
 	if undecided != nil {
 		// No policy decides who may call, so no caller may. An unknown caller must not learn which methods there are.
 		if call.Peer == nil && call.User == nil {
@@ -54,9 +66,6 @@ func (g *Gate) authorize(ctx context.Context, p *decide.Policy, undecided error,
 	}
 	if d := p.Judge(ctx, &call); !d.Allows() {
 		return refuse(d.Reason(), d)
-	}
-	if d := p.Try(ctx, &call); !d.Allows() {
-		g.auditTrial(ctx, call, refuse(d.Reason(), d))
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func (c *Channel) setManagedTLS() (err error) {
 func (c *Channel) setTokenMode() error {
 	var errs []error
 	if c.config.mode != ModePrefer && c.config.mode != ModeToken {
-		errs = append(errs, fmt.Errorf("auth: WithMode(%d): there is no such mode", c.config.mode))
+		errs = append(errs, fmt.Errorf("auth: WithMode(%d): there is no such mode; use ModeRequire, ModePrefer or ModeToken", c.config.mode))
 	}
 	if len(c.expected) == 1 {
 		switch one := c.expected[0].(type) {
@@ -92,7 +92,7 @@ func (c *Channel) setTokenMode() error {
 		}
 	}
 	if c.audience.IsZero() {
-		errs = append(errs, fmt.Errorf("auth: Channel: mode %v needs exactly one expected server and no pattern, because a token is for one server", c.config.mode))
+		errs = append(errs, fmt.Errorf("auth: Channel: mode %v needs exactly one expected server and no pattern, because a token is for one server; name it", c.config.mode))
 	}
 	if c.source = c.config.source; c.source == nil {
 		c.source = newOwnTokens(c.identity)

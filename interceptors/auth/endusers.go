@@ -85,7 +85,7 @@ func (g *Gate) makeUserVerifiers() error {
 		errs = append(errs, err)
 	}
 	if len(g.config.transactionIssuers) > 1 {
-		errs = append(errs, errors.New("auth: WithTransactionTokens is there twice; a trust domain has one service that makes transaction tokens"))
+		errs = append(errs, errors.New("auth: WithTransactionTokens is there twice; a trust domain has one service that makes transaction tokens, so keep one"))
 	}
 	if len(g.config.transactionIssuers) > 0 {
 		issuer, err := transactionIssuer(g.config.transactionIssuers[0], g.identity.self.TrustDomain())

@@ -46,6 +46,7 @@ type Gate struct {
 	tls          func() (*tls.Config, error)
 	managed      credentials.TransportCredentials // nil where nobody manages the TLS of the server
 	stops        []func()
+	streams      runningStreams
 	metadataKey  any // under which gRPC keeps the metadata received
 }
 
@@ -70,6 +71,7 @@ func newGate(i *workload, t *policy.Table, opts []ServerOption) *Gate {
 	g.tls = sync.OnceValues(g.makeTLS)
 	g.configErr = g.checkOptions()
 	g.watchIssuers()
+	g.stops = append(g.stops, g.view.Listen(g.judgeAnew))
 	return g
 }
 
@@ -110,7 +112,7 @@ func (g *Gate) checkOptions() error {
 	g.bearer, err = g.newBearerVerifier(g.acceptBearer)
 	errs := []error{err, g.makeUserVerifiers(), g.makeCounter(), g.server.Check()}
 	if g.config.handshakes < 1 {
-		errs = append(errs, fmt.Errorf("auth: WithMaxHandshakes(%d): must be positive", g.config.handshakes))
+		errs = append(errs, fmt.Errorf("auth: WithMaxHandshakes(%d): must be positive; leave it out for the default", g.config.handshakes))
 	}
 	g.managed, err = g.config.managed.credentials()
 	errs = append(errs, err)
@@ -118,7 +120,7 @@ func (g *Gate) checkOptions() error {
 		errs = append(errs, errors.New("auth: WithManagedServerTLS secures connections that prove no identity; accept bearer tokens on them WithBearer"))
 	}
 	if g.config.bearer && g.config.certificate == nil && g.config.managed == nil {
-		errs = append(errs, errors.New("auth: WithBearer: there is no source of certificates; callers with bearer tokens need one that they verify"))
+		errs = append(errs, errors.New("auth: WithBearer: there is no source of certificates; callers with bearer tokens need one that they verify, so pass a function that returns it"))
 	}
 	return errors.Join(errs...)
 }
@@ -208,7 +210,8 @@ func (g *Gate) ServerOptions() []grpc.ServerOption {
 // TransportOptions returns the credentials and the limits that belong to them: 10 seconds for a handshake, 32 KiB of
 // metadata, and a GOAWAY after 80 % of a connection's age, so that clients connect anew before it is closed. With
 // [WithBearer] also 250 calls at once on a connection, because on one of plain HTTP/2 requests are read before their
-// caller is known. Options of the same kind behind them win.
+// caller is known. Options of the same kind behind them win; a server that states its own takes the lower of them and
+// [Gate.Limits].
 func (g *Gate) TransportOptions() []grpc.ServerOption {
 	options := []grpc.ServerOption{
 		grpc.Creds(g.TransportCredentials()),
@@ -216,10 +219,20 @@ func (g *Gate) TransportOptions() []grpc.ServerOption {
 		grpc.MaxHeaderListSize(maxHeaderList),
 		grpc.KeepaliveParams(g.ConnectionAge()),
 	}
-	if g.config.bearer {
-		options = append(options, grpc.MaxConcurrentStreams(maxPlainStreams))
+	if calls, _ := g.Limits(); calls > 0 {
+		options = append(options, grpc.MaxConcurrentStreams(calls))
 	}
 	return options
+}
+
+// Limits returns the part of [Gate.TransportOptions] that bounds callers before they have proven anything: the calls at
+// once on a connection, and the bytes of metadata of a call. Both are 0, which is no bound, without [WithBearer]: then
+// every connection is proven before its first request is read.
+func (g *Gate) Limits() (calls, metadata uint32) {
+	if !g.config.bearer {
+		return 0, 0
+	}
+	return maxPlainStreams, maxHeaderList
 }
 
 // ConnectionAge returns the part of [Gate.TransportOptions] that ends connections in time, for a server that also sets

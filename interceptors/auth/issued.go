@@ -51,18 +51,18 @@ func (is *issued) check(i *workload) []error {
 	vouched := map[principal.TrustDomain]string{}
 	for n, issuer := range is.list {
 		wrong(issuer.Name == "", "issuer %d has no Name; state the iss of its tokens, byte for byte", n+1)
-		wrong(issuer.Keys == nil, "issuer %s has no Keys", quote.Text(issuer.Name))
+		wrong(issuer.Keys == nil, "issuer %s has no Keys; make them with package keyset", quote.Text(issuer.Name))
 		wrong(len(issuer.Domains) == 0, "issuer %s vouches for no trust domain; name those that it may vouch for",
 			quote.Text(issuer.Name))
 		for _, domain := range issuer.Domains {
 			other, twice := vouched[domain]
-			wrong(twice, "both %s and %s vouch for %s; each trust domain has exactly one issuer",
+			wrong(twice, "both %s and %s vouch for %s; each trust domain has exactly one issuer, so take it from one of them",
 				quote.Text(other), quote.Text(issuer.Name), domain)
 			vouched[domain] = issuer.Name
 		}
 	}
 	_, own := vouched[i.self.TrustDomain()]
-	wrong(!own, "no issuer vouches for the own trust domain %s", i.self.TrustDomain())
+	wrong(!own, "no issuer vouches for the own trust domain %s; name it among the Domains of the one that does", i.self.TrustDomain())
 	return errs
 }
 

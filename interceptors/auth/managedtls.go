@@ -25,7 +25,7 @@ func (m ManagedTLS) credentials() (credentials.TransportCredentials, error) {
 	}
 	c, err := m(untouched{})
 	if err == nil && c == nil {
-		err = errors.New("it made no credentials")
+		err = errors.New("it made no credentials; return some, or an error")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("auth: managed TLS: %w", err)

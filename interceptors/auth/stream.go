@@ -16,9 +16,10 @@ import (
 )
 
 // StreamServerInterceptor is [Gate.UnaryServerInterceptor] for streams. A stream ends with the credentials that opened
-// it, the caller's or the end user's, whichever is first, or with its server ([WithPlannedEnd]). The interceptor then
-// answers PLANNED_END where another stream will do, and CREDENTIALS_EXPIRED where the credential was revoked or is a
-// user's; the handler's context is cancelled with that error as its cause, and every Send and Receive of the handler
+// it, the caller's or the end user's, whichever is first, with its server ([WithPlannedEnd]), or when [policy.Table.Replace]
+// brings policies that would not let it begin. The interceptor then answers PLANNED_END where another stream will do,
+// CREDENTIALS_EXPIRED where the credential was revoked or is a user's, and what a new call would get where a policy
+// refuses; the handler's context is cancelled with that error as its cause, and every Send and Receive of the handler
 // fails. The handler sees a planned end coming with [plannedend.FromContext]. It runs on a goroutine of its own; a
 // panic in it goes on in the interceptor.
 func (g *Gate) StreamServerInterceptor(
@@ -27,13 +28,16 @@ func (g *Gate) StreamServerInterceptor(
 	info *grpc.StreamServerInfo,
 	handler grpc.StreamHandler,
 ) error {
+	before, _ := g.view.Get(info.FullMethod)
 	ctx, who, err := g.admit(stream.Context(), info.FullMethod, nil)
 	if err != nil {
 		return err
 	}
 	server := g.config.ending
-	if who.peer == nil && who.user == nil && server == nil {
-		return handler(srv, &heldStream{ServerStream: stream, ctx: ctx}) // there is nothing that could end
+	running := g.streams.begin(ctx, policy.Call{Method: info.FullMethod, Peer: who.peer, User: who.user})
+	defer g.streams.end(running)
+	if now, _ := g.view.Get(info.FullMethod); now != before { // a change between the decision and begin
+		g.judgeStream(running)
 	}
 	held := who.session
 	if held == nil && who.peer != nil {
@@ -76,13 +80,14 @@ func (g *Gate) StreamServerInterceptor(
 		refusal = endOf(held)
 	case <-user.Gone():
 		refusal = endOf(user)
+	case refusal = <-running.refused:
 	case <-server.Ended():
 		refusal = refuse(rpcerr.PlannedEnd, nil)
 	}
 	defer close(left)
 	cancel(refusal)
 	if rpcerr.ReasonOf(refusal) != rpcerr.PlannedEnd { // which is no refusal
-		g.auditCall(ctx, policy.Call{Method: info.FullMethod, Peer: who.peer, User: who.user}, refusal)
+		g.auditCall(ctx, running.call, refusal)
 	}
 	return refusal
 }

@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -11,10 +12,15 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
+	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
+	"github.com/parley-rpc/parley/rpcerr"
 )
 
 type watching = grpc.ServerStreamingServer[paymentsv1.WatchChargeResponse]
@@ -92,4 +98,118 @@ func TestHandlersErrorPasses(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Policies that are replaced end the streams that they would not let begin, with what a new stream gets, and no others.
+// A unary call keeps its decision.
+func TestATightenedPolicyEndsStreams(t *testing.T) {
+	access := func(a policyv1.Access) *policyv1.Auth { return &policyv1.Auth{Access: a.Enum()} }
+	for name, test := range map[string]struct {
+		caller string
+		policy *policyv1.Auth
+		code   codes.Code
+		reason rpcerr.Reason
+	}{
+		"denied to all":         {"connection", access(policyv1.Access_ACCESS_DENIED), codes.PermissionDenied, rpcerr.PolicyDenied},
+		"other peers":           {"connection", &policyv1.Auth{Peers: []string{"billing"}}, codes.PermissionDenied, rpcerr.PolicyDenied},
+		"another carrier":       {"token", &policyv1.Auth{Carrier: policyv1.Carrier_CARRIER_CONNECTION.Enum()}, codes.PermissionDenied, rpcerr.PolicyDenied},
+		"a scope":               {"token", &policyv1.Auth{Scopes: []string{"watch"}}, codes.PermissionDenied, rpcerr.PolicyDenied},
+		"no strangers":          {"nobody", access(policyv1.Access_ACCESS_AUTHENTICATED), codes.Unauthenticated, rpcerr.CredentialsMissing},
+		"still allowed":         {"connection", &policyv1.Auth{Peers: []string{"orders", "billing"}}, codes.OK, ""},
+		"still allowed, token":  {"token", &policyv1.Auth{Peers: []string{"orders"}}, codes.OK, ""},
+		"still allowed, nobody": {"nobody", nil, codes.OK, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.enroll("orders", "payments")
+				anonymous := policy.Code(auth.HealthPolicy())
+				table := tableOf(t, anonymous)
+				roots, certificate := w.certificate()
+				causes, asked := make(chan error, 1), make(chan struct{})
+				s := serve(t, payments{
+					quote: func(ctx context.Context) error {
+						<-asked
+						return context.Cause(ctx)
+					},
+					watch: func(s watching) error {
+						err := block(s)
+						causes <- err
+						return err
+					},
+				}, w.identity("payments").ServerOptions(table, auth.WithBearer(certificate))...)
+				var cc *grpc.ClientConn
+				orders := w.identity("orders")
+				switch test.caller {
+				case "connection":
+					cc = dial(t, s.dialer, orders.DialOptions(w.id("payments"))...)
+				case "token":
+					c := orders.Channel([]principal.Pattern{w.id("payments")}, auth.WithMode(auth.ModeToken), auth.WithRoots(roots), auth.WithServerName("localhost"))
+					cc = dial(t, s.dialer, c.DialOptions()...)
+				default:
+					cc = newStranger(t, &tokenWorld{w, s, roots}).ClientConn
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				layers := []policy.Layer{anonymous}
+				var receive func() error
+				quoted := make(chan error, 1)
+				if test.caller == "nobody" {
+					watched, err := grpc_health_v1.NewHealthClient(cc).Watch(ctx, &grpc_health_v1.HealthCheckRequest{})
+					if err != nil {
+						t.Fatal(err)
+					}
+					receive = func() error {
+						_, err := watched.Recv()
+						return err
+					}
+					quoted <- nil
+					if test.policy != nil {
+						layers = append(layers, policy.Code(map[string]*policyv1.Policy{"/grpc.health.v1.Health/*": {Auth: test.policy}}))
+					}
+				} else {
+					stream, err := paymentsv1.NewPaymentsServiceClient(cc).WatchCharge(ctx, &paymentsv1.WatchChargeRequest{})
+					if err != nil {
+						t.Fatal(err)
+					}
+					receive = func() error {
+						_, err := stream.Recv()
+						return err
+					}
+					go func() { quoted <- quote(ctx, cc) }()
+					layers = append(layers, narrow(test.policy))
+				}
+				if err := receive(); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				if err := table.Replace(layers...); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				close(asked)
+				if err := <-quoted; err != nil {
+					t.Errorf("the unary call: %v", err)
+				}
+				if test.code == codes.OK {
+					select {
+					case err := <-causes:
+						t.Errorf("the stream ended: %v", err)
+					default:
+					}
+					cancel()
+				}
+				err := receive()
+				if test.code == codes.OK {
+					test.code = codes.Canceled
+				}
+				refused(t, "stream", err, test.code, test.reason)
+				if test.caller != "nobody" && test.code != codes.Canceled {
+					if cause := <-causes; !errors.Is(cause, test.reason) {
+						t.Errorf("the handler's context ended with %v", cause)
+					}
+				}
+			})
+		})
+	}
 }

@@ -447,7 +447,7 @@ func TestSlowAnswersAreProven(t *testing.T) {
 func TestExpiryAfterTheHandlerRanIsNotRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
-		behind := rpcerr.New(codes.Unauthenticated, rpcerr.CredentialsExpired, "the credential has ended", nil)
+		behind := rpcerr.New(rpcerr.CredentialsExpired, "the credential has ended", nil)
 		w := newTokenWorld(t, payments{
 			quote: func(context.Context) error { calls++; return behind },
 			watch: func(s grpc.ServerStreamingServer[paymentsv1.WatchChargeResponse]) error {

@@ -146,7 +146,7 @@ func TestNoWaitForAConnectionThatIsNotTheCause(t *testing.T) {
 			opts ...grpc.CallOption,
 		) error {
 			_ = invoker(ctx, method, req, reply, cc, opts...)
-			return rpcerr.New(codes.Unavailable, rpcerr.TokenSourceUnavailable, "no token", nil)
+			return rpcerr.New(rpcerr.TokenSourceUnavailable, "no token", nil)
 		}
 		r := newRetrier(t, readMethod, terms{})
 		start := time.Now()

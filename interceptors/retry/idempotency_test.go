@@ -112,7 +112,7 @@ func TestScenario21Unprocessed(t *testing.T) {
 			if err := rpcerr.SetUnprocessed(ctx); err != nil {
 				return err
 			}
-			return rpcerr.New(codes.Unavailable, rpcerr.ConnectionExpired, "scripted", nil)
+			return rpcerr.New(rpcerr.ConnectionExpired, "scripted", nil)
 		}, "replica:1", "replica:2")
 		var tried [][]string
 		r := newRetrier(t, actMethod, terms{})

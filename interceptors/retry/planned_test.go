@@ -18,7 +18,7 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-var errPlanned = rpcerr.New(codes.Unavailable, rpcerr.PlannedEnd, "the connection reaches its age", nil).GRPCStatus().Err()
+var errPlanned = rpcerr.New(rpcerr.PlannedEnd, "the connection reaches its age", nil).GRPCStatus().Err()
 
 // A resumed stream lives through any number of planned ends, without budget, as long as they are as rare as planned
 // ends are.

@@ -128,5 +128,5 @@ func closedError() *Error {
 }
 
 func refusal(err error) error {
-	return rpcerr.New(codes.FailedPrecondition, rpcerr.ConfigurationInvalid, err.Error(), nil)
+	return rpcerr.New(rpcerr.ConfigurationInvalid, err.Error(), nil)
 }

@@ -72,7 +72,7 @@ func TestEveryOutcome(t *testing.T) {
 	refuse := grpc.ChainUnaryInterceptor(func(context.Context, any, *grpc.UnaryServerInfo, grpc.UnaryHandler) (any,
 		error,
 	) {
-		return nil, rpcerr.New(codes.PermissionDenied, rpcerr.PolicyDenied, "the caller may not do this", nil)
+		return nil, rpcerr.New(rpcerr.PolicyDenied, "the caller may not do this", nil)
 	})
 	for _, test := range []struct {
 		name   string

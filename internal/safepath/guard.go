@@ -7,11 +7,13 @@
 package safepath
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Guard decides which files are safe. The zero value is not usable; see [New].
@@ -44,7 +46,7 @@ type Error struct {
 	Path string
 	// Problem is the mistake.
 	Problem string
-	// Remedy says how to mend it. May be empty.
+	// Remedy says how to mend it. Where it is empty, what the system says about the place decides.
 	Remedy string
 	// Err is the error below. May be nil.
 	Err error
@@ -56,10 +58,30 @@ func (e *Error) Error() string {
 	if e.Err != nil && !errors.Is(e.Err, fs.ErrNotExist) { // the problem says so already
 		text += ": " + e.Err.Error()
 	}
-	if e.Remedy != "" {
-		text += "; " + e.Remedy
+	if remedy := cmp.Or(e.Remedy, remedyFor(e.Err)); remedy != "" {
+		text += "; " + remedy
 	}
 	return text
+}
+
+// remedyFor says how to mend what the system says about a place, "" where that depends.
+func remedyFor(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "let the user of this process use it"
+	case errors.Is(err, fs.ErrNotExist):
+		return "put it there, or correct the path"
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR):
+		return "correct the path"
+	case errors.Is(err, syscall.EROFS):
+		return "mount it so that it can be written, or name another place"
+	case errors.Is(err, syscall.ENOSPC):
+		return "make room there"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "raise the limit of open files"
+	default:
+		return ""
+	}
 }
 
 // Unwrap returns the error below.
@@ -88,7 +110,7 @@ func (g Guard) Ancestor(path string, info fs.FileInfo, f *os.File) error {
 // Directory checks a directory in which every file counts.
 func (g Guard) Directory(path string, info fs.FileInfo, f *os.File) error {
 	if !info.IsDir() {
-		return &Error{Path: path, Problem: "is no directory"}
+		return &Error{Path: path, Problem: "is no directory", Remedy: "name a directory"}
 	}
 	return g.unwritable(path, info, f)
 }
@@ -96,7 +118,7 @@ func (g Guard) Directory(path string, info fs.FileInfo, f *os.File) error {
 // File checks an opened public file.
 func (g Guard) File(path string, info fs.FileInfo, f *os.File) error {
 	if !info.Mode().IsRegular() {
-		return &Error{Path: path, Problem: "is no regular file"}
+		return &Error{Path: path, Problem: "is no regular file", Remedy: "put a regular file there"}
 	}
 	return g.unwritable(path, info, f)
 }
@@ -105,7 +127,7 @@ func (g Guard) File(path string, info fs.FileInfo, f *os.File) error {
 // read it, too.
 func (g Guard) Secret(path string, info fs.FileInfo, f *os.File) error {
 	if !info.Mode().IsRegular() {
-		return &Error{Path: path, Problem: "is no regular file"}
+		return &Error{Path: path, Problem: "is no regular file", Remedy: "put a regular file there"}
 	}
 	if err := g.owned(path, info, f); err != nil {
 		return err

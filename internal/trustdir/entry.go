@@ -20,12 +20,12 @@ type Entry struct {
 func parseEntry(domain, name string, text []byte, validID func(string) error) (Entry, error) {
 	claims, err := strictjson.Read(text)
 	if err != nil {
-		return Entry{}, fmt.Errorf("no strict JSON object: %w", err)
+		return Entry{}, fmt.Errorf("no strict JSON object, so publish the key anew: %w", err)
 	}
 	id, hasID := claims.String("id")
 	jwk, hasKey := claims.Object("jwk")
 	if !hasID || !hasKey || len(claims.Names()) != 2 {
-		return Entry{}, errors.New(`the members are not exactly the string "id" and the object "jwk"`)
+		return Entry{}, errors.New(`the members are not exactly the string "id" and the object "jwk"; publish the key anew`)
 	}
 	if err := validID(id); err != nil {
 		return Entry{}, err
@@ -39,7 +39,7 @@ func parseEntry(domain, name string, text []byte, validID func(string) error) (E
 		return Entry{}, err
 	}
 	if folder != domain {
-		return Entry{}, fmt.Errorf("the ID %s belongs in folder %s", id, folder)
+		return Entry{}, fmt.Errorf("the ID %s belongs in folder %s; move the file there", id, folder)
 	}
 	if want := fileName(path, key.Thumbprint()); want != name {
 		return Entry{}, fmt.Errorf("for this ID and key the file must be called %s", want)

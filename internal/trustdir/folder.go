@@ -209,7 +209,7 @@ func (r *reader) check(root *os.Root, in *enteredFolder, domain string, f *file)
 	return f.become(parseEntry(domain, f.name, text, r.validID)), nil
 }
 
-var errNotCalled = errors.New("is not called <name>.<thumbprint>.json")
+var errNotCalled = errors.New("is not called <name>.<thumbprint>.json; publish the key anew, and remove it")
 
 // become notes the result of a reading, and reports whether it differs from the one before.
 func (f *file) become(entry Entry, err error) bool {

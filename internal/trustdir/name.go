@@ -16,7 +16,7 @@ func splitID(text string) (domain, name string, err error) {
 	domain, name = id.TrustDomain().String(), id.Service()
 	for segment := range strings.SplitSeq(name, "/") {
 		if strings.Trim(segment, ".") == "" {
-			return "", "", errors.New("the ID has a segment that cannot be written as a file name")
+			return "", "", errors.New("the ID has a segment of dots alone, which cannot be a file name; choose another name")
 		}
 	}
 	return domain, name, nil

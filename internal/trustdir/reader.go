@@ -138,7 +138,7 @@ func (r *reader) readTrust(root *os.Root, l *reading) error {
 	var folders []string
 	for _, name := range names {
 		if !isFolder(name.Name()) || !name.IsDir() && name.Type() != fs.ModeSymlink {
-			l.strays = append(l.strays, skip(entered.path(name.Name()), errors.New("is no folder of a trust domain")))
+			l.strays = append(l.strays, skip(entered.path(name.Name()), errors.New("is no folder of a trust domain; remove it")))
 			continue
 		}
 		folders = append(folders, name.Name())
@@ -193,7 +193,7 @@ func (r *reader) readRevoked(root *os.Root) (*revocations, error) {
 	found := &revocations{keys: make(map[string]bool, len(names))}
 	for _, name := range names {
 		if !isThumbprint(name.Name()) {
-			err := errors.New("is not called after a thumbprint, and so revokes nothing")
+			err := errors.New("is not called after a thumbprint, and so revokes nothing; call it as the key is called that it revokes")
 			found.skipped = append(found.skipped, skip(entered.path(name.Name()), err))
 			continue
 		}

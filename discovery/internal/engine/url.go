@@ -36,7 +36,7 @@ func ParseURL(scheme, text string, names ...string) (URL, error) {
 	}
 	u := URL{URL: parsed}
 	if u.parameters, err = url.ParseQuery(parsed.RawQuery); err != nil {
-		return URL{}, fmt.Errorf("%s: what follows the question mark cannot be read", scheme)
+		return URL{}, fmt.Errorf("%s: what follows the question mark cannot be read; want name=value, joined by &", scheme)
 	}
 	known := append([]string{"ca", "tls", "cert", "key"}, names...)
 	for name, values := range u.parameters {
@@ -63,7 +63,7 @@ func (u URL) Secret(name string) (string, error) {
 	}
 	secret := strings.TrimRight(string(text), "\r\n")
 	if secret == "" {
-		return "", fmt.Errorf("%s: %s: %s is empty", u.Scheme, name, file)
+		return "", fmt.Errorf("%s: %s: %s is empty; write the secret there", u.Scheme, name, file)
 	}
 	return secret, nil
 }
@@ -101,7 +101,7 @@ func (u URL) tls() (*tls.Config, error) {
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("ca: %s has no certificate in PEM", ca)
+			return nil, fmt.Errorf("ca: %s has no certificate in PEM; write that of the authority there", ca)
 		}
 	}
 	if cert == "" {

@@ -57,7 +57,7 @@ func readFile(path string) (string, error) {
 		return "", withoutPath(err)
 	}
 	if !info.Mode().IsRegular() {
-		return "", errors.New("it is no regular file")
+		return "", errors.New("it is no regular file; name one that holds a token")
 	}
 	f, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
@@ -69,7 +69,7 @@ func readFile(path string) (string, error) {
 		return "", withoutPath(err)
 	}
 	if len(text) > maxFileBytes {
-		return "", fmt.Errorf("it is larger than %d bytes", maxFileBytes)
+		return "", fmt.Errorf("it is larger than %d bytes; name a file that holds one token and nothing else", maxFileBytes)
 	}
 	return strings.TrimSpace(string(text)), nil
 }
@@ -113,11 +113,11 @@ func (s *TextSource) Format(state fmt.State, _ rune) { _, _ = io.WriteString(sta
 func heldTokenFor(value string, audience principal.ID, servers []principal.Pattern) (Token, error) {
 	claims, err := jose.Unproven(value)
 	if err != nil {
-		return Token{}, fmt.Errorf("it is no token: %w", err)
+		return Token{}, fmt.Errorf("want one token in its compact form: %w", err)
 	}
 	expires, ok, err := claims.NumericDate("exp")
 	if err != nil || !ok {
-		return Token{}, errors.New("exp is missing or no time")
+		return Token{}, errors.New("exp is missing or no time; use a token that expires")
 	}
 	if !time.Now().Before(expires) {
 		return Token{}, errExpired
@@ -125,7 +125,7 @@ func heldTokenFor(value string, audience principal.ID, servers []principal.Patte
 	if !audience.IsZero() {
 		named, _ := claims.Strings("aud")
 		if !slices.Contains(named, audience.String()) && !principal.MatchesAny(servers, audience) {
-			return Token{}, fmt.Errorf("it is not meant for %s, and so is not shown to it", audience)
+			return Token{}, fmt.Errorf("it is not meant for %s, and so is not shown to it; get one with that audience, or name the server where the source is made", audience)
 		}
 	}
 	return Token{Value: value, Expires: expires}, nil

@@ -111,7 +111,7 @@ func (c *IssuerClient) Check() error {
 		errs = append(errs, fmt.Errorf("tokens: FromIssuer: token endpoint: %w", err))
 	}
 	if c.workload == nil {
-		errs = append(errs, errors.New("tokens: FromIssuer: there is no workload to ask in the name of"))
+		errs = append(errs, errors.New("tokens: FromIssuer: there is no workload to ask in the name of; pass an Identity"))
 	}
 	if len(c.config.scopes) > 0 {
 		if err := jose.CheckScopes(c.config.scopes); err != nil {

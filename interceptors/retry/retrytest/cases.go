@@ -63,6 +63,26 @@ func timeCases() []Case {
 			},
 		},
 		{
+			"04 an attempt that must not be repeated has all the time that is left",
+			Terms{MaxAttempts: 3, Backoff: 50 * ms, MaxBackoff: 400 * ms, PerAttempt: 100 * ms},
+			func(s *scene) error {
+				s.answer = taking(400 * ms)
+				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+				defer cancel()
+				_, err := s.client.Act(ctx, &retrytestv1.ActRequest{})
+				return errors.Join(is(err, codes.OK), s.saw(1), s.took(400*ms, 405*ms))
+			},
+		},
+		{
+			"04 a single attempt has all the time that is left",
+			Terms{MaxAttempts: 1, Backoff: 50 * ms, MaxBackoff: 400 * ms, PerAttempt: 100 * ms},
+			func(s *scene) error {
+				s.answer = taking(400 * ms)
+				_, err := s.read(time.Second)
+				return errors.Join(is(err, codes.OK), s.saw(1), s.took(400*ms, 405*ms))
+			},
+		},
+		{
 			"05 a caller who gives up ends the wait",
 			Terms{MaxAttempts: 3, Backoff: time.Second, MaxBackoff: time.Second},
 			func(s *scene) error {

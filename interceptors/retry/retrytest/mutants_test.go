@@ -31,7 +31,10 @@ func TestMutantsAreRejected(t *testing.T) {
 		}, "36 the number of attempts"},
 		{"waits without looking at the deadline", naive, "01"},
 		{"has no timeout for an attempt", with(func(t *retrytest.Terms) { t.PerAttempt = 0 }), "03"},
-		{"cuts the last attempt too", inside(cutting(100 * time.Millisecond)), "04"},
+		{"cuts the last attempt too", inside(cutting(100 * time.Millisecond)), "04 the last"},
+		{"cuts what must not be repeated", inside(cutting(100 * time.Millisecond)), "04 an attempt"},
+		{"cuts a single attempt", inside(cutting(100 * time.Millisecond)), "04 a single"},
+		{"cuts a stream that is begun once", cuttingStreams, "04 a stream"},
 		{"sleeps when the caller has gone", naive, "05"},
 		{"sleeps when the channel is closed", naive, "06"},
 		{"is deaf to pushbacks that forbid", inside(deaf), "07"},
@@ -155,6 +158,17 @@ func cutting(after time.Duration) grpc.UnaryClientInterceptor {
 		defer cancel()
 		return invoker(ctx, method, req, reply, cc, opts...)
 	}
+}
+
+// cuttingStreams ends every stream, and tries none again.
+func cuttingStreams(terms retrytest.Terms) ([]grpc.DialOption, func()) {
+	return []grpc.DialOption{grpc.WithChainStreamInterceptor(
+		func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			ctx, cancel := context.WithTimeout(ctx, terms.PerAttempt)
+			stream, err := streamer(ctx, desc, cc, method, opts...)
+			context.AfterFunc(ctx, cancel)
+			return stream, err
+		})}, func() {}
 }
 
 // claimingUnprocessed tells the retrier that no handler ever ran.

@@ -49,6 +49,18 @@ func streamCases() []Case {
 			},
 		},
 		{
+			"04 a stream that is begun once has all the time that is left",
+			Terms{MaxAttempts: 1, Backoff: 50 * ms, MaxBackoff: 50 * ms, PerAttempt: 50 * ms},
+			func(s *scene) error {
+				s.watch = func(_ int, stream grpc.ServerStreamingServer[retrytestv1.WatchResponse]) error {
+					time.Sleep(200 * ms)
+					return sendNumbers(stream)
+				}
+				got, err := s.watched(400 * ms)
+				return errors.Join(numbers(got), is(err, codes.OK), s.saw(1), s.took(200*ms, 205*ms))
+			},
+		},
+		{
 			"15 a stream whose first message does not come is tried again",
 			Terms{MaxAttempts: 3, Backoff: 50 * ms, MaxBackoff: 50 * ms, PerAttempt: 50 * ms},
 			func(s *scene) error {
