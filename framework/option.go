@@ -90,8 +90,8 @@ func (o appOrClientOption) applyApp(a *App) { a.forClients = append(a.forClients
 // WithConfigFile reads the configuration from a YAML file in the schema parley.config.v1.Config. An unknown key is a
 // mistake, and so is a file that states nothing. Without this option only the environment is read.
 //
-// The file is looked at every second. When two looks in a row see the same new content, and a program would start with
-// it, its policies come in force. Otherwise, and when the file is missing, what was read before stays in force; log,
+// The file is looked at every second. What a new content tightens is in force at the first look, if a program would start
+// with it; when two looks in a row see the same, its policies take the place of those of before. Otherwise, and when the file is missing, what was read before stays in force; log,
 // metrics and admin page say why. The other sections count at the next start. The option may be given once.
 func WithConfigFile(path string) Option {
 	return appOption{fmt.Sprintf("WithConfigFile(%q)", path), func(a *App) { a.configFiles = append(a.configFiles, path) }}
