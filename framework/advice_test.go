@@ -107,7 +107,7 @@ func TestFilesThatAreMissingAreNamedWithARemedy(t *testing.T) {
 		app.Client("mail", framework.WithTarget("dns:///mail:1"))
 		err := app.Check()
 		if err == nil || !strings.Contains(err.Error(), "/not/there") ||
-			!strings.Contains(err.Error(), "put the file there, or correct the path") {
+			!strings.Contains(err.Error(), "put it there, or correct the path") {
 			t.Errorf("%s: Check = %v, want the file and a remedy", name, err)
 		}
 		if err := app.Close(); err != nil {

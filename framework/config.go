@@ -251,7 +251,7 @@ func withRemedy(err error) error {
 	case strings.Contains(err.Error(), "; "):
 		return err
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w; put the file there, or correct the path", err)
+		return fmt.Errorf("%w; put it there, or correct the path", err)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w; let the user of this process read it", err)
 	case errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ENOTDIR):

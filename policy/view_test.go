@@ -252,7 +252,7 @@ func TestListen(t *testing.T) {
 		heard = append(heard, d)
 	})
 	replace := func(d time.Duration) error { return table.Replace(file(policies{charge: deadline(d)})) }
-	if err := replace(2 * time.Second); err != nil {
+	if err := replace(1500 * time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	if err := replace(-1); err == nil {
@@ -261,14 +261,14 @@ func TestListen(t *testing.T) {
 	if err := table.Narrow(file(policies{charge: deadline(time.Second)})); err != nil {
 		t.Fatal(err)
 	}
-	if err := replace(3 * time.Second); err != nil {
+	if err := replace(1800 * time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	stop()
-	if err := replace(4 * time.Second); err != nil {
+	if err := replace(1900 * time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(heard, []time.Duration{2 * time.Second, 3 * time.Second}) {
-		t.Errorf("heard of %v, want 2s and 3s", heard)
+	if !slices.Equal(heard, []time.Duration{1500 * time.Millisecond, 1800 * time.Millisecond}) {
+		t.Errorf("heard of %v, want 1.5s and 1.8s", heard)
 	}
 }

@@ -170,8 +170,8 @@ func TestMissingDirectoryNamesTheRemedy(t *testing.T) {
 	s.remove("trust")
 	for dir, want := range map[string]string{
 		s.dir:            s.path("trust") + ": does not exist; name the directory that has trust/ in it, or publish a first key",
-		s.path("absent"): s.path("absent") + ": does not exist",
-		s.path("a/b"):    s.path("a") + ": does not exist",
+		s.path("absent"): s.path("absent") + ": does not exist; put it there, or correct the path",
+		s.path("a/b"):    s.path("a") + ": does not exist; put it there, or correct the path",
 		"":               `"": is no path`,
 	} {
 		d := trustdir.Open(dir, trustdir.Options{ValidID: validID})

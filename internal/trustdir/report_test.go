@@ -29,7 +29,7 @@ func TestJournal(t *testing.T) {
 	s.chmod(".", 0o700)
 	check()
 	want := `level=INFO msg="key trusted" generation=1 id=spiffe://shop/orders kid=KID
-level=WARN msg="file skipped" generation=1 problem="DIR/SPOILT: no strict JSON object: no member name at byte 1"
+level=WARN msg="file skipped" generation=1 problem="DIR/SPOILT: no strict JSON object, so publish the key anew: no member name at byte 1"
 level=WARN msg="key no longer trusted" generation=2 id=spiffe://shop/orders kid=KID reason=deleted
 level=ERROR msg="trust directory cannot be read" generation=2 error="DIR: group or others may write there (mode 0777); run: chmod go-w DIR"
 level=INFO msg="trust directory can be read again" generation=2

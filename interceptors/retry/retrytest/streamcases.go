@@ -53,7 +53,9 @@ func streamCases() []Case {
 			Terms{MaxAttempts: 1, Backoff: 50 * ms, MaxBackoff: 50 * ms, PerAttempt: 50 * ms},
 			func(s *scene) error {
 				s.watch = func(_ int, stream grpc.ServerStreamingServer[retrytestv1.WatchResponse]) error {
-					time.Sleep(200 * ms)
+					if err := taking(200*ms)(stream.Context(), 1); err != nil {
+						return err
+					}
 					return sendNumbers(stream)
 				}
 				got, err := s.watched(400 * ms)
