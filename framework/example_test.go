@@ -49,7 +49,7 @@ func ExampleApp_Check() {
 	fmt.Println(app.Check())
 	// Output:
 	// this App has no identity; set identity.trust_dir (PARLEY_IDENTITY_TRUST_DIR) to the directory with the services' public keys and identity.key_file to the private key, or identity.issued to those who vouch for services, or pass WithIdentity; for a first try on one machine WithInsecureDev runs without
-	// Server("8443"): the address is not host:port: address 8443: missing port in address
+	// Server("8443"): want host:port, such as :8443: address 8443: missing port in address
 	// Client("payments"): there is no discovery to find it in; configure discovery.driver, or its address with clients.payments.target or WithTarget
 }
 

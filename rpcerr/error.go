@@ -33,7 +33,7 @@ func Refuse(reason Reason, cause error) *Error {
 	if known.message == "" {
 		known = CredentialsInvalid.entry()
 	}
-	return New(known.reason, known.message, cause)
+	return &Error{Code: known.code, Reason: known.reason, Message: known.message, Cause: cause}
 }
 
 // Error is the public text. It leaves the cause out because gRPC makes the text of an error that wraps this one into
