@@ -130,7 +130,9 @@ func (a *App) environNames(section, entry string) bool {
 // mayBeEmpty lists the lists that say something when they are empty.
 func mayBeEmpty() []protoreflect.FullName {
 	return []protoreflect.FullName{
+		"parley.config.v1.UserIssuer.refused_claims",
 		"parley.config.v1.UserIssuer.required_claims",
+		"parley.config.v1.WorkloadIssuer.refused_claims",
 		"parley.config.v1.WorkloadIssuer.required_claims",
 	}
 }

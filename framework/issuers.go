@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
@@ -39,37 +37,13 @@ func (k issuerKeys) same(other issuerKeys) bool {
 	return proto.Equal(stated, others) && (!provider || k.issuer == other.issuer)
 }
 
-// statedIssuer is what the configuration says of any issuer of tokens.
-type statedIssuer interface {
-	GetIssuer() string
-	GetAudiences() []string
-	GetTypes() []string
-	GetRequiredClaims() []string
-	GetMaxLifetime() *durationpb.Duration
-	GetMaxAudiences() uint32
-	GetClockSkew() *durationpb.Duration
-}
-
 // readIssuer returns the issuer that is stated at place, with keys that are kept fresh from now on.
-func (p *parts) readIssuer(place string, stated statedIssuer, where *configv1.Keys) (auth.Issuer, error) {
-	keys, err := p.readKeys(place, stated.GetIssuer(), where)
-	required := stated.GetRequiredClaims()
-	if required == nil && p.file.states(place+".required_claims") {
-		required = []string{} // none, where auth takes nil for its default
-	}
+func (p *parts) readIssuer(place string, stated statedProfile, where *configv1.Keys) (auth.Issuer, error) {
+	look, err := p.readProfile(place, stated)
+	keys, keysErr := p.readKeys(place, stated.GetIssuer(), keysOf(where, &look))
 	return auth.Issuer{
-		Name: stated.GetIssuer(), Keys: keys, Audiences: stated.GetAudiences(), Types: stated.GetTypes(),
-		RequiredClaims: required, MaxLifetime: stated.GetMaxLifetime().AsDuration(),
-		MaxAudiences: int(stated.GetMaxAudiences()), ClockSkew: skew(stated.GetClockSkew()),
-	}, err
-}
-
-// skew is the clock skew that is stated. None at all is stated as 0s, and for auth as a negative one.
-func skew(stated *durationpb.Duration) time.Duration {
-	if stated != nil && stated.AsDuration() == 0 {
-		return -1
-	}
-	return stated.AsDuration()
+		Name: stated.GetIssuer(), Keys: keys, Audiences: stated.GetAudiences(), Profile: look,
+	}, errors.Join(err, keysErr)
 }
 
 // readKeys returns the keys of an issuer, which are read and kept fresh from now on.

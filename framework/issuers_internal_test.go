@@ -40,8 +40,8 @@ func TestNoRequiredClaims(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(read.RequiredClaims, want) || (read.RequiredClaims == nil) != (want == nil) {
-			t.Errorf("%q: got %#v, want %#v", stated, read.RequiredClaims, want)
+		if !slices.Equal(read.Profile.RequiredClaims, want) || (read.Profile.RequiredClaims == nil) != (want == nil) {
+			t.Errorf("%q: got %#v, want %#v", stated, read.Profile.RequiredClaims, want)
 		}
 		for _, set := range p.keySets {
 			if err := set.keys.Close(); err != nil {

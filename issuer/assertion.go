@@ -12,6 +12,7 @@ import (
 	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/principal"
+	"github.com/parley-rpc/parley/profile"
 )
 
 // assertionForm is the name that RFC 7523 section 2.2 gives an assertion in a form.
@@ -68,11 +69,11 @@ func (is *Issuer) authenticate(ctx context.Context, f form) (caller, error) {
 // assertions is what the assertions of a client look like. The audience is this issuer alone and no list, so that an assertion
 // for one issuer is never good for another (draft-ietf-oauth-rfc7523bis section 4).
 func (is *Issuer) assertions(client Client) *verify.Profile {
-	return &verify.Profile{
-		Keys: clientKeys{client}, Types: []string{jose.TypeAssertion, ""},
-		Audiences: []string{is.name}, MaxAudiences: 1, AudienceIsText: true,
-		Required: []string{"jti"}, MaxLifetime: maxAssertionLife, Skew: clockSkew,
-	}
+	p := &verify.Profile{Keys: clientKeys{client}, Audiences: []string{is.name}, Profile: profile.Profile{
+		Types: []string{jose.TypeAssertion, profile.Untyped}, AudienceText: true, MaxLifetime: maxAssertionLife,
+	}}
+	p.Default(principal.ID{})
+	return p
 }
 
 // clientKeys are the registered keys of a client, each of which speaks for it alone.

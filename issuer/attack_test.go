@@ -270,7 +270,7 @@ func TestAttack72ExchangeForMore(t *testing.T) {
 		"35 the issuer itself":                     {claims{"iss": issuerName}, nil, request},
 		"22 no exp":                                {claims{"exp": nil}, nil, request},
 		"22 no jti":                                {claims{"jti": nil}, nil, request},
-		"45 scope a list":                          {claims{"scope": []string{"orders.place"}}, nil, request},
+		"45 scope a number":                        {claims{"scope": 7}, nil, scope}, // which is to have none
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/issuer"
+	"github.com/parley-rpc/parley/profile"
 )
 
 // Check returns all mistakes at once, and an issuer with one answers nothing.
@@ -27,9 +28,9 @@ func TestCheckNamesEveryMistake(t *testing.T) {
 		"two login services":  {issuer.New(issuerName, s.keys, s.registry, issuer.WithLogin(login), issuer.WithLogin(login)), []string{"twice"}},
 		"the registry's":      {issuer.New(issuerName, s.keys, issuer.NewStatic(issuer.Client{})), []string{"spiffe://"}},
 		"no name, two keys":   {withLogin(s, issuer.Login{JWKS: []byte("{}"), JWKSURL: "http://login.shop.example"}), []string{"no Name", "not both", "use https"}},
-		"types":               {withLogin(s, issuer.Login{Name: loginName, JWKS: login.JWKS, Types: []string{"wit+jwt"}}), []string{"no access token"}},
-		"a proof":             {withLogin(s, issuer.Login{Name: loginName, JWKS: login.JWKS, Types: []string{"parley-client+jwt"}}), []string{"no access token"}},
-		"no types":            {withLogin(s, issuer.Login{Name: loginName, JWKS: login.JWKS, Types: []string{}}), []string{"Types is empty"}},
+		"types":               {withLogin(s, issuer.Login{Name: loginName, JWKS: login.JWKS, Profile: profile.Profile{Types: []string{"wit+jwt"}}}), []string{"no bearer token"}},
+		"a proof":             {withLogin(s, issuer.Login{Name: loginName, JWKS: login.JWKS, Profile: profile.Profile{Types: []string{"parley-client+jwt"}}}), []string{"no bearer token"}},
+		"no types":            {withLogin(s, issuer.Login{Name: loginName, JWKS: login.JWKS, Profile: profile.Profile{Types: []string{}}}), []string{"Types is empty"}},
 		"no audiences":        {withLogin(s, issuer.Login{Name: loginName, JWKS: login.JWKS, Audiences: []string{}}), []string{"Audiences"}},
 		"keys that are none":  {withLogin(s, issuer.Login{Name: loginName, JWKS: []byte(`{"keys":[{"kty":"oct","k":"AA","kid":"a"}]}`)}), []string{loginName}},
 		"keys that are empty": {withLogin(s, issuer.Login{Name: loginName}), []string{"JWKS or JWKSURL"}},

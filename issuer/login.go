@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/parley-rpc/parley/internal/httpdoc"
@@ -14,7 +13,7 @@ import (
 	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/keyset"
-	"github.com/parley-rpc/parley/principal"
+	"github.com/parley-rpc/parley/profile"
 )
 
 // Login is the service at which people log in, whose access tokens are exchanged: any OpenID provider. An issuer takes the
@@ -26,12 +25,13 @@ type Login struct {
 	JWKS []byte
 	// JWKSURL is where its key set is fetched, over HTTPS, and kept fresh as keyset.URL does.
 	JWKSURL string
-	// Types are the types (the JOSE header's typ) of its access tokens. Default: at+jwt. Whoever adds "JWT" takes ID tokens, too,
-	// where their audience allows it.
-	Types []string
 	// Audiences are those for whom a user's token may be meant; its aud must be one of them. The default is the client that
 	// asks: a service exchanges the tokens that were meant for it, and no others.
 	Audiences []string
+	// Profile is what its access tokens look like, such as profile.Of(profile.Okta). Default: access tokens of RFC 9068,
+	// with a jti, one audience and an hour to live at most. With the type "JWT" it may take ID tokens, too, where their
+	// audience allows it.
+	Profile profile.Profile
 }
 
 func (l Login) check(client *httpdoc.Client) error {
@@ -43,9 +43,10 @@ func (l Login) check(client *httpdoc.Client) error {
 	}
 	wrong(l.Name == "", "it has no Name; state the iss of its tokens, byte for byte")
 	wrong((l.JWKS == nil) == (l.JWKSURL == ""), "it needs JWKS or JWKSURL, and not both; state one of them")
-	wrong(slices.ContainsFunc(l.Types, jose.NeverBearer), "Types names a type that is no access token's; leave it out for at+jwt")
-	wrong(l.Types != nil && len(l.Types) == 0, "Types is empty; leave it out for at+jwt")
 	wrong(l.Audiences != nil && len(l.Audiences) == 0 || slices.Contains(l.Audiences, ""), "Audiences is empty or holds an empty name; leave it out for the client that asks")
+	if err := l.Profile.Check(); err != nil {
+		errs = append(errs, fmt.Errorf("issuer: WithLogin: %s: %w", quote.Text(l.Name), err))
+	}
 	if l.JWKSURL != "" {
 		if err := client.CheckURL(l.JWKSURL); err != nil {
 			errs = append(errs, fmt.Errorf("issuer: WithLogin: %s: JWKSURL: %w", quote.Text(l.Name), err))
@@ -66,14 +67,16 @@ func newUsers(l Login, c *config, turn turnstile.Turnstile) (*users, error) {
 	if err := l.check(client); err != nil {
 		return nil, err
 	}
-	if l.Types == nil {
-		l.Types = []string{jose.TypeAccess}
-	}
+	l.Profile = l.Profile.WithDefaults()
 	u := &users{Login: l, turn: turn}
+	options := []keyset.Option{keyset.WithLogger(c.logger), keyset.WithUses(l.Profile.KeyUses...)}
+	if l.Profile.Algorithms != nil {
+		options = append(options, keyset.WithAlgorithms(l.Profile.Algorithms...))
+	}
 	if l.JWKSURL == "" {
-		u.keys = keyset.Static(l.JWKS, keyset.WithLogger(c.logger))
+		u.keys = keyset.Static(l.JWKS, options...)
 	} else {
-		options := []keyset.Option{keyset.WithLogger(c.logger), keyset.WithRoundTripper(c.transport)}
+		options = append(options, keyset.WithRoundTripper(c.transport))
 		if c.loopback {
 			options = append(options, keyset.WithLoopbackHTTP())
 		}
@@ -94,11 +97,12 @@ type user struct {
 
 // verify checks a user's token that a client has sent. The error is a refusal.
 func (u *users) verify(ctx context.Context, compact, client string) (user, error) {
-	token, err := jose.Parse(compact, u.Types...)
+	p := u.profile(client)
+	token, err := jose.ParseForm(compact, p.Form())
 	if err != nil {
 		return user{}, badSubject(err)
 	}
-	t, err := verify.Examine(ctx, u.profile(client), token, compact, u.turn)
+	t, err := verify.Examine(ctx, p, token, compact, u.turn)
 	switch {
 	case errors.Is(err, keyset.ErrUnavailable):
 		return user{}, unavailable(fmt.Errorf("keys of %s: %w", quote.Text(u.Name), err))
@@ -120,21 +124,18 @@ func (u *users) profile(client string) *verify.Profile {
 	if audiences == nil {
 		audiences = []string{client}
 	}
-	return &verify.Profile{
-		Name: u.Name, Keys: verify.IssuerKeys(u.keys), Types: u.Types, Audiences: audiences, MaxAudiences: 1,
-		Required: []string{"jti"}, MaxLifetime: maxTokenLife, Skew: clockSkew,
-	}
+	return &verify.Profile{Profile: u.Profile, Name: u.Name, Keys: verify.IssuerKeys(u.keys), Audiences: audiences}
 }
 
 func readUser(t *verify.Token, now time.Time) (user, error) {
-	scopes, err := jose.Scopes(t.Claims)
+	scopes, err := t.Scopes()
 	switch {
 	case len(t.Subject) > maxName:
 		return user{}, errors.New("sub is too long")
-	case strings.HasPrefix(t.Subject, principal.Scheme):
-		return user{}, errors.New("sub is a workload and no user")
-	case err != nil || slices.ContainsFunc(scopes, func(s string) bool { return !isScope(s) }):
-		return user{}, errors.New("scope is no list of scopes")
+	case verify.CheckUser(t) != nil:
+		return user{}, verify.CheckUser(t)
+	case err != nil:
+		return user{}, err
 	case t.Expires.Sub(now) < minLife:
 		return user{}, errors.New("it ends now") // and no token may be made that ends later
 	}

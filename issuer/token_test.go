@@ -201,7 +201,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		"no UTF-8":             {func(s *shop) string { return s.ownForm().Encode() + "&x=%ff" }, nil, 400, "invalid_request"},
 		"semicolons":           {func(s *shop) string { return s.ownForm().Encode() + ";x=1" }, nil, 400, "invalid_request"},
 		"nothing":              {func(*shop) string { return "" }, nil, 400, "invalid_client"},
-		"too large 53":         {func(s *shop) string { return s.ownForm().Encode() + "&x=" + strings.Repeat("x", 32<<10) }, nil, 413, "invalid_request"},
+		"too large 53":         {func(s *shop) string { return s.ownForm().Encode() + "&x=" + strings.Repeat("x", 40<<10) }, nil, 413, "invalid_request"},
 		"JSON":                 {func(*shop) string { return "{}" }, func(r *http.Request) { r.Header.Set("Content-Type", "application/json") }, 400, "invalid_request"},
 		"no Content-Type":      {func(s *shop) string { return s.ownForm().Encode() }, func(r *http.Request) { r.Header.Del("Content-Type") }, 400, "invalid_request"},
 		"a secret in the URL":  {func(s *shop) string { return s.ownForm().Encode() }, func(r *http.Request) { r.URL.RawQuery = "client_assertion=x" }, 400, "invalid_request"},

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
@@ -72,7 +71,7 @@ func (g *Gate) acceptBearer(t *verify.Token) error {
 		return errors.New("its trust domain is not accepted")
 	}
 	t.Peer = &principal.Peer{ID: id, Carrier: principal.CarrierToken, KeyID: t.KeyID, Expires: t.Expires, Claims: principal.ClaimsOf(t.Claims)}
-	t.Peer.Audiences, _ = t.Claims.Strings(wire.ClaimAudience) // checked before
-	t.Peer.Scopes, err = jose.Scopes(t.Claims)
+	t.Peer.Audiences = t.Audiences()
+	t.Peer.Scopes, err = t.Scopes()
 	return err
 }

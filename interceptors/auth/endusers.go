@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc/peer"
@@ -16,6 +16,7 @@ import (
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
+	"github.com/parley-rpc/parley/profile"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -42,8 +43,8 @@ func WithUserIssuers(issuers ...Issuer) ServerOption {
 // WithTransactionTokens accepts transaction tokens of the one service of the trust domain that makes them, in the
 // metadata key txn-token (draft-ietf-oauth-transaction-tokens). They are of type txntoken+jwt, their aud is exactly the
 // server's trust domain, they live at most 5 minutes, and they state iss, txn, sub, scope and req_wl. They are taken
-// only beside a workload that has proven itself, because they prove no workload. Of the issuer only Name, Keys,
-// RequiredClaims, MaxLifetime and ClockSkew may be set.
+// only beside a workload that has proven itself, because they prove no workload. Of the issuer only Name, Keys and, in its
+// Profile, RequiredClaims, MaxLifetime and ClockSkew may be set.
 func WithTransactionTokens(issuer Issuer) ServerOption {
 	return serverOption{"auth.WithTransactionTokens(" + issuerNames([]Issuer{issuer}) + ")", func(c *serverConfig) {
 		c.transactionIssuers = append(c.transactionIssuers, issuer)
@@ -98,27 +99,28 @@ func (g *Gate) makeUserVerifiers() error {
 
 func transactionIssuer(issuer Issuer, domain principal.TrustDomain) (Issuer, error) {
 	var err error
+	stated := issuer.Profile
+	mayDiffer := profile.Profile{RequiredClaims: stated.RequiredClaims, MaxLifetime: stated.MaxLifetime, ClockSkew: stated.ClockSkew}
 	switch {
-	case issuer.Types != nil || issuer.Audiences != nil || issuer.Subjects != nil || issuer.MaxAudiences != 0:
-		err = fmt.Errorf("auth: WithTransactionTokens: Issuer %s has Types, Audiences, Subjects or MaxAudiences, which transaction tokens settle; leave them out", quote.Text(issuer.Name))
-	case issuer.MaxLifetime > maxTransactionLifetime:
-		err = fmt.Errorf("auth: WithTransactionTokens: Issuer %s has a MaxLifetime of %v; it must be at most %v", quote.Text(issuer.Name), issuer.MaxLifetime, maxTransactionLifetime)
+	case issuer.Audiences != nil || issuer.Subjects != nil || !reflect.DeepEqual(stated, mayDiffer):
+		err = fmt.Errorf("auth: WithTransactionTokens: Issuer %s has Audiences, Subjects, or more in its Profile than RequiredClaims, MaxLifetime and ClockSkew; transaction tokens settle the rest, leave it out", quote.Text(issuer.Name))
+	case stated.MaxLifetime > maxTransactionLifetime:
+		err = fmt.Errorf("auth: WithTransactionTokens: Issuer %s has a MaxLifetime of %v; it must be at most %v", quote.Text(issuer.Name), stated.MaxLifetime, maxTransactionLifetime)
 	}
-	if issuer.MaxLifetime == 0 {
-		issuer.MaxLifetime = maxTransactionLifetime
+	if stated.MaxLifetime == 0 {
+		mayDiffer.MaxLifetime = maxTransactionLifetime
 	}
-	issuer.transactions = true
-	issuer.Types, issuer.Audiences = []string{jose.TypeTransaction}, []string{domain.String()}
-	issuer.RequiredClaims = slices.Concat(issuer.RequiredClaims, []string{wire.ClaimTransaction, wire.ClaimScope, wire.ClaimRequester})
+	mayDiffer.RequiredClaims = slices.Concat(stated.RequiredClaims, []string{wire.ClaimTransaction, wire.ClaimScope, wire.ClaimRequester})
+	issuer.transactions, issuer.Profile, issuer.Audiences = true, mayDiffer, []string{domain.String()}
 	return issuer, err
 }
 
 // acceptUser makes a user of an access token.
 func acceptUser(t *verify.Token) error {
-	if strings.HasPrefix(t.Subject, principal.Scheme) {
-		return errors.New("sub is a workload and no user")
+	if err := verify.CheckUser(t); err != nil {
+		return err
 	}
-	scopes, err := jose.Scopes(t.Claims)
+	scopes, err := t.Scopes()
 	t.User = &principal.User{Issuer: t.Issuer, Subject: t.Subject, Scopes: scopes, Claims: principal.ClaimsOf(t.Claims), Expires: t.Expires}
 	return err
 }

@@ -21,8 +21,9 @@ type forger struct {
 	w    *world
 	raw  ed25519.PrivateKey
 	kid  string
-	typ  string
+	typ  string // "" is a header without typ
 	says func() claims
+	aud  string // the claim that stands in the place of aud; "" is aud itself
 }
 
 // newForger forges tokens of this type by the key of a service, over claims that are honest.
@@ -40,7 +41,7 @@ func newForger(t testing.TB, w *world, service, typ string, says func() claims) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &forger{t, w, ed25519.NewKeyFromSeed(seed), w.key(service).Public().Thumbprint(), typ, says}
+	return &forger{TB: t, w: w, raw: ed25519.NewKeyFromSeed(seed), kid: w.key(service).Public().Thumbprint(), typ: typ, says: says}
 }
 
 func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
@@ -51,6 +52,12 @@ const goodHeader = `{"alg":"EdDSA","kid":"KID","typ":"TYP"}`
 func (f *forger) token(header, payload string) string { return f.sign(f.unsigned(header, payload)) }
 
 func (f *forger) unsigned(header, payload string) string {
+	if f.typ == "" {
+		header = strings.ReplaceAll(header, `,"typ":"TYP"`, "")
+	}
+	if f.aud != "" {
+		payload = strings.ReplaceAll(payload, `"aud":`, `"`+f.aud+`":`)
+	}
 	return b64(strings.NewReplacer("KID", f.kid, "TYP", f.typ).Replace(header)) + "." + b64(payload)
 }
 

@@ -222,7 +222,8 @@ func TestUserTokens(t *testing.T) {
 		"41 in the binary key": {raw(userKey+"-bin", func(s string) []string { return []string{s} }), missing},
 		"42 9 KiB":             {raw(userKey, func(s string) []string { return []string{s + strings.Repeat("A", 9000)} }), invalid},
 		"42 dots":              {raw(userKey, func(string) []string { return []string{strings.Repeat(".", 8000)} }), invalid},
-		"45 scope is a list":   {says(claims{"scope": []string{"a"}}), invalid},
+		"45 scope is a list":   {says(claims{"scope": []string{"a"}}), good},
+		"45 scope is a number": {says(claims{"scope": 7}), good}, // which grants nothing
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -504,8 +505,8 @@ func TestMistakesInUserIssuers(t *testing.T) {
 		"twice":                       {[]auth.ServerOption{auth.WithUserIssuers(login, login)}, `is there twice`},
 		"subjects":                    {[]auth.ServerOption{auth.WithUserIssuers(with(func(i *auth.Issuer) { i.Subjects = []principal.Pattern{w.id("orders")} }))}, `has Subjects, which are workloads; leave them out`},
 		"two services for one domain": {[]auth.ServerOption{auth.WithTransactionTokens(login), auth.WithTransactionTokens(login)}, `WithTransactionTokens is there twice`},
-		"transactions for an hour":    {[]auth.ServerOption{auth.WithTransactionTokens(with(func(i *auth.Issuer) { i.MaxLifetime = time.Hour }))}, `it must be at most 5m0s`},
-		"transactions for anybody":    {[]auth.ServerOption{auth.WithTransactionTokens(with(func(i *auth.Issuer) { i.Audiences = []string{"x"} }))}, `which transaction tokens settle; leave them out`},
+		"transactions for an hour":    {[]auth.ServerOption{auth.WithTransactionTokens(with(func(i *auth.Issuer) { i.Profile.MaxLifetime = time.Hour }))}, `it must be at most 5m0s`},
+		"transactions for anybody":    {[]auth.ServerOption{auth.WithTransactionTokens(with(func(i *auth.Issuer) { i.Audiences = []string{"x"} }))}, `transaction tokens settle the rest`},
 	} {
 		if err := w.identity("payments").Server(nil, test.opts...).Check(); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %q", name, err, test.want)

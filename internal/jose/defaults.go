@@ -3,6 +3,10 @@ package jose
 const (
 	// MaxTokenLength is the longest token that is looked at, in bytes.
 	MaxTokenLength = 8192
+	// MaxForeignLength is the length of the longest token that an issuer may be configured to make, in bytes.
+	MaxForeignLength = 24 << 10
+	// MaxForeignMembers is how many members an object in such a token may have at most.
+	MaxForeignMembers = 256
 	// MaxKeyLength is the longest JSON Web Key that is looked at, in bytes.
 	MaxKeyLength = 8192
 	// maxHeaderLength is the longest token header that is decoded, in bytes of JSON.

@@ -1,22 +1,28 @@
 package jose
 
 import (
-	"slices"
+	"strings"
 
 	"github.com/parley-rpc/parley/internal/strictjson"
 )
 
-// header is a JOSE header: exactly three members, each a string. Typ may be missing where the reader says so.
+// header is a JOSE header: by itself exactly three members, each a string. Typ, kid and other members are as the [Form]
+// has it.
 type header struct {
 	algorithm Algorithm
 	keyID     string
 	typ       string
+	others    bool // there are members that were ignored
 }
 
-// headerMembers is how many members a header has. One more is refused before it is compared with anything.
-const headerMembers = 3
+const (
+	// headerMembers is how many members a header has. One more is refused before it is compared with anything.
+	headerMembers = 3
+	// foreignHeaderMembers is the same where other members are ignored.
+	foreignHeaderMembers = 16
+)
 
-func parseHeader(segment string, allowedTyp []string) (header, error) {
+func parseHeader(segment string, form *Form) (header, error) {
 	var raw [maxHeaderLength]byte
 	if len(segment) > len(raw)/3*4 {
 		return header{}, refuse(ReasonHeader, "too long")
@@ -25,52 +31,68 @@ func parseHeader(segment string, allowedTyp []string) (header, error) {
 	if err != nil {
 		return header{}, refuse(ReasonEncoding, "header")
 	}
+	most := headerMembers
+	if form.OtherHeaders {
+		most = foreignHeaderMembers
+	}
 	var buffer [headerMembers]strictjson.Member
-	members, err := strictjson.AppendMembers(buffer[:0], string(text), headerMembers)
+	members, err := strictjson.AppendMembers(buffer[:0], string(text), most)
 	if err != nil {
 		return header{}, &Error{Reason: ReasonHeader, Cause: err}
 	}
-	h, err := headerOf(members, slices.Contains(allowedTyp, ""))
+	h, err := headerOf(members, form)
 	if err != nil {
 		return header{}, err
 	}
-	return h, h.check(allowedTyp)
+	return h, h.check(form)
 }
 
-func headerOf(members []strictjson.Member, untyped bool) (h header, err error) {
-	hasType := false
+func headerOf(members []strictjson.Member, form *Form) (h header, err error) {
+	var hasAlgorithm, hasKeyID, hasType bool
 	for i := range members {
-		value, ok := members[i].Value.String()
-		if !ok {
-			return header{}, refuse(ReasonHeader, "a member is no string")
-		}
-		switch members[i].Name {
+		value, isString := members[i].Value.String()
+		switch name := members[i].Name; name {
 		case "alg":
 			h.algorithm, _ = AlgorithmOf(value)
+			hasAlgorithm = isString
 		case "kid":
-			h.keyID = value
+			h.keyID, hasKeyID = value, true
 		case "typ":
 			h.typ, hasType = value, true
 		default:
-			return header{}, refuse(ReasonHeader, "a member other than alg, kid and typ")
+			if hardHeader(name) {
+				return header{}, refuse(ReasonHeader, "member "+strings.ToLower(name)+", which is never accepted")
+			}
+			if !form.OtherHeaders {
+				return header{}, refuse(ReasonHeader, otherMember)
+			}
+			h.others = true
+			continue
+		}
+		if !isString {
+			return header{}, refuse(ReasonHeader, "alg, kid or typ is no string")
 		}
 	}
-	if missing := len(members) < headerMembers; missing && (hasType || len(members) < headerMembers-1 || !untyped) {
-		return header{}, refuse(ReasonHeader, "alg, kid and typ are not all there")
-	}
-	if hasType && h.typ == "" {
+	switch {
+	case !hasAlgorithm:
+		return header{}, refuse(ReasonHeader, "alg is missing")
+	case !hasKeyID && !form.NoKeyID:
+		return header{}, refuse(ReasonHeader, "kid is missing")
+	case !hasType && !form.allows(""):
+		return header{}, refuse(ReasonHeader, "typ is missing")
+	case hasType && h.typ == "":
 		return header{}, refuse(ReasonType, "empty")
+	case hasKeyID && !usableKeyID(h.keyID):
+		return header{}, refuse(ReasonKeyID, "empty, too long or not printable")
 	}
 	return h, nil
 }
 
-func (h header) check(allowedTyp []string) error {
+func (h header) check(form *Form) error {
 	switch {
 	case h.algorithm == "":
 		return refuse(ReasonAlgorithm, "none that is accepted")
-	case !usableKeyID(h.keyID):
-		return refuse(ReasonKeyID, "empty, too long or not printable")
-	case !slices.Contains(allowedTyp, h.typ):
+	case !form.allows(h.typ):
 		return refuse(ReasonType, "not allowed here")
 	default:
 		return nil

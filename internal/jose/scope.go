@@ -12,16 +12,24 @@ import (
 // CheckScopes checks the alphabet of scopes (RFC 6749 section 3.3), each of which has at least one character.
 func CheckScopes(scopes []string) error {
 	for _, scope := range scopes {
-		if scope == "" {
+		switch {
+		case scope == "":
 			return errors.New("a scope is empty")
-		}
-		for i := range len(scope) {
-			if c := scope[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
-				return fmt.Errorf("scope %s has a byte that no scope may have", quote.Text(scope))
-			}
+		case !IsScope(scope):
+			return fmt.Errorf("scope %s has a byte that no scope may have", quote.Text(scope))
 		}
 	}
 	return nil
+}
+
+// IsScope reports whether a text is one scope (RFC 6749 section 3.3).
+func IsScope(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return text != ""
 }
 
 // Scopes returns the scopes of a token (RFC 9068 section 2.2.3): the words of its claim scope, and none without that claim.

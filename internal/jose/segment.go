@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// split cuts a compact JWS into its three segments and reports whether it is one: short enough, two dots, no segment
+// split cuts a compact JWS into its three segments and reports whether it is one: at most so long, two dots, no segment
 // empty, and no byte outside the base64url alphabet (RFC 7515 section 7.1). It allocates nothing, whatever it is given.
-func split(compact string) (header, payload, signature string, err error) {
-	if len(compact) > MaxTokenLength {
-		return "", "", "", refuse(ReasonSize, "longer than 8192 bytes")
+func split(compact string, most int) (header, payload, signature string, err error) {
+	if len(compact) > most {
+		return "", "", "", tooLong(most)
 	}
 	var dots [2]int
 	count := 0

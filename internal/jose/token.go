@@ -8,6 +8,8 @@ type Token struct {
 	header    header
 	signed    string // header and payload as received
 	payload   string
+	limits    strictjson.Limits // of the payload
+	length    int               // of the whole token
 	signature []byte
 	buffer    [signatureLength]byte // where the signature lies, unless it is longer
 }
@@ -16,17 +18,26 @@ type Token struct {
 const signatureLength = 64
 
 // Parse reads a compact JWS whose type is one of allowedTyp, compared byte for byte; with no type allowed it refuses
-// every token; the type "" allows a header without typ. It checks everything that needs no key: length, alphabet, segments, the header, the signature's length.
-// Whatever the input, its cost is bounded by [MaxTokenLength].
+// every token; the type "" allows a header without typ. It checks everything that needs no key: length, alphabet,
+// segments, the header, the signature's length. Whatever the input, its cost is bounded by [MaxTokenLength].
 //
 // Every error is an [*Error].
 func Parse(compact string, allowedTyp ...string) (*Token, error) {
-	header, payload, signature, err := split(compact)
+	return ParseForm(compact, Form{Types: allowedTyp})
+}
+
+// ParseForm is [Parse] for tokens of a wider form.
+func ParseForm(compact string, form Form) (*Token, error) {
+	form = form.bounded()
+	header, payload, signature, err := split(compact, form.Length)
 	if err != nil {
 		return nil, err
 	}
-	t := &Token{signed: compact[:len(header)+1+len(payload)]}
-	if t.header, err = parseHeader(header, allowedTyp); err != nil {
+	t := &Token{
+		signed: compact[:len(header)+1+len(payload)], length: len(compact),
+		limits: strictjson.Limits{Members: form.Members, CaseVariants: form.CaseVariants},
+	}
+	if t.header, err = parseHeader(header, &form); err != nil {
 		return nil, err
 	}
 	least, most := t.header.algorithm.signatureLengths()
@@ -44,7 +55,8 @@ func Parse(compact string, allowedTyp ...string) (*Token, error) {
 	return t, nil
 }
 
-// KeyID is the header's kid, 1 to 128 printable ASCII characters. It is nothing but a key of a map.
+// KeyID is the header's kid, 1 to 128 printable ASCII characters, or "" where the form allows a header without one. It
+// is nothing but a key of a map.
 func (t *Token) KeyID() string { return t.header.keyID }
 
 // Type is the header's typ, one of the allowed types.
@@ -56,11 +68,11 @@ func (t *Token) Algorithm() Algorithm { return t.header.algorithm }
 // ClaimedIssuer is the iss that the payload states, or "" when it states none. Nothing proves it: it serves only to choose
 // among the keys of several issuers, before [Token.Verify]. The error is that of a payload that cannot be read.
 func (t *Token) ClaimedIssuer() (string, error) {
-	claims, err := readClaims(t.payload)
+	payload, err := t.Unproven()
 	if err != nil {
 		return "", err
 	}
-	issuer, _ := claims.String("iss")
+	issuer, _ := payload.Claims.String("iss")
 	return issuer, nil
 }
 
@@ -69,28 +81,37 @@ func (t *Token) String() string {
 	return "token of type " + t.header.typ + " by key " + t.header.keyID
 }
 
-// Verify checks that key signed the token and returns the claims. The header must name key's algorithm and key ID,
-// the signature must hold over the bytes as received, and the payload must be one strict JSON object: no duplicate
-// members at any depth (names that differ only in case are duplicates), at most 16 levels and 64 members per object,
-// valid UTF-8, no NUL, nothing after it. It says nothing about what the claims mean.
+// Verify checks that key signed the token, as [Token.VerifySignature] does, and returns the claims. The payload must be
+// one strict JSON object: no duplicate members at any depth (names that differ only in case are duplicates, unless the
+// form allows them), at most 16 levels, and 64 members per object or as many as the form allows, valid UTF-8, no NUL,
+// nothing after it. It says nothing about what the claims mean.
+//
+// Every error is an [*Error].
+func (t *Token) Verify(key *PublicKey) (*strictjson.Object, error) {
+	if err := t.VerifySignature(key); err != nil {
+		return nil, err
+	}
+	payload, err := t.Unproven()
+	return payload.Claims, err
+}
+
+// VerifySignature checks that key signed the token: the header must name key's algorithm, and its key ID where it names
+// one, and the signature must hold over the bytes as received.
 //
 // Do not compare tokens by their text: the holder of an ES256 or ES384 token can write its signature in a second form
 // that is valid too, as ECDSA allows it. A token with another algorithm has one form.
 //
 // Every error is an [*Error].
-func (t *Token) Verify(key *PublicKey) (*strictjson.Object, error) {
+func (t *Token) VerifySignature(key *PublicKey) error {
 	switch {
 	case key == nil:
-		return nil, refuse(ReasonKey, "none given")
+		return refuse(ReasonKey, "none given")
 	case t.header.algorithm != key.algorithm:
-		return nil, refuse(ReasonAlgorithm, "not the key's")
-	case t.header.keyID != key.keyID:
-		return nil, refuse(ReasonKeyID, "not the key's")
+		return refuse(ReasonAlgorithm, "not the key's")
+	case t.header.keyID != "" && t.header.keyID != key.keyID:
+		return refuse(ReasonKeyID, "not the key's")
 	}
-	if err := key.verify([]byte(t.signed), t.signature); err != nil {
-		return nil, err
-	}
-	return readClaims(t.payload)
+	return key.verify([]byte(t.signed), t.signature)
 }
 
 // VerifyPinned is [Token.Verify] with a key that the token brings along, in the member called name. It is believed
@@ -99,11 +120,11 @@ func (t *Token) VerifyPinned(name, pin string) (*strictjson.Object, error) {
 	if t.header.keyID != pin {
 		return nil, refuse(ReasonKeyID, "not the pinned key")
 	}
-	unproven, err := readClaims(t.payload)
+	unproven, err := t.Unproven()
 	if err != nil {
 		return nil, err
 	}
-	jwk, ok := unproven.Object(name)
+	jwk, ok := unproven.Claims.Object(name)
 	if !ok {
 		return nil, refuse(ReasonKey, "the token does not bring its key along in the member "+name)
 	}
@@ -115,9 +136,9 @@ func (t *Token) VerifyPinned(name, pin string) (*strictjson.Object, error) {
 }
 
 // Unproven reads the claims of a token whose key the caller does not have, such as one that it forwards.
-// Nothing proves them. The header may be of any kind. Every error is an [*Error].
+// Nothing proves them. The header may be of any kind, and the payload of the widest [Form]. Every error is an [*Error].
 func Unproven(compact string) (*strictjson.Object, error) {
-	_, payload, _, err := split(compact)
+	_, payload, _, err := split(compact, MaxForeignLength)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +146,11 @@ func Unproven(compact string) (*strictjson.Object, error) {
 	if err != nil {
 		return nil, refuse(ReasonEncoding, "payload")
 	}
-	return readClaims(string(decoded))
+	claims, _, err := strictjson.ReadWithin(string(decoded), strictjson.Limits{Members: MaxForeignMembers, CaseVariants: true})
+	if err != nil {
+		return nil, &Error{Reason: ReasonClaims, Cause: err}
+	}
+	return claims, nil
 }
 
 // readClaims reads a payload. The error is an [*Error] with [ReasonClaims].

@@ -1,6 +1,9 @@
 package jose
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The types (the header's typ) of all tokens that Parley makes or reads. There is no other list.
 const (
@@ -21,11 +24,26 @@ const (
 // NeverBearer reports whether tokens of a type must not be accepted as bearer tokens, which are good for many uses,
 // whatever an issuer is configured to sign: proofs, which are good for one use, and statements about keys, sessions and
 // transactions. All types of Parley are among them, those of later versions too.
+// They are compared as [SameType] does.
 func NeverBearer(typ string) bool {
-	switch typ {
-	case "", TypeIdentity, TypePossession, TypeAssertion, TypeKeySet, TypeTransaction, TypeDPoP, TypeLogout, TypeEvent:
+	const own = "parley-"
+	typ = bareType(typ)
+	if len(typ) >= len(own) && strings.EqualFold(typ[:len(own)], own) {
 		return true
-	default:
-		return strings.HasPrefix(typ, "parley-")
 	}
+	return slices.ContainsFunc([]string{
+		TypeIdentity, TypePossession, TypeAssertion, TypeKeySet, TypeTransaction, TypeDPoP, TypeLogout, TypeEvent,
+	}, func(never string) bool { return strings.EqualFold(never, typ) })
+}
+
+// SameType reports whether two types are one: without regard to case, and to "application/" in front of a type without
+// another slash (RFC 7515 section 4.1.9).
+func SameType(a, b string) bool { return strings.EqualFold(bareType(a), bareType(b)) }
+
+func bareType(typ string) string {
+	const prefix = "application/"
+	if len(typ) > len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) && !strings.Contains(typ[len(prefix):], "/") {
+		return typ[len(prefix):]
+	}
+	return typ
 }

@@ -14,6 +14,7 @@ func rows() [][]string {
 		{"internal"},
 		{"principal"},
 		{"internal/jose"},
+		{"profile"},
 		{"internal/trustdir", "internal/wire"},
 		{"keyset"},
 		{"internal/verify"},

@@ -13,7 +13,7 @@ type Object struct {
 // [*SyntaxError].
 func Read[Text []byte | string](text Text) (*Object, error) {
 	o := &Object{}
-	return o.read(scanner{text: string(text), limit: maxMembers, members: o.buffer[:0]})
+	return o.read(scanner{text: string(text), limit: MaxMembers, members: o.buffer[:0]})
 }
 
 // ReadDocument is [Read] for the metadata of a provider, which may have more members: at most 512 in each object.
@@ -24,7 +24,7 @@ func ReadDocument(text []byte) (*Object, error) {
 // ReadShallow is [Read] for an object whose inner objects are checked by their own readers: their names may repeat, and
 // they may have any number of members.
 func ReadShallow(text []byte) (*Object, error) {
-	return new(Object).read(scanner{text: string(text), limit: maxMembers, shallow: true})
+	return new(Object).read(scanner{text: string(text), limit: MaxMembers, shallow: true})
 }
 
 func (o *Object) read(s scanner) (*Object, error) {
@@ -34,6 +34,34 @@ func (o *Object) read(s scanner) (*Object, error) {
 	}
 	o.members = members
 	return o, nil
+}
+
+// Limits say how far a text may go beyond what [Read] reads.
+type Limits struct {
+	// Members is how many members an object may have.
+	Members int
+	// CaseVariants allows names in one object that differ in case alone.
+	CaseVariants bool
+}
+
+// Shape is what a text has of that for which there are [Limits].
+type Shape struct {
+	// Members is the largest number of members of one object.
+	Members int
+	// CaseVariants reports whether names in one object differ in case alone.
+	CaseVariants bool
+}
+
+// ReadWithin is [Read] with other limits. It also returns what there is of that for which they stand.
+func ReadWithin(text string, limits Limits) (*Object, Shape, error) {
+	o := &Object{}
+	s := scanner{text: text, limit: limits.Members, cased: limits.CaseVariants, members: o.buffer[:0]}
+	members, err := s.scan()
+	if err != nil {
+		return nil, Shape{}, err
+	}
+	o.members = members
+	return o, s.shape, nil
 }
 
 // AppendMembers appends the members of the object in text, at most limit of them, to members. It is [Read] for a caller

@@ -18,6 +18,8 @@ type scanner struct {
 	members []Member // of the outermost object
 	names   []string // of the inner objects that are open, innermost last
 	shallow bool     // members of inner objects are neither counted nor compared
+	cased   bool     // names that differ in case alone are two names
+	shape   Shape    // what was met
 }
 
 // scan reads the whole text and returns the members of its one object.
@@ -145,6 +147,7 @@ func (s *scanner) object() error {
 			return err
 		case !more:
 			s.names = s.names[:open]
+			s.shape.Members = max(s.shape.Members, count)
 			return nil
 		}
 	}
@@ -184,13 +187,13 @@ func (s *scanner) name(outermost bool, open int) (string, error) {
 	name := unquote(s.text[start:s.at])
 	if outermost {
 		for i := range s.members {
-			if strings.EqualFold(s.members[i].Name, name) {
+			if s.same(s.members[i].Name, name) {
 				return "", &SyntaxError{Offset: start, Problem: "duplicate member"}
 			}
 		}
 	} else if !s.shallow {
 		for _, other := range s.names[open:] {
-			if strings.EqualFold(other, name) {
+			if s.same(other, name) {
 				return "", &SyntaxError{Offset: start, Problem: "duplicate member"}
 			}
 		}
@@ -203,4 +206,16 @@ func (s *scanner) name(outermost bool, open int) (string, error) {
 	s.at++
 	s.space()
 	return name, nil
+}
+
+// same reports whether two names of one object are one.
+func (s *scanner) same(a, b string) bool {
+	if !strings.EqualFold(a, b) {
+		return false
+	}
+	if s.cased && a != b {
+		s.shape.CaseVariants = true
+		return false
+	}
+	return true
 }

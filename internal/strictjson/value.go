@@ -65,7 +65,7 @@ func (v Value) Strings() ([]string, bool) {
 	if v.kind != kindArray {
 		return nil, false
 	}
-	list := []string{}
+	list := make([]string, 0, v.count())
 	for first, rest, ok := v.Element(); ok; first, rest, ok = rest.Element() {
 		text, isText := first.String()
 		if !isText {
@@ -74,6 +74,14 @@ func (v Value) Strings() ([]string, bool) {
 		list = append(list, text)
 	}
 	return list, true
+}
+
+// count returns how many elements an array has, or more where its strings hold commas.
+func (v Value) count() int {
+	if strings.HasPrefix(v.text[skipSpace(v.text, 1):], "]") {
+		return 0
+	}
+	return min(1+strings.Count(v.text, ","), maxRoom)
 }
 
 // Element returns the first element of an array, and an array of the others. It reports false when there is none, or

@@ -3,7 +3,7 @@ package verify
 import "time"
 
 const (
-	// MaxTokenLifetime is the longest lifetime of a bearer token, unless its issuer has another one.
+	// MaxTokenLifetime is the longest lifetime of a token that a workload signs for itself.
 	MaxTokenLifetime = time.Hour
 	// maxClockSkew is the largest clock skew that can be granted to an issuer.
 	maxClockSkew = 5 * time.Minute

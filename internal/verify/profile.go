@@ -9,64 +9,37 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
-	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
+	"github.com/parley-rpc/parley/profile"
 )
 
 // Profile is what the tokens of one issuer must look like. It has no defaults: [Profile.Default] gives it them. It must
 // not be changed once it is in use.
 type Profile struct {
+	profile.Profile
+
 	// Name is what its tokens state as iss, byte for byte. It is "" where every workload speaks for itself: iss and sub
-	// are then the one ID that the key belongs to.
+	// are then the one ID that the key belongs to, and the form of the tokens is Parley's own.
 	Name string
 	// Keys are the keys with which it signs.
 	Keys Keys
-	// Types are the token types (the JOSE header's typ) that are accepted.
-	Types []string
 	// Audiences are those for whom a token may be meant; its aud must name one of them.
 	Audiences []string
-	// MaxAudiences bounds how many audiences a token may name.
-	MaxAudiences int
-	// AudienceIsText refuses an aud that is a list, even one of a single name.
-	AudienceIsText bool
 	// Subjects are the workloads that it may vouch for. Without any its subjects are no workloads, or those of Keys.
 	Subjects []principal.Pattern
-	// Required are the claims that must be there beside iss, sub, aud, exp and iat, which always must.
-	Required []string
-	// MaxLifetime bounds exp - iat.
-	MaxLifetime time.Duration
-	// Skew is how far the clock of the issuer may be off.
-	Skew time.Duration
 }
 
-// Default sets what is not set: type at+jwt, the audience self, one audience, a jti, an hour, a skew of 30 seconds. A
-// negative skew means none.
+// Default sets what is not set: the audience self, and what the zero [profile.Profile] means.
 func (p *Profile) Default(self principal.ID) {
-	if p.Types == nil {
-		p.Types = []string{jose.TypeAccess}
-	}
+	p.Profile = p.WithDefaults()
 	if p.Audiences == nil {
 		p.Audiences = []string{self.String()}
 	}
-	if p.Required == nil {
-		p.Required = []string{wire.ClaimTokenID}
-	}
-	if p.MaxLifetime == 0 {
-		p.MaxLifetime = MaxTokenLifetime
-	}
-	if p.MaxAudiences == 0 {
-		p.MaxAudiences = 1
-	}
-	switch {
-	case p.Skew == 0:
-		p.Skew = wire.ClockSkew
-	case p.Skew < 0:
-		p.Skew = 0
-	}
 }
 
-// Check returns every mistake in the profile of an issuer of bearer tokens, joined.
+// Check returns every mistake in what belongs to the issuer and not to the look of its tokens, joined. For that there is
+// [profile.Profile.Check].
 func (p *Profile) Check() error {
 	var errs []error
 	wrong := func(wrong bool, problem string) {
@@ -76,14 +49,8 @@ func (p *Profile) Check() error {
 	}
 	wrong(p.Name == "", "it has no Name; state the iss of its tokens, byte for byte")
 	wrong(p.Keys == nil, "it has no Keys")
-	wrong(len(p.Types) == 0 || slices.Contains(p.Types, ""),
-		"Types is empty or holds an empty type; leave it out for at+jwt")
 	wrong(len(p.Audiences) == 0 || slices.Contains(p.Audiences, ""), "Audiences is empty or holds an empty name, "+
 		"and a token for anybody is never accepted; leave it out for the server's own ID")
-	wrong(slices.Contains(p.Required, ""), "RequiredClaims holds an empty name")
-	wrong(p.MaxLifetime < 0, "MaxLifetime is negative")
-	wrong(p.MaxAudiences < 0, "MaxAudiences is negative")
-	wrong(p.Skew > maxClockSkew, "ClockSkew is more than 5 minutes")
 	for n, s := range p.Subjects {
 		wrong(!principal.IsPattern(s),
 			fmt.Sprintf("subject %d is no ID; make it with ParseID, TrustDomain.ID or ParsePattern", n+1))
@@ -91,14 +58,26 @@ func (p *Profile) Check() error {
 	return errors.Join(errs...)
 }
 
-// CheckBearerTypes is the mistake of types that no configuration may accept as bearer tokens.
-func (p *Profile) CheckBearerTypes() error {
-	if !slices.ContainsFunc(p.Types, jose.NeverBearer) {
+// skew is how far the clock of the issuer may be off.
+func (p *Profile) skew() time.Duration { return max(p.ClockSkew, 0) }
+
+// checkAlgorithm refuses a token that is signed with an algorithm that the issuer does not use.
+func (p *Profile) checkAlgorithm(token *jose.Token) error {
+	if p.Algorithms == nil || slices.ContainsFunc(p.Algorithms, func(name string) bool {
+		algorithm, _ := jose.AlgorithmOf(name)
+		return algorithm == token.Algorithm()
+	}) {
 		return nil
 	}
-	return errors.New(
-		"the field Types names a type of proof, identity or key set, which is no bearer token; leave it out for at+jwt",
-	)
+	return fmt.Errorf("alg is %s, with which its issuer does not sign", token.Algorithm())
+}
+
+// Form is the form that tokens must have before anything in them is looked at.
+func (p *Profile) Form() jose.Form {
+	return jose.Form{
+		Types: p.Types, TypeVariants: p.TypeVariants, Length: p.MaxLength, Members: p.MaxMembers,
+		CaseVariants: p.CaseVariants, OtherHeaders: p.OtherHeaders, NoKeyID: p.NoKeyID,
+	}
 }
 
 // Keys are the keys of a profile. What they answer changes only with their generation.

@@ -9,20 +9,29 @@ import (
 	"github.com/parley-rpc/parley/internal/turnstile"
 )
 
-// Signature holds the turnstile, which may be nil, around the signature alone.
+// Signature checks the signature of a token and reads its claims.
 func Signature(
 	ctx context.Context,
 	token *jose.Token,
 	key *jose.PublicKey,
 	turn turnstile.Turnstile,
 ) (*strictjson.Object, error) {
+	if err := signature(ctx, token, key, turn); err != nil {
+		return nil, err
+	}
+	payload, err := token.Unproven()
+	return payload.Claims, err
+}
+
+// signature holds the turnstile, which may be nil, around the signature alone.
+func signature(ctx context.Context, token *jose.Token, key *jose.PublicKey, turn turnstile.Turnstile) error {
 	if turn != nil {
 		if err := turn.Enter(ctx, SignatureWait); err != nil {
-			return nil, err
+			return err
 		}
 		defer turn.Leave()
 	}
-	return token.Verify(key)
+	return token.VerifySignature(key)
 }
 
 // RefusePanic is deferred where a credential is checked: no bytes of a peer may end the process.

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +36,7 @@ type Token struct {
 	generation atomic.Uint64 // of the keys, when they were last found to hold the token's
 	key        *jose.PublicKey
 	from       time.Time // the later of iat and nbf
+	early      error     // what is wrong before that
 	verified   time.Time
 }
 
@@ -59,7 +59,7 @@ func Examine(
 	ctx context.Context, p *Profile, token *jose.Token, compact string, turn turnstile.Turnstile,
 ) (t *Token, err error) {
 	defer RefusePanic(&err)
-	t, err = begin(p, token, HashOf(compact)).examine(ctx, token, turn)
+	t, err = begin(p, token, HashOf(compact)).examine(ctx, token, jose.Payload{}, turn)
 	if err != nil {
 		return nil, err
 	}
@@ -73,17 +73,33 @@ func begin(p *Profile, token *jose.Token, hash Hash) *Token {
 	return t
 }
 
-// examine checks everything but the times.
-func (t *Token) examine(ctx context.Context, token *jose.Token, turn turnstile.Turnstile) (*Token, error) {
-	var err error
-	if !slices.Contains(t.profile.Types, token.Type()) {
-		return t, errors.New("typ is not one of its issuer's")
+// examine checks everything but the times. Payload is what the token holds where it was read before.
+func (t *Token) examine(ctx context.Context, token *jose.Token, payload jose.Payload, turn turnstile.Turnstile) (*Token, error) {
+	form := t.profile.Form()
+	err := errors.Join(token.Within(form), t.profile.checkAlgorithm(token))
+	if err != nil {
+		return t, err
 	}
 	if t.Owner, t.key, err = t.profile.Keys.Find(ctx, t.KeyID); err != nil {
 		return t, err
 	}
-	if t.Claims, err = Signature(ctx, token, t.key, turn); err != nil {
+	t.KeyID = t.key.KeyID()
+	if err := signature(ctx, token, t.key, turn); err != nil {
 		return t, err
+	}
+	if payload.Claims == nil {
+		if payload, err = token.Unproven(); err != nil {
+			return t, err
+		}
+	}
+	if err := payload.Within(form); err != nil {
+		return t, err
+	}
+	t.Claims = payload.Claims
+	if payload.CaseVariants() {
+		if err := t.profile.checkCase(t.Claims); err != nil {
+			return t, err
+		}
 	}
 	if err := t.profile.check(t); err != nil {
 		return t, err
@@ -101,7 +117,7 @@ func (v tokenValidity) Holds(string, principal.ID) bool { return v.token.vouched
 func (v tokenValidity) Generation() uint64              { return v.token.profile.Keys.Generation() }
 
 // End is when the token is no longer good: its exp, and the skew of its issuer.
-func (t *Token) End() time.Time { return t.Expires.Add(t.profile.Skew) }
+func (t *Token) End() time.Time { return t.Expires.Add(t.profile.skew()) }
 
 // holds reports whether a token that was found good still is.
 func (t *Token) holds(now time.Time) bool {
@@ -129,83 +145,8 @@ func (t *Token) timely(now time.Time) error {
 	switch {
 	case !now.Before(t.End()):
 		return wire.ErrExpired
-	case t.from.After(now.Add(t.profile.Skew)):
-		return wire.ErrNotYetValid
+	case t.from.After(now.Add(t.profile.skew())):
+		return t.early
 	}
 	return nil
-}
-
-// check compares the claims with what the profile demands, and keeps what it read.
-func (p *Profile) check(t *Token) error {
-	if err := p.checkNames(t); err != nil {
-		return err
-	}
-	if err := p.checkAudience(t.Claims); err != nil {
-		return err
-	}
-	for _, name := range p.Required {
-		text, isText := t.Claims.String(name)
-		if !t.Claims.Has(name) || isText && text == "" || !isText && name == wire.ClaimTokenID {
-			return errors.New(name + " is missing")
-		}
-	}
-	var err error
-	t.from, t.Expires, err = readTimes(t.Claims, p.MaxLifetime)
-	return err
-}
-
-// checkNames checks iss and sub: without an issuer both are the one ID that the key belongs to.
-func (p *Profile) checkNames(t *Token) error {
-	if p.Name == "" {
-		t.Issuer, t.Subject = t.Owner.String(), t.Owner.String()
-		return wire.CheckOwner(t.Claims, t.Owner)
-	}
-	t.Issuer = p.Name
-	if !wire.SameClaim(t.Claims, wire.ClaimIssuer, p.Name) {
-		return errors.New("iss is not the issuer that the key belongs to")
-	}
-	var ok bool
-	if t.Subject, ok = t.Claims.String(wire.ClaimSubject); !ok || t.Subject == "" {
-		return errors.New("sub is missing")
-	}
-	if len(p.Subjects) == 0 {
-		return nil
-	}
-	id, err := principal.ParseID(t.Subject)
-	if err != nil {
-		return errors.New("sub is no ID of a workload")
-	}
-	if !principal.MatchesAny(p.Subjects, id) {
-		return errors.New("sub is no workload that the issuer may vouch for")
-	}
-	return nil
-}
-
-func (p *Profile) checkAudience(claims *strictjson.Object) error {
-	audience, ok := claims.Strings(wire.ClaimAudience)
-	if p.AudienceIsText {
-		text, isText := claims.String(wire.ClaimAudience)
-		audience, ok = []string{text}, isText
-	}
-	meant := func(a string) bool { return slices.Contains(p.Audiences, a) }
-	if !ok || len(audience) == 0 || len(audience) > p.MaxAudiences || !slices.ContainsFunc(audience, meant) {
-		return errors.New("aud is not this server")
-	}
-	return nil
-}
-
-// readTimes returns when a token's life begins, the later of iat and nbf, and when it ends.
-func readTimes(claims *strictjson.Object, lifetime time.Duration) (from, expires time.Time, err error) {
-	issued, expires, err := wire.ReadLifetime(claims, lifetime)
-	if err != nil {
-		return from, expires, err
-	}
-	notBefore, ok, err := claims.NumericDate(wire.ClaimNotBefore)
-	if err != nil {
-		return from, expires, err
-	}
-	if ok && notBefore.After(issued) {
-		return notBefore, expires, nil
-	}
-	return issued, expires, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
+	"github.com/parley-rpc/parley/profile"
 )
 
 const (
@@ -100,7 +101,7 @@ func TestExamine(t *testing.T) {
 		},
 		"a list, where a text must be": {
 			func() map[string]any { return map[string]any{"aud": []string{payments}} },
-			func(p *verify.Profile) { p.AudienceIsText = true }, "aud",
+			func(p *verify.Profile) { p.AudienceText = true }, "aud",
 		},
 		"no workload, where one must be": {
 			nil, func(p *verify.Profile) { p.Subjects = []principal.Pattern{paymentsID(t)} }, "sub is no ID",
@@ -109,7 +110,7 @@ func TestExamine(t *testing.T) {
 			func() map[string]any { return map[string]any{"sub": "spiffe://shop.example/orders"} },
 			func(p *verify.Profile) { p.Subjects = []principal.Pattern{paymentsID(t)} }, "may vouch for",
 		},
-		"without what is required": {nil, func(p *verify.Profile) { p.Required = []string{"env"} }, "env is missing"},
+		"without what is required": {nil, func(p *verify.Profile) { p.RequiredClaims = []string{"env"} }, "env is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -144,7 +145,7 @@ func TestVerifier(t *testing.T) {
 		key, set := newKey(t)
 		other, others := newKey(t)
 		profile := func(name string, keys *keyset.Set, typ string) *verify.Profile {
-			p := &verify.Profile{Name: name, Keys: verify.IssuerKeys(keys), Types: []string{typ}}
+			p := &verify.Profile{Name: name, Keys: verify.IssuerKeys(keys), Profile: profile.Profile{Types: []string{typ}}}
 			p.Default(paymentsID(t))
 			return p
 		}
@@ -186,17 +187,4 @@ func TestVerifier(t *testing.T) {
 			t.Errorf("after its end: %v, %v", token, err)
 		}
 	})
-}
-
-// No configuration accepts proofs, identities, key sets or logouts as bearer tokens.
-func TestBearerTypes(t *testing.T) {
-	for _, typ := range []string{"wit+jwt", "wpt+jwt", "jwk-set+jwt", "logout+jwt", "dpop+jwt", "parley-server+jwt", "txntoken+jwt"} {
-		p := &verify.Profile{Types: []string{"at+jwt", typ}}
-		if p.CheckBearerTypes() == nil {
-			t.Errorf("%s may be a bearer token", typ)
-		}
-	}
-	if err := (&verify.Profile{Types: []string{"at+jwt", "JWT"}}).CheckBearerTypes(); err != nil {
-		t.Error(err)
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
@@ -17,7 +16,7 @@ import (
 type Verifier struct {
 	own     *Profile            // of tokens that workloads sign for themselves; nil where those have no place
 	issuers map[string]*Profile // by name
-	types   []string            // that any of them accepts
+	form    jose.Form           // of what any of them accepts
 	turn    turnstile.Turnstile
 	accept  func(*Token) error // what the place demands of a token besides, and makes of it
 	cache   *Cache
@@ -34,16 +33,17 @@ func New(
 ) (*Verifier, error) {
 	v := &Verifier{own: own, issuers: make(map[string]*Profile, len(issuers)), turn: turn, cache: cache, accept: accept}
 	if own != nil {
-		v.types = own.Types
+		v.form = own.Form()
 	}
 	var errs []error
 	for _, p := range issuers {
-		if v.issuers[p.Name] != nil {
-			errs = append(errs, fmt.Errorf("auth: Issuer %s is there twice", quote.Text(p.Name)))
-			continue
+		for _, name := range p.names() {
+			if v.issuers[name] != nil {
+				errs = append(errs, fmt.Errorf("auth: Issuer %s is there twice", quote.Text(name)))
+			}
+			v.issuers[name] = p
 		}
-		v.issuers[p.Name] = p
-		v.types = slices.Concat(v.types, p.Types)
+		v.form = v.form.Join(p.Form())
 	}
 	return v, errors.Join(errs...)
 }
@@ -68,7 +68,7 @@ func ClaimedIssuer(compact string) (issuer string, ok bool) {
 // key is no longer that of its owner. With the error of a token that was good and has expired, it returns the token,
 // too.
 func (v *Verifier) Verify(ctx context.Context, compact string, now time.Time) (*Token, error) {
-	if len(compact) > jose.MaxTokenLength {
+	if len(compact) > v.form.Length {
 		return nil, jose.ReasonSize // before it costs anything
 	}
 	t, hash := v.cache.get(compact, now)
@@ -83,15 +83,15 @@ func (v *Verifier) Verify(ctx context.Context, compact string, now time.Time) (*
 
 func (v *Verifier) examine(ctx context.Context, compact string, hash Hash) (t *Token, err error) {
 	defer RefusePanic(&err)
-	token, err := jose.Parse(compact, v.types...)
+	token, err := jose.ParseForm(compact, v.form)
 	if err != nil {
 		return nil, err
 	}
-	p, err := v.profileOf(token)
+	p, payload, err := v.profileOf(token)
 	if err != nil {
 		return nil, err
 	}
-	t, err = begin(p, token, hash).examine(ctx, token, v.turn)
+	t, err = begin(p, token, hash).examine(ctx, token, payload, v.turn)
 	if err != nil {
 		v.cache.keepBad(t, err)
 		return nil, err
@@ -103,19 +103,31 @@ func (v *Verifier) examine(ctx context.Context, compact string, hash Hash) (t *T
 }
 
 // profileOf returns the profile of the issuer that the token names, which is not proven yet, or that of tokens which
-// workloads sign for themselves. A payload that cannot be read is its own error: it names no issuer at all.
-func (v *Verifier) profileOf(token *jose.Token) (*Profile, error) {
-	if len(v.issuers) > 0 {
-		named, err := token.ClaimedIssuer()
-		if err != nil {
-			return nil, err
-		}
-		if p := v.issuers[named]; p != nil {
-			return p, nil
-		}
+// workloads sign for themselves; and the payload, where it had to be read for that. A payload that cannot be read is its
+// own error: it names no issuer at all.
+func (v *Verifier) profileOf(token *jose.Token) (*Profile, jose.Payload, error) {
+	if len(v.issuers) == 0 {
+		return v.own, jose.Payload{}, v.unnamed(jose.Payload{})
 	}
-	if v.own == nil {
-		return nil, errors.New("iss is no issuer that is accepted here")
+	payload, err := token.Unproven()
+	if err != nil {
+		return nil, payload, err
 	}
-	return v.own, nil
+	named, _ := payload.Claims.String(wire.ClaimIssuer)
+	if p := v.issuers[named]; p != nil {
+		return p, payload, nil
+	}
+	return v.own, payload, v.unnamed(payload)
+}
+
+// unnamed says why no issuer is found, where only issuers may vouch.
+func (v *Verifier) unnamed(payload jose.Payload) error {
+	switch {
+	case v.own != nil:
+		return nil
+	case payload.Claims == nil || !payload.Claims.Has(wire.ClaimIssuer):
+		return errors.New("iss is missing")
+	default:
+		return errors.New("iss is no issuer that is accepted here")
+	}
 }

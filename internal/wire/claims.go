@@ -38,7 +38,15 @@ const (
 var (
 	ErrExpired     = errors.New("exp has passed")
 	ErrNotYetValid = errors.New("iat lies ahead")
+	// ErrNotBefore is ErrNotYetValid because of nbf.
+	ErrNotBefore error = notBefore{}
 )
+
+type notBefore struct{}
+
+func (notBefore) Error() string { return "nbf lies ahead" }
+
+func (notBefore) Is(target error) bool { return target == ErrNotYetValid }
 
 // CheckOwner is the rule that a key speaks for exactly one ID.
 func CheckOwner(claims *strictjson.Object, owner principal.ID) error {
@@ -70,11 +78,10 @@ func checkTimes(claims *strictjson.Object, lifetime time.Duration, now time.Time
 
 // ReadLifetime returns iat and exp, which are both required and may not lie further apart than lifetime.
 func ReadLifetime(claims *strictjson.Object, lifetime time.Duration) (issued, expires time.Time, err error) {
-	expires, ok, err := claims.NumericDate(ClaimExpires)
-	if err != nil || !ok {
-		return issued, expires, errors.New("exp is missing or no time")
+	if expires, err = ReadExpiry(claims); err != nil {
+		return issued, expires, err
 	}
-	issued, ok, err = claims.NumericDate(ClaimIssuedAt)
+	issued, ok, err := claims.NumericDate(ClaimIssuedAt)
 	switch {
 	case err != nil || !ok:
 		return issued, expires, errors.New("iat is missing or no time")
@@ -84,6 +91,15 @@ func ReadLifetime(claims *strictjson.Object, lifetime time.Duration) (issued, ex
 		return issued, expires, errors.New("the lifetime is too long")
 	}
 	return issued, expires, nil
+}
+
+// ReadExpiry returns exp, which is required.
+func ReadExpiry(claims *strictjson.Object) (time.Time, error) {
+	expires, ok, err := claims.NumericDate(ClaimExpires)
+	if err != nil || !ok {
+		return expires, errors.New("exp is missing or no time")
+	}
+	return expires, nil
 }
 
 // SameClaim reports whether a claim is the wanted string. It takes as long for each string of that length.

@@ -1353,7 +1353,7 @@ type WorkloadIssuer struct {
 	Subjects []string `protobuf:"bytes,3,rep,name=subjects,proto3" json:"subjects,omitempty"`
 	// Audiences for whom its tokens may be meant. Default: the service's own ID.
 	Audiences []string `protobuf:"bytes,4,rep,name=audiences,proto3" json:"audiences,omitempty"`
-	// Token types that are accepted. Default: at+jwt.
+	// Token types that are accepted; "" is a header without typ. Default: at+jwt.
 	Types []string `protobuf:"bytes,5,rep,name=types,proto3" json:"types,omitempty"`
 	// Claims that must be there beside iss, sub, aud, exp and iat. Default: jti. In a file, [] means none.
 	RequiredClaims []string `protobuf:"bytes,6,rep,name=required_claims,json=requiredClaims,proto3" json:"required_claims,omitempty"`
@@ -1362,7 +1362,42 @@ type WorkloadIssuer struct {
 	// How many audiences a token may name. Default: 1.
 	MaxAudiences *uint32 `protobuf:"varint,8,opt,name=max_audiences,json=maxAudiences,proto3,oneof" json:"max_audiences,omitempty"`
 	// How far its clock may be off, at most 5m. Default: 30s.
-	ClockSkew     *durationpb.Duration `protobuf:"bytes,9,opt,name=clock_skew,json=clockSkew,proto3,oneof" json:"clock_skew,omitempty"`
+	ClockSkew *durationpb.Duration `protobuf:"bytes,9,opt,name=clock_skew,json=clockSkew,proto3,oneof" json:"clock_skew,omitempty"`
+	// Product that issues the tokens, whose exceptions are opened: keycloak, auth0, okta, entra, entra-v1, google, kubernetes, dex,
+	// zitadel, hydra, cognito, ping, gitlab, github-actions, vault or spire. What is stated beside it counts instead. Default:
+	// the strict profile, whose values are the defaults of the fields.
+	Provider *string `protobuf:"bytes,20,opt,name=provider,proto3,oneof" json:"provider,omitempty"`
+	// Ignores members of a token's header that Parley does not know, but for those that change what is verified. Default: the
+	// header is alg, kid and typ.
+	OtherHeaders *bool `protobuf:"varint,21,opt,name=other_headers,json=otherHeaders,proto3,oneof" json:"other_headers,omitempty"`
+	// Takes tokens whose header names no key, by the only key that the issuer has. Default: kid is required.
+	NoKeyId *bool `protobuf:"varint,22,opt,name=no_key_id,json=noKeyId,proto3,oneof" json:"no_key_id,omitempty"`
+	// Takes tokens without iss, by the keys of the trust domain in sub (JWT-SVID). Default: iss is required.
+	NoIssuer *bool `protobuf:"varint,23,opt,name=no_issuer,json=noIssuer,proto3,oneof" json:"no_issuer,omitempty"`
+	// Also takes an iss without its https://, as Google has it.
+	BareIssuer *bool `protobuf:"varint,24,opt,name=bare_issuer,json=bareIssuer,proto3,oneof" json:"bare_issuer,omitempty"`
+	// Length of the longest token in bytes, at most 24576. Default: 8192.
+	MaxLength *uint32 `protobuf:"varint,25,opt,name=max_length,json=maxLength,proto3,oneof" json:"max_length,omitempty"`
+	// How many members an object in a token may have, at most 256. Default: 64.
+	MaxMembers *uint32 `protobuf:"varint,26,opt,name=max_members,json=maxMembers,proto3,oneof" json:"max_members,omitempty"`
+	// Takes members of one object whose names differ in case alone. Default: they are duplicates, which are refused.
+	CaseVariants *bool `protobuf:"varint,27,opt,name=case_variants,json=caseVariants,proto3,oneof" json:"case_variants,omitempty"`
+	// Takes tokens without iat; max_lifetime then bounds the time that is left. Default: iat is required.
+	NoIssuedAt *bool `protobuf:"varint,28,opt,name=no_issued_at,json=noIssuedAt,proto3,oneof" json:"no_issued_at,omitempty"`
+	// Claims that must have these values, such as token_use: access.
+	RequiredValues map[string]string `protobuf:"bytes,29,rep,name=required_values,json=requiredValues,proto3" json:"required_values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Claims that must not be there, such as those that only an ID token has. In a file, [] means none.
+	RefusedClaims []string `protobuf:"bytes,30,rep,name=refused_claims,json=refusedClaims,proto3" json:"refused_claims,omitempty"`
+	// Claim that says for whom a token is. Default: aud.
+	AudienceClaim *string `protobuf:"bytes,31,opt,name=audience_claim,json=audienceClaim,proto3,oneof" json:"audience_claim,omitempty"`
+	// Demands that this claim is one string and no list.
+	AudienceText *bool `protobuf:"varint,32,opt,name=audience_text,json=audienceText,proto3,oneof" json:"audience_text,omitempty"`
+	// Claims that hold scopes, as words of a string or as a list. Default: scope.
+	ScopeClaims []string `protobuf:"bytes,33,rep,name=scope_claims,json=scopeClaims,proto3" json:"scope_claims,omitempty"`
+	// Claim that names the principal. Default: sub.
+	SubjectClaim *string `protobuf:"bytes,34,opt,name=subject_claim,json=subjectClaim,proto3,oneof" json:"subject_claim,omitempty"`
+	// Compares types without case, and with or without "application/" in front. Default: byte for byte.
+	TypeVariants  *bool `protobuf:"varint,35,opt,name=type_variants,json=typeVariants,proto3,oneof" json:"type_variants,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1458,6 +1493,118 @@ func (x *WorkloadIssuer) GetClockSkew() *durationpb.Duration {
 		return x.ClockSkew
 	}
 	return nil
+}
+
+func (x *WorkloadIssuer) GetProvider() string {
+	if x != nil && x.Provider != nil {
+		return *x.Provider
+	}
+	return ""
+}
+
+func (x *WorkloadIssuer) GetOtherHeaders() bool {
+	if x != nil && x.OtherHeaders != nil {
+		return *x.OtherHeaders
+	}
+	return false
+}
+
+func (x *WorkloadIssuer) GetNoKeyId() bool {
+	if x != nil && x.NoKeyId != nil {
+		return *x.NoKeyId
+	}
+	return false
+}
+
+func (x *WorkloadIssuer) GetNoIssuer() bool {
+	if x != nil && x.NoIssuer != nil {
+		return *x.NoIssuer
+	}
+	return false
+}
+
+func (x *WorkloadIssuer) GetBareIssuer() bool {
+	if x != nil && x.BareIssuer != nil {
+		return *x.BareIssuer
+	}
+	return false
+}
+
+func (x *WorkloadIssuer) GetMaxLength() uint32 {
+	if x != nil && x.MaxLength != nil {
+		return *x.MaxLength
+	}
+	return 0
+}
+
+func (x *WorkloadIssuer) GetMaxMembers() uint32 {
+	if x != nil && x.MaxMembers != nil {
+		return *x.MaxMembers
+	}
+	return 0
+}
+
+func (x *WorkloadIssuer) GetCaseVariants() bool {
+	if x != nil && x.CaseVariants != nil {
+		return *x.CaseVariants
+	}
+	return false
+}
+
+func (x *WorkloadIssuer) GetNoIssuedAt() bool {
+	if x != nil && x.NoIssuedAt != nil {
+		return *x.NoIssuedAt
+	}
+	return false
+}
+
+func (x *WorkloadIssuer) GetRequiredValues() map[string]string {
+	if x != nil {
+		return x.RequiredValues
+	}
+	return nil
+}
+
+func (x *WorkloadIssuer) GetRefusedClaims() []string {
+	if x != nil {
+		return x.RefusedClaims
+	}
+	return nil
+}
+
+func (x *WorkloadIssuer) GetAudienceClaim() string {
+	if x != nil && x.AudienceClaim != nil {
+		return *x.AudienceClaim
+	}
+	return ""
+}
+
+func (x *WorkloadIssuer) GetAudienceText() bool {
+	if x != nil && x.AudienceText != nil {
+		return *x.AudienceText
+	}
+	return false
+}
+
+func (x *WorkloadIssuer) GetScopeClaims() []string {
+	if x != nil {
+		return x.ScopeClaims
+	}
+	return nil
+}
+
+func (x *WorkloadIssuer) GetSubjectClaim() string {
+	if x != nil && x.SubjectClaim != nil {
+		return *x.SubjectClaim
+	}
+	return ""
+}
+
+func (x *WorkloadIssuer) GetTypeVariants() bool {
+	if x != nil && x.TypeVariants != nil {
+		return *x.TypeVariants
+	}
+	return false
 }
 
 // Certificate names the files of a TLS certificate. They are read again when they change.
@@ -1882,7 +2029,7 @@ type UserIssuer struct {
 	Keys *Keys `protobuf:"bytes,11,opt,name=keys,proto3,oneof" json:"keys,omitempty"`
 	// Audiences for whom its access tokens may be meant. Default: the service's own ID.
 	Audiences []string `protobuf:"bytes,3,rep,name=audiences,proto3" json:"audiences,omitempty"`
-	// Token types that are accepted. Default: at+jwt.
+	// Token types that are accepted; "" is a header without typ. Default: at+jwt.
 	Types []string `protobuf:"bytes,4,rep,name=types,proto3" json:"types,omitempty"`
 	// Claims that must be there beside iss, sub, aud, exp and iat. Default: jti. In a file, [] means none.
 	RequiredClaims []string `protobuf:"bytes,5,rep,name=required_claims,json=requiredClaims,proto3" json:"required_claims,omitempty"`
@@ -1891,7 +2038,42 @@ type UserIssuer struct {
 	// How many audiences a token may name. Default: 1.
 	MaxAudiences *uint32 `protobuf:"varint,9,opt,name=max_audiences,json=maxAudiences,proto3,oneof" json:"max_audiences,omitempty"`
 	// How far its clock may be off, at most 5m. Default: 30s.
-	ClockSkew     *durationpb.Duration `protobuf:"bytes,10,opt,name=clock_skew,json=clockSkew,proto3,oneof" json:"clock_skew,omitempty"`
+	ClockSkew *durationpb.Duration `protobuf:"bytes,10,opt,name=clock_skew,json=clockSkew,proto3,oneof" json:"clock_skew,omitempty"`
+	// Product that issues the tokens, whose exceptions are opened: keycloak, auth0, okta, entra, entra-v1, google, kubernetes, dex,
+	// zitadel, hydra, cognito, ping, gitlab, github-actions, vault or spire. What is stated beside it counts instead. Default:
+	// the strict profile, whose values are the defaults of the fields.
+	Provider *string `protobuf:"bytes,20,opt,name=provider,proto3,oneof" json:"provider,omitempty"`
+	// Ignores members of a token's header that Parley does not know, but for those that change what is verified. Default: the
+	// header is alg, kid and typ.
+	OtherHeaders *bool `protobuf:"varint,21,opt,name=other_headers,json=otherHeaders,proto3,oneof" json:"other_headers,omitempty"`
+	// Takes tokens whose header names no key, by the only key that the issuer has. Default: kid is required.
+	NoKeyId *bool `protobuf:"varint,22,opt,name=no_key_id,json=noKeyId,proto3,oneof" json:"no_key_id,omitempty"`
+	// Takes tokens without iss, by the keys of the trust domain in sub (JWT-SVID). Default: iss is required.
+	NoIssuer *bool `protobuf:"varint,23,opt,name=no_issuer,json=noIssuer,proto3,oneof" json:"no_issuer,omitempty"`
+	// Also takes an iss without its https://, as Google has it.
+	BareIssuer *bool `protobuf:"varint,24,opt,name=bare_issuer,json=bareIssuer,proto3,oneof" json:"bare_issuer,omitempty"`
+	// Length of the longest token in bytes, at most 24576. Default: 8192.
+	MaxLength *uint32 `protobuf:"varint,25,opt,name=max_length,json=maxLength,proto3,oneof" json:"max_length,omitempty"`
+	// How many members an object in a token may have, at most 256. Default: 64.
+	MaxMembers *uint32 `protobuf:"varint,26,opt,name=max_members,json=maxMembers,proto3,oneof" json:"max_members,omitempty"`
+	// Takes members of one object whose names differ in case alone. Default: they are duplicates, which are refused.
+	CaseVariants *bool `protobuf:"varint,27,opt,name=case_variants,json=caseVariants,proto3,oneof" json:"case_variants,omitempty"`
+	// Takes tokens without iat; max_lifetime then bounds the time that is left. Default: iat is required.
+	NoIssuedAt *bool `protobuf:"varint,28,opt,name=no_issued_at,json=noIssuedAt,proto3,oneof" json:"no_issued_at,omitempty"`
+	// Claims that must have these values, such as token_use: access.
+	RequiredValues map[string]string `protobuf:"bytes,29,rep,name=required_values,json=requiredValues,proto3" json:"required_values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Claims that must not be there, such as those that only an ID token has. In a file, [] means none.
+	RefusedClaims []string `protobuf:"bytes,30,rep,name=refused_claims,json=refusedClaims,proto3" json:"refused_claims,omitempty"`
+	// Claim that says for whom a token is. Default: aud.
+	AudienceClaim *string `protobuf:"bytes,31,opt,name=audience_claim,json=audienceClaim,proto3,oneof" json:"audience_claim,omitempty"`
+	// Demands that this claim is one string and no list.
+	AudienceText *bool `protobuf:"varint,32,opt,name=audience_text,json=audienceText,proto3,oneof" json:"audience_text,omitempty"`
+	// Claims that hold scopes, as words of a string or as a list. Default: scope.
+	ScopeClaims []string `protobuf:"bytes,33,rep,name=scope_claims,json=scopeClaims,proto3" json:"scope_claims,omitempty"`
+	// Claim that names the principal. Default: sub.
+	SubjectClaim *string `protobuf:"bytes,34,opt,name=subject_claim,json=subjectClaim,proto3,oneof" json:"subject_claim,omitempty"`
+	// Compares types without case, and with or without "application/" in front. Default: byte for byte.
+	TypeVariants  *bool `protobuf:"varint,35,opt,name=type_variants,json=typeVariants,proto3,oneof" json:"type_variants,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2001,6 +2183,118 @@ func (x *UserIssuer) GetClockSkew() *durationpb.Duration {
 		return x.ClockSkew
 	}
 	return nil
+}
+
+func (x *UserIssuer) GetProvider() string {
+	if x != nil && x.Provider != nil {
+		return *x.Provider
+	}
+	return ""
+}
+
+func (x *UserIssuer) GetOtherHeaders() bool {
+	if x != nil && x.OtherHeaders != nil {
+		return *x.OtherHeaders
+	}
+	return false
+}
+
+func (x *UserIssuer) GetNoKeyId() bool {
+	if x != nil && x.NoKeyId != nil {
+		return *x.NoKeyId
+	}
+	return false
+}
+
+func (x *UserIssuer) GetNoIssuer() bool {
+	if x != nil && x.NoIssuer != nil {
+		return *x.NoIssuer
+	}
+	return false
+}
+
+func (x *UserIssuer) GetBareIssuer() bool {
+	if x != nil && x.BareIssuer != nil {
+		return *x.BareIssuer
+	}
+	return false
+}
+
+func (x *UserIssuer) GetMaxLength() uint32 {
+	if x != nil && x.MaxLength != nil {
+		return *x.MaxLength
+	}
+	return 0
+}
+
+func (x *UserIssuer) GetMaxMembers() uint32 {
+	if x != nil && x.MaxMembers != nil {
+		return *x.MaxMembers
+	}
+	return 0
+}
+
+func (x *UserIssuer) GetCaseVariants() bool {
+	if x != nil && x.CaseVariants != nil {
+		return *x.CaseVariants
+	}
+	return false
+}
+
+func (x *UserIssuer) GetNoIssuedAt() bool {
+	if x != nil && x.NoIssuedAt != nil {
+		return *x.NoIssuedAt
+	}
+	return false
+}
+
+func (x *UserIssuer) GetRequiredValues() map[string]string {
+	if x != nil {
+		return x.RequiredValues
+	}
+	return nil
+}
+
+func (x *UserIssuer) GetRefusedClaims() []string {
+	if x != nil {
+		return x.RefusedClaims
+	}
+	return nil
+}
+
+func (x *UserIssuer) GetAudienceClaim() string {
+	if x != nil && x.AudienceClaim != nil {
+		return *x.AudienceClaim
+	}
+	return ""
+}
+
+func (x *UserIssuer) GetAudienceText() bool {
+	if x != nil && x.AudienceText != nil {
+		return *x.AudienceText
+	}
+	return false
+}
+
+func (x *UserIssuer) GetScopeClaims() []string {
+	if x != nil {
+		return x.ScopeClaims
+	}
+	return nil
+}
+
+func (x *UserIssuer) GetSubjectClaim() string {
+	if x != nil && x.SubjectClaim != nil {
+		return *x.SubjectClaim
+	}
+	return ""
+}
+
+func (x *UserIssuer) GetTypeVariants() bool {
+	if x != nil && x.TypeVariants != nil {
+		return *x.TypeVariants
+	}
+	return false
 }
 
 var File_parley_config_v1_config_proto protoreflect.FileDescriptor
@@ -2192,7 +2486,7 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x0e_control_planeB\f\n" +
 	"\n" +
 	"_keepaliveB\x15\n" +
-	"\x13_user_authorization\"\xc9\x03\n" +
+	"\x13_user_authorization\"\x84\v\n" +
 	"\x0eWorkloadIssuer\x12\x1b\n" +
 	"\x06issuer\x18\x01 \x01(\tH\x00R\x06issuer\x88\x01\x01\x12/\n" +
 	"\x04keys\x18\x02 \x01(\v2\x16.parley.config.v1.KeysH\x01R\x04keys\x88\x01\x01\x12\x1a\n" +
@@ -2203,12 +2497,51 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\fmax_lifetime\x18\a \x01(\v2\x19.google.protobuf.DurationH\x02R\vmaxLifetime\x88\x01\x01\x12(\n" +
 	"\rmax_audiences\x18\b \x01(\rH\x03R\fmaxAudiences\x88\x01\x01\x12=\n" +
 	"\n" +
-	"clock_skew\x18\t \x01(\v2\x19.google.protobuf.DurationH\x04R\tclockSkew\x88\x01\x01B\t\n" +
+	"clock_skew\x18\t \x01(\v2\x19.google.protobuf.DurationH\x04R\tclockSkew\x88\x01\x01\x12\x1f\n" +
+	"\bprovider\x18\x14 \x01(\tH\x05R\bprovider\x88\x01\x01\x12(\n" +
+	"\rother_headers\x18\x15 \x01(\bH\x06R\fotherHeaders\x88\x01\x01\x12\x1f\n" +
+	"\tno_key_id\x18\x16 \x01(\bH\aR\anoKeyId\x88\x01\x01\x12 \n" +
+	"\tno_issuer\x18\x17 \x01(\bH\bR\bnoIssuer\x88\x01\x01\x12$\n" +
+	"\vbare_issuer\x18\x18 \x01(\bH\tR\n" +
+	"bareIssuer\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"max_length\x18\x19 \x01(\rH\n" +
+	"R\tmaxLength\x88\x01\x01\x12$\n" +
+	"\vmax_members\x18\x1a \x01(\rH\vR\n" +
+	"maxMembers\x88\x01\x01\x12(\n" +
+	"\rcase_variants\x18\x1b \x01(\bH\fR\fcaseVariants\x88\x01\x01\x12%\n" +
+	"\fno_issued_at\x18\x1c \x01(\bH\rR\n" +
+	"noIssuedAt\x88\x01\x01\x12]\n" +
+	"\x0frequired_values\x18\x1d \x03(\v24.parley.config.v1.WorkloadIssuer.RequiredValuesEntryR\x0erequiredValues\x12%\n" +
+	"\x0erefused_claims\x18\x1e \x03(\tR\rrefusedClaims\x12*\n" +
+	"\x0eaudience_claim\x18\x1f \x01(\tH\x0eR\raudienceClaim\x88\x01\x01\x12(\n" +
+	"\raudience_text\x18  \x01(\bH\x0fR\faudienceText\x88\x01\x01\x12!\n" +
+	"\fscope_claims\x18! \x03(\tR\vscopeClaims\x12(\n" +
+	"\rsubject_claim\x18\" \x01(\tH\x10R\fsubjectClaim\x88\x01\x01\x12(\n" +
+	"\rtype_variants\x18# \x01(\bH\x11R\ftypeVariants\x88\x01\x01\x1aA\n" +
+	"\x13RequiredValuesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
 	"\a_issuerB\a\n" +
 	"\x05_keysB\x0f\n" +
 	"\r_max_lifetimeB\x10\n" +
 	"\x0e_max_audiencesB\r\n" +
-	"\v_clock_skew\"N\n" +
+	"\v_clock_skewB\v\n" +
+	"\t_providerB\x10\n" +
+	"\x0e_other_headersB\f\n" +
+	"\n" +
+	"_no_key_idB\f\n" +
+	"\n" +
+	"_no_issuerB\x0e\n" +
+	"\f_bare_issuerB\r\n" +
+	"\v_max_lengthB\x0e\n" +
+	"\f_max_membersB\x10\n" +
+	"\x0e_case_variantsB\x0f\n" +
+	"\r_no_issued_atB\x11\n" +
+	"\x0f_audience_claimB\x10\n" +
+	"\x0e_audience_textB\x10\n" +
+	"\x0e_subject_claimB\x10\n" +
+	"\x0e_type_variants\"N\n" +
 	"\vCertificate\x12\x17\n" +
 	"\x04cert\x18\x01 \x01(\tH\x00R\x04cert\x88\x01\x01\x12\x15\n" +
 	"\x03key\x18\x02 \x01(\tH\x01R\x03key\x88\x01\x01B\a\n" +
@@ -2256,7 +2589,7 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x05Users\x126\n" +
 	"\aissuers\x18\x01 \x03(\v2\x1c.parley.config.v1.UserIssuerR\aissuers\x12E\n" +
 	"\ftransactions\x18\x02 \x01(\v2\x1c.parley.config.v1.UserIssuerH\x00R\ftransactions\x88\x01\x01B\x0f\n" +
-	"\r_transactions\"\xa6\x04\n" +
+	"\r_transactions\"\xdd\v\n" +
 	"\n" +
 	"UserIssuer\x12\x1b\n" +
 	"\x06issuer\x18\x01 \x01(\tH\x00R\x06issuer\x88\x01\x01\x12 \n" +
@@ -2273,7 +2606,31 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\rmax_audiences\x18\t \x01(\rH\x05R\fmaxAudiences\x88\x01\x01\x12=\n" +
 	"\n" +
 	"clock_skew\x18\n" +
-	" \x01(\v2\x19.google.protobuf.DurationH\x06R\tclockSkew\x88\x01\x01B\t\n" +
+	" \x01(\v2\x19.google.protobuf.DurationH\x06R\tclockSkew\x88\x01\x01\x12\x1f\n" +
+	"\bprovider\x18\x14 \x01(\tH\aR\bprovider\x88\x01\x01\x12(\n" +
+	"\rother_headers\x18\x15 \x01(\bH\bR\fotherHeaders\x88\x01\x01\x12\x1f\n" +
+	"\tno_key_id\x18\x16 \x01(\bH\tR\anoKeyId\x88\x01\x01\x12 \n" +
+	"\tno_issuer\x18\x17 \x01(\bH\n" +
+	"R\bnoIssuer\x88\x01\x01\x12$\n" +
+	"\vbare_issuer\x18\x18 \x01(\bH\vR\n" +
+	"bareIssuer\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"max_length\x18\x19 \x01(\rH\fR\tmaxLength\x88\x01\x01\x12$\n" +
+	"\vmax_members\x18\x1a \x01(\rH\rR\n" +
+	"maxMembers\x88\x01\x01\x12(\n" +
+	"\rcase_variants\x18\x1b \x01(\bH\x0eR\fcaseVariants\x88\x01\x01\x12%\n" +
+	"\fno_issued_at\x18\x1c \x01(\bH\x0fR\n" +
+	"noIssuedAt\x88\x01\x01\x12Y\n" +
+	"\x0frequired_values\x18\x1d \x03(\v20.parley.config.v1.UserIssuer.RequiredValuesEntryR\x0erequiredValues\x12%\n" +
+	"\x0erefused_claims\x18\x1e \x03(\tR\rrefusedClaims\x12*\n" +
+	"\x0eaudience_claim\x18\x1f \x01(\tH\x10R\raudienceClaim\x88\x01\x01\x12(\n" +
+	"\raudience_text\x18  \x01(\bH\x11R\faudienceText\x88\x01\x01\x12!\n" +
+	"\fscope_claims\x18! \x03(\tR\vscopeClaims\x12(\n" +
+	"\rsubject_claim\x18\" \x01(\tH\x12R\fsubjectClaim\x88\x01\x01\x12(\n" +
+	"\rtype_variants\x18# \x01(\bH\x13R\ftypeVariants\x88\x01\x01\x1aA\n" +
+	"\x13RequiredValuesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
 	"\a_issuerB\f\n" +
 	"\n" +
 	"_keys_fileB\v\n" +
@@ -2281,7 +2638,22 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x05_keysB\x0f\n" +
 	"\r_max_lifetimeB\x10\n" +
 	"\x0e_max_audiencesB\r\n" +
-	"\v_clock_skew*C\n" +
+	"\v_clock_skewB\v\n" +
+	"\t_providerB\x10\n" +
+	"\x0e_other_headersB\f\n" +
+	"\n" +
+	"_no_key_idB\f\n" +
+	"\n" +
+	"_no_issuerB\x0e\n" +
+	"\f_bare_issuerB\r\n" +
+	"\v_max_lengthB\x0e\n" +
+	"\f_max_membersB\x10\n" +
+	"\x0e_case_variantsB\x0f\n" +
+	"\r_no_issued_atB\x11\n" +
+	"\x0f_audience_claimB\x10\n" +
+	"\x0e_audience_textB\x10\n" +
+	"\x0e_subject_claimB\x10\n" +
+	"\x0e_type_variants*C\n" +
 	"\x06Enroll\x12\x16\n" +
 	"\x12ENROLL_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fENROLL_NEVER\x10\x01\x12\x0f\n" +
@@ -2305,7 +2677,7 @@ func file_parley_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_parley_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_parley_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_parley_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_parley_config_v1_config_proto_goTypes = []any{
 	(Enroll)(0),                 // 0: parley.config.v1.Enroll
 	(ChannelMode)(0),            // 1: parley.config.v1.ChannelMode
@@ -2334,10 +2706,12 @@ var file_parley_config_v1_config_proto_goTypes = []any{
 	nil,                         // 24: parley.config.v1.Config.ClientsEntry
 	nil,                         // 25: parley.config.v1.Config.ServersEntry
 	nil,                         // 26: parley.config.v1.Config.PoliciesEntry
-	nil,                         // 27: parley.config.v1.Discovery.ServicesEntry
-	(*durationpb.Duration)(nil), // 28: google.protobuf.Duration
-	(v1.Carrier)(0),             // 29: parley.policy.v1.Carrier
-	(*v1.Policy)(nil),           // 30: parley.policy.v1.Policy
+	nil,                         // 27: parley.config.v1.WorkloadIssuer.RequiredValuesEntry
+	nil,                         // 28: parley.config.v1.Discovery.ServicesEntry
+	nil,                         // 29: parley.config.v1.UserIssuer.RequiredValuesEntry
+	(*durationpb.Duration)(nil), // 30: google.protobuf.Duration
+	(v1.Carrier)(0),             // 31: parley.policy.v1.Carrier
+	(*v1.Policy)(nil),           // 32: parley.policy.v1.Policy
 }
 var file_parley_config_v1_config_proto_depIdxs = []int32{
 	3,  // 0: parley.config.v1.Config.identity:type_name -> parley.config.v1.Identity
@@ -2349,11 +2723,11 @@ var file_parley_config_v1_config_proto_depIdxs = []int32{
 	26, // 6: parley.config.v1.Config.policies:type_name -> parley.config.v1.Config.PoliciesEntry
 	22, // 7: parley.config.v1.Config.users:type_name -> parley.config.v1.Users
 	0,  // 8: parley.config.v1.Identity.enroll:type_name -> parley.config.v1.Enroll
-	28, // 9: parley.config.v1.Identity.max_connection_age:type_name -> google.protobuf.Duration
+	30, // 9: parley.config.v1.Identity.max_connection_age:type_name -> google.protobuf.Duration
 	4,  // 10: parley.config.v1.Identity.issued:type_name -> parley.config.v1.Issued
 	5,  // 11: parley.config.v1.Issued.issuers:type_name -> parley.config.v1.IdentityIssuer
 	6,  // 12: parley.config.v1.IdentityIssuer.keys:type_name -> parley.config.v1.Keys
-	28, // 13: parley.config.v1.Keys.max_stale:type_name -> google.protobuf.Duration
+	30, // 13: parley.config.v1.Keys.max_stale:type_name -> google.protobuf.Duration
 	1,  // 14: parley.config.v1.Client.mode:type_name -> parley.config.v1.ChannelMode
 	14, // 15: parley.config.v1.Client.retry_budget:type_name -> parley.config.v1.RetryBudget
 	12, // 16: parley.config.v1.Client.token:type_name -> parley.config.v1.TokenSource
@@ -2361,41 +2735,43 @@ var file_parley_config_v1_config_proto_depIdxs = []int32{
 	10, // 18: parley.config.v1.Client.subset:type_name -> parley.config.v1.Subset
 	11, // 19: parley.config.v1.Client.outliers:type_name -> parley.config.v1.Outliers
 	8,  // 20: parley.config.v1.Client.keepalive:type_name -> parley.config.v1.Keepalive
-	28, // 21: parley.config.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	28, // 22: parley.config.v1.Keepalive.timeout:type_name -> google.protobuf.Duration
-	28, // 23: parley.config.v1.Outliers.interval:type_name -> google.protobuf.Duration
-	28, // 24: parley.config.v1.Outliers.rest:type_name -> google.protobuf.Duration
+	30, // 21: parley.config.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	30, // 22: parley.config.v1.Keepalive.timeout:type_name -> google.protobuf.Duration
+	30, // 23: parley.config.v1.Outliers.interval:type_name -> google.protobuf.Duration
+	30, // 24: parley.config.v1.Outliers.rest:type_name -> google.protobuf.Duration
 	13, // 25: parley.config.v1.TokenSource.endpoint:type_name -> parley.config.v1.TokenEndpoint
-	29, // 26: parley.config.v1.Server.carriers:type_name -> parley.policy.v1.Carrier
+	31, // 26: parley.config.v1.Server.carriers:type_name -> parley.policy.v1.Carrier
 	17, // 27: parley.config.v1.Server.tls:type_name -> parley.config.v1.Certificate
 	16, // 28: parley.config.v1.Server.issuers:type_name -> parley.config.v1.WorkloadIssuer
 	8,  // 29: parley.config.v1.Server.keepalive:type_name -> parley.config.v1.Keepalive
 	6,  // 30: parley.config.v1.WorkloadIssuer.keys:type_name -> parley.config.v1.Keys
-	28, // 31: parley.config.v1.WorkloadIssuer.max_lifetime:type_name -> google.protobuf.Duration
-	28, // 32: parley.config.v1.WorkloadIssuer.clock_skew:type_name -> google.protobuf.Duration
-	27, // 33: parley.config.v1.Discovery.services:type_name -> parley.config.v1.Discovery.ServicesEntry
-	28, // 34: parley.config.v1.Discovery.ttl:type_name -> google.protobuf.Duration
-	28, // 35: parley.config.v1.Discovery.hold:type_name -> google.protobuf.Duration
-	28, // 36: parley.config.v1.Discovery.first_wait:type_name -> google.protobuf.Duration
-	28, // 37: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
-	28, // 38: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
-	28, // 39: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
-	28, // 40: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
-	28, // 41: parley.config.v1.Lifecycle.total:type_name -> google.protobuf.Duration
-	23, // 42: parley.config.v1.Users.issuers:type_name -> parley.config.v1.UserIssuer
-	23, // 43: parley.config.v1.Users.transactions:type_name -> parley.config.v1.UserIssuer
-	6,  // 44: parley.config.v1.UserIssuer.keys:type_name -> parley.config.v1.Keys
-	28, // 45: parley.config.v1.UserIssuer.max_lifetime:type_name -> google.protobuf.Duration
-	28, // 46: parley.config.v1.UserIssuer.clock_skew:type_name -> google.protobuf.Duration
-	7,  // 47: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
-	15, // 48: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
-	30, // 49: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
-	19, // 50: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
-	51, // [51:51] is the sub-list for method output_type
-	51, // [51:51] is the sub-list for method input_type
-	51, // [51:51] is the sub-list for extension type_name
-	51, // [51:51] is the sub-list for extension extendee
-	0,  // [0:51] is the sub-list for field type_name
+	30, // 31: parley.config.v1.WorkloadIssuer.max_lifetime:type_name -> google.protobuf.Duration
+	30, // 32: parley.config.v1.WorkloadIssuer.clock_skew:type_name -> google.protobuf.Duration
+	27, // 33: parley.config.v1.WorkloadIssuer.required_values:type_name -> parley.config.v1.WorkloadIssuer.RequiredValuesEntry
+	28, // 34: parley.config.v1.Discovery.services:type_name -> parley.config.v1.Discovery.ServicesEntry
+	30, // 35: parley.config.v1.Discovery.ttl:type_name -> google.protobuf.Duration
+	30, // 36: parley.config.v1.Discovery.hold:type_name -> google.protobuf.Duration
+	30, // 37: parley.config.v1.Discovery.first_wait:type_name -> google.protobuf.Duration
+	30, // 38: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
+	30, // 39: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
+	30, // 40: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
+	30, // 41: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
+	30, // 42: parley.config.v1.Lifecycle.total:type_name -> google.protobuf.Duration
+	23, // 43: parley.config.v1.Users.issuers:type_name -> parley.config.v1.UserIssuer
+	23, // 44: parley.config.v1.Users.transactions:type_name -> parley.config.v1.UserIssuer
+	6,  // 45: parley.config.v1.UserIssuer.keys:type_name -> parley.config.v1.Keys
+	30, // 46: parley.config.v1.UserIssuer.max_lifetime:type_name -> google.protobuf.Duration
+	30, // 47: parley.config.v1.UserIssuer.clock_skew:type_name -> google.protobuf.Duration
+	29, // 48: parley.config.v1.UserIssuer.required_values:type_name -> parley.config.v1.UserIssuer.RequiredValuesEntry
+	7,  // 49: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
+	15, // 50: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
+	32, // 51: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
+	19, // 52: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
+	53, // [53:53] is the sub-list for method output_type
+	53, // [53:53] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_parley_config_v1_config_proto_init() }
@@ -2430,7 +2806,7 @@ func file_parley_config_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_config_v1_config_proto_rawDesc), len(file_parley_config_v1_config_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   26,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

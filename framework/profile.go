@@ -1,0 +1,154 @@
+package framework
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
+	"github.com/parley-rpc/parley/profile"
+)
+
+// statedProfile is what the configuration says of any issuer of tokens, and of what they look like.
+type statedProfile interface {
+	proto.Message
+	GetIssuer() string
+	GetProvider() string
+	GetAudiences() []string
+	GetTypes() []string
+	GetRequiredClaims() []string
+	GetRequiredValues() map[string]string
+	GetRefusedClaims() []string
+	GetScopeClaims() []string
+	GetMaxLifetime() *durationpb.Duration
+	GetClockSkew() *durationpb.Duration
+	GetMaxAudiences() uint32
+	GetMaxLength() uint32
+	GetMaxMembers() uint32
+	GetAudienceClaim() string
+	GetSubjectClaim() string
+	GetTypeVariants() bool
+	GetOtherHeaders() bool
+	GetNoKeyId() bool
+	GetNoIssuer() bool
+	GetBareIssuer() bool
+	GetCaseVariants() bool
+	GetNoIssuedAt() bool
+	GetAudienceText() bool
+}
+
+// readProfile returns the profile of the provider that is stated, changed by what is stated beside it.
+func (p *parts) readProfile(place string, stated statedProfile) (profile.Profile, error) {
+	var look profile.Profile
+	var errs []error
+	if name := stated.GetProvider(); name != "" {
+		var provider profile.Provider
+		if err := provider.UnmarshalText([]byte(name)); err != nil {
+			return look, fmt.Errorf("%s: %w", place, err)
+		}
+		look = profile.Of(provider)
+	}
+	set := func(field string) bool {
+		m := stated.ProtoReflect()
+		return m.Has(m.Descriptor().Fields().ByTextName(field))
+	}
+	for field, to := range map[string]struct {
+		list   *[]string
+		stated []string
+	}{
+		"types":           {&look.Types, stated.GetTypes()},
+		"required_claims": {&look.RequiredClaims, stated.GetRequiredClaims()},
+		"refused_claims":  {&look.RefusedClaims, stated.GetRefusedClaims()},
+		"scope_claims":    {&look.ScopeClaims, stated.GetScopeClaims()},
+	} {
+		switch {
+		case len(to.stated) > 0:
+			*to.list = to.stated
+		case p.file.states(place + "." + field):
+			*to.list = []string{} // none, where nil is the default
+		}
+	}
+	for field, to := range map[string]struct {
+		value  *bool
+		stated bool
+	}{
+		"type_variants": {&look.TypeVariants, stated.GetTypeVariants()},
+		"other_headers": {&look.OtherHeaders, stated.GetOtherHeaders()},
+		"no_key_id":     {&look.NoKeyID, stated.GetNoKeyId()},
+		"no_issuer":     {&look.NoIssuer, stated.GetNoIssuer()},
+		"bare_issuer":   {&look.BareIssuer, stated.GetBareIssuer()},
+		"case_variants": {&look.CaseVariants, stated.GetCaseVariants()},
+		"no_issued_at":  {&look.NoIssuedAt, stated.GetNoIssuedAt()},
+		"audience_text": {&look.AudienceText, stated.GetAudienceText()},
+	} {
+		if set(field) {
+			*to.value = to.stated
+		}
+	}
+	for field, to := range map[string]struct {
+		value  *int
+		stated uint32
+	}{
+		"max_length":    {&look.MaxLength, stated.GetMaxLength()},
+		"max_members":   {&look.MaxMembers, stated.GetMaxMembers()},
+		"max_audiences": {&look.MaxAudiences, stated.GetMaxAudiences()},
+	} {
+		if !set(field) {
+			continue
+		}
+		if *to.value = int(to.stated); to.stated == 0 {
+			errs = append(errs, fmt.Errorf("%s.%s: it must be at least 1; leave it out for the default", place, field))
+		}
+	}
+	for field, to := range map[string]struct {
+		value  *string
+		stated string
+	}{
+		"audience_claim": {&look.AudienceClaim, stated.GetAudienceClaim()},
+		"subject_claim":  {&look.SubjectClaim, stated.GetSubjectClaim()},
+	} {
+		if set(field) {
+			*to.value = to.stated
+		}
+	}
+	if len(stated.GetRequiredValues()) > 0 {
+		look.RequiredValues = stated.GetRequiredValues()
+	}
+	if set("max_lifetime") {
+		if look.MaxLifetime = stated.GetMaxLifetime().AsDuration(); look.MaxLifetime == 0 {
+			errs = append(errs, fmt.Errorf("%s.max_lifetime: no token lives for 0s; leave it out for the default", place))
+		}
+	}
+	if set("clock_skew") {
+		look.ClockSkew = skew(stated.GetClockSkew())
+	}
+	return look, errors.Join(errs...)
+}
+
+// skew is the clock skew that is stated. None at all is stated as 0s, and in a profile as a negative one.
+func skew(stated *durationpb.Duration) time.Duration {
+	if stated.AsDuration() == 0 {
+		return -1
+	}
+	return stated.AsDuration()
+}
+
+// keysOf returns where the keys of an issuer are and which of them count. What is not stated of them is what the
+// provider's are, and the profile gets what is stated.
+func keysOf(stated *configv1.Keys, look *profile.Profile) *configv1.Keys {
+	if len(stated.GetAlgorithms()) > 0 {
+		look.Algorithms = stated.GetAlgorithms()
+	}
+	if len(stated.GetUses()) > 0 {
+		look.KeyUses = stated.GetUses()
+	}
+	keys := new(configv1.Keys)
+	if stated != nil {
+		keys = proto.CloneOf(stated)
+	}
+	keys.Algorithms, keys.Uses = look.Algorithms, look.KeyUses
+	return keys
+}

@@ -1,0 +1,109 @@
+package auth
+
+import (
+	"context"
+	"errors"
+
+	"github.com/parley-rpc/parley/internal/verify"
+	"github.com/parley-rpc/parley/principal"
+	"github.com/parley-rpc/parley/profile"
+)
+
+// TokenReport says what a server makes of a token, check by check. It holds no part of the token that could be used to
+// make another, and can be logged.
+type TokenReport struct {
+	// Issuer is the Name of the issuer that the token names; "" where it is none of them. The checks end there.
+	Issuer string
+	// Profile is what the tokens of this issuer look like, with its defaults.
+	Profile profile.Profile
+	// Checks are all checks, in the order in which a server makes them.
+	Checks []TokenCheck
+}
+
+// TokenCheck is one check of a token.
+type TokenCheck struct {
+	// Name says what was checked, such as "audience".
+	Name string
+	// Problem says why the token did not pass; "" where it did.
+	Problem string
+	// Remedies are the settings of the issuer that would let it pass, all of them together. There are none where no setting
+	// does.
+	Remedies []TokenRemedy
+}
+
+// TokenRemedy is a setting of an issuer that would let a check pass.
+type TokenRemedy struct {
+	// Setting is its key in the configuration file, such as max_lifetime.
+	Setting string
+	// Value is what it would have to be.
+	Value string
+	// Cost is what that costs in safety.
+	Cost string
+}
+
+// Passed reports whether the token passed the check.
+func (c TokenCheck) Passed() bool { return c.Problem == "" }
+
+// Accepted reports whether the token passed every check.
+func (r TokenReport) Accepted() bool {
+	for _, c := range r.Checks {
+		if !c.Passed() {
+			return false
+		}
+	}
+	return true
+}
+
+// CheckToken makes every check that a server with the ID self makes of a token of these issuers, also those behind one
+// that failed. An issuer with Subjects vouches for workloads, any other for end users. It waits for the keys as a call
+// does. The error is that of the issuers, with nothing said about the token.
+func CheckToken(ctx context.Context, self principal.ID, token string, issuers ...Issuer) (TokenReport, error) {
+	var profiles []*verify.Profile
+	var errs []error
+	for _, issuer := range issuers {
+		p, err := issuer.profile(self)
+		if err == nil {
+			err = issuer.Keys.Check()
+		}
+		errs = append(errs, err)
+		profiles = append(profiles, p)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return TokenReport{}, err
+	}
+	p, findings := verify.Explain(ctx, profiles, token)
+	var r TokenReport
+	if p != nil {
+		r.Issuer, r.Profile = p.Name, p.Profile
+	}
+	for _, f := range findings {
+		c := TokenCheck{Name: f.Check}
+		if f.Err != nil {
+			c.Problem = f.Err.Error()
+		}
+		for _, remedy := range f.Remedies {
+			c.Remedies = append(c.Remedies, tokenRemedy(remedy))
+		}
+		r.Checks = append(r.Checks, c)
+	}
+	return r, nil
+}
+
+func tokenRemedy(r verify.Remedy) TokenRemedy {
+	switch r.Field {
+	case "Name":
+		return TokenRemedy{"issuer", r.Value, "whatever its keys sign is believed here; name an issuer that you trust, with its own keys"}
+	case "Audiences":
+		return TokenRemedy{"audiences", r.Value, "every token of the issuer for this audience can be used here"}
+	case "RefusedClaims":
+		return TokenRemedy{"refused_claims", r.Value, "ID tokens, which a login page may leak, may pass for access tokens"}
+	case "RequiredValues":
+		return TokenRemedy{"required_values", r.Value, "tokens that the issuer makes for another purpose may pass"}
+	case "Algorithms":
+		return TokenRemedy{"keys.algorithms", r.Value, "keys of the issuer for another algorithm count, too"}
+	case "AudienceText":
+		return TokenRemedy{"audience_text", r.Value, "a token may be for others, too, as far as max_audiences allows"}
+	}
+	e, _ := profile.Setting(r.Field)
+	return TokenRemedy{e.Setting, r.Value, e.Cost}
+}

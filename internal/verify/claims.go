@@ -1,0 +1,220 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/strictjson"
+	"github.com/parley-rpc/parley/internal/wire"
+	"github.com/parley-rpc/parley/principal"
+)
+
+// claimCheck is one check of the claims of a token whose signature holds. It keeps in the token what it read.
+type claimCheck struct {
+	name string
+	run  func(*Profile, *Token) error
+}
+
+// claimChecks are the checks in their order.
+func claimChecks() [7]claimCheck {
+	return [...]claimCheck{
+		{"issuer", (*Profile).checkIssuer},
+		{"subject", (*Profile).checkSubject},
+		{"audience", (*Profile).checkAudience},
+		{"required claims", (*Profile).checkRequired},
+		{"refused claims", (*Profile).checkRefused},
+		{"lifetime", (*Profile).readLifetime},
+		{"beginning", (*Profile).readBeginning},
+	}
+}
+
+// check compares the claims with what the profile demands, and keeps what it read.
+func (p *Profile) check(t *Token) error {
+	for _, c := range claimChecks() {
+		if err := c.run(p, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkCase refuses a second spelling of the claims that decide: another reader of the same token must not find another
+// user in it.
+func (p *Profile) checkCase(claims *strictjson.Object) error {
+	deciding := append(slices.Clone(p.RequiredClaims), p.ScopeClaims...)
+	deciding = append(deciding, p.AudienceClaim, p.SubjectClaim, wire.ClaimIssuer, wire.ClaimSubject, wire.ClaimAudience,
+		wire.ClaimExpires, wire.ClaimIssuedAt, wire.ClaimNotBefore, wire.ClaimTokenID)
+	for name := range p.RequiredValues {
+		deciding = append(deciding, name)
+	}
+	for _, stated := range claims.Names() {
+		for _, name := range deciding {
+			if stated != name && strings.EqualFold(stated, name) {
+				return fmt.Errorf("%s stands there in another case", name)
+			}
+		}
+	}
+	return nil
+}
+
+// checkIssuer checks iss, and without an issuer also sub: both are the one ID that the key belongs to.
+func (p *Profile) checkIssuer(t *Token) error {
+	if p.Name == "" {
+		t.Issuer, t.Subject = t.Owner.String(), t.Owner.String()
+		return wire.CheckOwner(t.Claims, t.Owner)
+	}
+	t.Issuer = p.Name
+	if !p.isNamed(t.Claims) {
+		return errors.New("iss is not the issuer that the key belongs to")
+	}
+	return nil
+}
+
+func (p *Profile) checkSubject(t *Token) error {
+	if p.Name == "" {
+		return nil
+	}
+	var ok bool
+	if t.Subject, ok = t.Claims.String(p.SubjectClaim); !ok || t.Subject == "" {
+		return errors.New(p.SubjectClaim + " is missing")
+	}
+	if len(p.Subjects) == 0 {
+		return nil
+	}
+	id, err := principal.ParseID(t.Subject)
+	if err != nil {
+		return errors.New(p.SubjectClaim + " is no ID of a workload")
+	}
+	if !principal.MatchesAny(p.Subjects, id) {
+		return errors.New(p.SubjectClaim + " is no workload that the issuer may vouch for")
+	}
+	return nil
+}
+
+// isNamed reports whether the claims state the issuer's name as iss.
+func (p *Profile) isNamed(claims *strictjson.Object) bool {
+	return wire.SameClaim(claims, wire.ClaimIssuer, p.Name) ||
+		p.BareIssuer && wire.SameClaim(claims, wire.ClaimIssuer, bare(p.Name)) ||
+		p.NoIssuer && !claims.Has(wire.ClaimIssuer)
+}
+
+// names are the values of iss by which tokens of the issuer are found.
+func (p *Profile) names() []string {
+	if p.BareIssuer && bare(p.Name) != p.Name {
+		return []string{p.Name, bare(p.Name)}
+	}
+	return []string{p.Name}
+}
+
+// bare is the name of an issuer without its scheme, which some leave out of iss.
+func bare(name string) string { return strings.TrimPrefix(name, "https://") }
+
+func (p *Profile) checkAudience(t *Token) error {
+	audience, ok := t.Claims.Strings(p.AudienceClaim)
+	if p.AudienceText {
+		text, isText := t.Claims.String(p.AudienceClaim)
+		audience, ok = []string{text}, isText
+	}
+	meant := func(a string) bool { return slices.Contains(p.Audiences, a) }
+	switch {
+	case !ok || len(audience) == 0:
+		return errors.New(p.AudienceClaim + " is missing, or of a form that is not accepted")
+	case len(audience) > p.MaxAudiences:
+		return fmt.Errorf("%s names %d audiences; at most %d are accepted", p.AudienceClaim, len(audience), p.MaxAudiences)
+	case !slices.ContainsFunc(audience, meant):
+		return errors.New(p.AudienceClaim + " is not this server")
+	}
+	return nil
+}
+
+func (p *Profile) checkRequired(t *Token) error {
+	for _, name := range p.RequiredClaims {
+		if !states(t.Claims, name) {
+			return errors.New(name + " is missing")
+		}
+	}
+	for name, want := range p.RequiredValues {
+		if !wire.SameClaim(t.Claims, name, want) {
+			return fmt.Errorf("%s is not %q", name, want)
+		}
+	}
+	return nil
+}
+
+// states reports whether a claim is there and not empty.
+func states(claims *strictjson.Object, name string) bool {
+	text, isText := claims.String(name)
+	return claims.Has(name) && (isText && text != "" || !isText && name != wire.ClaimTokenID)
+}
+
+func (p *Profile) checkRefused(t *Token) error {
+	for _, name := range p.RefusedClaims {
+		if t.Claims.Has(name) {
+			return errors.New(name + " is there, which such a token does not have")
+		}
+	}
+	return nil
+}
+
+// readLifetime reads when the token was issued and when its life ends.
+func (p *Profile) readLifetime(t *Token) (err error) {
+	if !t.Claims.Has(wire.ClaimIssuedAt) && p.NoIssuedAt {
+		t.Expires, err = wire.ReadExpiry(t.Claims)
+		if err == nil && time.Until(t.Expires) > p.MaxLifetime {
+			err = errors.New("the lifetime is too long")
+		}
+	} else {
+		t.from, t.Expires, err = wire.ReadLifetime(t.Claims, p.MaxLifetime)
+	}
+	return err
+}
+
+// readBeginning reads when the token's life begins: the later of iat and nbf.
+func (p *Profile) readBeginning(t *Token) error {
+	t.early = wire.ErrNotYetValid
+	notBefore, ok, err := t.Claims.NumericDate(wire.ClaimNotBefore)
+	if err != nil {
+		return fmt.Errorf("nbf: %w", err)
+	}
+	if ok && notBefore.After(t.from) {
+		t.from, t.early = notBefore, wire.ErrNotBefore
+	}
+	return nil
+}
+
+// Audiences returns for whom the token is.
+func (t *Token) Audiences() []string {
+	audiences, _ := t.Claims.Strings(t.profile.AudienceClaim) // checked before
+	return audiences
+}
+
+// Scopes returns the scopes of the token. In one that an issuer signed, what is no scope is left out, and grants
+// nothing; in one that a workload signed for itself it is a mistake.
+func (t *Token) Scopes() ([]string, error) {
+	if t.profile.Name == "" {
+		return jose.Scopes(t.Claims)
+	}
+	var scopes []string
+	for _, name := range t.profile.ScopeClaims {
+		if text, ok := t.Claims.String(name); ok {
+			for word := range strings.SplitSeq(text, " ") {
+				if jose.IsScope(word) {
+					scopes = append(scopes, word)
+				}
+			}
+			continue
+		}
+		list, _ := t.Claims.Strings(name)
+		list = slices.DeleteFunc(list, func(scope string) bool { return !jose.IsScope(scope) })
+		if scopes == nil {
+			scopes = list
+		} else {
+			scopes = append(scopes, list...)
+		}
+	}
+	return scopes, nil
+}

@@ -1,0 +1,128 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/quote"
+	"github.com/parley-rpc/parley/internal/wire"
+	"github.com/parley-rpc/parley/principal"
+)
+
+// Finding is what one check found of a token.
+type Finding struct {
+	// Check names what was checked.
+	Check string
+	// Err says why the token did not pass; nil where it did.
+	Err error
+	// Remedies are what would let it pass, all of them together. None means that no setting does.
+	Remedies []Remedy
+}
+
+// errUnproven is the finding of a check for which there was nothing to check with.
+var errUnproven = errors.New("not checked, because there is no key to check it with")
+
+// Explain runs every check of a token, in the order in which they are made, also those behind one that failed. It
+// returns the issuer that the token names, nil where it is none of these, and a token that it accepts exactly where
+// [Examine] does. Nothing in the findings can be used to make a token. Waits are those of [Keys].
+func Explain(ctx context.Context, issuers []*Profile, compact string) (*Profile, []Finding) {
+	var e explanation
+	token, err := jose.ParseForm(compact, jose.Widest())
+	if e.add("form", err); err != nil {
+		return nil, e.findings
+	}
+	payload, err := token.Unproven()
+	if e.add("payload", err); err != nil {
+		return nil, e.findings
+	}
+	p, err := issuerOf(issuers, payload)
+	if e.add("issuer", err, nameRemedies(payload)...); err != nil {
+		return nil, e.findings
+	}
+	e.form(p, token, payload, len(compact))
+	t := begin(p, token, HashOf(compact))
+	t.Claims = payload.Claims
+	e.signature(ctx, t, token)
+	if payload.CaseVariants() {
+		e.add("spelling of names", p.checkCase(t.Claims))
+	}
+	checks := claimChecks()
+	for _, c := range checks[1:] { // the issuer was checked when it was chosen
+		err := c.run(p, t)
+		e.add(c.name, err, p.remediesOf(c.name, t)...)
+	}
+	if len(p.Subjects) == 0 {
+		e.add("user", CheckUser(t))
+	}
+	if !t.Expires.IsZero() {
+		now := time.Now()
+		e.add("time", t.timely(now), t.timeRemedies(now)...)
+	}
+	return p, e.findings
+}
+
+// CheckUser refuses a user who is a workload, so that no workload passes for a user with its own token.
+func CheckUser(t *Token) error {
+	if strings.HasPrefix(t.Subject, principal.Scheme) {
+		return errors.New("sub is a workload and no user")
+	}
+	return nil
+}
+
+func issuerOf(issuers []*Profile, payload jose.Payload) (*Profile, error) {
+	for _, p := range issuers {
+		if p.isNamed(payload.Claims) {
+			return p, nil
+		}
+	}
+	named, ok := payload.Claims.String(wire.ClaimIssuer)
+	if !ok {
+		return nil, errors.New("iss is missing, or no text")
+	}
+	return nil, errors.New("iss is " + quote.Text(named) + ", which is no issuer that is accepted here")
+}
+
+// explanation gathers findings.
+type explanation struct{ findings []Finding }
+
+// add notes a finding. The remedies are for one that failed.
+func (e *explanation) add(check string, err error, remedies ...Remedy) {
+	if err == nil {
+		remedies = nil
+	}
+	e.findings = append(e.findings, Finding{check, err, remedies})
+}
+
+// form checks what the token looks like before anything in it is believed.
+func (e *explanation) form(p *Profile, token *jose.Token, payload jose.Payload, length int) {
+	form := p.Form()
+	only := func(open func(*jose.Form)) jose.Form { // all but one part of the form is as wide as can be
+		f := jose.Widest()
+		open(&f)
+		return f
+	}
+	e.add("length", token.Within(only(func(f *jose.Form) { f.Length = form.Length })), lengthRemedy(length))
+	e.add("header", token.Within(only(func(f *jose.Form) { f.OtherHeaders = form.OtherHeaders })), Remedy{Field: "OtherHeaders", Value: "true", apply: func(p *Profile) { p.OtherHeaders = true }})
+	e.add("key ID", token.Within(only(func(f *jose.Form) { f.NoKeyID = form.NoKeyID })), Remedy{Field: "NoKeyID", Value: "true", apply: func(p *Profile) { p.NoKeyID = true }})
+	e.add("type", token.Within(only(func(f *jose.Form) {
+		f.AnyType, f.Types, f.TypeVariants = false, form.Types, form.TypeVariants
+	})), p.typeRemedies(token.Type())...)
+	e.add("algorithm", p.checkAlgorithm(token), Remedy{Field: "Algorithms", Value: "[" + strings.Join(append(slices.Clone(p.Algorithms), string(token.Algorithm())), ", ") + "]", apply: func(p *Profile) { p.Algorithms = append(slices.Clone(p.Algorithms), string(token.Algorithm())) }})
+	e.add("members", payload.Within(only(func(f *jose.Form) { f.Members = form.Members })), membersRemedy(payload.Members()))
+	e.add("names", payload.Within(only(func(f *jose.Form) { f.CaseVariants = form.CaseVariants })), Remedy{Field: "CaseVariants", Value: "true", apply: func(p *Profile) { p.CaseVariants = true }})
+}
+
+// signature checks the key and the signature.
+func (e *explanation) signature(ctx context.Context, t *Token, token *jose.Token) {
+	var err error
+	t.Owner, t.key, err = t.profile.Keys.Find(ctx, t.KeyID)
+	if e.add("key", err); err != nil {
+		e.add("signature", errUnproven)
+		return
+	}
+	e.add("signature", token.VerifySignature(t.key))
+}
