@@ -39,7 +39,7 @@ func (k issuerKeys) same(other issuerKeys) bool {
 
 // readIssuer returns the issuer that is stated at place, with keys that are kept fresh from now on.
 func (p *parts) readIssuer(place string, stated statedProfile, where *configv1.Keys) (auth.Issuer, error) {
-	look, err := p.readProfile(place, stated)
+	look, err := readProfile(place, stated, p.file.states)
 	keys, keysErr := p.readKeys(place, stated.GetIssuer(), keysOf(where, &look))
 	return auth.Issuer{
 		Name: stated.GetIssuer(), Keys: keys, Audiences: stated.GetAudiences(), Profile: look,

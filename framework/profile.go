@@ -40,8 +40,9 @@ type statedProfile interface {
 	GetAudienceText() bool
 }
 
-// readProfile returns the profile of the provider that is stated, changed by what is stated beside it.
-func (p *parts) readProfile(place string, stated statedProfile) (profile.Profile, error) {
+// readProfile returns the profile of the provider that is stated, changed by what is stated beside it. States reports
+// whether there is a value at a path, which may be an empty list.
+func readProfile(place string, stated statedProfile, states func(path string) bool) (profile.Profile, error) {
 	var look profile.Profile
 	var errs []error
 	if name := stated.GetProvider(); name != "" {
@@ -67,7 +68,7 @@ func (p *parts) readProfile(place string, stated statedProfile) (profile.Profile
 		switch {
 		case len(to.stated) > 0:
 			*to.list = to.stated
-		case p.file.states(place + "." + field):
+		case states(place + "." + field):
 			*to.list = []string{} // none, where nil is the default
 		}
 	}

@@ -34,7 +34,7 @@ const (
 
 	// waitAtMost is how long a request waits for the registry and for the keys of the login service together.
 	waitAtMost = 5 * time.Second
-	// maxForm is the most bytes in the body of a request: an assertion of 8 KiB, a user's token of 24 KiB, and room for the rest.
+	// maxForm is the most bytes in the body of a request: an assertion of 8 KiB, a user's token of 24 KiB, and the rest.
 	maxForm = 40 << 10
 	// maxName is the most bytes of an ID, an audience or the sub of a user.
 	maxName = 2048

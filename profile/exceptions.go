@@ -73,27 +73,50 @@ type setting struct {
 	opened func(Profile) string // the value that is beyond the strict one, or "" where it is not
 }
 
+func opens(field, key string, opened func(Profile) string, cost string) setting {
+	return setting{Exception{Field: field, Setting: key, Cost: cost}, opened}
+}
+
 // settings is what a profile can open, with the price of each.
 func settings() []setting {
 	return []setting{
-		{Exception{Field: "Types", Setting: "types", Cost: "tokens that do not say that they are access tokens pass, and so may ID tokens of the same audience; demand a claim that only access tokens have"}, openedTypes},
-		{Exception{Field: "TypeVariants", Setting: "type_variants", Cost: "one type may be written in several ways, as RFC 7515 has it"}, yes(func(p Profile) bool { return p.TypeVariants })},
-		{Exception{Field: "OtherHeaders", Setting: "other_headers", Cost: "header members that Parley does not know are ignored; none of those that change what is verified"}, yes(func(p Profile) bool { return p.OtherHeaders })},
-		{Exception{Field: "NoKeyID", Setting: "no_key_id", Cost: "a token need not name its key, so the issuer cannot change keys without a moment in which tokens are refused"}, yes(func(p Profile) bool { return p.NoKeyID })},
-		{Exception{Field: "NoIssuer", Setting: "no_issuer", Cost: "the trust domain in sub chooses the keys; they must be those of this trust domain alone"}, yes(func(p Profile) bool { return p.NoIssuer })},
-		{Exception{Field: "BareIssuer", Setting: "bare_issuer", Cost: "a second spelling of iss counts for the same keys"}, yes(func(p Profile) bool { return p.BareIssuer })},
-		{Exception{Field: "MaxLength", Setting: "max_length", Cost: "a forged token may cost more before it is refused, and each good one takes more memory"}, more(func(p Profile) int { return p.MaxLength }, jose.MaxTokenLength)},
-		{Exception{Field: "MaxMembers", Setting: "max_members", Cost: "a forged token may cost more before it is refused"}, more(func(p Profile) int { return p.MaxMembers }, strictjson.MaxMembers)},
-		{Exception{Field: "CaseVariants", Setting: "case_variants", Cost: "a program that reads names without case may understand another value than this server"}, yes(func(p Profile) bool { return p.CaseVariants })},
-		{Exception{Field: "MaxLifetime", Setting: "max_lifetime", Cost: "a stolen token is good for as long"}, more(func(p Profile) time.Duration { return p.MaxLifetime }, maxLifetime)},
-		{Exception{Field: "NoIssuedAt", Setting: "no_issued_at", Cost: "nothing says how old a token is; only the time that it has left is bounded"}, yes(func(p Profile) bool { return p.NoIssuedAt })},
-		{Exception{Field: "RequiredClaims", Setting: "required_claims", Cost: "without jti, one token cannot be told from another in logs of the issuer"}, openedRequired},
-		{Exception{Field: "MaxAudiences", Setting: "max_audiences", Cost: "each of the other audiences of a token can use it here"}, more(func(p Profile) int { return p.MaxAudiences }, maxAudiences)},
-		{Exception{Field: "AudienceClaim", Setting: "audience_claim", Cost: "tokens are not bound to this server: every service that takes tokens with this claim can use them here"}, other(func(p Profile) string { return p.AudienceClaim }, "aud")},
-		{Exception{Field: "ClockSkew", Setting: "clock_skew", Cost: "a token is good for longer after its end"}, more(func(p Profile) time.Duration { return p.ClockSkew }, clockSkew)},
-		{Exception{Field: "KeyUses", Setting: "keys.uses", Cost: "keys that are published for another use sign tokens, too"}, openedUses},
-		{Exception{Field: "ScopeClaims", Setting: "scope_claims", Cost: "what the issuer writes into these claims grants scopes here"}, openedScopes},
-		{Exception{Field: "SubjectClaim", Setting: "subject_claim", Cost: "the claim must be one that the issuer never gives to two principals, and that none can choose"}, other(func(p Profile) string { return p.SubjectClaim }, "sub")},
+		opens("Types", "types", openedTypes,
+			"tokens that do not say that they are access tokens pass, and so may ID tokens of the same audience; "+
+				"demand a claim that only access tokens have"),
+		opens("TypeVariants", "type_variants", yes(func(p Profile) bool { return p.TypeVariants }),
+			"one type may be written in several ways, as RFC 7515 has it"),
+		opens("OtherHeaders", "other_headers", yes(func(p Profile) bool { return p.OtherHeaders }),
+			"header members that Parley does not know are ignored; none of those that change what is verified"),
+		opens("NoKeyID", "no_key_id", yes(func(p Profile) bool { return p.NoKeyID }),
+			"a token need not name its key, so the issuer cannot change keys without a moment in which tokens are refused"),
+		opens("NoIssuer", "no_issuer", yes(func(p Profile) bool { return p.NoIssuer }),
+			"the trust domain in sub chooses the keys; they must be those of this trust domain alone"),
+		opens("BareIssuer", "bare_issuer", yes(func(p Profile) bool { return p.BareIssuer }),
+			"a second spelling of iss counts for the same keys"),
+		opens("MaxLength", "max_length", more(func(p Profile) int { return p.MaxLength }, jose.MaxTokenLength),
+			"a forged token may cost more before it is refused, and each good one takes more memory"),
+		opens("MaxMembers", "max_members", more(func(p Profile) int { return p.MaxMembers }, strictjson.MaxMembers),
+			"a forged token may cost more before it is refused"),
+		opens("CaseVariants", "case_variants", yes(func(p Profile) bool { return p.CaseVariants }),
+			"a program that reads names without case may understand another value than this server"),
+		opens("MaxLifetime", "max_lifetime", more(func(p Profile) time.Duration { return p.MaxLifetime }, maxLifetime),
+			"a stolen token is good for as long"),
+		opens("NoIssuedAt", "no_issued_at", yes(func(p Profile) bool { return p.NoIssuedAt }),
+			"nothing says how old a token is; only the time that it has left is bounded"),
+		opens("RequiredClaims", "required_claims", openedRequired,
+			"without jti, one token cannot be told from another in the logs of the issuer"),
+		opens("MaxAudiences", "max_audiences", more(func(p Profile) int { return p.MaxAudiences }, maxAudiences),
+			"each of the other audiences of a token can use it here"),
+		opens("AudienceClaim", "audience_claim", other(func(p Profile) string { return p.AudienceClaim }, "aud"),
+			"tokens are not bound to this server: every service that takes tokens with this claim can use them here"),
+		opens("ClockSkew", "clock_skew", more(func(p Profile) time.Duration { return p.ClockSkew }, clockSkew),
+			"a token is good for longer after its end"),
+		opens("KeyUses", "keys.uses", openedUses,
+			"keys that are published for another use sign tokens, too"),
+		opens("ScopeClaims", "scope_claims", openedScopes,
+			"what the issuer writes into these claims grants scopes here"),
+		opens("SubjectClaim", "subject_claim", other(func(p Profile) string { return p.SubjectClaim }, "sub"),
+			"the claim must be one that the issuer never gives to two principals, and that none of them can choose"),
 	}
 }
 
@@ -137,11 +160,17 @@ func openedRequired(p Profile) string {
 }
 
 func openedUses(p Profile) string {
-	return listed(p.KeyUses, slices.DeleteFunc(slices.Clone(p.KeyUses), func(use string) bool { return use == "sig" }))
+	return listed(
+		p.KeyUses,
+		slices.DeleteFunc(slices.Clone(p.KeyUses), func(use string) bool { return use == "sig" }),
+	)
 }
 
 func openedScopes(p Profile) string {
-	return listed(p.ScopeClaims, slices.DeleteFunc(slices.Clone(p.ScopeClaims), func(name string) bool { return name == "scope" }))
+	return listed(
+		p.ScopeClaims,
+		slices.DeleteFunc(slices.Clone(p.ScopeClaims), func(name string) bool { return name == "scope" }),
+	)
 }
 
 // listed is the text of a list, where anything in it goes beyond the strict profile.

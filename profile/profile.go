@@ -58,7 +58,7 @@ type Profile struct {
 	AudienceClaim string
 	// AudienceText demands that this claim is one string and no list. Default: a list of strings will do.
 	AudienceText bool
-	// ClockSkew is how far the clock of the issuer may be off, at most 5 minutes. Default: 30 seconds; negative means none.
+	// ClockSkew is how far the issuer's clock may be off, at most 5 minutes. Default: 30 seconds; negative means none.
 	ClockSkew time.Duration
 	// Algorithms are those with which it signs. Default: all that keyset.WithAlgorithms lists.
 	Algorithms []string
@@ -108,8 +108,20 @@ func setDefault[T comparable](field *T, value T) {
 }
 
 func (p Profile) clone() Profile {
-	p.Types, p.RequiredClaims, p.RefusedClaims = slices.Clone(p.Types), slices.Clone(p.RequiredClaims), slices.Clone(p.RefusedClaims)
-	p.Algorithms, p.KeyUses, p.ScopeClaims = slices.Clone(p.Algorithms), slices.Clone(p.KeyUses), slices.Clone(p.ScopeClaims)
+	p.Types, p.RequiredClaims, p.RefusedClaims = slices.Clone(
+		p.Types,
+	), slices.Clone(
+		p.RequiredClaims,
+	), slices.Clone(
+		p.RefusedClaims,
+	)
+	p.Algorithms, p.KeyUses, p.ScopeClaims = slices.Clone(
+		p.Algorithms,
+	), slices.Clone(
+		p.KeyUses,
+	), slices.Clone(
+		p.ScopeClaims,
+	)
 	p.RequiredValues = maps.Clone(p.RequiredValues)
 	return p
 }
@@ -126,12 +138,27 @@ func (p Profile) Check() error {
 		}
 	}
 	_, known := presets()[p.provider]
-	wrong(p.provider != "" && !known, "provider %s is not known; it is one of %v", quote.Text(string(p.provider)), Providers())
+	wrong(
+		p.provider != "" && !known,
+		"provider %s is not known; it is one of %v",
+		quote.Text(string(p.provider)),
+		Providers(),
+	)
 	wrong(p.Types != nil && len(p.Types) == 0, "Types is empty; leave it out for at+jwt")
 	wrong(slices.ContainsFunc(p.Types, jose.NeverBearer),
 		"Types names a type of proof, identity or key set, which is no bearer token; leave it out for at+jwt")
-	wrong(p.MaxLength < 0 || p.MaxLength > MaxLength, "MaxLength is %d; it must be at most %d", p.MaxLength, MaxLength)
-	wrong(p.MaxMembers < 0 || p.MaxMembers > MaxMembers, "MaxMembers is %d; it must be at most %d", p.MaxMembers, MaxMembers)
+	wrong(
+		p.MaxLength < 0 || p.MaxLength > MaxLength,
+		"MaxLength is %d; it must be at most %d",
+		p.MaxLength,
+		MaxLength,
+	)
+	wrong(
+		p.MaxMembers < 0 || p.MaxMembers > MaxMembers,
+		"MaxMembers is %d; it must be at most %d",
+		p.MaxMembers,
+		MaxMembers,
+	)
 	wrong(p.MaxLifetime < 0, "MaxLifetime is negative")
 	wrong(p.MaxAudiences < 0, "MaxAudiences is negative")
 	wrong(p.ClockSkew > maxClockSkew, "ClockSkew is more than 5 minutes")

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/quote"
 )
 
@@ -108,11 +109,17 @@ func presets() map[Provider]Profile {
 	rs256 := []string{"RS256"}
 	return map[Provider]Profile{
 		Keycloak: {
-			Types: []string{"JWT", "at+jwt"}, TypeVariants: true, RequiredValues: map[string]string{"typ": "Bearer"},
+			Types: []string{
+				"JWT",
+				jose.TypeAccess,
+			}, TypeVariants: true, RequiredValues: map[string]string{"typ": "Bearer"},
 			MaxAudiences: 16, MaxLength: long, MaxMembers: MaxMembers,
 		},
 		Auth0: {
-			Types: []string{"JWT", "at+jwt"}, TypeVariants: true, RequiredClaims: none, RefusedClaims: append(idTokenOnly(), "sid"),
+			Types: []string{
+				"JWT",
+				jose.TypeAccess,
+			}, TypeVariants: true, RequiredClaims: none, RefusedClaims: append(idTokenOnly(), "sid"),
 			MaxAudiences: 2, MaxLifetime: day,
 		},
 		Okta: {
@@ -120,7 +127,9 @@ func presets() map[Provider]Profile {
 			ScopeClaims: []string{"scp"}, MaxLength: long,
 		},
 		Entra: {
-			Types: []string{"JWT"}, RequiredClaims: []string{"tid", "azp"}, RequiredValues: map[string]string{"ver": "2.0"},
+			Types: []string{
+				"JWT",
+			}, RequiredClaims: []string{"tid", "azp"}, RequiredValues: map[string]string{"ver": "2.0"},
 			RefusedClaims: idTokenOnly(), ScopeClaims: []string{"scp", "roles"}, MaxLifetime: 2 * time.Hour,
 			MaxLength: long, Algorithms: rs256,
 		},
@@ -147,12 +156,23 @@ func presets() map[Provider]Profile {
 			RequiredValues: map[string]string{"token_use": "access"}, Algorithms: rs256,
 		},
 		Ping: {
-			Types: []string{Untyped, "JWT", "at+jwt"}, TypeVariants: true, OtherHeaders: true, NoIssuedAt: true,
-			RequiredClaims: []string{"client_id"}, RefusedClaims: idTokenOnly(), MaxLifetime: 2 * time.Hour, MaxLength: long,
+			Types: []string{
+				Untyped,
+				"JWT",
+				jose.TypeAccess,
+			}, TypeVariants: true, OtherHeaders: true, NoIssuedAt: true,
+			RequiredClaims: []string{
+				"client_id",
+			}, RefusedClaims: idTokenOnly(), MaxLifetime: 2 * time.Hour, MaxLength: long,
 		},
-		GitLab:        {Types: []string{"JWT"}, RequiredClaims: []string{"jti", "job_id"}, Algorithms: rs256},
-		GitHubActions: {Types: []string{"JWT"}, OtherHeaders: true, RequiredClaims: []string{"jti", "repository"}, Algorithms: rs256},
-		Vault:         {Types: []string{Untyped}, RequiredClaims: []string{"namespace"}, MaxLifetime: day},
+		GitLab: {Types: []string{"JWT"}, RequiredClaims: []string{"jti", "job_id"}, Algorithms: rs256},
+		GitHubActions: {
+			Types:          []string{"JWT"},
+			OtherHeaders:   true,
+			RequiredClaims: []string{"jti", "repository"},
+			Algorithms:     rs256,
+		},
+		Vault: {Types: []string{Untyped}, RequiredClaims: []string{"namespace"}, MaxLifetime: day},
 		Spire: {
 			Types: []string{Untyped, "JWT", "JOSE"}, NoIssuer: true, NoIssuedAt: true, RequiredClaims: none,
 			KeyUses: []string{"sig", "jwt-svid"},

@@ -26,8 +26,8 @@ type TokenCheck struct {
 	Name string
 	// Problem says why the token did not pass; "" where it did.
 	Problem string
-	// Remedies are the settings of the issuer that would let it pass, all of them together. There are none where no setting
-	// does.
+	// Remedies are the settings of the issuer that would let it pass, all of them together. There are none where no
+	// setting does.
 	Remedies []TokenRemedy
 }
 
@@ -92,11 +92,19 @@ func CheckToken(ctx context.Context, self principal.ID, token string, issuers ..
 func tokenRemedy(r verify.Remedy) TokenRemedy {
 	switch r.Field {
 	case "Name":
-		return TokenRemedy{"issuer", r.Value, "whatever its keys sign is believed here; name an issuer that you trust, with its own keys"}
+		return TokenRemedy{
+			"issuer",
+			r.Value,
+			"whatever its keys sign is believed here; name an issuer that you trust, with its own keys",
+		}
 	case "Audiences":
 		return TokenRemedy{"audiences", r.Value, "every token of the issuer for this audience can be used here"}
 	case "RefusedClaims":
-		return TokenRemedy{"refused_claims", r.Value, "ID tokens, which a login page may leak, may pass for access tokens"}
+		return TokenRemedy{
+			"refused_claims",
+			r.Value,
+			"ID tokens, which a login page may leak, may pass for access tokens",
+		}
 	case "RequiredValues":
 		return TokenRemedy{"required_values", r.Value, "tokens that the issuer makes for another purpose may pass"}
 	case "Algorithms":

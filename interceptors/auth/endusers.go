@@ -79,7 +79,9 @@ func (g *Gate) makeUserVerifiers() error {
 		for _, issuer := range g.config.userIssuers {
 			if len(issuer.Subjects) > 0 {
 				errs = append(errs, fmt.Errorf(
-					"auth: WithUserIssuers: Issuer %s has Subjects, which are workloads; leave them out", quote.Text(issuer.Name)))
+					"auth: WithUserIssuers: Issuer %s has Subjects, which are workloads; leave them out",
+					quote.Text(issuer.Name),
+				))
 			}
 		}
 		g.users, err = g.newVerifier(nil, g.config.userIssuers, acceptUser)
@@ -100,17 +102,32 @@ func (g *Gate) makeUserVerifiers() error {
 func transactionIssuer(issuer Issuer, domain principal.TrustDomain) (Issuer, error) {
 	var err error
 	stated := issuer.Profile
-	mayDiffer := profile.Profile{RequiredClaims: stated.RequiredClaims, MaxLifetime: stated.MaxLifetime, ClockSkew: stated.ClockSkew}
+	mayDiffer := profile.Profile{
+		RequiredClaims: stated.RequiredClaims,
+		MaxLifetime:    stated.MaxLifetime,
+		ClockSkew:      stated.ClockSkew,
+	}
 	switch {
 	case issuer.Audiences != nil || issuer.Subjects != nil || !reflect.DeepEqual(stated, mayDiffer):
-		err = fmt.Errorf("auth: WithTransactionTokens: Issuer %s has Audiences, Subjects, or more in its Profile than RequiredClaims, MaxLifetime and ClockSkew; transaction tokens settle the rest, leave it out", quote.Text(issuer.Name))
+		err = fmt.Errorf(
+			"auth: WithTransactionTokens: Issuer %s has Audiences, Subjects, or more in its Profile than RequiredClaims, MaxLifetime and ClockSkew; transaction tokens settle the rest, leave it out",
+			quote.Text(issuer.Name),
+		)
 	case stated.MaxLifetime > maxTransactionLifetime:
-		err = fmt.Errorf("auth: WithTransactionTokens: Issuer %s has a MaxLifetime of %v; it must be at most %v", quote.Text(issuer.Name), stated.MaxLifetime, maxTransactionLifetime)
+		err = fmt.Errorf(
+			"auth: WithTransactionTokens: Issuer %s has a MaxLifetime of %v; it must be at most %v",
+			quote.Text(issuer.Name),
+			stated.MaxLifetime,
+			maxTransactionLifetime,
+		)
 	}
 	if stated.MaxLifetime == 0 {
 		mayDiffer.MaxLifetime = maxTransactionLifetime
 	}
-	mayDiffer.RequiredClaims = slices.Concat(stated.RequiredClaims, []string{wire.ClaimTransaction, wire.ClaimScope, wire.ClaimRequester})
+	mayDiffer.RequiredClaims = slices.Concat(
+		stated.RequiredClaims,
+		[]string{wire.ClaimTransaction, wire.ClaimScope, wire.ClaimRequester},
+	)
 	issuer.transactions, issuer.Profile, issuer.Audiences = true, mayDiffer, []string{domain.String()}
 	return issuer, err
 }
@@ -121,7 +138,13 @@ func acceptUser(t *verify.Token) error {
 		return err
 	}
 	scopes, err := t.Scopes()
-	t.User = &principal.User{Issuer: t.Issuer, Subject: t.Subject, Scopes: scopes, Claims: principal.ClaimsOf(t.Claims), Expires: t.Expires}
+	t.User = &principal.User{
+		Issuer:  t.Issuer,
+		Subject: t.Subject,
+		Scopes:  scopes,
+		Claims:  principal.ClaimsOf(t.Claims),
+		Expires: t.Expires,
+	}
 	return err
 }
 

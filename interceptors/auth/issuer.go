@@ -58,7 +58,11 @@ func (is Issuer) profile(self principal.ID) (*verify.Profile, error) {
 }
 
 // newVerifier returns the verifier of the tokens of issuers. The error joins every mistake in them.
-func (g *Gate) newVerifier(own *verify.Profile, issuers []Issuer, accept func(*verify.Token) error) (*verify.Verifier, error) {
+func (g *Gate) newVerifier(
+	own *verify.Profile,
+	issuers []Issuer,
+	accept func(*verify.Token) error,
+) (*verify.Verifier, error) {
 	var profiles []*verify.Profile
 	var errs []error
 	for _, issuer := range issuers {

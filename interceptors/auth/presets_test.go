@@ -41,22 +41,54 @@ var (
 func presetsUnderAttack() map[profile.Provider]preset {
 	all := func(lists ...[]string) []string { return slices.Concat(lists...) }
 	return map[profile.Provider]preset{
-		profile.Keycloak:      {typ: "JWT", says: claims{"typ": "Bearer", "azp": "web"}, passes: all(typJWT, typInCase, audiences, membersOpen)},
-		profile.Auth0:         {typ: "JWT", says: claims{"jti": nil, "azp": "web"}, passes: all(typJWT, typInCase, audiences, dayLong)},
-		profile.Okta:          {typ: "", says: claims{"cid": "web", "scp": []string{"a"}}, passes: all(noType)},
-		profile.Entra:         {typ: "JWT", says: claims{"jti": nil, "tid": "t", "azp": "web", "ver": "2.0"}, passes: all(typJWT, typInCase, dayLong)},
-		profile.EntraV1:       {typ: "JWT", says: claims{"jti": nil, "tid": "t", "appid": "web", "ver": "1.0"}, passes: all(typJWT, typInCase, dayLong)},
-		profile.Google:        {typ: "JWT", says: claims{"jti": nil}, passes: all(typJWT, typInCase)},
-		profile.Kubernetes:    {typ: "", says: claims{"jti": nil, "kubernetes.io": map[string]any{"namespace": "shop"}}, passes: all(noType)},
-		profile.Dex:           {typ: "", says: claims{"jti": nil}, passes: all(noType, dayLong)},
-		profile.Zitadel:       {typ: "JWT", says: nil, passes: all(typJWT, typInCase, audiences, membersOpen, dayLong)},
-		profile.Hydra:         {typ: "JWT", says: claims{"client_id": "web"}, passes: all(typJWT, typInCase)},
-		profile.Cognito:       {typ: "", says: claims{"token_use": "access"}, passes: all(noType), aud: "client_id"},
-		profile.Ping:          {typ: "", says: claims{"jti": nil, "iat": nil, "client_id": "web"}, passes: all(typJWT, noType, dayLong, withoutIAT)},
+		profile.Keycloak: {
+			typ:    "JWT",
+			says:   claims{"typ": "Bearer", "azp": "web"},
+			passes: all(typJWT, typInCase, audiences, membersOpen),
+		},
+		profile.Auth0: {
+			typ:    "JWT",
+			says:   claims{"jti": nil, "azp": "web"},
+			passes: all(typJWT, typInCase, audiences, dayLong),
+		},
+		profile.Okta: {typ: "", says: claims{"cid": "web", "scp": []string{"a"}}, passes: all(noType)},
+		profile.Entra: {
+			typ:    "JWT",
+			says:   claims{"jti": nil, "tid": "t", "azp": "web", "ver": "2.0"},
+			passes: all(typJWT, typInCase, dayLong),
+		},
+		profile.EntraV1: {
+			typ:    "JWT",
+			says:   claims{"jti": nil, "tid": "t", "appid": "web", "ver": "1.0"},
+			passes: all(typJWT, typInCase, dayLong),
+		},
+		profile.Google: {typ: "JWT", says: claims{"jti": nil}, passes: all(typJWT, typInCase)},
+		profile.Kubernetes: {
+			typ:    "",
+			says:   claims{"jti": nil, "kubernetes.io": map[string]any{"namespace": "shop"}},
+			passes: all(noType),
+		},
+		profile.Dex: {typ: "", says: claims{"jti": nil}, passes: all(noType, dayLong)},
+		profile.Zitadel: {
+			typ:    "JWT",
+			says:   nil,
+			passes: all(typJWT, typInCase, audiences, membersOpen, dayLong),
+		},
+		profile.Hydra:   {typ: "JWT", says: claims{"client_id": "web"}, passes: all(typJWT, typInCase)},
+		profile.Cognito: {typ: "", says: claims{"token_use": "access"}, passes: all(noType), aud: "client_id"},
+		profile.Ping: {
+			typ:    "",
+			says:   claims{"jti": nil, "iat": nil, "client_id": "web"},
+			passes: all(typJWT, noType, dayLong, withoutIAT),
+		},
 		profile.GitLab:        {typ: "JWT", says: claims{"job_id": "1"}, passes: all(typJWT, typInCase)},
 		profile.GitHubActions: {typ: "JWT", says: claims{"repository": "shop/web"}, passes: all(typJWT, typInCase)},
 		profile.Vault:         {typ: "", says: claims{"jti": nil, "namespace": "root"}, passes: all(noType, dayLong)},
-		profile.Spire:         {typ: "", says: claims{"jti": nil}, passes: all(typJWT, noType, withoutIAT, withoutIssue)},
+		profile.Spire: {
+			typ:    "",
+			says:   claims{"jti": nil},
+			passes: all(typJWT, noType, withoutIAT, withoutIssue),
+		},
 	}
 }
 
@@ -86,7 +118,11 @@ func TestPresetsUnderAttack(t *testing.T) {
 				slices.Sort(accepted)
 				slices.Sort(product.passes)
 				if !slices.Equal(accepted, product.passes) {
-					t.Errorf("accepted:\n%s\nlisted:\n%s", strings.Join(accepted, "\n"), strings.Join(product.passes, "\n"))
+					t.Errorf(
+						"accepted:\n%s\nlisted:\n%s",
+						strings.Join(accepted, "\n"),
+						strings.Join(product.passes, "\n"),
+					)
 				}
 			})
 		})
@@ -111,11 +147,19 @@ func presetIssuer(t *testing.T, w *world, name profile.Provider, product preset)
 		Name: "https://id.example", Keys: keyset.Static([]byte(`{"keys":[` + string(jwk) + `]}`)), Profile: look,
 		Audiences: []string{audienceOfPresets},
 	}
-	return &forger{TB: t, w: w, raw: raw, kid: public.Thumbprint(), typ: product.typ, aud: product.aud, says: func() claims {
-		return claims{
-			"iss": issuer.Name, "sub": "alice", "aud": audienceOfPresets, "iat": in(0), "exp": in(10 * time.Minute), "jti": "1",
-		}.with(product.says)
-	}}, issuer
+	return &forger{
+		TB:  t,
+		w:   w,
+		raw: raw,
+		kid: public.Thumbprint(),
+		typ: product.typ,
+		aud: product.aud,
+		says: func() claims {
+			return claims{
+				"iss": issuer.Name, "sub": "alice", "aud": audienceOfPresets, "iat": in(0), "exp": in(10 * time.Minute), "jti": "1",
+			}.with(product.says)
+		},
+	}, issuer
 }
 
 // passed reports whether a token passes for one of the issuer.

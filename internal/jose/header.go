@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/parley-rpc/parley/internal/strictjson"
@@ -98,6 +99,15 @@ func (h header) check(form *Form) error {
 		return nil
 	}
 }
+
+// hardHeader reports whether a header member of this name is refused whatever the form: it changes what is verified, or
+// by which key (RFC 7515 section 4.1, RFC 7797, RFC 7516 section 4.1.3).
+func hardHeader(name string) bool {
+	return slices.ContainsFunc([]string{"crit", "jku", "jwk", "x5u", "x5c", "b64", "zip", "cty"},
+		func(hard string) bool { return strings.EqualFold(hard, name) })
+}
+
+const otherMember = "a member other than alg, kid and typ"
 
 func usableKeyID(id string) bool {
 	if id == "" || len(id) > maxKeyIDLength {

@@ -35,6 +35,14 @@ func split(compact string, most int) (header, payload, signature string, err err
 	return header, payload, signature, nil
 }
 
+// tooLong writes no number but its own: a forger must not make it cost more than the error.
+func tooLong(most int) error {
+	if most == MaxTokenLength {
+		return refuse(ReasonSize, "longer than 8192 bytes")
+	}
+	return refuse(ReasonSize, "longer than its issuer may make them")
+}
+
 func base64url(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_'
 }

@@ -55,6 +55,33 @@ func ParseForm(compact string, form Form) (*Token, error) {
 	return t, nil
 }
 
+// Within returns nil when a token that was read by a wider form is of this form, too, as far as its header and its
+// length go. The error is an [*Error].
+func (t *Token) Within(f Form) error {
+	f = f.bounded()
+	switch {
+	case t.length > f.Length:
+		return tooLong(f.Length)
+	case t.header.others && !f.OtherHeaders:
+		return refuse(ReasonHeader, otherMember)
+	case t.header.keyID == "" && !f.NoKeyID:
+		return refuse(ReasonHeader, "kid is missing")
+	case !f.allows(t.header.typ):
+		return refuse(ReasonType, "not allowed here")
+	}
+	return nil
+}
+
+// Unproven reads the payload by the form that the token was read by. Nothing proves it before [Token.VerifySignature].
+// The error is an [*Error].
+func (t *Token) Unproven() (Payload, error) {
+	claims, shape, err := strictjson.ReadWithin(t.payload, t.limits)
+	if err != nil {
+		return Payload{}, &Error{Reason: ReasonClaims, Cause: err}
+	}
+	return Payload{claims, shape}, nil
+}
+
 // KeyID is the header's kid, 1 to 128 printable ASCII characters, or "" where the form allows a header without one. It
 // is nothing but a key of a map.
 func (t *Token) KeyID() string { return t.header.keyID }
@@ -146,7 +173,10 @@ func Unproven(compact string) (*strictjson.Object, error) {
 	if err != nil {
 		return nil, refuse(ReasonEncoding, "payload")
 	}
-	claims, _, err := strictjson.ReadWithin(string(decoded), strictjson.Limits{Members: MaxForeignMembers, CaseVariants: true})
+	claims, _, err := strictjson.ReadWithin(
+		string(decoded),
+		strictjson.Limits{Members: MaxForeignMembers, CaseVariants: true},
+	)
 	if err != nil {
 		return nil, &Error{Reason: ReasonClaims, Cause: err}
 	}

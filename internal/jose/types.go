@@ -42,7 +42,8 @@ func SameType(a, b string) bool { return strings.EqualFold(bareType(a), bareType
 
 func bareType(typ string) string {
 	const prefix = "application/"
-	if len(typ) > len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) && !strings.Contains(typ[len(prefix):], "/") {
+	if len(typ) > len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) &&
+		!strings.Contains(typ[len(prefix):], "/") {
 		return typ[len(prefix):]
 	}
 	return typ

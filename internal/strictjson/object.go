@@ -36,22 +36,6 @@ func (o *Object) read(s scanner) (*Object, error) {
 	return o, nil
 }
 
-// Limits say how far a text may go beyond what [Read] reads.
-type Limits struct {
-	// Members is how many members an object may have.
-	Members int
-	// CaseVariants allows names in one object that differ in case alone.
-	CaseVariants bool
-}
-
-// Shape is what a text has of that for which there are [Limits].
-type Shape struct {
-	// Members is the largest number of members of one object.
-	Members int
-	// CaseVariants reports whether names in one object differ in case alone.
-	CaseVariants bool
-}
-
 // ReadWithin is [Read] with other limits. It also returns what there is of that for which they stand.
 func ReadWithin(text string, limits Limits) (*Object, Shape, error) {
 	o := &Object{}

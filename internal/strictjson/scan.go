@@ -8,6 +8,22 @@ type Member struct {
 	Value Value
 }
 
+// Limits say how far a text may go beyond what [Read] reads.
+type Limits struct {
+	// Members is how many members an object may have.
+	Members int
+	// CaseVariants allows names in one object that differ in case alone.
+	CaseVariants bool
+}
+
+// Shape is what a text has of that for which there are [Limits].
+type Shape struct {
+	// Members is the largest number of members of one object.
+	Members int
+	// CaseVariants reports whether names in one object differ in case alone.
+	CaseVariants bool
+}
+
 // scanner reads a JSON text (RFC 8259) once from left to right and refuses whatever two parsers could understand
 // differently. It does not call itself deeper than maxDepth.
 type scanner struct {

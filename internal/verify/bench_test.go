@@ -15,8 +15,11 @@ func (s *signatory) groups() string {
 	for n := range 200 {
 		groups = append(groups, fmt.Sprintf(`"%08x-1111-2222-3333-%012x"`, n, n))
 	}
-	return s.sign(`{"alg":"EdDSA","kid":"`+kid+`","typ":"JWT"}`, timely(`{"iss":"`+login+`","sub":"alice","aud":"`+payments+
-		`","iat":NOW0,"exp":NOW3600,"jti":"7","groups":[`+strings.Join(groups, ",")+`]}`))
+	return s.sign(
+		`{"alg":"EdDSA","kid":"`+kid+`","typ":"JWT"}`,
+		timely(`{"iss":"`+login+`","sub":"alice","aud":"`+payments+
+			`","iat":NOW0,"exp":NOW3600,"jti":"7","groups":[`+strings.Join(groups, ",")+`]}`),
+	)
 }
 
 func largeTokens() profile.Profile {
@@ -27,8 +30,11 @@ func largeTokens() profile.Profile {
 func TestLargeTokenAllocations(t *testing.T) {
 	s := newSignatory(t)
 	p := s.profile(largeTokens())
-	small := s.sign(`{"alg":"EdDSA","kid":"`+kid+`","typ":"JWT"}`, timely(`{"iss":"`+login+`","sub":"alice","aud":"`+payments+
-		`","iat":NOW0,"exp":NOW3600,"jti":"7","groups":["a"]}`))
+	small := s.sign(
+		`{"alg":"EdDSA","kid":"`+kid+`","typ":"JWT"}`,
+		timely(`{"iss":"`+login+`","sub":"alice","aud":"`+payments+
+			`","iat":NOW0,"exp":NOW3600,"jti":"7","groups":["a"]}`),
+	)
 	allocations := func(compact string) float64 {
 		return testing.AllocsPerRun(20, func() {
 			token, err := s.verdict(t, p, compact)

@@ -46,8 +46,18 @@ func (p *Profile) check(t *Token) error {
 // user in it.
 func (p *Profile) checkCase(claims *strictjson.Object) error {
 	deciding := append(slices.Clone(p.RequiredClaims), p.ScopeClaims...)
-	deciding = append(deciding, p.AudienceClaim, p.SubjectClaim, wire.ClaimIssuer, wire.ClaimSubject, wire.ClaimAudience,
-		wire.ClaimExpires, wire.ClaimIssuedAt, wire.ClaimNotBefore, wire.ClaimTokenID)
+	deciding = append(
+		deciding,
+		p.AudienceClaim,
+		p.SubjectClaim,
+		wire.ClaimIssuer,
+		wire.ClaimSubject,
+		wire.ClaimAudience,
+		wire.ClaimExpires,
+		wire.ClaimIssuedAt,
+		wire.ClaimNotBefore,
+		wire.ClaimTokenID,
+	)
 	for name := range p.RequiredValues {
 		deciding = append(deciding, name)
 	}
@@ -124,7 +134,12 @@ func (p *Profile) checkAudience(t *Token) error {
 	case !ok || len(audience) == 0:
 		return errors.New(p.AudienceClaim + " is missing, or of a form that is not accepted")
 	case len(audience) > p.MaxAudiences:
-		return fmt.Errorf("%s names %d audiences; at most %d are accepted", p.AudienceClaim, len(audience), p.MaxAudiences)
+		return fmt.Errorf(
+			"%s names %d audiences; at most %d are accepted",
+			p.AudienceClaim,
+			len(audience),
+			p.MaxAudiences,
+		)
 	case !slices.ContainsFunc(audience, meant):
 		return errors.New(p.AudienceClaim + " is not this server")
 	}
@@ -181,10 +196,17 @@ func (p *Profile) readBeginning(t *Token) error {
 		return fmt.Errorf("nbf: %w", err)
 	}
 	if ok && notBefore.After(t.from) {
-		t.from, t.early = notBefore, wire.ErrNotBefore
+		t.from, t.early = notBefore, notBeforeError{}
 	}
 	return nil
 }
+
+// notBeforeError is [wire.ErrNotYetValid] because of nbf.
+type notBeforeError struct{}
+
+func (notBeforeError) Error() string { return "nbf lies ahead" }
+
+func (notBeforeError) Is(target error) bool { return target == wire.ErrNotYetValid }
 
 // Audiences returns for whom the token is.
 func (t *Token) Audiences() []string {

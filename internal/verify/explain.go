@@ -106,14 +106,38 @@ func (e *explanation) form(p *Profile, token *jose.Token, payload jose.Payload, 
 		return f
 	}
 	e.add("length", token.Within(only(func(f *jose.Form) { f.Length = form.Length })), lengthRemedy(length))
-	e.add("header", token.Within(only(func(f *jose.Form) { f.OtherHeaders = form.OtherHeaders })), Remedy{Field: "OtherHeaders", Value: "true", apply: func(p *Profile) { p.OtherHeaders = true }})
-	e.add("key ID", token.Within(only(func(f *jose.Form) { f.NoKeyID = form.NoKeyID })), Remedy{Field: "NoKeyID", Value: "true", apply: func(p *Profile) { p.NoKeyID = true }})
+	e.add(
+		"header",
+		token.Within(only(func(f *jose.Form) { f.OtherHeaders = form.OtherHeaders })),
+		Remedy{Field: "OtherHeaders", Value: "true", apply: func(p *Profile) { p.OtherHeaders = true }},
+	)
+	e.add(
+		"key ID",
+		token.Within(only(func(f *jose.Form) { f.NoKeyID = form.NoKeyID })),
+		Remedy{Field: "NoKeyID", Value: "true", apply: func(p *Profile) { p.NoKeyID = true }},
+	)
 	e.add("type", token.Within(only(func(f *jose.Form) {
 		f.AnyType, f.Types, f.TypeVariants = false, form.Types, form.TypeVariants
 	})), p.typeRemedies(token.Type())...)
-	e.add("algorithm", p.checkAlgorithm(token), Remedy{Field: "Algorithms", Value: "[" + strings.Join(append(slices.Clone(p.Algorithms), string(token.Algorithm())), ", ") + "]", apply: func(p *Profile) { p.Algorithms = append(slices.Clone(p.Algorithms), string(token.Algorithm())) }})
-	e.add("members", payload.Within(only(func(f *jose.Form) { f.Members = form.Members })), membersRemedy(payload.Members()))
-	e.add("names", payload.Within(only(func(f *jose.Form) { f.CaseVariants = form.CaseVariants })), Remedy{Field: "CaseVariants", Value: "true", apply: func(p *Profile) { p.CaseVariants = true }})
+	e.add(
+		"algorithm",
+		p.checkAlgorithm(token),
+		Remedy{
+			Field: "Algorithms",
+			Value: "[" + strings.Join(append(slices.Clone(p.Algorithms), string(token.Algorithm())), ", ") + "]",
+			apply: func(p *Profile) { p.Algorithms = append(slices.Clone(p.Algorithms), string(token.Algorithm())) },
+		},
+	)
+	e.add(
+		"members",
+		payload.Within(only(func(f *jose.Form) { f.Members = form.Members })),
+		membersRemedy(payload.Members()),
+	)
+	e.add(
+		"names",
+		payload.Within(only(func(f *jose.Form) { f.CaseVariants = form.CaseVariants })),
+		Remedy{Field: "CaseVariants", Value: "true", apply: func(p *Profile) { p.CaseVariants = true }},
+	)
 }
 
 // signature checks the key and the signature.

@@ -38,8 +38,8 @@ func (p *Profile) Default(self principal.ID) {
 	}
 }
 
-// Check returns every mistake in what belongs to the issuer and not to the look of its tokens, joined. For that there is
-// [profile.Profile.Check].
+// Check returns every mistake in what belongs to the issuer and not to the look of its tokens, joined. For the look
+// there is [profile.Profile.Check].
 func (p *Profile) Check() error {
 	var errs []error
 	wrong := func(wrong bool, problem string) {

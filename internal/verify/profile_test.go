@@ -32,7 +32,9 @@ func newSignatory(t testing.TB) *signatory {
 	t.Helper()
 	raw := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{'k'}, ed25519.SeedSize))
 	public := raw.Public().(ed25519.PublicKey)
-	set := keyset.Static([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"` + kid + `","x":"` + b64(string(public)) + `"}]}`))
+	set := keyset.Static(
+		[]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"` + kid + `","x":"` + b64(string(public)) + `"}]}`),
+	)
 	t.Cleanup(func() { _ = set.Close() })
 	return &signatory{
 		raw: raw, keys: verify.IssuerKeys(set),
@@ -92,10 +94,22 @@ func (r random) header() string {
 	members := []string{
 		`"alg":` + r.rarely(`"EdDSA"`, `"none"`, `"Ed25519"`, `"ES256"`, `7`),
 		`"kid":` + r.rarely(`"`+kid+`"`, `"other"`, `""`, `1`),
-		`"typ":` + r.oneOf(`"at+jwt"`, `"at+jwt"`, `"JWT"`, `"AT+JWT"`, `"application/at+jwt"`, `"logout+jwt"`, `""`, `null`),
+		`"typ":` + r.oneOf(
+			`"at+jwt"`,
+			`"at+jwt"`,
+			`"JWT"`,
+			`"AT+JWT"`,
+			`"application/at+jwt"`,
+			`"logout+jwt"`,
+			`""`,
+			`null`,
+		),
 	}
-	members = append(members, r.rarely("", `"x5t":"AA"`, `"crit":["exp"]`, `"b64":false`, `"jku":"https://evil.example"`, `"cty":"JWT"`,
-		`"JWK":{}`, `"pi.atm":7`, `"kid":"`+kid+`"`, `"KID":"x"`))
+	members = append(
+		members,
+		r.rarely("", `"x5t":"AA"`, `"crit":["exp"]`, `"b64":false`, `"jku":"https://evil.example"`, `"cty":"JWT"`,
+			`"JWK":{}`, `"pi.atm":7`, `"kid":"`+kid+`"`, `"KID":"x"`),
+	)
 	if r.IntN(8) == 0 {
 		members[r.IntN(3)] = ""
 	}
@@ -107,15 +121,32 @@ func (r random) payload() string {
 	members := []string{
 		`"iss":` + r.rarely(`"`+login+`"`, `"login.example"`, `"https://evil.example"`, `["`+login+`"]`, `null`),
 		`"sub":` + r.rarely(`"alice"`, `""`, `7`, `"spiffe://shop.example/orders"`),
-		`"aud":` + r.oneOf(`"`+payments+`"`, `"`+payments+`"`, `["`+payments+`"]`, `["x","`+payments+`"]`, `"x"`, `[]`, `{}`),
+		`"aud":` + r.oneOf(
+			`"`+payments+`"`,
+			`"`+payments+`"`,
+			`["`+payments+`"]`,
+			`["x","`+payments+`"]`,
+			`"x"`,
+			`[]`,
+			`{}`,
+		),
 		`"exp":` + r.rarely(at(600), at(-20), at(-60), at(7200), at(86400), `0`, `"`+at(60)+`"`, `1e99`, at(60)+".5"),
 		`"iat":` + r.rarely(at(0), at(-60), at(20), at(3600), `null`, `"x"`),
 		r.rarely(`"jti":"7"`, `"jti":""`, `"jti":7`, ``),
 		r.rarely("", `"nbf":`+at(60), `"nbf":`+at(-60), `"nbf":"x"`, `"EXP":1`, `"Scope":"admin"`),
 		r.rarely("", `"scope":"a b"`, `"scope":["a"]`, `"scope":7`, `"scope":"a  b"`, `"scp":["a","b c"]`),
 		r.rarely("", `"nonce":"n"`, `"at_hash":"h"`, `"token_use":"access"`, `"client_id":"`+payments+`"`),
-		r.rarely("", `"a":{"b":1,"B":2}`, `"a":{"b":1,"b":2}`, `"a":{`+many(65)+`}`, `"a":{`+many(257)+`}`, `"a":"`+strings.Repeat("x", 9000)+`"`,
-			`"a":`+strings.Repeat("[", 17)+strings.Repeat("]", 17), "\"a\":\"\xff\"", `"a":"\ud800"`),
+		r.rarely(
+			"",
+			`"a":{"b":1,"B":2}`,
+			`"a":{"b":1,"b":2}`,
+			`"a":{`+many(65)+`}`,
+			`"a":{`+many(257)+`}`,
+			`"a":"`+strings.Repeat("x", 9000)+`"`,
+			`"a":`+strings.Repeat("[", 17)+strings.Repeat("]", 17),
+			"\"a\":\"\xff\"",
+			`"a":"\ud800"`,
+		),
 	}
 	if r.IntN(8) == 0 {
 		members[r.IntN(6)] = ""

@@ -36,7 +36,11 @@ func lengthRemedy(length int) Remedy {
 }
 
 func membersRemedy(members int) Remedy {
-	return Remedy{Field: "MaxMembers", Value: strconv.Itoa(members), apply: func(p *Profile) { p.MaxMembers = members }}
+	return Remedy{
+		Field: "MaxMembers",
+		Value: strconv.Itoa(members),
+		apply: func(p *Profile) { p.MaxMembers = members },
+	}
 }
 
 // typeRemedies opens a type, unless no configuration may.
@@ -48,7 +52,9 @@ func (p *Profile) typeRemedies(typ string) []Remedy {
 		return []Remedy{{Field: "TypeVariants", Value: "true", apply: func(p *Profile) { p.TypeVariants = true }}}
 	}
 	types := append(slices.Clone(p.Types), typ)
-	return []Remedy{{Field: "Types", Value: "[" + quote.List(types) + "]", apply: func(p *Profile) { p.Types = types }}}
+	return []Remedy{
+		{Field: "Types", Value: "[" + quote.List(types) + "]", apply: func(p *Profile) { p.Types = types }},
+	}
 }
 
 // remediesOf returns what would let a check of the claims pass.
@@ -60,7 +66,13 @@ func (p *Profile) remediesOf(check string, t *Token) []Remedy {
 		return p.requiredRemedies(t)
 	case "refused claims":
 		left := slices.DeleteFunc(slices.Clone(p.RefusedClaims), t.Claims.Has)
-		return []Remedy{{Field: "RefusedClaims", Value: "[" + strings.Join(left, ", ") + "]", apply: func(p *Profile) { p.RefusedClaims = left }}}
+		return []Remedy{
+			{
+				Field: "RefusedClaims",
+				Value: "[" + strings.Join(left, ", ") + "]",
+				apply: func(p *Profile) { p.RefusedClaims = left },
+			},
+		}
 	case "lifetime":
 		return p.lifetimeRemedies(t)
 	}
@@ -74,26 +86,41 @@ func (p *Profile) audienceRemedies(t *Token) []Remedy {
 	}
 	var list []Remedy
 	if _, isText := t.Claims.String(p.AudienceClaim); p.AudienceText && !isText {
-		list = append(list, Remedy{Field: "AudienceText", Value: "false", apply: func(p *Profile) { p.AudienceText = false }})
+		list = append(
+			list,
+			Remedy{Field: "AudienceText", Value: "false", apply: func(p *Profile) { p.AudienceText = false }},
+		)
 	}
 	if n := len(audience); n > p.MaxAudiences {
-		list = append(list, Remedy{Field: "MaxAudiences", Value: strconv.Itoa(n), apply: func(p *Profile) { p.MaxAudiences = n }})
+		list = append(
+			list,
+			Remedy{Field: "MaxAudiences", Value: strconv.Itoa(n), apply: func(p *Profile) { p.MaxAudiences = n }},
+		)
 	}
 	if !slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(p.Audiences, a) }) {
-		list = append(list, Remedy{Field: "Audiences", Value: "[" + quote.Text(audience[0]) + "]", apply: func(p *Profile) {
-			p.Audiences = audience[:1]
-		}})
+		list = append(
+			list,
+			Remedy{Field: "Audiences", Value: "[" + quote.Text(audience[0]) + "]", apply: func(p *Profile) {
+				p.Audiences = audience[:1]
+			}},
+		)
 	}
 	return list
 }
 
 func (p *Profile) requiredRemedies(t *Token) []Remedy {
 	var list []Remedy
-	there := slices.DeleteFunc(slices.Clone(p.RequiredClaims), func(name string) bool { return !states(t.Claims, name) })
+	there := slices.DeleteFunc(
+		slices.Clone(p.RequiredClaims),
+		func(name string) bool { return !states(t.Claims, name) },
+	)
 	if len(there) < len(p.RequiredClaims) {
-		list = append(list, Remedy{Field: "RequiredClaims", Value: "[" + strings.Join(there, ", ") + "]", apply: func(p *Profile) {
-			p.RequiredClaims = there
-		}})
+		list = append(
+			list,
+			Remedy{Field: "RequiredClaims", Value: "[" + strings.Join(there, ", ") + "]", apply: func(p *Profile) {
+				p.RequiredClaims = there
+			}},
+		)
 	}
 	right := map[string]string{}
 	for name, want := range p.RequiredValues {
@@ -102,7 +129,14 @@ func (p *Profile) requiredRemedies(t *Token) []Remedy {
 		}
 	}
 	if len(right) < len(p.RequiredValues) {
-		list = append(list, Remedy{Field: "RequiredValues", Value: namesOf(right), apply: func(p *Profile) { p.RequiredValues = right }})
+		list = append(
+			list,
+			Remedy{
+				Field: "RequiredValues",
+				Value: namesOf(right),
+				apply: func(p *Profile) { p.RequiredValues = right },
+			},
+		)
 	}
 	return list
 }
@@ -131,11 +165,17 @@ func (p *Profile) lifetimeRemedies(t *Token) []Remedy {
 	if !stated {
 		life = time.Until(expires).Truncate(time.Second) + time.Second
 		if !p.NoIssuedAt {
-			list = append(list, Remedy{Field: "NoIssuedAt", Value: "true", apply: func(p *Profile) { p.NoIssuedAt = true }})
+			list = append(
+				list,
+				Remedy{Field: "NoIssuedAt", Value: "true", apply: func(p *Profile) { p.NoIssuedAt = true }},
+			)
 		}
 	}
 	if life > p.MaxLifetime {
-		list = append(list, Remedy{Field: "MaxLifetime", Value: life.String(), apply: func(p *Profile) { p.MaxLifetime = life }})
+		list = append(
+			list,
+			Remedy{Field: "MaxLifetime", Value: life.String(), apply: func(p *Profile) { p.MaxLifetime = life }},
+		)
 	}
 	return list
 }

@@ -74,7 +74,12 @@ func begin(p *Profile, token *jose.Token, hash Hash) *Token {
 }
 
 // examine checks everything but the times. Payload is what the token holds where it was read before.
-func (t *Token) examine(ctx context.Context, token *jose.Token, payload jose.Payload, turn turnstile.Turnstile) (*Token, error) {
+func (t *Token) examine(
+	ctx context.Context,
+	token *jose.Token,
+	payload jose.Payload,
+	turn turnstile.Turnstile,
+) (*Token, error) {
 	form := t.profile.Form()
 	err := errors.Join(token.Within(form), t.profile.checkAlgorithm(token))
 	if err != nil {

@@ -31,7 +31,13 @@ func New(
 	cache *Cache,
 	accept func(*Token) error,
 ) (*Verifier, error) {
-	v := &Verifier{own: own, issuers: make(map[string]*Profile, len(issuers)), turn: turn, cache: cache, accept: accept}
+	v := &Verifier{
+		own:     own,
+		issuers: make(map[string]*Profile, len(issuers)),
+		turn:    turn,
+		cache:   cache,
+		accept:  accept,
+	}
 	if own != nil {
 		v.form = own.Form()
 	}
@@ -103,8 +109,8 @@ func (v *Verifier) examine(ctx context.Context, compact string, hash Hash) (t *T
 }
 
 // profileOf returns the profile of the issuer that the token names, which is not proven yet, or that of tokens which
-// workloads sign for themselves; and the payload, where it had to be read for that. A payload that cannot be read is its
-// own error: it names no issuer at all.
+// workloads sign for themselves; and the payload, where it had to be read for that. A payload that cannot be read is
+// its own error: it names no issuer at all.
 func (v *Verifier) profileOf(token *jose.Token) (*Profile, jose.Payload, error) {
 	if len(v.issuers) == 0 {
 		return v.own, jose.Payload{}, v.unnamed(jose.Payload{})

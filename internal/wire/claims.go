@@ -38,15 +38,7 @@ const (
 var (
 	ErrExpired     = errors.New("exp has passed")
 	ErrNotYetValid = errors.New("iat lies ahead")
-	// ErrNotBefore is ErrNotYetValid because of nbf.
-	ErrNotBefore error = notBefore{}
 )
-
-type notBefore struct{}
-
-func (notBefore) Error() string { return "nbf lies ahead" }
-
-func (notBefore) Is(target error) bool { return target == ErrNotYetValid }
 
 // CheckOwner is the rule that a key speaks for exactly one ID.
 func CheckOwner(claims *strictjson.Object, owner principal.ID) error {
