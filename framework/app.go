@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"slices"
 	"sync"
@@ -89,6 +90,7 @@ type settings struct {
 	forClients       []ClientOption
 	zone             string
 	plane            controlplane.ControlPlane // nil without one
+	transport        http.RoundTripper         // for the keys of issuers; nil means their own
 }
 
 type stage int

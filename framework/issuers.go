@@ -49,6 +49,9 @@ func (p *parts) readIssuer(place string, stated statedProfile, where *configv1.K
 // readKeys returns the keys of an issuer, which are read and kept fresh from now on.
 func (p *parts) readKeys(place, issuer string, stated *configv1.Keys) (*keyset.Set, error) {
 	options := []keyset.Option{keyset.WithLogger(p.logger)}
+	if p.transport != nil {
+		options = append(options, keyset.WithRoundTripper(p.transport))
+	}
 	if stated != nil && stated.PinnedRoot != nil {
 		options = append(options, keyset.WithPinnedRoot(stated.GetPinnedRoot()))
 	}

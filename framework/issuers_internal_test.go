@@ -51,6 +51,21 @@ func TestNoRequiredClaims(t *testing.T) {
 	}
 }
 
+// Further values that a token must have do not take the place of those that tell a product's access tokens from its ID
+// tokens.
+func TestRequiredValuesBesideAProvider(t *testing.T) {
+	stated := &configv1.UserIssuer{
+		Provider: new("keycloak"), RequiredValues: map[string]string{"azp": "shop-web"},
+	}
+	look, err := readProfile("users.issuers[0]", stated, func(string) bool { return false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := look.RequiredValues; len(got) != 2 || got["typ"] != "Bearer" || got["azp"] != "shop-web" {
+		t.Errorf("the values %v are required, want that of azp and that of typ", got)
+	}
+}
+
 // Issuers share the keys of one place only where everything about them is stated alike.
 func TestSharedKeySets(t *testing.T) {
 	p := parts{file: new(configFile), logger: slog.New(slog.DiscardHandler)}

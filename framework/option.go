@@ -3,6 +3,7 @@ package framework
 import (
 	"fmt"
 	"log/slog"
+	"net/http"
 	"runtime"
 	"strings"
 
@@ -196,6 +197,13 @@ func WithAdminMount(m admin.Mount) Option {
 // WithLogLevel lets the admin surface show and change the level of a logger that the caller made with it.
 func WithLogLevel(level *slog.LevelVar) Option {
 	return appOption{"WithLogLevel(...)", func(a *App) { a.logLevel = level }}
+}
+
+// WithRoundTripper makes t do the requests for the keys of issuers, in the place of a transport that verifies
+// certificates by the roots of the system and takes 2 seconds at most to connect. All other limits of package keyset
+// remain. A ca_file and a proxy in the configuration contradict it.
+func WithRoundTripper(t http.RoundTripper) Option {
+	return appOption{"WithRoundTripper(...)", func(a *App) { a.transport = t }}
 }
 
 // WithControlPlane lets p say where services are and how they are called, for clients whose target is of its scheme,

@@ -115,8 +115,12 @@ func readProfile(place string, stated statedProfile, states func(path string) bo
 			*to.value = to.stated
 		}
 	}
-	if len(stated.GetRequiredValues()) > 0 {
-		look.RequiredValues = stated.GetRequiredValues()
+	// What tells the provider's access tokens from its ID tokens stays demanded beside further values.
+	for claim, value := range stated.GetRequiredValues() {
+		if look.RequiredValues == nil {
+			look.RequiredValues = map[string]string{}
+		}
+		look.RequiredValues[claim] = value
 	}
 	if set("max_lifetime") {
 		if look.MaxLifetime = stated.GetMaxLifetime().AsDuration(); look.MaxLifetime == 0 {

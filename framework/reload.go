@@ -301,7 +301,7 @@ func (a *App) assembleTrial(running *parts, read reading) error {
 	p := &a.parts
 	var errs []error
 	keep := func(err error) { errs = append(errs, err) }
-	p.config, p.logger = read.config, a.logger
+	p.config, p.logger, p.transport = read.config, a.logger, a.transport
 	p.file = &configFile{path: a.configFile(), stated: read.stated}
 	p.telemetry, p.tracer, p.ring = running.telemetry, running.tracer, running.ring
 	var err error

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"net/http"
 	"sync"
 	"time"
 
@@ -40,6 +41,7 @@ type parts struct {
 	users        []auth.ServerOption            // issuers of end users
 	workloads    map[string][]auth.ServerOption // issuers of the callers of each server
 	keySets      []issuerKeys                   // of every issuer
+	transport    http.RoundTripper              // for them; nil means their own
 	ownsIdentity bool
 	stopReload   context.CancelFunc
 	reload       sync.WaitGroup
@@ -79,7 +81,7 @@ func (a *App) assemble() error {
 	p.config, p.unread = read.config, err != nil
 	p.file.adopt(content.data, read.stated)
 
-	p.logger = a.Logger()
+	p.logger, p.transport = a.Logger(), a.transport
 	keep(a.assembleTelemetry(p))
 
 	p.table, err = a.newTable(read.layer)

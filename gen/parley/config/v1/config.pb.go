@@ -1384,7 +1384,7 @@ type WorkloadIssuer struct {
 	CaseVariants *bool `protobuf:"varint,27,opt,name=case_variants,json=caseVariants,proto3,oneof" json:"case_variants,omitempty"`
 	// Takes tokens without iat; max_lifetime then bounds the time that is left. Default: iat is required.
 	NoIssuedAt *bool `protobuf:"varint,28,opt,name=no_issued_at,json=noIssuedAt,proto3,oneof" json:"no_issued_at,omitempty"`
-	// Claims that must have these values, such as token_use: access.
+	// Claims that must have these values, such as token_use: access, beside those that the provider demands.
 	RequiredValues map[string]string `protobuf:"bytes,29,rep,name=required_values,json=requiredValues,proto3" json:"required_values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Claims that must not be there, such as those that only an ID token has. In a file, [] means none.
 	RefusedClaims []string `protobuf:"bytes,30,rep,name=refused_claims,json=refusedClaims,proto3" json:"refused_claims,omitempty"`
@@ -2060,7 +2060,7 @@ type UserIssuer struct {
 	CaseVariants *bool `protobuf:"varint,27,opt,name=case_variants,json=caseVariants,proto3,oneof" json:"case_variants,omitempty"`
 	// Takes tokens without iat; max_lifetime then bounds the time that is left. Default: iat is required.
 	NoIssuedAt *bool `protobuf:"varint,28,opt,name=no_issued_at,json=noIssuedAt,proto3,oneof" json:"no_issued_at,omitempty"`
-	// Claims that must have these values, such as token_use: access.
+	// Claims that must have these values, such as token_use: access, beside those that the provider demands.
 	RequiredValues map[string]string `protobuf:"bytes,29,rep,name=required_values,json=requiredValues,proto3" json:"required_values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Claims that must not be there, such as those that only an ID token has. In a file, [] means none.
 	RefusedClaims []string `protobuf:"bytes,30,rep,name=refused_claims,json=refusedClaims,proto3" json:"refused_claims,omitempty"`
