@@ -278,7 +278,7 @@ func TestAConnectionIsOpenedAgainAtOnce(t *testing.T) {
 
 // One of three replicas is stopped (SIGSTOP): its connections stay open, nothing comes from them, and new ones are not
 // answered. No call that may be repeated fails; the others fail for as long as it takes to notice.
-func TestASilentReplicaOfThreeUnder300CallsASecondFailsNoIdempotentCall(t *testing.T) {
+func TestASilentReplicaOfThreeUnderLoadFailsNoIdempotentCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := frameworktest.NewNetwork(t)
@@ -303,7 +303,8 @@ func TestASilentReplicaOfThreeUnder300CallsASecondFailsNoIdempotentCall(t *testi
 			}
 		}
 		var charges sync.WaitGroup
-		l.during(200, true, func() {
+		rate := loadRate()
+		l.during(rate, true, func() {
 			time.Sleep(time.Second)
 			mu.Lock()
 			began = time.Now()
@@ -311,11 +312,11 @@ func TestASilentReplicaOfThreeUnder300CallsASecondFailsNoIdempotentCall(t *testi
 			ways.silence(true)
 			for time.Since(began) < 30*time.Second {
 				charges.Go(charge)
-				time.Sleep(10 * time.Millisecond)
+				time.Sleep(time.Second / time.Duration(rate))
 			}
 			charges.Wait()
 		})
-		l.report(200 * 30)
+		l.report(int64(rate) * 30)
 		if failed == 0 || last > 3*time.Second {
 			t.Errorf(
 				"%d charges failed, the last of them began %v after the silence; want some, and none after 3s",
@@ -323,7 +324,7 @@ func TestASilentReplicaOfThreeUnder300CallsASecondFailsNoIdempotentCall(t *testi
 				last,
 			)
 		}
-		t.Logf("%d of 3000 charges failed, the last of them began %v after the silence", failed, last)
+		t.Logf("%d of %d charges failed, the last of them began %v after the silence", failed, rate*30, last)
 	})
 }
 
@@ -353,7 +354,7 @@ func TestARestartOfTheOnlyReplicaFailsNoCall(t *testing.T) {
 			calls := paymentsv1.NewPaymentsServiceClient(n.App("orders").Client("payments", dial))
 			n.Start()
 			l := &load{t: t, client: calls}
-			l.during(300, false, func() {
+			l.during(loadRate(), false, func() {
 				for range 5 {
 					time.Sleep(time.Second)
 					mu.Lock()
@@ -370,7 +371,7 @@ func TestARestartOfTheOnlyReplicaFailsNoCall(t *testing.T) {
 				}
 				time.Sleep(time.Second)
 			})
-			l.report(300 * 5)
+			l.report(int64(loadRate()) * 5)
 		})
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/parley-rpc/parley/framework"
 	"github.com/parley-rpc/parley/frameworktest"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
+	"github.com/parley-rpc/parley/internal/rounds"
 )
 
 // load makes calls at an even rate, each of them in flight for 20ms.
@@ -41,6 +42,9 @@ func busyReplica(n *frameworktest.Network) *framework.App {
 		})), &bank{watch: func(context.Context) error { return nil }})
 	return app
 }
+
+// loadRate is how many calls a second the tests under load make: 30, and 300 in continuous integration.
+func loadRate() int { return rounds.Of(30) }
 
 // during runs calls at perSecond while do runs. Where it is not idempotent, every second call may not be repeated.
 func (l *load) during(perSecond int, idempotent bool, do func()) {
@@ -86,7 +90,7 @@ func (l *load) report(atLeast int64) {
 	}
 }
 
-func TestRollingRestartOfThreeReplicasUnder300CallsASecondFailsNoCall(t *testing.T) {
+func TestRollingRestartOfThreeReplicasUnderLoadFailsNoCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := frameworktest.NewNetwork(t)
@@ -95,7 +99,7 @@ func TestRollingRestartOfThreeReplicasUnder300CallsASecondFailsNoCall(t *testing
 			stops = append(stops, n.Run(busyReplica(n)))
 		}
 		l := &load{t: t, client: client(n)}
-		l.during(300, false, func() {
+		l.during(loadRate(), false, func() {
 			time.Sleep(time.Second)
 			for _, stop := range stops {
 				if err := stop(); err != nil {
@@ -105,13 +109,13 @@ func TestRollingRestartOfThreeReplicasUnder300CallsASecondFailsNoCall(t *testing
 				time.Sleep(time.Second)
 			}
 		})
-		l.report(300 * 5)
+		l.report(int64(loadRate()) * 5)
 	})
 }
 
 // The dead replica stands in discovery for another 15 seconds, until its lease has run out. Its connection is broken at
 // once, so no call is sent there a second later.
-func TestKillOfOneOfThreeUnder300CallsASecondFailsNoIdempotentCall(t *testing.T) {
+func TestKillOfOneOfThreeUnderLoadFailsNoIdempotentCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := frameworktest.NewNetwork(t)
@@ -121,7 +125,7 @@ func TestKillOfOneOfThreeUnder300CallsASecondFailsNoIdempotentCall(t *testing.T)
 		}
 		var way route
 		l := &load{t: t, client: paymentsv1.NewPaymentsServiceClient(n.App("orders", way.option()).Client("payments"))}
-		l.during(300, true, func() {
+		l.during(loadRate(), true, func() {
 			time.Sleep(time.Second)
 			if used := distinct(way.taken()); len(used) != 3 {
 				t.Errorf("calls went to %v, want three replicas", used)
@@ -134,7 +138,7 @@ func TestKillOfOneOfThreeUnder300CallsASecondFailsNoIdempotentCall(t *testing.T)
 				t.Errorf("calls went to %v, want the two replicas that are alive", used)
 			}
 		})
-		l.report(300 * 6)
+		l.report(int64(loadRate()) * 6)
 	})
 }
 
@@ -150,7 +154,7 @@ func TestEngineKilledFor60SecondsUnderLoadFailsNoCallAndRecoversWithin5Seconds(t
 		}
 		var way route
 		l := &load{t: t, client: paymentsv1.NewPaymentsServiceClient(n.App("orders", way.option()).Client("payments"))}
-		l.during(300, false, func() {
+		l.during(loadRate(), false, func() {
 			time.Sleep(time.Second)
 			n.Engine().SetDown(true)
 			time.Sleep(time.Minute)
@@ -167,7 +171,7 @@ func TestEngineKilledFor60SecondsUnderLoadFailsNoCallAndRecoversWithin5Seconds(t
 				t.Errorf("calls go to %v, want the new replica, too: the watch is back", used)
 			}
 		})
-		l.report(300 * 60)
+		l.report(int64(loadRate()) * 60)
 	})
 }
 

@@ -42,7 +42,7 @@ func newStranger(t *testing.T, w *WaitingRoom, address string) (*stranger, *visi
 // feed hands bytes over in pieces.
 func feed(s *stranger, b []byte) error {
 	for len(b) > 0 {
-		n := min(len(b), 1000)
+		n := min(len(b), 10_000)
 		if err := s.take(b[:n]); err != nil {
 			return err
 		}
@@ -62,8 +62,8 @@ func TestUnfinishedRequestsOfStrangers(t *testing.T) {
 		"two halves of it": {func(s *stranger) error {
 			return errors.Join(feed(s, begin(1, 4*mib, 2*mib)), feed(s, begin(3, 4*mib, 2*mib)))
 		}, nil},
-		"fifty of them": {func(s *stranger) error {
-			for n := range uint32(50) {
+		"ten of them": {func(s *stranger) error {
+			for n := range uint32(10) {
 				if err := feed(s, begin(1+2*n, 4*mib, 4*mib-1)); err != nil {
 					return err
 				}
@@ -71,7 +71,7 @@ func TestUnfinishedRequestsOfStrangers(t *testing.T) {
 			return nil
 		}, errTooMuch},
 		"many that are finished": {func(s *stranger) error {
-			for n := range uint32(50) {
+			for n := range uint32(10) {
 				if err := feed(s, append(begin(1+2*n, mib, mib), frame(frameData, flagEndStream, 1+2*n, nil)...)); err != nil {
 					return err
 				}
@@ -80,7 +80,7 @@ func TestUnfinishedRequestsOfStrangers(t *testing.T) {
 		}, nil},
 		"many messages of one stream": {func(s *stranger) error {
 			err := feed(s, begin(1, mib, mib))
-			for range 50 {
+			for range 10 {
 				for body := messageOf(mib, mib); len(body) > 0 && err == nil; {
 					n := min(16<<10, len(body))
 					err = feed(s, frame(frameData, 0, 1, body[:n]))
@@ -90,7 +90,7 @@ func TestUnfinishedRequestsOfStrangers(t *testing.T) {
 			return err
 		}, nil},
 		"many that are reset": {func(s *stranger) error {
-			for n := range uint32(50) {
+			for n := range uint32(10) {
 				if err := feed(s, append(begin(1+2*n, 4*mib, 2*mib), frame(frameReset, 0, 1+2*n, make([]byte, 4))...)); err != nil {
 					return err
 				}
@@ -98,7 +98,7 @@ func TestUnfinishedRequestsOfStrangers(t *testing.T) {
 			return nil
 		}, nil},
 		"many that the server ended": {func(s *stranger) error {
-			for n := range uint32(50) {
+			for n := range uint32(10) {
 				if err := feed(s, begin(1+2*n, 4*mib, 2*mib)); err != nil {
 					return err
 				}
@@ -119,7 +119,7 @@ func TestUnfinishedRequestsOfStrangers(t *testing.T) {
 
 func TestNobodyBoundsARequestOfAKnownConnection(t *testing.T) {
 	s, c := newStranger(t, &WaitingRoom{Room: 8}, "10.0.0.1:1")
-	_ = s.visitor.Leave()
+	_ = s.visitor.Release()
 	for n := range uint32(10) {
 		if err := feed(s, begin(1+2*n, 8<<20, 4<<20)); err != nil || c.closed.Load() {
 			t.Fatalf("%v, closed %v", err, c.closed.Load())
@@ -158,7 +158,7 @@ func TestAStrangersRequestThatTakesTooLong(t *testing.T) {
 		}
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		if !c.closed.Load() || !errors.Is(s.visitor.Leave(), errTooLong) {
+		if !c.closed.Load() || !errors.Is(s.visitor.Release(), errTooLong) {
 			t.Error("not closed")
 		}
 	})
