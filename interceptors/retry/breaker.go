@@ -140,10 +140,10 @@ func (k *breaker) probe(now time.Time) bool {
 
 // admit refuses the calls of a method whose circuit is open and stops calls.
 func (m *method) admit() *Error {
-	if m.facts == nil || m.facts.breaker == nil || !m.facts.breaker.terms.StopsCalls {
+	if m.stats == nil || m.stats.breaker == nil || !m.stats.breaker.terms.StopsCalls {
 		return nil
 	}
-	k, now := m.facts.breaker, time.Now()
+	k, now := m.stats.breaker, time.Now()
 	if !k.open(now) || k.probe(now) {
 		return nil
 	}

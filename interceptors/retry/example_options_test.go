@@ -70,3 +70,25 @@ func ExampleWithoutChainGuard() {
 	fmt.Println(retry.WithoutChainGuard("/shop.orders.v1.OrdersService/ImportOrders"))
 	// Output: retry.WithoutChainGuard(/shop.orders.v1.OrdersService/ImportOrders)
 }
+
+// A test that knows the random numbers knows how long a program waits between attempts: here half of the bounds, 10ms
+// and 20ms. Within testing/synctest, exactly 30ms pass.
+func ExampleWithRandom() {
+	payments := retry.New(retry.WithRandom(func() float64 { return 0.5 }))
+	defer func() { _ = payments.Close() }()
+	read, err := payments.Operation("read", retry.OperationPolicy{
+		Idempotency:    policy.Idempotent,
+		MaxAttempts:    3,
+		InitialBackoff: 20 * time.Millisecond,
+		Classify:       func(error) retry.Classification { return retry.Classification{Retryable: true} },
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	start := time.Now()
+	_, err = retry.Do(context.Background(), read, func(context.Context) (int, error) { return 0, errors.New("broken") })
+	var failed *retry.Error
+	fmt.Println(errors.As(err, &failed), failed.Attempts, time.Since(start) >= 30*time.Millisecond)
+	// Output: true 3 true
+}

@@ -62,7 +62,7 @@ func (c *call) hedgeAfter(ctx context.Context, now time.Time) (time.Duration, bo
 	}
 	delay := c.policy.hedgeDelay.Value
 	if !c.policy.hedgeDelay.Stated() {
-		p95, ok := c.policy.facts.p95.value()
+		p95, ok := c.policy.stats.p95.value()
 		if !ok {
 			return 0, false
 		}

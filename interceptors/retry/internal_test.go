@@ -167,18 +167,18 @@ func TestUndescribedMethodsShareOneEstimate(t *testing.T) {
 func TestBogusMethodNamesFillNoMemory(t *testing.T) {
 	r := New(WithAdaptiveTimeout(), WithBreaker(DefaultBreaker()))
 	defer r.Close()
-	var shared *facts
+	var shared *methodStats
 	for i := range 1000 {
 		m, err := r.method("/bogus.Service" + strconv.Itoa(i) + "/Method")
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.succeeded(time.Millisecond)
+		m.observeSuccess(time.Millisecond)
 		if shared == nil {
-			shared = m.facts
+			shared = m.stats
 		}
-		if m.facts != shared || m.latency != &r.undescribed {
-			t.Fatalf("%s has facts or an estimate of its own", m.name)
+		if m.stats != shared || m.latency != &r.undescribed {
+			t.Fatalf("%s has statistics or an estimate of its own", m.name)
 		}
 	}
 	kept := 0
@@ -187,7 +187,7 @@ func TestBogusMethodNamesFillNoMemory(t *testing.T) {
 		return true
 	}
 	r.latencies.Range(count)
-	r.facts.Range(count)
+	r.stats.Range(count)
 	if kept != 1 {
 		t.Errorf("1000 names keep %d entries, want the shared one", kept)
 	}
@@ -207,22 +207,22 @@ func TestEstimatesOnTheHotPath(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 10_000 {
-				m.succeeded(time.Millisecond + time.Duration(rand.IntN(1000)))
-				m.facts.p99.value()
+				m.observeSuccess(time.Millisecond + time.Duration(rand.IntN(1000)))
+				m.stats.p99.value()
 				_ = m.typical()
 			}
 		})
 	}
 	all.Wait()
-	p99, ok := m.facts.p99.value()
+	p99, ok := m.stats.p99.value()
 	if typical := m.latency.median(); !ok || p99 < time.Millisecond || p99 > 2*time.Millisecond || typical < time.Millisecond || typical > 2*time.Millisecond {
 		t.Errorf("of attempts of 1ms the median is %v and p99 %v (%v)", typical, p99, ok)
 	}
 	if n := testing.AllocsPerRun(1000, func() {
 		m, _ := r.method(name)
-		m.succeeded(time.Millisecond)
+		m.observeSuccess(time.Millisecond)
 		_ = m.typical()
-		m.facts.p99.value()
+		m.stats.p99.value()
 	}); n != 0 {
 		t.Errorf("%v allocations for each call, want none", n)
 	}

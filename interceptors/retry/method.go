@@ -28,7 +28,7 @@ type method struct {
 	hedgeDelay policy.Value[time.Duration]
 	adaptive   bool
 	unguarded  bool
-	facts      *facts // nil if nothing asks for them
+	stats      *methodStats // nil if nothing asks for them
 }
 
 // codeSet has one bit for each status code.

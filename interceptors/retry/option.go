@@ -98,8 +98,9 @@ func WithNativeRetryOff() Option {
 	return option{"retry.WithNativeRetryOff()", func(c *config) { c.settings.nativeOff = true }}
 }
 
-// WithRandom replaces the source of randomness for waits, so that tests know them. Random returns numbers in [0, 1) and
-// must be safe for concurrent use. The default is rand.Float64 of math/rand/v2.
+// WithRandom replaces the source of random numbers for waits, so that the tests of a program know how long it waits, and
+// a simulation can be repeated. Random returns numbers in [0, 1) and must be safe for concurrent use. The default is
+// rand.Float64 of math/rand/v2.
 func WithRandom(random func() float64) Option {
 	return option{"retry.WithRandom(...)", func(c *config) { c.random = random }}
 }
@@ -188,7 +189,7 @@ func (r *Retrier) compileSettings(m *method, p policy.Method) error {
 	m.adaptive = r.settings.adaptive && m.attempts > 1
 	err := compileHedge(m, p)
 	if m.adaptive || r.settings.breaker != nil || m.hedges > 0 && !m.hedgeDelay.Stated() {
-		m.facts = r.factsOf(p)
+		m.stats = r.statsOf(p)
 	}
 	return err
 }

@@ -99,9 +99,9 @@ func (r *race) start(now time.Time, beside bool) {
 	ctx, x.cancel = context.WithDeadline(ctx, c.deadline)
 	movable, d := c.room(r.ctx, now)
 	if movable {
-		this.EndOnSilence(c.moveBy(), x.cancel)
+		this.EndOnSilence(c.lastMove(), x.cancel)
 	}
-	c.markHurry(this, now, d)
+	c.markHurried(this, now, d)
 	if d > 0 {
 		x.timer = time.AfterFunc(d, func() { r.expired <- x }) // has room for all attempts
 	}
@@ -172,9 +172,9 @@ func (r *race) heed(f *failure) bool {
 func (r *race) win(x *hedge) {
 	c := r.call
 	c.release()
-	c.policy.succeeded(x.end.Sub(x.begun))
+	c.policy.observeSuccess(x.end.Sub(x.begun))
 	for _, o := range r.out {
-		c.policy.facts.atLeast(x.end.Sub(o.begun))
+		c.policy.stats.observeAbandoned(x.end.Sub(o.begun))
 	}
 	c.retrier.budget.success(x.charged && !x.this.Hedge())
 	take(c.reply, x.reply)

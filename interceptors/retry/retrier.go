@@ -31,7 +31,7 @@ type Retrier struct {
 
 	latencies   sync.Map // of *latency, by the name of a described method
 	undescribed latency
-	facts       sync.Map // of *facts, by the name of a described method; the others share one
+	stats       sync.Map // of *methodStats, by the name of a described method; the others share one
 
 	unmeter func() error // ends the measurements, nil if there are none
 

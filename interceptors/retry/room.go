@@ -33,7 +33,7 @@ func (c *call) room(ctx context.Context, now time.Time) (movable bool, limit tim
 func (c *call) attemptLimit(now time.Time) time.Duration {
 	limit := c.policy.perAttempt
 	if c.policy.adaptive {
-		if p99, ok := c.policy.facts.p99.value(); ok {
+		if p99, ok := c.policy.stats.p99.value(); ok {
 			adapted := max(2*p99, minAttempt)
 			if limit == 0 || adapted < limit {
 				limit = adapted
@@ -98,26 +98,27 @@ func (l *limit) finish() time.Time {
 	return l.cut
 }
 
-// errSilent is the status of an attempt that was ended because its endpoint is silent. What follows it costs no budget:
-// the silent endpoint carries no load, and the others see the call for the first time.
-var errSilent = status.Error(codes.Unavailable, "the endpoint is silent; another one is not")
+// errSilent is the status of an attempt that was ended because its endpoint is silent. The attempt that follows it costs
+// no budget: the silent endpoint carries no load, and the next endpoint sees the call for the first time.
+var errSilent = status.Error(codes.Unavailable, "the endpoint is silent, and others answer")
 
-// moveBy is the last time at which an attempt may be ended so that another one still fits before the deadline.
-func (c *call) moveBy() time.Time {
+// lastMove is the last time at which an attempt on a silent endpoint can be ended so that another one, of the usual
+// length, still fits before the deadline.
+func (c *call) lastMove() time.Time {
 	return c.deadline.Add(-c.policy.typical() - c.policy.initialBackoff/2)
 }
 
-// markHurry marks an attempt that begins now and has less time than the attempts of its method usually take: the
-// deadline of the call, or the limit of the attempt where that is not 0.
-func (c *call) markHurry(this *attempt.Attempt, now time.Time, limit time.Duration) {
+// markHurried marks an attempt that begins now if the deadline of the call, or the limit of the attempt where that is
+// not 0, leaves it less time than attempts of its method usually take.
+func (c *call) markHurried(this *attempt.Attempt, now time.Time, limit time.Duration) {
 	usual := c.policy.typical()
 	if c.deadline.Sub(now) < usual || limit > 0 && limit < usual {
 		this.SetHurried()
 	}
 }
 
-// silenced marks a failure as that of an attempt that was ended because its endpoint is silent, if it is one.
-func (f *failure) silenced(this *attempt.Attempt) {
+// markSilent makes errSilent the error of a failure if the attempt was ended because its endpoint is silent.
+func (f *failure) markSilent(this *attempt.Attempt) {
 	if this.Left() && interrupted(f.status.Code()) {
 		f.silent, f.err, f.status = true, errSilent, status.Convert(errSilent)
 	}

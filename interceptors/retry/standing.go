@@ -55,7 +55,7 @@ func (s *standing) heldBack(ctx context.Context, free bool) StopReason {
 		return StopSwitchedOff
 	case !s.policy.unguarded && repeated(ctx):
 		return StopUpstreamRetrying
-	case s.policy.facts.open():
+	case s.policy.stats.breakerOpen():
 		return StopCircuitOpen
 	default:
 		return ""

@@ -55,12 +55,12 @@ func (s *stream) open() (*streamAttempt, *failure) {
 	c.trailer = nil
 	movable, limit := c.room(s.caller, now)
 	a.limit = limit
-	c.markHurry(this, now, a.limit)
+	c.markHurried(this, now, a.limit)
 	if a.limit > 0 || movable {
 		a.known = c.standing
 	}
 	if movable {
-		this.EndOnSilence(c.moveBy(), a.silence)
+		this.EndOnSilence(c.lastMove(), a.silence)
 	}
 	if a.limit > 0 {
 		a.timer = time.AfterFunc(a.limit, a.expire)

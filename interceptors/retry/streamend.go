@@ -191,13 +191,13 @@ func (s *stream) concludeLocked(err error) {
 	case stop == StopOK:
 		err = nil
 		s.answer(s.current)
-		c.policy.worked()
+		c.policy.observeCompletion()
 		if c.continued {
 			c.retrier.budget.success(c.charged)
 		}
 	case s.state != streamEnded:
 		if s.caller.Err() == nil && s.resumes == nil {
-			c.policy.facts.answered(time.Now(), statusOf(err).Code())
+			c.policy.stats.observeStatus(time.Now(), statusOf(err).Code())
 		}
 		err = s.surface(err)
 	}
@@ -230,7 +230,7 @@ func (s *stream) answer(a *streamAttempt) {
 	}
 	a.answered = true
 	c := s.call
-	c.policy.responded(time.Since(a.asked))
+	c.policy.observeAnswer(time.Since(a.asked))
 	// A stream that goes on again and again is not a success each time, or a service that sends one message and fails
 	// would earn the very retries that it fails.
 	if !c.continued {

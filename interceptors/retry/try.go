@@ -26,7 +26,7 @@ type failure struct {
 	at     time.Time
 	// The per-attempt timeout ended it. The server may have run the method.
 	cut bool
-	// Its endpoint is silent, and another one is not. The server may have run the method.
+	// Its endpoint is silent, and others answer. The server may have run the method.
 	silent bool
 	// It is proven that no byte of it left the client.
 	unsent bool
@@ -61,7 +61,7 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 		c.resetOptions()
 	}
 	movable, d := c.room(caller, now)
-	c.markHurry(this, now, d)
+	c.markHurried(this, now, d)
 	var limited *limit
 	if c.limit != nil || movable || d > 0 {
 		var cancel context.CancelFunc
@@ -72,7 +72,7 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 		}
 		defer cancel()
 		if movable {
-			this.EndOnSilence(c.moveBy(), cancel)
+			this.EndOnSilence(c.lastMove(), cancel)
 			defer this.Left()
 		}
 		if d > 0 {
@@ -86,7 +86,7 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 	c.reserved = !cut.IsZero()
 	if err == nil {
 		c.release()
-		c.policy.succeeded(end.Sub(now))
+		c.policy.observeSuccess(end.Sub(now))
 		c.retrier.budget.success(c.charged)
 		return nil
 	}
@@ -131,16 +131,16 @@ func (c *call) failure(caller context.Context, this *attempt.Attempt, err error,
 	f := &failure{err: err, status: statusOf(err), at: end, renewed: this.Renewed()}
 	f.unsent = c.classify == nil && this.NeverSent()
 	f.nowhere = this.Nowhere()
-	f.silenced(this)
+	f.markSilent(this)
 	// What else an operation did besides a call that never left is not known.
 	f.unprocessed = f.unsent || c.classify == nil && rpcerr.Unprocessed(c.trailer)
 	f.planned = c.classify == nil && f.status.Code() == codes.Unavailable && rpcerr.ReasonOf(err) == rpcerr.PlannedEnd
 	if f.cut = !cut.IsZero() && interrupted(f.status.Code()); f.cut {
 		f.at = cut // when it was decided that another attempt has time
-		c.policy.facts.atLeast(end.Sub(begun))
+		c.policy.stats.observeAbandoned(end.Sub(begun))
 	}
 	if caller.Err() == nil && !f.planned {
-		c.policy.facts.answered(end, f.status.Code())
+		c.policy.stats.observeStatus(end, f.status.Code())
 	}
 	return f
 }
