@@ -36,7 +36,7 @@ func connectionMode(context.Context) (ends, error) {
 		return ends{}, err
 	}
 	return ends{
-		dial:   orders.Client(payments.ID()).DialOptions(),
+		dial:   orders.DialOptions(payments.ID()),
 		serve:  payments.Server(policy.FromProto()).ServerOptions(),
 		secure: true,
 		close:  func() error { return errors.Join(orders.Close(), payments.Close(), os.RemoveAll(dir)) },

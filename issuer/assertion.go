@@ -55,7 +55,7 @@ func (is *Issuer) authenticate(ctx context.Context, f form) (caller, error) {
 	case client.ID != id:
 		return caller{}, unavailable(fmt.Errorf("the registry has %s for %s", quote.Text(client.ID), quote.Text(id)))
 	}
-	t, err := verify.Examine(ctx, is.assertions(client), token, f["client_assertion"], is.turn)
+	t, err := verify.CheckToken(ctx, is.assertions(client), token, f["client_assertion"], is.turn)
 	if errors.Is(err, turnstile.ErrOverloaded) {
 		return caller{}, unavailable(err)
 	}

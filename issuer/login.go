@@ -102,7 +102,7 @@ func (u *users) verify(ctx context.Context, compact, client string) (user, error
 	if err != nil {
 		return user{}, badSubject(err)
 	}
-	t, err := verify.Examine(ctx, p, token, compact, u.turn)
+	t, err := verify.CheckToken(ctx, p, token, compact, u.turn)
 	switch {
 	case errors.Is(err, keyset.ErrUnavailable):
 		return user{}, unavailable(fmt.Errorf("keys of %s: %w", quote.Text(u.Name), err))

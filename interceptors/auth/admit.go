@@ -20,11 +20,11 @@ import (
 
 // caller is who makes an RPC. The zero caller has proven nothing.
 type caller struct {
-	peer    *principal.Peer
-	session *conn.Session   // in connection mode
-	token   *verify.Token   // in token mode; with an error, one that was good and has expired
-	user    *principal.User // nil where the call names none
-	brought *broughtUser
+	peer     *principal.Peer
+	session  *conn.Session   // in connection mode
+	token    *verify.Token   // in token mode; with an error, one that was good and has expired
+	user     *principal.User // nil where the call names none
+	received *receivedUser   // the user with the token; nil where user is
 }
 
 // UnaryServerInterceptor finds out who calls, and lets the call through if the method's policy allows it. It belongs

@@ -17,7 +17,7 @@ type admitted struct {
 	context.Context
 	gate *Gate // knows under which key gRPC keeps the metadata received, or that Context hides the credentials already
 	peer *principal.Peer
-	user *broughtUser
+	user *receivedUser
 	rest atomic.Pointer[metadata.MD] // nil until somebody asks
 }
 
@@ -33,7 +33,7 @@ func (g *Gate) admitted(ctx context.Context, c caller, p *receivedCredentials) c
 		all, _ := metadata.FromIncomingContext(ctx)
 		ctx = metadata.NewIncomingContext(ctx, stripped(all))
 	}
-	a := &admitted{Context: ctx, gate: g, user: c.brought}
+	a := &admitted{Context: ctx, gate: g, user: c.received}
 	if c.token != nil {
 		a.peer = c.peer
 	}
@@ -53,7 +53,7 @@ func (a *admitted) Value(key any) any {
 		if a.user != nil {
 			return &a.user.user
 		}
-	case broughtKey{}:
+	case receivedUserKey{}:
 		if a.user != nil {
 			return a.user
 		}

@@ -32,7 +32,7 @@ func BenchmarkHandshake(b *testing.B) {
 	w := newWorld(b)
 	w.enroll("orders", "payments")
 	parley := func(opts ...auth.Option) (client, server credentials.TransportCredentials) {
-		return w.identity("orders", opts...).Client(w.id("payments")).TransportCredentials(), w.identity("payments", opts...).Server(nil).TransportCredentials()
+		return w.identity("orders", opts...).Channel([]principal.Pattern{w.id("payments")}).TransportCredentials(), w.identity("payments", opts...).Server(nil).TransportCredentials()
 	}
 	plain := func() (client, server credentials.TransportCredentials) {
 		config := evilServerConfig(b)
@@ -129,7 +129,7 @@ func (s openStream) Context() context.Context { return s.ctx }
 func BenchmarkClientInterceptor(b *testing.B) {
 	w := newWorld(b)
 	w.enroll("orders", "payments")
-	channel := w.identity("orders").Client(w.id("payments"))
+	channel := w.identity("orders").Channel([]principal.Pattern{w.id("payments")})
 	cc := dial(b, nil, channel.DialOptions()...)
 	invoker := func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { return nil }
 	b.ReportAllocs()

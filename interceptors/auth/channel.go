@@ -23,7 +23,7 @@ import (
 )
 
 // Channel is the client's side of one grpc.ClientConn: its transport credentials, which demand proof from every server,
-// and the innermost interceptors, which say why no connection can be had. Make one with [Identity.Client]. It is safe
+// and the innermost interceptors, which say why no connection can be had. Make one with [Identity.Channel]. It is safe
 // for concurrent use and needs no closing.
 type Channel struct {
 	identity  *workload
@@ -112,15 +112,15 @@ func (c *Channel) setTokenMode() error {
 
 func (c *Channel) checkExpected() error {
 	if len(c.expected) == 0 {
-		return errors.New("auth: Client: no server is expected; name the IDs that the server may prove, such as spiffe://shop.example/payments")
+		return errors.New("auth: Channel: no server is expected; name the IDs that the server may prove, such as spiffe://shop.example/payments")
 	}
 	var errs []error
 	for n, p := range c.expected {
 		switch {
 		case !principal.IsPattern(p):
-			errs = append(errs, fmt.Errorf("auth: Client: expected server %d is no ID; make it with ParseID, TrustDomain.ID or ParsePattern", n+1))
+			errs = append(errs, fmt.Errorf("auth: Channel: expected server %d is no ID; make it with ParseID, TrustDomain.ID or ParsePattern", n+1))
 		case !c.identity.accepts(p.TrustDomain()):
-			errs = append(errs, fmt.Errorf("auth: Client: expected server %s is of trust domain %s, which is not accepted; accept it WithAcceptDomains", p, p.TrustDomain()))
+			errs = append(errs, fmt.Errorf("auth: Channel: expected server %s is of trust domain %s, which is not accepted; accept it WithAcceptDomains", p, p.TrustDomain()))
 		}
 	}
 	return errors.Join(errs...)
@@ -207,7 +207,7 @@ func (c *Channel) StreamClientInterceptor(ctx context.Context, desc *grpc.Stream
 	if err != nil {
 		return nil, c.explain(err, a, cc)
 	}
-	return &leavingStream{stream}, nil
+	return &plannedEndStream{stream}, nil
 }
 
 // begin refuses calls of a channel that cannot work, and calls on connections that the channel does not secure.

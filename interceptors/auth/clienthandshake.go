@@ -107,7 +107,7 @@ func (c *Channel) handshake(ctx context.Context, serverName string, raw net.Conn
 	if met.state != nil {
 		info = c.newNameInfo(met.state)
 	} else {
-		if l, err = c.identity.holdConnection(keys, wire.RoleClient, met.server, raw); err != nil {
+		if l, err = c.identity.beginConnection(keys, wire.RoleClient, met.server, raw); err != nil {
 			return met.server, nil, nil, verify.ServerRefusal(err)
 		}
 		info = conn.NewInfo(l, serverName)

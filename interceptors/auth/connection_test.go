@@ -79,7 +79,7 @@ func TestCredentials(t *testing.T) {
 		if err := credentials.CheckSecurityLevel(reached.AuthInfo, credentials.PrivacyAndIntegrity); err != nil {
 			t.Error(err)
 		}
-		client := p.orders.Client(p.w.id("payments")).TransportCredentials()
+		client := p.orders.Channel([]principal.Pattern{p.w.id("payments")}).TransportCredentials()
 		clone := client.Clone()
 		if err := clone.OverrideServerName("elsewhere"); err != nil { //nolint:staticcheck // credentials have it all the same
 			t.Error(err)

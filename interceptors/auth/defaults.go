@@ -21,7 +21,7 @@ const (
 	// streamLead is how long before a connection is closed for its age its streams are ended, so that their status
 	// still arrives; at most a tenth of the age.
 	streamLead = 5 * time.Second
-	// drainPercent is the part of a connection's age, in percent, after which both ends leave it by GOAWAY.
+	// drainPercent is the part of a connection's age, in percent, after which either end drains it with a GOAWAY.
 	drainPercent = 80
 	// drainSpreadPercent is the part of the time that is left then, in percent, by which a connection may be left
 	// later, so that connections that were made together are left apart.

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -49,7 +50,7 @@ func TestDowngradeToPlaintext(t *testing.T) {
 			all, _ := io.ReadAll(far)
 			loot <- all
 		}()
-		client := w.identity("orders").Client(w.id("payments")).TransportCredentials()
+		client := w.identity("orders").Channel([]principal.Pattern{w.id("payments")}).TransportCredentials()
 		_, _, err := client.ClientHandshake(context.Background(), "payments", near)
 		if !errors.Is(err, rpcerr.ServerProofMissing) {
 			t.Errorf("the client says %v", err)

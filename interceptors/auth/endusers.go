@@ -171,22 +171,22 @@ func acceptTransaction(t *verify.Token) error {
 
 // authenticateUser reads the one token of an end user that a call may carry beside what its caller has proven.
 func (g *Gate) authenticateUser(ctx context.Context, who *caller, has *receivedCredentials, now time.Time) error {
-	brought, by, values, err := g.userToken(has)
+	received, by, values, err := g.userToken(has)
 	plain := plainInfoOf(ctx)
 	switch {
-	case err == nil && brought == nil:
+	case err == nil && received == nil:
 		return nil
 	case who.peer == nil && plain == nil:
 		return nil
 	case err != nil:
 		return refuse(rpcerr.CredentialsInvalid, err)
-	case brought.key == TransactionTokenKey && who.peer == nil:
+	case received.key == TransactionTokenKey && who.peer == nil:
 		return refuse(rpcerr.CredentialsMissing, errors.New("a transaction token proves no workload"))
 	}
-	if err := g.readUser(ctx, brought, by, values, now); err != nil {
+	if err := g.readUser(ctx, received, by, values, now); err != nil {
 		return err
 	}
-	who.user, who.brought = &brought.user, brought
+	who.user, who.received = &received.user, received
 	if plain != nil {
 		plain.Known() // a user whose token is good is as little a stranger as a workload is
 	}
@@ -195,8 +195,8 @@ func (g *Gate) authenticateUser(ctx context.Context, who *caller, has *receivedC
 
 // userToken returns the values that state the token of the user of a call, and who checks it; nil where nobody is there
 // to vouch for a user, or no user is named. The error says that there are several.
-func (g *Gate) userToken(has *receivedCredentials) (*broughtUser, *verify.Verifier, []string, error) {
-	var brought *broughtUser
+func (g *Gate) userToken(has *receivedCredentials) (*receivedUser, *verify.Verifier, []string, error) {
+	var received *receivedUser
 	var by *verify.Verifier
 	var values []string
 	for _, place := range [...]struct {
@@ -210,18 +210,18 @@ func (g *Gate) userToken(has *receivedCredentials) (*broughtUser, *verify.Verifi
 	} {
 		switch {
 		case place.by == nil || len(place.values) == 0:
-		case brought != nil:
+		case received != nil:
 			return nil, nil, nil, fmt.Errorf(
-				"a token of a user in %s and another in %s; a call has one user", brought.place, place.key)
+				"a token of a user in %s and another in %s; a call has one user", received.place, place.key)
 		default:
-			brought, by, values = &broughtUser{key: place.kind, place: place.key}, place.by, place.values
+			received, by, values = &receivedUser{key: place.kind, place: place.key}, place.by, place.values
 		}
 	}
-	return brought, by, values, nil
+	return received, by, values, nil
 }
 
-// plainInfoOf returns the information of a call that came over TLS that is not in connection mode, on which tokens are
-// brought, and nil for others.
+// plainInfoOf returns the information of a call that came over plain HTTP/2 with TLS, where tokens are accepted, and nil
+// for any other call.
 func plainInfoOf(ctx context.Context) *conn.PlainInfo {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
@@ -235,7 +235,7 @@ func (g *Gate) places() tokenPlaces { return tokenPlaces{g.bearer, g.users, g.tr
 
 // readUser checks the one token of a user. Its error is a refusal.
 func (g *Gate) readUser(
-	ctx context.Context, u *broughtUser, by *verify.Verifier, values []string, now time.Time,
+	ctx context.Context, u *receivedUser, by *verify.Verifier, values []string, now time.Time,
 ) error {
 	var err error
 	switch {

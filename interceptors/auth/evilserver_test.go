@@ -55,7 +55,7 @@ func (w *world) deceive(client *auth.Identity, config *tls.Config, script func(e
 		all, _ := io.ReadAll(conn)
 		done <- all
 	}()
-	conn, _, err := client.Client(w.id("payments")).TransportCredentials().ClientHandshake(w.t.Context(), "payments", near)
+	conn, _, err := client.Channel([]principal.Pattern{w.id("payments")}).TransportCredentials().ClientHandshake(w.t.Context(), "payments", near)
 	for _, f := range returned {
 		f()
 	}
@@ -174,7 +174,7 @@ func TestEmptyExpectedSet(t *testing.T) {
 		for name, expected := range map[string][]principal.Pattern{
 			"empty": nil, "no ID": {principal.ID{}}, "nil": {nil}, "foreign": {w.id("spiffe://other.example/payments")},
 		} {
-			channel := orders.Client(expected...)
+			channel := orders.Channel(expected)
 			if err := channel.Check(); err == nil || !strings.Contains(err.Error(), "expected") {
 				t.Errorf("%s: Check says %v", name, err)
 			}

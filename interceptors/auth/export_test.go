@@ -30,24 +30,6 @@ func HoldTurnstile(g *Gate) (release func()) {
 	}
 }
 
-// VerifyWithoutTrust checks a client's hello in a way that panics.
-func VerifyWithoutTrust(ctx context.Context, body []byte) error {
-	_, err := verify.Hello(ctx, nil, body, wire.Proof{Type: jose.TypeClientProof}, nil)
-	return verify.CallerRefusal(err)
-}
-
-// VerifyBearerWithoutTrust is VerifyWithoutTrust for a bearer token.
-func VerifyBearerWithoutTrust(ctx context.Context, g *Gate, token string) error {
-	own := &verify.Profile{Keys: verify.WorkloadKeys(func() (verify.Trust, error) { return nil, nil })}
-	own.Default(g.identity.self)
-	v, err := g.newVerifier(own, nil, g.acceptBearer)
-	if err != nil {
-		return err
-	}
-	_, err = v.Verify(ctx, token, time.Now())
-	return verify.CallerRefusal(err)
-}
-
 // VerifyBearer checks a bearer token as a call of a caller does.
 func VerifyBearer(ctx context.Context, g *Gate, token string) (principal.Peer, error) {
 	t, err := g.bearer.Verify(ctx, token, time.Now())
@@ -69,22 +51,16 @@ func ReadPeer(ctx context.Context, g *Gate, values ...string) (principal.Peer, e
 	return *t.Peer, nil
 }
 
-// ExamineBearer checks a bearer token of a workload that no cache knows.
-func ExamineBearer(ctx context.Context, g *Gate, compact string) error {
+// CheckBearer checks a bearer token of a workload that no cache knows.
+func CheckBearer(ctx context.Context, g *Gate, compact string) error {
 	own := &verify.Profile{Keys: verify.WorkloadKeys(g.identity.currentTrust)}
 	own.Default(g.identity.self)
 	token, err := jose.Parse(compact, own.Types...)
 	if err != nil {
 		return err
 	}
-	_, err = verify.Examine(ctx, own, token, compact, g.turn)
+	_, err = verify.CheckToken(ctx, own, token, compact, g.turn)
 	return err
-}
-
-// CountExaminations makes the gate tell examined of each token that is checked completely. Nobody may call the gate
-// yet.
-func CountExaminations(g *Gate, examined func()) {
-	g.bearer, _ = g.newBearerVerifier(func(t *verify.Token) error { examined(); return g.acceptBearer(t) })
 }
 
 // CountSignatureChecks makes the gate count how often somebody has a turn at its signature check, until ctx is over.
@@ -107,17 +83,6 @@ func CountSignatureChecks(ctx context.Context, g *Gate) *atomic.Int64 {
 	return count
 }
 
-// SetClock makes the cache of a gate believe that the wall clock was set forward by d since it was made. Nobody may
-// call the gate yet.
-func SetClock(g *Gate, d time.Duration) { g.bearer.SetClock(d) }
-
-// CachedTokens counts the good and the bad tokens that a gate remembers.
-func CachedTokens(g *Gate) (good, bad int) { return g.bearer.Remembered() }
-
-// RememberLike makes a gate remember as many tokens more, as if each had just been found as good as one that it knows.
-// Signing and checking them would take seconds.
-func RememberLike(g *Gate, token string, count int) { g.bearer.RememberLike(token, count) }
-
 // ReserveProof makes a gate remember a proof for a caller and a nonce, under a token of its own, if there is room.
 func ReserveProof(g *Gate, caller principal.ID, nonce string) error {
 	key := issuedKey{caller: caller, token: verify.HashOf(caller.String() + nonce), nonce: nonce}
@@ -127,12 +92,6 @@ func ReserveProof(g *Gate, caller principal.ID, nonce string) error {
 	}
 	g.proofs.put(&issuedProof{key, metadata.MD{}, now})
 	return nil
-}
-
-// Allows decides on a call as the interceptors do.
-func Allows(ctx context.Context, g *Gate, call *policy.Call) bool {
-	p, err := g.view.Get(call.Method)
-	return err == nil && p.Judge(ctx, call).Allows()
 }
 
 // UseProof notes a proof of possession.
@@ -177,12 +136,6 @@ func Listen(ctx context.Context, g *Gate, frame io.Reader, serverHello []byte, b
 	return byte(wire.VerdictFor(refusal.Reason)), nil
 }
 
-// ReadBearer reads the values of the authorization key.
-func ReadBearer(ctx context.Context, g *Gate, values ...string) error {
-	_, err := g.readBearer(ctx, values, time.Now())
-	return err
-}
-
 // ProofFor makes the server's proof for a call with the token. Without a method it is good for the session.
 func ProofFor(ctx context.Context, g *Gate, token, nonce, method string) (metadata.MD, error) {
 	t, err := g.bearer.Verify(ctx, token, time.Now())
@@ -216,9 +169,6 @@ func CheckPossession(ctx context.Context, g *Gate, token, method, proof string) 
 	}
 	return g.checkPossession(ctx, t, &receivedCredentials{possession: []string{proof}}, method)
 }
-
-// BearerToken is bearerToken.
-func BearerToken(values []string) (string, error) { return bearerToken(values) }
 
 // Admitted is the context of a call that came with credentials, whether or not it is known how gRPC keeps the metadata.
 func Admitted(ctx context.Context, known bool) context.Context {

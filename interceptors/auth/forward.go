@@ -126,7 +126,7 @@ func withoutSet(pairs []string, set metadata.MD) []string {
 // incoming are the values of a key of the incoming call. The tokens of users are no longer in its metadata.
 func incoming(ctx context.Context, key string) []string {
 	if key == UserTokenKey || key == TransactionTokenKey {
-		if u := broughtFrom(ctx); u != nil && u.key == key {
+		if u := receivedUserFrom(ctx); u != nil && u.key == key {
 			return []string{u.compact}
 		}
 		return nil

@@ -83,21 +83,17 @@ func newIdentity(self principal.ID, k kind, opts []Option) *Identity {
 	return i
 }
 
-// Client returns a client's side of one channel: connections to servers that prove one of the expected IDs. An empty
-// set is an error of Check and of every call. Make one for each grpc.ClientConn.
-func (i *Identity) Client(expected ...principal.Pattern) *Channel {
-	return newChannel(i.workload, expected, nil)
+// DialOptions returns the options of one grpc.ClientConn whose servers must prove one of the expected IDs in connection
+// mode. They belong behind those of other interceptors, because auth is the innermost one. To use token mode, or to
+// check the configuration before the first call, make a [Channel] with [Identity.Channel].
+func (i *Identity) DialOptions(expected ...principal.Pattern) []grpc.DialOption {
+	return i.Channel(expected).DialOptions()
 }
 
-// Channel is Client with options, see [WithMode].
+// Channel returns the client's side of one grpc.ClientConn: connections to servers that prove one of the expected IDs.
+// Without any, Check and every call return an error. See [WithMode] for the options.
 func (i *Identity) Channel(expected []principal.Pattern, opts ...ChannelOption) *Channel {
 	return newChannel(i.workload, expected, opts)
-}
-
-// DialOptions returns the options of one grpc.ClientConn, as [Channel.DialOptions] of a new [Channel] does. They belong
-// behind those of other interceptors, because auth is the innermost one.
-func (i *Identity) DialOptions(expected ...principal.Pattern) []grpc.DialOption {
-	return i.Client(expected...).DialOptions()
 }
 
 // Server returns a server's side, which lets callers in by the policies of t. A nil t stands for policy.FromProto().

@@ -33,7 +33,7 @@ func (p tokenPlaces) misplacedBearer(compact string, err error) error {
 }
 
 // misplacedUser is misplacedBearer for a token in a place of the user's.
-func (p tokenPlaces) misplacedUser(compact string, u *broughtUser, err error) error {
+func (p tokenPlaces) misplacedUser(compact string, u *receivedUser, err error) error {
 	workloads, users, transactions := p.claimedKind(compact)
 	switch isTransaction := u.key == wire.TransactionTokenKey; {
 	case users && !isTransaction, transactions && isTransaction:

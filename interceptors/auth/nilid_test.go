@@ -11,7 +11,7 @@ import (
 func TestANilIDIsNoExpectedServer(t *testing.T) {
 	w := newWorld(t)
 	w.enroll("orders")
-	err := w.identity("orders").Client((*principal.ID)(nil)).Check()
+	err := w.identity("orders").Channel([]principal.Pattern{(*principal.ID)(nil)}).Check()
 	if err == nil || !strings.Contains(err.Error(), "is no ID") {
 		t.Errorf("Check = %v", err)
 	}

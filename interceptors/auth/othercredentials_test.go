@@ -48,7 +48,7 @@ func TestNothingIsSentOverOtherCredentials(t *testing.T) {
 					case "a bundle":
 						made = made[1:] // gRPC takes one kind of credentials
 					case "own client":
-						other = grpc.WithTransportCredentials(identity.Client(w.id("mail")).TransportCredentials())
+						other = grpc.WithTransportCredentials(identity.Channel([]principal.Pattern{w.id("mail")}).TransportCredentials())
 					}
 					dialed := false
 					dial := func(context.Context, string) (net.Conn, error) {

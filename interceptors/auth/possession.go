@@ -64,7 +64,7 @@ func (g *Gate) readPossession(ctx context.Context, compact, identity string, wan
 	if err != nil {
 		return "", err
 	}
-	claims, err := verify.Signature(ctx, token, bound.Key, g.turn)
+	claims, err := verify.CheckSignature(ctx, token, bound.Key, g.turn)
 	if err != nil {
 		return "", err
 	}

@@ -80,8 +80,8 @@ func (i *workload) use(ctx context.Context, c *ownCredentials) {
 		attrs = append(attrs, slog.Time("expires", c.expires))
 	}
 	if before.key.Public().Thumbprint() != c.key.Public().Thumbprint() {
-		// Others may stop to believe the old key soon, so nothing should rest on it any more.
-		attrs = append(attrs, slog.Int("leaving", i.sessions.Leave(before.key, keyDrain, streamLead)))
+		// The old key may soon be trusted no longer, so no connection should rest on it.
+		attrs = append(attrs, slog.Int("draining", i.sessions.Drain(before.key, keyDrain, streamLead)))
 	}
 	i.log.LogAttrs(ctx, slog.LevelInfo, "parley: own credential renewed", attrs...)
 	i.followers.tell()

@@ -34,7 +34,7 @@ func (s *serverCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials
 	client, c, info, err := g.handshake(raw, place)
 	if err != nil {
 		_ = raw.Close()
-		if evicted := place.Leave(); evicted != nil {
+		if evicted := place.Release(); evicted != nil {
 			err = evicted
 		}
 		g.identity.auditRefusal(context.Background(), wire.RoleServer, remote, client, err)
@@ -110,7 +110,7 @@ func (g *Gate) handshake(raw net.Conn, place *conn.Visitor) (verify.Proven, *con
 	if err != nil {
 		return client, nil, nil, err
 	}
-	return client, conn.New(secure, l, wire.RoleServer, func() { _ = place.Leave() }), conn.NewInfo(l, ""), nil
+	return client, conn.New(secure, l, wire.RoleServer, func() { _ = place.Release() }), conn.NewInfo(l, ""), nil
 }
 
 // admitPlain takes a connection of plain HTTP/2, on which nothing is proven yet. It keeps its place among those of
@@ -135,7 +135,7 @@ func (g *Gate) greet(
 		Type: jose.TypeClientProof, Binding: bound.Client, Audience: g.identity.self, HelloHash: wire.HashOf(serverHello),
 	})
 	if err == nil {
-		if l, err = g.identity.holdConnection(keys, wire.RoleServer, client, secure.NetConn()); err != nil {
+		if l, err = g.identity.beginConnection(keys, wire.RoleServer, client, secure.NetConn()); err != nil {
 			err = verify.CallerRefusal(err)
 		}
 	}

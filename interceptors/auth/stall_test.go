@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // A client that stalls, wherever it stalls, is gone after 10 seconds.
@@ -162,7 +163,7 @@ func TestStallingServerAfterTheWelcome66(t *testing.T) {
 			_, _ = conn.Write([]byte{0, 0, 6, 4, 0, 0, 0, 0, 0, 1}) // settings that are cut off
 		}()
 		start := time.Now()
-		conn, _, err := w.identity("orders").Client(w.id("payments")).TransportCredentials().ClientHandshake(t.Context(), "payments", near)
+		conn, _, err := w.identity("orders").Channel([]principal.Pattern{w.id("payments")}).TransportCredentials().ClientHandshake(t.Context(), "payments", near)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/parley-rpc/parley/attempt"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -176,8 +177,8 @@ func TestStatusOfBadConfiguration(t *testing.T) {
 		broken := auth.TrustDir(w.dir, w.id("orders")) // never enrolled
 		t.Cleanup(func() { _ = broken.Close() })
 		for name, channel := range map[string]*auth.Channel{
-			"nobody expected": w.identity("orders2").Client(),
-			"no key":          broken.Client(w.id("payments")),
+			"nobody expected": w.identity("orders2").Channel(nil),
+			"no key":          broken.Channel([]principal.Pattern{w.id("payments")}),
 		} {
 			cc := dial(t, never, channel.DialOptions()...)
 			err := quote(t.Context(), cc)

@@ -39,14 +39,14 @@ func (g *Gate) StreamServerInterceptor(
 	if now, _ := g.view.Get(info.FullMethod); now != before { // a change between the decision and begin
 		g.judgeStream(running)
 	}
-	held := who.session
-	if held == nil && who.peer != nil {
-		if held, err = g.identity.holdStream(who.token); err != nil {
+	session := who.session
+	if session == nil && who.peer != nil {
+		if session, err = g.identity.beginStream(who.token); err != nil {
 			return g.turnAway(ctx, info.FullMethod, who, verify.CallerRefusal(err))
 		}
-		defer held.Release()
+		defer session.Release()
 	}
-	user, err := g.identity.holdUser(who.brought)
+	user, err := g.identity.beginUserStream(who.received)
 	if err != nil {
 		return g.turnAway(ctx, info.FullMethod, who, verify.CallerRefusal(err))
 	}
@@ -54,7 +54,7 @@ func (g *Gate) StreamServerInterceptor(
 		defer user.Release()
 	}
 	ending := plannedend.New()
-	for _, known := range []*plannedend.Notice{server, held.Ending(), user.Ending()} {
+	for _, known := range []*plannedend.Notice{server, session.Ending(), user.Ending()} {
 		defer ending.Follow(known)()
 	}
 	ctx, cancel := context.WithCancelCause(plannedend.NewContext(ctx, ending))
@@ -69,16 +69,16 @@ func (g *Gate) StreamServerInterceptor(
 				g.identity.auditLate(ctx, info.FullMethod, o.panicked, o.stack)
 			}
 		}()
-		o = run(handler, srv, &heldStream{ServerStream: stream, ctx: ctx})
+		o = run(handler, srv, &boundStream{ServerStream: stream, ctx: ctx})
 	}()
 
 	var refusal error
 	select {
 	case o := <-done:
 		return o.result()
-	case <-held.Gone():
-		refusal = endOf(held)
-	case <-user.Gone():
+	case <-session.EndNow():
+		refusal = endOf(session)
+	case <-user.EndNow():
 		refusal = endOf(user)
 	case refusal = <-running.refused:
 	case <-server.Ended():
@@ -100,16 +100,16 @@ func endOf(s *conn.Session) error {
 	return refuse(rpcerr.CredentialsExpired, nil)
 }
 
-// heldStream is a stream whose context ends with the credential.
-type heldStream struct {
+// boundStream is a stream whose context ends with the credentials that opened it.
+type boundStream struct {
 	grpc.ServerStream
 	ctx context.Context
 }
 
-func (s *heldStream) Context() context.Context { return s.ctx }
+func (s *boundStream) Context() context.Context { return s.ctx }
 
 // SendMsg sends nothing more once the credential has ended.
-func (s *heldStream) SendMsg(m any) error {
+func (s *boundStream) SendMsg(m any) error {
 	if err := context.Cause(s.ctx); err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (s *heldStream) SendMsg(m any) error {
 }
 
 // RecvMsg receives nothing more once the credential has ended.
-func (s *heldStream) RecvMsg(m any) error {
+func (s *boundStream) RecvMsg(m any) error {
 	if err := context.Cause(s.ctx); err != nil {
 		return err
 	}

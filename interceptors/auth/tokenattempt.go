@@ -18,10 +18,10 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// ErrUnproven matches the error of a call in token mode that a server, or something in front of it, answered without
-// proof of its identity. Of such an answer only the status code and the message are handed on, as the word of nobody in
-// particular.
-var ErrUnproven = errors.New("auth: the answer comes from nobody who has proven an identity")
+// ErrUnproven matches the error of a call in token mode whose answer came without proof: from a server that has not
+// proven its identity, or from something in front of it. Of such an answer only the status code and the message are
+// passed on.
+var ErrUnproven = errors.New("auth: the answer came without proof of the server's identity")
 
 // tokenAttempt is one attempt in which a token may be sent, and then a proof must come back. The hook for credentials
 // finds it in the context of the attempt.

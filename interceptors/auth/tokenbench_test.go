@@ -39,7 +39,7 @@ func BenchmarkBearerToken(b *testing.B) {
 	b.Run("New", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := auth.ExamineBearer(b.Context(), gate, token); err != nil {
+			if err := auth.CheckBearer(b.Context(), gate, token); err != nil {
 				b.Fatal(err)
 			}
 		}

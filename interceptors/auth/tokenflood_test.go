@@ -229,27 +229,3 @@ func TestAttack42OversizedTokens(t *testing.T) {
 		}
 	})
 }
-
-// A clock that is set between two calls makes no token good that is not, and none bad that is good.
-func TestAttack60ClockStepBetweenCalls(t *testing.T) {
-	for _, step := range []time.Duration{time.Hour, -time.Hour} {
-		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t)
-			w.enroll("orders", "payments")
-			gate, cc := openGate(t, w)
-			short, long := mint(t, w, "orders", claims{"exp": in(time.Minute)}), mint(t, w, "orders", claims{"exp": in(time.Hour)})
-			call := func(what, token string, code codes.Code, want rpcerr.Reason) {
-				refused(t, what+", unary", quote(withBearer(t.Context(), token), cc), code, want)
-				_, err := watch(withBearer(t.Context(), token), cc)
-				refused(t, what+", stream", ended(err), code, want)
-			}
-			call("before", short, codes.OK, "")
-			call("before", long, codes.OK, "")
-			auth.SetClock(gate, step)
-			call("after", short, codes.OK, "")
-			time.Sleep(2 * time.Minute)
-			call("expired", short, codes.Unauthenticated, rpcerr.CredentialsExpired)
-			call("not expired", long, codes.OK, "")
-		})
-	}
-}

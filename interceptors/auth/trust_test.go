@@ -2,7 +2,6 @@ package auth_test
 
 import (
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +12,9 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/verify"
+	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -179,14 +181,18 @@ func TestCloseEndsConnections(t *testing.T) {
 func TestPanicInTheCheckOfACredential69(t *testing.T) {
 	w := newWorld(t)
 	w.enroll("orders")
-	gate := w.identity("payments").Server(nil)
 	hello := helloBody("", sign(t, w.key("orders"), "parley-client+jwt", claims{}))
-	for name, err := range map[string]error{
-		"handshake":    auth.VerifyWithoutTrust(t.Context(), hello),
-		"bearer token": auth.VerifyBearerWithoutTrust(t.Context(), gate, mint(t, w, "orders", nil)),
-	} {
-		refusal, ok := errors.AsType[*rpcerr.Error](err)
-		if !ok || refusal.Reason != rpcerr.CredentialsInvalid || !strings.Contains(refusal.Cause.Error(), "panic") {
+	_, ofHello := verify.Hello(t.Context(), nil, hello, wire.Proof{Type: jose.TypeClientProof}, nil)
+
+	own := &verify.Profile{Keys: verify.WorkloadKeys(func() (verify.Trust, error) { return nil, nil })}
+	own.Default(w.id("payments"))
+	v, err := verify.New(own, nil, nil, verify.NewCache(func(time.Duration) {}), func(*verify.Token) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ofToken := v.Verify(t.Context(), mint(t, w, "orders", nil), time.Now())
+	for name, err := range map[string]error{"handshake": ofHello, "bearer token": ofToken} {
+		if r := verify.CallerRefusal(err); r.Reason != rpcerr.CredentialsInvalid || !strings.Contains(r.Cause.Error(), "panic") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

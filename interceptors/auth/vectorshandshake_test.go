@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // The keying material that TLS exported on the connection of the vectors.
@@ -59,7 +60,7 @@ func (c change) in(t testing.TB, claims string) string {
 func TestVectorsHandshake(t *testing.T) {
 	inVectors(t, func(v *vectors) {
 		server, client := base64.RawURLEncoding.EncodeToString(exporterServer), base64.RawURLEncoding.EncodeToString(exporterClient)
-		gate, channel := v.identity("payments").Server(nil), v.identity("orders").Client(v.id("payments"))
+		gate, channel := v.identity("payments").Server(nil), v.identity("orders").Channel([]principal.Pattern{v.id("payments")})
 		body, err := auth.ServerHello(v.t.Context(), gate, server)
 		if err != nil {
 			v.t.Fatal(err)

@@ -97,7 +97,7 @@ func TestVectorsIdentity(t *testing.T) {
 		add("no cth", honest, "payments", "", "SERVER_PROOF_INVALID")
 		add("no identity token", nil, "payments", "", "SERVER_PROOF_INVALID")
 
-		channel := v.issued().Client(v.id("payments"))
+		channel := v.issued().Channel([]principal.Pattern{v.id("payments")})
 		for _, c := range made {
 			frame, _ := hex.DecodeString(c.Frame)
 			conn := halves{bytes.NewReader(append(frame, frameOf(verdictFrame, []byte{0})...)), new(bytes.Buffer)}

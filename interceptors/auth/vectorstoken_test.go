@@ -74,7 +74,8 @@ func TestVectorsBearer(t *testing.T) {
 		made = append(made, vectorCase{Name: "another typ", vectorToken: typ, Authorization: "Bearer " + typ.Token, Result: "CREDENTIALS_INVALID"})
 		gate := v.identity("payments").Server(nil)
 		for _, c := range made {
-			if got := resultOf(auth.ReadBearer(v.t.Context(), gate, c.Authorization)); got != c.Result {
+			_, err := auth.ReadPeer(v.t.Context(), gate, c.Authorization)
+			if got := resultOf(err); got != c.Result {
 				v.t.Errorf("%s: %s instead of %s", c.Name, got, c.Result)
 			}
 		}

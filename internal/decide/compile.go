@@ -8,10 +8,10 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// compile compiles the part a of the policy of a method. The requirements are never nil, but good only without an
+// compile compiles the part a of the policy of a method. The requirements are never nil, and complete only without an
 // error.
 func compile(m policy.Method, a policy.Auth, s *Server) (*requirements, error) {
-	d := &requirements{access: a.Access, carrier: a.Carrier, scopes: a.Scopes, user: a.User, stepUp: s.StepUp}
+	req := &requirements{access: a.Access, carrier: a.Carrier, scopes: a.Scopes, user: a.User, stepUp: s.StepUp}
 	var errs []error
 	for _, stated := range a.Peers {
 		patterns := make([]principal.Pattern, 0, len(stated.Value))
@@ -23,23 +23,23 @@ func compile(m policy.Method, a policy.Auth, s *Server) (*requirements, error) {
 			}
 			patterns = append(patterns, p)
 		}
-		d.peers = append(d.peers, peerList{patterns, stated.Source})
+		req.peers = append(req.peers, peerList{patterns, stated.Source})
 	}
 	var err error
-	d.deny, err = compileRules(m, askedDeny, a.Deny, s)
+	req.deny, err = compileRules(m, askedDeny, a.Deny, s)
 	errs = append(errs, err)
 	for _, stated := range a.Allow {
 		rules, err := compileRules(m, askedAllow, stated.Value, s)
 		errs = append(errs, err)
-		d.allow = append(d.allow, allowList{rules, stated.Source})
+		req.allow = append(req.allow, allowList{rules, stated.Source})
 	}
-	if len(d.peers) > 0 && errors.Join(errs...) == nil {
-		errs = append(errs, d.neverMatched(m))
+	if len(req.peers) > 0 && errors.Join(errs...) == nil {
+		errs = append(errs, req.neverMatched(m))
 	}
 	if a.Scopes.Stated() {
 		if err := s.checkTokens(); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %s: auth.scopes: %w", a.Scopes.Source, m.Name, err))
 		}
 	}
-	return d, errors.Join(append(errs, checkUser(m, a.User, s))...)
+	return req, errors.Join(append(errs, checkUser(m, a.User, s))...)
 }

@@ -5,7 +5,7 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// Decision is what the requirements make of a call. The zero Decision lets it pass.
+// Decision says whether a call meets the requirements. The zero Decision lets the call pass.
 type Decision struct {
 	reason rpcerr.Reason // "" lets the call pass
 	why    string        // never says what a token holds

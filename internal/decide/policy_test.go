@@ -37,13 +37,22 @@ func peer(t testing.TB, service string, scopes ...string) *principal.Peer {
 // compile compiles the policy of GetQuote, narrowed by a, for a server.
 func compile(t testing.TB, a *policyv1.Auth, s *decide.Server) (*decide.Policy, error) {
 	t.Helper()
-	table, err := policy.New(policy.Code(map[string]*policyv1.Policy{quote: {Auth: a}}))
+	return compileLayers([]*policyv1.Auth{a}, s)
+}
+
+// compileLayers compiles the policy of GetQuote, narrowed by layers, for a server.
+func compileLayers(layers []*policyv1.Auth, s *decide.Server) (*decide.Policy, error) {
+	var stated []policy.Layer
+	for _, a := range layers {
+		stated = append(stated, policy.Code(map[string]*policyv1.Policy{quote: {Auth: a}}))
+	}
+	table, err := policy.New(stated...)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	method, err := table.Method(quote)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	return decide.Compile(method, s)
 }
@@ -136,13 +145,19 @@ func TestUnsatisfiable(t *testing.T) {
 		"scopes without tokens": {&policyv1.Auth{Scopes: []string{"read"}}, connections, "WithBearer"},
 		"a user":                {&policyv1.Auth{User: &policyv1.User{Presence: &required}}, open(t), ""},
 		"a user of no issuer":   {&policyv1.Auth{User: &policyv1.User{Presence: &required}}, connections, "WithUserIssuers"},
-		"another issuer":        {&policyv1.Auth{User: &policyv1.User{Issuers: []string{"x"}}}, open(t), `none of these issuers: "x"`},
-		"a predicate":           {&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Predicates: []string{"at-night"}}}}, night, ""},
+		"another issuer": {
+			&policyv1.Auth{User: &policyv1.User{Issuers: []string{"x"}}}, open(t),
+			`none of these issuers: "x"`,
+		},
+		"a predicate": {
+			&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Predicates: []string{"at-night"}}}}, night, "",
+		},
 		"no such predicate": {
 			&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Predicates: []string{"at-noon"}}}}, night, "it has at-night",
 		},
 		"a domain that is not accepted": {
-			&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Peers: []string{"spiffe://evil.example/a"}}}}, open(t), "WithAcceptDomains",
+			&policyv1.Auth{Deny: []*policyv1.Rule{{Name: new("r"), Peers: []string{"spiffe://evil.example/a"}}}}, open(t),
+			"WithAcceptDomains",
 		},
 	} {
 		_, err := compile(t, test.auth, test.server)

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// requirements are what a policy demands of a call, compiled, so that a decision allocates nothing.
+// requirements are what a policy asks of a call, compiled, so that a decision allocates nothing.
 type requirements struct {
 	access  policy.Value[policy.Access]
 	carrier policy.Value[principal.Carrier]
@@ -32,59 +32,60 @@ type allowList struct {
 }
 
 // judge decides on a call, and keeps in the trail how.
-func (d *requirements) judge(ctx context.Context, call *policy.Call, t *trail) Decision {
-	return t.end(d.decide(ctx, call, t))
+func (req *requirements) judge(ctx context.Context, call *policy.Call, t *trail) Decision {
+	return t.end(req.decide(ctx, call, t))
 }
 
-// decide asks what is unproven for its credential, then lets one deny rule refuse, then everything that is demanded
-// must be there. What another token could mend comes last.
-func (d *requirements) decide(ctx context.Context, call *policy.Call, t *trail) Decision {
-	if call.Peer == nil && d.wantsPeer() {
-		return Decision{reason: rpcerr.CredentialsMissing, why: "the caller has proven nothing", source: &d.access.Source}
+// decide first asks a caller that has proven nothing for its credentials. Then any one deny rule refuses, and then every
+// requirement must be met. A requirement that another token could meet comes last.
+func (req *requirements) decide(ctx context.Context, call *policy.Call, t *trail) Decision {
+	if call.Peer == nil && req.needsPeer() {
+		return Decision{reason: rpcerr.CredentialsMissing, why: "the caller has proven nothing", source: &req.access.Source}
 	}
-	for _, r := range d.deny {
+	for _, r := range req.deny {
 		m := r.match(ctx, call)
 		t.rule(askedDeny, r, m)
 		switch m {
 		case fits:
-			return d.refuse(call, Decision{why: "denied by rule", name: r.stated.Name, source: &r.stated.Source})
+			return req.refuse(call, Decision{why: "denied by rule", name: r.stated.Name, source: &r.stated.Source})
 		case broke:
-			return d.refuse(call, brokenRule(r))
+			return req.refuse(call, brokenRule(r))
 		case misses, lacks:
 		}
 	}
-	if why := d.shut(); why != "" {
-		return d.refuse(call, Decision{why: why, source: &d.access.Source})
+	if why := req.denyAll(); why != "" {
+		return req.refuse(call, Decision{why: why, source: &req.access.Source})
 	}
-	if refusal := d.judgePeer(call, t); !refusal.Allows() {
+	if refusal := req.judgePeer(call, t); !refusal.Allows() {
 		return refusal
 	}
-	lacking, refusal := d.judgeUser(call, t)
+	lacking, refusal := req.judgeUser(call, t)
 	if !refusal.Allows() {
 		return refusal
 	}
-	for i := range d.allow {
-		list := &d.allow[i]
+	for i := range req.allow {
+		list := &req.allow[i]
 		switch best := list.best(ctx, call, t); {
 		case best.match == broke:
-			return d.refuse(call, brokenRule(best.rule))
+			return req.refuse(call, brokenRule(best.rule))
 		case best.match == misses:
-			return d.refuse(call, Decision{why: "no allow rule holds", source: &list.source})
+			return req.refuse(call, Decision{why: "no allow rule holds", source: &list.source})
 		case best.match == lacks && lacking.Allows():
-			lacking = d.refuseLack(
+			lacking = req.refuseLack(
 				call,
 				Decision{why: "the token lacks scopes or claims for rule", name: best.rule.stated.Name, source: &list.source},
 			)
 		}
 	}
 	if lacking.Allows() {
-		lacking = d.judgeScopes(call, t)
+		lacking = req.judgeScopes(call, t)
 	}
 	return lacking
 }
 
-// refuse gives a refusal its reason. A caller that could not be identified does not learn that it is forbidden.
-func (d *requirements) refuse(call *policy.Call, r Decision) Decision {
+// refuse gives a refusal its reason. A caller that has proven nothing is asked for credentials, and does not learn that
+// the call is forbidden.
+func (req *requirements) refuse(call *policy.Call, r Decision) Decision {
 	r.reason = rpcerr.PolicyDenied
 	if call.Peer == nil && call.User == nil {
 		r.reason = rpcerr.CredentialsMissing
@@ -92,94 +93,94 @@ func (d *requirements) refuse(call *policy.Call, r Decision) Decision {
 	return r
 }
 
-// refuseLack is refuse where another token could mend what is missing.
-func (d *requirements) refuseLack(call *policy.Call, r Decision) Decision {
-	r = d.refuse(call, r)
-	if d.stepUp && r.reason == rpcerr.PolicyDenied {
+// refuseLack is refuse for a call that another token of the caller could make possible.
+func (req *requirements) refuseLack(call *policy.Call, r Decision) Decision {
+	r = req.refuse(call, r)
+	if req.stepUp && r.reason == rpcerr.PolicyDenied {
 		r.reason = rpcerr.InsufficientScope
 	}
 	return r
 }
 
-// wantsPeer reports whether only callers that have proven who they are may call.
-func (d *requirements) wantsPeer() bool {
-	return d.access.Stated() && d.access.Value != policy.AccessAnonymous || d.carrier.Stated() || len(d.peers) != 0 ||
-		d.scopes.Stated()
+// needsPeer reports whether only callers that have proven who they are may call.
+func (req *requirements) needsPeer() bool {
+	return req.access.Stated() && req.access.Value != policy.AccessAnonymous || req.carrier.Stated() || len(req.peers) != 0 ||
+		req.scopes.Stated()
 }
 
-// shut says why no caller may call, or "".
-func (d *requirements) shut() string {
-	switch d.access.Value {
+// denyAll says why no caller at all may call, and "" when some may.
+func (req *requirements) denyAll() string {
+	switch req.access.Value {
 	case policy.AccessUnspecified, policy.AccessAnonymous, policy.AccessAuthenticated:
 		return "" // a trial need not say
 	case policy.AccessPeers:
-		if len(d.peers) == 0 {
+		if len(req.peers) == 0 {
 			return "no peers are listed"
 		}
 		return ""
 	case policy.AccessDenied:
-		return "access is denied to everybody"
+		return "access is denied to every caller"
 	default:
 		return "the level of access is unknown"
 	}
 }
 
-// judgeUser returns what the user's token lacks, and apart from that what no other token of the user could mend.
-func (d *requirements) judgeUser(call *policy.Call, t *trail) (lacking, refusal Decision) {
+// judgeUser returns two refusals: lacking for what another token of the user could have, refusal for all else.
+func (req *requirements) judgeUser(call *policy.Call, t *trail) (lacking, refusal Decision) {
 	u := call.User
 	if u == nil {
-		if d.user.Presence.Value == policy.PresenceRequired {
+		if req.user.Presence.Value == policy.PresenceRequired {
 			return Decision{}, Decision{
 				reason: rpcerr.CredentialsMissing,
 				why:    "the call names no user",
-				source: &d.user.Presence.Source,
+				source: &req.user.Presence.Source,
 			}
 		}
 		return Decision{}, Decision{}
 	}
-	if d.user.Issuers.Stated() && !slices.Contains(d.user.Issuers.Value, u.Issuer) {
-		return Decision{}, d.refuse(
+	if req.user.Issuers.Stated() && !slices.Contains(req.user.Issuers.Value, u.Issuer) {
+		return Decision{}, req.refuse(
 			call,
-			Decision{why: "the method does not take the word of the user's issuer", source: &d.user.Issuers.Source},
+			Decision{why: "the method does not take the word of the user's issuer", source: &req.user.Issuers.Source},
 		)
 	}
-	t.demand("user", &d.user.Presence.Source)
-	for _, scope := range d.user.Scopes.Value {
+	t.met("user", &req.user.Presence.Source)
+	for _, scope := range req.user.Scopes.Value {
 		if !slices.Contains(u.Scopes, scope) {
-			return d.refuseLack(
+			return req.refuseLack(
 				call,
-				Decision{why: "the user's token lacks scope", name: scope, source: &d.user.Scopes.Source},
+				Decision{why: "the user's token lacks scope", name: scope, source: &req.user.Scopes.Source},
 			), Decision{}
 		}
 	}
 	return Decision{}, Decision{}
 }
 
-func (d *requirements) judgePeer(call *policy.Call, t *trail) Decision {
-	if d.carrier.Stated() && call.Peer.Carrier < d.carrier.Value {
-		return d.refuse(
+func (req *requirements) judgePeer(call *policy.Call, t *trail) Decision {
+	if req.carrier.Stated() && call.Peer.Carrier < req.carrier.Value {
+		return req.refuse(
 			call,
-			Decision{why: "the method requires carrier", name: d.carrier.Value.String(), source: &d.carrier.Source},
+			Decision{why: "the method requires carrier", name: req.carrier.Value.String(), source: &req.carrier.Source},
 		)
 	}
-	t.demand("carrier", &d.carrier.Source)
-	for i := range d.peers {
-		list := &d.peers[i]
+	t.met("carrier", &req.carrier.Source)
+	for i := range req.peers {
+		list := &req.peers[i]
 		if !principal.MatchesAny(list.patterns, call.Peer.ID) {
-			return d.refuse(call, Decision{why: "the caller is not among the peers", source: &list.source})
+			return req.refuse(call, Decision{why: "the caller is not among the peers", source: &list.source})
 		}
-		t.demand("peers", &list.source)
+		t.met("peers", &list.source)
 	}
 	return Decision{}
 }
 
-func (d *requirements) judgeScopes(call *policy.Call, t *trail) Decision {
-	for _, scope := range d.scopes.Value {
+func (req *requirements) judgeScopes(call *policy.Call, t *trail) Decision {
+	for _, scope := range req.scopes.Value {
 		if !slices.Contains(call.Peer.Scopes, scope) {
-			return d.refuseLack(call, Decision{why: "the caller's token lacks scope", name: scope, source: &d.scopes.Source})
+			return req.refuseLack(call, Decision{why: "the caller's token lacks scope", name: scope, source: &req.scopes.Source})
 		}
 	}
-	t.demand("scopes", &d.scopes.Source)
+	t.met("scopes", &req.scopes.Source)
 	return Decision{}
 }
 

@@ -12,19 +12,19 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// Server is what a server can prove of its callers, and what it knows beside the policy.
+// Server describes what a server can prove of its callers, and what it knows beside the policy.
 type Server struct {
 	// Domain is the own trust domain, which peers without one are of.
 	Domain principal.TrustDomain
-	// Accepts reports whether callers of a trust domain are accepted at all.
+	// Accepts reports whether the server accepts callers of a trust domain at all.
 	Accepts func(principal.TrustDomain) bool
-	// Tokens says that callers may bring bearer tokens, which alone hold scopes and claims.
+	// Tokens says that callers may send bearer tokens. Only these hold scopes and claims.
 	Tokens bool
 	// UserIssuers are the issuers whose tokens of end users are accepted.
 	UserIssuers []string
 	// Predicates are the conditions of the program, which rules name.
 	Predicates []Predicate
-	// StepUp says that a caller learns when only scopes or claims of a token keep it out.
+	// StepUp says that the server tells a caller when only the scopes or claims of its token are the reason of a refusal.
 	StepUp bool
 }
 

@@ -24,15 +24,15 @@ func (t *trail) rule(list string, r *rule, m match) {
 	t.steps = append(t.steps, policy.Step{Asked: list, Rule: r.stated.String(), Outcome: outcome, Source: r.stated.Source})
 }
 
-// demand keeps a demand that is stated and met.
-func (t *trail) demand(asked string, source *policy.Source) {
+// met keeps a requirement that is stated and met.
+func (t *trail) met(asked string, source *policy.Source) {
 	if t == nil || source.Kind == policy.KindUnset {
 		return
 	}
 	t.steps = append(t.steps, policy.Step{Asked: asked, Outcome: "met", Source: *source})
 }
 
-// end keeps what a refusal rests on, where no rule has said it.
+// end keeps the requirement that a refusal rests on.
 func (t *trail) end(r Decision) Decision {
 	if t != nil && !r.Allows() {
 		t.steps = append(t.steps, policy.Step{Asked: "decided", Outcome: r.Error(), Source: *r.source})

@@ -10,15 +10,14 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// A requirement that no call could meet is a mistake, found before the server starts.
-
-// neverMatched finds rules about callers whom the peers keep out: each such rule in the place that lists these peers,
-// and, where places meet, a list of allow rules of which none is left.
-func (d *requirements) neverMatched(m policy.Method) error {
+// neverMatched finds rules that no call can match, which are mistakes found before the server starts: each rule about
+// callers that the peers of the same place keep out, and each list of allow rules that the peers of other places leave
+// without a rule.
+func (req *requirements) neverMatched(m policy.Method) error {
 	var errs []error
-	dead := func(list string, r *rule) {
-		for i := range d.peers {
-			if by := &d.peers[i]; by.source == r.stated.Source && by.keepsOut(r) {
+	checkRule := func(list string, r *rule) {
+		for i := range req.peers {
+			if by := &req.peers[i]; by.source == r.stated.Source && by.keepsOut(r) {
 				errs = append(
 					errs,
 					fmt.Errorf(
@@ -32,14 +31,14 @@ func (d *requirements) neverMatched(m policy.Method) error {
 			}
 		}
 	}
-	for _, r := range d.deny {
-		dead(askedDeny, r)
+	for _, r := range req.deny {
+		checkRule(askedDeny, r)
 	}
-	for _, list := range d.allow {
+	for _, list := range req.allow {
 		keptOut := 0
 		for _, r := range list.rules {
-			dead(askedAllow, r)
-			if slices.ContainsFunc(d.peers, func(by peerList) bool { return by.keepsOut(r) }) {
+			checkRule(askedAllow, r)
+			if slices.ContainsFunc(req.peers, func(by peerList) bool { return by.keepsOut(r) }) {
 				keptOut++
 			}
 		}
@@ -47,7 +46,7 @@ func (d *requirements) neverMatched(m policy.Method) error {
 			errs = append(
 				errs,
 				fmt.Errorf(
-					"%s: %s: auth.allow: no caller could call, because the peers keep out all that its rules name; mend one of the two",
+					"%s: %s: auth.allow: no caller can call, because the peers keep out all that its rules name; mend one of the two",
 					list.source,
 					m.Name,
 				),

@@ -16,8 +16,8 @@ import (
 // other refusal, because keys and times change. Tokens must be of types that may be used many times; a proof is never
 // cached.
 //
-// A token is found by its exact bytes. What a token means to one Verifier is fixed, so a hit needs to look again only
-// at the time and at the key.
+// A token is found by its exact bytes. What a token means to one Verifier never changes, so a hit compares only
+// the time and the key again.
 type Cache struct {
 	recent recentTokens
 	shards [cacheShards]cacheShard
@@ -42,7 +42,7 @@ type badToken struct {
 	err        error
 }
 
-// flight is the verification of a token for all calls that bring it meanwhile.
+// flight is the check of a token, for all calls that bring the token meanwhile.
 type flight struct {
 	done chan struct{}
 	t    *Token
@@ -64,7 +64,7 @@ func NewCache(onStep func(time.Duration)) *Cache {
 	return c
 }
 
-// get returns a token if it was found good before and still is, and its hash.
+// get returns a token that was found good before and still is, or nil, and the hash of the text.
 func (c *Cache) get(compact string, now time.Time) (*Token, Hash) {
 	if step := c.clock.step(now); step > wire.ClockSkew || step < -wire.ClockSkew {
 		c.flush(now)
@@ -89,7 +89,7 @@ func (c *Cache) get(compact string, now time.Time) (*Token, Hash) {
 	s.mu.Lock()
 	s.good.Remove(hash)
 	s.mu.Unlock()
-	return nil, hash // the whole pipeline says why
+	return nil, hash // the complete check says why
 }
 
 func (c *Cache) shard(hash Hash) *cacheShard { return &c.shards[hash[0]%cacheShards] }
@@ -105,9 +105,9 @@ func (c *Cache) knownBad(hash Hash, now time.Time) error {
 	return b.err
 }
 
-// fly verifies a token once for all who bring it at the same time, and keeps what may be kept. One whose own time is
-// not over does not share the fate of another whose time is.
-func (c *Cache) fly(ctx context.Context, hash Hash, verify func() (*Token, error)) (*Token, error) {
+// checkOnce runs check once for all calls that bring the same token at the same time, and keeps a good token. When that
+// one check ends because its own call was cancelled or ran out of time, the other calls check again.
+func (c *Cache) checkOnce(ctx context.Context, hash Hash, check func() (*Token, error)) (*Token, error) {
 	s := c.shard(hash)
 	for {
 		s.mu.Lock()
@@ -116,8 +116,8 @@ func (c *Cache) fly(ctx context.Context, hash Hash, verify func() (*Token, error
 			f = &flight{done: make(chan struct{})}
 			s.flights[hash] = f
 			s.mu.Unlock()
-			defer s.land(hash, f)
-			f.t, f.err = verify()
+			defer s.finish(hash, f)
+			f.t, f.err = check()
 			return f.t, f.err
 		}
 		s.mu.Unlock()
@@ -132,7 +132,7 @@ func (c *Cache) fly(ctx context.Context, hash Hash, verify func() (*Token, error
 	}
 }
 
-func (s *cacheShard) land(hash Hash, f *flight) {
+func (s *cacheShard) finish(hash Hash, f *flight) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f.err == nil {

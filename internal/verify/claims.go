@@ -32,8 +32,8 @@ func claimChecks() [7]claimCheck {
 	}
 }
 
-// check compares the claims with what the profile demands, and keeps what it read.
-func (p *Profile) check(t *Token) error {
+// checkClaims compares the claims with the profile, and keeps what it reads in the token.
+func (p *Profile) checkClaims(t *Token) error {
 	for _, c := range claimChecks() {
 		if err := c.run(p, t); err != nil {
 			return err

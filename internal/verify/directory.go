@@ -11,7 +11,7 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// Directory is the Trust that is a trust directory.
+// Directory is a trust directory as a [Trust].
 type Directory struct{ Dir *trustdir.Directory }
 
 // Lookup returns the key that the directory has now.

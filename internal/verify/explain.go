@@ -60,7 +60,7 @@ func Explain(ctx context.Context, issuers []*Profile, compact string) (*Profile,
 	}
 	if !t.Expires.IsZero() {
 		now := time.Now()
-		e.add("time", t.timely(now), t.timeRemedies(now)...)
+		e.add("time", t.checkTimes(now), t.timeRemedies(now)...)
 	}
 	return p, e.findings
 }

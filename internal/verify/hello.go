@@ -10,7 +10,7 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// Proven is who signed something. Until the signature was found to hold, there is no ID.
+// Proven is the workload that signed a proof. The ID is zero until the signature is found to hold.
 type Proven struct {
 	ID         principal.ID
 	KeyID      string
@@ -19,7 +19,8 @@ type Proven struct {
 	Generation uint64
 }
 
-// Hello checks what a hello frame proves against what it must prove.
+// Hello checks that a hello frame holds the wanted proof, and returns the workload that signed it. The turnstile, which
+// may be nil, is held around each signature check.
 func Hello(ctx context.Context, t Trust, body []byte, want wire.Proof, turn turnstile.Turnstile) (p Proven, err error) {
 	defer RefusePanic(&err)
 	h, err := wire.ParseHello(body)
@@ -36,7 +37,7 @@ func Hello(ctx context.Context, t Trust, body []byte, want wire.Proof, turn turn
 		return p, err
 	}
 	p.Expires, p.Validity, p.Generation = b.Expires, b.Validity, b.Generation
-	claims, err := Signature(ctx, token, b.Key, turn)
+	claims, err := CheckSignature(ctx, token, b.Key, turn)
 	if err != nil {
 		return p, err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// Issuers is the Trust that is made of issuers, each for its own trust domains.
+// Issuers is a [Trust] that rests on issuers, each of which vouches for its own trust domains.
 type Issuers struct {
 	byDomain map[principal.TrustDomain]domainIssuer
 	sets     []*keyset.Set
@@ -92,7 +92,7 @@ func (a *Issuers) Vouch(ctx context.Context, identity, kid string, turn turnstil
 	if err != nil {
 		return KeyBinding{}, fmt.Errorf("identity token: %w", err)
 	}
-	claims, err := Signature(ctx, token, signer, turn)
+	claims, err := CheckSignature(ctx, token, signer, turn)
 	if err != nil {
 		return KeyBinding{}, fmt.Errorf("identity token: %w", err)
 	}
@@ -126,7 +126,7 @@ func (a *Issuers) issuerOf(identity string) (domainIssuer, error) {
 	return issuer, nil
 }
 
-// issuerKey is the Validity of a peer whom an issuer vouched for: the key that the issuer did so with.
+// issuerKey is the [Validity] of a peer that an issuer vouched for, by the key that signed the identity token.
 type issuerKey struct {
 	set *keyset.Set
 	key *jose.PublicKey

@@ -74,7 +74,7 @@ func (s *signatory) verdict(t testing.TB, p *verify.Profile, compact string) (*v
 	if err != nil {
 		return nil, err
 	}
-	return verify.Examine(t.Context(), p, token, compact, nil)
+	return verify.CheckToken(t.Context(), p, token, compact, nil)
 }
 
 // random makes headers, payloads and profiles of what is likely to matter.

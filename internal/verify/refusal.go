@@ -9,7 +9,7 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// ErrKeysUnavailable says that a credential could not be checked, which says nothing about the credential.
+// ErrKeysUnavailable says that a credential could not be checked. It does not mean that the credential is bad.
 var ErrKeysUnavailable = errors.New("auth: no keys to check it with")
 
 // lacksKeys reports whether err says that a credential could not be checked, by its issuer's key set or otherwise.
@@ -17,7 +17,7 @@ func lacksKeys(err error) bool {
 	return errors.Is(err, ErrKeysUnavailable) || errors.Is(err, keyset.ErrUnavailable)
 }
 
-// CallerRefusal is what a server makes of a credential that did not pass.
+// CallerRefusal returns the refusal of a caller whose credentials did not pass a check, which ended with err.
 func CallerRefusal(err error) *rpcerr.Error {
 	switch {
 	case lacksKeys(err):
@@ -33,7 +33,7 @@ func CallerRefusal(err error) *rpcerr.Error {
 	}
 }
 
-// ServerRefusal is what a client makes of a server's proof that did not pass.
+// ServerRefusal returns the refusal of a server whose proof did not pass a check, which ended with err.
 func ServerRefusal(err error) *rpcerr.Error {
 	switch {
 	case lacksKeys(err):

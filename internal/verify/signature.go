@@ -9,22 +9,22 @@ import (
 	"github.com/parley-rpc/parley/internal/turnstile"
 )
 
-// Signature checks the signature of a token and reads its claims.
-func Signature(
+// CheckSignature checks that key signed the token, and returns the claims. It holds the turnstile, which may be nil,
+// around the check alone.
+func CheckSignature(
 	ctx context.Context,
 	token *jose.Token,
 	key *jose.PublicKey,
 	turn turnstile.Turnstile,
 ) (*strictjson.Object, error) {
-	if err := signature(ctx, token, key, turn); err != nil {
+	if err := checkSignature(ctx, token, key, turn); err != nil {
 		return nil, err
 	}
 	payload, err := token.Unproven()
 	return payload.Claims, err
 }
 
-// signature holds the turnstile, which may be nil, around the signature alone.
-func signature(ctx context.Context, token *jose.Token, key *jose.PublicKey, turn turnstile.Turnstile) error {
+func checkSignature(ctx context.Context, token *jose.Token, key *jose.PublicKey, turn turnstile.Turnstile) error {
 	if turn != nil {
 		if err := turn.Enter(ctx, SignatureWait); err != nil {
 			return err

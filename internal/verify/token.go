@@ -52,65 +52,66 @@ func HashOf(compact string) Hash {
 	return sha256.Sum256(append(room[:0], compact...))
 }
 
-// Examine checks a token by a profile, completely, the cheap checks first; compact are its bytes. Times come last, so
-// that only a token that was good or will be learns about them: with [wire.ErrExpired] it returns the token, too. The
-// turnstile, which may be nil, is held around the signature. A panic below is an error.
-func Examine(
+// CheckToken checks a token by a profile, the cheap checks first; compact are its bytes. Times come last, so that only
+// the sender of a token that was good or will be good learns about them: with [wire.ErrExpired], CheckToken returns the
+// token, too. It holds the turnstile, which may be nil, around the signature check. A panic within is an error.
+func CheckToken(
 	ctx context.Context, p *Profile, token *jose.Token, compact string, turn turnstile.Turnstile,
 ) (t *Token, err error) {
 	defer RefusePanic(&err)
-	t, err = begin(p, token, HashOf(compact)).examine(ctx, token, jose.Payload{}, turn)
-	if err != nil {
+	t = newToken(p, token, HashOf(compact))
+	if err := t.checkContent(ctx, token, jose.Payload{}, turn); err != nil {
 		return nil, err
 	}
-	return t, t.timely(t.verified)
+	return t, t.checkTimes(t.verified)
 }
 
-func begin(p *Profile, token *jose.Token, hash Hash) *Token {
+func newToken(p *Profile, token *jose.Token, hash Hash) *Token {
 	t := &Token{profile: p, KeyID: token.KeyID(), Hash: hash, HashText: base64.RawURLEncoding.EncodeToString(hash[:])}
 	// The generation is older than the key, so that a change between the two is noticed.
 	t.generation.Store(p.Keys.Generation())
 	return t
 }
 
-// examine checks everything but the times. Payload is what the token holds where it was read before.
-func (t *Token) examine(
+// checkContent checks everything but the times, and fills the token. Payload is what the token holds where it was read
+// before.
+func (t *Token) checkContent(
 	ctx context.Context,
 	token *jose.Token,
 	payload jose.Payload,
 	turn turnstile.Turnstile,
-) (*Token, error) {
+) error {
 	form := t.profile.Form()
 	err := errors.Join(token.Within(form), t.profile.checkAlgorithm(token))
 	if err != nil {
-		return t, err
+		return err
 	}
 	if t.Owner, t.key, err = t.profile.Keys.Find(ctx, t.KeyID); err != nil {
-		return t, err
+		return err
 	}
 	t.KeyID = t.key.KeyID()
-	if err := signature(ctx, token, t.key, turn); err != nil {
-		return t, err
+	if err := checkSignature(ctx, token, t.key, turn); err != nil {
+		return err
 	}
 	if payload.Claims == nil {
 		if payload, err = token.Unproven(); err != nil {
-			return t, err
+			return err
 		}
 	}
 	if err := payload.Within(form); err != nil {
-		return t, err
+		return err
 	}
 	t.Claims = payload.Claims
 	if payload.CaseVariants() {
 		if err := t.profile.checkCase(t.Claims); err != nil {
-			return t, err
+			return err
 		}
 	}
-	if err := t.profile.check(t); err != nil {
-		return t, err
+	if err := t.profile.checkClaims(t); err != nil {
+		return err
 	}
 	t.verified = time.Now()
-	return t, nil
+	return nil
 }
 
 // Validity says whether the key of the token still vouches for it.
@@ -118,7 +119,7 @@ func (t *Token) Validity() Validity { return tokenValidity{t} }
 
 type tokenValidity struct{ token *Token }
 
-func (v tokenValidity) Holds(string, principal.ID) bool { return v.token.vouched() }
+func (v tokenValidity) Holds(string, principal.ID) bool { return v.token.keyHolds() }
 func (v tokenValidity) Generation() uint64              { return v.token.profile.Keys.Generation() }
 
 // End is when the token is no longer good: its exp, and the skew of its issuer.
@@ -126,27 +127,27 @@ func (t *Token) End() time.Time { return t.Expires.Add(t.profile.skew()) }
 
 // holds reports whether a token that was found good still is.
 func (t *Token) holds(now time.Time) bool {
-	return now.Sub(t.verified) < cachedTokenAge && t.timely(now) == nil && t.trusted()
+	return now.Sub(t.verified) < cachedTokenAge && t.checkTimes(now) == nil && t.trusted()
 }
 
-// trusted is vouched, and costs a comparison unless the keys have changed.
+// trusted is keyHolds, and costs a comparison unless the keys have changed.
 func (t *Token) trusted() bool {
 	generation := t.profile.Keys.Generation()
 	if t.generation.Load() == generation {
 		return true
 	}
-	if !t.vouched() {
+	if !t.keyHolds() {
 		return false
 	}
 	t.generation.Store(generation)
 	return true
 }
 
-// vouched reports whether the token's key still vouches for it.
-func (t *Token) vouched() bool { return t.profile.Keys.Holds(t.KeyID, t.Owner, t.key) }
+// keyHolds reports whether the key that signed the token still belongs to its owner.
+func (t *Token) keyHolds() bool { return t.profile.Keys.Holds(t.KeyID, t.Owner, t.key) }
 
-// timely says whether the token is good at a time.
-func (t *Token) timely(now time.Time) error {
+// checkTimes returns an error when the token has expired by now, or is not valid yet.
+func (t *Token) checkTimes(now time.Time) error {
 	switch {
 	case !now.Before(t.End()):
 		return wire.ErrExpired

@@ -70,11 +70,11 @@ func examine(ctx context.Context, p *verify.Profile, compact string) (*verify.To
 	if err != nil {
 		return nil, err
 	}
-	return verify.Examine(ctx, p, token, compact, nil)
+	return verify.CheckToken(ctx, p, token, compact, nil)
 }
 
 // What a profile demands, claim by claim.
-func TestExamine(t *testing.T) {
+func TestCheckToken(t *testing.T) {
 	in := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
 	for name, test := range map[string]struct {
 		change  func() map[string]any

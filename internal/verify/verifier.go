@@ -18,7 +18,7 @@ type Verifier struct {
 	issuers map[string]*Profile // by name
 	form    jose.Form           // of what any of them accepts
 	turn    turnstile.Turnstile
-	accept  func(*Token) error // what the place demands of a token besides, and makes of it
+	accept  func(*Token) error // what this place in a call requires besides; it may add to the token
 	cache   *Cache
 }
 
@@ -84,10 +84,11 @@ func (v *Verifier) Verify(ctx context.Context, compact string, now time.Time) (*
 	if err := v.cache.knownBad(hash, now); err != nil {
 		return nil, err
 	}
-	return v.cache.fly(ctx, hash, func() (*Token, error) { return v.examine(ctx, compact, hash) })
+	return v.cache.checkOnce(ctx, hash, func() (*Token, error) { return v.verifyUncached(ctx, compact, hash) })
 }
 
-func (v *Verifier) examine(ctx context.Context, compact string, hash Hash) (t *Token, err error) {
+// verifyUncached checks a token that the cache does not have.
+func (v *Verifier) verifyUncached(ctx context.Context, compact string, hash Hash) (t *Token, err error) {
 	defer RefusePanic(&err)
 	token, err := jose.ParseForm(compact, v.form)
 	if err != nil {
@@ -97,15 +98,15 @@ func (v *Verifier) examine(ctx context.Context, compact string, hash Hash) (t *T
 	if err != nil {
 		return nil, err
 	}
-	t, err = begin(p, token, hash).examine(ctx, token, payload, v.turn)
-	if err != nil {
+	t = newToken(p, token, hash)
+	if err := t.checkContent(ctx, token, payload, v.turn); err != nil {
 		v.cache.keepBad(t, err)
 		return nil, err
 	}
 	if err := v.accept(t); err != nil {
 		return nil, err
 	}
-	return t, t.timely(t.verified)
+	return t, t.checkTimes(t.verified)
 }
 
 // profileOf returns the profile of the issuer that the token names, which is not proven yet, or that of tokens which

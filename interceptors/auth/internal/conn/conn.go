@@ -10,12 +10,12 @@ import (
 // Conn is what a handshake returns to gRPC: the TLS connection, held to its credential.
 type Conn struct {
 	net.Conn
-	session   *Session   // nil on plain HTTP/2
-	farewell  *farewell  // of a client in connection mode
-	dismissal *dismissal // of a server in connection mode
-	stranger  *stranger  // of a server, on plain HTTP/2
-	preface   *preface   // touched by the reading goroutine only
-	opened    func()     // called once, when the HTTP/2 preface is complete or the connection is closed
+	session   *Session      // nil on plain HTTP/2
+	goAwayIn  *goAwayReader // of a client in connection mode
+	goAwayOut *goAwayWriter // of a server in connection mode
+	stranger  *stranger     // of a server, on plain HTTP/2
+	preface   *preface      // touched by the reading goroutine only
+	opened    func()        // called once, when the HTTP/2 preface is complete or the connection is closed
 }
 
 // New returns the connection of a session, which is nil on plain HTTP/2. Opened is called once, when the HTTP/2 preface
@@ -29,17 +29,17 @@ func New(tlsConn net.Conn, s *Session, role string, opened func()) *Conn {
 	switch {
 	case s == nil:
 	case role == wire.RoleClient:
-		c.farewell = &farewell{}
-		s.whenLeaving(func() { c.farewell.leave(tlsConn) })
+		c.goAwayIn = &goAwayReader{}
+		s.whenDraining(func() { c.goAwayIn.drain(tlsConn) })
 	default:
-		c.dismissal = &dismissal{}
-		s.whenLeaving(func() { c.dismissal.leave(tlsConn) })
+		c.goAwayOut = &goAwayWriter{}
+		s.whenDraining(func() { c.goAwayOut.drain(tlsConn) })
 	}
 	return c
 }
 
 // NewStranger returns a server's connection of plain HTTP/2 on which nothing is proven yet. It holds its place in the
-// waiting room until [Visitor.Leave] is called or it is closed.
+// waiting room until [Visitor.Release] is called or it is closed.
 func NewStranger(tlsConn net.Conn, v *Visitor) *Conn {
 	c := New(tlsConn, nil, wire.RoleServer, v.settle)
 	c.stranger = &stranger{visitor: v}
@@ -65,8 +65,8 @@ func (c *Conn) Read(b []byte) (int, error) {
 }
 
 func (c *Conn) read(b []byte) (int, error) {
-	if c.farewell != nil {
-		return c.farewell.read(c.Conn, b, c.preface == nil)
+	if c.goAwayIn != nil {
+		return c.goAwayIn.read(c.Conn, b, c.preface == nil)
 	}
 	return c.Conn.Read(b)
 }
@@ -77,8 +77,8 @@ func (c *Conn) Write(b []byte) (int, error) {
 		c.session.cut("its credential")
 		return 0, net.ErrClosed
 	}
-	if c.dismissal != nil {
-		return c.dismissal.write(c.Conn, b)
+	if c.goAwayOut != nil {
+		return c.goAwayOut.write(c.Conn, b)
 	}
 	n, err := c.Conn.Write(b)
 	if c.stranger != nil {

@@ -71,6 +71,6 @@ func NewPlainInfo(state *tls.ConnectionState, v *Visitor) *PlainInfo {
 			State:          *state,
 			CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity},
 		},
-		Known: sync.OnceFunc(func() { _ = v.Leave() }),
+		Known: sync.OnceFunc(func() { _ = v.Release() }),
 	}
 }

@@ -8,14 +8,14 @@ type Lifetime struct {
 	start time.Time // with the reading of the monotonic clock
 	age   time.Duration
 	end   time.Time     // without the reading of the monotonic clock
-	leave time.Duration // how long before its end the session begins to leave
+	drain time.Duration // how long before the end the other end is asked to connect anew
 	lead  time.Duration // the last part, in which nothing new begins
 }
 
-// NewLifetime returns a lifetime of age from now on. Leave is how long before the end the session begins to leave, lead
-// how long before it streams end and nothing new begins.
-func NewLifetime(now time.Time, age, leave, lead time.Duration) Lifetime {
-	return Lifetime{start: now, age: age, end: now.Round(0).Add(age), leave: leave, lead: lead}
+// NewLifetime returns a lifetime of age from now on. Drain is how long before the end the planned end is announced, so
+// that the other end connects anew; lead is how long before the end streams end and nothing new begins.
+func NewLifetime(now time.Time, age, drain, lead time.Duration) Lifetime {
+	return Lifetime{start: now, age: age, end: now.Round(0).Add(age), drain: drain, lead: lead}
 }
 
 // Start is when the lifetime began.
@@ -24,26 +24,26 @@ func (l Lifetime) Start() time.Time { return l.start }
 // End is when the lifetime ends, as wall time.
 func (l Lifetime) End() time.Time { return l.end }
 
-// Left is the time until the end, and not positive once that has come.
-func (l Lifetime) Left(now time.Time) time.Duration {
+// Remaining is the time until the end, and not positive once that has come.
+func (l Lifetime) Remaining(now time.Time) time.Duration {
 	return min(l.end.Sub(now.Round(0)), l.age-now.Sub(l.start))
 }
 
-// leaving reports whether the session should leave.
-func (l Lifetime) leaving(now time.Time) bool { return l.Left(now) <= l.leave }
+// draining reports whether the planned end is to be announced by now.
+func (l Lifetime) draining(now time.Time) bool { return l.Remaining(now) <= l.drain }
 
-// last reports whether only the lead is left.
-func (l Lifetime) last(now time.Time) bool { return l.Left(now) <= l.lead }
+// inLead reports whether nothing new may begin any more.
+func (l Lifetime) inLead(now time.Time) bool { return l.Remaining(now) <= l.lead }
 
-// nextLook is when the lifetime must be looked at again: when the session should leave, at its last part, at its end,
-// or after a while, because the wall clock may jump.
-func (l Lifetime) nextLook(now time.Time) time.Duration {
-	left := l.Left(now)
+// nextCheck is how long the lifetime needs no check: until the drain, the lead or the end begins, or for a while, because
+// the wall clock may jump.
+func (l Lifetime) nextCheck(now time.Time) time.Duration {
+	wait := l.Remaining(now)
 	switch {
-	case left > l.leave && l.leave > l.lead:
-		left -= l.leave
-	case left > l.lead:
-		left -= l.lead
+	case wait > l.drain && l.drain > l.lead:
+		wait -= l.drain
+	case wait > l.lead:
+		wait -= l.lead
 	}
-	return min(left, WallCheckInterval)
+	return min(wait, WallCheckInterval)
 }

@@ -30,5 +30,5 @@ func timeLeft(age, wall, monotonic time.Duration) time.Duration {
 	now := start.Add(monotonic) // which moves both
 	l := NewLifetime(start, age, 0, 0)
 	l.end = l.end.Add(monotonic - wall)
-	return l.Left(now)
+	return l.Remaining(now)
 }

@@ -31,7 +31,7 @@ type Terms struct {
 	Raw        net.Conn
 	Validity   verify.Validity
 	Generation uint64 // of Validity when the key was found
-	// By is the credential of this end, which Sessions.Leave compares. It may be nil.
+	// By is the credential of this end, which Sessions.Drain compares. It may be nil.
 	By any
 }
 
@@ -42,22 +42,22 @@ type Session struct {
 	sessions *Sessions
 	life     atomic.Pointer[Lifetime]
 	checked  atomic.Uint64 // the generation that the session was last compared with
-	over     atomic.Bool
+	over     atomic.Bool   // no RPC may begin any more
 	revoked  atomic.Bool
-	gone     chan struct{} // closed when streams must end
+	endNow   chan struct{} // closed when streams must end
 	ending   *plannedend.Notice
 
-	mu       sync.Mutex
-	timer    *time.Timer
-	closed   bool
-	notified bool // that streams must end
-	left     bool // the end was announced
-	leave    func()
+	mu        sync.Mutex
+	timer     *time.Timer
+	closed    bool
+	notified  bool   // endNow is closed
+	announced bool   // the planned end was
+	drain     func() // asks the other end to connect anew; nil for a stream
 }
 
 // Begin begins a session. It is known before the trust is asked once more, so that no change falls between.
 func (s *Sessions) Begin(t Terms) (*Session, error) {
-	n := &Session{Terms: t, sessions: s, gone: make(chan struct{}), ending: plannedend.New()}
+	n := &Session{Terms: t, sessions: s, endNow: make(chan struct{}), ending: plannedend.New()}
 	n.life.Store(&t.Life)
 	n.checked.Store(t.Generation)
 	if !s.add(n) {
@@ -70,7 +70,7 @@ func (s *Sessions) Begin(t Terms) (*Session, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if !n.closed {
-		n.timer = time.AfterFunc(t.Life.nextLook(time.Now()), n.look)
+		n.timer = time.AfterFunc(t.Life.nextCheck(time.Now()), n.check)
 	}
 	return n, nil
 }
@@ -82,11 +82,11 @@ func (s *Session) Of(set *Sessions) bool { return s.sessions == set }
 func (s *Session) Checked() uint64 { return s.checked.Load() }
 
 // Alive reports whether bytes may still be sent.
-func (s *Session) Alive() bool { return s.Trusted() && s.life.Load().Left(time.Now()) > 0 }
+func (s *Session) Alive() bool { return s.Trusted() && s.life.Load().Remaining(time.Now()) > 0 }
 
 // Open reports whether another RPC may begin.
 func (s *Session) Open(now time.Time) bool {
-	return !s.over.Load() && s.Trusted() && !s.life.Load().last(now)
+	return !s.over.Load() && s.Trusted() && !s.life.Load().inLead(now)
 }
 
 // Trusted reports whether the peer's key is still the peer's. It costs a comparison unless the trust has changed.
@@ -110,12 +110,12 @@ func (s *Session) Ending() *plannedend.Notice {
 	return s.ending
 }
 
-// Gone is closed when streams must end. It is nil, which never comes, for no session.
-func (s *Session) Gone() <-chan struct{} {
+// EndNow is closed when streams must end. It is nil, which is never closed, for no session.
+func (s *Session) EndNow() <-chan struct{} {
 	if s == nil {
 		return nil
 	}
-	return s.gone
+	return s.endNow
 }
 
 // EndsAsPlanned reports whether the session ends, or has ended, by its lifetime alone and another one will do.
@@ -124,57 +124,60 @@ func (s *Session) EndsAsPlanned() bool { return s.Planned && !s.revoked.Load() &
 // EndedAsPlanned reports whether the time of the session is over, and that was planned.
 func (s *Session) EndedAsPlanned() bool {
 	select {
-	case <-s.gone:
+	case <-s.endNow:
 		return s.EndsAsPlanned()
 	default:
 		return false
 	}
 }
 
-// look does what the time has come for. The announcement is last: it may wait for the peer, which the end does not.
-func (s *Session) look() {
+// check ends the session, ends its streams or announces its end, whichever is due. The announcement comes last: it may
+// wait for the peer, and the end does not.
+func (s *Session) check() {
 	now, life := time.Now(), s.life.Load()
-	if life.Left(now) <= 0 {
+	if life.Remaining(now) <= 0 {
 		s.cut("its age")
 		return
 	}
-	if life.last(now) {
+	if life.inLead(now) {
 		s.endStreams()
 	}
-	leaving := life.leaving(now)
+	draining := life.draining(now)
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
 		return
 	}
-	s.timer.Reset(life.nextLook(now))
-	announce := leaving && !s.left
-	s.left = s.left || leaving
-	leave := s.leave
+	s.timer.Reset(life.nextCheck(now))
+	announce := draining && !s.announced
+	s.announced = s.announced || draining
+	drain := s.drain
 	s.mu.Unlock()
-	if leaving {
+	if draining {
 		s.ending.Announce(life.end.Add(-life.lead))
 	}
-	if announce && leave != nil {
-		leave()
+	if announce && drain != nil {
+		drain()
 	}
 }
 
-// whenLeaving sets what is called, once, when the session should leave.
-func (s *Session) whenLeaving(leave func()) {
+// whenDraining sets the function that is called once, when the planned end is announced. If it was announced before,
+// whenDraining calls it.
+func (s *Session) whenDraining(drain func()) {
 	s.mu.Lock()
-	s.leave = leave
-	left := s.left
+	s.drain = drain
+	announced := s.announced
 	s.mu.Unlock()
-	if left {
-		leave()
+	if announced {
+		drain()
 	}
 }
 
-// Leave makes the session leave from now on and end within a time, at the latest, with the last part of it as lead.
-func (s *Session) Leave(now time.Time, within, lead time.Duration) {
-	left := min(s.life.Load().Left(now), within)
-	life := NewLifetime(now, left, left, min(lead, left))
+// Drain begins the planned end of the session now. The session ends within a time, or earlier if it would have; the
+// last part of what remains is the lead.
+func (s *Session) Drain(now time.Time, within, lead time.Duration) {
+	remaining := min(s.life.Load().Remaining(now), within)
+	life := NewLifetime(now, remaining, remaining, min(lead, remaining))
 	s.life.Store(&life)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -189,11 +192,11 @@ func (s *Session) endStreams() {
 	s.over.Store(true)
 	if !s.notified {
 		s.notified = true
-		close(s.gone)
+		close(s.endNow)
 	}
 }
 
-// End ends the session at once, because its credential is believed no more.
+// End ends the session at once, because its credential is no longer believed.
 func (s *Session) End(why string) {
 	s.revoked.Store(true)
 	s.cut(why)

@@ -46,7 +46,7 @@ func (s *Sessions) All() []*Session {
 	return all
 }
 
-// EndUntrusted ends every session whose key is trusted no more. It returns how many.
+// EndUntrusted ends every session whose key is no longer trusted. It returns how many sessions that are.
 func (s *Sessions) EndUntrusted() (ended int) {
 	for _, n := range s.All() {
 		if !n.Trusted() {
@@ -57,17 +57,17 @@ func (s *Sessions) EndUntrusted() (ended int) {
 	return ended
 }
 
-// Leave makes the sessions leave that a credential of this end was used for, and end within a time, with the last part
-// of it as lead. It returns how many.
-func (s *Sessions) Leave(by any, within, lead time.Duration) (leaving int) {
+// Drain begins the planned end of every session that rests on one credential of this end: it ends within a time, whose
+// last part is the lead. Drain returns how many sessions that are.
+func (s *Sessions) Drain(by any, within, lead time.Duration) (draining int) {
 	now := time.Now()
 	for _, n := range s.All() {
 		if n.By != nil && n.By == by {
-			n.Leave(now, within, lead)
-			leaving++
+			n.Drain(now, within, lead)
+			draining++
 		}
 	}
-	return leaving
+	return draining
 }
 
 // Close ends every session, and lets none begin.

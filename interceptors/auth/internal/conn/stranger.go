@@ -174,5 +174,5 @@ func (s *stranger) close() {
 	s.mu.Lock()
 	s.end()
 	s.mu.Unlock()
-	_ = s.visitor.Leave()
+	_ = s.visitor.Release()
 }

@@ -40,7 +40,7 @@ type Visitor struct {
 	evicted error // why the room closed the connection
 }
 
-// Enter takes a connection in, which must be led out by Leave.
+// Enter takes a connection in. [Visitor.Release] must give its place back.
 func (w *WaitingRoom) Enter(c net.Conn) (*Visitor, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -156,9 +156,9 @@ func (v *Visitor) settle() {
 	v.settled = true
 }
 
-// Leave gives the place back, because the connection is known or closed. It returns why the room has closed the
-// connection, if it has.
-func (v *Visitor) Leave() error {
+// Release gives the place back, because the peer is known or the connection is closed. It returns why the room has closed
+// the connection, if it has.
+func (v *Visitor) Release() error {
 	v.room.mu.Lock()
 	defer v.room.mu.Unlock()
 	v.room.remove(v)

@@ -59,14 +59,14 @@ func TestChurnFromOneSourceShutsOutNobodyElse(t *testing.T) {
 	}
 }
 
-func TestTheOldestLeavesAmongEquals(t *testing.T) {
+func TestTheOldestIsClosedAmongEquals(t *testing.T) {
 	w := &WaitingRoom{Room: 3}
 	first, second, third := from("10.0.0.1:1"), from("10.0.0.2:1"), from("10.0.0.3:1")
 	place := enter(t, w, first)
 	enter(t, w, second)
 	enter(t, w, third)
 	enter(t, w, from("10.0.0.4:1"))
-	if !first.closed.Load() || second.closed.Load() || third.closed.Load() || !errors.Is(place.Leave(), ErrCrowded) {
+	if !first.closed.Load() || second.closed.Load() || third.closed.Load() || !errors.Is(place.Release(), ErrCrowded) {
 		t.Errorf("closed: %v %v %v", first.closed.Load(), second.closed.Load(), third.closed.Load())
 	}
 }

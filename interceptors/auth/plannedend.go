@@ -10,18 +10,19 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// leavingStream is a client's stream whose connection may come of age here first. The server then says nothing, so this
-// end says that it was planned.
-type leavingStream struct{ grpc.ClientStream }
+// plannedEndStream is a client's stream whose connection may reach its end at this end first. The server then sends no
+// status, so this end reports the planned end.
+type plannedEndStream struct{ grpc.ClientStream }
 
-func (s *leavingStream) RecvMsg(m any) error {
+func (s *plannedEndStream) RecvMsg(m any) error {
 	if err := s.ClientStream.RecvMsg(m); err != nil {
 		return plannedEnd(s.ClientStream, err)
 	}
 	return nil
 }
 
-// plannedEnd returns what a stream ends with whose connection was closed because its time was over.
+// plannedEnd returns the error of a stream: PLANNED_END in the place of UNAVAILABLE when the lifetime of its connection
+// was over, and err otherwise.
 func plannedEnd(stream grpc.ClientStream, err error) error {
 	if status.Code(err) != codes.Unavailable || rpcerr.ReasonOf(err) != "" {
 		return err

@@ -8,8 +8,8 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// broughtUser is a user and the token that named it, which stays in this package.
-type broughtUser struct {
+// receivedUser is the end user of a call, and the token that named the user, which stays in this package.
+type receivedUser struct {
 	user    principal.User
 	key     string // of the metadata in which such a token goes on
 	place   string // the key in which it came
@@ -17,11 +17,11 @@ type broughtUser struct {
 	token   *verify.Token
 }
 
-type broughtKey struct{}
+type receivedUserKey struct{}
 
-// broughtFrom returns the user of the call with the token, and nil where a handler has named another user since.
-func broughtFrom(ctx context.Context) *broughtUser {
-	u, _ := ctx.Value(broughtKey{}).(*broughtUser)
+// receivedUserFrom returns the user that came with the call, and nil where a handler has named another user since.
+func receivedUserFrom(ctx context.Context) *receivedUser {
+	u, _ := ctx.Value(receivedUserKey{}).(*receivedUser)
 	if u == nil || ctx.Value(contextkey.User{}) != any(&u.user) {
 		return nil
 	}

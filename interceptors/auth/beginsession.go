@@ -13,9 +13,9 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// holdConnection begins the session of a connection, which lives from now on until the connection is closed. Its end is
+// beginConnection begins the session of a connection, which lives from now on until the connection is closed. Its end is
 // planned: both ends have key and token at hand to make another connection.
-func (i *workload) holdConnection(
+func (i *workload) beginConnection(
 	c *ownCredentials, role string, other verify.Proven, raw net.Conn,
 ) (*conn.Session, error) {
 	now := time.Now()
@@ -28,7 +28,7 @@ func (i *workload) holdConnection(
 	if age <= 0 {
 		return nil, wire.ErrExpired
 	}
-	life := conn.NewLifetime(now, age, leaveBefore(age), min(streamLead, age/10))
+	life := conn.NewLifetime(now, age, drainOf(age), min(streamLead, age/10))
 	return i.begin(conn.Terms{
 		What: "connection", Role: role, Life: life, Planned: true, Raw: raw, By: c.key,
 		Peer: principal.Peer{
@@ -38,29 +38,29 @@ func (i *workload) holdConnection(
 	})
 }
 
-// leaveBefore is how long before its end a connection of this age is left. Connections that were made together leave
-// apart.
-func leaveBefore(age time.Duration) time.Duration {
-	leave := age * (100 - drainPercent) / 100
-	return leave - rand.N(leave*drainSpreadPercent/100+1) //nolint:gosec // spreads load, and is no secret
+// drainOf is how long before its end a connection of this age is drained. Connections that were made together are
+// drained at different times.
+func drainOf(age time.Duration) time.Duration {
+	drain := age * (100 - drainPercent) / 100
+	return drain - rand.N(drain*drainSpreadPercent/100+1) //nolint:gosec // spreads load, and is no secret
 }
 
-// holdStream begins the session of a stream that was opened with a token of its caller. Its end is planned, since a
+// beginStream begins the session of a stream that was opened with a token of its caller. Its end is planned, since a
 // workload's token can be renewed.
-func (i *workload) holdStream(token *verify.Token) (*conn.Session, error) {
-	return i.holdToken("stream", token, *token.Peer, true)
+func (i *workload) beginStream(token *verify.Token) (*conn.Session, error) {
+	return i.beginTokenStream("stream", token, *token.Peer, true)
 }
 
-// holdUser begins the session of a stream that was opened in the name of an end user, whose token no workload renews.
+// beginUserStream begins the session of a stream that was opened in the name of an end user, whose token no workload renews.
 // It is nil where no token names one.
-func (i *workload) holdUser(u *broughtUser) (*conn.Session, error) {
+func (i *workload) beginUserStream(u *receivedUser) (*conn.Session, error) {
 	if u == nil {
 		return nil, nil
 	}
-	return i.holdToken("stream of a user", u.token, principal.Peer{KeyID: u.token.KeyID}, false)
+	return i.beginTokenStream("stream of a user", u.token, principal.Peer{KeyID: u.token.KeyID}, false)
 }
 
-func (i *workload) holdToken(what string, token *verify.Token, p principal.Peer, planned bool) (*conn.Session, error) {
+func (i *workload) beginTokenStream(what string, token *verify.Token, p principal.Peer, planned bool) (*conn.Session, error) {
 	now := time.Now()
 	age := token.End().Sub(now)
 	life := conn.NewLifetime(now, age, age*(100-drainPercent)/100, 0)

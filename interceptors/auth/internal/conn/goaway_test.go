@@ -12,7 +12,7 @@ import (
 )
 
 // However the bytes come and are read, the GOAWAY stands between two frames, once, and nothing else is changed.
-func TestFarewellStandsBetweenFrames(t *testing.T) {
+func TestGoAwayStandsBetweenFrames(t *testing.T) {
 	goAway := []byte{0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0}
 	for seed := range uint64(50) {
 		synctest.Test(t, func(t *testing.T) {
@@ -35,9 +35,9 @@ func TestFarewellStandsBetweenFrames(t *testing.T) {
 				}
 				_ = far.Close()
 			}()
-			leaving := &farewell{}
-			time.AfterFunc(80*time.Second, func() { leaving.leave(near) })
-			read := func(b []byte) (int, error) { return leaving.read(near, b, true) }
+			reader := &goAwayReader{}
+			time.AfterFunc(80*time.Second, func() { reader.drain(near) })
+			read := func(b []byte) (int, error) { return reader.read(near, b, true) }
 			var got []byte
 			sizes := rand.New(rand.NewPCG(seed, 2))
 			for {
@@ -50,17 +50,17 @@ func TestFarewellStandsBetweenFrames(t *testing.T) {
 				}
 			}
 			var frames []byte
-			said := 0
+			goAways := 0
 			for rest := got; len(rest) > 0; {
 				frame := rest[:9+int(rest[2])]
 				if rest = rest[len(frame):]; bytes.Equal(frame, goAway) {
-					said++
+					goAways++
 				} else {
 					frames = append(frames, frame...)
 				}
 			}
-			if said != 1 || !bytes.Equal(frames, sent) {
-				t.Errorf("seed %d: %d farewells, frames unchanged: %v", seed, said, bytes.Equal(frames, sent))
+			if goAways != 1 || !bytes.Equal(frames, sent) {
+				t.Errorf("seed %d: %d GOAWAYs, frames unchanged: %v", seed, goAways, bytes.Equal(frames, sent))
 			}
 		})
 	}

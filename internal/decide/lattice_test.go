@@ -1,4 +1,4 @@
-package auth_test
+package decide_test
 
 import (
 	"context"
@@ -6,8 +6,7 @@ import (
 	"testing"
 
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
-	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
-	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/internal/decide"
 	"github.com/parley-rpc/parley/internal/rounds"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
@@ -19,52 +18,41 @@ import (
 func TestNarrowingNeverOpens(t *testing.T) {
 	const calls = 40
 	r := rand.New(rand.NewPCG(3, 4))
-	w := newWorld(t)
-	w.enroll("payments")
-	id := w.identity("payments")
-	options := append(judgeOptions(t), auth.WithPredicate("odd", func(_ context.Context, call policy.Call) bool {
+	j := &judged{t: t}
+	odd := withPredicate("odd", func(_ context.Context, call policy.Call) bool {
 		return call.User != nil && len(call.User.Subject)%2 == 1
-	}))
-	j := &judged{t: t, w: w}
-	gate := func(layers ...*policyv1.Auth) *auth.Gate {
-		var stated []policy.Layer
-		for _, a := range layers {
-			stated = append(stated, narrow(a))
-		}
-		table, err := policy.New(stated...)
+	})
+	compiled := func(layers ...*policyv1.Auth) *decide.Policy {
+		p, err := compileLayers(layers, server(t, odd))
 		if err != nil {
-			return nil
+			return nil // random layers may contradict each other
 		}
-		g := id.Server(table, options...)
-		if g.Resolve(paymentsv1.PaymentsService_GetQuote_FullMethodName) != nil {
-			return nil
-		}
-		return g
+		return p
 	}
 	allowed, narrowed := 0, 0
 	for range rounds.Of(150) {
 		a, b := randomAuth(r), randomAuth(r)
 		trial := randomAuth(r)
 		trial.DryRun = new(true)
-		one, other, two, turned, tried := gate(a), gate(b), gate(a, b), gate(b, a), gate(a, b, trial)
+		one, other, two, turned, tried := compiled(a), compiled(b), compiled(a, b), compiled(b, a), compiled(a, b, trial)
 		if one == nil || other == nil || two == nil {
 			continue
 		}
 		for range calls {
 			call := randomCall(r, j)
-			before, after := one.Explain(t.Context(), call), two.Explain(t.Context(), call)
+			before, after := one.Explain(t.Context(), &call), two.Explain(t.Context(), &call)
 			if after.Allowed && !before.Allowed {
 				t.Fatalf("a layer opened the method\nbefore: %v\nafter: %v", before, after)
 			}
-			if e := other.Explain(t.Context(), call); after.Allowed && !e.Allowed {
+			if e := other.Explain(t.Context(), &call); after.Allowed && !e.Allowed {
 				t.Fatalf("both layers allow what one refuses\none:  %v\nboth: %v", e, after)
 			}
-			if other := turned.Explain(t.Context(), call); other.Allowed != after.Allowed {
-				t.Fatalf("the order of layers matters\n%v\n%v", after, other)
+			if e := turned.Explain(t.Context(), &call); e.Allowed != after.Allowed {
+				t.Fatalf("the order of layers matters\n%v\n%v", after, e)
 			}
 			if tried != nil {
-				if other := tried.Explain(t.Context(), call); other.Allowed != after.Allowed || other.Reason != after.Reason {
-					t.Fatalf("a trial changed a decision\n%v\n%v", after, other)
+				if e := tried.Explain(t.Context(), &call); e.Allowed != after.Allowed || e.Reason != after.Reason {
+					t.Fatalf("a trial changed a decision\n%v\n%v", after, e)
 				}
 			}
 			if before.Allowed {
@@ -124,7 +112,10 @@ func randomRules(r *rand.Rand) []*policyv1.Rule {
 		{Name: new("dev"), Claims: claim(func(c *policyv1.Claim) { c.Any = values("dev") })},
 		{Name: new("not-dev"), Claims: claim(func(c *policyv1.Claim) { c.None = values("dev") })},
 		{Name: new("no-env"), Claims: claim(func(c *policyv1.Claim) { c.Exists = new(false) })},
-		{Name: new("user-env"), User: &policyv1.UserCondition{Claims: claim(func(c *policyv1.Claim) { c.Exists = new(true) })}},
+		{
+			Name: new("user-env"),
+			User: &policyv1.UserCondition{Claims: claim(func(c *policyv1.Claim) { c.Exists = new(true) })},
+		},
 		{Name: new("alice"), User: &policyv1.UserCondition{Subjects: []string{"alice"}}},
 		{Name: new("odd"), Predicates: []string{"odd"}},
 	}
@@ -134,7 +125,7 @@ func randomRules(r *rand.Rand) []*policyv1.Rule {
 
 func randomCall(r *rand.Rand, j *judged) policy.Call {
 	pick := func(of ...string) string { return of[r.IntN(len(of))] }
-	call := policy.Call{Method: paymentsv1.PaymentsService_GetQuote_FullMethodName}
+	call := policy.Call{Method: quote}
 	if r.IntN(8) > 0 {
 		call.Peer = j.peer(pick("orders", "orders", "billing"),
 			pick(`{}`, `{"env":"dev"}`, `{"env":["prod"]}`, `{"realm":{"env":1}}`, `{"realm>env":1}`), pick("read", "write"))
