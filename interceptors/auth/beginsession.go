@@ -13,7 +13,7 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// beginConnection begins the session of a connection, which lives from now on until the connection is closed. Its end is
+// beginConnection begins the session of a connection, which lives from now until the connection is closed. Its end is
 // planned: both ends have key and token at hand to make another connection.
 func (i *workload) beginConnection(
 	c *ownCredentials, role string, other verify.Proven, raw net.Conn,
@@ -51,7 +51,7 @@ func (i *workload) beginStream(token *verify.Token) (*conn.Session, error) {
 	return i.beginTokenStream("stream", token, *token.Peer, true)
 }
 
-// beginUserStream begins the session of a stream that was opened in the name of an end user, whose token no workload renews.
+// beginUserStream begins the session of a stream that was opened for an end user, whose token no workload renews.
 // It is nil where no token names one.
 func (i *workload) beginUserStream(u *receivedUser) (*conn.Session, error) {
 	if u == nil {
@@ -60,7 +60,9 @@ func (i *workload) beginUserStream(u *receivedUser) (*conn.Session, error) {
 	return i.beginTokenStream("stream of a user", u.token, principal.Peer{KeyID: u.token.KeyID}, false)
 }
 
-func (i *workload) beginTokenStream(what string, token *verify.Token, p principal.Peer, planned bool) (*conn.Session, error) {
+func (i *workload) beginTokenStream(
+	what string, token *verify.Token, p principal.Peer, planned bool,
+) (*conn.Session, error) {
 	now := time.Now()
 	age := token.End().Sub(now)
 	life := conn.NewLifetime(now, age, age*(100-drainPercent)/100, 0)

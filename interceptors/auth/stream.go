@@ -100,6 +100,27 @@ func endOf(s *conn.Session) error {
 	return refuse(rpcerr.CredentialsExpired, nil)
 }
 
+// judgeAnew ends the streams that the policies would not let begin any more. Unary calls keep their decision: they end
+// with their deadline, and what their handlers have done cannot be taken back.
+func (g *Gate) judgeAnew() {
+	for _, s := range g.streams.list() {
+		g.judgeStream(s)
+	}
+}
+
+func (g *Gate) judgeStream(s *runningStream) {
+	p, undecided := g.view.Get(s.call.Method)
+	if errors.Is(undecided, policy.ErrClosed) { // the gate ends, and no policy has changed
+		return
+	}
+	if err := g.judge(s.ctx, p, undecided, s.call); err != nil {
+		select {
+		case s.refused <- err:
+		default:
+		}
+	}
+}
+
 // boundStream is a stream whose context ends with the credentials that opened it.
 type boundStream struct {
 	grpc.ServerStream

@@ -89,8 +89,8 @@ func (c *cached) holdTurnstile() (release func()) {
 	}
 }
 
-// expect verifies a token and compares the reason of its refusal, and how many tokens were checked so far. It verifies a
-// good token three times: then the cache has found it by its hash and by its text.
+// expect verifies a token and compares the reason of its refusal, and how many tokens were checked so far. It verifies
+// a good token three times: then the cache has found it by its hash and by its text.
 func (c *cached) expect(t testing.TB, what, token string, want rpcerr.Reason, checked int64) {
 	t.Helper()
 	for range 3 {

@@ -156,8 +156,8 @@ func (v *Visitor) settle() {
 	v.settled = true
 }
 
-// Release gives the place back, because the peer is known or the connection is closed. It returns why the room has closed
-// the connection, if it has.
+// Release gives the place back, because the peer is known or the connection is closed. If the room has closed the
+// connection, Release returns why.
 func (v *Visitor) Release() error {
 	v.room.mu.Lock()
 	defer v.room.mu.Unlock()
