@@ -76,8 +76,8 @@ func (w Wakeable) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// goAwayWriter makes a server drain one connection: it writes a GOAWAY between two frames of the server. The transport of
-// gRPC need not know of it.
+// goAwayWriter makes a server drain one connection: it writes a GOAWAY between two frames of the server. The transport
+// of gRPC need not know of it.
 type goAwayWriter struct {
 	mu     sync.Mutex
 	frames frames

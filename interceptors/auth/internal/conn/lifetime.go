@@ -35,8 +35,8 @@ func (l Lifetime) draining(now time.Time) bool { return l.Remaining(now) <= l.dr
 // inLead reports whether nothing new may begin any more.
 func (l Lifetime) inLead(now time.Time) bool { return l.Remaining(now) <= l.lead }
 
-// nextCheck is how long the lifetime needs no check: until the drain, the lead or the end begins, or for a while because
-// the wall clock may jump.
+// nextCheck is how long the lifetime needs no check: until the drain, the lead or the end begins, or for a while
+// because the wall clock may jump.
 func (l Lifetime) nextCheck(now time.Time) time.Duration {
 	wait := l.Remaining(now)
 	switch {
