@@ -23,12 +23,12 @@ type Finding struct {
 	Remedies []Remedy
 }
 
-// errUnproven is the finding of a check for which there was nothing to check with.
+// errUnproven is the finding of a check that had no key to check with.
 var errUnproven = errors.New("not checked, because there is no key to check it with")
 
 // Explain runs every check of a token, in the order in which they are made, also those behind one that failed. It
 // returns the issuer that the token names, nil where it is none of these, and a token that it accepts exactly where
-// [Examine] does. Nothing in the findings can be used to make a token. Waits are those of [Keys].
+// [CheckToken] does. Nothing in the findings can be used to make a token. Waits are those of [Keys].
 func Explain(ctx context.Context, issuers []*Profile, compact string) (*Profile, []Finding) {
 	var e explanation
 	token, err := jose.ParseForm(compact, jose.Widest())
@@ -44,7 +44,7 @@ func Explain(ctx context.Context, issuers []*Profile, compact string) (*Profile,
 		return nil, e.findings
 	}
 	e.form(p, token, payload, len(compact))
-	t := begin(p, token, HashOf(compact))
+	t := newToken(p, token, HashOf(compact))
 	t.Claims = payload.Claims
 	e.signature(ctx, t, token)
 	if payload.CaseVariants() {
