@@ -179,15 +179,7 @@ func (c *Client) openTokens(stated *configv1.TokenSource) (tokens.Source, error)
 	case identity == nil: // which is reported elsewhere
 		return nil, nil //nolint:nilnil // as tokenSource says
 	default:
-		var options []tokens.Option
-		if len(endpoint.GetScopes()) > 0 {
-			options = append(options, tokens.WithScopes(endpoint.GetScopes()...))
-		}
-		if endpoint.GetLoopbackHttp() {
-			options = append(options, tokens.WithLoopbackHTTP())
-		}
-		source := tokens.FromIssuer(endpoint.GetIssuer(), endpoint.GetUrl(), identity, options...)
-		return source, source.Check()
+		return newTokenEndpoint(endpoint, latestWorkload{&c.app.parts.workload})
 	}
 }
 

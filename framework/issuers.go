@@ -2,6 +2,7 @@ package framework
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,7 +12,9 @@ import (
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/keyset"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // issuerKeys are the keys of an issuer that the configuration names. The App closes them. Issuers whose keys are stated
@@ -67,9 +70,8 @@ func (p *parts) readKeys(place, issuer string, stated *configv1.Keys) (*keyset.S
 	if len(stated.GetAlgorithms()) > 0 {
 		options = append(options, keyset.WithAlgorithms(stated.GetAlgorithms()...))
 	}
-	if stated.GetLoopbackHttp() {
-		options = append(options, keyset.WithLoopbackHTTP())
-	}
+	fetching, fetchErr := p.fetchOptions(stated)
+	options = append(options, fetching...)
 	var keys *keyset.Set
 	switch file, url := stated.GetFile(), stated.GetUrl(); {
 	case file != "" && url != "":
@@ -88,10 +90,39 @@ func (p *parts) readKeys(place, issuer string, stated *configv1.Keys) (*keyset.S
 		}
 	}
 	p.keySets = append(p.keySets, read)
-	if err := read.keys.Check(); err != nil {
+	if err := errors.Join(fetchErr, read.keys.Check()); err != nil {
 		return read.keys, fmt.Errorf("%s: %w", place, withRemedy(err))
 	}
 	return read.keys, nil
+}
+
+// fetchOptions are the options of keys that say how they are fetched.
+func (p *parts) fetchOptions(stated *configv1.Keys) (options []keyset.Option, err error) {
+	if stated.GetLoopbackHttp() {
+		options = append(options, keyset.WithLoopbackHTTP())
+	}
+	if stated != nil && stated.CaFile != nil {
+		options = append(options, keyset.WithCAFile(stated.GetCaFile()))
+	}
+	if stated != nil && stated.Proxy != nil {
+		options = append(options, keyset.WithProxy(stated.GetProxy()))
+	}
+	if stated != nil && stated.BearerTokenFile != nil {
+		options = append(options, keyset.WithBearerTokenFile(stated.GetBearerTokenFile()))
+	}
+	if stated.GetClientCredentials() == nil {
+		return options, nil
+	}
+	source, err := newTokenEndpoint(stated.GetClientCredentials(), latestWorkload{&p.workload})
+	if err != nil {
+		err = fmt.Errorf("keys.client_credentials: %w", err)
+	}
+	keeper := tokens.Keep(source)
+	p.keyTokens = append(p.keyTokens, keeper)
+	return append(options, keyset.WithBearerTokens(func(ctx context.Context) (string, error) {
+		token, err := keeper.Token(ctx, principal.ID{})
+		return token.Value, err
+	})), err
 }
 
 // assembleWorkloads reads the issuers whose bearer tokens vouch for workloads.

@@ -317,6 +317,7 @@ func (a *App) assembleTrial(running *parts, read reading) error {
 	} else {
 		keep(a.assembleIdentity(p))
 	}
+	p.workload.Store(p.identity)
 	keep(p.assembleUsers())
 	keep(p.assembleWorkloads())
 	found := read.config.GetDiscovery()
@@ -348,6 +349,9 @@ func (a *App) disposeTrial(running *parts) error {
 		if !slices.ContainsFunc(running.keySets, func(r issuerKeys) bool { return r.keys == set.keys }) {
 			errs = append(errs, set.keys.Close())
 		}
+	}
+	for _, keeper := range p.keyTokens {
+		errs = append(errs, keeper.Close())
 	}
 	p.deadlines.Close()
 	if p.registry != nil && p.registry != running.registry {

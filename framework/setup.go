@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -14,6 +15,7 @@ import (
 	"github.com/parley-rpc/parley/discovery"
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/interceptors/tracing"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
@@ -42,6 +44,8 @@ type parts struct {
 	workloads    map[string][]auth.ServerOption // issuers of the callers of each server
 	keySets      []issuerKeys                   // of every issuer
 	transport    http.RoundTripper              // for them; nil means their own
+	keyTokens    []*tokens.Keeper               // with which they are fetched
+	workload     atomic.Pointer[auth.Identity]  // the identity, for tokens that it asks for in the background
 	ownsIdentity bool
 	stopReload   context.CancelFunc
 	reload       sync.WaitGroup
@@ -89,6 +93,7 @@ func (a *App) assemble() error {
 	p.deadlines = policy.NewView(p.table, methodDeadline)
 
 	keep(a.assembleIdentity(p))
+	p.workload.Store(p.identity)
 	keep(p.assembleUsers())
 	keep(p.assembleWorkloads())
 	keep(a.assembleDiscovery(p))
@@ -198,6 +203,9 @@ func (a *App) dispose(ctx context.Context) error {
 	}
 	for _, set := range p.keySets {
 		errs = append(errs, set.keys.Close())
+	}
+	for _, keeper := range p.keyTokens {
+		errs = append(errs, keeper.Close())
 	}
 	p.deadlines.Close()
 	if p.telemetry != nil {

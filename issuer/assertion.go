@@ -79,12 +79,14 @@ func (is *Issuer) assertions(client Client) *verify.Profile {
 // clientKeys are the registered keys of a client, each of which speaks for it alone.
 type clientKeys struct{ client Client }
 
-func (k clientKeys) Find(_ context.Context, kid string) (owner principal.ID, key *jose.PublicKey, err error) {
+func (k clientKeys) Find(
+	_ context.Context, kid string, _ jose.Algorithm,
+) (owner principal.ID, keys []*jose.PublicKey, err error) {
 	if owner, err = principal.ParseID(k.client.ID); err != nil {
 		return owner, nil, err
 	}
-	key, err = k.client.key(kid)
-	return owner, key, err
+	key, err := k.client.key(kid)
+	return owner, []*jose.PublicKey{key}, err
 }
 
 func (clientKeys) Holds(string, principal.ID, *jose.PublicKey) bool { return true }

@@ -85,11 +85,11 @@ func TestRotationFailsNoVerification58(t *testing.T) {
 				tokens = tokens[1:]
 			}
 			for age, token := range slices.Backward(tokens) {
-				key, err := verifier.Lookup(token.KeyID())
+				keys, err := verifier.Lookup(token.KeyID(), token.Algorithm())
 				if err != nil {
 					t.Fatalf("minute %d, token %d: %v", minute, age, err)
 				}
-				if _, err := token.Verify(key); err != nil {
+				if _, err := token.Verify(keys[0]); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -7,8 +7,13 @@ const (
 	minStale = time.Minute
 	// maxStale is how long the last good set stays in force while its source cannot be read; [WithMaxStale] shortens it.
 	maxStale = 24 * time.Hour
-	// maxKeys is how many keys a set may have.
+	// maxKeys is how many usable keys of a set count; those after them are skipped.
 	maxKeys = 100
+	// maxTwins is how many keys with one kid and one algorithm count, and so how many signatures are checked for one
+	// token.
+	maxTwins = 4
+	// maxNamed is how many of the keys that were skipped are named.
+	maxNamed = 100
 	// maxBytes is the size in bytes, after decompression, beyond which no set is read.
 	maxBytes = 512 << 10
 	// maxDiscovery is the size in bytes beyond which no discovery document is read.
@@ -16,7 +21,8 @@ const (
 
 	// fetchTimeout bounds one reading of a source.
 	fetchTimeout = 5 * time.Second
-	// defaultRefresh is how long after one fetch from a URL the next follows when the server does not say.
+	// defaultRefresh is how long after one fetch from a URL the next follows when the server does not say how long the set
+	// may be cached.
 	defaultRefresh = 5 * time.Minute
 	// minRefresh is the shortest time between two fetches that a server can ask for.
 	minRefresh = time.Minute

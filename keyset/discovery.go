@@ -1,9 +1,11 @@
 package keyset
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -19,17 +21,6 @@ type discovery struct {
 	issuer string
 	keys   *web      // nil until it was found
 	found  time.Time // when; zero after a failure
-}
-
-// newDiscovery returns the source of a provider, or says what is wrong with its name.
-func newDiscovery(client *httpdoc.Client, issuer string) (source, error) {
-	if err := client.CheckURL(issuer); err != nil {
-		return nil, err
-	}
-	if strings.Contains(issuer, "?") {
-		return nil, errors.New("an issuer has no query; state it without")
-	}
-	return &discovery{client: client, issuer: issuer}, nil
 }
 
 func (d *discovery) fetch(ctx context.Context, version string) (document, error) {
@@ -48,8 +39,24 @@ func (d *discovery) fetch(ctx context.Context, version string) (document, error)
 	doc, err := d.keys.fetch(ctx, version)
 	if err != nil {
 		d.found = time.Time{}
+		return doc, d.explain(err)
 	}
-	return doc, err
+	return doc, nil
+}
+
+// explain names the remedy where the keys are on a host that asks for the bearer token and must not see it: the
+// discovery document may name any host, and the token belongs to the issuer's.
+func (d *discovery) explain(err error) error {
+	status, refused := errors.AsType[*httpdoc.StatusError](err)
+	if !refused || status.Code != http.StatusUnauthorized && status.Code != http.StatusForbidden ||
+		!d.client.ShowsBearer(d.issuer) || d.client.ShowsBearer(d.keys.address) {
+		return err
+	}
+	return fmt.Errorf(
+		"%w; the bearer token is shown to the host of the issuer alone, and jwks_uri in its discovery document "+
+			"is on another; fetch the keys by their URL instead",
+		err,
+	)
 }
 
 func (d *discovery) find(ctx context.Context) (*web, error) {
@@ -58,7 +65,7 @@ func (d *discovery) find(ctx context.Context) (*web, error) {
 	if err != nil {
 		return nil, err
 	}
-	members, err := strictjson.ReadDocument(found.Body)
+	members, err := strictjson.ReadDocument(bytes.TrimPrefix(found.Body, byteOrderMark))
 	if err != nil {
 		return nil, fmt.Errorf("keyset: discovery document of %s: %w", d.issuer, err)
 	}

@@ -5,8 +5,11 @@
 //
 // A look-up reads a snapshot, without a lock and without waiting, whatever the source does meanwhile. A source that is
 // down, slow or broken leaves the last good set in force for at most 24 hours; after that every key is
-// [ErrUnavailable]. A set is read key by key: one that is malformed, weak or of an unknown kind is skipped and named, a
-// key ID that is there twice skips both keys, and a set in which no key is good changes nothing.
+// [ErrUnavailable]. A set is read key by key: one that is malformed, weak or of an unknown kind is skipped and named,
+// and takes no other out of force, whatever its key ID; a set in which no key is good changes nothing.
+//
+// What is fetched may stand behind an authority, a proxy and a login of a company's own: see [WithCAFile], [WithProxy],
+// [WithBearerTokenFile].
 //
 // A key that is not known yet makes the source be read at once, at most once in 10 seconds, however many calls ask for
 // it.

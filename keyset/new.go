@@ -35,13 +35,15 @@ func File(path string, opts ...Option) *Set {
 	return s
 }
 
-// URL returns the set that is fetched from a URL (a jwks_uri), over HTTPS with a certificate that the system trusts. It
-// is fetched again when the server's max-age says, but not before a minute and not after an hour, and after 5 minutes
-// when it says nothing. A fetch takes 5 seconds at most, follows no redirect, uses no proxy and reads no more than 512
-// KiB and 100 keys.
+// URL returns the set that is fetched from a URL (a jwks_uri), over HTTPS with a certificate that the system trusts, or
+// [WithCAFile]. It is fetched again when the server says (Cache-Control, Age and Expires, RFC 9111), but not before a
+// minute and not after an hour, and after 5 minutes when it says nothing. A fetch takes 5 seconds at most, follows no
+// redirect but a permanent one (301, 308) on the same host, uses no proxy but that of [WithProxy], and reads no more
+// than 512 KiB.
 func URL(address string, opts ...Option) *Set {
 	return newSet(fmt.Sprintf("keyset.URL(%q, ", address), opts, func(c *config) (source, error) {
-		return newWeb(c.client(), address)
+		client, err := c.client(address)
+		return &web{client: client, address: address}, err
 	})
 }
 
@@ -49,7 +51,11 @@ func URL(address string, opts ...Option) *Set {
 // discovery document, which must state the issuer byte for byte as it is given here.
 func Provider(issuer string, opts ...Option) *Set {
 	return newSet(fmt.Sprintf("keyset.Provider(%q, ", issuer), opts, func(c *config) (source, error) {
-		return newDiscovery(c.client(), issuer)
+		client, err := c.client(issuer)
+		if strings.Contains(issuer, "?") {
+			err = errors.Join(err, errors.New("an issuer has no query; state it without"))
+		}
+		return &discovery{client: client, issuer: issuer}, err
 	})
 }
 

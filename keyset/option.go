@@ -1,6 +1,7 @@
 package keyset
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/parley-rpc/parley/internal/httpdoc"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/quote"
+	"github.com/parley-rpc/parley/internal/tokenfile"
 )
 
 // Option changes how a [Set] is read. It prints itself.
@@ -23,8 +25,12 @@ type Option interface {
 
 type config struct {
 	root       string
-	loopback   bool
-	transport  http.RoundTripper
+	fetching   httpdoc.Options
+	fetches    bool   // the set is fetched
+	remote     string // the first option that only makes sense where it is
+	bearers    int    // options that state a bearer token
+	tokenFile  string
+	mistakes   []error
 	maxStale   time.Duration
 	allowEmpty bool
 	keys       jose.SetProfile
@@ -32,12 +38,29 @@ type config struct {
 	random     func() float64 // in [0, 1), for jitter
 }
 
-func (c *config) client() *httpdoc.Client {
-	return httpdoc.New(httpdoc.Options{Transport: c.transport, Loopback: c.loopback})
+// client returns the client that fetches from an address, whose host alone sees the bearer token.
+func (c *config) client(address string) (*httpdoc.Client, error) {
+	c.fetches = true
+	c.fetching.BearerURL = address
+	client := httpdoc.New(c.fetching)
+	return client, errors.Join(client.Err(), client.CheckURL(address))
+}
+
+// checkFiles reads the files that a fetch needs, so that a mistake shows early.
+func (c *config) checkFiles() error {
+	var errs []error
+	if c.fetching.CAFile != "" {
+		errs = append(errs, httpdoc.New(c.fetching).Check())
+	}
+	if c.tokenFile != "" {
+		_, err := readTokenFile(c.tokenFile)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 func (c *config) check() error {
-	var errs []error
+	errs := c.mistakes
 	if c.root != "" && !isThumbprint(c.root) {
 		errs = append(
 			errs,
@@ -46,6 +69,18 @@ func (c *config) check() error {
 	}
 	if c.maxStale < minStale || c.maxStale > maxStale {
 		errs = append(errs, fmt.Errorf("WithMaxStale(%v): must be between %v and %v", c.maxStale, minStale, maxStale))
+	}
+	if c.remote != "" && !c.fetches {
+		errs = append(errs, fmt.Errorf("%s: nothing is fetched here; remove it", c.remote))
+	}
+	if c.bearers > 1 {
+		errs = append(
+			errs,
+			errors.New("WithBearerTokenFile and WithBearerTokens: one token goes with a request; keep one of them"),
+		)
+	}
+	if c.keys.Uses != nil && len(c.keys.Uses) == 0 {
+		errs = append(errs, errors.New("WithUses: no use is named; name one, or leave the option out for sig"))
 	}
 	if c.keys.Algorithms != nil && len(c.keys.Algorithms) == 0 {
 		errs = append(errs, errors.New("WithAlgorithms: no algorithm is named, and no key would count; name one, or leave the option out"))
@@ -101,7 +136,12 @@ func WithAllowEmpty() Option {
 func WithUses(uses ...string) Option {
 	return option{
 		"keyset.WithUses(" + strings.Join(uses, ", ") + ")",
-		func(c *config) { c.keys.Uses = append(c.keys.Uses, uses...) },
+		func(c *config) {
+			if c.keys.Uses == nil {
+				c.keys.Uses = []string{}
+			}
+			c.keys.Uses = append(c.keys.Uses, uses...)
+		},
 	}
 }
 
@@ -137,11 +177,76 @@ func WithLogger(l *slog.Logger) Option {
 
 // WithLoopbackHTTP also accepts addresses of plain HTTP on this machine, for development.
 func WithLoopbackHTTP() Option {
-	return option{"keyset.WithLoopbackHTTP()", func(c *config) { c.loopback = true }}
+	return option{"keyset.WithLoopbackHTTP()", func(c *config) { c.fetching.Loopback = true }}
+}
+
+// fetchOption is an option that only makes sense where the set is fetched.
+func fetchOption(text string, set func(*config), given bool) Option {
+	return option{text, func(c *config) {
+		if c.remote == "" {
+			c.remote = text
+		}
+		if !given {
+			c.mistakes = append(c.mistakes, fmt.Errorf("%s: nothing is given; state it, or leave the option out", text))
+		}
+		set(c)
+	}}
+}
+
+// WithCAFile verifies the servers that the set and the discovery document are fetched from by the certificate
+// authorities in a file, PEM, in the place of those of the system. It is read again before each fetch. The right to
+// write it is the right to be these servers, so it must be as safe as the file of [File].
+func WithCAFile(path string) Option {
+	return fetchOption(
+		fmt.Sprintf("keyset.WithCAFile(%q)", path),
+		func(c *config) { c.fetching.CAFile = path },
+		path != "",
+	)
+}
+
+// WithProxy fetches through an HTTP proxy, such as "http://proxy.shop.example:3128". TLS goes through it to the server
+// that is named. By default there is none, whatever the environment says.
+func WithProxy(address string) Option {
+	return fetchOption(
+		fmt.Sprintf("keyset.WithProxy(%q)", address),
+		func(c *config) { c.fetching.Proxy = address },
+		address != "",
+	)
+}
+
+// WithBearerTokenFile authenticates each fetch with the bearer token in a file (RFC 6750), which is read again before
+// it, such as the token of a service account, without which the API server of Kubernetes shows no keys.
+//
+// The token is shown to one origin (scheme, host and port) alone: that of the URL, or that of the issuer. Where a
+// discovery document says that the keys are on another host, they are fetched from there without the token.
+func WithBearerTokenFile(path string) Option {
+	return fetchOption(fmt.Sprintf("keyset.WithBearerTokenFile(%q)", path), func(c *config) {
+		c.bearers++
+		c.tokenFile = path
+		c.fetching.Bearer = func(context.Context) (string, error) { return readTokenFile(path) }
+	}, path != "")
+}
+
+func readTokenFile(path string) (string, error) {
+	token, err := tokenfile.Read(path)
+	if err != nil {
+		return "", fmt.Errorf("token file %s: %w", path, err)
+	}
+	return token, nil
+}
+
+// WithBearerTokens is [WithBearerTokenFile] with tokens from elsewhere, such as those of an authorization server. The
+// function is called before each fetch, and belongs to its 5 seconds.
+func WithBearerTokens(source func(context.Context) (string, error)) Option {
+	return fetchOption("keyset.WithBearerTokens", func(c *config) {
+		c.bearers++
+		c.fetching.Bearer = source
+	}, source != nil)
 }
 
 // WithRoundTripper makes t do the requests, in the place of a transport that verifies certificates by the roots of the
-// system and takes 2 seconds at most to connect. All other limits remain.
+// system and takes 2 seconds at most to connect. All other limits remain. It does not go with [WithCAFile] and
+// [WithProxy].
 func WithRoundTripper(t http.RoundTripper) Option {
-	return option{"keyset.WithRoundTripper", func(c *config) { c.transport = t }}
+	return option{"keyset.WithRoundTripper", func(c *config) { c.fetching.Transport = t }}
 }

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/keyset"
 )
 
@@ -20,7 +21,8 @@ func TestEndpointDownAtStart50(t *testing.T) {
 		k, text := key(t)
 		e := &endpoint{answer: down}
 		s := start(t, e, setup{})
-		if _, err := s.Await(t.Context(), kidOf(k)); !errors.Is(err, keyset.ErrUnavailable) || !errors.Is(err, errDown) {
+		if _, err := s.Await(t.Context(), kidOf(k), jose.EdDSA); !errors.Is(err, keyset.ErrUnavailable) ||
+			!errors.Is(err, errDown) {
 			t.Errorf("before the first set: %v", err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -54,7 +56,7 @@ func TestEndpointDownForADay51(t *testing.T) {
 		holds(t, s, "shortly before the end", k)
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		if _, err := s.Lookup(kidOf(k)); !errors.Is(err, keyset.ErrUnavailable) {
+		if _, err := s.Lookup(kidOf(k), jose.EdDSA); !errors.Is(err, keyset.ErrUnavailable) {
 			t.Errorf("after 24 hours: %v", err)
 		}
 	})
@@ -71,10 +73,15 @@ func TestEndpointFailsForHours51(t *testing.T) {
 		"huge 53":           func(*http.Request) (*http.Response, error) { return response(200, blanks{}), nil },
 		"gzip bomb 53":      bomb(t, 64<<20),
 		"10,000 keys 53":    ok(jwks(strings.Split(strings.Repeat(`{"kid":"a"} `, 10_000), " ")[:10_000]...)),
-		"101 keys 53":       ok(jwks(strings.Split(strings.Repeat(other+" ", 101), " ")[:101]...)),
-		"redirect http 54":  redirect("http://id.shop.example/jwks"),
-		"redirect other 54": redirect("https://evil.example/jwks"),
-		"redirect meta 54":  redirect("http://169.254.169.254/latest/meta-data"),
+		"redirect http 54":  redirect(302, "http://id.shop.example/jwks"),
+		"redirect other 54": redirect(302, "https://evil.example/jwks"),
+		"redirect meta 54":  redirect(302, "http://169.254.169.254/latest/meta-data"),
+		"redirect here 54":  redirect(302, address+"/2"),
+		"moved to http 54":  redirect(301, "http://id.shop.example/jwks"),
+		"moved away 54":     redirect(308, "https://evil.example/jwks"),
+		"moved to meta 54":  redirect(308, "http://169.254.169.254/latest/meta-data"),
+		"another port 54":   redirect(301, "https://id.shop.example:8443/jwks"),
+		"with a name 54":    redirect(301, "https://a:b@id.shop.example/jwks"),
 		"empty 55":          ok(`{"keys":[]}`),
 		"HTML 55":           ok(`<!doctype html><title>Sign in</title>`),
 		"truncated 55":      ok(jwks(other)[:40]),
@@ -99,7 +106,7 @@ func TestEndpointFailsForHours51(t *testing.T) {
 				e.set(answer)
 				for time.Since(began) < maxStale-time.Minute {
 					before := time.Now()
-					if _, err := s.Await(t.Context(), kidOf(k)); err != nil || time.Since(before) != 0 {
+					if _, err := s.Await(t.Context(), kidOf(k), jose.EdDSA); err != nil || time.Since(before) != 0 {
 						t.Fatalf("after %v: %v in %v", time.Since(began), err, time.Since(before))
 					}
 					time.Sleep(time.Minute)
@@ -110,7 +117,7 @@ func TestEndpointFailsForHours51(t *testing.T) {
 				}
 				time.Sleep(time.Minute)
 				synctest.Wait()
-				if _, err := s.Lookup(kidOf(k)); !errors.Is(err, keyset.ErrUnavailable) || !s.State().Stale {
+				if _, err := s.Lookup(kidOf(k), jose.EdDSA); !errors.Is(err, keyset.ErrUnavailable) || !s.State().Stale {
 					t.Errorf("after %v: %v", maxStale, err)
 				}
 				e.serve(jwks(text))
@@ -126,9 +133,9 @@ func TestEndpointFailsForHours51(t *testing.T) {
 	}
 }
 
-func redirect(to string) script {
+func redirect(status int, to string) script {
 	return func(*http.Request) (*http.Response, error) {
-		return response(http.StatusFound, strings.NewReader(""), "Location", to), nil
+		return response(status, strings.NewReader(""), "Location", to), nil
 	}
 }
 
@@ -160,7 +167,7 @@ func TestSlowEndpoint52(t *testing.T) {
 		} {
 			ctx, cancel := context.WithTimeout(t.Context(), test.deadline)
 			before := time.Now()
-			_, err := s.Await(ctx, test.kid)
+			_, err := s.Await(ctx, test.kid, jose.EdDSA)
 			if took := time.Since(before); took != test.took || (err == nil) != (test.kid == kidOf(k)) {
 				t.Errorf("%s: %v after %v, want %v", test.kid, err, took, test.took)
 			}
@@ -228,7 +235,7 @@ func TestClockSetForward13_16(t *testing.T) {
 				holds(t, s, "while it is read again", k)
 				time.Sleep(6 * time.Second)
 				synctest.Wait()
-				if _, err := s.Lookup(kidOf(k)); (err == nil) != c.stays {
+				if _, err := s.Lookup(kidOf(k), jose.EdDSA); (err == nil) != c.stays {
 					t.Errorf("after the reading: %v", err)
 				}
 				if c.stays && s.Generation() != 1 {

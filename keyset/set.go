@@ -22,9 +22,10 @@ import (
 // before the first, credentials of the issuer are refused with KEYS_UNAVAILABLE. A key that disappears from the set is
 // revoked.
 //
-// Keys are Ed25519, P-256, P-384 or RSA of 2048 to 8192 bits, each with a kid, and each for one algorithm, see
-// [WithAlgorithms]. A key that is malformed, weak, secret or of another kind is skipped and named in [Set.State], and
-// so are keys that share a kid; the others count.
+// Keys are Ed25519, P-256, P-384 or RSA of 2048 to 8192 bits, each for one algorithm, see [WithAlgorithms]. A key that
+// is malformed, weak, secret or of another kind is skipped and named in [Set.State]; of the others the first 100 count.
+// Keys that share a kid are told apart by their algorithm, and where that is the same, by the signature. Only the one
+// key of a set may be without kid: its kid is its thumbprint (RFC 7638) then.
 type Set struct {
 	text   string // how it was made
 	source source // nil with a configuration error
@@ -58,13 +59,18 @@ func (s *Set) String() string { return s.text }
 func (s *Set) Err() error { return s.err }
 
 // Check returns every configuration error, joined, and begins to keep the set fresh. A file is read, and must hold
-// keys; a set that lies elsewhere may come later, see [Set.Ready].
+// keys; a set that lies elsewhere may come later, see [Set.Ready], but the files that its fetches need must be there.
 func (s *Set) Check() error {
 	if s == nil {
 		return errors.New("keyset: there is no key set; make one with Static, File, URL or Provider")
 	}
 	if s.err != nil {
 		return s.err
+	}
+	if s.current.Load().good.IsZero() {
+		if err := s.config.checkFiles(); err != nil {
+			return fmt.Errorf("%s: %w", s.text, err)
+		}
 	}
 	if s.local && s.current.Load().good.IsZero() {
 		if err := s.load(context.Background()); err != nil {
@@ -99,27 +105,27 @@ func (s *Set) Ready(ctx context.Context) error {
 	}
 }
 
-// Lookup returns the key called kid. It never waits. A set that nothing has used before begins to be kept fresh. The
-// error is [ErrUnknownKey] or [ErrUnavailable].
-func (s *Set) Lookup(kid string) (*jose.PublicKey, error) {
-	key, err := s.current.Load().lookup(kid)
+// Lookup returns the keys that may have signed a token whose header names kid and alg, at least one and at most 4.
+// Where kid is "", as in a token that names none, that is the only key of the set; a set of several has none for it.
+// Lookup never waits. A set that nothing has used before begins to be kept fresh. The error is [ErrUnknownKey] or
+// [ErrUnavailable].
+func (s *Set) Lookup(kid string, alg jose.Algorithm) ([]*jose.PublicKey, error) {
+	keys, err := s.current.Load().lookup(kid, alg)
 	if err != nil {
 		s.start()
 	}
-	return key, err
+	return keys, err
 }
 
-// Holds reports whether kid still names this very key.
-func (s *Set) Holds(kid string, key *jose.PublicKey) bool {
-	return key != nil && s.current.Load().keys[kid] == key
-}
+// Holds reports whether this very key is still in the set.
+func (s *Set) Holds(key *jose.PublicKey) bool { return key != nil && s.current.Load().keys.holds(key) }
 
 // Generation counts the changes of the keys. It is 0 before the first reading, and increases also when the keys become
 // too old and when the set is closed.
 func (s *Set) Generation() uint64 { return s.current.Load().generation }
 
-// Invalidate revokes a key at once, before it disappears from where the set comes from, and for as long as the process
-// runs.
+// Invalidate revokes the keys called kid at once, before it disappears from where the set comes from, and for as long
+// as the process runs.
 func (s *Set) Invalidate(kid string) {
 	s.mu.Lock()
 	s.banned[kid] = true

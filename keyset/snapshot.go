@@ -3,6 +3,7 @@ package keyset
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
@@ -12,8 +13,8 @@ import (
 // whatever was found to be signed by it can be tied to the pointer.
 type snapshot struct {
 	generation uint64
-	keys       map[string]*jose.PublicKey // by kid
-	skipped    []Skipped                  // by the latest reading that could be taken apart
+	keys       keysByID
+	skipped    []Skipped // by the latest reading that could be taken apart
 	version    string
 	good       time.Time // when the source last confirmed the keys; zero means never
 	ends       time.Time // when the keys are too old; zero means never
@@ -25,9 +26,9 @@ type snapshot struct {
 
 func (s *snapshot) loaded() bool { return !s.good.IsZero() && !s.stale }
 
-func (s *snapshot) lookup(kid string) (*jose.PublicKey, error) {
-	if key := s.keys[kid]; key != nil {
-		return key, nil
+func (s *snapshot) lookup(kid string, alg jose.Algorithm) ([]*jose.PublicKey, error) {
+	if keys := s.keys.find(kid, alg); len(keys) > 0 {
+		return keys, nil
 	}
 	if !s.loaded() {
 		return nil, s.unavailable()
@@ -62,15 +63,11 @@ func (s *snapshot) next(
 		n.expires = s.expires
 	} else {
 		n.skipped = c.skipped
-		n.keys = make(map[string]*jose.PublicKey, len(c.keys))
-		for kid, key := range c.keys {
-			if banned[kid] {
-				continue
+		n.keys = make(keysByID, len(c.keys))
+		for kid, keys := range c.keys {
+			if !banned[kid] {
+				n.keys[kid] = s.keys.stay(keys)
 			}
-			if before := s.keys[kid]; before != nil && before.Thumbprint() == key.Thumbprint() {
-				key = before
-			}
-			n.keys[kid] = key
 		}
 	}
 	if doc.refresh > 0 {
@@ -79,10 +76,28 @@ func (s *snapshot) next(
 	if !n.expires.IsZero() && (n.ends.IsZero() || n.expires.Before(n.ends)) {
 		n.ends = n.expires
 	}
-	if !s.loaded() || !maps.Equal(s.keys, n.keys) {
+	if !s.loaded() || !maps.EqualFunc(s.keys, n.keys, sameKeys) {
 		n.generation++
 	}
 	return n
+}
+
+// stay returns keys with those in the place of their equals that are there already.
+func (k keysByID) stay(keys []*jose.PublicKey) []*jose.PublicKey {
+	keys = slices.Clone(keys)
+	for i, key := range keys {
+		for _, before := range k[key.KeyID()] {
+			if before.Equal(key) {
+				keys[i] = before
+			}
+		}
+	}
+	return keys
+}
+
+// sameKeys reports whether two lists have the same keys in whatever order.
+func sameKeys(a, b []*jose.PublicKey) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(key *jose.PublicKey) bool { return !slices.Contains(b, key) })
 }
 
 // failed is the snapshot after a reading that failed. What it skipped is shown even so.
@@ -97,7 +112,7 @@ func (s *snapshot) failed(err error, skipped []Skipped) *snapshot {
 
 // without is the snapshot without a key.
 func (s *snapshot) without(kid string) *snapshot {
-	if s.keys[kid] == nil {
+	if len(s.keys[kid]) == 0 {
 		return s
 	}
 	n := *s

@@ -1,10 +1,12 @@
 package keyset_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -308,6 +310,13 @@ func FuzzKeySet(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	for _, file := range []string{"keycloak", "entra", "okta", "cognito", "kubernetes"} {
+		text, err := os.ReadFile(filepath.Join("testdata", file+".json"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s := keyset.Static(text)
 		err := s.Load(t.Context())
@@ -315,22 +324,56 @@ func FuzzKeySet(f *testing.F) {
 		if (err == nil) != (len(state.Keys) > 0) {
 			t.Fatalf("error %v and keys %q", err, state.Keys)
 		}
-		for _, kid := range state.Keys {
-			k, err := s.Lookup(kid)
-			if err != nil || k.KeyID() != kid || kid == "" {
-				t.Fatalf("key %q: %v, %v", kid, k, err)
-			}
-			for _, skipped := range state.Skipped {
-				if skipped.Key == kid {
-					t.Errorf("key %q is in force and skipped", kid)
+		inForce := 0
+		for _, kid := range slices.Compact(state.Keys) {
+			for _, alg := range jose.Algorithms() {
+				keys, err := s.Lookup(kid, alg)
+				if err != nil || len(keys) == 0 || len(keys) > 4 {
+					t.Fatalf("key %q: %v, %v", kid, keys, err)
+				}
+				for _, k := range keys {
+					if k.KeyID() != kid || !s.Holds(k) {
+						t.Errorf("%q finds %v", kid, k)
+					}
+					if k.Algorithm() == alg {
+						inForce++
+					}
 				}
 			}
 		}
-		var loose struct {
-			Keys []json.RawMessage `json:"keys"`
+		if want := len(s.State().Keys); inForce != want {
+			t.Errorf("%d keys are found of %d", inForce, want)
 		}
-		if err == nil && (json.Unmarshal(text, &loose) != nil || len(loose.Keys) != len(state.Keys)+len(state.Skipped)) {
-			t.Errorf("%d keys and %d skipped of %d", len(state.Keys), len(state.Skipped), len(loose.Keys))
+		if err == nil {
+			judgedAlone(t, s, text)
 		}
 	})
+}
+
+// judgedAlone checks that each key which is good by itself is in force, whatever stands beside it, up to the bounds.
+func judgedAlone(t *testing.T, s *keyset.Set, text []byte) {
+	t.Helper()
+	var loose struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(bytes.TrimPrefix(text, []byte("\xEF\xBB\xBF")), &loose); err != nil {
+		t.Fatalf("a set is read that encoding/json does not read: %v", err)
+	}
+	state := s.State()
+	if len(state.Keys) > 100 || len(state.Skipped) > 101 || len(state.Keys)+len(state.Skipped) > len(loose.Keys) {
+		t.Errorf("%d keys and %d skipped of %d", len(state.Keys), len(state.Skipped), len(loose.Keys))
+	}
+	if len(loose.Keys) > 4 {
+		return
+	}
+	for _, one := range loose.Keys {
+		k, err := jose.ParseSetKey(one, jose.SetProfile{})
+		if err != nil || k.Nameless() {
+			continue
+		}
+		found, err := s.Lookup(k.KeyID(), k.Algorithm())
+		if err != nil || !slices.ContainsFunc(found, k.Equal) {
+			t.Errorf("key %q is good and not in force: %v", k.KeyID(), err)
+		}
+	}
 }

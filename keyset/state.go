@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/parley-rpc/parley/internal/jose"
 )
 
 // State is a set as an operator sees it.
@@ -14,9 +16,9 @@ type State struct {
 	Source string
 	// Generation counts the changes of the keys.
 	Generation uint64
-	// Keys are the kids of the keys that are in force, sorted.
+	// Keys are the kids of the keys that are in force, sorted; one that two keys share is there twice.
 	Keys []string
-	// Skipped are the keys that the latest reading did not trust.
+	// Skipped are the keys that the latest reading did not trust. From the 101st on they are counted in one entry.
 	Skipped []Skipped
 	// Read is when the source last confirmed the keys. It is zero when it never did.
 	Read time.Time
@@ -41,7 +43,7 @@ func (s *Set) State() State {
 	defer s.mu.Unlock()
 	now := s.current.Load()
 	return State{
-		Source: s.source.String(), Generation: now.generation, Keys: slices.Sorted(maps.Keys(now.keys)), Skipped: slices.Clone(now.skipped),
+		Source: s.source.String(), Generation: now.generation, Keys: now.keys.ids(), Skipped: slices.Clone(now.skipped),
 		Read: now.good, Ends: now.ends, Stale: now.stale, Err: now.err, Fetches: s.counts.fetches, Failures: s.counts.failures,
 	}
 }
@@ -57,21 +59,12 @@ func (u *unknown) next() <-chan struct{} {
 func (s *Set) report(before, after *snapshot) {
 	ctx := context.Background()
 	log := s.logger.With(slog.Uint64("generation", after.generation))
-	for _, kid := range slices.Sorted(maps.Keys(after.keys)) {
-		if before.keys[kid] != after.keys[kid] {
-			log.LogAttrs(ctx, slog.LevelInfo, "parley: issuer's key trusted", slog.String("kid", kid))
-		}
+	for _, key := range after.keys.without(before.keys) {
+		log.LogAttrs(ctx, slog.LevelInfo, "parley: issuer's key trusted", named(key)...)
 	}
-	for _, kid := range slices.Sorted(maps.Keys(before.keys)) {
-		if after.keys[kid] == nil {
-			log.LogAttrs(
-				ctx,
-				slog.LevelWarn,
-				"parley: issuer's key no longer trusted",
-				slog.String("kid", kid),
-				slog.Bool("stale", after.stale),
-			)
-		}
+	for _, key := range before.keys.without(after.keys) {
+		log.LogAttrs(ctx, slog.LevelWarn, "parley: issuer's key no longer trusted",
+			append(named(key), slog.Bool("stale", after.stale))...)
 	}
 	if !slices.EqualFunc(before.skipped, after.skipped, sameSkip) {
 		for _, skip := range after.skipped {
@@ -103,6 +96,24 @@ func (s *Set) report(before, after *snapshot) {
 	if after.stale && !before.stale {
 		log.LogAttrs(ctx, slog.LevelError, "parley: keys too old to be trusted", slog.Time("read", after.good))
 	}
+}
+
+// without are the keys that others does not hold, sorted by kid.
+func (k keysByID) without(others keysByID) []*jose.PublicKey {
+	var rest []*jose.PublicKey
+	for _, kid := range slices.Sorted(maps.Keys(k)) {
+		for _, key := range k[kid] {
+			if !others.holds(key) {
+				rest = append(rest, key)
+			}
+		}
+	}
+	return rest
+}
+
+// named tells a key apart from others in a log.
+func named(key *jose.PublicKey) []slog.Attr {
+	return []slog.Attr{slog.String("kid", key.KeyID()), slog.String("alg", string(key.Algorithm()))}
 }
 
 func sameSkip(a, b Skipped) bool { return a.Key == b.Key && a.Err.Error() == b.Err.Error() }

@@ -10,18 +10,21 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 )
 
-// Await is [Set.Lookup] that makes the source be read when the key is unknown, and waits for that for a second at most.
+// Await is [Set.Lookup] that makes the source be read when the kid is unknown, and waits for that for a second at most.
 // That happens at most once in 10 seconds, counted from the last reading of any kind; a key that was not found then
 // causes no other reading for 30 seconds. Before the very first reading has ended it waits for that one.
-func (s *Set) Await(ctx context.Context, kid string) (*jose.PublicKey, error) {
-	key, err := s.Lookup(kid)
+func (s *Set) Await(ctx context.Context, kid string, alg jose.Algorithm) ([]*jose.PublicKey, error) {
+	keys, err := s.Lookup(kid, alg)
 	if err == nil {
-		return key, nil
+		return keys, nil
 	}
 	var round <-chan struct{}
-	if errors.Is(err, ErrUnknownKey) {
+	switch {
+	case errors.Is(err, ErrUnknownKey) && kid == "":
+		return nil, err // which no reading would change: the token does not say what to look for
+	case errors.Is(err, ErrUnknownKey):
 		round = s.unknown.want(kid, time.Now())
-	} else {
+	default:
 		round = s.unknown.first()
 	}
 	if round == nil {
@@ -35,7 +38,7 @@ func (s *Set) Await(ctx context.Context, kid string) (*jose.PublicKey, error) {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return s.Lookup(kid)
+	return s.Lookup(kid, alg)
 }
 
 // unknown decides which unknown keys cause a reading, and who waits for it.
@@ -70,12 +73,12 @@ func (u *unknown) begin(now time.Time) {
 }
 
 // end remembers which of the keys that were wanted a successful reading did not find.
-func (u *unknown) end(now time.Time, ok bool, found map[string]*jose.PublicKey) {
+func (u *unknown) end(now time.Time, ok bool, found keysByID) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if ok {
 		for kid := range u.wanted {
-			if found[kid] == nil {
+			if len(found[kid]) == 0 {
 				u.remember(kid, now.Add(unknownMemory))
 			}
 		}
@@ -112,8 +115,8 @@ func (u *unknown) first() <-chan struct{} {
 	return u.round
 }
 
-// want returns what is closed at the end of the reading in which kid may be found, or nil when there is none to wait for.
-// A caller that got one calls enough when it has waited.
+// want returns what is closed at the end of the reading in which kid may be found, or nil when there is none to wait
+// for. A caller that got one calls enough when it has waited.
 func (u *unknown) want(kid string, now time.Time) <-chan struct{} {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -182,7 +182,7 @@ func holds(t testing.TB, s *keyset.Set, when string, keys ...*jose.PrivateKey) {
 		t.Errorf("%s: key %s is not in force (error %v, skipped %v)", when, kid, state.Err, state.Skipped)
 	}
 	for _, k := range keys {
-		if _, err := s.Lookup(kidOf(k)); err != nil {
+		if _, err := s.Lookup(kidOf(k), jose.EdDSA); err != nil {
 			t.Errorf("%s: %v", when, err)
 		}
 	}

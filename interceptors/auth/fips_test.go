@@ -84,7 +84,7 @@ func issuedUnderFIPS(t *testing.T, alg jose.Algorithm) {
 	if err := quote(t.Context(), dial(t, s.dialer, orders.DialOptions(payment.ID())...)); err != nil {
 		t.Errorf("issued identities: %v", err)
 	}
-	if _, err := orders.ClientAssertion(t.Context(), issuerName); err != nil {
+	if _, err := orders.ClientAssertion(t.Context(), "", issuerName); err != nil {
 		t.Errorf("client credentials: %v", err)
 	}
 }

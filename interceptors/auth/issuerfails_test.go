@@ -148,7 +148,8 @@ func TestAttack50IssuerIsDownAtTheStart(t *testing.T) {
 	})
 }
 
-// Bad keys take nothing from a good one beside them, and of two keys with one name neither counts.
+// Bad keys take nothing from a good one beside them, whatever they are called, and of two good keys with one name both
+// count.
 func TestAttack56And57BadKeysBesideAGoodOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &endpoint{}
@@ -160,9 +161,12 @@ func TestAttack56And57BadKeysBesideAGoodOne(t *testing.T) {
 			`{"kty":"OKP","crv":"Ed25519","kid":"short","x":"AA"}`, `{"kty":"OKP","crv":"Ed448","kid":"curve","x":"AA"}`,
 			`{"kty":"EC","crv":"P-256","kid":"off","x":"AQ","y":"AQ"}`, `{"kty":"RSA","kid":"weak","n":"AQAB","e":"AQ"}`,
 			`{"kty":"AKP","alg":"ML-DSA-44","kid":"new","pub":"AA"}`, `{"kty":"oct","kid":"secret","k":"AA"}`, `null`, `7`,
+			`{"kty":"RSA","use":"enc","alg":"RSA-OAEP","kid":"` + l.key.Public().KeyID() + `","n":"AQAB","e":"AQAB"}`,
 		}, ",") + "]}"))
 		time.Sleep(time.Second)
-		both(t, "57 a key whose name another one has", l, cc, twin, codes.Unauthenticated, rpcerr.CredentialsInvalid)
+		both(t, "57 a key whose name another one has", l, cc, twin, codes.OK, "")
+		stranger := newKey(t, jose.EdDSA)
+		both(t, "57 a key that is not in the set", l, cc, stranger, codes.Unauthenticated, rpcerr.CredentialsInvalid)
 		both(t, "56 the good key", l, cc, l.key, codes.OK, "")
 	})
 }

@@ -49,15 +49,19 @@ func (i *workload) Token(audience principal.ID, scopes []string, lifetime time.D
 }
 
 // ClientAssertion signs the token by which this workload authenticates to an issuer once (private_key_jwt, RFC 7523):
-// of type client-authentication+jwt, with iss = sub = its ID, aud = the issuer alone, a jti, and a life of 60 seconds.
-func (i *workload) ClientAssertion(ctx context.Context, issuer string) (string, error) {
+// of type client-authentication+jwt, with iss = sub = client, aud = the issuer alone, a jti, and a life of 60 seconds.
+// Client is what the issuer calls the workload; "" stands for the ID of the workload, as Parley's issuer has it.
+func (i *workload) ClientAssertion(ctx context.Context, client, issuer string) (string, error) {
 	keys, err := i.usable(ctx)
 	if err != nil {
 		return "", err
 	}
-	now, self := time.Now(), i.self.String()
+	if client == "" {
+		client = i.self.String()
+	}
+	now := time.Now()
 	var b jose.ClaimsBuilder
-	b.String(wire.ClaimIssuer, self).String(wire.ClaimSubject, self).String(wire.ClaimAudience, issuer)
+	b.String(wire.ClaimIssuer, client).String(wire.ClaimSubject, client).String(wire.ClaimAudience, issuer)
 	b.NumericDate(wire.ClaimIssuedAt, now).NumericDate(wire.ClaimExpires, now.Add(assertionLifetime)).String(wire.ClaimTokenID, rand.Text())
 	claims, err := b.Claims()
 	if err != nil {

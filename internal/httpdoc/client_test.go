@@ -74,14 +74,14 @@ func TestGet(t *testing.T) {
 		want      httpdoc.Document
 		says      string
 	}{
-		"good":                      {answer(200, strings.NewReader("12345"), header), "", httpdoc.Document{Body: []byte("12345"), ETag: `"v2"`, MaxAge: time.Minute}, ""},
-		"unchanged":                 {answer(304, strings.NewReader(""), header), `"v1"`, httpdoc.Document{ETag: `"v1"`, MaxAge: time.Minute, Unchanged: true}, ""},
+		"good":                      {answer(200, strings.NewReader("12345"), header), "", httpdoc.Document{Body: []byte("12345"), ETag: `"v2"`, Fresh: time.Minute, Stated: true}, ""},
+		"unchanged":                 {answer(304, strings.NewReader(""), header), `"v1"`, httpdoc.Document{ETag: `"v1"`, Fresh: time.Minute, Stated: true, Unchanged: true}, ""},
 		"unchanged, but from what":  {answer(304, strings.NewReader(""), header), "", httpdoc.Document{}, "HTTP status 304"},
 		"too long":                  {answer(200, strings.NewReader("123456"), header), "", httpdoc.Document{}, "longer than 5 bytes"},
 		"breaks off":                {answer(200, io.MultiReader(strings.NewReader("1"), broken{}), header), "", httpdoc.Document{}, "broke off"},
 		"not found":                 {answer(404, strings.NewReader("SECRET"), nil), "", httpdoc.Document{}, "HTTP status 404"},
-		"redirect":                  {answer(302, strings.NewReader(""), http.Header{"Location": {"https://evil.example"}}), "", httpdoc.Document{}, "redirects are not followed"},
-		"redirect, no place":        {answer(301, strings.NewReader(""), nil), "", httpdoc.Document{}, "redirects are not followed"},
+		"redirect":                  {answer(302, strings.NewReader(""), http.Header{"Location": {"https://evil.example"}}), "", httpdoc.Document{}, "redirect is not followed"},
+		"redirect, no place":        {answer(301, strings.NewReader(""), nil), "", httpdoc.Document{}, "redirect is not"},
 		"long version is forgotten": {answer(200, strings.NewReader("1"), http.Header{"Etag": {strings.Repeat("a", 257)}}), "", httpdoc.Document{Body: []byte("1")}, ""},
 		"down":                      {func(*http.Request) (*http.Response, error) { return nil, io.ErrClosedPipe }, "", httpdoc.Document{}, "GET https://id.shop.example/jwks: io"},
 	} {
@@ -95,7 +95,7 @@ func TestGet(t *testing.T) {
 				return
 			}
 			if err != nil || string(got.Body) != string(test.want.Body) || got.ETag != test.want.ETag ||
-				got.MaxAge != test.want.MaxAge ||
+				got.Fresh != test.want.Fresh || got.Stated != test.want.Stated ||
 				got.Unchanged != test.want.Unchanged {
 				t.Errorf("got %+v, %v, want %+v", got, err, test.want)
 			}
@@ -110,17 +110,18 @@ func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 func TestPostForm(t *testing.T) {
 	c := httpdoc.New(httpdoc.Options{Transport: transport(func(r *http.Request) (*http.Response, error) {
 		body, err := io.ReadAll(r.Body)
-		if err != nil || r.Method != http.MethodPost || string(body) != "a=b+c" {
-			t.Errorf("%s %q, %v", r.Method, body, err)
+		shown := r.Header.Get("Authorization")
+		if err != nil || r.Method != http.MethodPost || string(body) != "a=b+c" || shown != "Basic eA==" {
+			t.Errorf("%s %q, %s, %v", r.Method, body, shown, err)
 		}
 		return answer(400, strings.NewReader(strings.Repeat("x", 100)), nil)(r)
 	})})
-	_, err := c.PostForm(t.Context(), "https://id.shop.example/token", url.Values{"a": {"b c"}}, 10)
+	_, err := c.PostForm(t.Context(), "https://id.shop.example/token", url.Values{"a": {"b c"}}, "Basic eA==", 10)
 	status, ok := errors.AsType[*httpdoc.StatusError](err)
 	if !ok || status.Code != 400 || len(status.Body) != 10 {
 		t.Errorf("got %v", err)
 	}
-	if _, err := c.PostForm(t.Context(), "http://id.shop.example/token", nil, 10); err == nil {
+	if _, err := c.PostForm(t.Context(), "http://id.shop.example/token", nil, "", 10); err == nil {
 		t.Error("a form over plain http")
 	}
 	ctx, cancel := context.WithCancel(t.Context())

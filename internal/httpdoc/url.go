@@ -3,7 +3,6 @@ package httpdoc
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 
 	"github.com/parley-rpc/parley/internal/quote"
@@ -30,7 +29,7 @@ func (c *Client) CheckURL(raw string) error {
 		return wrong("it is not https")
 	case !isLoopback(u.Hostname()):
 		return wrong("plain http is allowed to a loopback address alone; use https")
-	case !c.loopback:
+	case !c.options.Loopback:
 		return wrong("plain http to a loopback address must be allowed explicitly; use https, or allow it for development")
 	}
 	return nil
@@ -39,12 +38,4 @@ func (c *Client) CheckURL(raw string) error {
 // shown is the part of an address that may be shown, cut so that a hostile one cannot fill a log.
 func shown(u *url.URL) string {
 	return quote.Cut((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String(), maxShown)
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.Unmap().IsLoopback()
 }

@@ -9,6 +9,11 @@ const (
 	MaxForeignMembers = 256
 	// MaxKeyLength is the longest JSON Web Key that is looked at, in bytes.
 	MaxKeyLength = 8192
+	// maxSetKeyLength is the longest JSON Web Key of an issuer that is looked at, in bytes. It may bring certificates
+	// along.
+	maxSetKeyLength = 32 << 10
+	// maxSetKeyIDLength is the longest key ID of an issuer's key, in bytes.
+	maxSetKeyIDLength = 512
 	// maxHeaderLength is the longest token header that is decoded, in bytes of JSON.
 	maxHeaderLength = 1024
 	// maxKeyIDLength is the longest key ID that a token may name, in bytes.

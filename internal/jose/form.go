@@ -20,7 +20,8 @@ type Form struct {
 	Members int
 	// CaseVariants allows members of one object whose names differ in case alone.
 	CaseVariants bool
-	// OtherHeaders ignores header members other than alg, kid and typ, but for those that change what is verified.
+	// OtherHeaders ignores header members other than alg, kid and typ, but for those that change what is verified, and
+	// allows every kid that a key of [ParseSetKey] may have.
 	OtherHeaders bool
 	// NoKeyID allows a header without kid.
 	NoKeyID bool
@@ -62,4 +63,9 @@ func (f Form) bounded() Form {
 func (f Form) allows(typ string) bool {
 	return f.AnyType || slices.Contains(f.Types, typ) ||
 		f.TypeVariants && typ != "" && slices.ContainsFunc(f.Types, func(t string) bool { return SameType(t, typ) })
+}
+
+// allowsKeyID reports whether tokens with a kid are of the form.
+func (f Form) allowsKeyID(kid string) bool {
+	return usableKeyID(kid) || f.OtherHeaders && UsableSetKeyID(kid)
 }

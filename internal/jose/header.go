@@ -83,8 +83,8 @@ func headerOf(members []strictjson.Member, form *Form) (h header, err error) {
 		return header{}, refuse(ReasonHeader, "typ is missing")
 	case hasType && h.typ == "":
 		return header{}, refuse(ReasonType, "empty")
-	case hasKeyID && !usableKeyID(h.keyID):
-		return header{}, refuse(ReasonKeyID, "empty, too long or not printable")
+	case hasKeyID && !form.allowsKeyID(h.keyID):
+		return header{}, refuse(ReasonKeyID, badKeyID)
 	}
 	return h, nil
 }
@@ -107,19 +107,10 @@ func hardHeader(name string) bool {
 		func(hard string) bool { return strings.EqualFold(hard, name) })
 }
 
-const otherMember = "a member other than alg, kid and typ"
-
-func usableKeyID(id string) bool {
-	if id == "" || len(id) > maxKeyIDLength {
-		return false
-	}
-	for i := range len(id) {
-		if id[i] <= ' ' || id[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
+const (
+	otherMember = "a member other than alg, kid and typ"
+	badKeyID    = "empty, too long or not printable"
+)
 
 func safeType(typ string) bool {
 	if typ == "" || len(typ) > maxNameLength {

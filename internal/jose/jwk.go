@@ -19,7 +19,7 @@ type fields struct {
 
 // profile limits the members of a key.
 type profile struct {
-	named      bool        // kid is a name that the publisher chose, and not the thumbprint
+	foreign    bool        // the key of another publisher, who chose its kid and wrote members as he likes
 	uses       []string    // allowed values of use
 	algorithms []Algorithm // allowed values of alg
 }
@@ -36,10 +36,14 @@ func readJWK(text []byte) (*fields, error) {
 }
 
 func readMembers(text []byte, p profile) (*fields, error) {
-	if len(text) > MaxKeyLength {
-		return nil, refuse(ReasonKey, "the key is longer than 8192 bytes")
+	longest, read := MaxKeyLength, strictjson.Read[[]byte]
+	if p.foreign { // of whose inner objects none is used
+		longest, read = maxSetKeyLength, strictjson.ReadShallow
 	}
-	claims, err := strictjson.Read(text)
+	if len(text) > longest {
+		return nil, refuse(ReasonKey, "the key is longer than "+strconv.Itoa(longest)+" bytes")
+	}
+	claims, err := read(text)
 	if err != nil {
 		return nil, &Error{Reason: ReasonKey, Detail: "the key is no strict JSON object", Cause: err}
 	}
@@ -130,11 +134,31 @@ func (f *fields) decode(name string) ([]byte, error) {
 	return decoded, nil
 }
 
-// checkPublic refuses every member that only a private or symmetric key has (RFC 7518 section 6,
-// and priv of later key types).
+// has reports whether the key has a member. In a key of another publisher one that is empty is none.
+func (f *fields) has(name string) bool {
+	if !f.foreign {
+		return f.claims.Has(name)
+	}
+	value := f.claims.Lookup([]string{name})
+	text, isText := value.String()
+	_, _, filled := value.Element()
+	return value.Exists() && (!isText || text != "") && (!value.IsList() || filled)
+}
+
+// secrets are the members that only a private or symmetric key has (RFC 7518 section 6, and priv of later key types).
+// The names of some are too short to mean a secret in each key: in that of another publisher they do so with RSA.
+func (f *fields) secrets() []string {
+	all := []string{"d", "k", "priv", "p", "q", "dp", "dq", "qi", "oth"}
+	if kty, _ := f.claims.String("kty"); f.foreign && kty != "RSA" {
+		return all[:3]
+	}
+	return all
+}
+
+// checkPublic refuses a key with secret material.
 func (f *fields) checkPublic() error {
-	for _, name := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} {
-		if f.claims.Has(name) {
+	for _, name := range f.secrets() {
+		if f.has(name) {
 			return refuse(ReasonSecret, "the key holds secret material (member "+name+
 				"); publish only its public half and replace the key, which is no longer secret")
 		}
@@ -144,27 +168,36 @@ func (f *fields) checkPublic() error {
 
 // agree compares the members that describe the key with the key itself.
 func (f *fields) agree(key *PublicKey, operation string) error {
-	keyID := key.thumbprint
-	if f.named {
-		if keyID, _ = f.claims.String("kid"); !usableKeyID(keyID) {
-			return refuse(ReasonKey, "member kid is missing, empty, too long or not printable")
-		}
-		key.keyID = keyID
-	}
-	if kid, _ := f.claims.String("kid"); f.claims.Has("kid") && kid != keyID {
-		return refuse(ReasonKey, "member kid is not "+keyID)
+	if err := f.name(key); err != nil {
+		return err
 	}
 	name, _ := f.claims.String("alg")
-	if alg, _ := AlgorithmOf(name); f.claims.Has("alg") && alg != key.algorithm {
+	if alg, _ := AlgorithmOf(name); f.has("alg") && alg != key.algorithm {
 		return refuse(ReasonKey, "member alg is not "+string(key.algorithm))
 	}
-	if use, _ := f.claims.String("use"); f.claims.Has("use") && !slices.Contains(f.uses, use) {
+	if use, _ := f.claims.String("use"); f.has("use") && !slices.Contains(f.uses, use) {
 		return refuse(ReasonKey, "member use is not "+strings.Join(f.uses, " or "))
 	}
-	if f.claims.Has("key_ops") {
+	if f.has("key_ops") {
 		if operations, _ := f.claims.Strings("key_ops"); !slices.Contains(operations, operation) {
 			return refuse(ReasonKey, "member key_ops does not have "+operation)
 		}
+	}
+	return nil
+}
+
+// name checks the kid, and gives it to the key where the publisher chose it.
+func (f *fields) name(key *PublicKey) error {
+	kid, _ := f.claims.String("kid")
+	switch {
+	case !f.has("kid"):
+		key.nameless = f.foreign
+	case f.foreign && !UsableSetKeyID(kid):
+		return refuse(ReasonKey, "member kid is no text, too long or not printable")
+	case f.foreign:
+		key.keyID = kid
+	case kid != key.keyID:
+		return refuse(ReasonKey, "member kid is not "+key.keyID)
 	}
 	return nil
 }

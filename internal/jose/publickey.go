@@ -16,6 +16,7 @@ type PublicKey struct {
 	algorithm  Algorithm
 	thumbprint string
 	keyID      string // the kid of its tokens
+	nameless   bool   // its publisher gave it no kid
 	members    string // the required members in the order of RFC 7638
 	verifier   jws.Verifier
 	raw        any // ed25519.PublicKey, *ecdsa.PublicKey or *rsa.PublicKey, as the verifier wants it
@@ -53,6 +54,14 @@ func (k *PublicKey) Thumbprint() string { return k.thumbprint }
 
 // KeyID is the kid of every token that the key signs: its thumbprint, or the name that [ParseSetKey] found.
 func (k *PublicKey) KeyID() string { return k.keyID }
+
+// Nameless reports whether the publisher of the key gave it no kid, so that its tokens may name none.
+func (k *PublicKey) Nameless() bool { return k.nameless }
+
+// Equal reports whether both are one key with one name and one algorithm.
+func (k *PublicKey) Equal(other *PublicKey) bool {
+	return k.thumbprint == other.thumbprint && k.algorithm == other.algorithm && k.keyID == other.keyID
+}
 
 // MarshalJWK returns the key as a JSON Web Key with alg, kid and use. The error is always nil.
 func (k *PublicKey) MarshalJWK() ([]byte, error) {

@@ -20,7 +20,7 @@ func (f *fields) rsaAlgorithm() (Algorithm, error) {
 	switch {
 	case len(possible) == 0:
 		return "", f.unsupported("RSA keys are not supported here")
-	case f.claims.Has("alg"):
+	case f.has("alg"):
 		alg, _ := f.claims.String("alg")
 		if !slices.Contains(possible, Algorithm(alg)) {
 			return "", refuse(ReasonKey, "member alg of an RSA key is not "+list(possible))

@@ -1,18 +1,34 @@
 package jose
 
 import (
+	"iter"
 	"strconv"
 
 	"github.com/parley-rpc/parley/internal/strictjson"
 )
 
-// SplitKeySet takes a JWK Set (RFC 7517 section 5) apart: it returns the text of each element of its member keys, in
-// their order, for [ParseSetKey] to judge one by one. A mistake inside one element is no error here, as long as the
-// element is JSON. Other members of the set are ignored.
-//
-// The error is an [*Error] with [ReasonKey]: the text is no strict JSON object, has no array keys, or has more than
-// most elements in it.
+// SplitKeySet is [EachKey] as a list, for sets that may have no more than most keys, good and bad.
 func SplitKeySet(set []byte, most int) ([][]byte, error) {
+	keys, err := EachKey(set)
+	if err != nil {
+		return nil, err
+	}
+	var list [][]byte
+	for key := range keys {
+		if len(list) == most {
+			return nil, refuse(ReasonKey, "the key set has more than "+strconv.Itoa(most)+" keys")
+		}
+		list = append(list, key)
+	}
+	return list, nil
+}
+
+// EachKey takes a JWK Set (RFC 7517 section 5) apart: it yields the text of each element of its member keys, in their
+// order, for [ParseSetKey] to judge one by one. A mistake inside one element is no error here, as long as the element
+// is JSON. Other members of the set are ignored. The caller bounds the length of the set.
+//
+// The error is an [*Error] with [ReasonKey]: the text is no strict JSON object, or has no array keys.
+func EachKey(set []byte) (iter.Seq[[]byte], error) {
 	object, err := strictjson.ReadShallow(set)
 	if err != nil {
 		return nil, &Error{Reason: ReasonKey, Detail: "the key set is no JSON object", Cause: err}
@@ -21,14 +37,13 @@ func SplitKeySet(set []byte, most int) ([][]byte, error) {
 	if !keys.IsList() {
 		return nil, refuse(ReasonKey, "the key set has no array keys")
 	}
-	var list [][]byte
-	for key, rest, ok := keys.Element(); ok; key, rest, ok = rest.Element() {
-		if len(list) == most {
-			return nil, refuse(ReasonKey, "the key set has more than "+strconv.Itoa(most)+" keys")
+	return func(yield func([]byte) bool) {
+		for key, rest, ok := keys.Element(); ok; key, rest, ok = rest.Element() {
+			if !yield([]byte(key.Text())) {
+				return
+			}
 		}
-		list = append(list, []byte(key.Text()))
-	}
-	return list, nil
+	}, nil
 }
 
 // SetProfile limits the members of a publisher's keys. The zero value is ready to use.
@@ -40,9 +55,14 @@ type SetProfile struct {
 }
 
 // ParseSetKey is [ParsePublicKey] for a key of another publisher's set: Ed25519, P-256, P-384, or RSA of 2048 to 8192
-// bits with an odd exponent of 65537 or more. It must have a kid, 1 to 128 printable ASCII characters of the
-// publisher's choice. An RSA key is for the algorithm that it states as alg; when it states none, it is for the one of
-// RS256 and PS256 that p allows, and refused when p allows both.
+// bits with an odd exponent of 65537 or more, in at most 32 KiB of text. Its kid is of the publisher's choice: 1 to 512
+// bytes of printable text, see [UsableSetKeyID]. Without one the key is nameless.
+//
+// Publishers write members that mean nothing: kid, alg, use, key_ops and those of secrets count as absent when they are
+// null, "" or []. Members that keys of this type do not have are ignored.
+//
+// An RSA key is for the algorithm that it states as alg; when it states none, it is for the one of RS256 and PS256 that
+// p allows, and refused when p allows both.
 func ParseSetKey(jwk []byte, p SetProfile) (*PublicKey, error) {
 	if p.Uses == nil {
 		p.Uses = ownProfile().uses
@@ -50,7 +70,7 @@ func ParseSetKey(jwk []byte, p SetProfile) (*PublicKey, error) {
 	if p.Algorithms == nil {
 		p.Algorithms = Algorithms()
 	}
-	return parsePublicKey(jwk, profile{named: true, uses: p.Uses, algorithms: p.Algorithms})
+	return parsePublicKey(jwk, profile{foreign: true, uses: p.Uses, algorithms: p.Algorithms})
 }
 
 // KeyIDOf returns the kid of a JSON Web Key that may be malformed, for messages, or "" when it has none that can be
@@ -60,7 +80,7 @@ func KeyIDOf(jwk []byte) string {
 	if err != nil {
 		return ""
 	}
-	if kid, _ := object.String("kid"); usableKeyID(kid) {
+	if kid, _ := object.String("kid"); UsableSetKeyID(kid) {
 		return kid
 	}
 	return ""

@@ -66,6 +66,8 @@ func (t *Token) Within(f Form) error {
 		return refuse(ReasonHeader, otherMember)
 	case t.header.keyID == "" && !f.NoKeyID:
 		return refuse(ReasonHeader, "kid is missing")
+	case t.header.keyID != "" && !f.allowsKeyID(t.header.keyID):
+		return refuse(ReasonKeyID, badKeyID)
 	case !f.allows(t.header.typ):
 		return refuse(ReasonType, "not allowed here")
 	}
@@ -82,8 +84,8 @@ func (t *Token) Unproven() (Payload, error) {
 	return Payload{claims, shape}, nil
 }
 
-// KeyID is the header's kid, 1 to 128 printable ASCII characters, or "" where the form allows a header without one. It
-// is nothing but a key of a map.
+// KeyID is the header's kid, 1 to 128 printable ASCII characters or as the form allows it, or "" where that allows a
+// header without one. It is nothing but a key of a map.
 func (t *Token) KeyID() string { return t.header.keyID }
 
 // Type is the header's typ, one of the allowed types.
@@ -92,8 +94,8 @@ func (t *Token) Type() string { return t.header.typ }
 // Algorithm is the header's alg, [EdDSA] also where it says Ed25519.
 func (t *Token) Algorithm() Algorithm { return t.header.algorithm }
 
-// ClaimedIssuer is the iss that the payload states, or "" when it states none. Nothing proves it: it serves only to choose
-// among the keys of several issuers, before [Token.Verify]. The error is that of a payload that cannot be read.
+// ClaimedIssuer is the iss that the payload states, or "" when it states none. Nothing proves it: it serves only to
+// choose among the keys of several issuers, before [Token.Verify]. The error is that of a payload that cannot be read.
 func (t *Token) ClaimedIssuer() (string, error) {
 	payload, err := t.Unproven()
 	if err != nil {

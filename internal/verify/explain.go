@@ -142,11 +142,12 @@ func (e *explanation) form(p *Profile, token *jose.Token, payload jose.Payload, 
 
 // signature checks the key and the signature.
 func (e *explanation) signature(ctx context.Context, t *Token, token *jose.Token) {
-	var err error
-	t.Owner, t.key, err = t.profile.Keys.Find(ctx, t.KeyID)
+	owner, keys, err := t.profile.Keys.Find(ctx, t.KeyID, token.Algorithm())
 	if e.add("key", err); err != nil {
 		e.add("signature", errUnproven)
 		return
 	}
-	e.add("signature", token.VerifySignature(t.key))
+	t.Owner = owner
+	t.key, err = checkAnySignature(ctx, token, keys, nil)
+	e.add("signature", err)
 }

@@ -88,15 +88,19 @@ func (a *Issuers) Vouch(ctx context.Context, identity, kid string, turn turnstil
 		return KeyBinding{}, fmt.Errorf("identity token: %w", err)
 	}
 	b := KeyBinding{Generation: issuer.keys.Generation()}
-	signer, err := issuer.keys.Await(ctx, token.KeyID())
+	keys, err := issuer.keys.Await(ctx, token.KeyID(), token.Algorithm())
 	if err != nil {
 		return KeyBinding{}, fmt.Errorf("identity token: %w", err)
 	}
-	claims, err := CheckSignature(ctx, token, signer, turn)
+	signer, err := checkAnySignature(ctx, token, keys, turn)
 	if err != nil {
 		return KeyBinding{}, fmt.Errorf("identity token: %w", err)
 	}
-	read, err := wire.ReadIdentityToken(claims, issuer.name, time.Now())
+	payload, err := token.Unproven() // which the signature has proven
+	if err != nil {
+		return KeyBinding{}, fmt.Errorf("identity token: %w", err)
+	}
+	read, err := wire.ReadIdentityToken(payload.Claims, issuer.name, time.Now())
 	if err != nil {
 		return KeyBinding{}, fmt.Errorf("identity token: %w", err)
 	}
@@ -132,6 +136,6 @@ type issuerKey struct {
 	key *jose.PublicKey
 }
 
-func (k issuerKey) Holds(string, principal.ID) bool { return k.set.Holds(k.key.KeyID(), k.key) }
+func (k issuerKey) Holds(string, principal.ID) bool { return k.set.Holds(k.key) }
 
 func (k issuerKey) Generation() uint64 { return k.set.Generation() }

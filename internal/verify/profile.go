@@ -82,9 +82,10 @@ func (p *Profile) Form() jose.Form {
 
 // Keys are the keys of a profile. What they answer changes only with their generation.
 type Keys interface {
-	// Find returns the key called kid, and the ID that it belongs to where it is that of a workload. It may wait for a
-	// second, or a little more, when the kid is unknown.
-	Find(ctx context.Context, kid string) (owner principal.ID, key *jose.PublicKey, err error)
+	// Find returns the keys that may have signed a token with this kid and alg, at least one and a few at most, and the ID
+	// that they belong to where they are those of a workload. It may wait for a second, or a little more, when the kid is
+	// unknown.
+	Find(ctx context.Context, kid string, alg jose.Algorithm) (owner principal.ID, keys []*jose.PublicKey, err error)
 	// Holds reports whether kid still names this very key of this owner.
 	Holds(kid string, owner principal.ID, key *jose.PublicKey) bool
 	// Generation counts the changes.
@@ -96,13 +97,15 @@ func IssuerKeys(set *keyset.Set) Keys { return issuerKeys{set} }
 
 type issuerKeys struct{ set *keyset.Set }
 
-func (k issuerKeys) Find(ctx context.Context, kid string) (owner principal.ID, key *jose.PublicKey, err error) {
-	key, err = k.set.Await(ctx, kid)
-	return owner, key, err
+func (k issuerKeys) Find(
+	ctx context.Context, kid string, alg jose.Algorithm,
+) (owner principal.ID, keys []*jose.PublicKey, err error) {
+	keys, err = k.set.Await(ctx, kid, alg)
+	return owner, keys, err
 }
 
-func (k issuerKeys) Holds(kid string, _ principal.ID, key *jose.PublicKey) bool {
-	return k.set.Holds(kid, key)
+func (k issuerKeys) Holds(_ string, _ principal.ID, key *jose.PublicKey) bool {
+	return k.set.Holds(key)
 }
 
 func (k issuerKeys) Generation() uint64 { return k.set.Generation() }
@@ -115,7 +118,14 @@ type workloadKeys struct {
 	waiting atomic.Int32 // calls that ask the trust for a key, and may wait
 }
 
-func (k *workloadKeys) Find(ctx context.Context, kid string) (principal.ID, *jose.PublicKey, error) {
+func (k *workloadKeys) Find(
+	ctx context.Context, kid string, _ jose.Algorithm,
+) (principal.ID, []*jose.PublicKey, error) {
+	owner, key, err := k.find(ctx, kid)
+	return owner, []*jose.PublicKey{key}, err
+}
+
+func (k *workloadKeys) find(ctx context.Context, kid string) (principal.ID, *jose.PublicKey, error) {
 	trust, err := k.trust()
 	if err != nil {
 		return principal.ID{}, nil, err

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/parley-rpc/parley/internal/jose"
@@ -32,6 +33,20 @@ func checkSignature(ctx context.Context, token *jose.Token, key *jose.PublicKey,
 		defer turn.Leave()
 	}
 	return token.VerifySignature(key)
+}
+
+// checkAnySignature is checkSignature with the keys that may have signed a token, of which there are a few at most. It
+// returns the one that did.
+func checkAnySignature(
+	ctx context.Context, token *jose.Token, keys []*jose.PublicKey, turn turnstile.Turnstile,
+) (*jose.PublicKey, error) {
+	var err error = jose.ReasonKeyID // without any key
+	for _, key := range keys {
+		if err = checkSignature(ctx, token, key, turn); !errors.Is(err, jose.ReasonSignature) {
+			return key, err
+		}
+	}
+	return nil, err
 }
 
 // RefusePanic is deferred where a credential is checked: no bytes of a peer may end the process.

@@ -86,13 +86,15 @@ func (t *Token) checkContent(
 	if err != nil {
 		return err
 	}
-	if t.Owner, t.key, err = t.profile.Keys.Find(ctx, t.KeyID); err != nil {
+	owner, keys, err := t.profile.Keys.Find(ctx, t.KeyID, token.Algorithm())
+	if err != nil {
+		return err
+	}
+	t.Owner = owner
+	if t.key, err = checkAnySignature(ctx, token, keys, turn); err != nil {
 		return err
 	}
 	t.KeyID = t.key.KeyID()
-	if err := checkSignature(ctx, token, t.key, turn); err != nil {
-		return err
-	}
 	if payload.Claims == nil {
 		if payload, err = token.Unproven(); err != nil {
 			return err

@@ -21,8 +21,12 @@ const (
 	dropInterval = time.Second
 	// filePoll is how often a cache reads a token file again.
 	filePoll = 30 * time.Second
-	// maxFileBytes is the size in bytes beyond which no token file is read.
-	maxFileBytes = 16 << 10
 	// maxAnswerBytes is the size in bytes beyond which no answer of a token endpoint is read.
-	maxAnswerBytes = 16 << 10
+	maxAnswerBytes = 64 << 10
+	// maxLife is for how long a token is kept at most, whatever expires_in says.
+	maxLife = 30 * 24 * time.Hour
+	// maxSecretBytes is the size in bytes beyond which no file with a client's secret, certificate or key is read.
+	maxSecretBytes = 64 << 10
+	// assertionLife is how long an assertion is valid that is signed with the key of a certificate.
+	assertionLife = time.Minute
 )

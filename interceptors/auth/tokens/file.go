@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/tokenfile"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -34,7 +32,7 @@ func File(path string, servers ...principal.Pattern) *FileSource {
 
 // Token reads the file. The error says what is wrong with it, and never what is in it.
 func (f *FileSource) Token(_ context.Context, audience principal.ID) (Token, error) {
-	value, err := readFile(f.path)
+	value, err := tokenfile.Read(f.path)
 	if err != nil {
 		return Token{}, fmt.Errorf("tokens: token file %s: %w", f.path, err)
 	}
@@ -49,38 +47,6 @@ func (f *FileSource) Token(_ context.Context, audience principal.ID) (Token, err
 func (f *FileSource) String() string { return fmt.Sprintf("tokens.File(%q)", f.path) }
 
 func (*FileSource) pollInterval() time.Duration { return filePoll }
-
-// readFile returns what is in a file. It looks before it opens, because to open a pipe waits for its writer.
-func readFile(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", withoutPath(err)
-	}
-	if !info.Mode().IsRegular() {
-		return "", errors.New("it is no regular file; name one that holds a token")
-	}
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
-	if err != nil {
-		return "", withoutPath(err)
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
-	if err != nil {
-		return "", withoutPath(err)
-	}
-	if len(text) > maxFileBytes {
-		return "", fmt.Errorf("it is larger than %d bytes; name a file that holds one token and nothing else", maxFileBytes)
-	}
-	return strings.TrimSpace(string(text)), nil
-}
-
-// withoutPath is the error below one that repeats a path.
-func withoutPath(err error) error {
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		return path.Err
-	}
-	return err
-}
 
 // TextSource is a [TokenSource] with one token that never changes, for tests and tools.
 type TextSource struct {
@@ -108,8 +74,8 @@ func (*TextSource) String() string { return "tokens.Text" }
 // Format writes [StaticToken.String] whatever the verb.
 func (s *TextSource) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, s.String()) }
 
-// heldTokenFor returns a token that this workload holds, if it may be shown to audience. A holder does not check its own
-// token: only the peers of its issuer have the keys.
+// heldTokenFor returns a token that this workload holds, if it may be shown to audience. A holder does not check its
+// own token: only the peers of its issuer have the keys.
 func heldTokenFor(value string, audience principal.ID, servers []principal.Pattern) (Token, error) {
 	claims, err := jose.Unproven(value)
 	if err != nil {

@@ -78,6 +78,63 @@ func (Enroll) EnumDescriptor() ([]byte, []int) {
 	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{0}
 }
 
+// AudienceParameter is the name of the parameter in which a token endpoint learns whom the token is meant for.
+type AudienceParameter int32
+
+const (
+	// Same as AUDIENCE_PARAMETER_RESOURCE.
+	AudienceParameter_AUDIENCE_PARAMETER_UNSPECIFIED AudienceParameter = 0
+	// "resource" (RFC 8707).
+	AudienceParameter_AUDIENCE_PARAMETER_RESOURCE AudienceParameter = 1
+	// "audience", as Auth0 and others have it.
+	AudienceParameter_AUDIENCE_PARAMETER_AUDIENCE AudienceParameter = 2
+	// There is none: the scopes decide, as with Microsoft Entra ID.
+	AudienceParameter_AUDIENCE_PARAMETER_NONE AudienceParameter = 3
+)
+
+// Enum value maps for AudienceParameter.
+var (
+	AudienceParameter_name = map[int32]string{
+		0: "AUDIENCE_PARAMETER_UNSPECIFIED",
+		1: "AUDIENCE_PARAMETER_RESOURCE",
+		2: "AUDIENCE_PARAMETER_AUDIENCE",
+		3: "AUDIENCE_PARAMETER_NONE",
+	}
+	AudienceParameter_value = map[string]int32{
+		"AUDIENCE_PARAMETER_UNSPECIFIED": 0,
+		"AUDIENCE_PARAMETER_RESOURCE":    1,
+		"AUDIENCE_PARAMETER_AUDIENCE":    2,
+		"AUDIENCE_PARAMETER_NONE":        3,
+	}
+)
+
+func (x AudienceParameter) Enum() *AudienceParameter {
+	p := new(AudienceParameter)
+	*p = x
+	return p
+}
+
+func (x AudienceParameter) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AudienceParameter) Descriptor() protoreflect.EnumDescriptor {
+	return file_parley_config_v1_config_proto_enumTypes[1].Descriptor()
+}
+
+func (AudienceParameter) Type() protoreflect.EnumType {
+	return &file_parley_config_v1_config_proto_enumTypes[1]
+}
+
+func (x AudienceParameter) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AudienceParameter.Descriptor instead.
+func (AudienceParameter) EnumDescriptor() ([]byte, []int) {
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{1}
+}
+
 // ChannelMode says which carrier a channel offers.
 type ChannelMode int32
 
@@ -119,11 +176,11 @@ func (x ChannelMode) String() string {
 }
 
 func (ChannelMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_parley_config_v1_config_proto_enumTypes[1].Descriptor()
+	return file_parley_config_v1_config_proto_enumTypes[2].Descriptor()
 }
 
 func (ChannelMode) Type() protoreflect.EnumType {
-	return &file_parley_config_v1_config_proto_enumTypes[1]
+	return &file_parley_config_v1_config_proto_enumTypes[2]
 }
 
 func (x ChannelMode) Number() protoreflect.EnumNumber {
@@ -132,7 +189,7 @@ func (x ChannelMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ChannelMode.Descriptor instead.
 func (ChannelMode) EnumDescriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{2}
 }
 
 // Config is the root of a configuration file.
@@ -485,9 +542,20 @@ type Keys struct {
 	LoopbackHttp *bool `protobuf:"varint,7,opt,name=loopback_http,json=loopbackHttp,proto3,oneof" json:"loopback_http,omitempty"`
 	// Algorithms with which the issuer signs: EdDSA, ES256, ES384, RS256, PS256. Default: any of them. RSA keys that do not say
 	// their alg count only where exactly one of RS256 and PS256 is named.
-	Algorithms    []string `protobuf:"bytes,8,rep,name=algorithms,proto3" json:"algorithms,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Algorithms []string `protobuf:"bytes,8,rep,name=algorithms,proto3" json:"algorithms,omitempty"`
+	// File with the certificate authorities, PEM, that vouch for the servers that the set and the discovery document are fetched
+	// from. It is read again before each fetch. Default: the system's.
+	CaFile *string `protobuf:"bytes,9,opt,name=ca_file,json=caFile,proto3,oneof" json:"ca_file,omitempty"`
+	// URL of the HTTP proxy that leads to these servers, such as http://proxy.shop.example:3128. Default: none, whatever the
+	// environment says.
+	Proxy *string `protobuf:"bytes,10,opt,name=proxy,proto3,oneof" json:"proxy,omitempty"`
+	// File with the bearer token that authenticates each fetch, such as that of a service account of Kubernetes. It is read again
+	// before each fetch. Only the host of url, or that of the issuer, sees it.
+	BearerTokenFile *string `protobuf:"bytes,11,opt,name=bearer_token_file,json=bearerTokenFile,proto3,oneof" json:"bearer_token_file,omitempty"`
+	// Token endpoint that gives the bearer token, in the place of a file.
+	ClientCredentials *TokenEndpoint `protobuf:"bytes,12,opt,name=client_credentials,json=clientCredentials,proto3,oneof" json:"client_credentials,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Keys) Reset() {
@@ -572,6 +640,34 @@ func (x *Keys) GetLoopbackHttp() bool {
 func (x *Keys) GetAlgorithms() []string {
 	if x != nil {
 		return x.Algorithms
+	}
+	return nil
+}
+
+func (x *Keys) GetCaFile() string {
+	if x != nil && x.CaFile != nil {
+		return *x.CaFile
+	}
+	return ""
+}
+
+func (x *Keys) GetProxy() string {
+	if x != nil && x.Proxy != nil {
+		return *x.Proxy
+	}
+	return ""
+}
+
+func (x *Keys) GetBearerTokenFile() string {
+	if x != nil && x.BearerTokenFile != nil {
+		return *x.BearerTokenFile
+	}
+	return ""
+}
+
+func (x *Keys) GetClientCredentials() *TokenEndpoint {
+	if x != nil {
+		return x.ClientCredentials
 	}
 	return nil
 }
@@ -1046,20 +1142,48 @@ func (x *TokenSource) GetEndpoint() *TokenEndpoint {
 	return nil
 }
 
-// TokenEndpoint is where an issuer gives tokens by the client credentials grant. The service authenticates with its own key
-// (private_key_jwt), and its ID is the client ID.
+// TokenEndpoint is where an issuer gives tokens by the client credentials grant. By default the service authenticates with its
+// own key (private_key_jwt), and its ID is the client ID. At most one of certificate, assertion_file, client_secret_file and
+// bearer_token_file is stated; the first three need client_id.
 type TokenEndpoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The issuer as it calls itself, byte for byte: the audience of what the service authenticates with.
+	// The issuer as it calls itself, byte for byte: the audience of what the service authenticates with. Some servers want the
+	// URL of the endpoint there, such as Microsoft Entra ID.
 	Issuer *string `protobuf:"bytes,1,opt,name=issuer,proto3,oneof" json:"issuer,omitempty"`
 	// URL of the token endpoint, https.
 	Url *string `protobuf:"bytes,2,opt,name=url,proto3,oneof" json:"url,omitempty"`
 	// Scopes to ask for. Default: the issuer decides.
 	Scopes []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// Also takes plain HTTP from this machine, for development.
-	LoopbackHttp  *bool `protobuf:"varint,4,opt,name=loopback_http,json=loopbackHttp,proto3,oneof" json:"loopback_http,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	LoopbackHttp *bool `protobuf:"varint,4,opt,name=loopback_http,json=loopbackHttp,proto3,oneof" json:"loopback_http,omitempty"`
+	// What the issuer calls this service. Default: the ID of the service.
+	ClientId *string `protobuf:"bytes,5,opt,name=client_id,json=clientId,proto3,oneof" json:"client_id,omitempty"`
+	// Name of the parameter that says whom the token is meant for. Default: AUDIENCE_PARAMETER_RESOURCE.
+	AudienceParameter *AudienceParameter `protobuf:"varint,6,opt,name=audience_parameter,json=audienceParameter,proto3,enum=parley.config.v1.AudienceParameter,oneof" json:"audience_parameter,omitempty"`
+	// What the issuer calls the server that the token is meant for. Default: the ID of the server.
+	Audience *string `protobuf:"bytes,7,opt,name=audience,proto3,oneof" json:"audience,omitempty"`
+	// Certificate that the issuer knows the service by, with its key of RSA or P-256 (x5t#S256).
+	Certificate *Certificate `protobuf:"bytes,8,opt,name=certificate,proto3,oneof" json:"certificate,omitempty"`
+	// Algorithm of the certificate's signature: PS256, RS256 (which adds x5t, SHA-1) or ES256. Default: PS256 for RSA.
+	AssertionAlgorithm *string `protobuf:"bytes,9,opt,name=assertion_algorithm,json=assertionAlgorithm,proto3,oneof" json:"assertion_algorithm,omitempty"`
+	// File with a token of another issuer, by which the service authenticates (workload identity federation). It is read again
+	// before each request.
+	AssertionFile *string `protobuf:"bytes,10,opt,name=assertion_file,json=assertionFile,proto3,oneof" json:"assertion_file,omitempty"`
+	// File with a secret that the service shares with the issuer, mode 0600, for servers that know nothing else. It is read again
+	// before each request.
+	ClientSecretFile *string `protobuf:"bytes,11,opt,name=client_secret_file,json=clientSecretFile,proto3,oneof" json:"client_secret_file,omitempty"`
+	// Sends the secret in the body (client_secret_post). Default: in the header (client_secret_basic).
+	ClientSecretInBody *bool `protobuf:"varint,12,opt,name=client_secret_in_body,json=clientSecretInBody,proto3,oneof" json:"client_secret_in_body,omitempty"`
+	// File with the certificate authorities, PEM, that vouch for the endpoint. It is read again before each request. Default: the
+	// system's.
+	CaFile *string `protobuf:"bytes,13,opt,name=ca_file,json=caFile,proto3,oneof" json:"ca_file,omitempty"`
+	// URL of the HTTP proxy that leads to the endpoint. Default: none, whatever the environment says.
+	Proxy *string `protobuf:"bytes,14,opt,name=proxy,proto3,oneof" json:"proxy,omitempty"`
+	// File with the bearer token that authenticates each request, for endpoints that exchange one token for another. It is read
+	// again before each.
+	BearerTokenFile *string `protobuf:"bytes,15,opt,name=bearer_token_file,json=bearerTokenFile,proto3,oneof" json:"bearer_token_file,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *TokenEndpoint) Reset() {
@@ -1118,6 +1242,83 @@ func (x *TokenEndpoint) GetLoopbackHttp() bool {
 		return *x.LoopbackHttp
 	}
 	return false
+}
+
+func (x *TokenEndpoint) GetClientId() string {
+	if x != nil && x.ClientId != nil {
+		return *x.ClientId
+	}
+	return ""
+}
+
+func (x *TokenEndpoint) GetAudienceParameter() AudienceParameter {
+	if x != nil && x.AudienceParameter != nil {
+		return *x.AudienceParameter
+	}
+	return AudienceParameter_AUDIENCE_PARAMETER_UNSPECIFIED
+}
+
+func (x *TokenEndpoint) GetAudience() string {
+	if x != nil && x.Audience != nil {
+		return *x.Audience
+	}
+	return ""
+}
+
+func (x *TokenEndpoint) GetCertificate() *Certificate {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+func (x *TokenEndpoint) GetAssertionAlgorithm() string {
+	if x != nil && x.AssertionAlgorithm != nil {
+		return *x.AssertionAlgorithm
+	}
+	return ""
+}
+
+func (x *TokenEndpoint) GetAssertionFile() string {
+	if x != nil && x.AssertionFile != nil {
+		return *x.AssertionFile
+	}
+	return ""
+}
+
+func (x *TokenEndpoint) GetClientSecretFile() string {
+	if x != nil && x.ClientSecretFile != nil {
+		return *x.ClientSecretFile
+	}
+	return ""
+}
+
+func (x *TokenEndpoint) GetClientSecretInBody() bool {
+	if x != nil && x.ClientSecretInBody != nil {
+		return *x.ClientSecretInBody
+	}
+	return false
+}
+
+func (x *TokenEndpoint) GetCaFile() string {
+	if x != nil && x.CaFile != nil {
+		return *x.CaFile
+	}
+	return ""
+}
+
+func (x *TokenEndpoint) GetProxy() string {
+	if x != nil && x.Proxy != nil {
+		return *x.Proxy
+	}
+	return ""
+}
+
+func (x *TokenEndpoint) GetBearerTokenFile() string {
+	if x != nil && x.BearerTokenFile != nil {
+		return *x.BearerTokenFile
+	}
+	return ""
 }
 
 // RetryBudget is a bucket of retries that successful calls fill.
@@ -2353,7 +2554,7 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\rtrust_domains\x18\x02 \x03(\tR\ftrustDomains\x12/\n" +
 	"\x04keys\x18\x03 \x01(\v2\x16.parley.config.v1.KeysH\x01R\x04keys\x88\x01\x01B\t\n" +
 	"\a_issuerB\a\n" +
-	"\x05_keys\"\xee\x02\n" +
+	"\x05_keys\"\xf0\x04\n" +
 	"\x04Keys\x12\x17\n" +
 	"\x04file\x18\x01 \x01(\tH\x00R\x04file\x88\x01\x01\x12\x15\n" +
 	"\x03url\x18\x02 \x01(\tH\x01R\x03url\x88\x01\x01\x12$\n" +
@@ -2366,14 +2567,24 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\rloopback_http\x18\a \x01(\bH\x05R\floopbackHttp\x88\x01\x01\x12\x1e\n" +
 	"\n" +
 	"algorithms\x18\b \x03(\tR\n" +
-	"algorithmsB\a\n" +
+	"algorithms\x12\x1c\n" +
+	"\aca_file\x18\t \x01(\tH\x06R\x06caFile\x88\x01\x01\x12\x19\n" +
+	"\x05proxy\x18\n" +
+	" \x01(\tH\aR\x05proxy\x88\x01\x01\x12/\n" +
+	"\x11bearer_token_file\x18\v \x01(\tH\bR\x0fbearerTokenFile\x88\x01\x01\x12S\n" +
+	"\x12client_credentials\x18\f \x01(\v2\x1f.parley.config.v1.TokenEndpointH\tR\x11clientCredentials\x88\x01\x01B\a\n" +
 	"\x05_fileB\x06\n" +
 	"\x04_urlB\x0e\n" +
 	"\f_pinned_rootB\f\n" +
 	"\n" +
 	"_max_staleB\x0e\n" +
 	"\f_allow_emptyB\x10\n" +
-	"\x0e_loopback_http\"\xd6\x05\n" +
+	"\x0e_loopback_httpB\n" +
+	"\n" +
+	"\b_ca_fileB\b\n" +
+	"\x06_proxyB\x14\n" +
+	"\x12_bearer_token_fileB\x15\n" +
+	"\x13_client_credentials\"\xd6\x05\n" +
 	"\x06Client\x12\x1b\n" +
 	"\x06target\x18\x01 \x01(\tH\x00R\x06target\x88\x01\x01\x12\x14\n" +
 	"\x05peers\x18\x02 \x03(\tR\x05peers\x126\n" +
@@ -2441,15 +2652,41 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\bendpoint\x18\x03 \x01(\v2\x1f.parley.config.v1.TokenEndpointH\x02R\bendpoint\x88\x01\x01B\a\n" +
 	"\x05_fileB\x0f\n" +
 	"\r_any_audienceB\v\n" +
-	"\t_endpoint\"\xaa\x01\n" +
+	"\t_endpoint\"\x8d\a\n" +
 	"\rTokenEndpoint\x12\x1b\n" +
 	"\x06issuer\x18\x01 \x01(\tH\x00R\x06issuer\x88\x01\x01\x12\x15\n" +
 	"\x03url\x18\x02 \x01(\tH\x01R\x03url\x88\x01\x01\x12\x16\n" +
 	"\x06scopes\x18\x03 \x03(\tR\x06scopes\x12(\n" +
-	"\rloopback_http\x18\x04 \x01(\bH\x02R\floopbackHttp\x88\x01\x01B\t\n" +
+	"\rloopback_http\x18\x04 \x01(\bH\x02R\floopbackHttp\x88\x01\x01\x12 \n" +
+	"\tclient_id\x18\x05 \x01(\tH\x03R\bclientId\x88\x01\x01\x12W\n" +
+	"\x12audience_parameter\x18\x06 \x01(\x0e2#.parley.config.v1.AudienceParameterH\x04R\x11audienceParameter\x88\x01\x01\x12\x1f\n" +
+	"\baudience\x18\a \x01(\tH\x05R\baudience\x88\x01\x01\x12D\n" +
+	"\vcertificate\x18\b \x01(\v2\x1d.parley.config.v1.CertificateH\x06R\vcertificate\x88\x01\x01\x124\n" +
+	"\x13assertion_algorithm\x18\t \x01(\tH\aR\x12assertionAlgorithm\x88\x01\x01\x12*\n" +
+	"\x0eassertion_file\x18\n" +
+	" \x01(\tH\bR\rassertionFile\x88\x01\x01\x121\n" +
+	"\x12client_secret_file\x18\v \x01(\tH\tR\x10clientSecretFile\x88\x01\x01\x126\n" +
+	"\x15client_secret_in_body\x18\f \x01(\bH\n" +
+	"R\x12clientSecretInBody\x88\x01\x01\x12\x1c\n" +
+	"\aca_file\x18\r \x01(\tH\vR\x06caFile\x88\x01\x01\x12\x19\n" +
+	"\x05proxy\x18\x0e \x01(\tH\fR\x05proxy\x88\x01\x01\x12/\n" +
+	"\x11bearer_token_file\x18\x0f \x01(\tH\rR\x0fbearerTokenFile\x88\x01\x01B\t\n" +
 	"\a_issuerB\x06\n" +
 	"\x04_urlB\x10\n" +
-	"\x0e_loopback_http\"\xb7\x01\n" +
+	"\x0e_loopback_httpB\f\n" +
+	"\n" +
+	"_client_idB\x15\n" +
+	"\x13_audience_parameterB\v\n" +
+	"\t_audienceB\x0e\n" +
+	"\f_certificateB\x16\n" +
+	"\x14_assertion_algorithmB\x11\n" +
+	"\x0f_assertion_fileB\x15\n" +
+	"\x13_client_secret_fileB\x18\n" +
+	"\x16_client_secret_in_bodyB\n" +
+	"\n" +
+	"\b_ca_fileB\b\n" +
+	"\x06_proxyB\x14\n" +
+	"\x12_bearer_token_file\"\xb7\x01\n" +
 	"\vRetryBudget\x12\x19\n" +
 	"\x05ratio\x18\x01 \x01(\x01H\x00R\x05ratio\x88\x01\x01\x12\x15\n" +
 	"\x03max\x18\x02 \x01(\rH\x01R\x03max\x88\x01\x01\x12)\n" +
@@ -2657,7 +2894,12 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x06Enroll\x12\x16\n" +
 	"\x12ENROLL_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fENROLL_NEVER\x10\x01\x12\x0f\n" +
-	"\vENROLL_SELF\x10\x02*v\n" +
+	"\vENROLL_SELF\x10\x02*\x96\x01\n" +
+	"\x11AudienceParameter\x12\"\n" +
+	"\x1eAUDIENCE_PARAMETER_UNSPECIFIED\x10\x00\x12\x1f\n" +
+	"\x1bAUDIENCE_PARAMETER_RESOURCE\x10\x01\x12\x1f\n" +
+	"\x1bAUDIENCE_PARAMETER_AUDIENCE\x10\x02\x12\x1b\n" +
+	"\x17AUDIENCE_PARAMETER_NONE\x10\x03*v\n" +
 	"\vChannelMode\x12\x1c\n" +
 	"\x18CHANNEL_MODE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14CHANNEL_MODE_REQUIRE\x10\x01\x12\x17\n" +
@@ -2676,102 +2918,106 @@ func file_parley_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_parley_config_v1_config_proto_rawDescData
 }
 
-var file_parley_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_parley_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_parley_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_parley_config_v1_config_proto_goTypes = []any{
 	(Enroll)(0),                 // 0: parley.config.v1.Enroll
-	(ChannelMode)(0),            // 1: parley.config.v1.ChannelMode
-	(*Config)(nil),              // 2: parley.config.v1.Config
-	(*Identity)(nil),            // 3: parley.config.v1.Identity
-	(*Issued)(nil),              // 4: parley.config.v1.Issued
-	(*IdentityIssuer)(nil),      // 5: parley.config.v1.IdentityIssuer
-	(*Keys)(nil),                // 6: parley.config.v1.Keys
-	(*Client)(nil),              // 7: parley.config.v1.Client
-	(*Keepalive)(nil),           // 8: parley.config.v1.Keepalive
-	(*HashKey)(nil),             // 9: parley.config.v1.HashKey
-	(*Subset)(nil),              // 10: parley.config.v1.Subset
-	(*Outliers)(nil),            // 11: parley.config.v1.Outliers
-	(*TokenSource)(nil),         // 12: parley.config.v1.TokenSource
-	(*TokenEndpoint)(nil),       // 13: parley.config.v1.TokenEndpoint
-	(*RetryBudget)(nil),         // 14: parley.config.v1.RetryBudget
-	(*Server)(nil),              // 15: parley.config.v1.Server
-	(*WorkloadIssuer)(nil),      // 16: parley.config.v1.WorkloadIssuer
-	(*Certificate)(nil),         // 17: parley.config.v1.Certificate
-	(*Discovery)(nil),           // 18: parley.config.v1.Discovery
-	(*Addresses)(nil),           // 19: parley.config.v1.Addresses
-	(*Surfaces)(nil),            // 20: parley.config.v1.Surfaces
-	(*Lifecycle)(nil),           // 21: parley.config.v1.Lifecycle
-	(*Users)(nil),               // 22: parley.config.v1.Users
-	(*UserIssuer)(nil),          // 23: parley.config.v1.UserIssuer
-	nil,                         // 24: parley.config.v1.Config.ClientsEntry
-	nil,                         // 25: parley.config.v1.Config.ServersEntry
-	nil,                         // 26: parley.config.v1.Config.PoliciesEntry
-	nil,                         // 27: parley.config.v1.WorkloadIssuer.RequiredValuesEntry
-	nil,                         // 28: parley.config.v1.Discovery.ServicesEntry
-	nil,                         // 29: parley.config.v1.UserIssuer.RequiredValuesEntry
-	(*durationpb.Duration)(nil), // 30: google.protobuf.Duration
-	(v1.Carrier)(0),             // 31: parley.policy.v1.Carrier
-	(*v1.Policy)(nil),           // 32: parley.policy.v1.Policy
+	(AudienceParameter)(0),      // 1: parley.config.v1.AudienceParameter
+	(ChannelMode)(0),            // 2: parley.config.v1.ChannelMode
+	(*Config)(nil),              // 3: parley.config.v1.Config
+	(*Identity)(nil),            // 4: parley.config.v1.Identity
+	(*Issued)(nil),              // 5: parley.config.v1.Issued
+	(*IdentityIssuer)(nil),      // 6: parley.config.v1.IdentityIssuer
+	(*Keys)(nil),                // 7: parley.config.v1.Keys
+	(*Client)(nil),              // 8: parley.config.v1.Client
+	(*Keepalive)(nil),           // 9: parley.config.v1.Keepalive
+	(*HashKey)(nil),             // 10: parley.config.v1.HashKey
+	(*Subset)(nil),              // 11: parley.config.v1.Subset
+	(*Outliers)(nil),            // 12: parley.config.v1.Outliers
+	(*TokenSource)(nil),         // 13: parley.config.v1.TokenSource
+	(*TokenEndpoint)(nil),       // 14: parley.config.v1.TokenEndpoint
+	(*RetryBudget)(nil),         // 15: parley.config.v1.RetryBudget
+	(*Server)(nil),              // 16: parley.config.v1.Server
+	(*WorkloadIssuer)(nil),      // 17: parley.config.v1.WorkloadIssuer
+	(*Certificate)(nil),         // 18: parley.config.v1.Certificate
+	(*Discovery)(nil),           // 19: parley.config.v1.Discovery
+	(*Addresses)(nil),           // 20: parley.config.v1.Addresses
+	(*Surfaces)(nil),            // 21: parley.config.v1.Surfaces
+	(*Lifecycle)(nil),           // 22: parley.config.v1.Lifecycle
+	(*Users)(nil),               // 23: parley.config.v1.Users
+	(*UserIssuer)(nil),          // 24: parley.config.v1.UserIssuer
+	nil,                         // 25: parley.config.v1.Config.ClientsEntry
+	nil,                         // 26: parley.config.v1.Config.ServersEntry
+	nil,                         // 27: parley.config.v1.Config.PoliciesEntry
+	nil,                         // 28: parley.config.v1.WorkloadIssuer.RequiredValuesEntry
+	nil,                         // 29: parley.config.v1.Discovery.ServicesEntry
+	nil,                         // 30: parley.config.v1.UserIssuer.RequiredValuesEntry
+	(*durationpb.Duration)(nil), // 31: google.protobuf.Duration
+	(v1.Carrier)(0),             // 32: parley.policy.v1.Carrier
+	(*v1.Policy)(nil),           // 33: parley.policy.v1.Policy
 }
 var file_parley_config_v1_config_proto_depIdxs = []int32{
-	3,  // 0: parley.config.v1.Config.identity:type_name -> parley.config.v1.Identity
-	24, // 1: parley.config.v1.Config.clients:type_name -> parley.config.v1.Config.ClientsEntry
-	25, // 2: parley.config.v1.Config.servers:type_name -> parley.config.v1.Config.ServersEntry
-	18, // 3: parley.config.v1.Config.discovery:type_name -> parley.config.v1.Discovery
-	20, // 4: parley.config.v1.Config.surfaces:type_name -> parley.config.v1.Surfaces
-	21, // 5: parley.config.v1.Config.lifecycle:type_name -> parley.config.v1.Lifecycle
-	26, // 6: parley.config.v1.Config.policies:type_name -> parley.config.v1.Config.PoliciesEntry
-	22, // 7: parley.config.v1.Config.users:type_name -> parley.config.v1.Users
+	4,  // 0: parley.config.v1.Config.identity:type_name -> parley.config.v1.Identity
+	25, // 1: parley.config.v1.Config.clients:type_name -> parley.config.v1.Config.ClientsEntry
+	26, // 2: parley.config.v1.Config.servers:type_name -> parley.config.v1.Config.ServersEntry
+	19, // 3: parley.config.v1.Config.discovery:type_name -> parley.config.v1.Discovery
+	21, // 4: parley.config.v1.Config.surfaces:type_name -> parley.config.v1.Surfaces
+	22, // 5: parley.config.v1.Config.lifecycle:type_name -> parley.config.v1.Lifecycle
+	27, // 6: parley.config.v1.Config.policies:type_name -> parley.config.v1.Config.PoliciesEntry
+	23, // 7: parley.config.v1.Config.users:type_name -> parley.config.v1.Users
 	0,  // 8: parley.config.v1.Identity.enroll:type_name -> parley.config.v1.Enroll
-	30, // 9: parley.config.v1.Identity.max_connection_age:type_name -> google.protobuf.Duration
-	4,  // 10: parley.config.v1.Identity.issued:type_name -> parley.config.v1.Issued
-	5,  // 11: parley.config.v1.Issued.issuers:type_name -> parley.config.v1.IdentityIssuer
-	6,  // 12: parley.config.v1.IdentityIssuer.keys:type_name -> parley.config.v1.Keys
-	30, // 13: parley.config.v1.Keys.max_stale:type_name -> google.protobuf.Duration
-	1,  // 14: parley.config.v1.Client.mode:type_name -> parley.config.v1.ChannelMode
-	14, // 15: parley.config.v1.Client.retry_budget:type_name -> parley.config.v1.RetryBudget
-	12, // 16: parley.config.v1.Client.token:type_name -> parley.config.v1.TokenSource
-	9,  // 17: parley.config.v1.Client.hash_key:type_name -> parley.config.v1.HashKey
-	10, // 18: parley.config.v1.Client.subset:type_name -> parley.config.v1.Subset
-	11, // 19: parley.config.v1.Client.outliers:type_name -> parley.config.v1.Outliers
-	8,  // 20: parley.config.v1.Client.keepalive:type_name -> parley.config.v1.Keepalive
-	30, // 21: parley.config.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	30, // 22: parley.config.v1.Keepalive.timeout:type_name -> google.protobuf.Duration
-	30, // 23: parley.config.v1.Outliers.interval:type_name -> google.protobuf.Duration
-	30, // 24: parley.config.v1.Outliers.rest:type_name -> google.protobuf.Duration
-	13, // 25: parley.config.v1.TokenSource.endpoint:type_name -> parley.config.v1.TokenEndpoint
-	31, // 26: parley.config.v1.Server.carriers:type_name -> parley.policy.v1.Carrier
-	17, // 27: parley.config.v1.Server.tls:type_name -> parley.config.v1.Certificate
-	16, // 28: parley.config.v1.Server.issuers:type_name -> parley.config.v1.WorkloadIssuer
-	8,  // 29: parley.config.v1.Server.keepalive:type_name -> parley.config.v1.Keepalive
-	6,  // 30: parley.config.v1.WorkloadIssuer.keys:type_name -> parley.config.v1.Keys
-	30, // 31: parley.config.v1.WorkloadIssuer.max_lifetime:type_name -> google.protobuf.Duration
-	30, // 32: parley.config.v1.WorkloadIssuer.clock_skew:type_name -> google.protobuf.Duration
-	27, // 33: parley.config.v1.WorkloadIssuer.required_values:type_name -> parley.config.v1.WorkloadIssuer.RequiredValuesEntry
-	28, // 34: parley.config.v1.Discovery.services:type_name -> parley.config.v1.Discovery.ServicesEntry
-	30, // 35: parley.config.v1.Discovery.ttl:type_name -> google.protobuf.Duration
-	30, // 36: parley.config.v1.Discovery.hold:type_name -> google.protobuf.Duration
-	30, // 37: parley.config.v1.Discovery.first_wait:type_name -> google.protobuf.Duration
-	30, // 38: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
-	30, // 39: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
-	30, // 40: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
-	30, // 41: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
-	30, // 42: parley.config.v1.Lifecycle.total:type_name -> google.protobuf.Duration
-	23, // 43: parley.config.v1.Users.issuers:type_name -> parley.config.v1.UserIssuer
-	23, // 44: parley.config.v1.Users.transactions:type_name -> parley.config.v1.UserIssuer
-	6,  // 45: parley.config.v1.UserIssuer.keys:type_name -> parley.config.v1.Keys
-	30, // 46: parley.config.v1.UserIssuer.max_lifetime:type_name -> google.protobuf.Duration
-	30, // 47: parley.config.v1.UserIssuer.clock_skew:type_name -> google.protobuf.Duration
-	29, // 48: parley.config.v1.UserIssuer.required_values:type_name -> parley.config.v1.UserIssuer.RequiredValuesEntry
-	7,  // 49: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
-	15, // 50: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
-	32, // 51: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
-	19, // 52: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
-	53, // [53:53] is the sub-list for method output_type
-	53, // [53:53] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	31, // 9: parley.config.v1.Identity.max_connection_age:type_name -> google.protobuf.Duration
+	5,  // 10: parley.config.v1.Identity.issued:type_name -> parley.config.v1.Issued
+	6,  // 11: parley.config.v1.Issued.issuers:type_name -> parley.config.v1.IdentityIssuer
+	7,  // 12: parley.config.v1.IdentityIssuer.keys:type_name -> parley.config.v1.Keys
+	31, // 13: parley.config.v1.Keys.max_stale:type_name -> google.protobuf.Duration
+	14, // 14: parley.config.v1.Keys.client_credentials:type_name -> parley.config.v1.TokenEndpoint
+	2,  // 15: parley.config.v1.Client.mode:type_name -> parley.config.v1.ChannelMode
+	15, // 16: parley.config.v1.Client.retry_budget:type_name -> parley.config.v1.RetryBudget
+	13, // 17: parley.config.v1.Client.token:type_name -> parley.config.v1.TokenSource
+	10, // 18: parley.config.v1.Client.hash_key:type_name -> parley.config.v1.HashKey
+	11, // 19: parley.config.v1.Client.subset:type_name -> parley.config.v1.Subset
+	12, // 20: parley.config.v1.Client.outliers:type_name -> parley.config.v1.Outliers
+	9,  // 21: parley.config.v1.Client.keepalive:type_name -> parley.config.v1.Keepalive
+	31, // 22: parley.config.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	31, // 23: parley.config.v1.Keepalive.timeout:type_name -> google.protobuf.Duration
+	31, // 24: parley.config.v1.Outliers.interval:type_name -> google.protobuf.Duration
+	31, // 25: parley.config.v1.Outliers.rest:type_name -> google.protobuf.Duration
+	14, // 26: parley.config.v1.TokenSource.endpoint:type_name -> parley.config.v1.TokenEndpoint
+	1,  // 27: parley.config.v1.TokenEndpoint.audience_parameter:type_name -> parley.config.v1.AudienceParameter
+	18, // 28: parley.config.v1.TokenEndpoint.certificate:type_name -> parley.config.v1.Certificate
+	32, // 29: parley.config.v1.Server.carriers:type_name -> parley.policy.v1.Carrier
+	18, // 30: parley.config.v1.Server.tls:type_name -> parley.config.v1.Certificate
+	17, // 31: parley.config.v1.Server.issuers:type_name -> parley.config.v1.WorkloadIssuer
+	9,  // 32: parley.config.v1.Server.keepalive:type_name -> parley.config.v1.Keepalive
+	7,  // 33: parley.config.v1.WorkloadIssuer.keys:type_name -> parley.config.v1.Keys
+	31, // 34: parley.config.v1.WorkloadIssuer.max_lifetime:type_name -> google.protobuf.Duration
+	31, // 35: parley.config.v1.WorkloadIssuer.clock_skew:type_name -> google.protobuf.Duration
+	28, // 36: parley.config.v1.WorkloadIssuer.required_values:type_name -> parley.config.v1.WorkloadIssuer.RequiredValuesEntry
+	29, // 37: parley.config.v1.Discovery.services:type_name -> parley.config.v1.Discovery.ServicesEntry
+	31, // 38: parley.config.v1.Discovery.ttl:type_name -> google.protobuf.Duration
+	31, // 39: parley.config.v1.Discovery.hold:type_name -> google.protobuf.Duration
+	31, // 40: parley.config.v1.Discovery.first_wait:type_name -> google.protobuf.Duration
+	31, // 41: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
+	31, // 42: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
+	31, // 43: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
+	31, // 44: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
+	31, // 45: parley.config.v1.Lifecycle.total:type_name -> google.protobuf.Duration
+	24, // 46: parley.config.v1.Users.issuers:type_name -> parley.config.v1.UserIssuer
+	24, // 47: parley.config.v1.Users.transactions:type_name -> parley.config.v1.UserIssuer
+	7,  // 48: parley.config.v1.UserIssuer.keys:type_name -> parley.config.v1.Keys
+	31, // 49: parley.config.v1.UserIssuer.max_lifetime:type_name -> google.protobuf.Duration
+	31, // 50: parley.config.v1.UserIssuer.clock_skew:type_name -> google.protobuf.Duration
+	30, // 51: parley.config.v1.UserIssuer.required_values:type_name -> parley.config.v1.UserIssuer.RequiredValuesEntry
+	8,  // 52: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
+	16, // 53: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
+	33, // 54: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
+	20, // 55: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
+	56, // [56:56] is the sub-list for method output_type
+	56, // [56:56] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_parley_config_v1_config_proto_init() }
@@ -2805,7 +3051,7 @@ func file_parley_config_v1_config_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_config_v1_config_proto_rawDesc), len(file_parley_config_v1_config_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      3,
 			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
