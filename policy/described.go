@@ -1,10 +1,12 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -107,4 +109,23 @@ func servicePolicy(s protoreflect.Descriptor) *policyv1.Policy {
 	}
 	p, _ := proto.GetExtension(options, policyv1.E_Service).(*policyv1.Policy)
 	return p
+}
+
+// resolved returns descriptors of the files of a set, in which options are read with the linked schema of policies,
+// however the set came about.
+func resolved(set *descriptorpb.FileDescriptorSet) (*protoregistry.Files, error) {
+	data, err := proto.Marshal(set)
+	if err != nil {
+		return nil, fmt.Errorf("policy: the descriptor set: %w", err)
+	}
+	read := new(descriptorpb.FileDescriptorSet)
+	if err := proto.Unmarshal(data, read); err != nil {
+		return nil, fmt.Errorf("policy: the descriptor set: %w", err)
+	}
+	// Policies need no file that is imported, and sets are often made without imports.
+	files, err := protodesc.FileOptions{AllowUnresolvable: true}.NewFiles(read)
+	if err != nil {
+		return nil, fmt.Errorf("policy: the descriptor set: %w", err)
+	}
+	return files, nil
 }

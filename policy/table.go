@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
 )
 
 // Table holds the policy of every method: what the linked .proto files state, narrowed by layers. Make one with [New]
@@ -45,6 +46,21 @@ func FromProto() *Table {
 // key that no linked .proto describes, each wrong value, and each contradiction within a layer.
 func New(layers ...Layer) (*Table, error) {
 	t := newTable(protoregistry.GlobalFiles, layers)
+	if err := t.current.Load().check(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// FromDescriptors returns the policies that the .proto files of a descriptor set state, narrowed by layers. It is for
+// tools that link none of these files: "buf build -o" and "protoc --descriptor_set_out" make such sets. Its error says
+// what is wrong with the set, or is that of [New].
+func FromDescriptors(set *descriptorpb.FileDescriptorSet, layers ...Layer) (*Table, error) {
+	files, err := resolved(set)
+	if err != nil {
+		return nil, err
+	}
+	t := newTable(files, layers)
 	if err := t.current.Load().check(); err != nil {
 		return nil, err
 	}

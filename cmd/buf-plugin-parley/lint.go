@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"buf.build/go/bufplugin/check"
+	"buf.build/go/bufplugin/check/checkutil"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/parley-rpc/parley/policy"
+)
+
+func lintRules() []*check.RuleSpec {
+	rule := func(id, purpose string, handle func(finding, protoreflect.MethodDescriptor, *policy.Table)) *check.RuleSpec {
+		return &check.RuleSpec{
+			ID: id, CategoryIDs: []string{categoryLint}, Default: true, Purpose: purpose, Type: check.RuleTypeLint,
+			Handler: checkutil.NewMethodRuleHandler(func(
+				ctx context.Context, w check.ResponseWriter, _ check.Request, m protoreflect.MethodDescriptor,
+			) error {
+				read, err := policiesFrom(ctx)
+				if err != nil {
+					return err
+				}
+				handle(finding{w, m}, m, read.now)
+				return nil
+			}, checkutil.WithoutImports()),
+		}
+	}
+	mistakes := func(id, purpose string, about func(*policy.Mistake) bool) *check.RuleSpec {
+		return rule(id, purpose, func(f finding, m protoreflect.MethodDescriptor, t *policy.Table) {
+			_, err := t.Method(nameOf(m))
+			for _, mistake := range mistakesOf(err) {
+				if about(mistake) {
+					f.mistake(mistake)
+				}
+			}
+		})
+	}
+	return []*check.RuleSpec{
+		rule("PARLEY_IDEMPOTENCY_STATED",
+			"Checks that each method states its idempotency_level, even as IDEMPOTENCY_UNKNOWN.", idempotencyStated),
+		rule("PARLEY_AUTH_DECIDED",
+			"Checks that each method, or its service, decides who may call.", authDecided),
+		mistakes("PARLEY_ATTEMPTS_FIT",
+			"Checks that deadlines, attempts and waits hold together.", aboutTime),
+		mistakes("PARLEY_HEDGING_ALLOWED",
+			"Checks that only methods that may be repeated are hedged.", aboutHedges),
+		mistakes("PARLEY_PEERS_WELL_FORMED",
+			"Checks that peers are names or SPIFFE IDs, with a star only as their last segment.", aboutPeers),
+		mistakes("PARLEY_OPTION_NUMBER",
+			"Checks that no option of another name has the number of Parley's.", aboutOptions),
+		mistakes("PARLEY_POLICY_VALID",
+			"Checks everything else that a server refuses to start with.", func(m *policy.Mistake) bool {
+				return !aboutTime(m) && !aboutHedges(m) && !aboutPeers(m) && !aboutOptions(m)
+			}),
+		rule("PARLEY_POLICY_SURPRISES",
+			"Checks for policies that are valid and may not mean what they seem to.", surprises),
+	}
+}
+
+// finding reports what is wrong with a method.
+type finding struct {
+	w check.ResponseWriter
+	m protoreflect.MethodDescriptor
+}
+
+func (f finding) report(format string, args ...any) {
+	f.w.AddAnnotation(check.WithDescriptor(f.m), check.WithMessagef(format, args...))
+}
+
+// mistake reports a mistake where it stands: at the method, or at its service.
+func (f finding) mistake(mistake *policy.Mistake) {
+	at, text := protoreflect.Descriptor(f.m), mistake.Problem
+	if mistake.Field != "" {
+		text = mistake.Field + ": " + text
+	}
+	if strings.HasSuffix(mistake.Subject, "/*") {
+		if f.m.Index() > 0 {
+			return // reported with the first method
+		}
+		at = f.m.Parent()
+	}
+	f.w.AddAnnotation(check.WithDescriptor(at), check.WithMessage(text))
+}
+
+func idempotencyStated(f finding, m protoreflect.MethodDescriptor, _ *policy.Table) {
+	options, _ := m.Options().(*descriptorpb.MethodOptions)
+	if options == nil || options.IdempotencyLevel == nil {
+		f.report("%s does not say whether it may be repeated; state option idempotency_level, as IDEMPOTENCY_UNKNOWN if it "+
+			"must not be", m.Name())
+	}
+}
+
+func authDecided(f finding, m protoreflect.MethodDescriptor, t *policy.Table) {
+	effective, err := t.Method(nameOf(m))
+	if err == nil && !effective.Auth.Access.Stated() {
+		f.report("nobody has decided who may call %s; state auth in option (parley.policy.v1.method) or in "+
+			"(parley.policy.v1.service)", m.Name())
+	}
+}
+
+func surprises(f finding, m protoreflect.MethodDescriptor, t *policy.Table) {
+	effective, err := t.Method(nameOf(m))
+	if err != nil {
+		return
+	}
+	for _, warning := range effective.Warnings() {
+		f.mistake(warning)
+	}
+}
+
+func aboutTime(m *policy.Mistake) bool {
+	return strings.HasPrefix(m.Field, "deadline") || strings.HasPrefix(m.Field, "retry")
+}
+
+func aboutHedges(m *policy.Mistake) bool { return strings.HasPrefix(m.Field, "hedge") }
+
+func aboutPeers(m *policy.Mistake) bool { return strings.Contains(m.Field, "peers") }
+
+func aboutOptions(m *policy.Mistake) bool { return m.Field == "" && !strings.HasPrefix(m.Subject, "/") }
