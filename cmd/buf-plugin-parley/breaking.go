@@ -54,11 +54,15 @@ func breakingRules() []*check.RuleSpec {
 		rule("PARLEY_DEADLINE_KEPT", "Checks that no deadline becomes shorter without the word "+word+".",
 			func(c policy.Change) bool { return c.Field == "deadline.max" && c.Effect == policy.EffectShortens }, ask),
 		rule("PARLEY_ATTEMPTS_KEPT", "Checks that no method has fewer attempts without the word "+word+".",
-			func(c policy.Change) bool { return c.Field == "retry.max_attempts" && c.Effect == policy.EffectShortens }, ask),
+			func(c policy.Change) bool {
+				return c.Field == "retry.max_attempts" && c.Effect == policy.EffectShortens
+			}, ask),
 	}
 }
 
-func allowedByWord(c policy.Change) bool { return c.Field != "idempotency" && c.Effect == policy.EffectShortens }
+func allowedByWord(c policy.Change) bool {
+	return c.Field != "idempotency" && c.Effect == policy.EffectShortens
+}
 
 // said reports whether the comment of the method or of its service has the word.
 func said(m protoreflect.MethodDescriptor) bool {

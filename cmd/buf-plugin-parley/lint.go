@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"buf.build/go/bufplugin/check"
@@ -10,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 )
 
 func lintRules() []*check.RuleSpec {
@@ -47,13 +49,13 @@ func lintRules() []*check.RuleSpec {
 			"Checks that deadlines, attempts and waits hold together.", aboutTime),
 		mistakes("PARLEY_HEDGING_ALLOWED",
 			"Checks that only methods that may be repeated are hedged.", aboutHedges),
-		mistakes("PARLEY_PEERS_WELL_FORMED",
-			"Checks that peers are names or SPIFFE IDs, with a star only as their last segment.", aboutPeers),
-		mistakes("PARLEY_OPTION_NUMBER",
-			"Checks that no option of another name has the number of Parley's.", aboutOptions),
+		rule("PARLEY_PEERS_WELL_FORMED",
+			"Checks that peers are names or SPIFFE IDs, with a star only as their last segment.", peersWellFormed),
+		mistakes("PARLEY_RULES_NAMED",
+			"Checks that each rule has a name of its own, under which logs report it.", aboutNames),
 		mistakes("PARLEY_POLICY_VALID",
 			"Checks everything else that a server refuses to start with.", func(m *policy.Mistake) bool {
-				return !aboutTime(m) && !aboutHedges(m) && !aboutPeers(m) && !aboutOptions(m)
+				return !aboutTime(m) && !aboutHedges(m) && !aboutNames(m)
 			}),
 		rule("PARLEY_POLICY_SURPRISES",
 			"Checks for policies that are valid and may not mean what they seem to.", surprises),
@@ -96,9 +98,46 @@ func idempotencyStated(f finding, m protoreflect.MethodDescriptor, _ *policy.Tab
 func authDecided(f finding, m protoreflect.MethodDescriptor, t *policy.Table) {
 	effective, err := t.Method(nameOf(m))
 	if err == nil && !effective.Auth.Access.Stated() {
-		f.report("nobody has decided who may call %s; state auth in option (parley.policy.v1.method) or in "+
+		f.report("nothing decides who may call %s; state auth in option (parley.policy.v1.method) or in "+
 			"(parley.policy.v1.service)", m.Name())
 	}
+}
+
+// peersWellFormed reads peers as a server does. A name belongs to the server's trust domain, which any domain stands for
+// here.
+func peersWellFormed(f finding, m protoreflect.MethodDescriptor, t *policy.Table) {
+	effective, err := t.Method(nameOf(m))
+	if err != nil {
+		return
+	}
+	domain, err := principal.ParseTrustDomain("trust.example")
+	if err != nil {
+		return
+	}
+	for _, peer := range peersOf(effective) {
+		if _, err := domain.ParsePeer(peer); err != nil {
+			f.report("%v", err)
+		}
+	}
+}
+
+// peersOf are the peers that the policy names anywhere, each once.
+func peersOf(m policy.Method) []string {
+	var peers []string
+	for _, auth := range []policy.Auth{m.Auth, m.Trial} {
+		for _, list := range auth.Peers {
+			peers = append(peers, list.Value...)
+		}
+		rules := slices.Clone(auth.Deny)
+		for _, list := range auth.Allow {
+			rules = append(rules, list.Value...)
+		}
+		for _, rule := range rules {
+			peers = append(peers, rule.Peers...)
+		}
+	}
+	slices.Sort(peers)
+	return slices.Compact(peers)
 }
 
 func surprises(f finding, m protoreflect.MethodDescriptor, t *policy.Table) {
@@ -117,6 +156,6 @@ func aboutTime(m *policy.Mistake) bool {
 
 func aboutHedges(m *policy.Mistake) bool { return strings.HasPrefix(m.Field, "hedge") }
 
-func aboutPeers(m *policy.Mistake) bool { return strings.Contains(m.Field, "peers") }
-
-func aboutOptions(m *policy.Mistake) bool { return m.Field == "" && !strings.HasPrefix(m.Subject, "/") }
+func aboutNames(m *policy.Mistake) bool {
+	return strings.HasSuffix(m.Field, ".name") || m.Field == "auth" && strings.Contains(m.Problem, "are called")
+}
