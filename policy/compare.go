@@ -62,7 +62,8 @@ func Compare(before, after Method) []Change {
 	d.auth(before.Auth, after.Auth, EffectOpens)
 	d.auth(after.Auth, before.Auth, EffectCloses)
 	if !sameAuth(before.Trial, after.Trial) {
-		d.add("auth.dry_run", EffectNone, "what is on trial changes", cmp.Or(after.Trial.Access.Source, before.Trial.Access.Source))
+		source := cmp.Or(after.Trial.Access.Source, before.Trial.Access.Source)
+		d.add("auth.dry_run", EffectNone, "what is on trial changes", source)
 	}
 	d.repeating(before, after)
 	duration := func(field string, effect Effect, before, after Value[time.Duration]) {
@@ -120,7 +121,8 @@ func (d *differences) auth(strict, loose Auth, effect Effect) {
 		}
 	}
 	for _, list := range strict.Allow {
-		if slices.ContainsFunc(loose.Allow, func(other Value[[]Rule]) bool { return withinRules(other.Value, list.Value) }) {
+		kept := func(other Value[[]Rule]) bool { return withinRules(other.Value, list.Value) }
+		if slices.ContainsFunc(loose.Allow, kept) {
 			continue
 		}
 		names := make([]string, len(list.Value))
@@ -134,12 +136,13 @@ func (d *differences) auth(strict, loose Auth, effect Effect) {
 	}
 	level(add, "auth.user.presence", atLeast(strict.User.Presence, PresenceOptional),
 		atLeast(loose.User.Presence, PresenceOptional), Presence.String)
-	if issuers := strict.User.Issuers; issuers.Stated() && (!loose.User.Issuers.Stated() || !within(loose.User.Issuers.Value, issuers.Value)) {
-		gained := strings.Join(missing(issuers.Value, loose.User.Issuers.Value), ", ")
-		if !loose.User.Issuers.Stated() {
+	issuers, others := strict.User.Issuers, loose.User.Issuers
+	if issuers.Stated() && (!others.Stated() || !within(others.Value, issuers.Value)) {
+		gained := strings.Join(missing(issuers.Value, others.Value), ", ")
+		if !others.Stated() {
 			gained = "issuers other than " + strings.Join(issuers.Value, ", ")
 		}
-		add("auth.user.issuers", issuers.Source, loose.User.Issuers.Source,
+		add("auth.user.issuers", issuers.Source, others.Source,
 			gained+" may vouch for users now", gained+" may no longer vouch for users")
 	}
 	everyWord(add, "auth.user.scopes", "scope of the user", strict.User.Scopes, loose.User.Scopes)

@@ -64,14 +64,32 @@ func TestCompare(t *testing.T) {
 			"auth.allow closes: callers whom none of the rules b allows may no longer call",
 		}},
 		"a user is asked for": {
-			peers("a"), auth(&policyv1.Auth{Peers: []string{"a"}, User: &policyv1.User{Presence: new(policyv1.Presence_PRESENCE_REQUIRED)}}),
+			peers("a"), auth(&policyv1.Auth{
+				Peers: []string{"a"},
+				User:  &policyv1.User{Presence: new(policyv1.Presence_PRESENCE_REQUIRED)},
+			}),
 			[]string{"auth.user.presence closes: it is required now and was optional"},
 		},
-		"a shorter deadline": {deadline(time.Second), deadline(time.Millisecond), []string{"deadline.max shortens: it is 1ms now and was 1s"}},
-		"a longer deadline":  {deadline(time.Millisecond), deadline(time.Second), []string{"deadline.max changes: it is 1s now and was 1ms"}},
-		"fewer attempts":     {retries(3), retries(2), []string{"retry.max_attempts shortens: it is 2 now and was 3"}},
-		"attempts stated":    {&policyv1.Policy{}, retries(2), []string{"retry.max_attempts changes: it is 2 now and was not stated"}},
-		"no retries":         {&policyv1.Policy{}, retries(1), []string{"retry.max_attempts shortens: it is 1 now and was not stated"}},
+		"a shorter deadline": {
+			deadline(time.Second), deadline(time.Millisecond),
+			[]string{"deadline.max shortens: it is 1ms now and was 1s"},
+		},
+		"a longer deadline": {
+			deadline(time.Millisecond), deadline(time.Second),
+			[]string{"deadline.max changes: it is 1s now and was 1ms"},
+		},
+		"fewer attempts": {
+			retries(3), retries(2),
+			[]string{"retry.max_attempts shortens: it is 2 now and was 3"},
+		},
+		"attempts stated": {
+			&policyv1.Policy{}, retries(2),
+			[]string{"retry.max_attempts changes: it is 2 now and was not stated"},
+		},
+		"no retries": {
+			&policyv1.Policy{}, retries(1),
+			[]string{"retry.max_attempts shortens: it is 1 now and was not stated"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := method(t, newTable(t, code(policies{watchOrder: test.before})), watchOrder)

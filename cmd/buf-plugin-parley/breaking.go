@@ -17,7 +17,8 @@ const word = "parley:shortened"
 func breakingRules() []*check.RuleSpec {
 	rule := func(id, purpose string, breaks func(policy.Change) bool, reason string) *check.RuleSpec {
 		return &check.RuleSpec{
-			ID: id, CategoryIDs: []string{categoryBreaking}, Default: true, Purpose: purpose, Type: check.RuleTypeBreaking,
+			ID: id, CategoryIDs: []string{categoryBreaking}, Default: true, Purpose: purpose,
+			Type: check.RuleTypeBreaking,
 			Handler: checkutil.NewMethodPairRuleHandler(func(
 				ctx context.Context, w check.ResponseWriter, _ check.Request, m, old protoreflect.MethodDescriptor,
 			) error {
@@ -34,7 +35,7 @@ func breakingRules() []*check.RuleSpec {
 					return nil //nolint:nilerr // lint reports it
 				}
 				for _, change := range policy.Compare(before, now) {
-					if breaks(change) && !(allowedByWord(change) && said(m)) {
+					if breaks(change) && (!allowedByWord(change) || !said(m)) {
 						w.AddAnnotation(check.WithDescriptor(m), check.WithAgainstDescriptor(old),
 							check.WithMessagef("%s: %s; %s", change.Field, change.Text, reason))
 					}
@@ -43,7 +44,8 @@ func breakingRules() []*check.RuleSpec {
 			}, checkutil.WithoutImports()),
 		}
 	}
-	const ask = "callers that rely on the former one fail; keep it, or write " + word + " into the comment of the method"
+	const ask = "callers that rely on the former one fail; keep it, or write " + word + " into the comment of " +
+		"the method"
 	return []*check.RuleSpec{
 		rule("PARLEY_AUTH_KEPT", "Checks that no change lets more callers in.",
 			func(c policy.Change) bool { return c.Effect == policy.EffectOpens },

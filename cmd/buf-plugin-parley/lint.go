@@ -15,7 +15,8 @@ import (
 )
 
 func lintRules() []*check.RuleSpec {
-	rule := func(id, purpose string, handle func(finding, protoreflect.MethodDescriptor, *policy.Table)) *check.RuleSpec {
+	type handler = func(finding, protoreflect.MethodDescriptor, *policy.Table)
+	rule := func(id, purpose string, handle handler) *check.RuleSpec {
 		return &check.RuleSpec{
 			ID: id, CategoryIDs: []string{categoryLint}, Default: true, Purpose: purpose, Type: check.RuleTypeLint,
 			Handler: checkutil.NewMethodRuleHandler(func(
@@ -90,8 +91,8 @@ func (f finding) mistake(mistake *policy.Mistake) {
 func idempotencyStated(f finding, m protoreflect.MethodDescriptor, _ *policy.Table) {
 	options, _ := m.Options().(*descriptorpb.MethodOptions)
 	if options == nil || options.IdempotencyLevel == nil {
-		f.report("%s does not say whether it may be repeated; state option idempotency_level, as IDEMPOTENCY_UNKNOWN if it "+
-			"must not be", m.Name())
+		f.report("%s does not say whether it may be repeated; state option idempotency_level, as IDEMPOTENCY_UNKNOWN "+
+			"if it must not be", m.Name())
 	}
 }
 
@@ -103,8 +104,8 @@ func authDecided(f finding, m protoreflect.MethodDescriptor, t *policy.Table) {
 	}
 }
 
-// peersWellFormed reads peers as a server does. A name belongs to the server's trust domain, which any domain stands for
-// here.
+// peersWellFormed reads peers as a server does. A name belongs to the server's trust domain, for which any domain
+// stands here.
 func peersWellFormed(f finding, m protoreflect.MethodDescriptor, t *policy.Table) {
 	effective, err := t.Method(nameOf(m))
 	if err != nil {

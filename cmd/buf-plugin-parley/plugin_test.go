@@ -41,19 +41,53 @@ func TestLint(t *testing.T) {
 		proto string
 		want  []string
 	}{
-		"a complete policy":                 {service("", repeatable+method(decided)), nil},
-		"a policy of the service":           {service(whole(decided), unknown), nil},
-		"idempotency is not stated":         {service(whole(decided), ""), []string{"PARLEY_IDEMPOTENCY_STATED: 7"}},
-		"who may call is not decided":       {service("", unknown), []string{"PARLEY_AUTH_DECIDED: 7"}},
-		"attempts do not fit":               {service(whole(decided), repeatable+method(`deadline: {max: {seconds: 1}} retry: {max_attempts: 3 per_attempt_timeout: {seconds: 1}}`)), []string{"PARLEY_ATTEMPTS_FIT: 7"}},
-		"a deadline of the service":         {service(whole(decided+` deadline: {max: {seconds: 1}}`), repeatable+method(`retry: {per_attempt_timeout: {seconds: 2}}`)), []string{"PARLEY_ATTEMPTS_FIT: 7"}},
-		"hedges of what cannot be repeated": {service(whole(decided), unknown+method(`hedge: {max_hedges: 1}`)), []string{"PARLEY_HEDGING_ALLOWED: 7"}},
-		"a peer with a star inside":         {service("", unknown+method(`auth: {peers: ["spiffe://shop.example/*/x"]}`)), []string{"PARLEY_PEERS_WELL_FORMED: 7"}},
-		"a wrong peer of the service":       {service(whole(`auth: {peers: ["a b"]}`), unknown), []string{"PARLEY_PEERS_WELL_FORMED: 7"}},
-		"a rule without a name":             {service("", unknown+method(`auth: {allow: {peers: ["orders"]}}`)), []string{"PARLEY_RULES_NAMED: 7"}},
-		"a rule that lets strangers pass":   {service("", unknown+method(decided[:len(decided)-1]+` deny: {name: "dev" claims: {path: "env" any: {string_value: "dev"}}}}`)), []string{"PARLEY_POLICY_SURPRISES: 7"}},
-		"a rule of peers that are none":     {service("", unknown+method(`auth: {deny: {name: "x" peers: ["*"]}}`+" ")), []string{"PARLEY_AUTH_DECIDED: 7", "PARLEY_PEERS_WELL_FORMED: 7"}},
-		"a rule of nothing":                 {service("", unknown+method(decided[:len(decided)-1]+` deny: {name: "x"}}`)), []string{"PARLEY_POLICY_VALID: 7"}},
+		"a complete policy":           {service("", repeatable+method(decided)), nil},
+		"a policy of the service":     {service(whole(decided), unknown), nil},
+		"idempotency is not stated":   {service(whole(decided), ""), []string{"PARLEY_IDEMPOTENCY_STATED: 7"}},
+		"who may call is not decided": {service("", unknown), []string{"PARLEY_AUTH_DECIDED: 7"}},
+		"attempts do not fit": {
+			service(whole(decided), repeatable+method(
+				`deadline: {max: {seconds: 1}} retry: {max_attempts: 3 per_attempt_timeout: {seconds: 1}}`,
+			)),
+			[]string{"PARLEY_ATTEMPTS_FIT: 7"},
+		},
+		"a deadline of the service": {
+			service(
+				whole(decided+` deadline: {max: {seconds: 1}}`),
+				repeatable+method(`retry: {per_attempt_timeout: {seconds: 2}}`),
+			),
+			[]string{"PARLEY_ATTEMPTS_FIT: 7"},
+		},
+		"hedges of what cannot be repeated": {
+			service(whole(decided), unknown+method(`hedge: {max_hedges: 1}`)),
+			[]string{"PARLEY_HEDGING_ALLOWED: 7"},
+		},
+		"a peer with a star inside": {
+			service("", unknown+method(`auth: {peers: ["spiffe://shop.example/*/x"]}`)),
+			[]string{"PARLEY_PEERS_WELL_FORMED: 7"},
+		},
+		"a wrong peer of the service": {
+			service(whole(`auth: {peers: ["a b"]}`), unknown),
+			[]string{"PARLEY_PEERS_WELL_FORMED: 7"},
+		},
+		"a rule without a name": {
+			service("", unknown+method(`auth: {allow: {peers: ["orders"]}}`)),
+			[]string{"PARLEY_RULES_NAMED: 7"},
+		},
+		"a rule that lets strangers pass": {
+			service("", unknown+method(
+				`auth: {peers: ["orders"] deny: {name: "dev" claims: {path: "env" any: {string_value: "dev"}}}}`,
+			)),
+			[]string{"PARLEY_POLICY_SURPRISES: 7"},
+		},
+		"a rule of peers that are none": {
+			service("", unknown+method(`auth: {deny: {name: "x" peers: ["*"]}}`+" ")),
+			[]string{"PARLEY_AUTH_DECIDED: 7", "PARLEY_PEERS_WELL_FORMED: 7"},
+		},
+		"a rule of nothing": {
+			service("", unknown+method(decided[:len(decided)-1]+` deny: {name: "x"}}`)),
+			[]string{"PARLEY_POLICY_VALID: 7"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := annotations(t, test.proto, "", check.RuleTypeLint)
@@ -71,20 +105,63 @@ func TestBreaking(t *testing.T) {
 		before, after string
 		want          []string
 	}{
-		"nothing changes":        {of(timed), of(timed), nil},
-		"fewer peers":            {of(`auth: {peers: ["orders", "billing"]}`), of(decided), nil},
-		"more peers":             {of(decided), of(`auth: {peers: ["orders", "billing"]}`), []string{"PARLEY_AUTH_KEPT: 7"}},
-		"no decision any more":   {of(decided), service("", repeatable), []string{"PARLEY_AUTH_KEPT: 7", "PARLEY_AUTH_KEPT: 7"}},
-		"only tried now":         {of(decided), of(`auth: {peers: ["orders"] dry_run: true}`), []string{"PARLEY_AUTH_KEPT: 7", "PARLEY_AUTH_KEPT: 7"}},
-		"no longer repeatable":   {of(decided), service("", unknown+method(decided)), []string{"PARLEY_IDEMPOTENCY_KEPT: 7"}},
-		"repeatable now":         {service("", unknown+method(decided)), of(decided), nil},
-		"a shorter deadline":     {of(timed), of(decided + ` deadline: {max: {seconds: 1}} retry: {max_attempts: 3}`), []string{"PARLEY_DEADLINE_KEPT: 7"}},
-		"a first deadline":       {of(decided), of(decided + ` deadline: {max: {seconds: 1}}`), []string{"PARLEY_DEADLINE_KEPT: 7"}},
-		"a longer deadline":      {of(timed), of(decided + ` deadline: {max: {seconds: 3}} retry: {max_attempts: 3}`), nil},
-		"fewer attempts":         {of(timed), of(decided + ` deadline: {max: {seconds: 2}} retry: {max_attempts: 2}`), []string{"PARLEY_ATTEMPTS_KEPT: 7"}},
-		"the word of a method":   {of(timed), strings.Replace(of(decided+` deadline: {max: {seconds: 1}} retry: {max_attempts: 1}`), "rpc", "// Get is quick. parley:shortened\nrpc", 1), nil},
-		"the word opens nothing": {of(decided), strings.Replace(of(`auth: {access: ACCESS_ANONYMOUS}`), "rpc", "// parley:shortened\nrpc", 1), []string{"PARLEY_AUTH_KEPT: 8", "PARLEY_AUTH_KEPT: 8"}},
-		"a new method":           {head, of(decided), nil},
+		"nothing changes": {of(timed), of(timed), nil},
+		"fewer peers":     {of(`auth: {peers: ["orders", "billing"]}`), of(decided), nil},
+		"more peers": {
+			of(decided),
+			of(`auth: {peers: ["orders", "billing"]}`),
+			[]string{"PARLEY_AUTH_KEPT: 7"},
+		},
+		"no decision any more": {
+			of(decided),
+			service("", repeatable),
+			[]string{"PARLEY_AUTH_KEPT: 7", "PARLEY_AUTH_KEPT: 7"},
+		},
+		"only tried now": {
+			of(decided),
+			of(`auth: {peers: ["orders"] dry_run: true}`),
+			[]string{"PARLEY_AUTH_KEPT: 7", "PARLEY_AUTH_KEPT: 7"},
+		},
+		"no longer repeatable": {
+			of(decided),
+			service("", unknown+method(decided)),
+			[]string{"PARLEY_IDEMPOTENCY_KEPT: 7"},
+		},
+		"repeatable now": {service("", unknown+method(decided)), of(decided), nil},
+		"a shorter deadline": {
+			of(timed),
+			of(decided + ` deadline: {max: {seconds: 1}} retry: {max_attempts: 3}`),
+			[]string{"PARLEY_DEADLINE_KEPT: 7"},
+		},
+		"a first deadline": {
+			of(decided),
+			of(decided + ` deadline: {max: {seconds: 1}}`),
+			[]string{"PARLEY_DEADLINE_KEPT: 7"},
+		},
+		"a longer deadline": {
+			of(timed),
+			of(decided + ` deadline: {max: {seconds: 3}} retry: {max_attempts: 3}`),
+			nil,
+		},
+		"fewer attempts": {
+			of(timed),
+			of(decided + ` deadline: {max: {seconds: 2}} retry: {max_attempts: 2}`),
+			[]string{"PARLEY_ATTEMPTS_KEPT: 7"},
+		},
+		"the word of a method": {
+			of(timed),
+			strings.Replace(
+				of(decided+` deadline: {max: {seconds: 1}} retry: {max_attempts: 1}`),
+				"rpc", "// Get is quick. parley:shortened\nrpc", 1,
+			),
+			nil,
+		},
+		"the word opens nothing": {
+			of(decided),
+			strings.Replace(of(`auth: {access: ACCESS_ANONYMOUS}`), "rpc", "// parley:shortened\nrpc", 1),
+			[]string{"PARLEY_AUTH_KEPT: 8", "PARLEY_AUTH_KEPT: 8"},
+		},
+		"a new method": {head, of(decided), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := annotations(t, test.after, test.before, check.RuleTypeBreaking)
@@ -136,5 +213,8 @@ func written(t *testing.T, proto string) *checktest.ProtoFileSpec {
 	if err := os.WriteFile(filepath.Join(dir, "shop.proto"), []byte(proto), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return &checktest.ProtoFileSpec{DirPaths: []string{dir, filepath.Join("..", "..", "proto")}, FilePaths: []string{"shop.proto"}}
+	return &checktest.ProtoFileSpec{
+		DirPaths:  []string{dir, filepath.Join("..", "..", "proto")},
+		FilePaths: []string{"shop.proto"},
+	}
 }

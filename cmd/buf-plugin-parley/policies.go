@@ -57,14 +57,13 @@ func nameOf(m protoreflect.MethodDescriptor) string {
 // mistakesOf are those that err joins.
 func mistakesOf(err error) []*policy.Mistake {
 	var mistakes []*policy.Mistake
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the outermost error joins them
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
 			mistakes = append(mistakes, mistakesOf(e)...)
 		}
 		return mistakes
 	}
-	var mistake *policy.Mistake
-	if errors.As(err, &mistake) {
+	if mistake, ok := errors.AsType[*policy.Mistake](err); ok {
 		mistakes = append(mistakes, mistake)
 	}
 	return mistakes
