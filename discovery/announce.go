@@ -9,7 +9,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// run announces the instance until ctx ends. It alone talks to the engine meanwhile.
+// run announces the instance until ctx ends. Until it returns, no other goroutine makes requests for this instance.
 func (reg *Registration) run(ctx context.Context) {
 	defer reg.finish()
 	retry := pace{config: &reg.registry.config, spread: rejoinSpread}
@@ -34,8 +34,8 @@ func (reg *Registration) run(ctx context.Context) {
 	}
 }
 
-// announce makes the wanted instance visible once. A lease that went before is given back afterwards, so that it
-// is no longer renewed; the entry belongs to the new lease by then.
+// announce makes the wanted instance visible once. It then revokes the previous lease, so that nothing renews that
+// lease any more. The entry is not removed, because it belongs to the new lease.
 func (reg *Registration) announce(ctx context.Context) (driver.Lease, error) {
 	reg.mu.Lock()
 	in, version, former := reg.want, reg.wantVersion, reg.lease
@@ -52,13 +52,14 @@ func (reg *Registration) announce(ctx context.Context) (driver.Lease, error) {
 	reg.logger().Info("registered in discovery")
 	if former != nil && !isClosed(former.Lost()) {
 		if err := former.Revoke(call); err != nil {
-			reg.logger().Debug("a former lease could not be given back", slog.Any("error", err))
+			reg.logger().Debug("a previous lease could not be revoked", slog.Any("error", err))
 		}
 	}
 	return lease, nil
 }
 
-// keep shows changes of the wanted instance until the lease is lost, a change cannot be shown, or ctx ends.
+// keep passes changes of the wanted instance to the engine until the lease is lost, the engine refuses a change, or ctx
+// ends.
 func (reg *Registration) keep(ctx context.Context, lease driver.Lease) error {
 	for {
 		select {
@@ -109,7 +110,8 @@ func (reg *Registration) revoke(ctx context.Context) error {
 	return nil
 }
 
-// succeed notes that the engine shows version under lease. After Deregister only the lease is noted, to be revoked.
+// succeed records that the engine shows version under lease. After Deregister it records only the lease, so that the
+// lease can be revoked.
 func (reg *Registration) succeed(lease driver.Lease, version uint64) {
 	reg.mu.Lock()
 	defer reg.mu.Unlock()
@@ -128,7 +130,7 @@ func (reg *Registration) count() {
 	reg.announced++
 }
 
-// fail notes why the instance is not registered.
+// fail records why the instance is not registered.
 func (reg *Registration) fail(err error) {
 	reg.mu.Lock()
 	defer reg.mu.Unlock()
@@ -142,7 +144,7 @@ func (reg *Registration) fail(err error) {
 	reg.move()
 }
 
-// leaveToPlatform notes that the platform registers instances.
+// leaveToPlatform records that the platform registers instances.
 func (reg *Registration) leaveToPlatform() {
 	reg.mu.Lock()
 	defer reg.mu.Unlock()
@@ -152,7 +154,7 @@ func (reg *Registration) leaveToPlatform() {
 	}
 }
 
-// finish notes that nothing announces the instance any more.
+// finish records that the instance is no longer announced.
 func (reg *Registration) finish() {
 	reg.mu.Lock()
 	defer reg.mu.Unlock()

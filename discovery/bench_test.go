@@ -50,7 +50,7 @@ func BenchmarkSame1000(b *testing.B) {
 	cancel()
 }
 
-// BenchmarkMemory1000 reports what a Registry keeps of each of 1,000 instances, the instances themselves included.
+// BenchmarkMemory1000 reports the memory that a Registry uses for each of 1,000 instances.
 func BenchmarkMemory1000(b *testing.B) {
 	var before, after runtime.MemStats
 	var kept uint64

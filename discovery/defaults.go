@@ -7,29 +7,29 @@ const (
 	defaultTTL = 15 * time.Second
 	// How long changes are collected before they are published.
 	defaultDebounce = 100 * time.Millisecond
-	// How long changes are collected, at most, while they keep coming.
+	// The longest time for which changes are collected while new changes keep coming.
 	defaultDebounceMost = 800 * time.Millisecond
-	// How long instances are kept that an engine suddenly no longer lists.
+	// How long instances are still used when they suddenly disappear from the engine's list.
 	defaultHold = 5 * time.Minute
-	// The time within which losses add up. Leases that were lost together expire within it.
+	// The time window in which losses are counted together. Leases that were lost at the same time expire within it.
 	lossWindow = time.Minute
-	// How long the engine may be silent before that is an error.
+	// How long the engine may take to answer before ErrSilent is reported.
 	defaultFirstWait = 3 * time.Second
-	// How long a watch outlives its last user; longer than gRPC's idle timeout of 30 minutes.
+	// How long a watch runs after its last subscriber has left. It is longer than gRPC's idle timeout of 30 minutes.
 	defaultLinger = time.Hour
-	// The longest possible wait after a first failure of the engine; the wait itself is random.
+	// The maximum of the random wait after a first failure of the engine.
 	defaultBackoff = 200 * time.Millisecond
-	// The longest possible wait between two attempts, so that an engine that is back is found within five seconds.
+	// The maximum of the random wait between two attempts. A recovered engine is therefore found within five seconds.
 	defaultBackoffMost = 4 * time.Second
-	// The longest possible wait before a lost instance is announced again, so that instances that were lost together do
-	// not come back together.
+	// The maximum of the random wait before a lost instance is announced again. The wait spreads the announcements of
+	// instances that were lost at the same time.
 	rejoinSpread = time.Second
-	// The largest file of last known good lists.
+	// The maximum size of the file of last known good lists.
 	memoryMost = 16 << 20
-	// How often that file is written at most.
+	// The shortest time between two writes of that file.
 	memoryInterval = time.Second
 	// How long one request to announce, update or revoke an instance may take.
 	callTimeout = 5 * time.Second
-	// How long Close may take to revoke what is still registered.
+	// How long Close may take to revoke the remaining registrations.
 	closeTimeout = 2 * time.Second
 )

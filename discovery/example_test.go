@@ -29,7 +29,7 @@ func Example() {
 	// 10.0.0.7:8443 in zone b
 }
 
-// An outage of the engine changes nothing for those who knew the instances before, and is told.
+// During an outage of the engine, subscribers keep the known instances and get the error.
 func ExampleRegistry_Subscribe() {
 	engine := mem.New()
 	registry := discovery.New(engine.Driver())

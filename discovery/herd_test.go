@@ -13,7 +13,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/mem"
 )
 
-// counted is a driver that counts what is asked of its engine, in slices of 100ms.
+// counted is a driver that counts the requests to its engine, in slices of 100ms.
 type counted struct {
 	driver.Driver
 	traffic *traffic

@@ -41,11 +41,11 @@ func TestTransitionsAreLoggedOnce(t *testing.T) {
 		synctest.Wait()
 
 		for text, want := range map[string]int{
-			`level=WARN msg="discovery fails; what was known before is kept" service=payments driver=mem error="discovery: mem: find \"payments\": the engine is down" instances=1`: 1,
+			`level=WARN msg="discovery fails; the known instances are kept" service=payments driver=mem error="discovery: mem: find \"payments\": the engine is down" instances=1`: 1,
 			`level=INFO msg="discovery is back" service=payments driver=mem`:                                                                                               1,
 			`level=INFO msg="registered in discovery" service=payments id=a driver=mem`:                                                                                    2,
 			`level=WARN msg="not registered in discovery; trying again" service=payments id=a driver=mem error="discovery: mem: announce \"payments\": the lease is lost"`: 1,
-			`msg="discovery has listed few instances or none for long; those of before are given up" service=payments driver=mem listed=0 instances=1`:                     1,
+			`msg="discovery has listed few instances or none for the whole hold time; its list is used now" service=payments driver=mem listed=0 instances=1`:              1,
 		} {
 			if got := strings.Count(out.String(), text); got != want {
 				t.Errorf("logged %d times; want %d: %s", got, want, text)

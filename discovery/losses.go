@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// losses are the instances of a service that vanished lately without draining first. An instance that stops in order
-// drains. One that just vanishes has died, or the engine has lost its lease, or the engine lists only a part of what it
-// knows. That one instance dies is likely; that most of them die is not, and then the engine is probably wrong.
+// losses are the instances of a service that vanished recently without draining first. A planned stop drains first. An
+// instance that vanishes without draining has died, or the engine has lost its lease, or the engine lists only a part
+// of its instances. The death of one instance is likely. The death of most instances is not: then the engine is
+// probably wrong.
 //
-// Leases that were lost together do not expire in the same instant, so losses add up over lossWindow.
+// Leases that were lost at the same time do not expire at the same moment, so losses are added up over lossWindow.
 type losses struct{ list []loss }
 
 type loss struct {
@@ -53,7 +54,7 @@ func (l *losses) remove(id string) bool {
 // most reports whether more instances vanished than are left.
 func (l *losses) most(left []Instance) bool { return len(l.list) > len(left) }
 
-// join returns the instances that are left and those that vanished, sorted by ID.
+// join returns the remaining and the vanished instances, sorted by ID.
 func (l *losses) join(left []Instance) []Instance {
 	all := slices.Clone(left)
 	for _, x := range l.list {

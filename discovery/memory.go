@@ -23,11 +23,11 @@ type memory struct {
 
 	mu      sync.Mutex
 	lists   map[string]memorized
-	timer   *time.Timer // until the file is written; nil when it is up to date
+	timer   *time.Timer // runs until the file is written; nil when the file is up to date
 	written time.Time
 	closed  bool
 
-	unwritten bool // err, if any, is from writing the file
+	unwritten bool // err, if any, is an error of writing the file
 	err       error
 }
 
@@ -38,7 +38,7 @@ func newMemory(path, engine string, logger *slog.Logger) *memory {
 	}
 }
 
-// recall returns the list of a service from an earlier process, and when the engine gave it.
+// recall returns the list of a service from an earlier process, and the time when the engine sent it.
 func (m *memory) recall(service string) ([]Instance, time.Time) {
 	if m == nil {
 		return nil, time.Time{}
@@ -86,7 +86,7 @@ func (m *memory) close() error {
 	if late {
 		m.write()
 	}
-	m.writing.Lock() // a write that is under way ends first
+	m.writing.Lock() // waits for a write in progress
 	defer m.writing.Unlock()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -116,7 +116,9 @@ func (m *memory) read() {
 		lists, err = parseMemory(text, m.engine)
 	}
 	if err != nil {
-		m.fail("the last known good lists cannot be used; going on without", fmt.Errorf("%s: %w", m.path, err))
+		m.fail(
+			"the last known good lists cannot be used; the program continues without them", fmt.Errorf("%s: %w", m.path, err),
+		)
 		return
 	}
 	m.mu.Lock()

@@ -87,7 +87,7 @@ func TestWhatIsNotGoodIsNotWritten(t *testing.T) {
 			in.Draining = true
 			s.list(in, one("b"))
 		}, []string{"a", "b"}},
-		{"a held list does not replace what is there", func(s *stage) {
+		{"a held list does not replace the list in the file", func(s *stage) {
 			s.list(one("a"), one("b"), one("c"))
 			s.list(one("a"))
 		}, []string{"a", "b", "c"}},
@@ -183,11 +183,20 @@ func TestFilesThatAreNotUsed(t *testing.T) {
 		{"a damaged one", func(path string) error { return os.Truncate(path, 50) }, "it is damaged"},
 		{"an empty one", func(path string) error { return os.Truncate(path, 0) }, "it is damaged"},
 		{"a huge one", func(path string) error { return os.Truncate(path, 17<<20) }, "larger than 16777216 bytes"},
-		{"one of another version", replace(`"version":1`, `"version":2`), "it has version 2, and this program reads version 1"},
-		{"one of another engine", replace(`"engine":"stage"`, `"engine":"other"`), `it was written for "other", and this program uses "stage"`},
+		{
+			"one of another version", replace(`"version":1`, `"version":2`),
+			"it has version 2, and this program reads version 1",
+		},
+		{
+			"one of another engine", replace(`"engine":"stage"`, `"engine":"other"`),
+			`it was written for "other", and this program uses "stage"`,
+		},
 		{"one with more than it should have", replace(`"version":1`, `"version":1,"mood":"good"`), "it is damaged"},
 		{"an instance without an address", replace(`["a:1"]`, `[]`), "it is damaged"},
-		{"an instance under another service", replace(`"payments":{`, `"orders":{`), `an instance of "payments" stands under "orders"`},
+		{
+			"an instance under another service", replace(`"payments":{`, `"orders":{`),
+			`an instance of "payments" stands under "orders"`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -207,7 +216,7 @@ func TestFilesThatAreNotUsed(t *testing.T) {
 				if file != path || err == nil || !strings.Contains(err.Error(), tt.want) {
 					t.Errorf("snapshot: %q, %v; want it to say %q", file, err, tt.want)
 				}
-				if got := strings.Count(out.String(), "going on without"); got != 1 {
+				if got := strings.Count(out.String(), "continues without them"); got != 1 {
 					t.Errorf("logged %d times; want once:\n%s", got, out.String())
 				}
 

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// memoryVersion is the version of the file. A file of another version may have another meaning.
+// memoryVersion is the version of the file. The fields of another version may have another meaning.
 const memoryVersion = 1
 
 // memoryFile is the content of the file of last known good lists.
@@ -18,7 +18,7 @@ type memoryFile struct {
 	Services map[string]memorized `json:"services"`
 }
 
-// memorized is the list of one service, and when the engine first gave it.
+// memorized is the list of one service, and the time when the engine first sent it.
 type memorized struct {
 	Seen      time.Time  `json:"seen"`
 	Instances []Instance `json:"instances"`
@@ -33,7 +33,11 @@ func parseMemory(text []byte, engine string) (map[string]memorized, error) {
 		return nil, fmt.Errorf("it is damaged: %w", err)
 	}
 	if head.Version != memoryVersion {
-		return nil, fmt.Errorf("it has version %d, and this program reads version %d, so another one writes it; give each program a file of its own", head.Version, memoryVersion)
+		return nil, fmt.Errorf(
+			"it has version %d, and this program reads version %d, so another one writes it; "+
+				"give each program a file of its own",
+			head.Version, memoryVersion,
+		)
 	}
 	var file memoryFile
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -42,7 +46,9 @@ func parseMemory(text []byte, engine string) (map[string]memorized, error) {
 		return nil, fmt.Errorf("it is damaged: %w", err)
 	}
 	if file.Engine != engine {
-		return nil, fmt.Errorf("it was written for %q, and this program uses %q; give each engine a file of its own", file.Engine, engine)
+		return nil, fmt.Errorf(
+			"it was written for %q, and this program uses %q; give each engine a file of its own", file.Engine, engine,
+		)
 	}
 	for service, known := range file.Services {
 		for _, in := range known.Instances {

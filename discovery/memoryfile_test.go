@@ -2,7 +2,7 @@ package discovery
 
 import "testing"
 
-// Reading the file never panics and never yields an instance that cannot be called, whatever the file contains.
+// With any content of the file, reading it never panics and never returns an instance that cannot be called.
 func FuzzParseMemory(f *testing.F) {
 	f.Add(
 		[]byte(

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Option configures a [Registry]. Every option prints itself as it was written. An invalid value leaves the
+// Option configures a [Registry]. Its String method returns the Go expression that made it. An invalid value leaves the
 // default in place, and [Registry.Check] returns the mistake.
 type Option interface {
 	fmt.Stringer
@@ -64,15 +64,15 @@ func unless(ok bool, wrong string) string {
 	return wrong
 }
 
-// WithTTL sets how long the engine shows an instance after its process has died. The default is 15s; it must be
-// positive. Engines may round it up.
+// WithTTL sets how long the engine shows an instance after its process has died. The default is 15s. It must be
+// positive, and engines may round it up.
 func WithTTL(ttl time.Duration) Option {
 	return option{fmt.Sprintf("WithTTL(%v)", ttl), func(c *config) { c.ttl = ttl }, unless(ttl > 0, "want more than 0s")}
 }
 
-// WithDebounce sets how long changes of a service are collected before they are published together: least at first,
-// doubled up to most while changes keep coming. The first list, and the first one after an empty list, are published at
-// once. The defaults are 100ms and 800ms. Zero for both publishes every change.
+// WithDebounce sets how long changes of a service are collected before they are published together. The time is least
+// at first, and doubles up to most while changes keep coming. The first list, and the first one after an empty list,
+// are published at once. The defaults are 100ms and 800ms. Zero for both publishes every change.
 func WithDebounce(least, most time.Duration) Option {
 	return option{
 		fmt.Sprintf("WithDebounce(%v, %v)", least, most),
@@ -81,10 +81,10 @@ func WithDebounce(least, most time.Duration) Option {
 	}
 }
 
-// WithHold sets how long instances are kept that the engine suddenly no longer lists: all of them when it lists
-// nothing, and the vanished ones when within a minute more instances have vanished than are left. Instances that
-// drained, or that a new instance has replaced, are not held. Only time in which the engine answers counts. The default
-// is 5m; zero accepts every list at once.
+// WithHold sets how long instances are still used when they suddenly disappear from the engine's list. If the list
+// becomes empty, all instances are held. If more instances vanish within a minute than remain, the vanished instances
+// are held. Instances that drained, or that a new instance has replaced, are not held. The time passes only while the
+// engine answers. The default is 5m. Zero accepts every list at once.
 func WithHold(hold time.Duration) Option {
 	return option{
 		fmt.Sprintf("WithHold(%v)", hold),
@@ -93,8 +93,8 @@ func WithHold(hold time.Duration) Option {
 	}
 }
 
-// WithLastKnownGood keeps the last good lists in a file, for a program that starts while the engine is down: it calls
-// the instances in the file until the engine answers, and State.StaleSince says when they were written.
+// WithLastKnownGood keeps the last good lists in a file. A program that starts while the engine is down uses the
+// instances in the file until the engine answers. State.StaleSince is then the time at which the lists were written.
 //
 // The file has mode 0600 and is replaced as a whole, at most once a second and by [Registry.Close]. The file and the
 // folders above it must belong to the user of the process or to root and must not be writable by others. A file that
@@ -109,8 +109,8 @@ func WithLastKnownGood(path string) Option {
 	}
 }
 
-// WithFirstWait sets how long an engine may neither answer nor fail before it is reported as [ErrSilent]. The Registry
-// goes on asking. The default is 3s; it must be positive.
+// WithFirstWait sets how long to wait for the first answer of the engine before [ErrSilent] is reported. The Registry
+// keeps trying after that. The default is 3s. It must be positive.
 func WithFirstWait(wait time.Duration) Option {
 	return option{
 		fmt.Sprintf("WithFirstWait(%v)", wait),
@@ -119,8 +119,8 @@ func WithFirstWait(wait time.Duration) Option {
 	}
 }
 
-// WithLinger sets how long a service is followed after its last user has gone. It should be longer than the idle
-// timeout of gRPC channels. The default is 1h; zero ends the watch with its last user.
+// WithLinger sets how long a service is followed after its last subscriber has left. It should be longer than the idle
+// timeout of gRPC channels. The default is 1h. Zero ends the watch with its last subscriber.
 func WithLinger(linger time.Duration) Option {
 	return option{
 		fmt.Sprintf("WithLinger(%v)", linger),
@@ -129,8 +129,8 @@ func WithLinger(linger time.Duration) Option {
 	}
 }
 
-// WithBackoff sets the waits between attempts at the engine: each is random between zero and a ceiling that begins at
-// base and doubles up to most. The defaults are 200ms and 4s. Base must be positive.
+// WithBackoff sets the waits between attempts to reach the engine. Each wait is random between zero and a bound. The
+// bound starts at base and doubles up to most. The defaults are 200ms and 4s. Base must be positive.
 func WithBackoff(base, most time.Duration) Option {
 	return option{
 		fmt.Sprintf("WithBackoff(%v, %v)", base, most),
@@ -139,8 +139,8 @@ func WithBackoff(base, most time.Duration) Option {
 	}
 }
 
-// WithLogger sets the logger of transitions: an engine lost and found, a list held, a registration lost. The
-// default logs nothing.
+// WithLogger sets the logger for changes of state: the engine fails or is back, a list is held, a registration is lost.
+// The default logs nothing.
 func WithLogger(logger *slog.Logger) Option {
 	return option{"WithLogger(...)", func(c *config) { c.logger = logger }, unless(logger != nil, "want a logger")}
 }

@@ -40,7 +40,8 @@ func TestOptionsPrintThemselvesAndAreChecked(t *testing.T) {
 		switch {
 		case tt.bad == "" && err != nil:
 			t.Errorf("%s: Check: %v", tt.text, err)
-		case tt.bad != "" && (err == nil || !strings.Contains(err.Error(), tt.bad) || !strings.Contains(err.Error(), tt.text)):
+		case tt.bad != "" &&
+			(err == nil || !strings.Contains(err.Error(), tt.bad) || !strings.Contains(err.Error(), tt.text)):
 			t.Errorf("%s: Check: %v; want it to name the option and to say %q", tt.text, err, tt.bad)
 		}
 	}

@@ -7,15 +7,16 @@ import (
 	"github.com/parley-rpc/parley/internal/backoff"
 )
 
-// pace spaces attempts at an engine, so that processes that fail together do not return together.
+// pace spaces attempts to reach an engine, so that processes that failed at the same time do not return at the same
+// time.
 type pace struct {
 	config   *config
 	failures int
 	spread   time.Duration // the least bound of a wait, capped by the configured most
 }
 
-// survived takes how long the last success lasted. Only a success that outlived the longest wait resets the waits: an
-// engine that accepts a request and then drops it at once is still failing.
+// survived takes how long the last success lasted. Only a success that lasted longer than the longest wait resets the
+// waits, because an engine that accepts a request and drops it at once is still failing.
 func (p *pace) survived(d time.Duration) {
 	if d > p.config.backoffMost {
 		p.failures = 0

@@ -8,14 +8,15 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// Registration keeps one instance of this process announced: it tries until the engine takes it, and again when the
-// engine has lost it, until [Registration.Deregister]. Its methods may be called from any goroutine.
+// Registration keeps one instance of this process announced until [Registration.Deregister]. It tries until the engine
+// accepts the instance, and announces it again when the engine has lost it. Its methods may be called from any
+// goroutine.
 type Registration struct {
 	registry *Registry
 	service  string
 	id       string
 	stop     context.CancelFunc
-	ended    chan struct{} // closed when nothing announces the instance any more
+	ended    chan struct{} // closed when the instance is no longer announced
 	changed  chan struct{} // holds one token while the wanted instance may differ from the announced one
 
 	mu           sync.Mutex
@@ -24,18 +25,18 @@ type Registration struct {
 	haveVersion  uint64 // the version that the engine shows, or showed last
 	lease        driver.Lease
 	registered   bool
-	announced    int  // how often the engine took the instance
+	announced    int  // how often the engine accepted the instance
 	elsewhere    bool // the platform registers instances
 	deregistered bool
 	err          error
 	moved        chan struct{} // closed and replaced whenever one of the above changes
 }
 
-// Register announces in and keeps it announced. An instance without an ID gets its first address as one.
+// Register announces in and keeps it announced. If in has no ID, its first address becomes its ID.
 //
-// It returns when the engine has taken the instance, the driver leaves registration to the platform, the instance is
-// invalid, the Registry is closed, or ctx has ended, whichever comes first. When ctx has ended, the Registration goes
-// on trying: ctx bounds only the wait.
+// It returns when the engine has accepted the instance, the driver leaves registration to the platform, the instance is
+// invalid, the Registry is closed, or ctx has ended. Ctx limits only this wait: the Registration keeps trying after ctx
+// has ended.
 func (r *Registry) Register(ctx context.Context, in Instance) *Registration {
 	in = in.Clone()
 	if in.ID == "" && len(in.Addresses) > 0 {
@@ -61,7 +62,7 @@ func (r *Registry) Register(ctx context.Context, in Instance) *Registration {
 	return reg
 }
 
-// launch starts to announce. It returns false when the Registry is closed.
+// launch starts announcing. It returns false when the Registry is closed.
 func (r *Registry) launch(reg *Registration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -75,7 +76,7 @@ func (r *Registry) launch(reg *Registration) bool {
 	return true
 }
 
-// refuse makes a Registration that announces nothing and returns err from Err.
+// refuse makes a Registration that announces nothing and whose Err returns err.
 func (reg *Registration) refuse(err error) *Registration {
 	reg.stop = func() {}
 	reg.err = reg.fault("announce", err)
@@ -83,7 +84,7 @@ func (reg *Registration) refuse(err error) *Registration {
 	return reg
 }
 
-// settle waits until the instance is registered, cannot be, or ctx has ended.
+// settle waits until the instance is registered, its registration has failed for good, or ctx has ended.
 func (reg *Registration) settle(ctx context.Context) {
 	for {
 		reg.mu.Lock()
@@ -103,14 +104,14 @@ func (reg *Registration) settle(ctx context.Context) {
 }
 
 // Registered reports whether the instance is announced, or the platform registers it. A service that is not registered
-// is degraded, not dead: clients may still know it.
+// can still get calls from clients that already know it.
 func (reg *Registration) Registered() bool {
 	reg.mu.Lock()
 	defer reg.mu.Unlock()
 	return reg.registered || reg.elsewhere
 }
 
-// Err says why the instance is not registered: the last failure, [ErrLeaseLost], [ErrDeregistered], [ErrClosed], or
+// Err returns why the instance is not registered: the last failure, [ErrLeaseLost], [ErrDeregistered], [ErrClosed], or
 // the mistake in the instance. It is nil while the instance is registered and before the first attempt has ended.
 func (reg *Registration) Err() error {
 	reg.mu.Lock()
@@ -118,11 +119,11 @@ func (reg *Registration) Err() error {
 	return reg.err
 }
 
-// Update lets change alter the instance and announces the result. The ID and the service cannot change.
+// Update calls change with the instance and announces the result. Change must not alter the ID or the service.
 //
-// It returns nil when the engine shows the change. It returns an error at once while the instance is not registered,
-// and when the engine refuses the change or ctx ends; the change is kept in these three cases and goes out with the
-// next announcement. A change that makes the instance invalid is an error and is not kept.
+// It returns nil when the engine shows the change. It returns an error if the instance is not registered, if the engine
+// refuses the change, or if ctx ends. In these three cases the change is kept and is part of the next announcement. If
+// the change makes the instance invalid, Update returns an error and discards the change.
 func (reg *Registration) Update(ctx context.Context, change func(*Instance)) error {
 	version, err := reg.alter(change)
 	if err != nil {
@@ -155,7 +156,7 @@ func (reg *Registration) alter(change func(*Instance)) (uint64, error) {
 	}
 	in := reg.want.Clone()
 	change(&in)
-	in = in.Clone() // what change put in is its own to change again
+	in = in.Clone() // change may keep and modify the values that it set
 	if in.ID != reg.id || in.Service != reg.service {
 		return 0, reg.fault(
 			"update",
@@ -176,9 +177,9 @@ func (reg *Registration) alter(change func(*Instance)) (uint64, error) {
 	return reg.wantVersion, nil
 }
 
-// Deregister ends the registration and removes the instance from the engine at once. When the engine cannot be reached
-// it returns the error, the entry ends with its lease, and Deregister may be called again. Otherwise, and for an
-// instance that was never announced, it returns nil, however often it is called.
+// Deregister ends the registration and removes the instance from the engine at once. If the engine cannot be reached,
+// it returns the error, the entry expires with its lease, and Deregister may be called again. Otherwise it returns nil,
+// even if it is called again or the instance was never announced.
 func (reg *Registration) Deregister(ctx context.Context) error {
 	reg.mu.Lock()
 	if !reg.deregistered && reg.alive() {
@@ -202,8 +203,8 @@ func (reg *Registration) Deregister(ctx context.Context) error {
 	return nil
 }
 
-// alive reports whether the instance is announced or being announced, by this Registration or the platform. The caller
-// holds the lock.
+// alive reports whether the instance is or will be announced, by this Registration or by the platform. The caller holds
+// the lock.
 func (reg *Registration) alive() bool { return reg.elsewhere || !isClosed(reg.ended) }
 
 func (reg *Registration) snapshot() RegistrationSnapshot {

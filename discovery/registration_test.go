@@ -13,7 +13,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/mem"
 )
 
-// look returns what the engine lists for payments now.
+// look returns the instances of payments that the engine lists.
 func look(t *testing.T, engine *mem.Engine) []discovery.Instance {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// Registry finds and announces instances through one driver. Make one for a process with [New] and share it. Its
+// Registry finds and announces instances through one driver. A process should make one with [New] and share it. Its
 // methods may be called from any goroutine.
 type Registry struct {
 	driver driver.Driver
@@ -29,7 +29,7 @@ type Registry struct {
 	closeErr error
 }
 
-// New returns a Registry over d, which [Registry.Close] closes. It does nothing until it is used.
+// New returns a Registry that uses d. [Registry.Close] closes d. New does not connect to the engine.
 func New(d driver.Driver, opts ...Option) *Registry {
 	if d == nil {
 		d = noDriver{}
@@ -49,11 +49,11 @@ func New(d driver.Driver, opts ...Option) *Registry {
 	return r
 }
 
-// String names the engine and where it is.
+// String returns the name of the engine and its address.
 func (r *Registry) String() string { return r.driver.String() }
 
-// Check returns every mistake in the options, and a missing driver, joined; or nil. A Registry with mistakes uses the
-// defaults in their place.
+// Check returns every mistake in the options, joined with the error for a missing driver, or nil. In place of an
+// invalid option the Registry uses the default.
 func (r *Registry) Check() error {
 	if r.driver == (noDriver{}) {
 		return errors.Join(r.config.err, errNoDriver)
@@ -62,8 +62,8 @@ func (r *Registry) Check() error {
 }
 
 // Close revokes every registration within two seconds, ends every watch and subscription, waits for their goroutines,
-// writes the file of [WithLastKnownGood], and closes the driver. It returns every error joined. Calling it again
-// returns the same error.
+// writes the file of [WithLastKnownGood], and closes the driver. It returns all errors, joined. Further calls return
+// the same error.
 func (r *Registry) Close() error {
 	r.closing.Do(func() { r.closeErr = r.end() })
 	return r.closeErr
@@ -102,9 +102,9 @@ func (r *Registry) fault(op, service string, err error) error {
 	return &Error{Driver: r.driver.String(), Op: op, Service: service, Err: err}
 }
 
-var errNoDriver = errors.New("discovery: there is no driver; give New one, such as mem.New().Driver()")
+var errNoDriver = errors.New("discovery: the driver is missing; pass one to New, such as mem.New().Driver()")
 
-// noDriver replaces a missing driver.
+// noDriver is used if the driver is missing.
 type noDriver struct{}
 
 func (noDriver) String() string { return "no driver" }

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Snapshot describes a Registry at one moment, for people to read.
+// Snapshot is the state of a Registry at one moment, for display.
 type Snapshot struct {
-	// Driver names the engine and where it is.
+	// Driver is the name of the engine and its address.
 	Driver string
 	// Services are the followed services, sorted by name.
 	Services []ServiceSnapshot
@@ -23,13 +23,13 @@ type Snapshot struct {
 type ServiceSnapshot struct {
 	// Service is its name.
 	Service string
-	// State is what subscribers receive.
+	// State is the state that subscribers receive.
 	State State
-	// Listed is what the engine lists, draining instances included, sorted by ID. Do not modify it.
+	// Listed are the instances that the engine lists, including draining ones, sorted by ID. Do not modify it.
 	Listed []Instance
-	// Users is the number of present subscriptions. At 0 the watch lingers.
+	// Users is the number of subscriptions. The watch continues for a while after the last one; see [WithLinger].
 	Users int
-	// Restarts counts the attempts to follow the service that have failed.
+	// Restarts counts the failed attempts to follow the service.
 	Restarts int
 	// Shown counts the states that were published, and Changed is the time of the last one.
 	Shown   uint64
@@ -38,14 +38,14 @@ type ServiceSnapshot struct {
 
 // RegistrationSnapshot describes the registration of one instance of this process.
 type RegistrationSnapshot struct {
-	// Instance is what is announced, or will be.
+	// Instance is the instance that is or will be announced.
 	Instance Instance
 	// Registered is the result of [Registration.Registered].
 	Registered bool
 	// Err is the result of [Registration.Err].
 	Err error
-	// Announced counts how often the engine has taken the instance; more than once means that the engine lost it in
-	// between.
+	// Announced counts how often the engine has accepted the instance. A number above 1 means that the engine has lost it
+	// in between.
 	Announced int
 }
 

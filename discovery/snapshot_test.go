@@ -49,7 +49,7 @@ func TestSnapshot(t *testing.T) {
 			t.Errorf("listed are %v; want draining ones too", got)
 		}
 		if got := ids(payments.State.Instances); !slices.Equal(got, []string{"a"}) {
-			t.Errorf("to be called are %v; want those that do not drain", got)
+			t.Errorf("the instances to call are %v; want only those that do not drain", got)
 		}
 		for i, want := range []struct {
 			id         string

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// stage is a driver that says what a test tells it to say.
+// stage is a driver whose lists and errors a test controls.
 type stage struct {
 	mu      sync.Mutex
 	watches []time.Time
@@ -73,13 +73,13 @@ func (s *stage) attempts() []time.Time {
 	return slices.Clone(s.watches)
 }
 
-// list makes the engine list instances, and waits until everyone has heard.
+// list makes the engine list instances, and waits until all subscribers have received the list.
 func (s *stage) list(instances ...discovery.Instance) {
 	s.lists <- instances
 	synctest.Wait()
 }
 
-// fail makes the engine fail, and waits until everyone has heard.
+// fail makes the engine fail, and waits until all subscribers have received the error.
 func (s *stage) fail() {
 	s.failures <- errBroken
 	synctest.Wait()
@@ -111,7 +111,7 @@ func (a *audience) count() int {
 	return len(a.states)
 }
 
-// last returns the state that was told last.
+// last returns the last state.
 func (a *audience) last() discovery.State {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -121,7 +121,7 @@ func (a *audience) last() discovery.State {
 	return a.states[len(a.states)-1]
 }
 
-// story tells every state in one line: when, and what.
+// story returns every state in one line, with its time.
 func (a *audience) story() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()

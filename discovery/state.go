@@ -6,24 +6,25 @@ import (
 	"time"
 )
 
-// State is what a Registry knows about one service. A State is shared: do not modify its Instances.
+// State is the state of one service in a Registry. It is shared: do not modify its Instances.
 type State struct {
 	// Instances are the instances to call, sorted by ID: the last list that the engine vouched for.
 	Instances []Instance
 	// Known reports whether the engine has answered at least once, to this process or to an earlier one that left a file
-	// (see [WithLastKnownGood]). Until then Instances is empty because nothing is known.
+	// (see [WithLastKnownGood]). If Known is false, Instances is empty and the service may still have instances.
 	Known bool
-	// Held reports whether Instances still contains instances that the engine suddenly no longer lists. See [WithHold].
+	// Held reports whether Instances contains instances that suddenly disappeared from the engine's list. See [WithHold].
 	Held bool
-	// Err says why nothing is known, or why Instances may be out of date. It is nil while the engine vouches for them.
+	// Err is the reason why Known is false or Instances may be out of date. It is nil while the engine vouches for
+	// Instances.
 	Err error
 	// StaleSince is the time since which the engine has not vouched for Instances. It is zero while the engine vouches for
-	// them, and while nothing is known.
+	// them, and while Known is false.
 	StaleSince time.Time
 }
 
-// usable returns the usable instances of a list, sorted by ID: those of the service that have addresses, one for each
-// ID. It does not change the list.
+// usable returns the instances of the service that have addresses, one for each ID, sorted by ID. It does not modify
+// the list.
 func usable(service string, list []Instance) []Instance {
 	kept := make([]Instance, 0, len(list))
 	for _, in := range list {
@@ -36,7 +37,7 @@ func usable(service string, list []Instance) []Instance {
 	return slices.CompactFunc(kept, func(a, b Instance) bool { return a.ID == b.ID })
 }
 
-// callable returns the instances that do not drain, or all when every one drains.
+// callable returns the instances that do not drain, or all instances if all of them drain.
 func callable(list []Instance) []Instance {
 	drains := func(in Instance) bool { return in.Draining }
 	if !slices.ContainsFunc(list, drains) {

@@ -8,7 +8,7 @@ import (
 	"github.com/parley-rpc/parley/discovery"
 )
 
-// What users see of a service, and when, as the engine says one thing after the other.
+// The table shows which states subscribers receive, and when, after each list and error of the engine.
 func TestStates(t *testing.T) {
 	a, b, c := one("a"), one("b"), one("c")
 	draining := func(in discovery.Instance) discovery.Instance {
@@ -31,7 +31,7 @@ func TestStates(t *testing.T) {
 			want: []string{"0s [a b c]"},
 		},
 		{
-			name: "a list in another order is no change",
+			name: "a list in another order is not a change",
 			act: func(s *stage) {
 				s.list(a, b)
 				s.list(b, a)
@@ -65,7 +65,7 @@ func TestStates(t *testing.T) {
 			want: []string{"0s [a b]"},
 		},
 		{
-			name: "that a draining instance leaves is no change",
+			name: "the end of a draining instance is not a change",
 			act: func(s *stage) {
 				s.list(draining(a), b)
 				s.list(b)
@@ -98,7 +98,7 @@ func TestStates(t *testing.T) {
 			want: []string{"0s [a]", "1.1s [a b c]"},
 		},
 		{
-			name: "what changes back within the time is no change",
+			name: "a change that is reverted within the time is not a change",
 			act: func(s *stage) {
 				s.list(a)
 				s.list(a, b)
@@ -121,7 +121,7 @@ func TestStates(t *testing.T) {
 			want: []string{"3s [] unknown failing", "4s [a]"},
 		},
 		{
-			name: "a failure before the first answer is told at once",
+			name: "a failure before the first answer is reported at once",
 			act:  func(s *stage) { s.fail() },
 			want: []string{"0s [] unknown failing"},
 		},
@@ -265,7 +265,7 @@ func TestStates(t *testing.T) {
 			want: []string{"0s [a b c]", "1.1s [a]"},
 		},
 		{
-			name: "nor are those whose place others took",
+			name: "replaced instances are not held",
 			act: func(s *stage) {
 				s.list(a, b, c)
 				time.Sleep(time.Second)
@@ -274,7 +274,7 @@ func TestStates(t *testing.T) {
 			want: []string{"0s [a b c]", "1.1s [d e f]"},
 		},
 		{
-			name: "those that return end the hold",
+			name: "instances that return end the hold",
 			act: func(s *stage) {
 				s.list(a, b, c)
 				time.Sleep(time.Second)

@@ -7,18 +7,19 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// Subscribe calls fn with the state of a service: as soon as something is known, then whenever the latest state differs
-// from the last one that fn received. It never blocks.
+// Subscribe calls fn with the state of a service: first as soon as there is a state, then whenever the state differs
+// from the last one that fn received. Subscribe does not block.
 //
-// Calls of fn come one at a time from a goroutine of its own. A slow fn delays no other subscriber, and skips states
-// that are out of date when it returns. All subscribers of a service share one watch, which goes on for the time of
-// [WithLinger] after the last of them has cancelled; a subscriber that comes in that time gets the known state at once.
+// A separate goroutine calls fn, one call at a time. A slow fn does not delay other subscribers; it misses the states
+// that are out of date by the time it returns. All subscribers of a service share one watch. The watch continues for
+// the time of [WithLinger] after the last subscriber has canceled. A subscriber that joins in that time gets the
+// current state at once.
 //
-// Cancel ends the subscription. It may be called many times, also by fn; a call of fn that is under way may still
-// finish after it. Fn must not call [Registry.Close].
+// Cancel ends the subscription. It may be called several times, and by fn. A call of fn that is running may finish
+// after cancel has returned. Fn must not call [Registry.Close].
 //
-// With a name that [driver.CheckService] refuses, or on a closed Registry, fn is called once, before Subscribe returns,
-// with the error.
+// If [driver.CheckService] refuses the name, or the Registry is closed, fn is called once with the error before
+// Subscribe returns.
 func (r *Registry) Subscribe(service string, fn func(State)) (cancel func()) {
 	if err := driver.CheckService(service); err != nil {
 		fn(State{Err: r.fault("find", service, err)})
@@ -36,10 +37,10 @@ func (r *Registry) Subscribe(service string, fn func(State)) (cancel func()) {
 	})
 }
 
-// subscription is one user of a watch.
+// subscription is one subscriber of a watch.
 type subscription struct {
 	fn   func(State)
-	wake chan struct{} // holds one token while there may be something new
+	wake chan struct{} // holds one token while there may be a new state
 	done chan struct{}
 }
 
@@ -72,7 +73,7 @@ func (s *subscription) run(w *watch) {
 	}
 }
 
-// join makes s a user of the watch of service. It returns nil when the Registry is closed.
+// join adds s to the watch of service. It returns nil when the Registry is closed.
 func (r *Registry) join(service string, s *subscription) *watch {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -97,7 +98,7 @@ func (r *Registry) join(service string, s *subscription) *watch {
 	return w
 }
 
-// leave removes a user from a watch. A watch without users lingers.
+// leave removes s from a watch. A watch without subscribers ends after the linger time.
 func (r *Registry) leave(w *watch, s *subscription) {
 	w.mu.Lock()
 	delete(w.subscriptions, s)
@@ -122,7 +123,7 @@ func (r *Registry) leave(w *watch, s *subscription) {
 	})
 }
 
-// endWatch forgets a watch. The caller holds the lock.
+// endWatch removes a watch. The caller holds the lock.
 func (r *Registry) endWatch(w *watch) {
 	w.cancel()
 	if r.watches[w.service] == w {

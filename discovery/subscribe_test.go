@@ -137,7 +137,7 @@ func TestSubscribeToAnImpossibleName(t *testing.T) {
 		told, cancel := subscribe(open(t, newStage()), name)
 		cancel()
 		if s := told.last(); s.Err == nil || s.Known {
-			t.Errorf("%q: told %+v; want an error at once", name, s)
+			t.Errorf("%q: received %+v; want an error at once", name, s)
 		}
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// view turns what the engine lists into the state that subscribers receive. One goroutine owns it and waits for its
+// view makes the state that subscribers receive from the lists of the engine. One goroutine owns it and waits for its
 // timers.
 type view struct {
 	registry *Registry
@@ -13,18 +13,18 @@ type view struct {
 	logger   *slog.Logger
 
 	state  State
-	listed []Instance // as the engine last listed them, draining ones included
+	listed []Instance // the last list of the engine, including draining instances
 
-	silence *time.Timer // until silence is an error
+	silence *time.Timer // runs until silence is an error
 
-	flush      *time.Timer // until next is shown
+	flush      *time.Timer // runs until next is shown
 	next       []Instance
 	postponing bool
 	window     time.Duration
 	shown      time.Time
 
 	losses   losses
-	hold     *time.Timer // until a loss is accepted
+	hold     *time.Timer // runs until a loss is accepted
 	holdFrom time.Time   // zero while the engine cannot be asked
 	holdLeft time.Duration
 }
@@ -67,7 +67,7 @@ func (v *view) take(list []Instance) {
 	switch {
 	case len(v.state.Instances) == 0:
 		v.losses.forget()
-		v.show(instances) // there is nothing to hold
+		v.show(instances) // no instance to hold
 	case len(instances) == 0:
 		v.drop()
 		v.holdOn()
@@ -85,7 +85,7 @@ func (v *view) fail(err error) {
 	v.silence.Stop()
 	if v.state.Err == nil {
 		v.logger.Warn(
-			"discovery fails; what was known before is kept",
+			"discovery fails; the known instances are kept",
 			slog.Any("error", err),
 			slog.Int("instances", len(v.state.Instances)),
 		)
@@ -109,8 +109,8 @@ func (v *view) timeOut() {
 	v.recall()
 }
 
-// recall shows the list of an earlier process while the engine has listed nothing. The engine's first list is compared
-// with it: an engine that was down itself may list only the instances that have found it again so far.
+// recall shows the list of an earlier process until the engine has sent a list. The engine's first list is compared
+// with it, because an engine that was down itself may list only the instances that have registered again so far.
 func (v *view) recall() {
 	if v.state.Known {
 		return
@@ -123,14 +123,14 @@ func (v *view) recall() {
 	v.show(callable(v.listed))
 	v.state.StaleSince = saved
 	v.logger.Warn(
-		"discovery is used as it was when the file was written",
+		"discovery uses the instances from the file until the engine answers",
 		slog.String("file", v.registry.memory.path),
 		slog.Time("written", saved),
 		slog.Int("instances", len(v.state.Instances)),
 	)
 }
 
-// good returns the list to remember, and whether the engine vouches for it.
+// good returns the list to keep in the file, and whether the engine vouches for it.
 func (v *view) good() ([]Instance, bool) {
 	return v.listed, v.state.Known && v.state.Err == nil && !v.state.Held
 }
@@ -140,8 +140,8 @@ func (v *view) show(instances []Instance) {
 	v.shown = time.Now()
 }
 
-// postpone shows instances when the window of the current change ends, unless they are what is shown already. A change
-// that comes long after the last one finds the window at its smallest again.
+// postpone shows instances when the window of the current change ends, unless they are shown already. The window of a
+// change long after the previous one has its smallest size again.
 func (v *view) postpone(instances []Instance) {
 	if sameInstances(instances, v.state.Instances) {
 		v.drop()
@@ -169,17 +169,18 @@ func (v *view) flushed() {
 	v.window = min(2*v.window, v.registry.config.debounceMost)
 }
 
-// drop forgets the postponed list.
+// drop discards the postponed list.
 func (v *view) drop() {
 	v.flush.Stop()
 	v.next, v.postponing = nil, false
 }
 
-// holdOn keeps what is shown although the engine lists nothing or has lost most of it, until the hold time is over.
+// holdOn keeps showing the present instances for the hold time, although the engine lists none or has lost most of
+// them.
 func (v *view) holdOn() {
 	if !v.state.Held {
 		v.state.Held, v.holdLeft = true, v.registry.config.hold
-		v.logger.Warn("discovery suddenly lists few instances or none; those of before are held",
+		v.logger.Warn("discovery suddenly lists few instances or none; the previous instances are held",
 			slog.Int("listed", len(v.listed)), slog.Int("instances", len(v.state.Instances)), slog.Duration("for", v.holdLeft))
 	}
 	if v.holdLeft <= 0 {
@@ -192,9 +193,9 @@ func (v *view) holdOn() {
 	}
 }
 
-// endHold ends the hold and shows what the engine lists.
+// endHold ends the hold and shows the list of the engine.
 func (v *view) endHold() {
-	v.logger.Warn("discovery has listed few instances or none for long; those of before are given up",
+	v.logger.Warn("discovery has listed few instances or none for the whole hold time; its list is used now",
 		slog.Int("listed", len(v.listed)), slog.Int("instances", len(v.state.Instances)))
 	v.clearHold()
 	v.losses.forget()
@@ -202,7 +203,7 @@ func (v *view) endHold() {
 	v.show(callable(v.listed))
 }
 
-// clearHold forgets the hold.
+// clearHold resets the hold.
 func (v *view) clearHold() {
 	v.hold.Stop()
 	v.state.Held, v.holdFrom, v.holdLeft = false, time.Time{}, 0

@@ -24,11 +24,11 @@ func TestStormIsToldAtGrowingIntervals(t *testing.T) {
 		}
 		synctest.Wait()
 		if n := told.count(); n > 20 {
-			t.Errorf("10,000 changes in 10s were told %d times; want at most 20", n)
+			t.Errorf("10,000 changes in 10s were reported %d times; want at most 20", n)
 		}
 		time.Sleep(time.Second)
 		if got := ids(told.last().Instances); !slices.Equal(got, []string{fmt.Sprint("b", changes-1)}) {
-			t.Errorf("the last state told is %v; want the last change", got)
+			t.Errorf("the last reported state is %v; want the last change", got)
 		}
 
 		time.Sleep(10 * time.Second)
@@ -37,7 +37,7 @@ func TestStormIsToldAtGrowingIntervals(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 		synctest.Wait()
 		if told.count() != before+1 {
-			t.Errorf("a change after the storm was not told %v later", time.Since(began))
+			t.Errorf("a change after the storm was not reported %v later", time.Since(began))
 		}
 	})
 }

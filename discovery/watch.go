@@ -16,7 +16,7 @@ type watch struct {
 	service  string
 	cancel   context.CancelFunc
 
-	// Guarded by the Registry's lock.
+	// The Registry's lock guards these fields.
 	users  int
 	linger *time.Timer
 
@@ -25,7 +25,7 @@ type watch struct {
 
 	mu            sync.Mutex
 	state         State
-	version       uint64 // counts the states; 0 is none yet
+	version       uint64 // counts the states; 0 means that there is no state yet
 	changed       time.Time
 	listed        []Instance
 	restarts      int
@@ -64,7 +64,8 @@ func (w *watch) follow(ctx context.Context) {
 	}
 }
 
-// attempt calls the driver's Watch once. It returns how long the driver vouched for its lists, and why it stopped.
+// attempt calls the driver's Watch once. It returns how long the driver vouched for its lists, and the error that ended
+// Watch.
 func (w *watch) attempt(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -136,7 +137,7 @@ func (w *watch) publish(v *view, restarted bool) {
 	}
 }
 
-// sameState reports whether two states of one watch are the same. A list that changes is a new slice.
+// sameState reports whether two states of one watch are the same. Every changed list is a new slice.
 func sameState(a, b State) bool {
 	return sameSlice(a.Instances, b.Instances) && a.Known == b.Known && a.Held == b.Held &&
 		a.Err == b.Err && //nolint:errorlint // the very same error

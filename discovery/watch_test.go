@@ -46,7 +46,7 @@ func TestWatchIsTriedForEverWithFullJitter(t *testing.T) {
 			if len(attempts) != len(tt.want)+1 {
 				t.Fatalf("%d attempts; want %d", len(attempts), len(tt.want)+1)
 			}
-			// Every attempt fails when it is at most 4s old: the wait is what is left of the gap after that.
+			// Every attempt fails after at most 4s. The wait is the remaining time until the next attempt.
 			began := attempts[0]
 			for i, attempt := range attempts[1:] {
 				failed := began.Add(time.Duration(i) * 4 * time.Second)
@@ -103,7 +103,7 @@ func TestWatchThatEndsWithoutAReasonIsAFailure(t *testing.T) {
 		defer cancel()
 		synctest.Wait()
 		if err := told.last().Err; err == nil || !strings.Contains(err.Error(), "without a reason") {
-			t.Errorf("got %v; want an error that says that there is no reason", err)
+			t.Errorf("got %v; want an error about the missing reason", err)
 		}
 		(<-d.late)([]discovery.Instance{one("a")})
 		synctest.Wait()
@@ -135,10 +135,10 @@ func TestCloseEndsEverything(t *testing.T) {
 		late, cancelLate := subscribe(r, "payments")
 		cancelLate()
 		if err := late.last().Err; !errors.Is(err, discovery.ErrClosed) {
-			t.Errorf("subscribing after Close tells %v; want ErrClosed", err)
+			t.Errorf("subscribing after Close reports %v; want ErrClosed", err)
 		}
 		if told.count() != n {
-			t.Error("a subscriber is told something after Close")
+			t.Error("a subscriber received a state after Close")
 		}
 	})
 }
@@ -146,14 +146,14 @@ func TestCloseEndsEverything(t *testing.T) {
 func TestRegistryWithoutADriverSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := open(t, nil)
-		if err := r.Check(); err == nil || !strings.Contains(err.Error(), "there is no driver") {
+		if err := r.Check(); err == nil || !strings.Contains(err.Error(), "the driver is missing") {
 			t.Errorf("Check: %v; want it to miss the driver", err)
 		}
 		told, cancel := subscribe(r, "payments")
 		defer cancel()
 		synctest.Wait()
-		if err := told.last().Err; err == nil || !strings.Contains(err.Error(), "there is no driver") {
-			t.Errorf("told %v; want it to miss the driver", err)
+		if err := told.last().Err; err == nil || !strings.Contains(err.Error(), "the driver is missing") {
+			t.Errorf("reported %v; want the missing driver", err)
 		}
 		ctx, stop := context.WithTimeout(t.Context(), time.Second)
 		defer stop()

@@ -7,23 +7,23 @@ import (
 	"github.com/parley-rpc/parley/admin"
 )
 
-// adminHandler is the admin surface of the App.
+// adminHandler returns the handler of the admin surface.
 func (a *App) adminHandler(r *run) *admin.Handler {
 	sections := []admin.Section{{
 		Title:   "Servers",
 		Columns: []string{"address", "service", "calls in flight", "state"},
 		Rows:    r.serverRows,
-		Empty:   "This program serves nothing.",
+		Empty:   "This program has no servers.",
 	}, {
 		Title:   "Clients",
 		Columns: []string{"name", "target", "connection", "endpoints"},
 		Rows:    a.clientRows,
-		Empty:   "This program calls nothing.",
+		Empty:   "This program has no clients.",
 	}, {
 		Title:   "Retry budgets",
 		Columns: []string{"target", "left", "spent", "refused"},
 		Rows:    a.budgetRows,
-		Empty:   "Nothing has been called yet.",
+		Empty:   "No service has been called yet.",
 	}}
 	if a.parts.file.path != "" {
 		sections = append(sections, admin.Section{
@@ -69,15 +69,15 @@ func (a *App) adminHandler(r *run) *admin.Handler {
 		Traffic:  r.traffic,
 		LogLevel: a.logLevel,
 		Switches: []admin.Switch{{
-			Title: "Retries", About: "When they are off, every call of this program has one attempt, and nothing is hedged.",
+			Title: "Retries", About: "When they are off, every call of this program has one attempt, and no call is hedged.",
 			On: a.Retries, Set: a.SetRetries,
 		}},
 		Mounts: a.mounts,
 	})
 }
 
-// policies lists the policies of the methods that the App serves, and then those of the other methods about which the
-// linked .proto files or the configuration state something.
+// policies returns the policies of the methods that the App serves, followed by those of all other methods with a
+// policy in a linked .proto file or in the configuration.
 func (r *run) policies() []admin.Policy {
 	var list []admin.Policy
 	table, served := r.app.parts.table, map[string]bool{}

@@ -48,13 +48,14 @@ func (a *App) clientRows() []admin.Row {
 	return rows
 }
 
-// budgetRows show what the retries of this program may still cost each service.
+// budgetRows returns the retry budget of each called service.
 func (a *App) budgetRows() []admin.Row {
 	var rows []admin.Row
 	for target, retrier := range a.budgets.each {
 		spent, refused := retrier.BudgetUse()
 		row := admin.Row{State: admin.Good, Cells: []string{
-			target, fmt.Sprintf("%.1f of %g", retrier.BudgetBalance(), retrier.BudgetMax()), strconv.FormatInt(spent, 10), strconv.FormatInt(refused, 10),
+			target, fmt.Sprintf("%.1f of %g", retrier.BudgetBalance(), retrier.BudgetMax()), strconv.FormatInt(spent, 10),
+			strconv.FormatInt(refused, 10),
 		}}
 		if retrier.BudgetBalance() < 1 {
 			row.State = admin.Bad
@@ -95,7 +96,7 @@ func endpointRows(registry *discovery.Registry) []admin.Row {
 		}
 		for _, in := range service.State.Instances {
 			if !listed[in.ID] {
-				row(in, admin.Warning, "held, though not listed any more")
+				row(in, admin.Warning, "held, no longer listed by the engine")
 			}
 		}
 		if err := service.State.Err; err != nil {
@@ -114,7 +115,8 @@ func connectionRows(identity *auth.Identity) []admin.Row {
 			direction = "incoming"
 		}
 		rows = append(rows, admin.Row{State: admin.Good, Cells: []string{
-			c.Peer.ID.String(), direction, c.Remote.String(), age(now.Sub(c.Since)), age(c.Peer.Expires.Sub(now)), c.Peer.KeyID[:min(12, len(c.Peer.KeyID))],
+			c.Peer.ID.String(), direction, c.Remote.String(), age(now.Sub(c.Since)), age(c.Peer.Expires.Sub(now)),
+			c.Peer.KeyID[:min(12, len(c.Peer.KeyID))],
 		}})
 	}
 	return rows
@@ -166,7 +168,7 @@ func outcomeRows(identity *auth.Identity) []admin.Row {
 	return rows
 }
 
-// refusals are the recent ones of the identity, the newest first.
+// refusals returns the recent refusals of the identity, newest first.
 func (a *App) refusals() []admin.Refusal {
 	identity := a.parts.identity
 	if identity == nil {
@@ -186,7 +188,8 @@ func (a *App) refusals() []admin.Refusal {
 	return list
 }
 
-// traffic is what the metrics of the App have counted of its calls so far. What is wrong with them, a scrape says.
+// traffic returns the counts of calls from the metrics of the App. It ignores errors, which a scrape of the metrics
+// reports.
 func (a *App) traffic() []admin.Counts {
 	if a.parts.telemetry == nil {
 		return nil
@@ -204,5 +207,5 @@ func (a *App) traffic() []admin.Counts {
 	return counts
 }
 
-// age is a span of time to the second.
+// age returns d, rounded to seconds and at least 0.
 func age(d time.Duration) string { return max(0, d).Round(time.Second).String() }

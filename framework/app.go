@@ -29,10 +29,10 @@ import (
 	"github.com/parley-rpc/parley/waterfall"
 )
 
-// App is one service: its identity, its servers, its clients, its telemetry and its place in discovery. Make one with
-// [New]. An App runs once. Its methods may be called from any goroutine, but servers, clients, background work and
-// readiness checks belong before [App.Run]; clients may also be made later. A client that the configuration has a
-// section for belongs before Run and, in a program that calls without Run, before the first call.
+// App is one service: its identity, servers, clients, telemetry and registration in discovery. Make one with [New]. An
+// App runs once. Its methods may be called from any goroutine. Add servers, background work and readiness checks before
+// [App.Run]. Clients may also be added later. A client with a section in the configuration must be added before Run or,
+// in a program without Run, before the first call.
 type App struct {
 	settings
 
@@ -65,11 +65,11 @@ type App struct {
 	report   atomic.Pointer[DrainReport]
 }
 
-// settings are what the options of an App say.
+// settings are the values of the options of an App.
 type settings struct {
 	name           string
 	options        []Option
-	configFiles    []string // at most one, or Check refuses
+	configFiles    []string // Check refuses more than one
 	environ        []string
 	identity       *auth.Identity
 	insecure       bool
@@ -78,7 +78,7 @@ type settings struct {
 	tracerProvider trace.TracerProvider
 	meterProvider  metric.MeterProvider
 	ring           *waterfall.Ring
-	replay         *retry.ReplayMemory // of all clients
+	replay         *retry.ReplayMemory // shared by all clients
 	driver         driver.Driver
 
 	discoveryOptions []discovery.Option
@@ -103,11 +103,12 @@ const (
 
 var (
 	errOneSided = errors.New(
-		"a unary and a stream interceptor are both required; pass one that only calls through where there is nothing to do",
+		"a unary and a stream interceptor are both required; if one has nothing to do, " +
+			"pass an interceptor that only calls the next step",
 	)
 	errRanTwice = errors.New("framework: Run was called before; an App runs once, make a new one with New")
-	// ErrClosed is what a client's RPC, Check and Run return after the App has stopped. Its gRPC status is CANCELED, as
-	// that of a call on a closed grpc.ClientConn.
+	// ErrClosed is the error of a client's RPC, of Check and of Run after the App has stopped. Its gRPC status is
+	// CANCELED, like the status of a call on a closed grpc.ClientConn.
 	ErrClosed error = errClosed{}
 )
 
@@ -119,8 +120,8 @@ func (errClosed) Error() string {
 
 func (e errClosed) GRPCStatus() *status.Status { return status.New(codes.Canceled, e.Error()) }
 
-// New returns an App named service, which is also its name in the trust domain and in discovery. Mistakes in the name
-// or the options are reported by [App.Check], [App.Run] and the first RPC.
+// New returns an App for the service with this name. The name is also the service's name in the trust domain and in
+// discovery. [App.Check], [App.Run] and the first RPC of a client report mistakes in the name or the options.
 func New(service string, opts ...Option) *App {
 	a := &App{
 		settings: settings{
@@ -143,10 +144,10 @@ func New(service string, opts ...Option) *App {
 	return a
 }
 
-// Server returns a server that will listen on addr once the App runs. Register services with it before [App.Run].
+// Server adds a server that listens on addr while the App runs. Register services with it before [App.Run].
 //
-// The first server of an App is announced in discovery under the App's name; further ones need [WithServiceName]. The
-// configuration servers.<service name>.listen overrides addr.
+// The first server of an App is registered in discovery under the App's name. Further servers need [WithServiceName].
+// The configuration servers.<service name>.listen overrides addr.
 func (a *App) Server(addr string, opts ...ServerOption) *Server {
 	s := &Server{app: a, ending: plannedend.New(), serverSettings: serverSettings{addr: addr, options: opts}}
 	for _, o := range a.forServers {
@@ -172,11 +173,12 @@ func (a *App) Server(addr string, opts ...ServerOption) *Server {
 	return s
 }
 
-// Client returns a client of the service called name, to be given to generated code. It is found in discovery under its
-// name and must prove to be that service of the App's own trust domain; the configuration clients.<name> and the
-// options change both. Several clients of one target share nothing but its retry budget; keep the one that you made.
+// Client returns a client of the service called name, for use with generated code. By default, the client finds the
+// service in discovery under this name, and its server must prove that it is this service in the App's trust domain.
+// The configuration clients.<name> and the options change both. Clients of the same target share only its retry budget,
+// so make one client for each service and keep it.
 //
-// The connection is made by the first RPC. A client made wrongly says so in [App.Check] and in its first RPC.
+// The first RPC opens the connection. [App.Check] and the first RPC report mistakes in the arguments.
 func (a *App) Client(name string, opts ...ClientOption) *Client {
 	c := &Client{app: a, clientSettings: clientSettings{name: name, options: opts}}
 	c.auth = sync.OnceValues(c.makeAuth)
@@ -192,14 +194,14 @@ func (a *App) Client(name string, opts ...ClientOption) *Client {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	c.closed = a.stage == stageStopped // App.Close has run and would not close it
+	c.closed = a.stage == stageStopped // App.Close has run already and will not close this client
 	a.clients = append(a.clients, c)
 	return c
 }
 
-// Background runs work beside the servers: it starts before they serve, and its context ends after they have stopped.
-// An error that run returns before that stops the App and is returned by [App.Run]; returning nil only ends the work. A
-// panic in it is such an error, and is logged with its stack. Background work belongs before Run.
+// Background adds background work. Run is called before the servers start to serve, and its context ends after they
+// have stopped. If run returns an error before that, the App stops and [App.Run] returns the error. If run returns nil,
+// the App continues. A panic in run is an error, and is logged with its stack. Call Background before Run.
 func (a *App) Background(name string, run func(context.Context) error) {
 	if run == nil {
 		a.mistake("Background(%q): the function is nil; pass one, or remove the call", name)
@@ -214,9 +216,9 @@ func (a *App) Background(name string, run func(context.Context) error) {
 	a.background = append(a.background, task{name, run})
 }
 
-// ReadyWhen adds a condition for the App to be ready. It is asked every second, with a context of 5 s; an error or a
-// panic means not ready. While an App is not ready its health is NOT_SERVING and it is announced as draining, but never
-// deregistered.
+// ReadyWhen adds a readiness check. The App calls ready every second, with a context of 5s. An error or a panic means
+// that the App is not ready. While an App is not ready, its health is NOT_SERVING and it is announced as draining, but
+// it stays registered.
 func (a *App) ReadyWhen(name string, ready func(context.Context) error) {
 	if ready == nil {
 		a.mistake("ReadyWhen(%q): the function is nil; pass one, or remove the call", name)
@@ -225,34 +227,34 @@ func (a *App) ReadyWhen(name string, ready func(context.Context) error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.stage != stageBuilt {
-		a.logger.Error("a readiness check was added after Run and is not asked; add it before", slog.String("name", name))
+		a.logger.Error("a readiness check was added after Run and is ignored; add it before", slog.String("name", name))
 		return
 	}
 	a.readiness = append(a.readiness, check{name, ready})
 }
 
-// DrainReport returns how the stop went once the servers have stopped. Before that it returns nil.
+// DrainReport returns the report of the stop, or nil before the servers have stopped.
 func (a *App) DrainReport() *DrainReport { return a.report.Load() }
 
-// Logger returns the logger of the App. What is logged through it with the context of a call carries the trace and span
+// Logger returns the logger of the App. A record that is logged with the context of a call has the trace ID and span ID
 // of that call.
 func (a *App) Logger() *slog.Logger { return slog.New(tracing.LogHandler(a.logger.Handler())) }
 
-// SetRetries switches the retries and hedges of all clients off, or on again, while calls run: one knob for the
-// operator of a program in trouble, which the admin page has, too. Calls then have one attempt. It is on at first.
+// SetRetries enables or disables the retries and hedges of all clients. It may be called while calls run. The admin
+// page has the same switch. While retries are disabled, every call has one attempt. By default they are enabled.
 func (a *App) SetRetries(on bool) { a.retries.Set(on) }
 
-// Retries reports whether retries and hedges are switched on.
+// Retries reports whether retries and hedges are enabled.
 func (a *App) Retries() bool { return a.retries.On() }
 
-// Ready returns a channel that is closed once the App serves, has been ready, and is known to discovery.
+// Ready returns a channel that is closed when the App serves, has been ready, and is registered in discovery.
 func (a *App) Ready() <-chan struct{} { return a.announced }
 
-// Check returns every mistake in the App's construction, configuration and identity, joined, or nil. Mistakes that need
-// the machine, such as a port in use, are Run's. It binds no address and opens no connection to a service.
+// Check returns every mistake in the App's construction, configuration and identity, joined, or nil. It binds no
+// address and opens no connection to a service, so only Run reports errors such as a port in use.
 //
-// The first Check sets up what Run and the clients use from then on: the identity and the configuration file are
-// watched, telemetry and discovery are opened. A program that only checks calls [App.Close] afterwards.
+// The first Check sets up the parts that Run and the clients use: it starts watching the identity and the configuration
+// file, and opens telemetry and discovery. A program that only checks must call [App.Close] afterwards.
 func (a *App) Check() error {
 	errs := []error{a.checkSelf()}
 	a.mu.Lock()
@@ -268,7 +270,7 @@ func (a *App) Check() error {
 	return errors.Join(errs...)
 }
 
-// checkSelf returns the mistakes that belong to no server and no client.
+// checkSelf returns the mistakes of the App itself, without those of its servers and clients.
 func (a *App) checkSelf() error {
 	a.prepare()
 	a.mu.Lock()
@@ -277,7 +279,8 @@ func (a *App) checkSelf() error {
 	return errors.Join(append(errs, a.checkSurfaces(), a.checkVouching(), a.checkControlPlane())...)
 }
 
-// mistake keeps a configuration error until Check. An option for every client counts once, not once for each client.
+// mistake keeps a configuration error until Check. A mistake in an option for every client is kept once, not once for
+// each client.
 func (a *App) mistake(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	a.mu.Lock()
@@ -292,7 +295,7 @@ func (a *App) mistake(format string, args ...any) {
 	a.mistakes = append(a.mistakes, err)
 }
 
-// without returns the errors of err that are not among those of reported, which the App reports once.
+// without returns the errors of err that are not in reported, because the App reports an error only once.
 func without(err, reported error) error {
 	known := map[string]bool{}
 	for _, e := range single(reported) {

@@ -28,7 +28,7 @@ type runningTask struct {
 	ended  chan struct{}
 }
 
-// startTask starts background work. Fail is called with the error by which it ends early.
+// startTask starts background work. If the work ends early with an error, fail is called with the error.
 func startTask(t task, logger *slog.Logger, fail func(error)) *runningTask {
 	ctx, cancel := context.WithCancel(context.Background())
 	running := &runningTask{t.name, cancel, make(chan struct{})}
@@ -41,7 +41,7 @@ func startTask(t task, logger *slog.Logger, fail func(error)) *runningTask {
 	return running
 }
 
-// panicError is a panic of the program's code on a goroutine of the App, or its runtime.Goexit.
+// panicError is a panic or runtime.Goexit in code of the program that runs on a goroutine of the App.
 type panicError struct{ value any }
 
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
@@ -51,8 +51,8 @@ func isPanic(err error) bool {
 	return ok
 }
 
-// guard runs code of the program on a goroutine that is the App's, and calls done with its error. A panic in it is an
-// error, and is logged with its stack.
+// guard runs code of the program on a goroutine of the App, and calls done with its error. A panic is an error, and is
+// logged with its stack.
 func guard(logger *slog.Logger, what string, run func() error, done func(error)) {
 	var err error = &panicError{"runtime.Goexit was called"}
 	returned := false
@@ -85,12 +85,12 @@ func stopTasks(tasks []*runningTask, bound time.Duration) []error {
 	return errs
 }
 
-// readiness asks the App's checks every second and passes the outcome on.
+// readiness runs the App's checks every second and passes the result on.
 type readiness struct {
 	checks []check
 	logger *slog.Logger
-	first  chan struct{} // closed once everything has been ready
-	again  chan struct{} // says that a check has changed its mind
+	first  chan struct{} // closed when all checks have succeeded for the first time
+	again  chan struct{} // holds one token after the result of a check has changed
 	stop   context.CancelFunc
 	ended  sync.WaitGroup
 }
@@ -101,11 +101,11 @@ func (rd *readiness) start(logger *slog.Logger, checks []check, apply func(ready
 	rd.ended.Go(func() { rd.watch(ctx, apply) })
 }
 
-// reconsider lets the checks be asked at once.
+// reconsider makes the checks run at once.
 func (rd *readiness) reconsider() {
 	select {
 	case rd.again <- struct{}{}:
-	default: // they will be
+	default: // a token is there already
 	}
 }
 
@@ -123,7 +123,7 @@ func (rd *readiness) watch(ctx context.Context, apply func(bool, error)) {
 			once.Do(func() { close(rd.first) })
 		}
 		if len(rd.checks) == 0 {
-			return // nothing can change
+			return // the result cannot change
 		}
 		select {
 		case <-ticker.C:
@@ -153,7 +153,7 @@ func (rd *readiness) ask(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// end stops asking and waits for a check that is being asked, at most for the time that one check may take.
+// end stops the checks and waits for a running check, at most for the time that one check may take.
 func (rd *readiness) end() error {
 	if rd.stop == nil {
 		return nil

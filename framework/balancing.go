@@ -16,7 +16,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 )
 
-// balancing returns how the client spreads its calls. Values of the configuration override those of the code.
+// balancing returns how the client distributes its calls. Values of the configuration override those of the code.
 func (c *Client) balancing() grpcbalancer.Balancing {
 	b, conf := c.spread, c.config()
 	if b.Zone == "" {
@@ -50,7 +50,7 @@ func (c *Client) balancing() grpcbalancer.Balancing {
 	return b
 }
 
-// homeZone is the zone in which this process runs, "" when it is not configured.
+// homeZone returns the zone in which this process runs, or "" if it is not configured.
 func (a *App) homeZone() string {
 	if zone := a.parts.config.GetDiscovery().GetZone(); zone != "" {
 		return zone
@@ -64,9 +64,9 @@ func (c *Client) checkBalancing() error {
 	if key := c.config().GetHashKey(); key != nil {
 		switch {
 		case (key.GetMetadata() == "") == (key.GetField() == ""):
-			err = errors.Join(err, errors.New("hash_key: state either metadata or field"))
+			err = errors.Join(err, errors.New("hash_key: set either metadata or field"))
 		case key.GetField() != "" && b.Policy != grpcbalancer.RingHash:
-			err = errors.Join(err, errors.New("hash_key: it is of use to balancing: ring_hash alone"))
+			err = errors.Join(err, errors.New("hash_key: only balancing: ring_hash uses it"))
 		}
 	}
 	if err != nil {
@@ -83,7 +83,8 @@ func (c *Client) describeBalancing() string {
 	return text
 }
 
-// balancingOptions returns the dial options that spread the calls. A control plane sends its own through the resolver.
+// balancingOptions returns the dial options for balancing. A control plane sends its own balancing through the
+// resolver.
 func (c *Client) balancingOptions() []grpc.DialOption {
 	if c.controlled() {
 		return c.app.plane.DialOptions()
@@ -91,7 +92,7 @@ func (c *Client) balancingOptions() []grpc.DialOption {
 	return append(c.keyOptions(), grpc.WithDisableServiceConfig(), grpc.WithDefaultServiceConfig(c.serviceConfig()))
 }
 
-// keyOptions returns the interceptor that gives each call its hash key where the key is a field of the request.
+// keyOptions returns the interceptor that sets the hash key of each call, if the key is a field of the request.
 func (c *Client) keyOptions() []grpc.DialOption {
 	path := c.config().GetHashKey().GetField()
 	if path == "" {
@@ -99,7 +100,10 @@ func (c *Client) keyOptions() []grpc.DialOption {
 	}
 	field := newFieldKey(path)
 	return []grpc.DialOption{grpc.WithChainUnaryInterceptor(
-		func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		func(
+			ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+			opts ...grpc.CallOption,
+		) error {
 			if m, ok := req.(proto.Message); ok {
 				if key, ok := field.of(m.ProtoReflect()); ok {
 					ctx = grpcbalancer.WithHashKey(ctx, key)
@@ -110,8 +114,8 @@ func (c *Client) keyOptions() []grpc.DialOption {
 	)}
 }
 
-// serviceConfig is the gRPC service config of the channel: its balancing policy, with client-side health checks, the
-// method configs of raw dial options, and round_robin after it, which gRPC falls back to.
+// serviceConfig returns the gRPC service config of the channel: its balancing policy, with round_robin as the fallback,
+// client-side health checks, and the method configs of raw dial options.
 func (c *Client) serviceConfig() string {
 	type object = map[string]any
 	config := object{
@@ -123,15 +127,15 @@ func (c *Client) serviceConfig() string {
 	}
 	text, err := json.Marshal(config)
 	if err != nil {
-		return "{}" // strings, numbers and maps of them always marshal
+		return "{}" // it cannot happen: strings, numbers and maps of them always marshal
 	}
 	return string(text)
 }
 
-// fieldKey reads one scalar field of requests. The path to it is looked up once for each type of request.
+// fieldKey reads one scalar field of requests. The path of the field is looked up once for each type of request.
 type fieldKey struct {
 	names []protoreflect.Name
-	ways  sync.Map // of protoreflect.FullName to []protoreflect.FieldDescriptor, nil where the type has no such field
+	ways  sync.Map // protoreflect.FullName to []protoreflect.FieldDescriptor, nil if the type does not have the field
 }
 
 func newFieldKey(path string) *fieldKey {
@@ -142,7 +146,7 @@ func newFieldKey(path string) *fieldKey {
 	return k
 }
 
-// of returns the field as text. It returns false when the request has no such field, or does not state it.
+// of returns the field as text. It returns false if the request does not have the field or the field is not set.
 func (k *fieldKey) of(m protoreflect.Message) (string, bool) {
 	way := k.way(m.Descriptor())
 	if way == nil {

@@ -26,14 +26,20 @@ func TestBalancingByConfiguration(t *testing.T) {
 		{"subset: {size: 0}", ""},
 		{"outliers: {}", ""},
 		{"outliers: {interval: 5s, min_calls: 10, failure_percent: 80, rest: 1m, max_percent: 20}", ""},
-		{"balancing: fastest", `clients.payments: balancing policy "fastest" is not known here; use one of least_request, pick_first, ring_hash, round_robin, weighted_round_robin, zone_weighted, or`},
-		{"balancing: ring_hash, hash_key: {}", "clients.payments: hash_key: state either metadata or field"},
-		{"balancing: ring_hash, hash_key: {metadata: a, field: b}", "hash_key: state either metadata or field"},
-		{"hash_key: {field: order_id}", "balancing: ring_hash alone"},
-		{"hash_key: {metadata: user-id}", "ring_hash alone"},
+		{
+			"balancing: fastest",
+			`clients.payments: this program does not know the balancing policy "fastest"; use one of least_request, pick_first, ring_hash, round_robin, weighted_round_robin, zone_weighted, or`,
+		},
+		{"balancing: ring_hash, hash_key: {}", "clients.payments: hash_key: set either metadata or field"},
+		{"balancing: ring_hash, hash_key: {metadata: a, field: b}", "hash_key: set either metadata or field"},
+		{"hash_key: {field: order_id}", "only balancing: ring_hash uses it"},
+		{"hash_key: {metadata: user-id}", "only the balancing policy ring_hash uses a hash key"},
 		{"subset: {above: 5, size: 10}", "a size of 10 above 5"},
 		{"outliers: {rest: 1h}", "a rest of 1h0m0s"},
-		{`target: "xds:///payments"`, `Client("payments"): target "xds:///payments": the App has no control plane; give it one with WithControlPlane(xds.New())`},
+		{
+			`target: "xds:///payments"`,
+			`Client("payments"): target "xds:///payments": the App has no control plane; add one with WithControlPlane(xds.New())`,
+		},
 	} {
 		t.Run(tt.client, func(t *testing.T) {
 			t.Parallel()
@@ -66,8 +72,10 @@ func TestDescribeSaysHowCallsAreSpread(t *testing.T) {
 		"balancing: ring_hash, hash_key: {field: order_id}":        "balancing: ring_hash, by field order_id\n",
 		"balancing: ring_hash, hash_key: {metadata: user-id}":      "balancing: ring_hash, by metadata user-id\n",
 		"balancing: least_request_experimental, subset: {size: 0}": "balancing: least_request, outliers rest 30s\n",
-		"outliers: {off: true}":                                    "balancing: zone_weighted, zone east, 20 instances of more than 100\n",
-		"outliers: {rest: 1m}":                                     "balancing: zone_weighted, zone east, 20 instances of more than 100, outliers rest 1m0s\n",
+		"outliers: {off: true}": "balancing: zone_weighted, zone east, " +
+			"20 instances of more than 100\n",
+		"outliers: {rest: 1m}": "balancing: zone_weighted, zone east, " +
+			"20 instances of more than 100, outliers rest 1m0s\n",
 	} {
 		app := framework.New("orders", framework.WithInsecureDev(), framework.WithEnviron(nil),
 			framework.WithConfigFile(writeFile(t, "discovery: {zone: east}\nclients:\n  payments: {"+client+"}\n")))
@@ -100,7 +108,9 @@ func TestRingHashByAFieldOfTheRequest(t *testing.T) {
 		for i := range 30 {
 			var home string
 			for range 3 {
-				if _, err := client.GetQuote(t.Context(), &paymentsv1.GetQuoteRequest{OrderId: fmt.Sprint("order ", i)}); err != nil {
+				if _, err := client.GetQuote(
+					t.Context(), &paymentsv1.GetQuoteRequest{OrderId: fmt.Sprint("order ", i)},
+				); err != nil {
 					t.Fatal(err)
 				}
 				taken := way.taken()

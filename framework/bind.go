@@ -11,7 +11,7 @@ import (
 	"github.com/parley-rpc/parley/discovery"
 )
 
-// bind takes the server's address.
+// bind binds the server's address.
 func (s *Server) bind(ctx context.Context) error {
 	l := s.listener
 	if l == nil {
@@ -35,7 +35,7 @@ func (s *Server) serve(fail func(error)) {
 	}()
 }
 
-// instance is how the server is announced in discovery.
+// instance returns the instance that is registered in discovery.
 func (s *Server) instance() discovery.Instance {
 	addr := s.advertised()
 	return discovery.Instance{
@@ -44,8 +44,8 @@ func (s *Server) instance() discovery.Instance {
 	}
 }
 
-// advertised is the address that others reach the server at: the configured one, else the bound one, with the machine's
-// first address where it is bound to all of them.
+// advertised returns the address at which clients reach the server: the configured one, or else the bound one. If the
+// server is bound to all addresses of the machine, it is the first address of the machine.
 func (s *Server) advertised() string {
 	if addr := s.config().GetAdvertise(); addr != "" {
 		return addr
@@ -61,7 +61,7 @@ func (s *Server) advertised() string {
 	return net.JoinHostPort(machineAddress(), port)
 }
 
-// machineAddress is the first address of the machine that is not a loopback one.
+// machineAddress returns the first address of the machine that is not a loopback address.
 func machineAddress() string {
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {

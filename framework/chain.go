@@ -12,7 +12,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/tracing"
 )
 
-// step is one place in a chain: its name, and its interceptors for unary calls and for streams.
+// step is one step of a chain: its name, and its interceptors for unary calls and for streams.
 type step[U, S any] struct {
 	name   string
 	unary  []U
@@ -33,7 +33,7 @@ func clientAt[T any](name string, self T, unary unaryMethod[T], stream streamMet
 	}
 }
 
-// clientStepOf returns a step of interceptors that are plain functions, such as the user's.
+// clientStepOf returns a step with interceptors that are plain functions, such as the user's.
 func clientStepOf(name string, unary []grpc.UnaryClientInterceptor, stream []grpc.StreamClientInterceptor) clientStep {
 	s := clientStep{name: name}
 	for _, interceptor := range unary {
@@ -45,7 +45,7 @@ func clientStepOf(name string, unary []grpc.UnaryClientInterceptor, stream []grp
 	return s
 }
 
-// chain is the client's chain, outside in.
+// chain returns the client's chain, from outside to inside.
 func (c *Client) chain(ch *channel) []clientStep {
 	tracer := c.app.parts.tracer
 	innermost := clientStepOf("wire record",
@@ -54,7 +54,7 @@ func (c *Client) chain(ch *channel) []clientStep {
 	if ch.auth != nil {
 		innermost = clientAt("auth", ch.auth, (*auth.Channel).UnaryClientInterceptor, (*auth.Channel).StreamClientInterceptor)
 		if ch.auth.Within(c.app.parts.domain) {
-			// The transaction token, which must not leave the trust domain.
+			// Forward sends the transaction token, which must not leave the trust domain.
 			users := clientAt("", auth.Forward(),
 				(*auth.Forwarder).UnaryClientInterceptor, (*auth.Forwarder).StreamClientInterceptor)
 			innermost.unary = append(users.unary, innermost.unary...)
@@ -73,12 +73,16 @@ func (c *Client) chain(ch *channel) []clientStep {
 	}
 }
 
-// link joins the steps once, so that a call makes no closures.
+// link joins the steps once, so that a call does not allocate closures.
 func (ch *channel) link(steps []clientStep) {
-	ch.unary = func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
+	ch.unary = func(
+		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption,
+	) error {
 		return cc.Invoke(ctx, method, req, reply, opts...)
 	}
-	ch.stream = func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	ch.stream = func(
+		ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, opts ...grpc.CallOption,
+	) (grpc.ClientStream, error) {
 		return cc.NewStream(ctx, desc, method, opts...)
 	}
 	for _, step := range slices.Backward(steps) {
@@ -91,7 +95,7 @@ func (ch *channel) link(steps []clientStep) {
 	}
 }
 
-// A layer puts an interceptor around the rest of a client's chain.
+// These types wrap the rest of a client's chain in an interceptor.
 type (
 	unaryLayer  func(next grpc.UnaryInvoker) grpc.UnaryInvoker
 	streamLayer func(next grpc.Streamer) grpc.Streamer
@@ -107,15 +111,17 @@ func layerOfUnary(interceptor grpc.UnaryClientInterceptor) unaryLayer {
 
 func layerOfStream(interceptor grpc.StreamClientInterceptor) streamLayer {
 	return func(next grpc.Streamer) grpc.Streamer {
-		return func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+		return func(
+			ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, opts ...grpc.CallOption,
+		) (grpc.ClientStream, error) {
 			return interceptor(ctx, desc, cc, method, next, opts...)
 		}
 	}
 }
 
-// Parley's own interceptors are named as method expressions, (*T).Interceptor. As values, t.Interceptor, each would add
-// a frame to the stack of every call, which the garbage collector walks while the call waits: a hundredth of the cost
-// of a plain call (see bench/README.md).
+// Parley's own interceptors are stored as method expressions, (*T).Interceptor. A method value, t.Interceptor, would
+// add a frame to the stack of every call, which the garbage collector scans while the call waits. That would cost a
+// hundredth of a plain call (see bench/README.md).
 type (
 	unaryMethod[T any] func(self T, ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
 		invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error
@@ -133,7 +139,9 @@ func layerOfUnaryMethod[T any](self T, interceptor unaryMethod[T]) unaryLayer {
 
 func layerOfStreamMethod[T any](self T, interceptor streamMethod[T]) streamLayer {
 	return func(next grpc.Streamer) grpc.Streamer {
-		return func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+		return func(
+			ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, opts ...grpc.CallOption,
+		) (grpc.ClientStream, error) {
 			return interceptor(self, ctx, desc, cc, method, next, opts...)
 		}
 	}

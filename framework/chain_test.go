@@ -45,10 +45,16 @@ func (d *diary) client(name string) (grpc.UnaryClientInterceptor, grpc.StreamCli
 		}
 		d.note(line)
 	}
-	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	return func(
+			ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+			opts ...grpc.CallOption,
+		) error {
 			see(ctx)
 			return invoker(ctx, method, req, reply, cc, opts...)
-		}, func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+		}, func(
+			ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer,
+			opts ...grpc.CallOption,
+		) (grpc.ClientStream, error) {
 			see(ctx)
 			return streamer(ctx, desc, cc, method, opts...)
 		}

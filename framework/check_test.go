@@ -185,7 +185,10 @@ func TestCheckAcceptsAGoodApp(t *testing.T) {
 
 func TestCheckReportsAllMistakesAtOnce(t *testing.T) {
 	t.Parallel()
-	noop := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	noop := func(
+		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+		opts ...grpc.CallOption,
+	) error {
 		return invoker(ctx, method, req, reply, cc, opts...)
 	}
 	app := framework.New(
@@ -202,7 +205,10 @@ func TestCheckReportsAllMistakesAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("Check found nothing")
 	}
-	for _, want := range []string{"not a name", "PARLEY_SERVRES", "WithCallInterceptors", `Server("8443")`, "WithPeers", `Background("nothing")`, `ReadyWhen("never asked")`} {
+	for _, want := range []string{
+		"not a name", "PARLEY_SERVRES", "WithCallInterceptors", `Server("8443")`, "WithPeers", `Background("nothing")`,
+		`ReadyWhen("never asked")`,
+	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("Check does not mention %s:\n%v", want, err)
 		}
@@ -263,7 +269,9 @@ func TestTheFirstRPCFindsASectionOfNoClient(t *testing.T) {
 		app := framework.New("orders", framework.WithEnviron(nil), framework.WithInsecureDev(),
 			framework.WithConfigFile(writeFile(t, config)))
 		t.Cleanup(func() { _ = app.Close() })
-		client := paymentsv1.NewPaymentsServiceClient(app.Client("payments", framework.WithTarget("passthrough:///127.0.0.1:1")))
+		client := paymentsv1.NewPaymentsServiceClient(app.Client(
+			"payments", framework.WithTarget("passthrough:///127.0.0.1:1"),
+		))
 		app.Client("ledger", framework.WithTarget("passthrough:///127.0.0.1:1"))
 		_, err := client.GetQuote(t.Context(), &paymentsv1.GetQuoteRequest{})
 		if want == "" {
@@ -275,7 +283,9 @@ func TestTheFirstRPCFindsASectionOfNoClient(t *testing.T) {
 		if status.Code(err) != codes.FailedPrecondition || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: GetQuote = %v, want FAILED_PRECONDITION that says %q", config, err, want)
 		}
-		if near := strings.Contains(err.Error(), "did you mean clients.payments?"); near != strings.Contains(config, "paymnets") {
+		if near := strings.Contains(
+			err.Error(), "did you mean clients.payments?",
+		); near != strings.Contains(config, "paymnets") {
 			t.Errorf("%s: GetQuote = %v", config, err)
 		}
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// Client is the way to one called service. It is a grpc.ClientConnInterface: hand it to the New...Client functions of
-// generated code. It connects when it is first used and is closed by the App.
+// Client is a client of one service. It implements grpc.ClientConnInterface: pass it to the New...Client functions of
+// generated code. It connects when it is first used, and the App closes it. It is safe for concurrent use.
 type Client struct {
 	clientSettings
 	app *App
@@ -28,14 +28,14 @@ type Client struct {
 	open   atomic.Pointer[channel]
 	tokens clientTokens
 	stated rawDialOptions
-	auth   func() (*auth.Channel, error) // made once, so that checks leave nothing behind
+	auth   func() (*auth.Channel, error) // makes the channel once, so that repeated checks do not leave channels behind
 
 	mu     sync.Mutex
 	failed error
 	closed bool
 }
 
-// clientSettings are what the arguments and options of a Client say.
+// clientSettings are the values of the arguments and options of a Client.
 type clientSettings struct {
 	name    string
 	options []ClientOption
@@ -59,7 +59,7 @@ type channel struct {
 	auth    *auth.Channel
 	states  *grpcbalancer.EndpointStates
 
-	unfollow func() // ends the subscription of the endpoints, nil without one
+	unfollow func() // ends the subscription of the endpoints; nil if there is none
 
 	unary  grpc.UnaryInvoker
 	stream grpc.Streamer
@@ -67,9 +67,9 @@ type channel struct {
 
 var _ grpc.ClientConnInterface = (*Client)(nil)
 
-// Invoke performs a unary RPC. It is called by generated code. Besides the errors of the call it returns the mistakes
-// that [App.Check] finds in the App itself, in this client and, before [App.Run], in the clients section of the
-// configuration, with the code FAILED_PRECONDITION, and [ErrClosed] once the App has stopped.
+// Invoke performs a unary RPC. Generated code calls it. In addition to the errors of the call it returns two errors. If
+// [App.Check] finds mistakes in the App itself, in this client or, before [App.Run], in the clients section of the
+// configuration, it returns them with the code FAILED_PRECONDITION. After the App has stopped, it returns [ErrClosed].
 func (c *Client) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	ch, err := c.channel()
 	if err != nil {
@@ -78,7 +78,7 @@ func (c *Client) Invoke(ctx context.Context, method string, args, reply any, opt
 	return ch.unary(ctx, method, args, reply, ch.conn, opts...)
 }
 
-// NewStream opens a stream. It is called by generated code and returns the errors that [Client.Invoke] returns.
+// NewStream opens a stream. Generated code calls it. It returns the same errors as [Client.Invoke].
 func (c *Client) NewStream(
 	ctx context.Context,
 	desc *grpc.StreamDesc,
@@ -120,7 +120,7 @@ func (c *Client) channel() (*channel, error) {
 	return ch, nil
 }
 
-// close ends the client's waits and its connection. Later RPCs are refused.
+// close ends the client's background waits and closes its connection. Later RPCs are refused.
 func (c *Client) close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -138,10 +138,10 @@ func (c *Client) close() error {
 	return errors.Join(ch.retrier.Close(), ch.conn.Close(), c.tokens.close())
 }
 
-// isRaw reports whether name is a gRPC target and not the name of a service.
+// isRaw reports whether name is a gRPC target instead of the name of a service.
 func isRaw(name string) bool { return strings.ContainsAny(name, ":/") }
 
-// effectiveTarget is the gRPC target that the client dials.
+// effectiveTarget returns the gRPC target that the client dials.
 func (c *Client) effectiveTarget() string {
 	switch conf := c.config(); {
 	case conf.GetTarget() != "":
@@ -160,7 +160,8 @@ func (c *Client) raw() *rawDialOptions {
 	return &c.stated
 }
 
-// checkTarget finds a target that looks like a URL and that no resolver knows. gRPC would take all of it for a host.
+// checkTarget refuses a target that looks like a URL and whose scheme has no resolver. gRPC would take the whole target
+// for a host name.
 func (c *Client) checkTarget() error {
 	target := c.effectiveTarget()
 	scheme, rest, ok := strings.Cut(target, "://")
@@ -170,7 +171,7 @@ func (c *Client) checkTarget() error {
 	host, _, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
 	if scheme == "http" || scheme == "https" {
 		return fmt.Errorf(
-			"Client(%q): target %q: a gRPC target is no URL of HTTP; write dns:///%s, with a port",
+			"Client(%q): target %q: a gRPC target is not an HTTP URL; write dns:///%s, with a port",
 			c.name,
 			target,
 			host,
@@ -189,7 +190,7 @@ func (c *Client) inDiscovery() bool {
 	return strings.HasPrefix(c.effectiveTarget(), discoveryScheme+":")
 }
 
-// expected are the identities that the server may prove.
+// expected returns the expected identities of the server.
 func (c *Client) expected() ([]principal.Pattern, error) {
 	peers, place := c.peers, "WithPeers"
 	if conf := c.config(); len(conf.GetPeers()) > 0 {
@@ -198,8 +199,8 @@ func (c *Client) expected() ([]principal.Pattern, error) {
 	if len(peers) == 0 {
 		if isRaw(c.name) {
 			return nil, fmt.Errorf(
-				"Client(%q): a target says nothing about who may answer; name the expected identities "+
-					"with WithPeers, or call the client by its service name and give the target with WithTarget",
+				"Client(%q): a target does not have an expected identity; set the expected identities "+
+					"with WithPeers, or pass the name of the service and set the target with WithTarget",
 				c.name,
 			)
 		}
@@ -231,8 +232,8 @@ func (c *Client) check() error {
 		errs = append(
 			errs,
 			fmt.Errorf(
-				"Client(%q): there is no discovery to find it in; configure discovery.driver, "+
-					"or its address with clients.%s.target or WithTarget",
+				"Client(%q): discovery is not configured; set discovery.driver, "+
+					"or set the address with clients.%s.target or WithTarget",
 				c.name,
 				c.name,
 			),

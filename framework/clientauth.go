@@ -14,8 +14,7 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// makeAuth makes the client's side of authentication, by the mode that the configuration states. Use auth, which makes
-// it once.
+// makeAuth makes the client's side of authentication, for the configured mode. Use auth, which calls it once.
 func (c *Client) makeAuth() (*auth.Channel, error) {
 	expected, err := c.expected()
 	if err != nil {
@@ -28,12 +27,14 @@ func (c *Client) makeAuth() (*auth.Channel, error) {
 	return c.app.parts.identity.Channel(expected, options...), nil
 }
 
-// checkAuth finds mistakes in who may answer, and in how that is proven.
+// checkAuth returns the mistakes in the expected identities and in the settings of authentication.
 func (c *Client) checkAuth() error {
 	switch conf := c.config(); {
-	case c.app.insecure && (conf.Mode != nil || conf.GetCaFile() != "" || conf.GetServerName() != "" || conf.GetToken() != nil):
+	case c.app.insecure &&
+		(conf.Mode != nil || conf.GetCaFile() != "" || conf.GetServerName() != "" || conf.GetToken() != nil):
 		return fmt.Errorf(
-			"clients.%s: WithInsecureDev proves nothing, but mode, ca_file, server_name or token are stated; remove them, or give the App an identity",
+			"clients.%s: WithInsecureDev disables authentication, but mode, ca_file, server_name or token are set; "+
+				"remove them, or configure an identity",
 			c.name,
 		)
 	case c.app.insecure:
@@ -55,7 +56,8 @@ func (c *Client) authOptions() ([]auth.ChannelOption, error) {
 	var mode auth.Mode
 	if c.controlled() && conf.GetMode() != configv1.ChannelMode_CHANNEL_MODE_TOKEN {
 		return nil, fmt.Errorf(
-			"clients.%s: connection mode does not go with target %q, whose control plane decides about TLS; set clients.%s.mode to token",
+			"clients.%s: connection mode does not work with target %q, whose control plane configures TLS; "+
+				"set clients.%s.mode to token",
 			c.name,
 			c.effectiveTarget(),
 			c.name,
@@ -94,7 +96,7 @@ func (c *Client) authOptions() ([]auth.ChannelOption, error) {
 	case configv1.ChannelMode_CHANNEL_MODE_TOKEN:
 		mode = auth.ModeToken
 	default:
-		return nil, fmt.Errorf("clients.%s.mode: %d is no mode; use require, prefer or token", c.name, conf.GetMode())
+		return nil, fmt.Errorf("clients.%s.mode: %d is not a mode; use require, prefer or token", c.name, conf.GetMode())
 	}
 	options := []auth.ChannelOption{auth.WithMode(mode), auth.WithProofPolicy(c.app.parts.table)}
 	if c.controlled() {
@@ -132,15 +134,14 @@ func readRoots(file string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// clientTokens are the tokens of a client whose configuration says where they come from. The first use
-// opens them.
+// clientTokens are the tokens of a client with a configured token source. The first use opens the source.
 type clientTokens struct {
 	opened sync.Once
-	keeper *tokens.Keeper // nil where the service signs its tokens itself
+	keeper *tokens.Keeper // nil if the service signs its tokens itself
 	err    error
 }
 
-// tokenSource returns where the client's tokens come from, or nil where the configuration does not say.
+// tokenSource returns the configured source of the client's tokens, or nil if the service signs its tokens itself.
 func (c *Client) tokenSource() (*tokens.Keeper, error) {
 	t := &c.tokens
 	t.opened.Do(func() {
@@ -155,14 +156,15 @@ func (c *Client) tokenSource() (*tokens.Keeper, error) {
 	return t.keeper, t.err
 }
 
-// openTokens returns the source that is stated, and every mistake in that.
+// openTokens returns the configured source, and every mistake in its configuration.
 func (c *Client) openTokens(stated *configv1.TokenSource) (tokens.Source, error) {
 	identity := c.app.parts.identity
 	switch file, endpoint := stated.GetFile(), stated.GetEndpoint(); {
 	case stated == nil:
 		if issued := c.app.parts.config.GetIdentity().GetIssued(); issued != nil {
 			return nil, errors.New(
-				"servers do not know the key of a service that an issuer vouches for, so it cannot sign its tokens itself; state a file or an endpoint",
+				"an issuer vouches for this service, so servers do not know its key and do not accept tokens that it signs " +
+					"itself; set file or endpoint",
 			)
 		}
 		return nil, nil //nolint:nilnil // as tokenSource says
@@ -172,29 +174,31 @@ func (c *Client) openTokens(stated *configv1.TokenSource) (tokens.Source, error)
 		return c.openTokenFile(file, stated.GetAnyAudience())
 	case endpoint == nil:
 		return nil, errors.New(
-			"it names neither a file nor an endpoint; state one, or remove the section to sign tokens with the service's own key",
+			"it has neither file nor endpoint; set one of them, or remove the section to sign tokens with the service's own key",
 		)
 	case stated.GetAnyAudience():
-		return nil, errors.New("any_audience is for a file; an endpoint is asked for a token that is meant for the server")
-	case identity == nil: // which is reported elsewhere
+		return nil, errors.New(
+			"any_audience applies only to a file; the token of an endpoint always has the server as its audience",
+		)
+	case identity == nil: // another check reports it
 		return nil, nil //nolint:nilnil // as tokenSource says
 	default:
 		return newTokenEndpoint(endpoint, latestWorkload{&c.app.parts.workload})
 	}
 }
 
-// openTokenFile reads a token file once, so that a mistake shows at the start.
+// openTokenFile reads a token file once, so that a mistake is reported at the start.
 func (c *Client) openTokenFile(file string, anyAudience bool) (tokens.Source, error) {
 	expected, err := c.expected()
 	if err != nil {
-		return nil, nil //nolint:nilnil,nilerr // it is reported elsewhere
+		return nil, nil //nolint:nilnil,nilerr // another check reports it
 	}
 	var shownTo []principal.Pattern
 	if anyAudience {
 		shownTo = expected
 	}
 	source := tokens.File(file, shownTo...)
-	var server principal.ID // in token mode exactly one is expected, which is checked elsewhere
+	var server principal.ID // token mode expects exactly one server; another check reports more
 	if id, ok := expected[0].(principal.ID); ok {
 		server = id
 	}
@@ -202,7 +206,7 @@ func (c *Client) openTokenFile(file string, anyAudience bool) (tokens.Source, er
 	return source, err
 }
 
-// close ends what keeps the tokens.
+// close closes the keeper of the tokens.
 func (t *clientTokens) close() error {
 	t.opened.Do(func() {})
 	if t.keeper == nil {

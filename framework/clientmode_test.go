@@ -35,15 +35,20 @@ func TestContradictionsInTheModeOfAClient(t *testing.T) {
 		"an authority for connection mode": {"ca_file: /etc/ca.pem", "clients.orders.ca_file"},
 		"a name for connection mode":       {"mode: require, server_name: orders.example", "clients.orders.server_name"},
 		"no such file":                     {"mode: token, ca_file: /no/such/ca.pem", "/no/such/ca.pem"},
-		"a pattern in token mode":          {`mode: token, peers: ["spiffe://shop.example/*"]`, "exactly one expected server"},
-		"two servers in prefer":            {`mode: prefer, peers: ["spiffe://shop.example/a", "spiffe://shop.example/b"]`, "exactly one expected server"},
-		"no such mode":                     {"mode: maybe", "clients.orders.mode"},
+		"a pattern in token mode": {
+			`mode: token, peers: ["spiffe://shop.example/*"]`, "exactly one expected server",
+		},
+		"two servers in prefer": {
+			`mode: prefer, peers: ["spiffe://shop.example/a", "spiffe://shop.example/b"]`, "exactly one expected server",
+		},
+		"no such mode": {"mode: maybe", "clients.orders.mode"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir, keyFile := state(t)
 			config := fmt.Sprintf(
-				"identity: {trust_domain: shop.example, trust_dir: %q, key_file: %q}\nclients:\n  orders: {target: \"localhost:1\", %s}\n",
+				"identity: {trust_domain: shop.example, trust_dir: %q, key_file: %q}\nclients:\n  orders: {target: "+
+					"\"localhost:1\", %s}\n",
 				dir,
 				keyFile,
 				test.client,
@@ -79,7 +84,9 @@ func certificateFor(t *testing.T) (cert, key string) {
 	}
 	dir := t.TempDir()
 	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	for file, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: secret}} {
+	for file, block := range map[string]*pem.Block{
+		cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: secret},
+	} {
 		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}

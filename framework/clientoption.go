@@ -12,8 +12,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/retry"
 )
 
-// WithCallInterceptors places interceptors around a whole call, outside retry: they run once per call. Both are
-// required.
+// WithCallInterceptors adds interceptors that run once per call, outside of retry. Both are required.
 func WithCallInterceptors(unary grpc.UnaryClientInterceptor, stream grpc.StreamClientInterceptor) AppOrClientOption {
 	return appOrClientOption{clientOption{"WithCallInterceptors(...)", func(c *Client) {
 		if unary == nil || stream == nil {
@@ -25,8 +24,7 @@ func WithCallInterceptors(unary grpc.UnaryClientInterceptor, stream grpc.StreamC
 	}}}
 }
 
-// WithAttemptInterceptors places interceptors around each attempt, inside retry: they run once per attempt. Both are
-// required.
+// WithAttemptInterceptors adds interceptors that run once per attempt, inside of retry. Both are required.
 func WithAttemptInterceptors(unary grpc.UnaryClientInterceptor, stream grpc.StreamClientInterceptor) AppOrClientOption {
 	return appOrClientOption{clientOption{"WithAttemptInterceptors(...)", func(c *Client) {
 		if unary == nil || stream == nil {
@@ -39,7 +37,7 @@ func WithAttemptInterceptors(unary grpc.UnaryClientInterceptor, stream grpc.Stre
 }
 
 // WithRetry passes options to the retriers of clients, such as retry.WithKeyedMethods, retry.WithBreaker and
-// retry.WithAdaptiveTimeout. They come after the options of the App itself. The configuration
+// retry.WithAdaptiveTimeout. They are applied after the options of the App itself. The configuration
 // clients.<name>.retry_budget overrides retry.WithBudget.
 func WithRetry(opts ...retry.Option) AppOrClientOption {
 	texts := make([]string, len(opts))
@@ -51,29 +49,30 @@ func WithRetry(opts ...retry.Option) AppOrClientOption {
 	}}}
 }
 
-// WithDialOptions passes options to grpc.NewClient. Check refuses those that would replace what Parley answers for,
-// such as transport credentials, interceptors and keepalive, and names what to use instead; docs/operation.md lists
-// every option. Of a default service config the methodConfig is merged with Parley's own.
+// WithDialOptions passes options to grpc.NewClient. Check refuses options that would replace a part of Parley, such as
+// transport credentials and interceptors, and its error names the replacement. Keepalive parameters, and the
+// methodConfig of a default service config, are merged with Parley's own. Docs/operation.md lists every option.
 func WithDialOptions(opts ...grpc.DialOption) AppOrClientOption {
 	return appOrClientOption{clientOption{fmt.Sprintf("WithDialOptions(%d options)", len(opts)), func(c *Client) {
 		c.grpcOptions = append(c.grpcOptions, opts...)
 	}}}
 }
 
-// WithTarget dials a gRPC target instead of looking the client's name up in discovery. The configuration
-// clients.<name>.target overrides it.
+// WithTarget sets the gRPC target of the client. Without it, the client looks its name up in discovery. The
+// configuration clients.<name>.target overrides it.
 func WithTarget(target string) ClientOption {
 	return clientOption{fmt.Sprintf("WithTarget(%q)", target), func(c *Client) { c.target = target }}
 }
 
-// WithPeers sets which identities the server may prove: IDs, or patterns that end in "/*". The default is the client's
-// name in the App's own trust domain. The configuration clients.<name>.peers overrides it.
+// WithPeers sets the expected identities of the server: IDs, or patterns that end in "/*". The server must prove one of
+// them. The default is the client's name in the App's trust domain. The configuration clients.<name>.peers overrides
+// it.
 func WithPeers(peers ...string) ClientOption {
 	return clientOption{fmt.Sprintf("WithPeers(%s)", strings.Join(peers, ", ")), func(c *Client) { c.peers = peers }}
 }
 
-// WithBalancing sets how the client spreads its calls. The configuration clients.<name>.balancing, hash_key, subset and
-// outliers overrides it.
+// WithBalancing sets how the client distributes its calls over the instances of the service. The default is
+// grpcbalancer.ZoneWeighted. The configuration clients.<name>.balancing, hash_key, subset and outliers overrides it.
 func WithBalancing(b grpcbalancer.Balancing) AppOrClientOption {
 	return appOrClientOption{clientOption{"WithBalancing(" + b.String() + ")", func(c *Client) { c.spread = b }}}
 }

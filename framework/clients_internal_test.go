@@ -22,7 +22,9 @@ func newCaller(t testing.TB) *App {
 	if err != nil {
 		t.Fatal(err)
 	}
-	identity := auth.TrustDir(filepath.Join(t.TempDir(), "state"), self, auth.WithEnroll(), auth.WithLogger(slog.New(slog.DiscardHandler)))
+	identity := auth.TrustDir(
+		filepath.Join(t.TempDir(), "state"), self, auth.WithEnroll(), auth.WithLogger(slog.New(slog.DiscardHandler)),
+	)
 	if err := identity.Check(); err != nil {
 		t.Fatal(err)
 	}

@@ -19,20 +19,20 @@ import (
 	"github.com/parley-rpc/parley/policy"
 )
 
-// envPrefix begins the environment variables that override the configuration file.
+// envPrefix is the prefix of the environment variables that override the configuration file.
 const envPrefix = "PARLEY"
 
-// statement says where a value of the configuration was stated.
+// statement is the path of a value of the configuration and the place that states it.
 type statement struct{ path, place string }
 
-// reading is what was read of the configuration file and the environment.
+// reading is the result of reading the configuration file and the environment.
 type reading struct {
 	config *configv1.Config // never nil
-	layer  policy.Layer     // of the policies
+	layer  policy.Layer     // the policies of the file
 	stated []statement
 }
 
-// read reads data, the content of the configuration file, and the environment over it.
+// read reads data, the content of the configuration file, and then the environment, which overrides it.
 func (a *App) read(data []byte) (reading, error) {
 	config, places := new(configv1.Config), protoyaml.Places{}
 	path := a.configFile()
@@ -61,7 +61,7 @@ func (a *App) read(data []byte) (reading, error) {
 	}, checkValues(config)
 }
 
-// checkWhole refuses what an emptied file looks like, and one that was cut behind a key: both are good YAML.
+// checkWhole refuses an emptied file, and a file that was cut after a key. Both are valid YAML.
 func checkWhole(data []byte) error {
 	last := ""
 	for line := range strings.Lines(string(data)) {
@@ -71,15 +71,15 @@ func checkWhole(data []byte) error {
 	}
 	switch {
 	case last == "":
-		return errors.New("the file states nothing, and an emptied file must not pass for a configuration; " +
-			"state a value, or remove the option")
+		return errors.New("the file is empty, and an emptied file must not count as a configuration; " +
+			"set a value, or remove the option")
 	case strings.HasSuffix(last, ":"):
-		return fmt.Errorf("the file ends behind %q, as one does that was cut; write {} for an empty section", last)
+		return fmt.Errorf("the file ends after %q and seems to be cut; write {} for an empty section", last)
 	}
 	return nil
 }
 
-// configFile is the path of the configuration file, "" without one.
+// configFile returns the path of the configuration file, or "" if there is none.
 func (a *App) configFile() string {
 	if len(a.configFiles) == 0 {
 		return ""
@@ -95,8 +95,8 @@ func (a *App) checkConfigFiles() error {
 		strings.Join(a.configFiles, " and "))
 }
 
-// nameEntries adds the entries of clients and servers that the environment has values for. A variable cannot spell a
-// name exactly, but here the names are known.
+// nameEntries adds the entries of clients and servers for which the environment has values. A variable cannot have the
+// exact name, because it has no dashes and dots, but the names are known here.
 func (a *App) nameEntries(config *configv1.Config) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -118,7 +118,7 @@ func (a *App) nameEntries(config *configv1.Config) {
 	}
 }
 
-// environNames reports whether a variable begins with the name of an entry of the section.
+// environNames reports whether a variable has a value for an entry of the section.
 func (a *App) environNames(section, entry string) bool {
 	if entry == "" {
 		return false
@@ -127,7 +127,7 @@ func (a *App) environNames(section, entry string) bool {
 	return slices.ContainsFunc(a.environ, func(e string) bool { return strings.HasPrefix(e, prefix) })
 }
 
-// mayBeEmpty lists the lists that say something when they are empty.
+// mayBeEmpty returns the lists that have a meaning when they are empty.
 func mayBeEmpty() []protoreflect.FullName {
 	return []protoreflect.FullName{
 		"parley.config.v1.UserIssuer.refused_claims",
@@ -137,7 +137,8 @@ func mayBeEmpty() []protoreflect.FullName {
 	}
 }
 
-// statements are the places of the file, with those of the environment instead where it overrides.
+// statements returns the places of all values. If the environment overrides a value of the file, it is the place in the
+// environment.
 func statements(file, environment protoyaml.Places) []statement {
 	all := maps.Collect(file.All())
 	maps.Insert(all, environment.All())
@@ -148,8 +149,8 @@ func statements(file, environment protoyaml.Places) []statement {
 	return stated
 }
 
-// refusePolicies refuses policies in the environment: a variable takes the place of what the file says, and so could
-// loosen it.
+// refusePolicies refuses policies in the environment. A variable replaces the value of the file, so it could loosen a
+// policy.
 func refusePolicies(environ []string) error {
 	var errs []error
 	for _, entry := range environ {
@@ -157,7 +158,8 @@ func refusePolicies(environ []string) error {
 			errs = append(
 				errs,
 				fmt.Errorf(
-					"env %s: policies cannot be stated in the environment, which overrides the file and could loosen it; state them in the file",
+					"env %s: policies cannot be stated in the environment, which overrides the file and could loosen it; "+
+						"state them in the file",
 					name,
 				),
 			)
@@ -166,7 +168,7 @@ func refusePolicies(environ []string) error {
 	return errors.Join(errs...)
 }
 
-// checkValues checks what the schema cannot.
+// checkValues checks the rules that the schema cannot express.
 func checkValues(config *configv1.Config) error {
 	l := config.GetLifecycle()
 	var errs []error
@@ -181,13 +183,13 @@ func checkValues(config *configv1.Config) error {
 		{"lifecycle.total", l.GetTotal()},
 	} {
 		if d.value.AsDuration() < 0 {
-			errs = append(errs, fmt.Errorf("%s: %s is negative; 0s means not to wait", d.path, d.value.AsDuration()))
+			errs = append(errs, fmt.Errorf("%s: %s is negative; use 0s for no wait", d.path, d.value.AsDuration()))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// checkServerSections finds servers in the configuration that the program does not have.
+// checkServerSections returns an error for each server in the configuration that the program does not have.
 func (a *App) checkServerSections(servers []*Server) error {
 	var served []string
 	for _, s := range servers {
@@ -199,7 +201,7 @@ func (a *App) checkServerSections(servers []*Server) error {
 		"no server of this program has that service name; correct the name, remove the section, or see WithServiceName")
 }
 
-// checkClientSections finds clients in the configuration that the program does not have.
+// checkClientSections returns an error for each client in the configuration that the program does not have.
 func (a *App) checkClientSections(clients []*Client) error {
 	called := make([]string, 0, len(clients))
 	for _, c := range clients {
@@ -210,7 +212,7 @@ func (a *App) checkClientSections(clients []*Client) error {
 			"or before the first call where there is no Run")
 }
 
-// checkFirstCall finds such clients for a program that calls without Run. It looks once, at the first call.
+// checkFirstCall does the same for a program without Run. It checks once, at the first call.
 func (a *App) checkFirstCall() error {
 	a.mu.Lock()
 	stage, clients := a.stage, a.clients
@@ -222,7 +224,7 @@ func (a *App) checkFirstCall() error {
 	return a.firstCallErr
 }
 
-// checkSections returns an error for each name in a section of the configuration that is not among the known ones.
+// checkSections returns an error for each unknown name in a section of the configuration.
 func checkSections[T any](section string, stated map[string]T, known []string, problem string) error {
 	known = slices.Sorted(slices.Values(known))
 	known = slices.Compact(known)
@@ -247,7 +249,7 @@ func list(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// withRemedy adds to an error about a file what to do, where it does not say so itself.
+// withRemedy adds the remedy to an error about a file, unless the error has one.
 func withRemedy(err error) error {
 	switch {
 	case strings.Contains(err.Error(), "; "):
@@ -262,16 +264,17 @@ func withRemedy(err error) error {
 	return err
 }
 
-// lifecycleTimes are the bounds of the stop.
+// lifecycleTimes are the time limits of the stop.
 type lifecycleTimes struct{ announce, quiet, grace, flush, total time.Duration }
 
-// longest is the longest that a stop takes when nothing ends by itself: the readiness check, the two changes in
-// discovery and the wait between them, quiet, grace, the cut, background work, the surfaces, and telemetry.
+// longest returns the longest duration of a stop: the sum of the limits of the readiness check, the two changes in
+// discovery and the wait between them, quiet, grace, the cancellation of calls, background work, the surfaces, and
+// telemetry.
 func (t lifecycleTimes) longest() time.Duration {
 	return endTimeout + 2*stopEngineTimeout + t.announce + t.quiet + t.grace + cutWait + 2*endTimeout + t.flush
 }
 
-// warning says that the stop may outlive the process, "" where it does not.
+// warning returns a warning if the stop may take longer than the process has, or "".
 func (t lifecycleTimes) warning() string {
 	if t.longest() <= t.total {
 		return ""
@@ -301,7 +304,7 @@ func (p *parts) lifecycle() lifecycleTimes {
 	return times
 }
 
-// config is the server's section of the configuration, an empty one where there is none.
+// config returns the server's section of the configuration, which is empty if there is none.
 func (s *Server) config() *configv1.Server {
 	if conf := s.app.parts.config.GetServers()[s.service]; conf != nil {
 		return conf
@@ -309,7 +312,7 @@ func (s *Server) config() *configv1.Server {
 	return new(configv1.Server)
 }
 
-// config is the client's section of the configuration, an empty one where there is none.
+// config returns the client's section of the configuration, which is empty if there is none.
 func (c *Client) config() *configv1.Client {
 	if conf := c.app.parts.config.GetClients()[c.name]; conf != nil {
 		return conf

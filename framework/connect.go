@@ -18,10 +18,10 @@ import (
 	"github.com/parley-rpc/parley/interceptors/retry"
 )
 
-// discoveryScheme is the scheme of targets that are looked up in discovery.
+// discoveryScheme is the scheme of targets that discovery resolves.
 const discoveryScheme = "parley"
 
-// connect makes the connection, which dials when it is first used, and the chain in front of it.
+// connect makes the chain and the connection. The connection dials when it is first used.
 func (c *Client) connect() (*channel, error) {
 	ch := &channel{states: grpcbalancer.NewEndpointStates(c.logger())}
 	more := c.followEndpoints(ch)
@@ -31,10 +31,10 @@ func (c *Client) connect() (*channel, error) {
 	var options []grpc.DialOption
 	if c.inDiscovery() {
 		found := grpcresolver.Builder(c.app.parts.registry, discoveryScheme)
-		// As grpcresolver.DialOptions does. The first resolver of a scheme counts.
+		// This is like grpcresolver.DialOptions. gRPC uses the first resolver of a scheme.
 		options = append(options, grpc.WithResolvers(ch.states.Resolver(found)), grpc.WithNoProxy())
 	}
-	// Of the other options the last of a kind counts, so Parley's own stand behind those of the program.
+	// Of other options gRPC uses the last one, so Parley's own come after those of the program.
 	options = append(options, c.grpcOptions...)
 	options = append(options, grpc.WithDisableRetry())
 	options = append(options, c.balancingOptions()...)
@@ -51,7 +51,7 @@ func (c *Client) connect() (*channel, error) {
 	if dial := c.dial(); dial != nil {
 		options = append(options, grpc.WithContextDialer(grpcbalancer.Dialer(dial)))
 	}
-	// Last, so that a resolver of the program for the same scheme has its way.
+	// These come last, so that a resolver of the program for the same scheme has precedence.
 	options = append(options, grpc.WithResolvers(ch.states.Resolver(resolver.Get("dns"))))
 	conn, err := grpc.NewClient(c.effectiveTarget(), options...)
 	if err != nil {
@@ -62,8 +62,8 @@ func (c *Client) connect() (*channel, error) {
 	return ch, nil
 }
 
-// followEndpoints lets the retrier know how many endpoints the service has in discovery: a service of one is not
-// hedged.
+// followEndpoints passes the number of endpoints of the service to the retrier, because a service with one endpoint is
+// not hedged.
 func (c *Client) followEndpoints(ch *channel) []retry.Option {
 	if !c.inDiscovery() {
 		return nil
@@ -111,8 +111,9 @@ func (c *Client) makeRetrier(more ...retry.Option) *retry.Retrier {
 
 func (c *Client) retryBudgetStated() bool { return c.config().GetRetryBudget() != nil }
 
-// guardedDial runs the dial function of a program, which gRPC calls on a goroutine of its own. A panic in it, or a
-// runtime.Goexit, is a connection that fails, and not the end of the process, or of all attempts to connect.
+// guardedDial runs the dial function of a program, which gRPC calls on a goroutine of gRPC. After a panic or a
+// runtime.Goexit the connection fails. Without the guard, a panic would end the process, and a runtime.Goexit would end
+// all attempts to connect.
 func guardedDial(
 	dial func(context.Context, string) (net.Conn, error),
 	logger *slog.Logger,

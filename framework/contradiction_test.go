@@ -20,22 +20,32 @@ func TestCheckRefusesContradictoryRetries(t *testing.T) {
 		{
 			"attempts that do not fit into the deadline",
 			policies + "Refund:\n    deadline: {max: 1s}\n    retry: {max_attempts: 5, per_attempt_timeout: 300ms}\n",
-			[]string{"payments.yaml:3", "Refund", "retry.max_attempts: 5 attempts of up to 300ms", "the deadline, 1s", "lower one of the two"},
+			[]string{
+				"payments.yaml:3", "Refund", "retry.max_attempts: 5 attempts of up to 300ms", "the deadline, 1s",
+				"lower one of the two",
+			},
 		},
 		{
 			"an attempt that is longer than the deadline",
 			policies + "Refund:\n    deadline: {max: 1s}\n    retry: {per_attempt_timeout: 2s}\n",
-			[]string{"payments.yaml:3", "retry.per_attempt_timeout: 2s is longer than the deadline, 1s", "lower it or leave it out"},
+			[]string{
+				"payments.yaml:3", "retry.per_attempt_timeout: 2s is longer than the deadline, 1s", "lower it or leave it out",
+			},
 		},
 		{
 			"hedges of a method that must not be repeated",
 			policies + "Charge:\n    hedge: {max_hedges: 1, delay: 50ms}\n",
-			[]string{"payments.yaml:3", "Charge", "hedge.max_hedges", "take hedging out, or state that it may be (idempotency_level in the .proto"},
+			[]string{
+				"payments.yaml:3", "Charge", "hedge.max_hedges",
+				"take hedging out, or state that it may be (idempotency_level in the .proto",
+			},
 		},
 		{
 			"a hedge that could never start",
 			policies + "GetQuote:\n    deadline: {max: 100ms}\n    hedge: {delay: 100ms}\n",
-			[]string{"payments.yaml:3", "hedge.delay: 100ms is not shorter than the deadline, 100ms", "lower it or leave hedging out"},
+			[]string{
+				"payments.yaml:3", "hedge.delay: 100ms is not shorter than the deadline, 100ms", "lower it or leave hedging out",
+			},
 		},
 		{
 			"a code that is never retried",

@@ -13,10 +13,10 @@ import (
 	"github.com/parley-rpc/parley/discovery/controlplane"
 )
 
-// errUndescribed is why a server that waits for its control plane is not ready.
-var errUndescribed = errors.New("the control plane has not described the listener yet")
+// errUndescribed is the reason why a server that waits for its control plane is not ready.
+var errUndescribed = errors.New("the control plane has not configured the listener yet")
 
-// checkControlPlane asks the control plane once, for all servers and clients.
+// checkControlPlane checks the control plane once, for all servers and clients.
 func (a *App) checkControlPlane() error {
 	if a.plane == nil {
 		return nil
@@ -32,12 +32,13 @@ func (c *Client) controlled() bool {
 	return c.app.plane != nil && strings.HasPrefix(c.effectiveTarget(), c.app.plane.Scheme()+":")
 }
 
-// checkControlPlane finds a target without a resolver, and settings that would have no effect.
+// checkControlPlane refuses a target without a resolver, and settings without effect.
 func (c *Client) checkControlPlane() error {
 	target := c.effectiveTarget()
 	if c.app.plane == nil && strings.HasPrefix(target, "xds:") {
 		return fmt.Errorf(
-			"Client(%q): target %q: the App has no control plane; give it one with WithControlPlane(xds.New()), from package discovery/xds",
+			"Client(%q): target %q: the App has no control plane; add one with WithControlPlane(xds.New()), "+
+				"from package discovery/xds",
 			c.name,
 			target,
 		)
@@ -48,7 +49,8 @@ func (c *Client) checkControlPlane() error {
 	conf := c.config()
 	if conf.Balancing != nil || conf.GetHashKey() != nil || conf.GetSubset() != nil || conf.GetOutliers() != nil {
 		return fmt.Errorf(
-			"clients.%s: balancing, hash_key, subset and outliers do nothing for target %q, whose control plane decides about them; remove them here, and state them there",
+			"clients.%s: balancing, hash_key, subset and outliers have no effect on target %q, "+
+				"whose control plane configures them; remove them here, and configure them there",
 			c.name,
 			target,
 		)
@@ -56,7 +58,7 @@ func (c *Client) checkControlPlane() error {
 	return nil
 }
 
-// controlled reports whether a control plane describes the server's listener.
+// controlled reports whether a control plane configures the server's listener.
 func (s *Server) controlled() bool {
 	if conf := s.config(); conf.ControlPlane != nil {
 		return conf.GetControlPlane() && s.app.plane != nil
@@ -68,7 +70,8 @@ func (s *Server) checkControlPlane() error {
 	switch {
 	case s.app.plane == nil && (s.isControlled || s.config().GetControlPlane()):
 		return fmt.Errorf(
-			"Server(%q): the App has no control plane that could describe the listener; give it one with WithControlPlane(xds.New()), from package discovery/xds",
+			"Server(%q): the App has no control plane to configure the listener; "+
+				"add one with WithControlPlane(xds.New()), from package discovery/xds",
 			s.listenAddr(),
 		)
 	case !s.controlled() || s.listener == nil:
@@ -76,7 +79,7 @@ func (s *Server) checkControlPlane() error {
 	}
 	if _, ok := s.tcpAddr(); !ok {
 		return fmt.Errorf(
-			"Server(%q): a control plane describes listeners of TCP only, not %s; remove WithListener, or control_plane",
+			"Server(%q): a control plane configures only TCP listeners, not %s; remove WithListener, or control_plane",
 			s.addr,
 			s.listener.Addr().Network(),
 		)
@@ -84,7 +87,7 @@ func (s *Server) checkControlPlane() error {
 	return nil
 }
 
-// newControlled makes the gRPC server of a listener that a control plane describes.
+// newControlled makes the gRPC server of a listener that a control plane configures.
 func (s *Server) newControlled(options []grpc.ServerOption) (controlplane.Server, error) {
 	why := errUndescribed
 	s.unserved.Store(&why)
@@ -104,7 +107,7 @@ func (s *Server) controlPlaneDecided(serving bool, why error) {
 	s.reconsider()
 }
 
-// controlChecks are readiness checks for the servers whose listeners a control plane describes.
+// controlChecks returns readiness checks for the servers whose listeners a control plane configures.
 func (r *run) controlChecks() []check {
 	var checks []check
 	for _, s := range r.servers {
@@ -121,22 +124,24 @@ func (r *run) controlChecks() []check {
 	return checks
 }
 
-// describeControl says what the control plane decides about a client, in the place of its balancing.
+// describeControl writes what the control plane decides for a client, instead of the client's balancing.
 func (c *Client) describeControl(b *bytes.Buffer) {
 	fmt.Fprintf(b, "  control plane: %v\n", c.app.plane)
 	b.WriteString(
-		"    decides: endpoints, health, balancing, outliers, routes, time limits of routes, circuit breaking, injected faults, TLS where it names certificates\n",
+		"    decides: endpoints, health, balancing, outliers, routes, time limits of routes, circuit breaking, " +
+			"injected faults, and TLS if it configures certificates\n",
 	)
 	b.WriteString(
-		"    does not: identities, policies, deadlines; retries, which are Parley's, so that they are not multiplied: its retry policies are not run\n",
+		"    does not decide: identities, policies, deadlines, retries; its retry policies are ignored, " +
+			"so that calls are not retried twice\n",
 	)
 }
 
-// describeControl says what the control plane decides about a server.
+// describeControl writes what the control plane decides for a server.
 func (s *Server) describeControl(b *bytes.Buffer) {
 	fmt.Fprintf(b, "  control plane: %v\n", s.app.plane)
 	b.WriteString(
-		"    decides: whether the listener serves, routes, RBAC without principals, TLS where it names certificates\n",
+		"    decides: whether the listener serves, routes, RBAC without principals, and TLS if it configures certificates\n",
 	)
-	b.WriteString("    does not: who may call; RBAC by principals stops the server\n")
+	b.WriteString("    does not decide: who may call; RBAC with principals stops the server\n")
 }

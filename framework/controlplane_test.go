@@ -60,18 +60,41 @@ func TestCheckOfAControlPlane(t *testing.T) {
 		plane  controlplane.ControlPlane
 		want   string // empty where all is well
 	}{
-		"token mode":          {"clients: {orders: {target: 'xds:///orders', mode: token}}", &tower{}, ""},
-		"nobody to resolve":   {"clients: {orders: {target: 'xds:///orders', mode: token}}", nil, `Client("orders"): target "xds:///orders": the App has no control plane; give it one with WithControlPlane(xds.New())`},
-		"an unfit one":        {"", &tower{unfit: errors.New("no bootstrap")}, "WithControlPlane: no bootstrap"},
-		"connection mode":     {"clients: {orders: {target: 'xds:///orders'}}", &tower{}, `clients.orders: connection mode does not go with target "xds:///orders", whose control plane decides about TLS; set clients.orders.mode to token`},
-		"prefer":              {"clients: {orders: {target: 'xds:///orders', mode: prefer}}", &tower{}, "set clients.orders.mode to token"},
-		"balancing":           {"clients: {orders: {target: 'xds:///orders', mode: token, balancing: ring_hash}}", &tower{}, "clients.orders: balancing, hash_key, subset and outliers do nothing for target"},
-		"outliers":            {"clients: {orders: {target: 'xds:///orders', mode: token, outliers: {}}}", &tower{}, "do nothing for target"},
-		"another target":      {"clients: {orders: {target: 'dns:///orders:1', balancing: round_robin}}", &tower{}, ""},
-		"a listener":          {"servers: {payments: {control_plane: true, carriers: [token]}}", &tower{}, ""},
-		"nobody to describe":  {"servers: {payments: {control_plane: true, carriers: [token]}}", nil, `Server("127.0.0.1:0"): the App has no control plane that could describe the listener`},
-		"a listener in token": {"servers: {payments: {control_plane: true}}", &tower{}, "servers.payments: connection mode does not go with a control plane, which decides about TLS; add token to servers.payments.carriers"},
-		"half a certificate":  {"servers: {payments: {control_plane: true, carriers: [token], tls: {cert: /c.pem}}}", &tower{}, "set servers.payments.tls.cert and servers.payments.tls.key"},
+		"token mode": {"clients: {orders: {target: 'xds:///orders', mode: token}}", &tower{}, ""},
+		"nobody to resolve": {
+			"clients: {orders: {target: 'xds:///orders', mode: token}}", nil,
+			`Client("orders"): target "xds:///orders": the App has no control plane; add one with WithControlPlane(xds.New())`,
+		},
+		"an unfit one": {"", &tower{unfit: errors.New("no bootstrap")}, "WithControlPlane: no bootstrap"},
+		"connection mode": {
+			"clients: {orders: {target: 'xds:///orders'}}", &tower{},
+			`clients.orders: connection mode does not work with target "xds:///orders", whose control plane configures TLS; set clients.orders.mode to token`,
+		},
+		"prefer": {
+			"clients: {orders: {target: 'xds:///orders', mode: prefer}}", &tower{}, "set clients.orders.mode to token",
+		},
+		"balancing": {
+			"clients: {orders: {target: 'xds:///orders', mode: token, balancing: ring_hash}}", &tower{},
+			"clients.orders: balancing, hash_key, subset and outliers have no effect on target",
+		},
+		"outliers": {
+			"clients: {orders: {target: 'xds:///orders', mode: token, outliers: {}}}", &tower{}, "have no effect on target",
+		},
+		"another target": {"clients: {orders: {target: 'dns:///orders:1', balancing: round_robin}}", &tower{}, ""},
+		"a listener":     {"servers: {payments: {control_plane: true, carriers: [token]}}", &tower{}, ""},
+		"nobody to describe": {
+			"servers: {payments: {control_plane: true, carriers: [token]}}", nil,
+			`Server("127.0.0.1:0"): the App has no control plane to configure the listener`,
+		},
+		"a listener in token": {
+			"servers: {payments: {control_plane: true}}", &tower{},
+			"servers.payments: connection mode does not work with a control plane, which configures TLS; " +
+				"add token to servers.payments.carriers",
+		},
+		"half a certificate": {
+			"servers: {payments: {control_plane: true, carriers: [token], tls: {cert: /c.pem}}}", &tower{},
+			"set servers.payments.tls.cert and servers.payments.tls.key",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -108,7 +131,7 @@ func TestAControlPlaneDescribesListenersOfTCPOnly(t *testing.T) {
 		app.Server("memory", framework.WithListener(memory), framework.WithControlledListener()),
 		&payments{},
 	)
-	if err := app.Check(); err == nil || !strings.Contains(err.Error(), "listeners of TCP only, not bufconn") {
+	if err := app.Check(); err == nil || !strings.Contains(err.Error(), "only TCP listeners, not bufconn") {
 		t.Errorf("Check = %v", err)
 	}
 }
@@ -125,9 +148,10 @@ func TestDescribeAControlPlane(t *testing.T) {
 	}
 	for _, want := range []string{
 		"  WithControlPlane(the tower)\n",
-		"\nserver 127.0.0.1:0 as payments\n  control plane: the tower\n    decides: whether the listener serves, routes, RBAC without principals, TLS",
+		"\nserver 127.0.0.1:0 as payments\n  control plane: the tower\n    decides: " +
+			"whether the listener serves, routes, RBAC without principals, and TLS",
 		"  target: xds:///orders\n  control plane: the tower\n    decides: endpoints, health, balancing, outliers, routes,",
-		"its retry policies are not run",
+		"its retry policies are ignored",
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("Describe does not show %q:\n%s", want, text.String())
@@ -199,7 +223,10 @@ func TestAControlledServerIsReadyWhileItServes(t *testing.T) {
 		if got := app.DrainReport().Announced; got != time.Second {
 			t.Errorf("draining was shown for %v", got)
 		}
-		for _, want := range []string{"the control plane does not let the server serve", "the listener was taken back", "the control plane lets the server serve"} {
+		for _, want := range []string{
+			"the control plane does not let the server serve", "the listener was taken back",
+			"the control plane lets the server serve",
+		} {
 			if !strings.Contains(log.String(), want) {
 				t.Errorf("the log does not say %q:\n%s", want, log.String())
 			}

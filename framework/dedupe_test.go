@@ -56,7 +56,10 @@ func TestKeyedCallIsRetriedAndRunsOnce(t *testing.T) {
 		took    time.Duration
 		charges int64
 	}{
-		{"with keys on both sides", []framework.ServerOption{framework.WithDedupe()}, []framework.ClientOption{keyed}, codes.OK, 150 * time.Millisecond, 1},
+		{
+			"with keys on both sides", []framework.ServerOption{framework.WithDedupe()}, []framework.ClientOption{keyed},
+			codes.OK, 150 * time.Millisecond, 1,
+		},
 		{"without keys", []framework.ServerOption{framework.WithDedupe()}, nil, codes.OK, 150 * time.Millisecond, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {

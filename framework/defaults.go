@@ -2,80 +2,82 @@ package framework
 
 import "time"
 
-// Where a value is not configured, these hold.
+// The defaults of the configuration, and fixed limits.
 const (
-	// The trust domain of an App whose configuration names none.
+	// The default trust domain.
 	defaultTrustDomain = "local"
-	// How long the load of a server is averaged for the reports to its clients.
+	// The time over which the load of a server is averaged for its load reports.
 	loadWindow = time.Second
-	// How long a client's connection may be silent before the server is asked whether it is there: the least that gRPC
-	// takes.
+	// How long a client's connection is silent before the client sends a ping. It is the minimum of gRPC.
 	clientPingTime = 10 * time.Second
-	// How long the server may take to answer. A silent server is left after both times.
+	// How long the client waits for the answer to a ping. A silent server is noticed after both times.
 	clientPingTimeout = 4 * time.Second
-	// The least silence after which a client may ask; gRPC raises shorter ones without a word.
+	// The minimum of a client's keepalive time. gRPC raises shorter times without an error.
 	leastClientPingTime = 10 * time.Second
-	// How long a server's connection may be silent before the client is asked whether it is there.
+	// How long a server's connection is silent before the server sends a ping.
 	serverPingTime = 20 * time.Second
-	// How long the client may take to answer.
+	// How long the server waits for the answer to a ping.
 	serverPingTimeout = 10 * time.Second
-	// The least silence after which a server may ask.
+	// The minimum of a server's keepalive time.
 	leastServerPingTime = time.Second
-	// The least time in which the other end has to answer.
+	// The minimum of the keepalive timeout.
 	leastPingTimeout = time.Second
-	// How often a client may ask. A client that asks more often is turned away by gRPC (gRFC A8).
+	// The shortest accepted time between two pings of a client. gRPC closes the connection of a client that pings more
+	// often (gRFC A8).
 	leastPingInterval = 5 * time.Second
-	// How long a client waits, give or take a fifth, before it opens a lost connection again after a first failure.
+	// The mean wait of a client before it opens a lost connection again after a first failure. The wait varies at random
+	// by a fifth.
 	reconnectFirst = 50 * time.Millisecond
-	// The longest such wait. Waits grow by 1.6 and are random by a fifth.
+	// The longest such wait. Waits grow by a factor of 1.6 and vary at random by a fifth.
 	reconnectMost = 2 * time.Second
-	// How long opening a connection may take, its handshake included.
+	// How long opening a connection may take, including its handshake.
 	connectTimeout = 10 * time.Second
 	// The largest request that a server reads, in bytes.
 	defaultMaxRequestBytes = 4 << 20
 	// The largest header list that a server reads, in bytes.
 	maxHeaderListBytes = 32 << 10
-	// How many goroutines of a server are kept for calls, so that their stacks stay grown. Further calls get a goroutine
-	// of their own. Measured best with as many callers (bench/README.md): the stacks of more workers shrink while they
-	// wait.
+	// The number of goroutines that a server keeps for calls, so that their stacks stay grown. Further calls start a new
+	// goroutine. The value was measured with as many callers (bench/README.md): with more workers, their stacks shrink
+	// while they wait.
 	streamWorkers = 32
-	// How long draining is announced before the service deregisters. Nothing is waited for without discovery.
+	// How long draining is announced before the service deregisters. Without discovery the stop does not wait.
 	defaultAnnounce = time.Second
-	// How long the stop waits, at most, until no new calls arrive.
+	// The longest wait of the stop for new calls to stop arriving.
 	defaultQuiet = 2 * time.Second
-	// No new call within this time means that arrivals have stopped.
+	// If no new call comes within this time, arrivals have stopped.
 	quietWindow = 200 * time.Millisecond
-	// How long calls in flight may go on after GOAWAY.
+	// How long calls in flight may run after GOAWAY.
 	defaultGrace = 15 * time.Second
-	// streamGraceShare is the part of the grace of a stop, one in so many, after which streams end.
+	// Streams end after this part of the grace of a stop: 1/streamGraceShare.
 	streamGraceShare = 3
-	// How long cut handlers have to return before they are reported as stuck.
+	// How long handlers may take to return after their calls were cut, before they are reported as stuck.
 	cutWait = time.Second
-	// How long the last telemetry may take to leave.
+	// How long sending the last telemetry may take.
 	defaultFlush = 2 * time.Second
-	// How long the process has for its stop before it is killed, as Kubernetes has it. A longer stop is warned of.
+	// The time for a stop before the process is killed, which is the default of Kubernetes. Check warns if a stop may take
+	// longer.
 	defaultTotal = 30 * time.Second
-	// How long the engine of discovery may take, at the stop, to show the draining state, and to forget the instance.
+	// How long the discovery engine may take, during a stop, to show the draining state, and again to remove the instance.
 	stopEngineTimeout = time.Second
-	// How long a readiness check, background work and the operator's surfaces may take to end, each.
+	// How long each of these may take to end: a readiness check, background work, the operator's surfaces.
 	endTimeout = time.Second
-	// How long the start waits for discovery to take the registration; it goes on being tried.
+	// How long the start waits for the registration in discovery. The registry keeps trying after that.
 	registerWait = 2 * time.Second
 	// How long discovery may take to show a change of an instance.
 	engineTimeout = 5 * time.Second
-	// How often readiness is asked for.
+	// The time between two rounds of readiness checks.
 	readinessInterval = time.Second
 	// How long one readiness check may take.
 	readinessTimeout = 5 * time.Second
-	// How often the configuration file is looked at. What a content tightens counts at the first look, the rest at the
-	// second that sees the same.
+	// The time between two looks at the configuration file. A new content tightens policies at the first look, and takes
+	// effect completely when a second look sees the same content.
 	reloadInterval = time.Second
-	// How long a TLS certificate is used before its files are looked at again.
+	// The time between two looks at the files of a TLS certificate.
 	certificateInterval = 2 * time.Second
-	// How many recent calls the live page keeps.
+	// The number of recent calls on the live page.
 	ringCalls = 1000
-	// How often the live page notes how full the retry budgets are.
+	// The time between two samples of the retry budgets for the live page.
 	budgetInterval = 5 * time.Second
-	// How many of these values it keeps: ten minutes of them.
+	// The number of samples that the live page keeps, which is ten minutes.
 	budgetPoints = 120
 )

@@ -10,9 +10,9 @@ import (
 	"github.com/parley-rpc/parley/interceptors/retry"
 )
 
-// Describe writes what the App is made of: its options, its identity, its servers with the effective policy of every
-// method and where each value comes from, its clients, its chains. It may be called at any time, also when Check finds
-// mistakes, and shows no secret.
+// Describe writes a description of the App: its options, its identity, its servers with the effective policy of every
+// method and the source of each value, its clients, and its chains. It may be called at any time, even if Check returns
+// mistakes. The description contains no secrets.
 func (a *App) Describe(w io.Writer) error {
 	a.prepare()
 	a.mu.Lock()
@@ -38,7 +38,9 @@ func (a *App) Describe(w io.Writer) error {
 	a.parts.describeIssuers(&b)
 	a.parts.file.describe(&b)
 	addrs := a.surfaceAddresses()
-	for _, s := range []struct{ name, addr string }{{"probes", addrs.probes}, {"metrics", addrs.metrics}, {"admin", addrs.admin}} {
+	for _, s := range []struct{ name, addr string }{
+		{"probes", addrs.probes}, {"metrics", addrs.metrics}, {"admin", addrs.admin},
+	} {
 		if s.addr != "" {
 			fmt.Fprintf(&b, "%s http://%s\n", s.name, s.addr)
 		}
@@ -72,7 +74,7 @@ func (s *Server) describe(b *bytes.Buffer) {
 		s.describeControl(b)
 	}
 	fmt.Fprintf(b, "  %s\n", s.pings())
-	_, _ = s.makeGate() // for the chain; its error is Check's
+	_, _ = s.makeGate() // for the chain; Check reports its error
 	fmt.Fprintf(b, "  chain: %s > handler\n", joinSteps(s.chain()))
 	for _, name := range s.methods() {
 		if m, err := s.app.parts.table.Method(name); err == nil {
@@ -97,7 +99,7 @@ func (c *Client) describe(b *bytes.Buffer) {
 		fmt.Fprintf(b, "  balancing: %s\n", c.describeBalancing())
 	}
 	fmt.Fprintf(b, "  %s\n", c.pings())
-	shown := &channel{retrier: &retry.Retrier{}} // for the names of the steps; nothing is called through it
+	shown := &channel{retrier: &retry.Retrier{}} // only for the names of the steps; no call uses it
 	if c.app.parts.identity != nil {
 		shown.auth = &auth.Channel{}
 		if expected, err := c.expected(); err != nil {
@@ -105,7 +107,7 @@ func (c *Client) describe(b *bytes.Buffer) {
 		} else {
 			fmt.Fprintf(b, "  expects: %v\n", expected)
 		}
-		options, _ := c.authOptions() // its error is Check's
+		options, _ := c.authOptions() // Check reports its error
 		for _, o := range options {
 			fmt.Fprintf(b, "  %s\n", o)
 		}

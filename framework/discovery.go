@@ -15,7 +15,7 @@ import (
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 )
 
-// assembleDiscovery makes the registry over the driver of the options or the configuration, if there is one.
+// assembleDiscovery makes the registry with the driver of the options or of the configuration, if there is one.
 func (a *App) assembleDiscovery(p *parts) error {
 	conf := p.config.GetDiscovery()
 	d := a.driver
@@ -59,7 +59,7 @@ func (a *App) checkDiscovery(conf *configv1.Discovery) error {
 	return nil
 }
 
-// configuredDriver makes the driver that the configuration names by URL.
+// configuredDriver makes the driver for the URL in the configuration.
 func (a *App) configuredDriver(conf *configv1.Discovery) (driver.Driver, error) {
 	name, rest, _ := strings.Cut(conf.GetDriver(), ":")
 	if name == "" && len(conf.GetServices()) > 0 {
@@ -101,7 +101,7 @@ func (a *App) configuredDriver(conf *configv1.Discovery) (driver.Driver, error) 
 	open, ok := a.engines[name]
 	if !ok {
 		return nil, fmt.Errorf(
-			"discovery.driver: scheme %q is no driver of this program; it has %s, and others with WithEngine",
+			"discovery.driver: this program has no driver for the scheme %q; it has %s, and WithEngine adds others",
 			name,
 			a.engineNames(),
 		)
@@ -113,7 +113,7 @@ func (a *App) configuredDriver(conf *configv1.Discovery) (driver.Driver, error) 
 	return d, nil
 }
 
-// engineNames lists the schemes that the configuration may use.
+// engineNames returns the schemes that the configuration may use.
 func (a *App) engineNames() string {
 	names := []string{"dns:", "file:", "static:"}
 	for name := range a.engines {

@@ -26,7 +26,10 @@ func TestDriversByURL(t *testing.T) {
 		{"dns:{service}.example.com:8443", ""},
 		{"mem://here", ""},
 		{"mem://there", "discovery.driver: want mem://here"},
-		{"etcd://10.0.0.1:2379", `discovery.driver: scheme "etcd" is no driver of this program; it has dns:, file:, mem:, static:, and others with WithEngine`},
+		{
+			"etcd://10.0.0.1:2379",
+			`discovery.driver: this program has no driver for the scheme "etcd"; it has dns:, file:, mem:, static:, and WithEngine adds others`,
+		},
 	} {
 		t.Run(tt.url, func(t *testing.T) {
 			t.Parallel()

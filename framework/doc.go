@@ -1,8 +1,8 @@
-// Package framework builds gRPC services that prove who they are to each other, survive failure without causing storms,
-// and show every attempt of every call.
+// Package framework builds gRPC services. The services prove their identities to each other, retry failed calls without
+// overloading a failing service, and show every attempt of every call.
 //
-// One [App] is one service. It yields servers, which generated code registers services with, and clients, which
-// generated code calls through:
+// An [App] is one service. It has servers, with which generated code registers services, and clients, with which
+// generated code makes calls:
 //
 //	app := framework.New("orders", framework.WithConfigFile("orders.yaml"))
 //	payments := paymentsv1.NewPaymentsServiceClient(app.Client("payments"))
@@ -11,24 +11,24 @@
 //
 // # Chains
 //
-// The order of the interceptors is fixed. Read outside in:
+// The order of the interceptors is fixed. From outside to inside:
 //
 //	client: call span > [Call] > deadline, retry > attempt span > [Attempt] > auth > wire
 //	server: span > recovery > authenticate, authorize > access log > deadline > hop guard > chain guard > dedupe
 //		> [Handler] > handler
 //
-// The steps in brackets are yours. Place them with [WithCallInterceptors], [WithAttemptInterceptors] and
-// [WithHandlerInterceptors], always for unary calls and streams together. No interceptor of yours runs before the
-// caller has been authenticated.
+// The steps in brackets are interceptors of the program. Add them with [WithCallInterceptors],
+// [WithAttemptInterceptors] and [WithHandlerInterceptors], always for unary calls and streams together. An interceptor
+// of a server runs only after the caller has been authenticated.
 //
 // # Mistakes
 //
-// Building an App never panics, never blocks and never exits the process. Mistakes are collected: [App.Check] returns
-// all of them, and [App.Run] and the first RPC of a client refuse with the same error.
+// Building an App never panics, blocks or exits the process. The App collects mistakes. [App.Check] returns all of
+// them, and [App.Run] and the first RPC of a client fail with the same error.
 //
 // # Configuration
 //
-// Code gives defaults, the file of [WithConfigFile] overrides code, and the environment overrides the file: the
-// variable of a value is PARLEY_ and its path in upper case, so identity.trust_dir is PARLEY_IDENTITY_TRUST_DIR.
-// Policies only tighten, wherever they are stated. Telemetry follows the standard OTEL_* variables.
+// Code sets defaults, the file of [WithConfigFile] overrides code, and the environment overrides the file. The variable
+// for a value is PARLEY_ and the path of the value in upper case: PARLEY_IDENTITY_TRUST_DIR for identity.trust_dir. A
+// policy can only be tightened, in code and in the file. Telemetry uses the standard OTEL_* variables.
 package framework

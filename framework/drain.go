@@ -11,21 +11,21 @@ import (
 	"time"
 )
 
-// DrainReport says how a stop went.
+// DrainReport is the report of a stop.
 type DrainReport struct {
-	// Announced is how long draining was shown before the service deregistered.
+	// Announced is how long draining was announced before the service deregistered.
 	Announced time.Duration
-	// Quiet is how long it then took until no new calls arrived.
+	// Quiet is how long the stop then waited for new calls to stop arriving.
 	Quiet time.Duration
-	// ArrivalsStopped reports whether arrivals stopped within the bound.
+	// ArrivalsStopped reports whether new calls stopped arriving within the limit.
 	ArrivalsStopped bool
-	// InFlight is how many calls ran when GOAWAY was sent.
+	// InFlight is the number of calls that ran when GOAWAY was sent.
 	InFlight int
-	// Graceful is how long those calls were given, or took.
+	// Graceful is how long the stop waited for those calls.
 	Graceful time.Duration
-	// Cut lists the calls that were still running at the bound and were cut.
+	// Cut lists the calls that were still running at the end of the grace period and were cut.
 	Cut []MethodCount
-	// Stuck holds the stacks of handlers that went on after they were cut, because they ignore their context.
+	// Stuck has the stacks of handlers that still ran after their calls were cut, because they ignore their context.
 	Stuck []string
 }
 
@@ -37,12 +37,12 @@ type MethodCount struct {
 
 func (m MethodCount) String() string { return fmt.Sprintf("%s (%d)", m.Method, m.Calls) }
 
-// CutError is returned by [App.Run] when calls were still running at the end of the grace period and had to be cut.
+// CutError is the error of [App.Run] if calls were still running at the end of the grace period and were cut.
 type CutError struct {
 	Report DrainReport
 }
 
-// Error names the methods whose calls were cut, and shows the stacks of handlers that ignore their context.
+// Error returns the methods whose calls were cut, and the stacks of handlers that ignore their context.
 func (e *CutError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "calls still ran %s after GOAWAY and were cut:", e.Report.Graceful.Round(time.Millisecond))
@@ -58,12 +58,12 @@ func (e *CutError) Error() string {
 	return b.String()
 }
 
-// stop stops what start started. It is called once, after a good or a failed start.
+// stop stops everything that start has started. It is called once, after a successful or a failed start.
 func (r *run) stop() error {
 	times := r.app.parts.lifecycle()
 	errs := []error{r.readiness.end()}
 	r.app.ready.Store(false)
-	left := times.grace // for background work, which gets what the calls left of it
+	left := times.grace // the rest of the grace is for background work
 
 	if len(r.servers) > 0 {
 		r.logger.Info("draining", slog.String("service", r.app.name))
@@ -84,7 +84,7 @@ func (r *run) stop() error {
 	return errors.Join(errs...)
 }
 
-// drain takes the servers out of service without losing an accepted call, as far as the bounds allow.
+// drain takes the servers out of service without losing an accepted call, within the time limits.
 func (r *run) drain(times lifecycleTimes) (DrainReport, error) {
 	var report DrainReport
 	var failed error
@@ -129,8 +129,8 @@ func (r *run) drain(times lifecycleTimes) (DrainReport, error) {
 	return report, failed
 }
 
-// endsWithStreams waits for the last call. Streams are told that they end within grace, and end then. It reports
-// whether all calls ended until then.
+// endsWithStreams waits for the last call, for at most grace. Handlers of streams are notified, and their streams end
+// after a part of the grace. It reports whether all calls have ended.
 func (r *run) endsWithStreams(graceful <-chan struct{}, grace time.Duration) bool {
 	by := time.Now().Add(grace)
 	for _, s := range r.servers {
@@ -146,7 +146,8 @@ func (r *run) endsWithStreams(graceful <-chan struct{}, grace time.Duration) boo
 	return false
 }
 
-// handlersReturn waits for the handlers of streams that were ended. It reports whether all of them return within bound.
+// handlersReturn waits until the handlers of ended streams have returned. It reports whether all of them return within
+// bound.
 func (r *run) handlersReturn(bound time.Duration) bool {
 	running := func() (n int64) {
 		for _, s := range r.servers {
@@ -170,7 +171,7 @@ func (r *run) stuck() (stacks []string) {
 	return stacks
 }
 
-// deregister takes the instances out of discovery. What fails ends with its lease.
+// deregister removes the instances from discovery. An instance that cannot be removed expires with its lease.
 func (r *run) deregister() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopEngineTimeout)
 	defer cancel()
@@ -181,7 +182,8 @@ func (r *run) deregister() error {
 	return errors.Join(errs...)
 }
 
-// waitForQuiet waits until no call has arrived for a while, at most for bound. It reports whether arrivals stopped.
+// waitForQuiet waits until no new call has arrived for quietWindow, for at most bound. It reports whether arrivals
+// stopped.
 func (r *run) waitForQuiet(bound time.Duration) bool {
 	arrived := func() (n uint64) {
 		for _, s := range r.servers {
@@ -201,8 +203,8 @@ func (r *run) waitForQuiet(bound time.Duration) bool {
 	return false
 }
 
-// sendGoAway makes every server refuse new connections and calls. Connections that are still in their handshake are
-// closed, since no call waits on them. The channel is closed when the last call of the last server has ended.
+// sendGoAway makes every server refuse new connections and calls. It closes connections that are still in their
+// handshake, because they have no calls. The channel is closed when the last call of the last server has ended.
 func (r *run) sendGoAway() (ended <-chan struct{}) {
 	var stopping sync.WaitGroup
 	for _, s := range r.servers {

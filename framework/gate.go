@@ -40,7 +40,7 @@ func (s *Server) makeGate() (*auth.Gate, error) {
 	return s.gate, nil
 }
 
-// carriers are the options for the carriers that the server accepts besides connection mode.
+// carriers returns the options for the carriers that the server accepts in addition to connection mode.
 func (s *Server) carriers() ([]auth.ServerOption, error) {
 	conf := s.config()
 	cert := conf.GetTls()
@@ -52,14 +52,15 @@ func (s *Server) carriers() ([]auth.ServerOption, error) {
 			bearer = true
 		case policyv1.Carrier_CARRIER_CONNECTION: // always on
 		case policyv1.Carrier_CARRIER_UNSPECIFIED:
-			errs = append(errs, fmt.Errorf("servers.%s.carriers: an entry names no carrier; use token", s.service))
+			errs = append(errs, fmt.Errorf("servers.%s.carriers: an entry is not a carrier; use token", s.service))
 		}
 	}
 	if !bearer && len(conf.GetIssuers()) > 0 {
 		errs = append(
 			errs,
 			fmt.Errorf(
-				"servers.%s.issuers: without the carrier token no bearer token is read; add token to servers.%s.carriers, or remove them",
+				"servers.%s.issuers: bearer tokens are read only with the carrier token; "+
+					"add token to servers.%s.carriers, or remove the issuers",
 				s.service,
 				s.service,
 			),
@@ -74,7 +75,8 @@ func (s *Server) carriers() ([]auth.ServerOption, error) {
 		errs = append(
 			errs,
 			fmt.Errorf(
-				"servers.%s: connection mode does not go with a control plane, which decides about TLS; add token to servers.%s.carriers",
+				"servers.%s: connection mode does not work with a control plane, which configures TLS; "+
+					"add token to servers.%s.carriers",
 				s.service,
 				s.service,
 			),
@@ -85,7 +87,8 @@ func (s *Server) carriers() ([]auth.ServerOption, error) {
 		errs = append(
 			errs,
 			fmt.Errorf(
-				"servers.%s.carriers: the carrier token needs a TLS certificate that callers verify; set servers.%s.tls.cert and servers.%s.tls.key",
+				"servers.%s.carriers: the carrier token needs a TLS certificate that callers verify; "+
+					"set servers.%s.tls.cert and servers.%s.tls.key",
 				s.service,
 				s.service,
 				s.service,
@@ -101,7 +104,8 @@ func (s *Server) carriers() ([]auth.ServerOption, error) {
 		errs = append(
 			errs,
 			fmt.Errorf(
-				"servers.%s.tls: connection mode makes its own certificate; add token to servers.%s.carriers, or remove the section",
+				"servers.%s.tls: connection mode makes its own certificate; add token to servers.%s.carriers, "+
+					"or remove the section",
 				s.service,
 				s.service,
 			),
@@ -116,7 +120,7 @@ func (s *Server) carriers() ([]auth.ServerOption, error) {
 	return options, nil
 }
 
-// certificateFiles is a TLS certificate that is read again when its files change.
+// certificateFiles is a TLS certificate in files, which are read again when they change.
 type certificateFiles struct {
 	cert, key string
 	logger    *slog.Logger
@@ -125,10 +129,10 @@ type certificateFiles struct {
 	checked time.Time
 	written [2]time.Time
 	loaded  *tls.Certificate
-	trouble string // what was last logged
+	trouble string // the error that was logged last
 }
 
-// get returns the certificate, and the last good one while the files are bad. It looks at the files at most every 2 s.
+// get returns the certificate, or the last good one while the files are bad. It checks the files at most every 2s.
 func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	f.mu.Lock()
 	recent := f.loaded != nil && time.Since(f.checked) < certificateInterval
@@ -145,7 +149,7 @@ func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return cert, err
 }
 
-// logTrouble logs trouble with the files once, not at every handshake.
+// logTrouble logs an error of the files once, not at every handshake.
 func (f *certificateFiles) logTrouble(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

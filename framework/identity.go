@@ -25,7 +25,7 @@ func (a *App) assembleIdentity(p *parts) error {
 		if conf != nil {
 			errs = append(
 				errs,
-				errors.New("WithIdentity and the identity section of the configuration contradict each other; keep one"),
+				errors.New("WithIdentity and the identity section of the configuration contradict each other; keep one of them"),
 			)
 		}
 		return errors.Join(append(errs, p.identity.Check())...)
@@ -41,7 +41,8 @@ func (a *App) assembleIdentity(p *parts) error {
 	switch {
 	case a.insecure && (conf.GetTrustDir() != "" || conf.GetKeyFile() != "" || conf.GetIssued() != nil):
 		return errors.New(
-			"WithInsecureDev and the identity section of the configuration contradict each other; remove WithInsecureDev to use the identity",
+			"WithInsecureDev and the identity section of the configuration contradict each other; " +
+				"remove WithInsecureDev to use the identity",
 		)
 	case a.insecure:
 		return nil
@@ -49,11 +50,13 @@ func (a *App) assembleIdentity(p *parts) error {
 		return nil
 	case conf.GetTrustDir() == "" && conf.GetIssued() == nil:
 		return errors.New(
-			"this App has no identity; set identity.trust_dir (PARLEY_IDENTITY_TRUST_DIR) to the directory with the services' public keys and identity.key_file to the private key, or identity.issued to those who vouch for services, or pass WithIdentity; for a first try on one machine WithInsecureDev runs without",
+			"this App has no identity; set identity.trust_dir (PARLEY_IDENTITY_TRUST_DIR) to the directory with the services' " +
+				"public keys and identity.key_file to the private key, or identity.issued to the issuers that vouch for " +
+				"services, or pass WithIdentity; for a first try on one machine WithInsecureDev runs without",
 		)
 	case conf.GetTrustDir() != "" && conf.GetIssued() != nil:
 		return errors.New(
-			"identity.trust_dir and identity.issued contradict each other; keep the one that says which key belongs to whom",
+			"identity.trust_dir and identity.issued contradict each other; keep one of them",
 		)
 	}
 	options, err := a.identityOptions(conf, p)
@@ -108,14 +111,16 @@ func (p *parts) identityIssuers(conf *configv1.Identity) ([]auth.IdentityIssuer,
 		}
 	}
 	issued := conf.GetIssued()
-	wrong(issued.GetTokenFile() == "", "identity.issued.token_file: name the file with the identity token of this service")
+	wrong(
+		issued.GetTokenFile() == "", "identity.issued.token_file: set it to the file with the identity token of this service",
+	)
 	wrong(
 		conf.GetKeyFile() == "",
-		"identity.key_file: name the file with the private key that the identity token confirms",
+		"identity.key_file: set it to the file with the private key that the identity token confirms",
 	)
 	wrong(
 		len(issued.GetIssuers()) == 0,
-		"identity.issued.issuers: name the issuer that vouches for the workloads of the own trust domain",
+		"identity.issued.issuers: add the issuer that vouches for the workloads of this service's trust domain",
 	)
 	wrong(
 		conf.GetEnroll() == configv1.Enroll_ENROLL_SELF,
@@ -123,14 +128,17 @@ func (p *parts) identityIssuers(conf *configv1.Identity) ([]auth.IdentityIssuer,
 	)
 	wrong(
 		len(conf.GetAcceptDomains()) > 0,
-		"identity.accept_domains: the trust_domains of identity.issued.issuers say who may call; remove it",
+		"identity.accept_domains: the trust_domains of identity.issued.issuers are accepted already; remove it",
 	)
 	var issuers []auth.IdentityIssuer
 	for i, stated := range issued.GetIssuers() {
 		place := fmt.Sprintf("identity.issued.issuers[%d]", i)
 		issuer := auth.IdentityIssuer{Name: stated.GetIssuer()}
-		wrong(issuer.Name == "", place+".issuer: state the iss of its tokens, byte for byte")
-		wrong(len(stated.GetTrustDomains()) == 0, place+".trust_domains: name the trust domains that it may vouch for")
+		wrong(issuer.Name == "", place+".issuer: set it to the iss of its tokens, byte for byte")
+		wrong(
+			len(stated.GetTrustDomains()) == 0,
+			place+".trust_domains: set it to the trust domains that the issuer may vouch for",
+		)
 		for _, name := range stated.GetTrustDomains() {
 			domain, err := principal.ParseTrustDomain(name)
 			if err != nil {
@@ -147,8 +155,8 @@ func (p *parts) identityIssuers(conf *configv1.Identity) ([]auth.IdentityIssuer,
 	return issuers, errors.Join(errs...)
 }
 
-// identityChecks returns the readiness checks of the identity: an identity of issuers refuses every peer until it has
-// their keys.
+// identityChecks returns the readiness checks of the identity. With an identity from issuers, the App is not ready
+// until it has their keys, because it refuses every peer until then.
 func (p *parts) identityChecks() []check {
 	if !p.ownsIdentity || p.config.GetIdentity().GetIssued() == nil {
 		return nil

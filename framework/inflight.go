@@ -19,13 +19,13 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// methodDeadline compiles the deadline of a method; 0 is none.
+// methodDeadline returns the deadline of a method, or 0 if there is none.
 func methodDeadline(m policy.Method) (time.Duration, error) {
 	return m.Deadline.Value, nil
 }
 
-// guardUnary counts the call, bounds it by the method's deadline, and strips facts that hold for one hop only from its
-// error.
+// guardUnary counts the call, applies the method's deadline, and removes the facts from its error that apply only to
+// one hop.
 func (s *Server) guardUnary(
 	ctx context.Context,
 	req any,
@@ -52,8 +52,8 @@ func (s *Server) guardUnary(
 	return reply, nil
 }
 
-// guardStream is guardUnary for streams. Streams of the health service end when the drain comes to GOAWAY, since they
-// would hold it up.
+// guardStream is like guardUnary, for streams. Streams of the health service end when the drain sends GOAWAY, because
+// the drain would otherwise wait for them.
 func (s *Server) guardStream(
 	srv any,
 	ss grpc.ServerStream,
@@ -72,7 +72,7 @@ func (s *Server) guardStream(
 	}
 	ctx, cancel := bounded(ss.Context(), limit)
 	defer cancel()
-	if s.gate == nil { // which would end the stream itself
+	if s.gate == nil { // a gate ends the stream itself
 		ending, end := context.WithCancelCause(plannedend.NewContext(ctx, s.ending))
 		defer end(nil)
 		defer context.AfterFunc(s.ended, func() { end(rpcerr.Refuse(rpcerr.PlannedEnd, nil)) })()
@@ -92,7 +92,7 @@ func (s *Server) guardStream(
 	return rpcerr.StripHop(err)
 }
 
-// bounded returns ctx itself where it ends within limit anyway.
+// bounded returns ctx with a time limit, or ctx itself if it ends earlier.
 func bounded(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	if limit <= 0 {
 		return ctx, func() {}
@@ -110,12 +110,12 @@ type streamWithContext struct {
 
 func (s *streamWithContext) Context() context.Context { return s.ctx }
 
-// inFlight counts the calls of one server: those running, by method, and all that ever arrived. Health and reflection
-// are not counted, since a drain does not wait for them.
+// inFlight counts the calls of one server: the running calls, by method, and all calls that have arrived. Calls of
+// health and reflection are not counted, because a drain does not wait for them.
 type inFlight struct {
 	arrived atomic.Uint64
 	running map[string]*atomic.Int64 // written only by newInFlight
-	other   atomic.Int64             // methods served by an unknown-service handler
+	other   atomic.Int64             // calls of methods that an unknown-service handler serves
 }
 
 func newInFlight(methods []string) *inFlight {
@@ -128,7 +128,7 @@ func newInFlight(methods []string) *inFlight {
 	return f
 }
 
-// counter returns where calls of method are counted.
+// counter returns the counter for the running calls of method.
 func (f *inFlight) counter(method string) *atomic.Int64 {
 	if n, ok := f.running[method]; ok {
 		return n
@@ -136,7 +136,7 @@ func (f *inFlight) counter(method string) *atomic.Int64 {
 	return &f.other
 }
 
-// total is the number of running calls.
+// total returns the number of running calls.
 func (f *inFlight) total() int64 {
 	n := f.other.Load()
 	for _, running := range f.running {
@@ -145,7 +145,7 @@ func (f *inFlight) total() int64 {
 	return n
 }
 
-// byMethod lists the running calls.
+// byMethod returns the running calls by method.
 func (f *inFlight) byMethod() []MethodCount {
 	var counts []MethodCount
 	for method, running := range f.running {
@@ -165,8 +165,8 @@ func isInfrastructure(method string) bool {
 	return strings.HasPrefix(method, "/grpc.health.v1.") || strings.HasPrefix(method, "/grpc.reflection.")
 }
 
-// runUnary stands in the stack of every unary handler, where the drain report looks for it. The receiver stays alive,
-// so that the stack shows it.
+// runUnary is in the stack of every unary handler, where the drain report looks for it. It keeps the receiver alive, so
+// that the stack contains it.
 //
 //go:noinline
 func (f *inFlight) runUnary(ctx context.Context, req any, handler grpc.UnaryHandler) (any, error) {
@@ -175,7 +175,7 @@ func (f *inFlight) runUnary(ctx context.Context, req any, handler grpc.UnaryHand
 	return reply, err
 }
 
-// runStream is runUnary for streams.
+// runStream is like runUnary, for streams.
 //
 //go:noinline
 func (f *inFlight) runStream(srv any, ss grpc.ServerStream, handler grpc.StreamHandler) error {
@@ -184,8 +184,8 @@ func (f *inFlight) runStream(srv any, ss grpc.ServerStream, handler grpc.StreamH
 	return err
 }
 
-// stacks returns the stacks of the goroutines that still run a handler of this server, and of no other in the process:
-// those with one of the two functions above among their frames, and this receiver as its first argument.
+// stacks returns the stacks of the goroutines that still run a handler of this server. Such a stack has a frame of one
+// of the two functions above, with this receiver as its first argument.
 func (f *inFlight) stacks() []string {
 	buf := make([]byte, 1<<20)
 	for {

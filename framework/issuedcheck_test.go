@@ -18,34 +18,89 @@ func TestCheckOfIssuedIdentities(t *testing.T) {
 	t.Parallel()
 	const (
 		shop    = "{issuer: https://id.shop.example, trust_domains: [shop.example], keys: {file: KEYS}}"
-		partner = "{issuer: https://id.partner.example, trust_domains: [partner.example], keys: {url: https://id.partner.example/keys, max_stale: 1h}}"
-		good    = "key_file: KEY, issued: {token_file: TOKEN, issuers: [" + shop + "]}"
+		partner = "{issuer: https://id.partner.example, trust_domains: [partner.example], keys: {url: " +
+			"https://id.partner.example/keys, max_stale: 1h}}"
+		good = "key_file: KEY, issued: {token_file: TOKEN, issuers: [" + shop + "]}"
 	)
 	for name, test := range map[string]struct {
 		identity string
 		want     string
 	}{
-		"good":              {good, ""},
-		"a second issuer":   {"key_file: KEY, issued: {token_file: TOKEN, issuers: [" + shop + ", " + partner + "]}", ""},
-		"a trust directory": {good + ", trust_dir: /etc/trust", "identity.trust_dir and identity.issued contradict each other; keep the one"},
-		"enrolment":         {good + ", enroll: self", "identity.enroll: self is for a trust directory"},
-		"accepted domains":  {good + ", accept_domains: [partner.example]", "identity.accept_domains: the trust_domains of identity.issued.issuers say who may call"},
-		"no key":            {"issued: {token_file: TOKEN, issuers: [" + shop + "]}", "identity.key_file: name the file with the private key"},
-		"no token":          {"key_file: KEY, issued: {issuers: [" + shop + "]}", "identity.issued.token_file: name the file with the identity token"},
-		"no token file":     {"key_file: KEY, issued: {token_file: /not/there, issuers: [" + shop + "]}", "file /not/there: no such file"},
-		"another's token":   {"key_file: KEY, issued: {token_file: OTHER, issuers: [" + shop + "]}", "identity: auth: the identity token is that of spiffe://shop.example/orders and not of spiffe://shop.example/payments"},
-		"no issuer":         {"key_file: KEY, issued: {token_file: TOKEN}", "identity.issued.issuers: name the issuer"},
-		"none for the own":  {"key_file: KEY, issued: {token_file: TOKEN, issuers: [" + partner + "]}", "no issuer vouches for the own trust domain shop.example"},
-		"two for one":       {"key_file: KEY, issued: {token_file: TOKEN, issuers: [" + shop + ", " + shop + "]}", "each trust domain has exactly one issuer"},
-		"no name":           {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{trust_domains: [shop.example], keys: {file: KEYS}}]}", "identity.issued.issuers[0].issuer: state the iss of its tokens"},
-		"no domain":         {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, keys: {file: KEYS}}]}", "identity.issued.issuers[0].trust_domains: name the trust domains"},
-		"a bad domain":      {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [Shop], keys: {file: KEYS}}]}", "identity.issued.issuers[0].trust_domains:"},
-		"no provider":       {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example]}]}", `identity.issued.issuers[0]: keyset.Provider("a"`},
-		"file and URL":      {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {file: KEYS, url: https://a}}]}", "identity.issued.issuers[0]: a file and a URL of its keys contradict each other; keep one"},
-		"plain HTTP":        {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {url: http://id.shop.example}}]}", `identity.issued.issuers[0]: keyset.URL("http://id.shop.example"`},
-		"a bad pin":         {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {file: KEYS, pinned_root: \"\"}}]}", "WithPinnedRoot: a pin is the SHA-256 thumbprint"},
-		"shared secrets":    {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {file: KEYS, algorithms: [HS256]}}]}", `WithAlgorithms: "HS256" is none of`},
-		"stale for days":    {"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {file: KEYS, max_stale: 48h}}]}", "WithMaxStale(48h0m0s): must be between"},
+		"good":            {good, ""},
+		"a second issuer": {"key_file: KEY, issued: {token_file: TOKEN, issuers: [" + shop + ", " + partner + "]}", ""},
+		"a trust directory": {
+			good + ", trust_dir: /etc/trust", "identity.trust_dir and identity.issued contradict each other; keep one of them",
+		},
+		"enrolment": {good + ", enroll: self", "identity.enroll: self is for a trust directory"},
+		"accepted domains": {
+			good + ", accept_domains: [partner.example]",
+			"identity.accept_domains: the trust_domains of identity.issued.issuers are accepted already",
+		},
+		"no key": {
+			"issued: {token_file: TOKEN, issuers: [" + shop + "]}", "identity.key_file: set it to the file with the private key",
+		},
+		"no token": {
+			"key_file: KEY, issued: {issuers: [" + shop + "]}",
+			"identity.issued.token_file: set it to the file with the identity token",
+		},
+		"no token file": {
+			"key_file: KEY, issued: {token_file: /not/there, issuers: [" + shop + "]}", "file /not/there: no such file",
+		},
+		"another's token": {
+			"key_file: KEY, issued: {token_file: OTHER, issuers: [" + shop + "]}",
+			"identity: auth: the identity token is that of spiffe://shop.example/orders and not of " +
+				"spiffe://shop.example/payments",
+		},
+		"no issuer": {"key_file: KEY, issued: {token_file: TOKEN}", "identity.issued.issuers: add the issuer"},
+		"none for the own": {
+			"key_file: KEY, issued: {token_file: TOKEN, issuers: [" + partner + "]}",
+			"no issuer vouches for the own trust domain shop.example",
+		},
+		"two for one": {
+			"key_file: KEY, issued: {token_file: TOKEN, issuers: [" + shop + ", " + shop + "]}",
+			"each trust domain has exactly one issuer",
+		},
+		"no name": {
+			"key_file: KEY, issued: {token_file: TOKEN, issuers: [{trust_domains: [shop.example], keys: {file: KEYS}}]}",
+			"identity.issued.issuers[0].issuer: set it to the iss of its tokens",
+		},
+		"no domain": {
+			"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, keys: {file: KEYS}}]}",
+			"identity.issued.issuers[0].trust_domains: set it to the trust domains",
+		},
+		"a bad domain": {
+			"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [Shop], keys: {file: KEYS}}]}",
+			"identity.issued.issuers[0].trust_domains:",
+		},
+		"no provider": {
+			"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example]}]}",
+			`identity.issued.issuers[0]: keyset.Provider("a"`,
+		},
+		"file and URL": {
+			"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {file: " +
+				"KEYS, url: https://a}}]}",
+			"identity.issued.issuers[0]: the file and the URL of its keys contradict each other; keep one of them",
+		},
+		"plain HTTP": {
+			"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {url: " +
+				"http://id.shop.example}}]}",
+			`identity.issued.issuers[0]: keyset.URL("http://id.shop.example"`,
+		},
+		"a bad pin": {
+			"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {file: " +
+				"KEYS, pinned_root: \"\"}}]}",
+			"WithPinnedRoot: a pin is the SHA-256 thumbprint",
+		},
+		"shared secrets": {
+			"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {file: " +
+				"KEYS, algorithms: [HS256]}}]}",
+			`WithAlgorithms: "HS256" is none of`,
+		},
+		"stale for days": {
+			"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {file: " +
+				"KEYS, max_stale: 48h}}]}",
+			"WithMaxStale(48h0m0s): must be between",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -86,14 +141,43 @@ func TestCheckOfIssuersOfBearerTokens(t *testing.T) {
 		server string
 		want   string
 	}{
-		"good":           {"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}, subjects: [\"spiffe://shop.example/*\"], clock_skew: 0s, max_audiences: 2}]", ""},
-		"no carrier":     {"issuers: [{issuer: a, keys: {file: KEYS}, subjects: [\"spiffe://shop.example/*\"]}]", "servers.payments.issuers: without the carrier token no bearer token is read; add token to servers.payments.carriers"},
-		"no subjects":    {"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}}]", "servers.payments.issuers[0].subjects: name the workloads"},
-		"a bad subject":  {"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}, subjects: ['web*']}]", "servers.payments.issuers[0].subjects:"},
-		"no keys":        {"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: /not/there}, subjects: [\"spiffe://shop.example/*\"]}]", `servers.payments.issuers[0]: keyset.File("/not/there"`},
-		"too much skew":  {"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}, subjects: [\"spiffe://shop.example/*\"], clock_skew: 1h}]", "ClockSkew is more than 5 minutes"},
-		"type of proofs": {"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}, subjects: [\"spiffe://shop.example/*\"], types: [dpop+jwt]}]", "Types names a type of proof"},
-		"nobody's name":  {"carriers: [token], tls: TLS, issuers: [{keys: {file: KEYS}, subjects: [\"spiffe://shop.example/*\"]}]", "it has no Name"},
+		"good": {
+			"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}, subjects: " +
+				"[\"spiffe://shop.example/*\"], clock_skew: 0s, max_audiences: 2}]",
+			"",
+		},
+		"no carrier": {
+			"issuers: [{issuer: a, keys: {file: KEYS}, subjects: [\"spiffe://shop.example/*\"]}]",
+			"servers.payments.issuers: bearer tokens are read only with the carrier token; " +
+				"add token to servers.payments.carriers",
+		},
+		"no subjects": {
+			"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}}]",
+			"servers.payments.issuers[0].subjects: set it to the workloads",
+		},
+		"a bad subject": {
+			"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}, subjects: ['web*']}]",
+			"servers.payments.issuers[0].subjects:",
+		},
+		"no keys": {
+			"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: /not/there}, subjects: " +
+				"[\"spiffe://shop.example/*\"]}]",
+			`servers.payments.issuers[0]: keyset.File("/not/there"`,
+		},
+		"too much skew": {
+			"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}, subjects: " +
+				"[\"spiffe://shop.example/*\"], clock_skew: 1h}]",
+			"ClockSkew is more than 5 minutes",
+		},
+		"type of proofs": {
+			"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}, subjects: " +
+				"[\"spiffe://shop.example/*\"], types: [dpop+jwt]}]",
+			"Types names a type of proof",
+		},
+		"nobody's name": {
+			"carriers: [token], tls: TLS, issuers: [{keys: {file: KEYS}, subjects: [\"spiffe://shop.example/*\"]}]",
+			"it has no Name",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -112,21 +196,49 @@ func TestCheckOfTokenSources(t *testing.T) {
 		client string
 		want   string
 	}{
-		"a file":                      {"mode: token, token: {file: BEARER}", ""},
-		"in prefer":                   {"mode: prefer, token: {file: BEARER}", ""},
-		"an endpoint":                 {"mode: token, token: {endpoint: {issuer: a, url: https://a/token, scopes: [read]}}", ""},
-		"connection mode":             {"token: {file: BEARER}", "clients.payments.token: connection mode sends no token; set mode to prefer or token"},
-		"none":                        {"mode: token", "clients.payments.token: servers do not know the key of a service that an issuer vouches for"},
-		"empty":                       {"mode: token, token: {}", "clients.payments.token: it names neither a file nor an endpoint"},
-		"both":                        {"mode: token, token: {file: BEARER, endpoint: {}}", "clients.payments.token: file and endpoint contradict each other"},
-		"no such file":                {"mode: token, token: {file: /not/there}", "file /not/there: no such file"},
-		"for somebody else":           {"mode: token, peers: [\"spiffe://shop.example/ledger\"], token: {file: BEARER}", "is not meant for spiffe://shop.example/ledger, and so is not shown to it"},
-		"shown nevertheless":          {"mode: token, peers: [\"spiffe://shop.example/ledger\"], token: {file: BEARER, any_audience: true}", ""},
-		"a pattern":                   {"mode: token, peers: [\"spiffe://shop.example/*\"], token: {file: BEARER}", "exactly one expected server"},
-		"any audience of an endpoint": {"mode: token, token: {any_audience: true, endpoint: {issuer: a, url: https://a/token}}", "clients.payments.token: any_audience is for a file"},
-		"no issuer":                   {"mode: token, token: {endpoint: {url: https://a/token}}", "clients.payments.token: tokens: FromIssuer: no issuer is named"},
-		"plain HTTP":                  {"mode: token, token: {endpoint: {issuer: a, url: http://a/token}}", "clients.payments.token: tokens: FromIssuer: token endpoint"},
-		"a bad scope":                 {"mode: token, token: {endpoint: {issuer: a, url: https://a/token, scopes: [\"a b\"]}}", "clients.payments.token: tokens: FromIssuer: WithScopes"},
+		"a file":    {"mode: token, token: {file: BEARER}", ""},
+		"in prefer": {"mode: prefer, token: {file: BEARER}", ""},
+		"an endpoint": {
+			"mode: token, token: {endpoint: {issuer: a, url: https://a/token, scopes: [read]}}", "",
+		},
+		"connection mode": {
+			"token: {file: BEARER}", "clients.payments.token: connection mode sends no token; set mode to prefer or token",
+		},
+		"none": {
+			"mode: token", "clients.payments.token: an issuer vouches for this service, so servers do not know its key",
+		},
+		"empty": {"mode: token, token: {}", "clients.payments.token: it has neither file nor endpoint"},
+		"both": {
+			"mode: token, token: {file: BEARER, endpoint: {}}",
+			"clients.payments.token: file and endpoint contradict each other",
+		},
+		"no such file": {"mode: token, token: {file: /not/there}", "file /not/there: no such file"},
+		"for somebody else": {
+			"mode: token, peers: [\"spiffe://shop.example/ledger\"], token: {file: BEARER}",
+			"is not meant for spiffe://shop.example/ledger, and so is not shown to it",
+		},
+		"shown nevertheless": {
+			"mode: token, peers: [\"spiffe://shop.example/ledger\"], token: {file: BEARER, any_audience: true}", "",
+		},
+		"a pattern": {
+			"mode: token, peers: [\"spiffe://shop.example/*\"], token: {file: BEARER}", "exactly one expected server",
+		},
+		"any audience of an endpoint": {
+			"mode: token, token: {any_audience: true, endpoint: {issuer: a, url: https://a/token}}",
+			"clients.payments.token: any_audience applies only to a file",
+		},
+		"no issuer": {
+			"mode: token, token: {endpoint: {url: https://a/token}}",
+			"clients.payments.token: tokens: FromIssuer: no issuer is named",
+		},
+		"plain HTTP": {
+			"mode: token, token: {endpoint: {issuer: a, url: http://a/token}}",
+			"clients.payments.token: tokens: FromIssuer: token endpoint",
+		},
+		"a bad scope": {
+			"mode: token, token: {endpoint: {issuer: a, url: https://a/token, scopes: [\"a b\"]}}",
+			"clients.payments.token: tokens: FromIssuer: WithScopes",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -149,9 +261,12 @@ func TestCheckOfTokenSources(t *testing.T) {
 func TestInsecureDevContradictsIssuersAndTokens(t *testing.T) {
 	t.Parallel()
 	for config, want := range map[string]string{
-		"identity: {issued: {token_file: a}}\n":                            "WithInsecureDev and the identity section of the configuration contradict each other",
-		"servers: {payments: {issuers: [{issuer: https://a.example}]}}\n":  "servers.payments.issuers: WithInsecureDev proves nothing",
-		"clients: {ledger: {target: \"localhost:1\", token: {file: a}}}\n": "clients.ledger: WithInsecureDev proves nothing",
+		"identity: {issued: {token_file: a}}\n": "WithInsecureDev and the identity section of " +
+			"the configuration contradict each other",
+		"servers: {payments: {issuers: [{issuer: " +
+			"https://a.example}]}}\n": "servers.payments.issuers: WithInsecureDev disables authentication",
+		"clients: {ledger: {target: \"localhost:1\", token: {file: " +
+			"a}}}\n": "clients.ledger: WithInsecureDev disables authentication",
 	} {
 		app := newPayments(t, framework.WithInsecureDev(), framework.WithConfigFile(writeFile(t, config)))
 		app.Client("ledger", framework.WithTarget("localhost:1"))

@@ -17,17 +17,17 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// issuerKeys are the keys of an issuer that the configuration names. The App closes them. Issuers whose keys are stated
-// alike share a set, so that it is fetched once.
+// issuerKeys are the keys of a configured issuer. The App closes them. Issuers with the same configuration of keys
+// share a key set, so that it is fetched once.
 type issuerKeys struct {
 	place  string // in the configuration
 	issuer string
-	stated *configv1.Keys // nil: the provider's
+	stated *configv1.Keys // nil for the keys of an OpenID provider
 	keys   *keyset.Set
 }
 
-// same reports whether the keys of both are those of one place, read in one way. Only a provider's depend on the
-// issuer.
+// same reports whether both are the same key set, read in the same way. Only the keys of an OpenID provider depend on
+// the issuer.
 func (k issuerKeys) same(other issuerKeys) bool {
 	stated, others := k.stated, other.stated
 	if stated == nil {
@@ -40,7 +40,7 @@ func (k issuerKeys) same(other issuerKeys) bool {
 	return proto.Equal(stated, others) && (!provider || k.issuer == other.issuer)
 }
 
-// readIssuer returns the issuer that is stated at place, with keys that are kept fresh from now on.
+// readIssuer returns the issuer at place in the configuration, and starts keeping its keys fresh.
 func (p *parts) readIssuer(place string, stated statedProfile, where *configv1.Keys) (auth.Issuer, error) {
 	look, err := readProfile(place, stated, p.file.states)
 	keys, keysErr := p.readKeys(place, stated.GetIssuer(), keysOf(where, &look))
@@ -49,7 +49,7 @@ func (p *parts) readIssuer(place string, stated statedProfile, where *configv1.K
 	}, errors.Join(err, keysErr)
 }
 
-// readKeys returns the keys of an issuer, which are read and kept fresh from now on.
+// readKeys reads the keys of an issuer and starts keeping them fresh.
 func (p *parts) readKeys(place, issuer string, stated *configv1.Keys) (*keyset.Set, error) {
 	options := []keyset.Option{keyset.WithLogger(p.logger)}
 	if p.transport != nil {
@@ -75,7 +75,7 @@ func (p *parts) readKeys(place, issuer string, stated *configv1.Keys) (*keyset.S
 	var keys *keyset.Set
 	switch file, url := stated.GetFile(), stated.GetUrl(); {
 	case file != "" && url != "":
-		return nil, fmt.Errorf("%s: a file and a URL of its keys contradict each other; keep one", place)
+		return nil, fmt.Errorf("%s: the file and the URL of its keys contradict each other; keep one of them", place)
 	case file != "":
 		keys = keyset.File(file, options...)
 	case url != "":
@@ -96,7 +96,7 @@ func (p *parts) readKeys(place, issuer string, stated *configv1.Keys) (*keyset.S
 	return read.keys, nil
 }
 
-// fetchOptions are the options of keys that say how they are fetched.
+// fetchOptions returns the options for fetching keys.
 func (p *parts) fetchOptions(stated *configv1.Keys) (options []keyset.Option, err error) {
 	if stated.GetLoopbackHttp() {
 		options = append(options, keyset.WithLoopbackHTTP())
@@ -125,7 +125,7 @@ func (p *parts) fetchOptions(stated *configv1.Keys) (options []keyset.Option, er
 	})), err
 }
 
-// assembleWorkloads reads the issuers whose bearer tokens vouch for workloads.
+// assembleWorkloads reads the issuers of bearer tokens for workloads.
 func (p *parts) assembleWorkloads() error {
 	p.workloads = map[string][]auth.ServerOption{}
 	var errs []error
@@ -135,7 +135,7 @@ func (p *parts) assembleWorkloads() error {
 			issuer, err := p.readIssuer(place, stated, stated.GetKeys())
 			errs = append(errs, err)
 			if len(stated.GetSubjects()) == 0 {
-				errs = append(errs, fmt.Errorf("%s.subjects: name the workloads that it may vouch for", place))
+				errs = append(errs, fmt.Errorf("%s.subjects: set it to the workloads that the issuer may vouch for", place))
 			}
 			for _, subject := range stated.GetSubjects() {
 				pattern, err := p.domain.ParsePeer(subject)
@@ -151,7 +151,7 @@ func (p *parts) assembleWorkloads() error {
 	return errors.Join(errs...)
 }
 
-// describeIssuers lists every issuer and where its keys are.
+// describeIssuers writes every issuer and the location of its keys.
 func (p *parts) describeIssuers(b *bytes.Buffer) {
 	if len(p.keySets) == 0 {
 		return
@@ -181,7 +181,7 @@ func (p *parts) assembleUsers() error {
 	return errors.Join(errs...)
 }
 
-// userKeys says where the keys of an issuer of users are, which has a short form.
+// userKeys returns the keys of an issuer of users, which have a short form.
 func userKeys(place string, stated *configv1.UserIssuer) (*configv1.Keys, error) {
 	short := &configv1.Keys{File: stated.KeysFile, Url: stated.KeysUrl, Algorithms: stated.GetAlgorithms()}
 	switch {
@@ -189,7 +189,7 @@ func userKeys(place string, stated *configv1.UserIssuer) (*configv1.Keys, error)
 		return short, nil
 	case short.File != nil || short.Url != nil || len(short.GetAlgorithms()) > 0:
 		return stated.GetKeys(), fmt.Errorf(
-			"%s: keys_file, keys_url and algorithms are short for those of keys; state them there",
+			"%s: keys_file, keys_url and algorithms are short forms of the fields of keys; set them in keys",
 			place,
 		)
 	default:
@@ -207,7 +207,7 @@ func (a *App) checkVouching() error {
 		errs = append(
 			errs,
 			errors.New(
-				"users: WithInsecureDev proves nothing, so no token is accepted as a user's; remove the section, or give the App an identity",
+				"users: WithInsecureDev disables authentication, so the tokens of users are not read; remove the section, or configure an identity",
 			),
 		)
 	}
@@ -215,7 +215,7 @@ func (a *App) checkVouching() error {
 		errs = append(
 			errs,
 			fmt.Errorf(
-				"servers.%s.issuers: WithInsecureDev proves nothing, so no token is accepted; remove them, or give the App an identity",
+				"servers.%s.issuers: WithInsecureDev disables authentication, so tokens are not read; remove the issuers, or configure an identity",
 				name,
 			),
 		)

@@ -18,10 +18,11 @@ import (
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 )
 
-// pings says when the peer of a silent connection is asked whether it is still there. A time of 0 means never.
+// pings is when the peer of a silent connection is pinged, and how long its answer may take. A time of 0 disables
+// pings.
 type pings struct{ time, timeout time.Duration }
 
-// over returns the defaults d with the configuration on top.
+// over returns d with the values of the configuration.
 func (d pings) over(conf *configv1.Keepalive) pings {
 	if conf.GetTime() != nil {
 		d.time = conf.GetTime().AsDuration()
@@ -32,7 +33,7 @@ func (d pings) over(conf *configv1.Keepalive) pings {
 	return d
 }
 
-// stated returns the defaults d with the values that raw gRPC options state.
+// stated returns d with the values of raw gRPC options.
 func (d pings) stated(raw pings) pings {
 	if raw.time > 0 {
 		d.time = raw.time
@@ -43,7 +44,7 @@ func (d pings) stated(raw pings) pings {
 	return d
 }
 
-// check returns every mistake, joined. A silent peer is asked after least at the soonest.
+// check returns every mistake, joined. Least is the minimum of the time.
 func (d pings) check(least time.Duration) error {
 	var errs []error
 	if d.time != 0 && d.time < least {
@@ -74,9 +75,8 @@ func (c *Client) checkKeepalive() error {
 	return nil
 }
 
-// connectionOptions return how the client's connections are opened again after they are lost, and how a silent server
-// is noticed. The first wait before a new attempt is random for each client, since gRPC takes the first one as it is
-// given.
+// connectionOptions returns the options for opening lost connections again and for noticing a silent server. The first
+// wait is random for each client, because gRPC does not randomize it.
 func (c *Client) connectionOptions() []grpc.DialOption {
 	first := reconnectFirst * time.Duration(80+rand.IntN(41)) / 100 //nolint:gosec // jitter
 	options := []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
@@ -96,7 +96,8 @@ func (c *Client) connectionOptions() []grpc.DialOption {
 	return options
 }
 
-// dial returns what opens the client's connections, nil where gRPC does: a proxy of the environment is its business.
+// dial returns the function that opens the client's connections. It is nil if gRPC must open them, because the
+// environment has a proxy.
 func (c *Client) dial() func(context.Context, string) (net.Conn, error) {
 	switch {
 	case c.dialer != nil:
@@ -106,7 +107,7 @@ func (c *Client) dial() func(context.Context, string) (net.Conn, error) {
 	}
 	return func(ctx context.Context, addr string) (net.Conn, error) {
 		network := "tcp"
-		if path, ok := strings.CutPrefix(addr, "unix:"); ok { // as gRPC writes it
+		if path, ok := strings.CutPrefix(addr, "unix:"); ok { // the form that gRPC uses
 			network, addr = "unix", strings.TrimPrefix(path, "//")
 		} else if strings.HasPrefix(addr, "\x00") {
 			network = "unix"
@@ -115,7 +116,7 @@ func (c *Client) dial() func(context.Context, string) (net.Conn, error) {
 	}
 }
 
-// hasProxy reports whether the environment names a proxy for connections such as gRPC's.
+// hasProxy reports whether the environment has a proxy for connections of gRPC.
 func hasProxy() bool {
 	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: "https", Host: "a.host:443"}})
 	return proxy != nil || err != nil
@@ -133,8 +134,8 @@ func (s *Server) checkKeepalive() error {
 	return nil
 }
 
-// keepaliveOptions return how a silent client is noticed, together with the age of connections, since gRPC takes both
-// or neither from an option. Pings of clients of any gRPC are accepted.
+// keepaliveOptions returns the options for noticing a silent client and for the age of connections, which gRPC has in
+// one option. The server accepts the pings of every gRPC client with valid settings.
 func (s *Server) keepaliveOptions() []grpc.ServerOption {
 	var params keepalive.ServerParameters
 	if s.gate != nil {

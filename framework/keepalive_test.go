@@ -230,7 +230,9 @@ func TestKeepaliveIsConfigured(t *testing.T) {
 // A connection that was lost is opened again soon, so that a server that restarts quickly is hardly missed.
 func TestAConnectionIsOpenedAgainAtOnce(t *testing.T) {
 	t.Parallel()
-	for _, down := range []time.Duration{10 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 300 * time.Millisecond, time.Second} {
+	for _, down := range []time.Duration{
+		10 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 300 * time.Millisecond, time.Second,
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			n := frameworktest.NewNetwork(t)
 			var mu sync.Mutex

@@ -14,14 +14,14 @@ import (
 	"github.com/parley-rpc/parley/internal/orca"
 )
 
-// loadReports sends the clients of a server, in the trailer of each call, how busy it is (gRFC A51). Clients that
-// balance by weighted_round_robin weigh by calls a second over utilization (gRFC A58).
+// loadReports sends the load of a server to its clients, in the trailer of each call (gRFC A51). Clients with
+// weighted_round_robin weigh servers by calls per second, divided by utilization (gRFC A58).
 //
-// The utilization is the time that unary handlers took, over the time that passed and the processors that there are. So
-// it grows with every reason for slowness, and may be above 1 where handlers wait for others.
+// The utilization is the time spent in unary handlers, divided by the elapsed time and by the number of processors. It
+// grows with every cause of slowness, and can be above 1 if handlers wait for other services.
 type loadReports struct {
 	made     time.Time
-	measured atomic.Int64 // when trailer was last made, as the time since made
+	measured atomic.Int64 // the time of the last measurement, since made
 	trailer  atomic.Pointer[metadata.MD]
 
 	calls    atomic.Int64
@@ -40,12 +40,12 @@ func (l *loadReports) unary(
 	started := time.Now()
 	reply, err := handler(ctx, req)
 	if md := l.count(time.Since(started), err); md != nil {
-		_ = grpc.SetTrailer(ctx, *md) // the call does not fail for want of a report
+		_ = grpc.SetTrailer(ctx, *md) // a missing report does not fail the call
 	}
 	return reply, err
 }
 
-// stream counts a stream as a call, and not its time: it may have been idle for most of it.
+// stream counts a stream as a call, without its duration, because a stream may be idle for most of the time.
 func (l *loadReports) stream(
 	srv any,
 	ss grpc.ServerStream,
@@ -59,7 +59,7 @@ func (l *loadReports) stream(
 	return err
 }
 
-// count counts a call and returns the trailer for it, nil within the first window.
+// count counts a call and returns its trailer, which is nil within the first window.
 func (l *loadReports) count(took time.Duration, err error) *metadata.MD {
 	l.calls.Add(1)
 	l.busy.Add(int64(took))
@@ -77,7 +77,7 @@ func (l *loadReports) count(took time.Duration, err error) *metadata.MD {
 	return l.trailer.Load()
 }
 
-// measure begins a new window and returns what the reports within it say.
+// measure starts a new window and returns the report for it.
 func (l *loadReports) measure(passed time.Duration) orca.Report {
 	rate := func(n int64) float64 { return float64(n) / passed.Seconds() }
 	return orca.Report{

@@ -14,7 +14,7 @@ import (
 
 const meterScope = "github.com/parley-rpc/parley/framework"
 
-// gauges are what is read whenever metrics are collected.
+// gauges are the instruments that are read when metrics are collected.
 type gauges struct {
 	handshakes  metric.Int64ObservableCounter
 	connections metric.Int64ObservableGauge
@@ -30,8 +30,8 @@ type gauges struct {
 	failing     metric.Float64ObservableGauge
 }
 
-// assembleMetrics measures what the identity, discovery and the clients know. It costs nothing until metrics are
-// collected.
+// assembleMetrics registers the metrics of the identity, discovery and the clients. They are computed only when metrics
+// are collected.
 func (a *App) assembleMetrics(p *parts) error {
 	provider := a.meters()
 	if provider == nil {
@@ -116,7 +116,7 @@ func (g *gauges) observeDiscovery(o metric.Observer, p *parts) {
 	}
 }
 
-// observeConfig says what of the configuration file is in force.
+// observeConfig observes the state of the configuration file.
 func (g *gauges) observeConfig(o metric.Observer, f *configFile) {
 	if f.path == "" {
 		return
@@ -130,7 +130,7 @@ func (g *gauges) observeConfig(o metric.Observer, f *configFile) {
 	o.ObserveFloat64(g.failing, failing)
 }
 
-// observeClients adds up the clients of one target.
+// observeClients observes the sums of all clients of each target.
 func (g *gauges) observeClients(o metric.Observer, a *App) {
 	a.mu.Lock()
 	clients := a.clients

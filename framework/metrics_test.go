@@ -61,7 +61,9 @@ func TestAnAppMeasuresItsIdentityItsDiscoveryAndItsClients(t *testing.T) {
 		n.Run(replica(n, &bank{}))
 		reader := sdkmetric.NewManualReader()
 		orders := n.App("orders", framework.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))))
-		if _, err := paymentsv1.NewPaymentsServiceClient(orders.Client("payments")).GetQuote(t.Context(), &paymentsv1.GetQuoteRequest{}); err != nil {
+		if _, err := paymentsv1.NewPaymentsServiceClient(orders.Client("payments")).GetQuote(
+			t.Context(), &paymentsv1.GetQuoteRequest{},
+		); err != nil {
 			t.Fatal(err)
 		}
 		want := []string{

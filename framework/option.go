@@ -20,7 +20,8 @@ import (
 	"github.com/parley-rpc/parley/waterfall"
 )
 
-// Option configures an [App]. Every option prints itself as it was written, and [App.Describe] shows them all.
+// Option configures an [App]. Its String method returns the Go expression that made it. [App.Describe] shows all
+// options.
 type Option interface {
 	fmt.Stringer
 	applyApp(*App)
@@ -88,37 +89,38 @@ type appOrClientOption struct{ clientOption }
 
 func (o appOrClientOption) applyApp(a *App) { a.forClients = append(a.forClients, o) }
 
-// WithConfigFile reads the configuration from a YAML file in the schema parley.config.v1.Config. An unknown key is a
-// mistake, and so is a file that states nothing. Without this option only the environment is read.
+// WithConfigFile reads the configuration from a YAML file with the schema parley.config.v1.Config. Unknown keys and an
+// empty file are mistakes. Without this option the configuration comes only from the environment. The option may be
+// used once.
 //
-// The file is looked at every second. What a new content tightens is in force at the first look, if a program would start
-// with it; when two looks in a row see the same, its policies take the place of those of before. Otherwise, and when the file is missing, what was read before stays in force; log,
-// metrics and admin page say why. The other sections count at the next start. The option may be given once.
+// The App checks the file every second. If a program would start with a new content, its stricter policies take effect
+// at once. When two checks in a row have seen the same content, all of its policies replace the previous ones. If the
+// file is bad or missing, the previous content stays in force, and the log, the metrics and the admin page show the
+// reason. Changes of other sections take effect at the next start.
 func WithConfigFile(path string) Option {
 	return appOption{fmt.Sprintf("WithConfigFile(%q)", path), func(a *App) { a.configFiles = append(a.configFiles, path) }}
 }
 
-// WithEnviron replaces the environment of the process, as "KEY=value" entries, wherever the App reads it: PARLEY_* and
-// OTEL_*. The default is os.Environ.
+// WithEnviron sets the environment, as "KEY=value" entries, from which the App reads PARLEY_* and OTEL_* variables. The
+// default is os.Environ.
 func WithEnviron(environ []string) Option {
 	return appOption{fmt.Sprintf("WithEnviron(%d entries)", len(environ)), func(a *App) { a.environ = environ }}
 }
 
-// WithIdentity gives the App an identity that the caller made and closes. It takes the place of the identity section of
-// the configuration.
+// WithIdentity sets the identity of the App. The caller must close it. It replaces the identity section of the
+// configuration, which must be empty.
 func WithIdentity(id *auth.Identity) Option {
 	return appOption{"WithIdentity(" + id.ID().String() + ")", func(a *App) { a.identity = id }}
 }
 
-// WithInsecureDev lets the App run without an identity: plaintext, no peer is authenticated, auth policies are not
-// enforced. Servers then listen on loopback addresses only, and every start logs a warning. It cannot be combined with
-// an identity.
+// WithInsecureDev lets the App run without an identity. Connections are in plaintext, peers are not authenticated, and
+// auth policies are not enforced. Servers listen only on loopback addresses, and every start logs a warning. It cannot
+// be combined with an identity.
 func WithInsecureDev() Option {
 	return appOption{"WithInsecureDev()", func(a *App) { a.insecure = true }}
 }
 
-// WithDevelopment keeps every call for the live page, whether or not it is sampled for export. In production only
-// sampled calls are kept.
+// WithDevelopment keeps every call for the live page. Without it, only calls that are sampled for export are kept.
 func WithDevelopment() Option {
 	return appOption{"WithDevelopment()", func(a *App) { a.development = true }}
 }
@@ -128,42 +130,44 @@ func WithLogger(logger *slog.Logger) Option {
 	return appOption{"WithLogger(...)", func(a *App) { a.logger = logger }}
 }
 
-// WithWaterfall keeps recent calls in a ring that the caller holds, instead of one of the App's own. Apps of one
-// process that share a ring show a call with its server's side below it.
+// WithWaterfall sets the ring that keeps recent calls. The default is a new ring. If the Apps of one process share a
+// ring, the live page shows each call together with its server's side.
 func WithWaterfall(ring *waterfall.Ring) Option {
 	return appOption{"WithWaterfall(...)", func(a *App) { a.ring = ring }}
 }
 
-// WithTracerProvider takes the place of the tracer provider that the OTEL_* environment describes. The caller shuts it
-// down. The live page then stays empty, unless the provider feeds it.
+// WithTracerProvider sets the tracer provider. It replaces the provider that the OTEL_* variables configure. The caller
+// must shut it down. The live page then stays empty, unless the provider sends its spans to the ring of
+// [WithWaterfall].
 func WithTracerProvider(tp trace.TracerProvider) Option {
 	return appOption{"WithTracerProvider(...)", func(a *App) { a.tracerProvider = tp }}
 }
 
-// WithMeterProvider takes the place of the meter provider that the OTEL_* environment describes. The caller shuts it
-// down.
+// WithMeterProvider sets the meter provider. It replaces the provider that the OTEL_* variables configure. The caller
+// must shut it down.
 func WithMeterProvider(mp metric.MeterProvider) Option {
 	return appOption{"WithMeterProvider(...)", func(a *App) { a.meterProvider = mp }}
 }
 
-// WithDiscovery sets the engine in which services are announced and found, and how the App deals with its failures, as
-// discovery.WithLastKnownGood does. The App closes the driver. It takes the place of discovery.driver and
-// discovery.services of the configuration, whose other values override the options.
+// WithDiscovery sets the driver of the discovery engine, and options of the registry such as
+// discovery.WithLastKnownGood. The App closes the driver. It replaces discovery.driver and discovery.services of the
+// configuration. The other values of the configuration override the options.
 func WithDiscovery(d driver.Driver, opts ...discovery.Option) Option {
 	return appOption{fmt.Sprintf("WithDiscovery(%T)", d), func(a *App) { a.driver, a.discoveryOptions = d, opts }}
 }
 
-// WithZone says in which zone the App runs: its instances are announced with it, and its clients call instances of it
-// first. The configuration discovery.zone overrides it.
+// WithZone sets the zone in which the App runs. Its instances are registered with the zone, and its clients prefer
+// instances in the same zone. The configuration discovery.zone overrides it.
 func WithZone(zone string) Option {
 	return appOption{fmt.Sprintf("WithZone(%q)", zone), func(a *App) { a.zone = zone }}
 }
 
-// WithEngine lets discovery.driver in the configuration name an engine by URL whose driver is a module of its own:
+// WithEngine adds a discovery engine whose driver is a separate module, so that discovery.driver in the configuration
+// can be a URL of this engine:
 //
 //	framework.WithEngine("etcd", etcd.Open)
 //
-// Scheme is that of the URLs, and open makes the driver, which the App closes. It may be given several times.
+// Scheme is the scheme of the URLs. Open makes the driver, which the App closes. The option may be used several times.
 func WithEngine(scheme string, open func(rawURL string) (driver.Driver, error)) Option {
 	return appOption{fmt.Sprintf("WithEngine(%q)", scheme), func(a *App) {
 		if open == nil {
@@ -177,9 +181,9 @@ func WithEngine(scheme string, open func(rawURL string) (driver.Driver, error)) 
 	}}
 }
 
-// WithPolicy narrows the policies that the .proto files state, for this program. Keys are "/package.Service/Method",
-// "/package.Service/*", "/package.*" for a package and those below it, or "/*" for every method. It may be given
-// several times.
+// WithPolicy tightens the policies of the .proto files for this program. Keys are "/package.Service/Method",
+// "/package.Service/*", "/package.*" for a package and the packages below it, or "/*" for every method. The option may
+// be used several times.
 func WithPolicy(policies map[string]*policyv1.Policy) Option {
 	_, file, line, _ := runtime.Caller(1)
 	place := fmt.Sprintf("%s:%d", file[strings.LastIndexByte(file, '/')+1:], line)
@@ -189,25 +193,25 @@ func WithPolicy(policies map[string]*policyv1.Policy) Option {
 }
 
 // WithAdminMount adds a handler to the admin surface, such as the one of package admin/channelz. The configuration
-// surfaces.admin switches the surface on.
+// surfaces.admin enables the surface.
 func WithAdminMount(m admin.Mount) Option {
 	return appOption{fmt.Sprintf("WithAdminMount(%q)", m.Path), func(a *App) { a.mounts = append(a.mounts, m) }}
 }
 
-// WithLogLevel lets the admin surface show and change the level of a logger that the caller made with it.
+// WithLogLevel lets the admin surface show and change level. The caller must use level in the handler of its logger.
 func WithLogLevel(level *slog.LevelVar) Option {
 	return appOption{"WithLogLevel(...)", func(a *App) { a.logLevel = level }}
 }
 
-// WithRoundTripper makes t do the requests for the keys of issuers, in the place of a transport that verifies
-// certificates by the roots of the system and takes 2 seconds at most to connect. All other limits of package keyset
-// remain. A ca_file and a proxy in the configuration contradict it.
+// WithRoundTripper sets the transport for the keys of issuers. The default verifies certificates with the roots of the
+// system and connects within 2 seconds. All other limits of package keyset still apply. It cannot be combined with a
+// ca_file or a proxy in the configuration.
 func WithRoundTripper(t http.RoundTripper) Option {
 	return appOption{"WithRoundTripper(...)", func(a *App) { a.transport = t }}
 }
 
-// WithControlPlane lets p say where services are and how they are called, for clients whose target is of its scheme,
-// and what servers serve, for those with [WithControlledListener]. Package discovery/xds has one.
+// WithControlPlane lets the control plane p configure clients whose target has its scheme, and servers with
+// [WithControlledListener]. Package discovery/xds has an implementation.
 func WithControlPlane(p controlplane.ControlPlane) Option {
 	return appOption{fmt.Sprintf("WithControlPlane(%v)", p), func(a *App) { a.plane = p }}
 }

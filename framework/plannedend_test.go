@@ -34,8 +34,8 @@ func (feed) WatchOrder(
 	}
 }
 
-// A resumed stream outlives the age of its connections and the stop of its servers, one after the other, and its caller gets
-// every message once and in order. No stop has to cut it.
+// A resumed stream outlives the age of its connections and the stop of its servers, one after the other, and its caller
+// gets every message once and in order. No stop has to cut it.
 func TestAResumedStreamOutlivesPlannedEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

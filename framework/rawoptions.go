@@ -17,26 +17,26 @@ import (
 	"google.golang.org/grpc/keepalive"
 )
 
-// Raw gRPC options are functions that say nothing about themselves. So each is applied to a client or server of its
-// own, which is closed at once, and what it changed there decides: it is refused where it would replace what Parley
-// answers for, and where this package has not decided about it, as after an update of gRPC.
+// Raw gRPC options are functions, so their effect is not visible. Therefore each option is applied to a separate client
+// or server, which is closed at once. The fields that it changed there decide: the option is refused if it would
+// replace a part of Parley, or if this package does not know a field, as after an update of gRPC.
 
-// refusal says why an option is refused: the gRPC options that change the field, and what to use instead.
+// refusal is the reason why an option is refused: the gRPC options that change the field, and the replacement.
 type refusal struct{ options, instead string }
 
-// allowed is the decision about fields that options may change.
+// allowed marks fields that options may change.
 var allowed = refusal{}
 
-// dialFields decides about the fields of a grpc.ClientConn that dial options change.
+// dialFields returns the decisions about the fields of a grpc.ClientConn that dial options change.
 func dialFields(client string) map[string]refusal {
 	setting := func(names string) string { return "use clients." + client + "." + names + " in the configuration" }
 	inside := refusal{
 		"an interceptor", "use WithCallInterceptors or WithAttemptInterceptors, whose calls are authenticated after them",
 	}
 	transport := refusal{
-		"transport credentials", "Parley's own prove both ends; " + setting("mode, ca_file and server_name"),
+		"transport credentials", "Parley's own authenticate both ends; " + setting("mode, ca_file and server_name"),
 	}
-	waits := refusal{"connect parameters", "Parley reconnects by its own; leave the option out"}
+	waits := refusal{"connect parameters", "Parley sets them itself; leave the option out"}
 	dialer := refusal{"a dialer", "use WithDialer"}
 	return map[string]refusal{
 		"unaryInt": inside, "streamInt": inside, "chainUnaryInts": inside, "chainStreamInts": inside,
@@ -59,7 +59,7 @@ func dialFields(client string) map[string]refusal {
 	}
 }
 
-// serverFields decides about the fields of a grpc.Server that server options change.
+// serverFields returns the decisions about the fields of a grpc.Server that server options change.
 func serverFields(setting func(name string) string) map[string]refusal {
 	inside := refusal{"an interceptor", "use WithHandlerInterceptors, which run after the caller was authenticated"}
 	return map[string]refusal{
@@ -67,15 +67,15 @@ func serverFields(setting func(name string) string) map[string]refusal {
 		"inTapHandle": {"InTapHandle", "it runs before the caller is authenticated; use WithHandlerInterceptors"},
 		"creds": {
 			"Creds",
-			"Parley's own prove both ends; set carriers and tls " + setting("carriers") + " and " + setting("tls"),
+			"Parley's own authenticate both ends; set carriers and tls " + setting("carriers") + " and " + setting("tls"),
 		},
 		"keepaliveParams": allowed, // merged, see keepaliveOptions
 		"keepalivePolicy": allowed, // merged, see keepaliveOptions
 		"waitForHandlers": {
 			"WaitForHandlers",
-			"the stop waits for lifecycle.grace, and reports handlers that go on; leave it out",
+			"the stop waits for lifecycle.grace, and reports handlers that still run; leave it out",
 		},
-		"connectionTimeout": {"ConnectionTimeout", "Parley bounds its handshake itself; leave the option out"},
+		"connectionTimeout": {"ConnectionTimeout", "Parley limits its handshake itself; leave the option out"},
 		"streamWrapper":     {"an internal option", "leave it out"},
 		"codec":             allowed, "cp": allowed, "dc": allowed, "binaryLogger": allowed, "statsHandlers": allowed,
 		"maxConcurrentStreams":  allowed, // merged, see limitOptions
@@ -87,17 +87,18 @@ func serverFields(setting func(name string) string) map[string]refusal {
 	}
 }
 
-// rawDialOptions are what raw dial options say that is merged with Parley's own, and why others are refused.
+// rawDialOptions are the values of raw dial options that are merged with Parley's own, and the errors for refused
+// options.
 type rawDialOptions struct {
 	once      sync.Once
 	keepalive keepalive.ClientParameters
 	methods   []map[string]any // the methodConfig of a default service config
 
-	resolvers bool // whether the program brings resolvers of its own
+	resolvers bool // the program has its own resolvers
 	err       error
 }
 
-// read reads the options of a client, once. Where says whose they are, for errors; a controlled client has a control
+// read reads the options of a client, once. The name of the client is for errors. A controlled client has a control
 // plane.
 func (raw *rawDialOptions) read(options []grpc.DialOption, client string, controlled bool) {
 	raw.once.Do(func() { raw.err = raw.readAll(options, client, controlled) })
@@ -148,17 +149,19 @@ func (raw *rawDialOptions) readAll(options []grpc.DialOption, client string, con
 	return errors.Join(errs...)
 }
 
-// rawServerOptions are what raw server options say that is merged with Parley's own, and why others are refused.
+// rawServerOptions are the values of raw server options that are merged with Parley's own, and the errors for refused
+// options.
 type rawServerOptions struct {
 	once      sync.Once
 	keepalive keepalive.ServerParameters
-	minPing   time.Duration // the least interval of pings that the option accepts
+	minPing   time.Duration // the shortest accepted time between two pings of a client
 	calls     uint32        // at once on a connection, 0 where no option states it
 	metadata  uint32        // bytes of a call, 0 where no option states it
 	err       error
 }
 
-// read reads the options of a server, once. Setting names a value of the server in the configuration, for advice.
+// read reads the options of a server, once. Setting returns the name of a value of the server in the configuration, for
+// errors.
 func (raw *rawServerOptions) read(options []grpc.ServerOption, addr string, setting func(string) string) {
 	raw.once.Do(func() { raw.err = raw.readAll(options, addr, setting) })
 }
@@ -199,7 +202,7 @@ func (raw *rawServerOptions) readAll(options []grpc.ServerOption, addr string, s
 	return errors.Join(errs...)
 }
 
-// decide returns why an option that changed fields is refused.
+// decide returns an error if an option that changed these fields is refused.
 func decide(where string, changed map[string]reflect.Value, fields map[string]refusal) error {
 	for _, name := range slices.Sorted(maps.Keys(changed)) {
 		switch r, decided := fields[name]; {
@@ -230,7 +233,7 @@ func dialChanges(option grpc.DialOption) (map[string]reflect.Value, error) {
 	}
 	with, err := fields(secure, option)
 	if err != nil {
-		// A bundle of credentials goes with no others.
+		// A bundle of credentials cannot be combined with other credentials.
 		if alone, aloneErr := fields(option); aloneErr == nil {
 			with, err = alone, nil
 		}
@@ -259,7 +262,7 @@ func serverChanges(option grpc.ServerOption) (map[string]reflect.Value, error) {
 	return changes(plain, with), nil
 }
 
-// fieldsOf returns the fields of the options that gRPC keeps in a client or server.
+// fieldsOf returns the fields of the options in a client or server of gRPC.
 func fieldsOf(of any, name string) (map[string]reflect.Value, error) {
 	options := reflect.ValueOf(of).Elem().FieldByName(name)
 	if !options.IsValid() || options.Kind() != reflect.Struct {
@@ -291,8 +294,8 @@ func changes(plain, with map[string]reflect.Value) map[string]reflect.Value {
 	return changed
 }
 
-// same reports whether two values look alike, to a depth. It reads what it must not change, so it does not use
-// DeepEqual.
+// same reports whether two values are equal, down to a depth. It reads unexported fields, for which DeepEqual cannot be
+// used.
 func same(a, b reflect.Value, depth int) bool {
 	if a.IsValid() != b.IsValid() {
 		return false
@@ -334,7 +337,7 @@ func same(a, b reflect.Value, depth int) bool {
 	}
 }
 
-// serviceConfigOf returns the default service config that an option states.
+// serviceConfigOf returns the default service config that an option sets.
 func serviceConfigOf(changed map[string]reflect.Value) (string, bool) {
 	text, ok := changed["defaultServiceConfigRawJSON"]
 	if !ok || text.Kind() != reflect.Pointer || text.IsNil() {
@@ -343,7 +346,8 @@ func serviceConfigOf(changed map[string]reflect.Value) (string, bool) {
 	return text.Elem().String(), true
 }
 
-// methodConfig returns what of a default service config Parley takes over: its methodConfig. The rest is Parley's own.
+// methodConfig returns the methodConfig of a default service config. The other fields are refused, because Parley sets
+// them.
 func methodConfig(text string) ([]map[string]any, error) {
 	var stated map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(text), &stated); err != nil {
@@ -369,7 +373,7 @@ func methodConfig(text string) ([]map[string]any, error) {
 		}
 	}
 	for _, m := range methods {
-		// gRPC's own retry is off, so these do nothing.
+		// gRPC's own retry is off, so these have no effect.
 		delete(m, "retryPolicy")
 		delete(m, "hedgingPolicy")
 	}
@@ -387,7 +391,7 @@ func boundOf(value reflect.Value) uint32 {
 	return uint32(min(value.Uint(), math.MaxUint32)) //nolint:gosec // bounded
 }
 
-// durationOf reads a duration of keepalive parameters, 0 where they have none of that name.
+// durationOf reads a duration of keepalive parameters. It returns 0 if they do not have the field.
 func durationOf(params reflect.Value, name string) time.Duration {
 	if field := params.FieldByName(name); field.IsValid() && field.CanInt() {
 		return time.Duration(field.Int())

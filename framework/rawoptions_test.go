@@ -68,11 +68,18 @@ type fate[T any] struct {
 }
 
 func dialOptions() map[string]fate[grpc.DialOption] {
-	const interceptors, transport, waits = "use WithCallInterceptors or WithAttemptInterceptors", "clients.payments.mode", "reconnects by its own"
-	unary := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	const interceptors, transport, waits = "use WithCallInterceptors or " +
+		"WithAttemptInterceptors", "clients.payments.mode", "Parley sets them itself"
+	unary := func(
+		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+		opts ...grpc.CallOption,
+	) error {
 		return invoker(ctx, method, req, reply, cc, opts...)
 	}
-	stream := func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	stream := func(
+		ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer,
+		opts ...grpc.CallOption,
+	) (grpc.ClientStream, error) {
 		return streamer(ctx, desc, cc, method, opts...)
 	}
 	return map[string]fate[grpc.DialOption]{
@@ -151,7 +158,7 @@ func serverOptions() map[string]fate[grpc.ServerOption] {
 		"BufferPool":             {experimental.BufferPool(mem.NopBufferPool{}), allowedOption},
 		"ChainStreamInterceptor": {grpc.ChainStreamInterceptor(stream), interceptors},
 		"ChainUnaryInterceptor":  {grpc.ChainUnaryInterceptor(unary), interceptors},
-		"ConnectionTimeout":      {grpc.ConnectionTimeout(time.Hour), "bounds its handshake itself"},
+		"ConnectionTimeout":      {grpc.ConnectionTimeout(time.Hour), "limits its handshake itself"},
 		"Creds":                  {grpc.Creds(local.NewCredentials()), "with servers.payments.tls"},
 		"CustomCodec":            {grpc.CustomCodec(codec{}), allowedOption},
 		"ForceServerCodec":       {grpc.ForceServerCodec(codec{}), allowedOption},
@@ -369,8 +376,8 @@ func TestKeepaliveOfRawOptionsIsMerged(t *testing.T) {
 	}
 }
 
-// A server that takes bearer tokens reads requests before it knows their caller. So raw options lower the bounds of what
-// strangers may begin, and do not raise them. A server of connection mode alone knows its callers before.
+// A server that takes bearer tokens reads requests before it knows their caller. So raw options lower the bounds of
+// what strangers may begin, and do not raise them. A server of connection mode alone knows its callers before.
 func TestRawOptionsDoNotRaiseTheBoundsOfStrangers(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -378,12 +385,20 @@ func TestRawOptionsDoNotRaiseTheBoundsOfStrangers(t *testing.T) {
 		options         []grpc.ServerOption
 		calls, metadata uint32
 	}{
-		"none":               {true, nil, 250, 32 << 10},
-		"higher":             {true, []grpc.ServerOption{grpc.MaxConcurrentStreams(251), grpc.MaxHeaderListSize(1 << 20)}, 250, 32 << 10},
-		"without a bound":    {true, []grpc.ServerOption{grpc.MaxConcurrentStreams(0)}, 250, 32 << 10},
-		"lower":              {true, []grpc.ServerOption{grpc.MaxConcurrentStreams(9), grpc.MaxHeaderListSize(1 << 10)}, 9, 1 << 10},
-		"the last counts":    {true, []grpc.ServerOption{grpc.MaxConcurrentStreams(9), grpc.MaxConcurrentStreams(1000)}, 250, 32 << 10},
-		"in connection mode": {false, []grpc.ServerOption{grpc.MaxConcurrentStreams(251), grpc.MaxHeaderListSize(1 << 20)}, 251, 1 << 20},
+		"none": {true, nil, 250, 32 << 10},
+		"higher": {
+			true, []grpc.ServerOption{grpc.MaxConcurrentStreams(251), grpc.MaxHeaderListSize(1 << 20)}, 250, 32 << 10,
+		},
+		"without a bound": {true, []grpc.ServerOption{grpc.MaxConcurrentStreams(0)}, 250, 32 << 10},
+		"lower": {
+			true, []grpc.ServerOption{grpc.MaxConcurrentStreams(9), grpc.MaxHeaderListSize(1 << 10)}, 9, 1 << 10,
+		},
+		"the last counts": {
+			true, []grpc.ServerOption{grpc.MaxConcurrentStreams(9), grpc.MaxConcurrentStreams(1000)}, 250, 32 << 10,
+		},
+		"in connection mode": {
+			false, []grpc.ServerOption{grpc.MaxConcurrentStreams(251), grpc.MaxHeaderListSize(1 << 20)}, 251, 1 << 20,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -18,7 +18,7 @@ import (
 	"github.com/parley-rpc/parley/policy"
 )
 
-// configFile is the configuration file of an App, and what of it is in force.
+// configFile is the configuration file of an App, and the content that is in force.
 type configFile struct {
 	path string // "" without a file
 
@@ -28,15 +28,16 @@ type configFile struct {
 	state  configState
 }
 
-// configState says which content of the configuration file is in force, and why a newer one is not.
+// configState is the state of the configuration file: the content that is in force, and the reason why a newer content
+// is not.
 type configState struct {
-	generation int       // how many contents have been in force, that of the start included
-	since      time.Time // when the content came in force
-	failure    error     // why the file as it is now is not in force, nil while it is
+	generation int       // the number of contents that have been in force, including the content at the start
+	since      time.Time // when the content took effect
+	failure    error     // why the present content of the file is not in force, or nil
 	failing    time.Time // since when
 }
 
-// glance is what one look at the file saw.
+// glance is the result of one look at the file.
 type glance struct {
 	data []byte
 	err  error
@@ -57,7 +58,7 @@ func (f *configFile) glance() glance {
 	return glance{data, err}
 }
 
-// adopt notes that data is in force.
+// adopt records that data is in force.
 func (f *configFile) adopt(data []byte, stated []statement) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -65,7 +66,8 @@ func (f *configFile) adopt(data []byte, stated []statement) {
 	f.state = configState{generation: f.state.generation + 1, since: time.Now()}
 }
 
-// keep notes why the file is not in force. A nil error means that it is, again. It reports whether that is news.
+// keep records why the file is not in force. A nil error means that it is in force again. It reports whether the state
+// has changed.
 func (f *configFile) keep(err error) (news bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -88,14 +90,15 @@ func (f *configFile) current() configState {
 	return f.state
 }
 
-// states reports whether the value at a path was stated.
+// states reports whether the configuration has a value at the path.
 func (f *configFile) states(path string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.ContainsFunc(f.stated, func(s statement) bool { return s.path == path })
 }
 
-// describe lists the values that were stated, and where. It shows no values: they stand in their places.
+// describe writes the paths of the configured values and the places that state them. It does not write the values,
+// because they can be read in their places.
 func (f *configFile) describe(b *bytes.Buffer) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -124,7 +127,7 @@ func (f *configFile) rows() []admin.Row {
 	return []admin.Row{row}
 }
 
-// startReload looks at the file every reloadInterval.
+// startReload starts checking the file every reloadInterval.
 func (a *App) startReload(p *parts) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.stopReload = cancel
@@ -144,12 +147,13 @@ func (a *App) startReload(p *parts) {
 	})
 }
 
-// configWatch decides when a content of the file counts. What it tightens does at the first look. The rest does once two
-// looks in a row have seen it, so that a file that is being written does not loosen anything for a moment, nor end streams.
+// configWatch decides when a new content of the file takes effect. Its stricter policies do at the first look. The rest
+// does when two looks in a row have seen the content, so that a file that is being written neither loosens a policy for
+// a moment nor ends streams.
 type configWatch struct {
 	app      *App
 	parts    *parts
-	seen     glance // at the last look
+	seen     glance // the result of the last look
 	judged   glance // the last content that was accepted or refused
 	narrowed bool   // by a content that only one look has seen
 }
@@ -165,7 +169,7 @@ func (w *configWatch) look(now glance) {
 		}
 		w.widen()
 		if file.keep(nil) {
-			w.parts.logger.Info("the configuration file is what is in force again", slog.String("file", file.path))
+			w.parts.logger.Info("the content of the configuration file is in force again", slog.String("file", file.path))
 		}
 		return
 	}
@@ -184,14 +188,14 @@ func (w *configWatch) look(now glance) {
 	}
 	if file.keep(err) {
 		state := file.current()
-		w.parts.logger.Error("the configuration file is bad; what was read before stays in force",
+		w.parts.logger.Error("the configuration file is bad; the previous content stays in force",
 			slog.String("file", file.path), slog.Any("error", err),
 			slog.Int("generation", state.generation), slog.Time("since", state.since))
 	}
 }
 
-// narrow lets a content that one look has seen tighten the policies, if a program would start with it. What is wrong with
-// it is for the next look, also where it contradicts what is in force now.
+// narrow tightens the policies with a content that one look has seen, if a program would start with it. Mistakes in it,
+// and contradictions with the policies in force, are handled at the next look.
 func (w *configWatch) narrow(now glance) {
 	read, _, err := w.app.readChanged(w.parts, now)
 	if err != nil || w.parts.table.Narrow(read.layer) != nil {
@@ -202,7 +206,7 @@ func (w *configWatch) narrow(now glance) {
 		"another look has seen the same", slog.String("file", w.parts.file.path))
 }
 
-// widen takes back what narrow did.
+// widen reverts narrow.
 func (w *configWatch) widen() {
 	if !w.narrowed {
 		return
@@ -214,8 +218,8 @@ func (w *configWatch) widen() {
 	w.narrowed = false
 }
 
-// readChanged reads a new content, and checks that a program would start with it. Beyond reports whether more has changed
-// than policies.
+// readChanged reads a new content, and checks that a program would start with it. Beyond reports whether other sections
+// than the policies have changed.
 func (a *App) readChanged(p *parts, seen glance) (read reading, beyond bool, err error) {
 	if seen.err != nil {
 		return reading{}, false, seen.err
@@ -229,7 +233,7 @@ func (a *App) readChanged(p *parts, seen glance) (read reading, beyond bool, err
 	return read, beyond, err
 }
 
-// reload puts the policies of a new content in force, if a program would start with it.
+// reload makes the policies of a new content take effect, if a program would start with it.
 func (a *App) reload(p *parts, seen glance) error {
 	read, beyond, err := a.readChanged(p, seen)
 	if err != nil {
@@ -243,13 +247,13 @@ func (a *App) reload(p *parts, seen glance) error {
 		slog.String("file", p.file.path), slog.Int("generation", p.file.current().generation))
 	a.warn(p)
 	if beyond {
-		p.logger.Warn("the configuration file changed beyond its policies; restart to apply that",
+		p.logger.Warn("the configuration file has changes outside of its policies; restart to apply them",
 			slog.String("file", p.file.path))
 	}
 	return nil
 }
 
-// warn logs what may surprise in the policies of the served methods.
+// warn logs warnings about the policies of the served methods.
 func (a *App) warn(p *parts) {
 	a.mu.Lock()
 	servers := a.servers
@@ -277,8 +281,8 @@ func changedBeyondPolicies(a, b *configv1.Config) bool {
 	return !proto.Equal(a, b)
 }
 
-// try checks that a program like this one would start with a configuration: it runs the check of an App with the same
-// options, servers and clients. It starts nothing and leaves nothing behind.
+// try checks that a program like this one would start with a configuration. It runs the check of an App with the same
+// options, servers and clients, starts nothing, and closes everything that it opened.
 func (a *App) try(read reading) error {
 	t := &App{settings: a.settings}
 	t.logger = slog.New(slog.DiscardHandler)
@@ -296,7 +300,7 @@ func (a *App) try(read reading) error {
 	return errors.Join(t.Check(), t.disposeTrial(&a.parts))
 }
 
-// assembleTrial makes the parts of a trial. Those whose sections did not change are the ones of the running App.
+// assembleTrial makes the parts of a trial. If a section did not change, it uses the parts of the running App.
 func (a *App) assembleTrial(running *parts, read reading) error {
 	p := &a.parts
 	var errs []error
@@ -312,7 +316,7 @@ func (a *App) assembleTrial(running *parts, read reading) error {
 
 	identity := read.config.GetIdentity()
 	if proto.Equal(identity, running.config.GetIdentity()) || identity.GetEnroll() == configv1.Enroll_ENROLL_SELF {
-		// A service that enrolls makes its key when it starts, which must not happen here.
+		// A service that enrolls creates its key when it starts. A trial must not do this.
 		p.identity, p.domain = running.identity, running.domain
 	} else {
 		keep(a.assembleIdentity(p))
@@ -330,7 +334,7 @@ func (a *App) assembleTrial(running *parts, read reading) error {
 	return errors.Join(errs...)
 }
 
-// disposeTrial closes what assembleTrial and the check have made.
+// disposeTrial closes the parts that assembleTrial and the check have made.
 func (a *App) disposeTrial(running *parts) error {
 	p := &a.parts
 	var errs []error

@@ -25,7 +25,8 @@ import (
 
 const (
 	openFile  = "lifecycle: {grace: 5s}\npolicies: {}\n"
-	tightFile = "lifecycle: {grace: 5s}\npolicies:\n  /shop.payments.v1.PaymentsService/GetQuote: {auth: {peers: [billing]}}\n"
+	tightFile = "lifecycle: {grace: 5s}\npolicies:\n  /shop.payments.v1.PaymentsService/GetQuote: {auth: {peers: " +
+		"[billing]}}\n"
 )
 
 // reloaded is a service of payments whose configuration file changes while it runs, and a caller of it.
@@ -163,7 +164,7 @@ func TestABadFileKeepsWhatIsInForce(t *testing.T) {
 				if row.State != admin.Bad || !strings.Contains(row.Cells[3], "not in force for 8s: ") {
 					t.Errorf("the page shows %v", row)
 				}
-				if n := strings.Count(r.log.String(), "what was read before stays in force"); n != 1 {
+				if n := strings.Count(r.log.String(), "the previous content stays in force"); n != 1 {
 					t.Errorf("logged %d times, want once:\n%s", n, r.log.String())
 				}
 				r.write(tightFile)
@@ -201,8 +202,8 @@ func TestOneLookLoosensNothing(t *testing.T) {
 	})
 }
 
-// What a new content tightens counts at the first look, beside what was in force. Where it is taken back before a second
-// look, it takes two looks to loosen it again.
+// What a new content tightens counts at the first look, beside what was in force. Where it is taken back before a
+// second look, it takes two looks to loosen it again.
 func TestTighteningCountsAtTheFirstLook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -273,7 +274,11 @@ func TestATightenedFileEndsStreams(t *testing.T) {
 		r.write(openFile)
 		runs("taken back, one look")
 		runs("taken back, two looks")
-		r.write(strings.TrimSuffix(openFile, " {}\n") + "\n  /shop.payments.v1.PaymentsService/WatchCharge: {auth: {peers: [orders, billing]}}\n")
+		r.write(
+			strings.TrimSuffix(
+				openFile, " {}\n",
+			) + "\n  /shop.payments.v1.PaymentsService/WatchCharge: {auth: {peers: [orders, billing]}}\n",
+		)
 		runs("still allowed, one look")
 		runs("still allowed, two looks")
 		r.write(tight)
@@ -294,7 +299,7 @@ func TestAGoodChangeBeyondThePoliciesLetsThemIn(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		r.expect(codes.PermissionDenied)
-		if !strings.Contains(r.log.String(), "restart to apply that") {
+		if !strings.Contains(r.log.String(), "restart to apply them") {
 			t.Errorf("the log does not ask for a restart:\n%s", r.log.String())
 		}
 	})

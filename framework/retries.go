@@ -11,14 +11,14 @@ import (
 	"github.com/parley-rpc/parley/interceptors/retry"
 )
 
-// budgets finds the retrier that owns the retry budget of a target: what the retries of a program may cost a service
-// does not depend on how many clients of it there are.
+// budgets finds the retrier that owns the retry budget of a target. All clients of a target share one budget, so that
+// the cost of a program's retries does not depend on the number of its clients.
 type budgets struct {
 	mu     sync.Mutex
 	owners map[string]*retry.Retrier
 }
 
-// join makes a retrier for target. The first one owns the budget, and is made with what only the owner needs.
+// join makes a retrier for target. The first retrier owns the budget, and gets the options that only the owner needs.
 func (b *budgets) join(target string, of func(...retry.Option) *retry.Retrier, owners ...retry.Option) *retry.Retrier {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -33,7 +33,7 @@ func (b *budgets) join(target string, of func(...retry.Option) *retry.Retrier, o
 	return owner
 }
 
-// each yields the targets in order, with the owners of their budgets.
+// each yields the targets in order, each with the owner of its budget.
 func (b *budgets) each(yield func(string, *retry.Retrier) bool) {
 	b.mu.Lock()
 	owners := maps.Clone(b.owners)
@@ -53,7 +53,7 @@ type budgetHistory struct {
 	balances map[string][]float64 // by target, the oldest first
 }
 
-// run notes the balances until ctx ends.
+// run records the balances until ctx ends.
 func (h *budgetHistory) run(ctx context.Context) error {
 	ticker := time.NewTicker(budgetInterval)
 	defer ticker.Stop()

@@ -13,18 +13,19 @@ import (
 	"github.com/parley-rpc/parley/discovery"
 )
 
-// Run starts the App, serves until ctx ends or something fails, and stops it. It does not install signal handlers; give
-// it a context of signal.NotifyContext.
+// Run starts the App, serves until ctx ends or a part fails, and stops the App. It does not install signal handlers;
+// pass a context of signal.NotifyContext.
 //
-// The start: check, bind every address, start background work, serve, wait until ready, register in discovery. The
-// stop: announce draining, deregister, wait until no new calls arrive, send GOAWAY, wait for the calls in flight, cut
-// what is left, stop background work, close clients, flush telemetry. Each wait is bounded (see the lifecycle section
-// of the configuration): with the defaults a stop takes at most 26 s, and less than 10 s where the calls in flight end
-// within 2 s. Only what was started is stopped.
+// The start checks the App, binds every address, starts background work, serves, waits until the App is ready, and
+// registers it in discovery. The stop announces draining, deregisters, waits until no new calls arrive, sends GOAWAY,
+// waits for the calls in flight, cuts the remaining calls, stops background work, closes clients, and flushes
+// telemetry. Each wait has a limit; see the lifecycle section of the configuration. With the defaults a stop takes at
+// most 26s, and less than 10s if the calls in flight end within 2s. After a failed start, only the started parts are
+// stopped.
 //
-// Run returns nil after a clean stop. Otherwise it returns everything that went wrong, joined: the error of
-// [App.Check], a port in use, the error of background work, a [*CutError] for calls that had to be cut, what failed
-// while stopping. An App runs once; a second call returns an error.
+// Run returns nil after a clean stop. Otherwise it returns all errors, joined: the error of [App.Check], an error such
+// as a port in use, the error of background work, a [*CutError] for calls that were cut, and errors of the stop. An App
+// runs once; a second call returns an error.
 func (a *App) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -49,10 +50,10 @@ func (a *App) Run(ctx context.Context) error {
 	return errors.Join(r.failure(), stopped)
 }
 
-// Close stops an App that does not run, such as that of a program that only calls: background waits of its clients end,
-// their connections are closed, telemetry is flushed. On a running App it ends [App.Run], waits for it, and leaves the
-// errors to it. Called from a handler or from background work of the App it waits until that has been cut. A second
-// Close waits for the first.
+// Close stops an App that does not run, such as the App of a program that only makes calls. It ends the background
+// waits of the clients, closes their connections, and flushes telemetry. If the App runs, Close ends [App.Run] and
+// waits for it; Run then returns the errors. If a handler or background work of the App calls Close, Close waits until
+// that call or work has been cut. A second Close waits for the first.
 func (a *App) Close() error {
 	a.mu.Lock()
 	before, stop := a.stage, a.stopRun
@@ -66,7 +67,7 @@ func (a *App) Close() error {
 	default:
 		err := a.stopRest()
 		if before == stageStopped {
-			return nil // the first Close has returned it
+			return nil // the first Close has returned the error
 		}
 		return err
 	}
@@ -89,7 +90,7 @@ func (a *App) enter(stop context.CancelFunc) error {
 	return nil
 }
 
-// stopRest closes the clients and everything under them.
+// stopRest closes the clients and the parts that they use.
 func (a *App) stopRest() error {
 	a.mu.Lock()
 	a.stage = stageStopped
@@ -108,11 +109,11 @@ func (a *App) stopRest() error {
 	return a.released
 }
 
-// run is one run of an App: what has been started, for stop to stop.
+// run is one run of an App: the started parts, which stop stops.
 type run struct {
 	app    *App
 	logger *slog.Logger
-	failed chan struct{} // gets the news that something ends the run early
+	failed chan struct{} // receives a token when the run ends early
 
 	servers    []*Server
 	surfaces   []*surface
@@ -120,7 +121,7 @@ type run struct {
 	readiness  readiness
 	budgets    budgetHistory
 	traffic    *admin.Traffic
-	asked      bool // whether readiness was ever applied; belongs to its goroutine
+	asked      bool // readiness was applied at least once; only the goroutine of readiness uses it
 
 	mu            sync.Mutex
 	failures      []error
@@ -139,7 +140,7 @@ func (r *run) fail(err error) {
 	}
 }
 
-// failure is everything that ended the run early, joined.
+// failure returns all errors that ended the run early, joined.
 func (r *run) failure() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -216,8 +217,8 @@ func (r *run) bind(ctx context.Context) error {
 	return nil
 }
 
-// register announces the servers in discovery, in the state that readiness has by now. An engine that is down holds up
-// nothing: the registry goes on trying.
+// register registers the servers in discovery, with the present readiness. If the engine is down, the start continues
+// and the registry keeps trying.
 func (r *run) register(ctx context.Context) {
 	registry := r.app.parts.registry
 	if registry == nil {
@@ -236,10 +237,10 @@ func (r *run) register(ctx context.Context) {
 		r.registrations = append(r.registrations, reg)
 		r.mu.Unlock()
 	}
-	r.announce(!r.app.ready.Load(), engineTimeout) // readiness may have changed meanwhile
+	r.announce(!r.app.ready.Load(), engineTimeout) // readiness may have changed since
 }
 
-// applyReadiness makes health, probes and discovery show whether the App is ready.
+// applyReadiness updates health, probes and discovery.
 func (r *run) applyReadiness(ready bool, why error) {
 	was, first := r.app.ready.Swap(ready), !r.asked
 	r.asked = true
@@ -255,7 +256,7 @@ func (r *run) applyReadiness(ready bool, why error) {
 	r.announce(!ready, engineTimeout)
 }
 
-// announce shows the registered instances as draining or not. It waits for the engine at most for bound.
+// announce updates whether the registered instances are draining. It waits for the engine for at most bound.
 func (r *run) announce(draining bool, bound time.Duration) {
 	r.mu.Lock()
 	registrations := slices.Clone(r.registrations)
@@ -270,7 +271,7 @@ func (r *run) announce(draining bool, bound time.Duration) {
 	for _, reg := range registrations {
 		err := reg.Update(ctx, func(in *discovery.Instance) { in.Draining = draining })
 		if err != nil {
-			r.logger.Warn("discovery does not take the new state", slog.Any("error", err))
+			r.logger.Warn("discovery refuses the new state", slog.Any("error", err))
 		}
 	}
 }

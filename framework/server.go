@@ -24,8 +24,8 @@ import (
 	"github.com/parley-rpc/parley/plannedend"
 )
 
-// Server is one listener with one gRPC server. It is a grpc.ServiceRegistrar: hand it to the Register functions of
-// generated code, before the App runs. Health is registered by the App.
+// Server is one listener with one gRPC server. It implements grpc.ServiceRegistrar: pass it to the Register functions
+// of generated code before the App runs. The App registers the health service.
 type Server struct {
 	serverSettings
 	app *App
@@ -42,18 +42,18 @@ type Server struct {
 	bound    net.Listener
 	inFlight *inFlight
 
-	unserved   atomic.Pointer[error] // why a controlled server does not serve, nil while it does
-	reconsider func()                // lets readiness be asked at once
+	unserved   atomic.Pointer[error] // why a controlled server does not serve; nil while it does
+	reconsider func()                // makes the readiness checks run at once
 
-	goingAway context.Context // ends when the drain comes to GOAWAY
+	goingAway context.Context // ends when the drain sends GOAWAY
 	goAway    context.CancelFunc
 
-	ending     *plannedend.Notice // of its streams; nil in a trial
-	ended      context.Context    // ends when they must end
+	ending     *plannedend.Notice // the notice for its streams; nil in a trial
+	ended      context.Context    // ends when the streams must end
 	endStreams context.CancelFunc
 }
 
-// serverSettings are what the arguments and options of a Server say.
+// serverSettings are the values of the arguments and options of a Server.
 type serverSettings struct {
 	addr    string
 	service string
@@ -68,7 +68,7 @@ type serverSettings struct {
 	handlerUnary  []grpc.UnaryServerInterceptor
 	handlerStream []grpc.StreamServerInterceptor
 	auth          []auth.ServerOption
-	dedupe        *dedupe.Deduplicator // nil for none
+	dedupe        *dedupe.Deduplicator // nil without deduplication
 }
 
 type registration struct {
@@ -78,17 +78,20 @@ type registration struct {
 
 var _ grpc.ServiceRegistrar = (*Server)(nil)
 
-// RegisterService adds a service. It is called by generated code. A mistake (an implementation that lacks methods, a
-// service registered twice, a registration after Run) is reported by [App.Check].
+// RegisterService adds a service. Generated code calls it. [App.Check] reports mistakes: an implementation without all
+// methods, a service that is registered twice, or a registration after Run.
 func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	if desc == nil {
-		s.app.mistake("Server(%q): RegisterService with a nil description; use the Register function of generated code", s.addr)
+		s.app.mistake(
+			"Server(%q): RegisterService with a nil description; use the Register function of generated code", s.addr,
+		)
 		return
 	}
 	if wanted := reflect.TypeOf(desc.HandlerType); wanted != nil {
 		if got := reflect.TypeOf(impl); got == nil || !got.Implements(wanted.Elem()) {
 			s.app.mistake(
-				"Server(%q): the implementation of %s, a %T, does not implement %s; add the methods, or embed the generated Unimplemented type",
+				"Server(%q): the implementation of %s, a %T, does not implement %s; "+
+					"add the methods, or embed the generated Unimplemented type",
 				s.addr,
 				desc.ServiceName,
 				impl,
@@ -115,7 +118,7 @@ func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	s.services = append(s.services, registration{desc, impl})
 }
 
-// Addr is the address that the server listens on, with the port that it was given, or nil before it is bound.
+// Addr returns the address that the server listens on, with the actual port. It returns nil before the server is bound.
 func (s *Server) Addr() net.Addr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -155,7 +158,7 @@ func (s *Server) methods() []string {
 	return names
 }
 
-// listenAddr is the configured address, or else the one given in code.
+// listenAddr returns the configured address, or else the address in the code.
 func (s *Server) listenAddr() string {
 	if conf := s.config(); conf.GetListen() != "" {
 		return conf.GetListen()
@@ -175,7 +178,7 @@ func (s *Server) check() error {
 			errs = append(
 				errs,
 				fmt.Errorf(
-					"Server(%q): WithInsecureDev serves on loopback addresses only; use 127.0.0.1:port, or give the App an identity",
+					"Server(%q): WithInsecureDev serves only on loopback addresses; use 127.0.0.1:port, or configure an identity",
 					addr,
 				),
 			)
@@ -204,7 +207,7 @@ func (s *Server) check() error {
 	return errors.Join(errs...)
 }
 
-// tcpAddr is the address that the server binds, or that of the listener that the caller made, if it is one of TCP.
+// tcpAddr returns the address that the server binds, or the address of the caller's listener if it is a TCP listener.
 func (s *Server) tcpAddr() (addr string, ok bool) {
 	if s.listener == nil {
 		return s.listenAddr(), true
@@ -213,10 +216,10 @@ func (s *Server) tcpAddr() (addr string, ok bool) {
 	return s.listener.Addr().String(), ok
 }
 
-// setting names a value of the server in the configuration, for advice.
+// setting returns the name of a value of the server in the configuration, for errors.
 func (s *Server) setting(name string) string {
 	if s.service == "" {
-		return "in code; the configuration knows only servers with a service name, see WithServiceName"
+		return "in code; the configuration has only servers with a service name, see WithServiceName"
 	}
 	return "with servers." + s.service + "." + name
 }
@@ -227,7 +230,7 @@ func (s *Server) raw() *rawServerOptions {
 	return &s.stated
 }
 
-// allMethods are the registered methods and the methods that the App will add.
+// allMethods returns the registered methods and the methods that the App will add.
 func (s *Server) allMethods() []string {
 	names := append(s.methods(), methodsOf(&healthv1.Health_ServiceDesc)...)
 	if s.offersReflection() {
@@ -244,7 +247,7 @@ func (s *Server) offersReflection() bool {
 	return s.reflection
 }
 
-// build makes the gRPC server with everything registered. It is called once, by Run, after a good check.
+// build makes the gRPC server and registers all services. Run calls it once, after a successful check.
 func (s *Server) build() error {
 	s.mu.Lock()
 	s.sealed = true
@@ -258,7 +261,7 @@ func (s *Server) build() error {
 		grpc.MaxHeaderListSize(maxHeaderListBytes),
 		grpc.NumStreamWorkers(streamWorkers),
 	}, s.transportOptions()...)
-	// The last of a kind counts, so what no option of the program may replace stands behind them.
+	// gRPC uses the last option of a kind, so the options that the program must not replace come last.
 	options = append(options, s.grpcOptions...)
 	options = append(options, s.limitOptions()...)
 	if n := s.config().GetMaxRequestBytes(); n > 0 {

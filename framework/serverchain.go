@@ -23,7 +23,7 @@ func serverAt(name string, unary grpc.UnaryServerInterceptor, stream grpc.Stream
 	return serverStep{name, []grpc.UnaryServerInterceptor{unary}, []grpc.StreamServerInterceptor{stream}}
 }
 
-// chain is the server's chain, outside in.
+// chain returns the server's chain, from outside to inside.
 func (s *Server) chain() []serverStep {
 	tracer := s.app.parts.tracer
 	recovered := recovery.WithRecoveryHandlerContext(s.app.recovered)
@@ -49,22 +49,22 @@ func (s *Server) chain() []serverStep {
 		serverAt("chain guard", retry.UnaryServerInterceptor, retry.StreamServerInterceptor),
 	)
 	if s.dedupe != nil {
-		// A stream has no key, so nothing stands in its way.
+		// A stream has no idempotency key, so it is not deduplicated.
 		steps = append(
 			steps,
 			serverStep{name: "dedupe", unary: []grpc.UnaryServerInterceptor{s.dedupe.UnaryServerInterceptor}},
 		)
 	}
 	if s.reportsLoad || s.config().GetLoadReports() {
-		// Inside of what refuses calls: a refusal says nothing about the handlers.
+		// Load reports come after the steps that refuse calls, because a refusal does not reach the handlers.
 		reports := newLoadReports()
 		steps = append(steps, serverAt("load report", reports.unary, reports.stream))
 	}
 	return append(steps, s.userStep())
 }
 
-// answerExit answers a call whose handler has ended its goroutine, as t.FailNow of a mock does: gRPC would leave the
-// caller waiting for its deadline.
+// answerExit answers a call whose handler has called runtime.Goexit, as t.FailNow of a mock does. gRPC would not
+// answer, and the caller would wait until its deadline.
 func (a *App) answerExit(
 	ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
 ) (reply any, err error) {
@@ -79,7 +79,7 @@ func (a *App) answerExit(
 	return reply, err
 }
 
-// answerStreamExit is answerExit for streams. Where they are authenticated, the gate makes a panic of it.
+// answerStreamExit is like answerExit, for streams. If streams are authenticated, the gate turns the exit into a panic.
 func (a *App) answerStreamExit(
 	srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler,
 ) (err error) {
@@ -96,14 +96,14 @@ func (a *App) answerStreamExit(
 
 func (a *App) exited(ctx context.Context, method string) {
 	a.parts.logger.LogAttrs(ctx, slog.LevelError, "a handler called runtime.Goexit", slog.String("method", method))
-	// gRPC's own type has it, and no interface of gRPC.
+	// gRPC's type has this method, but no interface of gRPC has it.
 	transport, ok := grpc.ServerTransportStreamFromContext(ctx).(interface{ WriteStatus(*status.Status) error })
 	if ok {
-		_ = transport.WriteStatus(status.New(codes.Internal, "internal error")) // fails where the caller is gone
+		_ = transport.WriteStatus(status.New(codes.Internal, "internal error")) // it fails if the caller is gone
 	}
 }
 
-// accessLog is the step that logs calls. It stands behind the authentication, which knows the caller.
+// accessLog returns the step that logs calls. It runs after authentication, so that it knows the caller.
 func (s *Server) accessLog() serverStep {
 	logger := s.app.parts.logger
 	write := logging.LoggerFunc(func(ctx context.Context, level logging.Level, message string, fields ...any) {
@@ -122,13 +122,13 @@ func (s *Server) accessLog() serverStep {
 		logging.UnaryServerInterceptor(write, options...), logging.StreamServerInterceptor(write, options...))
 }
 
-// keys is the store of idempotency keys that all servers of the App share.
+// keys returns the store of idempotency keys, which all servers of the App share.
 func (a *App) keys() dedupe.Store {
 	a.keysOnce.Do(func() { a.keyStore = dedupe.NewMemory(0, 0) })
 	return a.keyStore
 }
 
-// provenCaller gives each proven caller its own idempotency keys.
+// provenCaller returns the ID of the caller, so that each proven caller has its own idempotency keys.
 func provenCaller(ctx context.Context) string {
 	peer, ok := principal.PeerFromContext(ctx)
 	if !ok {
@@ -137,7 +137,8 @@ func provenCaller(ctx context.Context) string {
 	return peer.ID.String()
 }
 
-// userStep is the place of the user's interceptors. They do not see the methods that the App itself registers.
+// userStep returns the step with the user's interceptors. They do not run for the methods that the App itself
+// registers.
 func (s *Server) userStep() serverStep {
 	step := serverStep{name: "[Handler]"}
 	for i := range s.handlerUnary {
@@ -164,7 +165,7 @@ func (s *Server) userStep() serverStep {
 	return step
 }
 
-// transportOptions are the gRPC server options for the connections.
+// transportOptions returns the gRPC server options for the connections.
 func (s *Server) transportOptions() []grpc.ServerOption {
 	if s.gate != nil {
 		return s.gate.TransportOptions()
@@ -189,7 +190,7 @@ func (s *Server) limitOptions() []grpc.ServerOption {
 	}
 }
 
-// chainOptions are the gRPC server options for the chain and, beneath it, the credentials.
+// chainOptions returns the gRPC server options for the chain and the credentials.
 func (s *Server) chainOptions() []grpc.ServerOption {
 	options := []grpc.ServerOption{grpc.Creds(insecure.NewCredentials())}
 	if s.gate != nil {
@@ -205,19 +206,19 @@ func (s *Server) chainOptions() []grpc.ServerOption {
 	return options
 }
 
-// recovered turns a panic of a handler into a status that says nothing, and a log line that says everything.
+// recovered turns a panic of a handler into a status without details, and logs the details.
 func (a *App) recovered(ctx context.Context, p any) error {
 	a.parts.logger.LogAttrs(ctx, slog.LevelError, "a handler panicked",
 		slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
 	return status.Error(codes.Internal, "internal error")
 }
 
-// linkUnary makes one interceptor of the steps, which stand outside of the user's interceptors.
+// linkUnary makes one interceptor from the steps outside of the user's interceptors.
 //
-// gRPC would make a handler for each interceptor of each call. Each of ours calls its handler at most once, on its own
-// goroutine, and returns after it, so here one handler serves them all: it knows how far the call has come, and serves
-// another call afterwards. BenchmarkServerChain is what this saves. The user's interceptors may call theirs as they
-// like, and so are left to gRPC's way.
+// gRPC would allocate a handler for each interceptor of each call. Each of these interceptors calls its handler at most
+// once, on the same goroutine, and returns after it. So one handler is enough for all of them: it knows the position of
+// the call in the chain, and is used again for another call. BenchmarkServerChain measures the saving. The user's
+// interceptors may call their handlers in any way, so gRPC chains them.
 func linkUnary(steps []serverStep) grpc.UnaryServerInterceptor {
 	var chain []grpc.UnaryServerInterceptor
 	for _, step := range steps {
@@ -232,17 +233,17 @@ func linkUnary(steps []serverStep) grpc.UnaryServerInterceptor {
 		c := idle.Get().(*unaryCall)
 		c.at, c.info, c.handler = 0, info, handler
 		reply, err := c.proceed(ctx, req)
-		// A panic that comes this far takes its call along.
+		// After a panic the object is not used again.
 		c.info, c.handler = nil, nil
 		idle.Put(c)
 		return reply, err
 	}
 }
 
-// unaryCall is one call on its way through the chain.
+// unaryCall is the state of one call in the chain.
 type unaryCall struct {
 	chain   []grpc.UnaryServerInterceptor
-	at      int // in the chain
+	at      int // the position in the chain
 	info    *grpc.UnaryServerInfo
 	handler grpc.UnaryHandler
 	next    grpc.UnaryHandler // proceed

@@ -11,8 +11,9 @@ import (
 	"github.com/parley-rpc/parley/interceptors/retry/dedupe"
 )
 
-// WithHandlerInterceptors places interceptors around the handlers of a server. The caller is authenticated and
-// authorized by then. Health and reflection, which the App registers itself, do not pass them. Both are required.
+// WithHandlerInterceptors adds interceptors that run around the handlers of a server, after the caller has been
+// authenticated and authorized. They do not run for health and reflection, which the App registers itself. Both are
+// required.
 func WithHandlerInterceptors(unary grpc.UnaryServerInterceptor, stream grpc.StreamServerInterceptor) AppOrServerOption {
 	return appOrServerOption{serverOption{"WithHandlerInterceptors(...)", func(s *Server) {
 		if unary == nil || stream == nil {
@@ -24,11 +25,11 @@ func WithHandlerInterceptors(unary grpc.UnaryServerInterceptor, stream grpc.Stre
 	}}}
 }
 
-// WithDedupe runs a unary call that carries an idempotency key once, directly around the handlers of a server: see
-// package interceptors/retry/dedupe. Each proven caller has keys of its own; without an identity ([WithInsecureDev])
-// callers share them. Keys and answers are kept in memory, in one store for all servers of the App, unless
-// dedupe.WithStore gives one that replicas share: a service with several replicas needs that. On the client,
-// retry.WithKeyedMethods states that a service does this, see [WithRetry].
+// WithDedupe runs the handler of a unary call with an idempotency key only once for each key; see package
+// interceptors/retry/dedupe. Each proven caller has its own keys. Without an identity ([WithInsecureDev]) all callers
+// share the keys. Keys and answers are kept in memory, in one store for all servers of the App. A service with several
+// replicas needs a store that they share; set it with dedupe.WithStore. On the client, retry.WithKeyedMethods states
+// that a service deduplicates calls; see [WithRetry].
 func WithDedupe(opts ...dedupe.Option) AppOrServerOption {
 	texts := make([]string, len(opts))
 	for i, o := range opts {
@@ -43,53 +44,53 @@ func WithDedupe(opts ...dedupe.Option) AppOrServerOption {
 	}}}
 }
 
-// WithServerOptions passes options to grpc.NewServer. Check refuses those that would replace what Parley answers for,
-// such as transport credentials, interceptors and keepalive, and names what to use instead; docs/operation.md lists
-// every option.
+// WithServerOptions passes options to grpc.NewServer. Check refuses options that would replace a part of Parley, such
+// as transport credentials and interceptors, and its error names the replacement. Keepalive parameters are merged with
+// Parley's own. Docs/operation.md lists every option.
 func WithServerOptions(opts ...grpc.ServerOption) AppOrServerOption {
 	return appOrServerOption{serverOption{fmt.Sprintf("WithServerOptions(%d options)", len(opts)), func(s *Server) {
 		s.grpcOptions = append(s.grpcOptions, opts...)
 	}}}
 }
 
-// WithAccessLog logs each call that a server has authorized when it ends: method, status, duration, and the proven
-// caller. Calls that the server refuses are logged by the authentication.
+// WithAccessLog logs each authorized call of a server when the call ends, with its method, status, duration and proven
+// caller. Refused calls are always logged by the authentication.
 func WithAccessLog() AppOrServerOption {
 	return appOrServerOption{serverOption{"WithAccessLog()", func(s *Server) { s.logsAccess = true }}}
 }
 
-// WithServiceName registers a server in discovery under a name other than the App's. The second and further servers of
-// an App need one, or are not registered.
+// WithServiceName sets the name under which a server is registered in discovery. The default of the first server is the
+// App's name. Further servers are registered only with this option.
 func WithServiceName(name string) ServerOption {
 	return serverOption{fmt.Sprintf("WithServiceName(%q)", name), func(s *Server) { s.service = name }}
 }
 
-// WithListener serves on a listener that the caller made, instead of binding the server's address. Run closes it, also
-// when it fails to start.
+// WithListener sets the listener of a server. The server then does not bind its address. Run closes the listener, even
+// if the start fails.
 func WithListener(l net.Listener) ServerOption {
 	return serverOption{fmt.Sprintf("WithListener(%s)", l.Addr()), func(s *Server) { s.listener = l }}
 }
 
-// WithReflection offers gRPC server reflection to every authenticated caller. The configuration
-// servers.<name>.reflection overrides it.
+// WithReflection enables gRPC server reflection for every authenticated caller. By default it is disabled. The
+// configuration servers.<name>.reflection overrides it.
 func WithReflection() ServerOption {
 	return serverOption{"WithReflection()", func(s *Server) { s.reflection = true }}
 }
 
-// WithLoadReports makes the server send its clients with each call how busy it is, as ORCA reports, for clients that
-// balance by weighted_round_robin. The configuration servers.<name>.load_reports does the same.
+// WithLoadReports makes the server report its load to its clients with each call, as an ORCA report, for clients that
+// balance with weighted_round_robin. The configuration servers.<name>.load_reports overrides it.
 func WithLoadReports() ServerOption {
 	return serverOption{"WithLoadReports()", func(s *Server) { s.reportsLoad = true }}
 }
 
-// WithControlledListener lets the control plane of the App describe the listener of the server, which serves while it
-// does. The configuration servers.<name>.control_plane overrides it.
+// WithControlledListener lets the control plane of the App configure the listener of the server. The server serves
+// while it is configured. The configuration servers.<name>.control_plane overrides it.
 func WithControlledListener() ServerOption {
 	return serverOption{"WithControlledListener()", func(s *Server) { s.isControlled = true }}
 }
 
-// WithAuth passes options to the authentication of servers: predicates that policies name, issuers of users, step-up.
-// They come after those of the configuration.
+// WithAuth passes options to the authentication of servers, such as predicates for policies, issuers of users, and
+// step-up. They are applied after the options of the configuration.
 func WithAuth(options ...auth.ServerOption) AppOrServerOption {
 	texts := make([]string, len(options))
 	for i, o := range options {

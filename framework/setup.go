@@ -23,11 +23,11 @@ import (
 	"github.com/parley-rpc/parley/waterfall"
 )
 
-// parts holds what an App is made of once its options and configuration have been read. Every part is usable, as an
-// empty one if need be, even when setting up failed, so that Check goes on and finds more.
+// parts are the parts of an App after its options and configuration have been read. Every part can be used, even if
+// setting it up failed, so that Check continues and finds further mistakes. A part that failed is empty.
 type parts struct {
 	config    *configv1.Config
-	unread    bool // the configuration is bad, so nothing can be missing in it
+	unread    bool // the configuration is bad, so missing values are not reported
 	file      *configFile
 	logger    *slog.Logger
 	telemetry *telemetry.Telemetry
@@ -38,7 +38,7 @@ type parts struct {
 	domain    principal.TrustDomain
 	identity  *auth.Identity
 	registry  *discovery.Registry
-	measuring metric.Registration // nil while nothing is measured
+	measuring metric.Registration // nil without metrics
 
 	users        []auth.ServerOption            // issuers of end users
 	workloads    map[string][]auth.ServerOption // issuers of the callers of each server
@@ -54,7 +54,7 @@ type parts struct {
 // prepare sets the parts up, once.
 func (a *App) prepare() { a.setUp.Do(func() { a.setUpErr = a.assemble() }) }
 
-// assembleNothing takes the place of assemble in an App that was closed before its parts were needed.
+// assembleNothing replaces assemble in an App that was closed before its parts were needed.
 func (a *App) assembleNothing() {
 	a.setUpErr = ErrClosed
 	a.parts = parts{
@@ -141,7 +141,7 @@ func (a *App) assembleTelemetry(p *parts) error {
 	return errors.Join(err, p.tracer.Check())
 }
 
-// meters is the meter provider of the App, which may be nil.
+// meters returns the meter provider of the App, which may be nil.
 func (a *App) meters() metric.MeterProvider {
 	switch {
 	case a.meterProvider != nil:
@@ -153,13 +153,13 @@ func (a *App) meters() metric.MeterProvider {
 	}
 }
 
-// openRing is a ring that outlives the App: others may share it, and its calls may be read after the end.
+// openRing is a ring that the App does not close, because other Apps may share it and its calls may be read later.
 type openRing struct{ *waterfall.Ring }
 
 func (openRing) Shutdown(context.Context) error { return nil }
 
-// newTable makes the table of policies with the layer of the configuration file. Where a layer is wrong it returns a
-// table without the wrong ones, so that the rest can be checked, and the error.
+// newTable makes the table of policies with the layer of the configuration file. If a layer is wrong, it returns the
+// error and a table without that layer, so that the other layers can be checked.
 func (a *App) newTable(file policy.Layer) (*policy.Table, error) {
 	table, err := policy.New(append(a.codeLayers(), file)...)
 	if err == nil {
@@ -174,20 +174,20 @@ func (a *App) newTable(file policy.Layer) (*policy.Table, error) {
 	return policy.FromProto(), err
 }
 
-// codeLayers are the policies that do not come from the .proto files or the configuration.
+// codeLayers returns the policies that are stated in code.
 func (a *App) codeLayers() []policy.Layer {
 	return append([]policy.Layer{infrastructurePolicy()}, a.layers...)
 }
 
-// infrastructurePolicy decides who may call the methods that the App itself registers: anyone may ask for health, any
-// proven peer may use reflection.
+// infrastructurePolicy returns the policy of the methods that the App itself registers: any caller may call the health
+// service, and any proven peer may use reflection.
 func infrastructurePolicy() policy.Layer {
 	decided := auth.HealthPolicy()
 	maps.Copy(decided, auth.ReflectionPolicy())
 	return policy.CodeAt("built in", decided)
 }
 
-// dispose ends what assemble started, in reverse, and returns every error.
+// dispose closes the parts that assemble made, in reverse order, and returns all errors.
 func (a *App) dispose(ctx context.Context) error {
 	p := &a.parts
 	var errs []error

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-rpc/parley/admin"
 )
 
-// surfaceAddresses are the addresses of the operator's surfaces; an empty one is switched off.
+// surfaceAddresses are the addresses of the operator's surfaces. A surface with an empty address is disabled.
 type surfaceAddresses struct{ probes, metrics, admin string }
 
 // surface is one of the operator's HTTP listeners.
@@ -20,7 +20,7 @@ type surface struct {
 	name     string
 	listener net.Listener
 	server   *http.Server
-	closing  func() // ends what would hold up the stop
+	closing  func() // ends requests that would delay the stop
 }
 
 func (a *App) surfaceAddresses() surfaceAddresses {
@@ -35,14 +35,14 @@ func (a *App) checkSurfaces() error {
 	}
 	if err := admin.CheckLoopback(addrs.admin); err != nil {
 		return fmt.Errorf(
-			"surfaces.admin: %w; it shows much and has no login, so listen on 127.0.0.1 and reach it through a tunnel",
+			"surfaces.admin: %w; the page shows internals and has no login, so listen on 127.0.0.1 and use a tunnel to reach it",
 			err,
 		)
 	}
 	return nil
 }
 
-// openSurfaces binds the surfaces that are switched on. On an error it returns those already bound, too.
+// openSurfaces binds the enabled surfaces. On an error it also returns the surfaces that are already bound.
 func (a *App) openSurfaces(ctx context.Context, r *run) ([]*surface, error) {
 	addrs := a.surfaceAddresses()
 	var surfaces []*surface
@@ -53,7 +53,7 @@ func (a *App) openSurfaces(ctx context.Context, r *run) ([]*surface, error) {
 		}
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("surfaces.%s: %w; choose another address, or \"\" to switch it off", name, err))
+			errs = append(errs, fmt.Errorf("surfaces.%s: %w; choose another address, or \"\" to disable it", name, err))
 			return
 		}
 		r.logger.Info("listening", slog.String("surface", name), slog.String("address", l.Addr().String()))

@@ -55,7 +55,14 @@ policies:
 		option framework.Option
 		want   string
 	}{
-		"good":           {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}], transactions: {issuer: https://txn.example, keys_file: %q, max_lifetime: 2m}}", keySet(t), keySet(t)) + demand, night, ""},
+		"good": {
+			fmt.Sprintf(
+				"users: {issuers: [{issuer: https://login.example, keys_file: %q}], transactions: {issuer: "+
+					"https://txn.example, keys_file: %q, max_lifetime: 2m}}",
+				keySet(t), keySet(t),
+			) + demand,
+			night, "",
+		},
 		"nobody vouches": {demand, night, `name one WithUserIssuers or WithTransactionTokens`},
 		"in authorization": {
 			fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}]}\n", keySet(t)) +
@@ -64,15 +71,46 @@ policies:
 		"in authorization, and nobody vouches": {
 			"servers: {payments: {user_authorization: true}}", nil, `WithUserAuthorization: nobody vouches for users`,
 		},
-		"no such predicate":    {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}]}", keySet(t)) + demand, nil, `the server has no predicate "at-night"`},
-		"no provider":          {"users: {issuers: [{issuer: login}]}" + demand, night, `users.issuers[0]: keyset.Provider("login"`},
-		"algorithms":           {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q, algorithms: [EdDSA, RS256]}]}", keySet(t)) + demand, night, ""},
-		"shared secrets":       {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q, algorithms: [HS256]}]}", keySet(t)) + demand, night, `WithAlgorithms: "HS256" is none of`},
-		"algorithms of no key": {fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q, algorithms: [RS256]}]}", keySet(t)) + demand, night, `no key of the set is usable`},
-		"file and URL":         {"users: {issuers: [{issuer: https://login.example, keys_file: a, keys_url: https://b}]}" + demand, night, `users.issuers[0]: a file and a URL of its keys contradict each other`},
-		"no such file":         {"users: {transactions: {issuer: https://txn.example, keys_file: /not/there}}" + demand, night, `users.transactions: keyset.File("/not/there"`},
-		"too long a life":      {fmt.Sprintf("users: {transactions: {issuer: https://txn.example, keys_file: %q, max_lifetime: 1h}}", keySet(t)) + demand, night, `it must be at most 5m0s`},
-		"an unknown section":   {"users: {issuer: []}", night, `unknown key "issuer"; did you mean "issuers"?`},
+		"no such predicate": {
+			fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}]}", keySet(t)) + demand, nil,
+			`the server has no predicate "at-night"`,
+		},
+		"no provider": {
+			"users: {issuers: [{issuer: login}]}" + demand, night, `users.issuers[0]: keyset.Provider("login"`,
+		},
+		"algorithms": {
+			fmt.Sprintf(
+				"users: {issuers: [{issuer: https://login.example, keys_file: %q, algorithms: [EdDSA, RS256]}]}", keySet(t),
+			) + demand,
+			night, "",
+		},
+		"shared secrets": {
+			fmt.Sprintf(
+				"users: {issuers: [{issuer: https://login.example, keys_file: %q, algorithms: [HS256]}]}", keySet(t),
+			) + demand,
+			night, `WithAlgorithms: "HS256" is none of`,
+		},
+		"algorithms of no key": {
+			fmt.Sprintf(
+				"users: {issuers: [{issuer: https://login.example, keys_file: %q, algorithms: [RS256]}]}", keySet(t),
+			) + demand,
+			night, `no key of the set is usable`,
+		},
+		"file and URL": {
+			"users: {issuers: [{issuer: https://login.example, keys_file: a, keys_url: https://b}]}" + demand, night,
+			`users.issuers[0]: the file and the URL of its keys contradict each other`,
+		},
+		"no such file": {
+			"users: {transactions: {issuer: https://txn.example, keys_file: /not/there}}" + demand, night,
+			`users.transactions: keyset.File("/not/there"`,
+		},
+		"too long a life": {
+			fmt.Sprintf(
+				"users: {transactions: {issuer: https://txn.example, keys_file: %q, max_lifetime: 1h}}", keySet(t),
+			) + demand,
+			night, `it must be at most 5m0s`,
+		},
+		"an unknown section": {"users: {issuer: []}", night, `unknown key "issuer"; did you mean "issuers"?`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -101,7 +139,7 @@ policies:
 		),
 	)
 	t.Cleanup(func() { _ = app.Close() })
-	if err := app.Check(); err == nil || !strings.Contains(err.Error(), "so no token is accepted as a user's") {
+	if err := app.Check(); err == nil || !strings.Contains(err.Error(), "so the tokens of users are not read") {
 		t.Errorf("Check = %v, want that users and WithInsecureDev contradict each other", err)
 	}
 }
@@ -160,7 +198,9 @@ func TestTheUserGoesOnFromAppToApp(t *testing.T) {
 			"at+jwt",
 			`{"iss":"https://login.example","sub":"bob","aud":"spiffe://`+frameworktest.TrustDomain+`/orders","iat":%d,"exp":%d,"jti":"1"}`,
 		)
-		for _, ctx := range []context.Context{auth.AttachTransactionToken(t.Context(), txn), auth.AttachUserToken(t.Context(), access)} {
+		for _, ctx := range []context.Context{
+			auth.AttachTransactionToken(t.Context(), txn), auth.AttachUserToken(t.Context(), access),
+		} {
 			if _, err := web.GetOrder(ctx, &ordersv1.GetOrderRequest{}); err != nil {
 				t.Fatal(err)
 			}

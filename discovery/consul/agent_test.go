@@ -39,7 +39,7 @@ type agent struct {
 	filtered   bool // by the ACL
 }
 
-// service is what was registered, and whether its check passes.
+// service is a registered service, and whether its check passes.
 type service struct {
 	definition api.AgentServiceRegistration
 	ttl        time.Duration
@@ -54,7 +54,7 @@ func newAgent(t testing.TB) *agent {
 	return a
 }
 
-// startAgent returns an agent and what ends it.
+// startAgent returns an agent and a function that stops it.
 func startAgent() (*agent, func()) {
 	a := &agent{
 		listener: newPipes(), index: 20, services: make(map[string]*service),
@@ -174,7 +174,7 @@ func (a *agent) remove(id string) bool {
 	return ok
 }
 
-// gate is what happens to every request.
+// gate decides what happens to every request.
 func (a *agent) gate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.handling.Add(1)

@@ -2,11 +2,12 @@
 //
 //	driver, err := consul.Open("consul://127.0.0.1:8500?token_file=/run/secrets/consul")
 //
-// An instance is a service of the local agent with a TTL check that the driver renews. Its address, port and weight are
-// Consul's own, so that others can use it; the whole instance is in its metadata. Services that others registered are
-// found too, with what Consul knows of them. Only what passes its checks is listed.
+// An instance is a service of the local agent with a TTL check, which the driver renews. The address, port and weight
+// are standard fields of Consul, so that other programs can use the instance. The complete instance is in the metadata.
+// The driver also finds services that other programs registered, with the fields that Consul has. It lists only
+// services whose checks pass.
 //
-// What the URL leaves out, the CONSUL_* variables of the environment may say, as for every client of Consul.
+// The CONSUL_* variables of the environment are defaults for the parameters of the URL, as in every client of Consul.
 package consul
 
 import (
@@ -30,27 +31,28 @@ const (
 	ErrClosed driver.Error = "the driver is closed"
 	// ErrLeaseEnded means that a lease was lost or revoked.
 	ErrLeaseEnded driver.Error = "the lease has ended"
-	// ErrNoLeader means that the servers of Consul have no leader, so that nobody knows what is true.
+	// ErrNoLeader means that the servers of Consul have no leader, so that their answers may be out of date.
 	ErrNoLeader driver.Error = "Consul has no leader"
-	// ErrNoIndex means that an answer does not say which state it shows.
+	// ErrNoIndex means that an answer has no index, so that the driver cannot wait for the next change.
 	ErrNoIndex driver.Error = "the answer has no index"
-	// ErrFiltered means that the token may not read the service, of which Consul then shows nothing.
+	// ErrFiltered means that the token may not read the service. Consul then lists no instances.
 	ErrFiltered driver.Error = "the token may not read the service"
 )
 
-// Config says where the agent is and who the program is there.
+// Config is the address of an agent and the credentials for it.
 type Config struct {
-	// Address is host:port of the agent, as a rule that of the own machine. Required.
+	// Address is the host:port of the agent, which usually runs on the same machine. Required.
 	Address string
-	// TLS is for the connection; nil means plaintext.
+	// TLS is the configuration of the connection. Nil means plaintext.
 	TLS *tls.Config
-	// Token is the program's ACL token, or "".
+	// Token is the ACL token of the program, or "".
 	Token string
-	// Datacenter, Namespace and Partition are where services are found and registered; "" means those of the agent.
+	// Datacenter, Namespace and Partition are where services are found and registered. The defaults are those of the
+	// agent.
 	Datacenter, Namespace, Partition string
 	// Wait is how long a query waits for a change. The default is 5s.
 	Wait time.Duration
-	// Dial makes the connections; nil means TCP.
+	// Dial opens the connections. Nil means TCP.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -66,10 +68,10 @@ type Driver struct {
 
 var _ driver.Driver = (*Driver)(nil)
 
-// New returns a driver. It connects when it is first used.
+// New returns a driver. The driver connects when it is first used.
 func New(config Config) (*Driver, error) {
 	if config.Address == "" {
-		return nil, errors.New("consul: there is no address; give host:port of the agent")
+		return nil, errors.New("consul: the address is missing; set Address to the host:port of the agent")
 	}
 	if config.Wait <= 0 {
 		config.Wait = defaultWait
@@ -105,14 +107,14 @@ func New(config Config) (*Driver, error) {
 	return d, nil
 }
 
-// Open is [New] for a URL:
+// Open is like [New] with a URL:
 //
 //	consul://127.0.0.1:8500?token_file=/run/secrets/consul&ca=/etc/consul/ca.pem
 //
-// What follows the question mark may be
+// The parameters are:
 //
 //	ca                          file with the certificates of the authorities that the agent's certificate comes from
-//	tls                         "system" trusts the authorities of the system; without tls, ca and cert the connection is plaintext
+//	tls                         "system" trusts the authorities of the system; the default is plaintext
 //	cert, key                   files with the certificate and the key that the program shows; read for each connection
 //	token_file                  file with the ACL token, without the line break at its end; read once
 //	dc, namespace, partition    where services are found and registered
@@ -149,10 +151,10 @@ func Open(rawURL string) (driver.Driver, error) {
 	return New(config)
 }
 
-// String names the agent.
+// String returns the name of the engine and the address of the agent.
 func (d *Driver) String() string { return "consul at " + d.address }
 
-// Close ends every Watch and every lease, and the connections.
+// Close ends every Watch and every lease, and closes the connections.
 func (d *Driver) Close() error {
 	d.life.End()
 	d.transport.CloseIdleConnections()

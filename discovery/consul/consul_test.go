@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const ttl = 15 * time.Second
 
-// watch follows payments for a time and returns what was listed, and the error in the end.
+// watch follows payments for a time. It returns the lists that it received, and the final error.
 func watch(t *testing.T, d driver.Driver, limit time.Duration) ([][]driver.Instance, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -136,7 +136,10 @@ func TestServicesOfOthersAreFound(t *testing.T) {
 		a.mu.Lock()
 		for _, d := range []api.AgentServiceRegistration{
 			{ID: "web 1", Name: "payments", Address: "10.0.0.1", Port: 8443},
-			{ID: "web2", Name: "payments", Port: 8443, Meta: map[string]string{"zone": "b", "version": "v1"}, Weights: &api.AgentWeights{Passing: 5}},
+			{
+				ID: "web2", Name: "payments", Port: 8443, Meta: map[string]string{"zone": "b", "version": "v1"},
+				Weights: &api.AgentWeights{Passing: 5},
+			},
 			{ID: "no-port", Name: "payments", Address: "10.0.0.2"},
 			{ID: "other-case", Name: "Payments", Address: "10.0.0.3", Port: 8443},
 			{ID: "broken", Name: "payments", Address: "10.0.0.4", Port: 8443, Meta: map[string]string{"parley-0": "!"}},
@@ -234,7 +237,7 @@ func TestURLs(t *testing.T) {
 			_ = d.Close()
 		}
 	}
-	if _, err := consul.New(consul.Config{}); err == nil || !strings.Contains(err.Error(), "there is no address") {
+	if _, err := consul.New(consul.Config{}); err == nil || !strings.Contains(err.Error(), "the address is missing") {
 		t.Errorf("New without an address: %v", err)
 	}
 }

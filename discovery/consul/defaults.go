@@ -2,14 +2,14 @@ package consul
 
 import "time"
 
-// Where the configuration does not say otherwise, these hold.
+// The defaults of the configuration, and fixed limits.
 const (
-	// How long a query waits for a change. A living agent answers soon after that.
+	// How long a query waits for a change. A working agent answers soon after that.
 	defaultWait = 5 * time.Second
-	// How long one other request may take, and how much later than its wait a query may be answered.
+	// How long any other request may take, and how long the answer to a query may take after the wait.
 	requestTimeout = 5 * time.Second
-	// The shortest time between two queries for one service; changes in between are shown together.
+	// The shortest time between two queries for one service. Changes in that time are shown together.
 	queryGap = 100 * time.Millisecond
-	// How long an instance that is not renewed any more stays in the catalogue as critical. Consul takes no less.
+	// How long an expired instance stays in the catalogue as critical. It is the minimum of Consul.
 	litterAge = time.Minute
 )

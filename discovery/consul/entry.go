@@ -16,18 +16,18 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// What the metadata of a service has for us. Consul takes 64 values of 512 characters, and keys of letters, digits,
-// hyphens and underscores: an instance is spread over several.
+// The keys of the metadata of a service. Consul accepts 64 values of 512 characters, and keys of letters, digits,
+// hyphens and underscores, so an instance is split into several values.
 const (
-	metaID        = "parley-id"        // a hash of the ID, to look for it
-	metaAnnounced = "parley-announced" // in nanoseconds since 1970
-	metaPart      = "parley-"          // and a number: a part of the instance, JSON in base64url
+	metaID        = "parley-id"        // a hash of the ID, for queries
+	metaAnnounced = "parley-announced" // the time of the announcement, in nanoseconds since 1970
+	metaPart      = "parley-"          // followed by a number: a part of the instance, JSON in base64url
 
 	partSize  = 512
 	partsMost = 60
 )
 
-// registration describes an instance to Consul under an ID that is the lease's alone.
+// registration returns the registration of an instance under an ID that only this lease uses.
 func registration(
 	id string,
 	in driver.Instance,
@@ -74,12 +74,13 @@ func hash(id string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// sameID is a filter for the services of an agent that are entries of one ID.
+// sameID returns a filter for the services of an agent that are entries of the same instance ID.
 func sameID(in driver.Instance) string {
 	return fmt.Sprintf("Service == %q and Meta[%q] == %q", in.Service, metaID, hash(in.ID))
 }
 
-// instances reads what Consul lists. Of several entries with one ID the one that was announced last counts.
+// instances reads the entries that Consul lists. If several entries have the same ID, the one that was announced last
+// is used.
 func instances(service string, entries []*api.ServiceEntry) []driver.Instance {
 	list := make([]driver.Instance, 0, len(entries))
 	at := make(map[string]int, len(entries))
@@ -101,7 +102,7 @@ func instances(service string, entries []*api.ServiceEntry) []driver.Instance {
 	return list
 }
 
-// instance reads one entry, ours or another's.
+// instance reads one entry. The entry may come from this driver or from another program.
 func instance(e *api.ServiceEntry) (in driver.Instance, announced int64, ok bool) {
 	if e.Service == nil {
 		return in, 0, false
@@ -126,7 +127,8 @@ func instance(e *api.ServiceEntry) (in driver.Instance, announced int64, ok bool
 	return in, announced, err == nil
 }
 
-// foreign is what Consul knows of an instance that others registered. Its ID is unique on its node alone.
+// foreign returns the instance that another program registered, with the fields that Consul has. Its ID is unique only
+// on its node.
 func foreign(e *api.ServiceEntry) driver.Instance {
 	s, node := e.Service, ""
 	host := s.Address

@@ -27,7 +27,7 @@ func (d *Driver) Announce(ctx context.Context, in driver.Instance, ttl time.Dura
 		err = ErrClosed
 	}
 	if err != nil {
-		l.stop() // what is there ends with its ttl
+		l.stop() // the entry expires after its ttl
 		return nil, err
 	}
 	return l, nil
@@ -36,7 +36,7 @@ func (d *Driver) Announce(ctx context.Context, in driver.Instance, ttl time.Dura
 // lease is one announced instance.
 type lease struct {
 	driver *Driver
-	id     string // of the service and its check, and nobody else's
+	id     string // the ID of the service and its check, which only this lease uses
 	ttl    time.Duration
 	ctx    context.Context // ends with the lease
 	stop   context.CancelFunc
@@ -72,7 +72,7 @@ func (l *lease) Revoke(ctx context.Context) error {
 	return l.driver.deregister(ctx, l.id)
 }
 
-// show registers the instance, as it is now, in place of whatever has its ID.
+// show registers the present version of the instance. It replaces any entry with the same ID.
 func (l *lease) show(ctx context.Context, in driver.Instance) error {
 	r, err := registration(l.id, in, time.Now(), l.ttl)
 	if err != nil {
@@ -102,7 +102,7 @@ func (l *lease) show(ctx context.Context, in driver.Instance) error {
 	return errors.Join(errs...)
 }
 
-// entries returns the services of the agent that are entries of the instance's ID.
+// entries returns the services of the agent that are entries of the same instance ID.
 func (d *Driver) entries(ctx context.Context, in driver.Instance) (map[string]*api.AgentService, error) {
 	return d.client.Agent().ServicesWithFilterOpts(sameID(in), new(api.QueryOptions).WithContext(ctx))
 }
@@ -115,7 +115,7 @@ func (d *Driver) deregister(ctx context.Context, id string) error {
 	return err
 }
 
-// unknown reports whether the agent says that it knows no such thing.
+// unknown reports whether err says that the agent does not have the service or check.
 func unknown(err error) bool {
 	var status api.StatusError
 	return errors.As(err, &status) && status.Code == http.StatusNotFound
@@ -128,8 +128,8 @@ func (l *lease) keep() {
 	engine.Keep(l.ctx, l.ttl, time.Now().Add(l.ttl), l.renew)
 }
 
-// renew tells the agent that the instance lives. An agent that was restarted may have forgotten it, and another entry
-// may have its ID by now, which wins as long as it is there.
+// renew reports to the agent that the instance is alive. A restarted agent may have lost the entry. If another entry
+// has the same instance ID by then, that entry stays.
 func (l *lease) renew(ctx context.Context) (time.Time, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// pipes is a listener for connections within the process, which stand still in virtual time as long as nobody writes.
+// pipes is a listener for connections within the process. Virtual time does not advance while data is in flight on
+// them.
 type pipes struct {
 	accepted chan net.Conn
 	closed   chan struct{}

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/internal/engine"
 )
 
-// Watch asks for the instances of service that pass their checks, and again and again for what has changed since.
+// Watch queries the instances of service that pass their checks, and then waits for changes, query after query.
 func (d *Driver) Watch(ctx context.Context, service string, emit func([]driver.Instance)) error {
 	if err := driver.CheckService(service); err != nil {
 		return err
@@ -25,7 +25,7 @@ func (d *Driver) Watch(ctx context.Context, service string, emit func([]driver.I
 }
 
 func (d *Driver) follow(ctx context.Context, service string, emit func([]driver.Instance)) error {
-	var index uint64 // of what was emitted last; 0 asks without waiting
+	var index uint64 // the index of the last emitted list; a query with 0 does not wait
 	for {
 		began := time.Now()
 		entries, now, err := d.query(ctx, service, index)
@@ -36,7 +36,7 @@ func (d *Driver) follow(ctx context.Context, service string, emit func([]driver.
 			emit(instances(service, entries))
 		}
 		if now < index {
-			// An index that goes backwards is that of another history: waiting for a higher one could take for ever.
+			// A lower index belongs to another history. Waiting for a higher index could then take forever.
 			now = 0
 		}
 		index = now
@@ -46,18 +46,19 @@ func (d *Driver) follow(ctx context.Context, service string, emit func([]driver.
 	}
 }
 
-// query asks what there is now, or what has changed since index, and returns the index of that.
+// query returns the present list if index is 0, and otherwise the list after the next change since index. It also
+// returns the index of that list.
 func (d *Driver) query(ctx context.Context, service string, index uint64) ([]*api.ServiceEntry, uint64, error) {
-	// Consul adds up to a sixteenth to the wait, so that not all queries end together.
+	// Consul adds up to a sixteenth to the wait, so that the queries do not all end at the same time.
 	limit := requestTimeout
 	if index > 0 {
 		limit += d.wait + d.wait/16
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	// A consistent answer comes from a leader that has asked the others; another server may not have read its log yet. And
-	// an agent that is asked for an order by distance asks the servers, and not its own memory, whose answers never tell
-	// of a leader.
+	// A consistent answer comes from a leader that has confirmed its leadership; another server may be behind. A query
+	// with an order by distance makes the agent ask the servers. Answers from its own cache do not show whether there is a
+	// leader.
 	options := &api.QueryOptions{WaitIndex: index, WaitTime: d.wait, RequireConsistent: true, Near: "_agent"}
 	entries, meta, err := d.client.Health().Service(service, "", true, options.WithContext(ctx))
 	switch {
@@ -73,7 +74,7 @@ func (d *Driver) query(ctx context.Context, service string, index uint64) ([]*ap
 	return entries, meta.LastIndex, nil
 }
 
-// rest waits, so that a service that changes all the time, or an agent that does not wait, is not asked all the time.
+// rest waits between queries, in case the service changes all the time or the agent answers without waiting.
 func rest(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()

@@ -1,6 +1,7 @@
-// Package controlplane is what the framework needs of a control plane: one that says to the channels and servers of a
-// program where services are, how calls are spread and routed, and how connections are secured. It takes the place of a
-// driver of discovery for those that it controls. Package discovery/xds has one.
+// Package controlplane defines the interface between the framework and a control plane. A control plane configures the
+// channels and servers of a program: where services are, how calls are balanced and routed, and how connections are
+// secured. It replaces the discovery driver for the channels and servers that it controls. Package discovery/xds has an
+// implementation.
 package controlplane
 
 import (
@@ -10,30 +11,31 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// ControlPlane is a client of a control plane. Making one neither blocks nor needs it to be up. Its methods may be
-// called from any goroutine.
+// ControlPlane is a client of a control plane. Its constructor does not block, and the control plane may be down at
+// that time. Its methods may be called from any goroutine.
 type ControlPlane interface {
-	// String names the control plane and how it is found.
+	// String returns the name of the control plane and how the program finds it, for logs and pages.
 	String() string
 
-	// Scheme is that of the targets that it resolves, such as "xds".
+	// Scheme returns the scheme of the targets that the control plane resolves, such as "xds".
 	Scheme() string
 
-	// Check returns every mistake in how the control plane is to be found, joined. It opens no connection.
+	// Check returns every mistake in the configuration of the control plane, joined. It opens no connection.
 	Check() error
 
-	// DialOptions are for channels whose target it resolves.
+	// DialOptions returns the options for channels whose target the control plane resolves.
 	DialOptions() []grpc.DialOption
 
-	// ClientCredentials secure a connection as the control plane says, and leave it to fallback where it says nothing.
+	// ClientCredentials returns credentials that secure a connection as the control plane configures it, or with fallback
+	// if the control plane configures nothing.
 	ClientCredentials(fallback credentials.TransportCredentials) (credentials.TransportCredentials, error)
 
-	// ServerCredentials do so at the server's end.
+	// ServerCredentials does the same for the server's end.
 	ServerCredentials(fallback credentials.TransportCredentials) (credentials.TransportCredentials, error)
 
-	// NewServer returns a server that serves while the control plane describes its listener. It calls notify whenever that
-	// begins or ends, with the reason for the end, one call at a time, from the goroutine of Serve or of its own, until
-	// the server has stopped. Notify does not block.
+	// NewServer returns a server that serves while the control plane configures its listener. The server calls notify
+	// whenever it starts or stops serving; why is the reason when it stops. Calls of notify come one at a time, from the
+	// goroutine of Serve or from a goroutine of the server, and end when the server has stopped. Notify must not block.
 	NewServer(notify func(serving bool, why error), options ...grpc.ServerOption) (Server, error)
 }
 

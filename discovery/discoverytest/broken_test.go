@@ -9,7 +9,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/mem"
 )
 
-// mutant is a driver over mem that is broken in one way.
+// mutant is a driver for mem with one mistake.
 type mutant struct {
 	name string
 	// killer is a test of the suite that must fail.
@@ -21,7 +21,7 @@ type mutant struct {
 type broken struct {
 	driver.Driver
 	engine   *mem.Engine
-	deleting atomic.Bool // an operator is deleting entries
+	deleting atomic.Bool // an operator deletes entries
 	announce func(context.Context, driver.Instance, time.Duration) (driver.Lease, error)
 	watch    func(context.Context, string, func([]driver.Instance)) error
 	close    func() error
@@ -72,7 +72,7 @@ func (l *brokenLease) Update(ctx context.Context, in driver.Instance) error { re
 
 func (l *brokenLease) Revoke(ctx context.Context) error { return l.revoke(ctx) }
 
-// emitting replaces what Watch emits: each list becomes the lists that change returns.
+// emitting replaces each list that Watch emits by the lists that change returns.
 func emitting(change func(service string, list []driver.Instance) [][]driver.Instance) func(*broken) {
 	return func(b *broken) {
 		b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
@@ -85,7 +85,7 @@ func emitting(change func(service string, list []driver.Instance) [][]driver.Ins
 	}
 }
 
-// announcing changes instances on their way into the engine.
+// announcing changes each instance before it is announced.
 func announcing(change func(driver.Instance) driver.Instance) func(*broken) {
 	return func(b *broken) {
 		b.announce = func(ctx context.Context, in driver.Instance, ttl time.Duration) (driver.Lease, error) {

@@ -9,8 +9,8 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// twoRegistrarsOneID: of two processes that register one ID the later one is listed, for good, and the leaving of the
-// earlier one changes nothing. They do not take the entry from each other again and again.
+// twoRegistrarsOneID: if two processes register the same ID, the later one stays listed, even when the earlier one
+// deregisters. The two do not replace each other's entry again and again.
 func twoRegistrarsOneID(l *lab) {
 	older, newer := instance("payments", 1), instance("payments", 1)
 	newer.Version, newer.Addresses = "v2", []string{"10.9.9.9:8443"}
@@ -32,8 +32,8 @@ func twoRegistrarsOneID(l *lab) {
 	}
 }
 
-// hundredClientsReconnect: a hundred clients that lose the engine together are back within five seconds of its return,
-// and do not come back in one instant.
+// hundredClientsReconnect: a hundred clients that lose the engine at the same time are back within five seconds after
+// its return. Their requests are spread over that time.
 func hundredClientsReconnect(l *lab) {
 	const slice = 100 * time.Millisecond
 	clients := l.many(100)
@@ -103,7 +103,7 @@ func (a *arrivals) add(client int) {
 	a.times[client] = append(a.times[client], time.Now())
 }
 
-// peak returns the most arrivals within a slice of time, and all.
+// peak returns the largest number of arrivals within a slice of time, and the number of all arrivals.
 func (a *arrivals) peak(slice time.Duration) (most, all int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -120,7 +120,7 @@ func (a *arrivals) peak(slice time.Duration) (most, all int) {
 	return most, all
 }
 
-// arriving is a driver that tells when it has reached its engine.
+// arriving is a driver that records when it has reached its engine.
 type arriving struct {
 	driver.Driver
 	arrivals *arrivals

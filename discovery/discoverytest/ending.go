@@ -10,7 +10,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// leaseLossReported: a lease that ended in the engine is lost for the driver, and costs nothing any more.
+// leaseLossReported: if a lease ends in the engine, the driver closes Lost and frees the resources of the lease.
 func leaseLossReported(l *lab) {
 	p, in := l.watch(l.driver(), "payments"), instance("payments", 1)
 	l.put(in)
@@ -27,7 +27,7 @@ func leaseLossReported(l *lab) {
 	}
 }
 
-// historyLossReported: a watch that cannot go on where it was returns an error, or goes on with a complete list.
+// historyLossReported: a watch that has missed changes returns an error or emits a complete list.
 func historyLossReported(l *lab) {
 	p, first, second := l.watch(l.driver(), "payments"), instance("payments", 1), instance("payments", 2)
 	l.put(first)
@@ -37,17 +37,17 @@ func historyLossReported(l *lab) {
 	if !p.wait(l.h.Detect+l.h.Visible, func() bool {
 		return p.ended || len(p.states) > 0 && l.lists(first, second)(p.states[len(p.states)-1])
 	}) {
-		l.Fatal("the history is lost, and the watch neither ends nor shows the change")
+		l.Fatal("the history is lost; want the watch to end or to show the change")
 	}
 }
 
-// outageReportedNeverEmitted: an engine that is gone is an error, soon, and never a list.
+// outageReportedNeverEmitted: if the engine is down, Watch soon returns an error, and never emits a list.
 func outageReportedNeverEmitted(l *lab) {
 	d, in := l.driver(), instance("payments", 1)
 	p := l.watch(d, "payments")
 	l.put(in)
 	p.await(l.h.Visible, "the instance is listed", l.lists(in))
-	l.pass(l.h.Visible) // what the engine said before may still be on its way
+	l.pass(l.h.Visible) // an earlier list may still arrive
 	n := p.count()
 	l.h.SetDown(l.T, true)
 	if err := p.awaitEnd(l.h.Detect, "the engine is down"); err == nil {
@@ -101,7 +101,7 @@ func contextEndsCalls(l *lab) {
 	}
 }
 
-// closeEndsEverything: closing a driver ends its watches and leases; what it announced goes with its ttl.
+// closeEndsEverything: closing a driver ends its watches and leases, and its instances expire after their ttl.
 func closeEndsEverything(l *lab) {
 	reader := l.watch(l.driver(), "payments")
 	d, in := l.driver(), instance("payments", 1)
@@ -125,11 +125,11 @@ func closeEndsEverything(l *lab) {
 	}
 	if lease != nil {
 		l.awaitLost(lease, "the driver is closed")
-		reader.await(2*l.h.TTL+l.h.Visible, "the instance goes with its ttl", l.lists())
+		reader.await(2*l.h.TTL+l.h.Visible, "the instance expires after its ttl", l.lists())
 	}
 }
 
-// closeLeaksNothing: no goroutine is left of a driver that was used and closed.
+// closeLeaksNothing: a driver that was used and closed leaves no goroutine.
 func closeLeaksNothing(l *lab) {
 	before := goleak.IgnoreCurrent()
 	d := l.h.Driver(l.T)
@@ -170,7 +170,7 @@ func lost(lease driver.Lease) bool {
 	}
 }
 
-// awaitLost waits for the driver's word that a lease is lost.
+// awaitLost waits until the driver reports that a lease is lost.
 func (l *lab) awaitLost(lease driver.Lease, why string) {
 	l.Helper()
 	timer := time.NewTimer(l.h.TTL + l.h.Detect)

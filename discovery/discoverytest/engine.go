@@ -23,7 +23,7 @@ func full(service string) driver.Instance {
 	return in
 }
 
-// put makes the engine list an instance, or list it as it is now.
+// put adds an instance to the engine, or updates it.
 func (l *lab) put(in driver.Instance) {
 	l.Helper()
 	if !l.announces() {
@@ -47,7 +47,7 @@ func (l *lab) put(in driver.Instance) {
 	l.leases[key] = lease
 }
 
-// remove makes the engine list an instance no more.
+// remove removes an instance from the engine.
 func (l *lab) remove(in driver.Instance) {
 	l.Helper()
 	if !l.announces() {

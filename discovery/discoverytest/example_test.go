@@ -10,8 +10,8 @@ import (
 	"github.com/parley-rpc/parley/discovery/mem"
 )
 
-// newHarness tells the suite how to make a client of the engine, and how to damage the engine. A driver's own test
-// gives it to Run:
+// newHarness returns the functions with which the suite makes clients of the engine and damages the engine. The test of
+// a driver passes it to Run:
 //
 //	func TestConformance(t *testing.T) { discoverytest.Run(t, newHarness) }
 func newHarness(*testing.T) discoverytest.Harness {
@@ -29,13 +29,13 @@ func newHarness(*testing.T) discoverytest.Harness {
 	}
 }
 
-// What the harness cannot do to the engine is not tested, and that is told.
+// If the harness cannot damage the engine in some way, the tests that need it are skipped, and Skipped lists them.
 func ExampleHarness_Skipped() {
 	for _, test := range newHarness(nil).Skipped() {
 		fmt.Println(test)
 	}
 	// Output:
 	// HistoryLossReported: the engine has no history to lose
-	// DeletedEntryReRegisters: nobody can delete an entry of the engine
+	// DeletedEntryReRegisters: an entry of the engine cannot be deleted
 	// WatchResumesAfterHistoryLoss: the engine has no history to lose
 }

@@ -1,16 +1,16 @@
-// Package discoverytest is the conformance suite for drivers of discovery: it checks a driver against the specification
-// in package driver, alone and below a discovery.Registry.
+// Package discoverytest is the conformance suite for discovery drivers. It tests a driver against the specification in
+// package driver, alone and with a discovery.Registry.
 //
-// A driver whose engine lives in the test's own process runs in virtual time:
+// If the engine runs in the process of the test, the suite runs in virtual time:
 //
 //	func TestConformance(t *testing.T) {
 //		discoverytest.Run(t, func(t *testing.T) discoverytest.Harness { ... })
 //	}
 //
-// One that talks to a real engine over sockets runs with [RunLive] instead. A test that the engine makes pointless is
-// skipped and says why.
+// If the driver connects to a real engine over sockets, use [RunLive] instead. A test that does not apply to the engine
+// is skipped with the reason.
 //
-// The suite itself is tested by drivers that are broken in one way each, every one of which it must refuse.
+// The suite itself is tested with broken drivers. Each has one mistake, and the suite must find it.
 package discoverytest
 
 import (
@@ -22,52 +22,52 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// Harness is one engine, empty at first, and what the suite may do to it. Every test gets a Harness of its own; the
-// function that makes it registers with t.Cleanup what ends it.
+// Harness is one engine, empty at first, with the functions by which the suite damages it. Every test gets its own
+// Harness. The function that makes the Harness stops the engine with t.Cleanup.
 type Harness struct {
-	// Driver makes a new client of the engine. The suite closes it. Required.
+	// Driver returns a new client of the engine. The suite closes it. Required.
 	Driver func(t *testing.T) driver.Driver
 
-	// Set makes list everything that the engine lists for service, behind the back of all drivers. It is required where
-	// the platform registers instances, and there alone: a driver whose Harness has no Set must announce them.
+	// Set replaces the instances of service in the engine, without a driver. It is required if the platform registers
+	// instances, and must be nil otherwise: the driver must then announce them.
 	Set func(t *testing.T, service string, list []driver.Instance)
 
-	// Carried returns what the engine can carry of an instance. Nil means everything.
+	// Carried returns an instance with the fields that the engine supports. Nil means all fields.
 	Carried func(in driver.Instance) driver.Instance
 
-	// Valid reports whether the engine can hold a service of that name. Nil means that it can hold all.
+	// Valid reports whether the engine supports a service of that name. Nil means that it supports all names.
 	Valid func(service string) bool
 
-	// Many is how many instances the engine can take from one client in a few seconds. 0 means 1,000.
+	// Many is the number of instances that the engine accepts from one client in a few seconds. 0 means 1,000.
 	Many int
 
-	// SetDown cuts the connections to the engine and refuses new ones, or ends that. Nil means that the engine cannot
-	// be down.
+	// SetDown(t, true) closes the connections to the engine and refuses new ones. SetDown(t, false) ends this. Nil means
+	// that the engine cannot be down.
 	SetDown func(t *testing.T, down bool)
 	// Kill ends the engine at once, as SIGKILL does, and starts it again with the data that it had. Nil means that the
 	// engine has no process.
 	Kill func(t *testing.T)
-	// Freeze makes the engine accept everything and answer nothing, as SIGSTOP does, or ends that. Nil means that it
-	// cannot be done.
+	// Freeze(t, true) makes the engine accept requests and answer none, as SIGSTOP does. Freeze(t, false) ends this. Nil
+	// means that this is not possible.
 	Freeze func(t *testing.T, frozen bool)
-	// Delay makes every answer of the engine come that much later; zero ends that. Nil means that it cannot be done.
+	// Delay delays every answer of the engine. Zero ends the delay. Nil means that this is not possible.
 	Delay func(t *testing.T, delay time.Duration)
-	// LoseLeases ends every lease as if its ttl had passed. Nil means that it cannot be done.
+	// LoseLeases ends every lease as if its ttl had passed. Nil means that this is not possible.
 	LoseLeases func(t *testing.T)
-	// DeleteEntry removes an instance as an operator would by mistake. Nil means that it cannot be done.
+	// DeleteEntry removes an instance, like an operator who deletes it by mistake. Nil means that this is not possible.
 	DeleteEntry func(t *testing.T, service, id string)
-	// LoseHistory makes the engine forget past changes, as compaction does. Nil means that it has no history.
+	// LoseHistory makes the engine forget past changes, as compaction does. Nil means that the engine has no history.
 	LoseHistory func(t *testing.T)
 
-	// TTL is the ttl to announce with.
+	// TTL is the ttl of the announced instances.
 	TTL time.Duration
-	// Visible bounds the time between a change and the list that shows it.
+	// Visible is the longest time between a change and the list that shows it.
 	Visible time.Duration
-	// Detect bounds the time between the loss of the engine, or of a lease, and the driver's word on it.
+	// Detect is the longest time between the loss of the engine or of a lease, and the driver's report of it.
 	Detect time.Duration
 }
 
-// Skipped returns the tests that the Harness makes pointless, each with the reason: "LeaseLossReported: the engine has
+// Skipped returns the tests that do not apply to the engine, each with the reason: "LeaseLossReported: the engine has
 // no leases to lose".
 func (h Harness) Skipped() []string {
 	var skipped []string
@@ -79,8 +79,7 @@ func (h Harness) Skipped() []string {
 	return skipped
 }
 
-// Run runs the suite in virtual time. Everything that newHarness makes must live in the bubble that it is called in: no
-// sockets, no processes.
+// Run runs the suite in virtual time. NewHarness is called in a synctest bubble and must not use sockets or processes.
 func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -92,14 +91,14 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 				}
 			})
 			if pointless != "" {
-				t.Skip(pointless) // what is skipped inside the bubble does not show outside
+				t.Skip(pointless) // a skip inside of the bubble is not shown outside
 			}
 		})
 	}
 }
 
-// RunLive runs the suite in real time, and its tests side by side, because they wait most of the time. The engine must
-// be another process: what is left of a driver is found among the goroutines of this one.
+// RunLive runs the suite in real time. Its tests run in parallel, because they wait most of the time. The engine must
+// run in another process, because the suite looks for leaked goroutines in this process.
 func RunLive(t *testing.T, newHarness func(t *testing.T) Harness) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -143,7 +142,7 @@ func newLab(t *testing.T, h Harness) *lab {
 	return l
 }
 
-// driver makes a client of the engine that is closed with the test.
+// driver returns a client of the engine, which is closed when the test ends.
 func (l *lab) driver() driver.Driver {
 	l.Helper()
 	d := l.h.Driver(l.T)
@@ -169,17 +168,17 @@ func (l *lab) many(n int) int {
 // announces reports whether instances register themselves.
 func (l *lab) announces() bool { return l.h.Set == nil }
 
-// patience bounds waits for something that must come about in the end.
+// patience is the longest wait for a condition that must become true eventually.
 func (l *lab) patience() time.Duration { return 2*l.h.TTL + l.h.Detect + l.h.Visible + 10*time.Second }
 
-// pass lets time go by.
+// pass waits.
 func (l *lab) pass(d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	<-timer.C
 }
 
-// carried returns what the engine can carry of instances.
+// carried returns instances with the fields that the engine supports.
 func (l *lab) carried(list ...driver.Instance) []driver.Instance {
 	if l.h.Carried == nil {
 		return list

@@ -7,7 +7,8 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// registerVisible: what is announced is seen, with every field. A driver that announces nothing says so at once.
+// registerVisible: an announced instance is listed, with every field. A driver that does not announce instances returns
+// an error at once.
 func registerVisible(l *lab) {
 	reader, in := l.driver(), full("payments")
 	p := l.watch(reader, "payments")
@@ -24,12 +25,12 @@ func registerVisible(l *lab) {
 	}
 }
 
-// coldWatchListsNothing: that there are no instances is an answer.
+// coldWatchListsNothing: an empty list is an answer.
 func coldWatchListsNothing(l *lab) {
 	l.watch(l.driver(), "nobody").await(l.h.Visible, "an empty list", l.lists())
 }
 
-// prefixIsolation: a service shows nothing of others whose names resemble its own.
+// prefixIsolation: a service does not list instances of services with similar names.
 func prefixIsolation(l *lab) {
 	d := l.driver()
 	names := slices.DeleteFunc(
@@ -61,7 +62,7 @@ func prefixIsolation(l *lab) {
 	}
 }
 
-// update: changes of an instance arrive, and the lease lives on.
+// update: changes of an instance are listed, and the lease stays valid.
 func update(l *lab) {
 	p, in := l.watch(l.driver(), "payments"), full("payments")
 	l.put(in)
@@ -80,7 +81,7 @@ func update(l *lab) {
 	l.watch(l.driver(), "payments").await(l.h.Visible, "the change is there for good", l.lists(in))
 }
 
-// deregister: what is revoked is gone at once, and its neighbours stay. Revoking again is no error.
+// deregister: a revoked instance is removed at once, and other instances stay. Revoking it again returns no error.
 func deregister(l *lab) {
 	p := l.watch(l.driver(), "payments")
 	leaving, staying := instance("payments", 1), instance("payments", 2)
@@ -102,7 +103,8 @@ func deregister(l *lab) {
 	p.await(l.h.Visible, "the last one's leaving is an empty list", l.lists())
 }
 
-// lastAnnounceWins: a second registrar with the same ID replaces the first, whose leaving then changes nothing.
+// lastAnnounceWins: a second registrar with the same ID replaces the first. The entry stays when the first one
+// deregisters.
 func lastAnnounceWins(l *lab) {
 	p := l.watch(l.driver(), "payments")
 	older, newer := instance("payments", 1), instance("payments", 1)
@@ -118,7 +120,7 @@ func lastAnnounceWins(l *lab) {
 	p.await(0, "the second is still listed", l.lists(newer))
 }
 
-// thousandInstances: all of many are seen, as they come and by a new client.
+// thousandInstances: many instances are all listed, by a client that follows them and by a new client.
 func thousandInstances(l *lab) {
 	many := l.many(1000)
 	p := l.watch(l.driver(), "payments")

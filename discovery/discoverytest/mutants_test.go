@@ -14,7 +14,7 @@ import (
 
 func one(list []driver.Instance) [][]driver.Instance { return [][]driver.Instance{list} }
 
-// mutants are the mistakes that drivers were seen to make, and those that the specification forbids.
+// mutants are the mistakes of real drivers, and the mistakes that the specification forbids.
 var mutants = []mutant{
 	{"forgets metadata", "RegisterVisible", announcing(func(in driver.Instance) driver.Instance {
 		in.Metadata = nil
@@ -40,7 +40,7 @@ var mutants = []mutant{
 		in.Service = strings.ReplaceAll(in.Service, ".", "-")
 		return in
 	})},
-	{"emits what changed instead of everything", "Deregister", emitsChangesAlone},
+	{"emits the changes instead of the complete list", "Deregister", emitsChangesAlone},
 	{"updates nothing", "Update", func(b *broken) {
 		b.lease = func(l *brokenLease) { l.update = func(context.Context, driver.Instance) error { return nil } }
 	}},
@@ -52,7 +52,7 @@ var mutants = []mutant{
 			}
 		}
 	}},
-	{"updates what is revoked", "Deregister", func(b *broken) {
+	{"updates a revoked instance", "Deregister", func(b *broken) {
 		b.lease = func(l *brokenLease) {
 			l.update = func(ctx context.Context, in driver.Instance) error {
 				_, err := b.Driver.Announce(ctx, in, time.Minute)
@@ -73,7 +73,7 @@ var mutants = []mutant{
 			}
 		}
 	}},
-	{"revokes whatever has its ID", "LastAnnounceWins", func(b *broken) {
+	{"revokes any entry with its ID", "LastAnnounceWins", func(b *broken) {
 		b.lease = func(l *brokenLease) {
 			l.revoke = func(context.Context) error {
 				b.engine.DeleteEntry(l.in.Service, l.in.ID)
@@ -81,7 +81,7 @@ var mutants = []mutant{
 			}
 		}
 	}},
-	{"announces only what is not there", "LastAnnounceWins", func(b *broken) {
+	{"announces only an ID that is not listed", "LastAnnounceWins", func(b *broken) {
 		b.announce = func(ctx context.Context, in driver.Instance, ttl time.Duration) (driver.Lease, error) {
 			if slices.ContainsFunc(listOnce(ctx, b.Driver, in.Service), func(o driver.Instance) bool { return o.ID == in.ID }) {
 				return nil, errors.New("the ID is taken")
@@ -174,7 +174,7 @@ var mutants = []mutant{
 	{"takes being replaced for a loss", "TwoRegistrarsOneID", func(b *broken) {
 		b.lease = func(l *brokenLease) { l.lost = lossOrReplacement(b, l) }
 	}},
-	{"lets everyone in at once when the engine is back", "HundredClientsReconnect", func(b *broken) {
+	{"lets all clients connect at once when the engine is back", "HundredClientsReconnect", func(b *broken) {
 		b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
 			for ctx.Err() == nil {
 				if err := b.Driver.Watch(ctx, service, emit); !errors.Is(err, mem.ErrDown) {

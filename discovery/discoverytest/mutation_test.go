@@ -12,7 +12,7 @@ type nameless struct{ driver.Driver }
 
 func (nameless) String() string { return "" }
 
-// listsByPrefix is a driver that forgot the separator behind the name of the service.
+// listsByPrefix is a driver without a separator after the name of the service.
 func listsByPrefix(b *broken) {
 	others := []string{"user-admin", "users", "user"}
 	b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
@@ -27,7 +27,7 @@ func listsByPrefix(b *broken) {
 	}
 }
 
-// listOnce returns what a service lists now.
+// listOnce returns the present list of a service.
 func listOnce(ctx context.Context, d driver.Driver, service string) []driver.Instance {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -39,7 +39,7 @@ func listOnce(ctx context.Context, d driver.Driver, service string) []driver.Ins
 	return first
 }
 
-// emitsChangesAlone is a driver that takes a watch for a stream of differences.
+// emitsChangesAlone is a driver that emits only the changes.
 func emitsChangesAlone(b *broken) {
 	b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
 		var before []driver.Instance
@@ -53,7 +53,7 @@ func emitsChangesAlone(b *broken) {
 	}
 }
 
-// noticesOnlyExpiry is a driver that looks at its keep-alive and not at its entry.
+// noticesOnlyExpiry is a driver that checks the renewal of its lease but not its entry.
 func noticesOnlyExpiry(b *broken) {
 	b.lease = func(l *brokenLease) {
 		expired := make(chan struct{})
@@ -67,7 +67,7 @@ func noticesOnlyExpiry(b *broken) {
 	}
 }
 
-// emitsFromCache is a driver that repeats what it heard last when it cannot hear anything.
+// emitsFromCache is a driver that repeats its last list when the engine is down.
 func emitsFromCache(b *broken) {
 	var last []driver.Instance
 	b.watch = func(ctx context.Context, service string, emit func([]driver.Instance)) error {
@@ -81,7 +81,7 @@ func emitsFromCache(b *broken) {
 	}
 }
 
-// lossOrReplacement is closed when the lease is lost, and also when somebody else announces its ID.
+// lossOrReplacement is closed when the lease is lost, and when another client announces its ID.
 func lossOrReplacement(b *broken, l *brokenLease) <-chan struct{} {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Proxy stands between drivers and an engine that listens on a socket, and does to the connection what happens to real
-// ones. It is for [RunLive]. Its methods may be called from any goroutine.
+// Proxy is a TCP proxy between drivers and an engine. It simulates failures of connections, for [RunLive]. Its methods
+// may be called from any goroutine.
 type Proxy struct {
 	target   string
 	listener net.Listener
@@ -21,11 +21,11 @@ type Proxy struct {
 	mu      sync.Mutex
 	conns   map[net.Conn]struct{}
 	down    bool
-	resumed chan struct{} // closed at the end of a freeze; nil without one
+	resumed chan struct{} // closed at the end of a freeze; nil if there is none
 	delay   time.Duration
 }
 
-// NewProxy makes a proxy before the engine that listens at target, host:port. It ends with the test.
+// NewProxy starts a proxy for the engine at target, host:port. It stops when the test ends.
 func NewProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
@@ -45,10 +45,10 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	return p
 }
 
-// Addr is where drivers find the engine.
+// Addr returns the address of the proxy, to which drivers connect.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// SetDown cuts every connection and ends each new one at once, or ends that.
+// SetDown(true) closes every connection, and each new one at once. SetDown(false) ends this.
 func (p *Proxy) SetDown(down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -60,7 +60,7 @@ func (p *Proxy) SetDown(down bool) {
 	}
 }
 
-// SetFrozen keeps connections and lets nothing through, or ends that.
+// SetFrozen(true) keeps connections open and passes no data on. SetFrozen(false) ends this.
 func (p *Proxy) SetFrozen(frozen bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -73,7 +73,7 @@ func (p *Proxy) SetFrozen(frozen bool) {
 	}
 }
 
-// SetDelay makes everything that the engine says come that much later.
+// SetDelay delays all data from the engine. Zero ends the delay.
 func (p *Proxy) SetDelay(delay time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,7 +114,7 @@ func (p *Proxy) serve(client net.Conn) {
 	answering.Wait()
 }
 
-// keep notes a connection, and reports whether it may live.
+// keep records a connection, and reports whether it may stay open.
 func (p *Proxy) keep(c net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -147,7 +147,7 @@ func (p *Proxy) forward(to io.Writer, from io.Reader, answers bool) {
 	}
 }
 
-// pass waits until what was read may go on, and reports whether it may.
+// pass waits until data may be passed on. It reports false if the data must be dropped.
 func (p *Proxy) pass(answer bool) bool {
 	p.mu.Lock()
 	resumed, delay := p.resumed, p.delay

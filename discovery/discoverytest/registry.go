@@ -31,7 +31,7 @@ func (l *lab) reRegisters(damage func(discovery.Instance)) {
 	n := p.count()
 	damage(in)
 	back := l.lists(in)
-	// Where the instance is back before anybody looks, no change is seen, and what counts is that it is there.
+	// The instance may be back before the first look, so that no change is seen. It is sufficient that it is listed.
 	p.wait(l.patience(), func() bool {
 		return len(p.states) > n && back(p.states[len(p.states)-1])
 	})
@@ -43,8 +43,8 @@ func (l *lab) reRegisters(damage func(discovery.Instance)) {
 	p.await(l.h.Visible, "the instance is gone", l.lists())
 }
 
-// watchResumesAfterOutage: after an outage that outlives all leases everything is as it was, and changes are seen
-// again.
+// watchResumesAfterOutage: after an outage that is longer than all leases, all instances are listed again, and changes
+// are seen again.
 func watchResumesAfterOutage(l *lab) {
 	l.resumes(func() {
 		l.h.SetDown(l.T, true)
@@ -53,13 +53,13 @@ func watchResumesAfterOutage(l *lab) {
 	})
 }
 
-// watchResumesAfterKill: that the engine's process dies and comes back is an outage like any other.
+// watchResumesAfterKill: the restart of the engine's process is an outage like any other.
 func watchResumesAfterKill(l *lab) {
 	l.resumes(func() { l.h.Kill(l.T) })
 }
 
-// watchResumesAfterFreeze: an engine that is silent for longer than all leases last, with every connection up, is an
-// outage.
+// watchResumesAfterFreeze: a freeze that is longer than all leases, with all connections open, is an outage like any
+// other.
 func watchResumesAfterFreeze(l *lab) {
 	l.resumes(func() {
 		l.h.Freeze(l.T, true)
@@ -68,7 +68,7 @@ func watchResumesAfterFreeze(l *lab) {
 	})
 }
 
-// watchResumesAfterHistoryLoss: what is missed while the engine forgets its history is not missed for good.
+// watchResumesAfterHistoryLoss: changes that a watch misses because the engine lost its history are seen later.
 func watchResumesAfterHistoryLoss(l *lab) {
 	l.resumes(func() {
 		if l.h.SetDown != nil {
@@ -108,8 +108,8 @@ func (l *lab) resumes(damage func()) {
 	p.await(l.patience(), "a later change is seen", l.lists(first, second))
 }
 
-// engineDownAtStart: nothing blocks for longer than its context, the trouble is reported, and all is well when the
-// engine is there.
+// engineDownAtStart: no call blocks for longer than its context, the failure is reported, and the service works when
+// the engine is up.
 func engineDownAtStart(l *lab) {
 	in := instance("payments", 1)
 	if !l.announces() {
@@ -126,9 +126,9 @@ func engineDownAtStart(l *lab) {
 		l.Errorf("Register with a deadline of 1s returned after %v", took)
 	}
 	if l.announces() && reg.Registered() {
-		l.Error("registered with an engine that is down")
+		l.Error("the instance is registered although the engine is down")
 	}
-	p.await(l.patience(), "the trouble is reported", func(s discovery.State) bool { return s.Err != nil && !s.Known })
+	p.await(l.patience(), "the failure is reported", func(s discovery.State) bool { return s.Err != nil && !s.Known })
 	if first := p.since(0)[0].Err; errors.Is(first, discovery.ErrSilent) {
 		l.Errorf("an engine that refuses connections is reported as silent (%v); want its error, at once", first)
 	}
@@ -136,7 +136,7 @@ func engineDownAtStart(l *lab) {
 	p.await(l.patience(), "the instance is listed when the engine is up", l.lists(in))
 }
 
-// outageKeepsLastGood: an outage of any length changes nothing for who knew the instances before.
+// outageKeepsLastGood: an outage of any length changes nothing for a client that knew the instances before.
 func outageKeepsLastGood(l *lab) {
 	in := instance("payments", 1)
 	p := l.subscribe(l.registry())
@@ -152,12 +152,12 @@ func outageKeepsLastGood(l *lab) {
 	}
 	p.await(
 		l.h.Detect,
-		"the trouble is reported",
+		"the failure is reported",
 		func(s discovery.State) bool { return s.Err != nil && !s.StaleSince.IsZero() },
 	)
 }
 
-// emptyListHeld: an empty list is not believed at once, and not disbelieved for ever.
+// emptyListHeld: an empty list is used only after the hold time.
 func emptyListHeld(l *lab) {
 	hold := 5*time.Second + l.h.Visible
 	in := instance("payments", 1)
@@ -167,13 +167,13 @@ func emptyListHeld(l *lab) {
 	l.remove(in)
 	p.await(l.h.Visible, "the list is held", func(s discovery.State) bool { return s.Held && l.lists(in)(s) })
 	began := time.Now()
-	p.await(hold+l.h.Visible, "the list is given up", func(s discovery.State) bool { return !s.Held && l.lists()(s) })
+	p.await(hold+l.h.Visible, "the hold ends", func(s discovery.State) bool { return !s.Held && l.lists()(s) })
 	if held := time.Since(began); held < hold-l.h.Visible {
 		l.Errorf("the list was held for %v; want %v", held, hold)
 	}
 }
 
-// updateStormDebounced: of many changes only some are told, and the last one is among them.
+// updateStormDebounced: of many changes only some are reported, and the last one is reported.
 func updateStormDebounced(l *lab) {
 	const debounce = 100 * time.Millisecond
 	changes := l.many(500)
@@ -193,6 +193,6 @@ func updateStormDebounced(l *lab) {
 	}
 	p.await(l.patience(), "all changes are listed", l.lists(all...))
 	if told, most := p.count()-n, int(time.Since(began)/debounce)+3; told > most {
-		l.Errorf("%d changes were told %d times; want at most %d", changes, told, most)
+		l.Errorf("%d changes were reported %d times; want at most %d", changes, told, most)
 	}
 }

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// frozenEngineReported: an engine that keeps its connections and says nothing is an error, soon, and never a list.
+// frozenEngineReported: if the engine keeps its connections and sends nothing, Watch soon returns an error, and never
+// emits a list.
 func frozenEngineReported(l *lab) {
 	d, in := l.driver(), instance("payments", 1)
 	p := l.watch(d, "payments")
@@ -43,7 +44,7 @@ func frozenEngineReported(l *lab) {
 	}
 }
 
-// slowEngineServes: an engine that answers late is no engine that is down.
+// slowEngineServes: an engine that answers late is not down.
 func slowEngineServes(l *lab) {
 	const delay = 200 * time.Millisecond
 	l.h.Delay(l.T, delay)

@@ -5,10 +5,10 @@ type testCase struct {
 	name  string
 	run   func(*lab)
 	needs []need
-	alone bool // others would disturb it
+	alone bool // it must not run in parallel with others
 }
 
-// need returns why an engine makes a test pointless, or "".
+// need returns the reason why a test does not apply to an engine, or "".
 type need func(Harness) string
 
 func (c testCase) pointless(h Harness) string {
@@ -28,7 +28,7 @@ func lacking(missing bool, why string) string {
 }
 
 func announcing(h Harness) string {
-	return lacking(h.Set != nil, "the platform registers instances; the driver announces none")
+	return lacking(h.Set != nil, "the platform registers instances; the driver does not announce them")
 }
 
 func outages(h Harness) string { return lacking(h.SetDown == nil, "the engine cannot be down") }
@@ -44,14 +44,14 @@ func leases(h Harness) string {
 }
 
 func deletion(h Harness) string {
-	return lacking(h.DeleteEntry == nil, "nobody can delete an entry of the engine")
+	return lacking(h.DeleteEntry == nil, "an entry of the engine cannot be deleted")
 }
 
 func history(h Harness) string {
 	return lacking(h.LoseHistory == nil, "the engine has no history to lose")
 }
 
-// cases is the suite. The first part looks at the driver alone, because a Registry above it hides mistakes.
+// cases is the suite. The first part tests the driver alone, because a Registry would hide mistakes.
 var cases = []testCase{
 	{name: "RegisterVisible", run: registerVisible},
 	{name: "ColdWatchListsNothing", run: coldWatchListsNothing},

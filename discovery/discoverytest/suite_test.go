@@ -17,8 +17,8 @@ import (
 // mutantVariable names, in the environment of a child process, the broken driver to run through the suite.
 const mutantVariable = "PARLEY_DISCOVERYTEST_MUTANT"
 
-// A suite that accepts everything is worth nothing: each broken driver must fail the test that is there for its
-// mistake. It does so in a process of its own, because a test that fails there must not fail here.
+// Each broken driver must fail the test for its mistake. It runs in a separate process, so that its failures do not
+// fail this test.
 func TestSuiteRefusesBrokenDrivers(t *testing.T) {
 	if name, ok := os.LookupEnv(mutantVariable); ok {
 		runMutant(t, name)
@@ -52,10 +52,10 @@ func runMutant(t *testing.T, name string) {
 			return
 		}
 	}
-	t.Fatalf("there is no mutant %q", name)
+	t.Fatalf("the mutant %q does not exist", name)
 }
 
-// harness is an engine whose clients are all broken in the same way.
+// harness returns an engine whose clients all have the same mistake.
 func harness(m mutant) discoverytest.Harness {
 	engine := mem.New()
 	var drivers []*broken
@@ -86,7 +86,7 @@ func harness(m mutant) discoverytest.Harness {
 	}
 }
 
-// The wrapper in which the mutants sit is not what the suite refuses.
+// The suite must accept the wrapper of the mutants.
 func TestSuiteAcceptsTheUnbrokenWrapper(t *testing.T) {
 	discoverytest.Run(t, func(*testing.T) discoverytest.Harness {
 		return harness(mutant{breaks: func(*broken) {}})

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// tap keeps what is heard of one service. Whoever listens says so with the methods that add to it.
+// tap records the lists and states of one service. Watches and subscriptions add to it.
 type tap struct {
 	lab  *lab
 	stop func()
@@ -45,28 +45,28 @@ func (p *tap) move() {
 	p.moved = make(chan struct{})
 }
 
-// count returns how many states were heard.
+// count returns the number of states.
 func (p *tap) count() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.states)
 }
 
-// last returns the state that was heard last.
+// last returns the last state.
 func (p *tap) last() discovery.State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.states[len(p.states)-1]
 }
 
-// since returns the states that were heard after the first n.
+// since returns the states after the first n.
 func (p *tap) since(n int) []discovery.State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.states[n:])
 }
 
-// await waits until the last state is as it should be and fails the test when it is not after a time.
+// await waits until the last state is as expected, and fails the test if this takes too long.
 func (p *tap) await(within time.Duration, what string, ok func(discovery.State) bool) {
 	p.lab.Helper()
 	var last discovery.State
@@ -134,7 +134,7 @@ func (l *lab) subscribe(r *discovery.Registry) *tap {
 	return p
 }
 
-// registry makes a Registry over a driver of its own, with short waits, that is closed with the test.
+// registry returns a Registry with a new driver and short waits. It is closed when the test ends.
 func (l *lab) registry(opts ...discovery.Option) *discovery.Registry {
 	r := discovery.New(l.h.Driver(l.T), append([]discovery.Option{
 		discovery.WithTTL(l.h.TTL),
@@ -148,7 +148,7 @@ func (l *lab) registry(opts ...discovery.Option) *discovery.Registry {
 	return r
 }
 
-// lists returns a condition: these instances are listed, in any order, with every field that the engine can carry.
+// lists returns a condition: these instances are listed, in any order, with every field that the engine supports.
 func (l *lab) lists(want ...driver.Instance) func(discovery.State) bool {
 	want = sorted(l.carried(want...))
 	return func(s discovery.State) bool {

@@ -3,12 +3,12 @@ package dns
 import "time"
 
 const (
-	// The name of a service, and the port, where no pattern is given.
+	// The default pattern: the name of the service, and the port of its instances.
 	defaultPattern = "{service}:443"
-	// How often a name is looked up again, even when no connection has failed.
+	// The mean time between two lookups of a name.
 	defaultInterval = 10 * time.Second
 	// How long one lookup may take.
 	lookupTimeout = 5 * time.Second
-	// The share of an interval that is added or subtracted at random.
+	// The maximum random change of an interval, as a share of it.
 	jitter = 0.1
 )

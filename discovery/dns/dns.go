@@ -1,5 +1,5 @@
-// Package dns finds the instances of services by DNS: address records, or SRV records where ports are not fixed. Names
-// are looked up again at intervals, so new instances are found even when no connection fails.
+// Package dns finds the instances of services in DNS. It uses address records, or SRV records if ports are not fixed.
+// It looks names up at intervals, so that it finds new instances even if no connection fails.
 package dns
 
 import (
@@ -14,20 +14,20 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// errClosed is returned by the watches of a closed driver.
+// errClosed is the error of a watch of a closed driver.
 var errClosed = errors.New("the driver is closed")
 
 // Lookup queries DNS; *net.Resolver implements it. For a name that does not exist it returns a *net.DNSError with
-// IsNotFound; such a service has no instances.
+// IsNotFound. A service without a name has no instances.
 type Lookup interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 	LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error)
 }
 
-// Driver looks services up. It registers nothing. Its methods may be called from any goroutine.
+// Driver looks services up in DNS. It does not register instances. Its methods may be called from any goroutine.
 //
-// It learns the addresses of an instance, and its weight from SRV records. It lists only the SRV targets of the best
-// priority.
+// An instance has addresses and, with SRV records, a weight. Of SRV records the driver lists only the targets with the
+// best priority.
 type Driver struct {
 	pattern  query
 	names    map[string]query
@@ -41,13 +41,13 @@ type Driver struct {
 
 var _ driver.Driver = (*Driver)(nil)
 
-// New returns a driver that looks a service up under the name that pattern gives it, in which {service} stands for the
-// name of the service:
+// New returns a driver that looks services up with a pattern. In the pattern, {service} is replaced by the name of the
+// service:
 //
 //	{service}.prod.svc.cluster.local:8443        address records, and the port of every instance
 //	_grpc._tcp.{service}.prod.svc.cluster.local  SRV records
 //
-// An empty pattern is "{service}:443". All mistakes in the pattern and the options are returned joined.
+// The default pattern is "{service}:443". New returns all mistakes in the pattern and the options, joined.
 func New(pattern string, opts ...Option) (*Driver, error) {
 	if pattern == "" {
 		pattern = defaultPattern
@@ -76,12 +76,12 @@ func New(pattern string, opts ...Option) (*Driver, error) {
 // String returns "dns".
 func (d *Driver) String() string { return "dns" }
 
-// Announce returns [driver.ErrNoRegistration]: the operator of the DNS zone registers instances.
+// Announce returns [driver.ErrNoRegistration], because the operator of the DNS zone registers instances.
 func (d *Driver) Announce(context.Context, driver.Instance, time.Duration) (driver.Lease, error) {
 	return nil, driver.ErrNoRegistration
 }
 
-// Watch looks service up, now and at intervals, until a lookup fails or ctx ends.
+// Watch looks service up at once and then at intervals, until a lookup fails or ctx ends.
 func (d *Driver) Watch(ctx context.Context, service string, emit func([]driver.Instance)) error {
 	if err := driver.CheckService(service); err != nil {
 		return err

@@ -16,7 +16,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// resolve returns what the driver emits first for payments, one line for each instance.
+// resolve returns the first list that the driver emits for payments, one line for each instance.
 func resolve(t *testing.T, d *dns.Driver) ([]string, error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -218,7 +218,10 @@ func TestLookupsAreBoundedAndEndWithTheDriver(t *testing.T) {
 }
 
 func FuzzPattern(f *testing.F) {
-	for _, pattern := range []string{"", "{service}:443", "{service}.prod:8443", "_grpc._tcp.{service}.prod", "[::1]:1", "10.0.0.1:1", "_._.x", "a..b:1", "x:0", "x:99999"} {
+	for _, pattern := range []string{
+		"", "{service}:443", "{service}.prod:8443", "_grpc._tcp.{service}.prod", "[::1]:1", "10.0.0.1:1", "_._.x", "a..b:1",
+		"x:0", "x:99999",
+	} {
 		f.Add(pattern)
 	}
 	f.Fuzz(func(t *testing.T, pattern string) {

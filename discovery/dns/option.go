@@ -8,7 +8,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// Option configures a [Driver]. Every option prints itself as it was written.
+// Option configures a [Driver]. Its String method returns the Go expression that made it.
 type Option interface {
 	fmt.Stringer
 	apply(*Driver) error
@@ -28,7 +28,7 @@ func (o option) apply(d *Driver) error {
 	return nil
 }
 
-// WithName looks one service up under the given name, which has the form of the pattern of [New].
+// WithName sets the name under which one service is looked up. Name has the form of the pattern of [New].
 func WithName(service, name string) Option {
 	return option{fmt.Sprintf("WithName(%q, %q)", service, name), func(d *Driver) error {
 		if err := driver.CheckService(service); err != nil {
@@ -40,8 +40,8 @@ func WithName(service, name string) Option {
 	}}
 }
 
-// WithInterval sets how often names are looked up, give or take a tenth at random. The default is 10s; it must be
-// positive.
+// WithInterval sets the mean time between two lookups of a name. The time varies at random by a tenth. The default is
+// 10s. It must be positive.
 func WithInterval(interval time.Duration) Option {
 	return option{fmt.Sprintf("WithInterval(%v)", interval), func(d *Driver) error {
 		if interval <= 0 {

@@ -12,7 +12,7 @@ const placeholder = "{service}"
 
 // query is the DNS query for one service.
 type query struct {
-	host string // a name with address records, or one with SRV records when port is ""
+	host string // a name with address records, or a name with SRV records if port is ""
 	port string
 }
 
@@ -35,7 +35,7 @@ func parseQuery(text string) (query, error) {
 	return query{host: host, port: port}, nil
 }
 
-// isName reports whether host consists of labels that DNS can hold, the placeholder being one.
+// isName reports whether host consists of valid DNS labels. The placeholder is a valid label.
 func isName(host string) bool {
 	for label := range strings.SplitSeq(strings.TrimSuffix(host, "."), ".") {
 		label = strings.ReplaceAll(label, placeholder, "service")

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// resolve looks a service up once. Closing the driver ends a lookup that is under way.
+// resolve looks a service up once. Closing the driver ends the lookup.
 func (d *Driver) resolve(ctx context.Context, service string, q query) ([]driver.Instance, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
@@ -34,7 +34,7 @@ func (d *Driver) resolve(ctx context.Context, service string, q query) ([]driver
 	return list, nil
 }
 
-// resolveSRV lists the targets of the best priority. One target is one instance, with all its addresses.
+// resolveSRV lists the targets with the best priority. Each target is one instance, with all its addresses.
 func (d *Driver) resolveSRV(ctx context.Context, service, name string) ([]driver.Instance, error) {
 	_, records, err := d.lookup.LookupSRV(ctx, "", "", name)
 	if err != nil {
@@ -66,7 +66,7 @@ func (d *Driver) resolveSRV(ctx context.Context, service, name string) ([]driver
 	return list, nil
 }
 
-// bestPriority returns the records of the best, that is lowest, priority.
+// bestPriority returns the records with the lowest priority value, which is the best one.
 func bestPriority(records []*net.SRV) []*net.SRV {
 	if len(records) == 0 {
 		return nil
@@ -75,7 +75,7 @@ func bestPriority(records []*net.SRV) []*net.SRV {
 	return slices.DeleteFunc(slices.Clone(records), func(r *net.SRV) bool { return r.Priority != best })
 }
 
-// addresses returns host:port for every address of host, sorted; none when the name does not exist.
+// addresses returns host:port for every address of host, sorted. It returns none if the name does not exist.
 func (d *Driver) addresses(ctx context.Context, host, port string) ([]string, error) {
 	ips, err := d.lookup.LookupNetIP(ctx, "ip", host)
 	if err != nil {

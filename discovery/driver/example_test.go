@@ -47,5 +47,5 @@ func ExampleDriver() {
 
 func ExampleInstance_Check() {
 	fmt.Println(driver.Instance{ID: "a", Service: "payments"}.Check())
-	// Output: instance "a" of "payments": it has no address, or an empty one; give the host:port that others reach it at
+	// Output: instance "a" of "payments": it has no address, or an empty one; set the host:port at which clients reach it
 }

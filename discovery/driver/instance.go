@@ -8,26 +8,25 @@ import (
 	"unicode"
 )
 
-// Instance is one running server of a service. Its JSON form is what drivers write into engines that hold text; see
-// [Parse].
+// Instance is one running server of a service. Drivers of engines that store text write it in JSON; see [Parse].
 type Instance struct {
-	// ID is unique among the instances of a service. It has no slash, no space and no control character.
+	// ID is unique among the instances of a service. It must not contain slashes, spaces and control characters.
 	ID string `json:"id"`
-	// Service is what the instance serves. See [CheckService].
+	// Service is the name of the service. See [CheckService].
 	Service string `json:"service"`
-	// Addresses are the addresses of the one server, host:port each. Several addresses, such as IPv4 and IPv6, lead to the
-	// same server.
+	// Addresses are the addresses of the server, each host:port. All addresses, such as an IPv4 and an IPv6 address, lead
+	// to the same server.
 	Addresses []string `json:"addresses"`
-	// Zone is the operator's name of the place where the instance runs, or "".
+	// Zone is the zone in which the instance runs, or "".
 	Zone string `json:"zone,omitempty"`
-	// Weight is its share of the load in proportion to others. 0 means 1.
+	// Weight is the weight of the instance, relative to other instances. 0 means 1.
 	Weight uint32 `json:"weight,omitempty"`
-	// Draining reports whether the instance is about to leave and wants no new calls.
+	// Draining reports whether the instance is stopping and must not get new calls.
 	Draining bool `json:"draining,omitempty"`
 	// Version is the version of the program, or "".
 	Version string `json:"version,omitempty"`
-	// Metadata is anything else. It is shown and passed on, never interpreted, and never says who the instance is:
-	// identities come only from local configuration.
+	// Metadata is any further data. It is displayed and passed on, and never interpreted. It never states the identity of
+	// the instance, because identities come only from local configuration.
 	Metadata map[string]string `json:"metadata,omitempty"`
 }
 
@@ -45,8 +44,8 @@ func (in Instance) Clone() Instance {
 	return in
 }
 
-// Check returns the mistake that keeps the instance from being announced: a bad service name, a missing or bad ID, no
-// address.
+// Check returns the mistake because of which the instance cannot be announced: a bad service name, a missing or bad ID,
+// or a missing address.
 func (in Instance) Check() error {
 	if err := CheckService(in.Service); err != nil {
 		return err
@@ -61,7 +60,7 @@ func (in Instance) Check() error {
 	}
 	if len(in.Addresses) == 0 || slices.Contains(in.Addresses, "") {
 		return fmt.Errorf(
-			"instance %q of %q: it has no address, or an empty one; give the host:port that others reach it at",
+			"instance %q of %q: it has no address, or an empty one; set the host:port at which clients reach it",
 			in.ID,
 			in.Service,
 		)
@@ -69,8 +68,8 @@ func (in Instance) Check() error {
 	return nil
 }
 
-// CheckService returns the mistake in a service name. Good names consist of ASCII letters, digits, dots, underscores
-// and hyphens, which every engine can carry.
+// CheckService returns the mistake in a service name, or nil. A valid name consists of ASCII letters, digits, dots,
+// underscores and hyphens, which every engine supports.
 func CheckService(name string) error {
 	bad := func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-'

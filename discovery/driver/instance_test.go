@@ -51,7 +51,9 @@ func TestCloneSharesNothing(t *testing.T) {
 }
 
 func FuzzCheckService(f *testing.F) {
-	for _, name := range []string{"payments", "shop.payments.v1.Payments", "a-b_c", "", ".", "..", "a/b", "a b", "ä", "a\x00"} {
+	for _, name := range []string{
+		"payments", "shop.payments.v1.Payments", "a-b_c", "", ".", "..", "a/b", "a b", "ä", "a\x00",
+	} {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {

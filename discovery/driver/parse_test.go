@@ -23,9 +23,9 @@ func TestTextIsParsed(t *testing.T) {
 
 func TestWhatIsNoInstance(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
-		{"nothing", "", "no instance in JSON"},
-		{"another type", `[]`, "no instance in JSON"},
-		{"two values", `{"id":"a","service":"payments","addresses":["a:1"]}{}`, "something follows"},
+		{"nothing", "", "not an instance in JSON"},
+		{"another type", `[]`, "not an instance in JSON"},
+		{"two values", `{"id":"a","service":"payments","addresses":["a:1"]}{}`, "there is text after it"},
 		{"no address", `{"id":"a","service":"payments"}`, "no address"},
 		{"a bad ID", `{"id":"a/b","service":"payments","addresses":["a:1"]}`, `ID "a/b"`},
 		{"a bad service", `{"id":"a","service":"pay/ments","addresses":["a:1"]}`, `service name "pay/ments"`},

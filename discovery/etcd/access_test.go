@@ -68,7 +68,9 @@ func (a *authority) issue(
 	if err != nil {
 		t.Fatal(err)
 	}
-	for suffix, block := range map[string]*pem.Block{".pem": {Type: "CERTIFICATE", Bytes: der}, ".key": {Type: "PRIVATE KEY", Bytes: pkcs8}} {
+	for suffix, block := range map[string]*pem.Block{
+		".pem": {Type: "CERTIFICATE", Bytes: der}, ".key": {Type: "PRIVATE KEY", Bytes: pkcs8},
+	} {
 		if err := os.WriteFile(a.path(name+suffix), pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -137,9 +139,18 @@ func TestTLSOfBothSides(t *testing.T) {
 		name, query string
 		ok          bool
 	}{
-		{"both trust each other", "?ca=" + a.path("ca.pem") + "&cert=" + a.path("client.pem") + "&key=" + a.path("client.key"), true},
-		{"a server of another authority", "?ca=" + stranger.path("ca.pem") + "&cert=" + a.path("client.pem") + "&key=" + a.path("client.key"), false},
-		{"a client of another authority", "?ca=" + a.path("ca.pem") + "&cert=" + stranger.path("client.pem") + "&key=" + stranger.path("client.key"), false},
+		{
+			"both trust each other",
+			"?ca=" + a.path("ca.pem") + "&cert=" + a.path("client.pem") + "&key=" + a.path("client.key"), true,
+		},
+		{
+			"a server of another authority",
+			"?ca=" + stranger.path("ca.pem") + "&cert=" + a.path("client.pem") + "&key=" + a.path("client.key"), false,
+		},
+		{
+			"a client of another authority",
+			"?ca=" + a.path("ca.pem") + "&cert=" + stranger.path("client.pem") + "&key=" + stranger.path("client.key"), false,
+		},
 		{"a client without a certificate", "?ca=" + a.path("ca.pem"), false},
 		{"plaintext", "", false},
 	} {
@@ -158,7 +169,9 @@ func TestUserAndPassword(t *testing.T) {
 			func() error { _, err := c.UserGrantRole(ctx, "root", "root"); return err },
 			func() error { _, err := c.RoleAdd(ctx, "discovery"); return err },
 			func() error {
-				_, err := c.RoleGrantPermission(ctx, "discovery", "x/", clientv3.GetPrefixRangeEnd("x/"), clientv3.PermissionType(clientv3.PermReadWrite))
+				_, err := c.RoleGrantPermission(
+					ctx, "discovery", "x/", clientv3.GetPrefixRangeEnd("x/"), clientv3.PermissionType(clientv3.PermReadWrite),
+				)
 				return err
 			},
 			func() error { _, err := c.UserAdd(ctx, "orders", "secret"); return err },
@@ -194,7 +207,7 @@ func TestUserAndPassword(t *testing.T) {
 	}
 }
 
-// Making a driver neither blocks nor needs etcd, also with a user, for whom the client asks for a token.
+// New does not block and does not need etcd. This also holds with a user, for which the client requests a token.
 func TestEtcdIsNotNeededAtStart(t *testing.T) {
 	addr, err := freeAddr()
 	if err != nil {

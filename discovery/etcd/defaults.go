@@ -2,19 +2,21 @@ package etcd
 
 import "time"
 
-// Where the configuration does not say otherwise, these hold.
+// The defaults of the configuration, and fixed limits.
 const (
 	// The prefix of the keys.
 	defaultPrefix = "parley"
 	// How long one request may take.
 	requestTimeout = 3 * time.Second
-	// How often a watch asks whether the engine is alive and shows the same, give or take a tenth at random.
+	// The mean time between two checks that etcd is alive and has as many instances as the watch. The time varies at
+	// random by a tenth.
 	checkInterval = 3 * time.Second
-	// How long a request waits for a connection that is being made.
+	// How long a request waits for a new connection.
 	connectWait = time.Second
-	// The longest wait of the client before it makes a connection by itself.
+	// The longest wait of the client before it connects again.
 	reconnectMost = 3 * time.Second
-	// How often a quiet connection is tested, and how long that may take. Servers refuse less than 5s.
+	// How often a silent connection is pinged, and how long the answer may take. Servers refuse pings more often than
+	// every 5s.
 	keepAliveTime    = 10 * time.Second
 	keepAliveTimeout = 3 * time.Second
 )

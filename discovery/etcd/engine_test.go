@@ -24,7 +24,7 @@ import (
 // engineVariable makes this program an etcd instead of a test. Its value says which one.
 const engineVariable = "PARLEY_TEST_ETCD"
 
-// settings say what an etcd is like.
+// settings configure an etcd.
 type settings struct {
 	Dir, Client, Peer string
 	Cert, Key, CA     string // of its TLS, if any
@@ -107,7 +107,7 @@ func newEngine(t testing.TB, changes ...func(*settings)) *engine {
 	return e
 }
 
-// freeAddr returns an address of this machine at which nobody listens.
+// freeAddr returns an unused address of this machine.
 func freeAddr() (string, error) {
 	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {

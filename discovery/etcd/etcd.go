@@ -2,10 +2,10 @@
 //
 //	driver, err := etcd.Open("etcd://10.0.0.1:2379,10.0.0.2:2379/parley?ca=/etc/etcd/ca.pem")
 //
-// An instance is the key <prefix>/<service>/<ID> under a lease of its own; the value is the instance in JSON.
+// An instance is the key <prefix>/<service>/<ID> with its own lease. The value is the instance in JSON.
 //
-// etcd shares a machine with nothing that this program does: it is asked with deadlines, a watch that is silent is
-// tested, and after the loss of a connection or of etcd's history the list is read anew.
+// All requests have deadlines, and a silent watch is tested. After the loss of a connection, or of etcd's history, the
+// driver reads the whole list again.
 package etcd
 
 import (
@@ -34,20 +34,20 @@ const (
 	ErrLeaseEnded driver.Error = "the lease has ended"
 	// ErrWatchEnded means that etcd ended a watch without an error.
 	ErrWatchEnded driver.Error = "etcd ended the watch"
-	// ErrWatchBehind means that a watch does not show what etcd holds.
+	// ErrWatchBehind means that a watch missed a change: etcd has another number of instances.
 	ErrWatchBehind driver.Error = "the watch is behind"
 )
 
-// Config says where etcd is and who the program is there.
+// Config is the address of etcd and the credentials for it.
 type Config struct {
-	// Endpoints are host:port of the members. Required.
+	// Endpoints are the host:port of each member. Required.
 	Endpoints []string
-	// Prefix is what the keys begin with, without slashes at its ends. The default is "parley".
+	// Prefix is the prefix of all keys, without a slash at its start or end. The default is "parley".
 	Prefix string
-	// TLS is for the connection; nil means plaintext. The name in a member's certificate is that of its endpoint, whatever
-	// ServerName says.
+	// TLS is the configuration of the connection. Nil means plaintext. The certificate of a member must have the host name
+	// of its endpoint. ServerName is ignored.
 	TLS *tls.Config
-	// Username and Password are those of a user of etcd, or "".
+	// Username and Password are the credentials of a user of etcd, or "".
 	Username, Password string
 }
 
@@ -56,7 +56,7 @@ type Driver struct {
 	config Config
 
 	life    *engine.Life
-	dialing chan struct{} // holds a token while nobody makes the client
+	dialing chan struct{} // holds a token unless a goroutine is making the client
 
 	mu     sync.Mutex
 	client *clientv3.Client
@@ -64,27 +64,27 @@ type Driver struct {
 
 var _ driver.Driver = (*Driver)(nil)
 
-// New returns a driver. It connects when it is first used.
+// New returns a driver. The driver connects when it is first used.
 func New(config Config) (*Driver, error) {
 	config.Prefix = strings.Trim(config.Prefix, "/")
 	if config.Prefix == "" {
 		config.Prefix = defaultPrefix
 	}
 	if len(config.Endpoints) == 0 {
-		return nil, errors.New("etcd: there is no endpoint; give host:port of its members")
+		return nil, errors.New("etcd: the endpoints are missing; set Endpoints to the host:port of each member")
 	}
 	if config.Password != "" && config.Username == "" {
-		return nil, errors.New("etcd: there is a password without a user name; give both, or neither")
+		return nil, errors.New("etcd: the password has no user name; set both, or neither")
 	}
 	d := &Driver{config: config, life: engine.NewLife(ErrClosed), dialing: make(chan struct{}, 1)}
 	d.dialing <- struct{}{}
 	return d, nil
 }
 
-// String names the members of etcd.
+// String returns the name of the engine and the addresses of its members.
 func (d *Driver) String() string { return "etcd at " + strings.Join(d.config.Endpoints, ",") }
 
-// Close ends every Watch and every lease, and the connection.
+// Close ends every Watch and every lease, and closes the connection.
 func (d *Driver) Close() error {
 	first := d.life.End()
 	d.mu.Lock()
@@ -96,7 +96,7 @@ func (d *Driver) Close() error {
 	return unlessCanceled(client.Close())
 }
 
-// unlessCanceled returns err, or nil where it only says that a context has ended.
+// unlessCanceled returns err, or nil if err only means that a context has ended.
 func unlessCanceled(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return nil
@@ -104,8 +104,8 @@ func unlessCanceled(err error) error {
 	return err
 }
 
-// reach returns the client, once its connection is up or has failed again. A connection that is waiting to be made
-// again is made at once: who asks has waited already, at random.
+// reach returns the client when its connection is up or has failed again. It skips the client's backoff, because the
+// Registry has already waited for a random time.
 func (d *Driver) reach(ctx context.Context) (*clientv3.Client, error) {
 	client, err := d.dial(ctx)
 	if err != nil {
@@ -128,7 +128,7 @@ func (d *Driver) reach(ctx context.Context) (*clientv3.Client, error) {
 	return client, nil
 }
 
-// dial makes the client, which with a user name asks etcd for a token.
+// dial makes the client. With a user name, the client requests a token from etcd.
 func (d *Driver) dial(ctx context.Context) (*clientv3.Client, error) {
 	select {
 	case <-d.dialing:
@@ -162,8 +162,8 @@ func (d *Driver) dial(ctx context.Context) (*clientv3.Client, error) {
 	return client, nil
 }
 
-// failFast makes requests fail at once while no connection can be made. The client of etcd would let them wait for
-// one until they time out, and the reason would be lost.
+// failFast makes requests fail at once while etcd cannot be reached. Otherwise the client of etcd would let them wait
+// until they time out, and the cause would be lost.
 func failFast(
 	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
 	opts ...grpc.CallOption,
@@ -182,7 +182,7 @@ func (d *Driver) clientConfig(base context.Context) clientv3.Config {
 		DialTimeout:          requestTimeout,
 		DialKeepAliveTime:    keepAliveTime,
 		DialKeepAliveTimeout: keepAliveTimeout,
-		MaxUnaryRetries:      1, // a failure is to be told; the Registry tries again
+		MaxUnaryRetries:      1, // the Registry tries again
 		Context:              base,
 		Logger:               zap.NewNop(),
 		DialOptions: []grpc.DialOption{

@@ -14,7 +14,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/internal/engine"
 )
 
-// Announce grants a lease and puts the instance under it.
+// Announce creates a lease and stores the instance with it.
 func (d *Driver) Announce(ctx context.Context, in driver.Instance, ttl time.Duration) (driver.Lease, error) {
 	if err := in.Check(); err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (d *Driver) Announce(ctx context.Context, in driver.Instance, ttl time.Dura
 	}
 	if err != nil {
 		l.stop()
-		_, revokeErr := client.Revoke(granting, grant.ID) // else it ends with its ttl
+		_, revokeErr := client.Revoke(granting, grant.ID) // on failure the lease expires after its ttl
 		return nil, errors.Join(err, unlessGone(revokeErr))
 	}
 	return l, nil
@@ -67,7 +67,7 @@ type lease struct {
 	ctx    context.Context // ends with the lease
 	stop   context.CancelFunc
 
-	until   time.Time // until when etcd shows it without a renewal
+	until   time.Time // when the lease expires without a renewal
 	revoked atomic.Bool
 	lost    chan struct{} // closed by keep
 }
@@ -91,7 +91,7 @@ func (l *lease) Update(ctx context.Context, in driver.Instance) error {
 	return l.put(ctx, text)
 }
 
-// Revoke ends the lease in etcd, which removes the key unless another lease holds it by now.
+// Revoke ends the lease in etcd. Etcd then removes the key, unless the key has another lease by then.
 func (l *lease) Revoke(ctx context.Context) error {
 	l.revoked.Store(true)
 	l.stop()
@@ -113,7 +113,8 @@ func (l *lease) keep() {
 	engine.Keep(l.ctx, l.ttl, l.until, l.renew)
 }
 
-// renew prolongs the lease and looks whether its key is there. It may be another's: that one wins as long as it lasts.
+// renew extends the lease and checks that the key exists. The key may have another lease by then, which is fine: the
+// last announcement wins.
 func (l *lease) renew(ctx context.Context) (time.Time, bool, error) {
 	client, err := l.driver.reach(ctx)
 	if err != nil {
@@ -136,7 +137,7 @@ func (l *lease) renew(ctx context.Context) (time.Time, bool, error) {
 	return began.Add(time.Duration(reply.TTL) * time.Second), key.Count > 0, nil
 }
 
-// unlessGone returns err, or nil where it says that the lease is gone already.
+// unlessGone returns err, or nil if err means that the lease no longer exists.
 func unlessGone(err error) error {
 	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
 		return nil

@@ -125,7 +125,7 @@ func (r *replica) stop() {
 	})
 }
 
-// kill ends the replica as far as others can see: its connections break, and nobody renews its lease.
+// kill simulates the death of the replica: its connections break, and its lease is no longer renewed.
 func (r *replica) kill() {
 	r.ended.Do(func() {
 		if err := r.driver.Close(); err != nil {
@@ -165,7 +165,7 @@ func channel(t *testing.T, r *discovery.Registry, opts ...grpc.DialOption) payme
 	return paymentsv1.NewPaymentsServiceClient(conn)
 }
 
-// underLoad makes 300 calls a second while do runs. None of them may fail.
+// underLoad makes 300 calls a second while do runs. All of them must succeed.
 func underLoad(t *testing.T, call func() error, do func()) {
 	t.Helper()
 	var calls sync.WaitGroup

@@ -6,7 +6,7 @@ import (
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
 )
 
-// Three replicas are restarted one after the other, over sockets and a real etcd. Nothing repeats a call.
+// Three replicas are restarted one after the other, over sockets and a real etcd. Calls are not retried.
 func TestRollingRestartOfThreeReplicasUnder300CallsASecondFailsNoCall(t *testing.T) {
 	e := newEngine(t)
 	replicas := []*replica{newReplica(t, e), newReplica(t, e), newReplica(t, e)}

@@ -9,11 +9,11 @@ import (
 	"github.com/parley-rpc/parley/discovery/internal/engine"
 )
 
-// Open is [New] for a URL:
+// Open is like [New] with a URL:
 //
 //	etcd://10.0.0.1:2379,10.0.0.2:2379/parley?ca=/etc/etcd/ca.pem&user=orders&password_file=/run/secrets/etcd
 //
-// The path is the prefix. What follows the question mark may be
+// The path is the prefix. The parameters are:
 //
 //	ca             file with the certificates of the authorities that the members' certificates come from
 //	tls            "system" trusts the authorities of the system; without tls, ca and cert the connection is plaintext

@@ -33,7 +33,7 @@ func TestURLs(t *testing.T) {
 		{"etcd://10.0.0.1:2379?usr=orders", "", `parameter "usr"`},
 		{"etcd://10.0.0.1:2379?tls=no", "", "want tls=system, or ca"},
 		{"etcd://10.0.0.1:2379?cert=a", "", "want cert and key together"},
-		{"etcd://10.0.0.1:2379?cert=a&key=b", "", "whose certificates does the program trust?"},
+		{"etcd://10.0.0.1:2379?cert=a&key=b", "", "does not name the trusted certificates"},
 		{"etcd://10.0.0.1:2379?tls=system&cert=a&key=b", "", "cert: open a"},
 		{"etcd://10.0.0.1:2379?ca=" + ca, "", "has no certificate in PEM"},
 	} {

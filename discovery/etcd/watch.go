@@ -13,11 +13,12 @@ import (
 	"github.com/parley-rpc/parley/discovery/internal/engine"
 )
 
-// prefix returns what the keys of a service begin with. It ends in a slash, so that "user" has no key of "user-admin".
+// prefix returns the prefix of the keys of a service. It ends in a slash, so that the prefix of "user" does not match
+// keys of "user-admin".
 func (d *Driver) prefix(service string) string { return d.config.Prefix + "/" + service + "/" }
 
-// Watch reads the list of service and follows the changes after it. While there are none it asks at intervals whether
-// etcd has a leader and as many instances as the list.
+// Watch reads the list of service and follows the changes after it. While there are no changes, it checks at intervals
+// that etcd has a leader and that the number of instances is the same.
 func (d *Driver) Watch(ctx context.Context, service string, emit func([]driver.Instance)) error {
 	if err := driver.CheckService(service); err != nil {
 		return err
@@ -44,7 +45,7 @@ type following struct {
 	emit    func([]driver.Instance)
 
 	entries map[string]driver.Instance
-	known   map[string]bool // the keys, also those whose value is no instance
+	known   map[string]bool // the keys, including those with an invalid value
 	changed int             // counts the changes
 }
 
@@ -89,7 +90,7 @@ func (f *following) run(ctx context.Context) error {
 	}
 }
 
-// list reads and emits everything, and returns the revision at which it was so.
+// list reads and emits all instances, and returns the revision of the list.
 func (f *following) list(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -105,8 +106,8 @@ func (f *following) list(ctx context.Context) (int64, error) {
 	return reply.Header.GetRevision(), nil
 }
 
-// watch asks for changes. The client's Watch blocks without a deadline while there is no connection, and so it gets
-// one.
+// watch starts a watch for changes, with a deadline. Without one, the client's Watch blocks while there is no
+// connection.
 func (f *following) watch(ctx context.Context, revision int64) (clientv3.WatchChan, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	late := time.AfterFunc(requestTimeout, cancel)
@@ -119,7 +120,7 @@ func (f *following) watch(ctx context.Context, revision int64) (clientv3.WatchCh
 	return events, nil
 }
 
-// count asks how many keys there are. A member without a leader does not answer.
+// count returns the number of keys. A member without a leader does not answer.
 func (f *following) count(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -147,7 +148,7 @@ func (f *following) apply(events []*clientv3.Event) {
 	f.show()
 }
 
-// put takes what stands under a key. What is no instance of the service and the key is left out.
+// put reads the value of a key. It skips values that are not an instance of this service and this key.
 func (f *following) put(key string, value []byte) {
 	f.known[key] = true
 	in, err := driver.Parse(value)

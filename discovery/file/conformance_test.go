@@ -43,7 +43,7 @@ func open(t *testing.T, folder string) *file.Driver {
 	return d
 }
 
-// setDown puts a file in the place of the folder, as if a mount were broken.
+// setDown replaces the folder by a file, which simulates a broken mount.
 func setDown(t *testing.T, folder string, down bool) {
 	t.Helper()
 	away := folder + ".away"

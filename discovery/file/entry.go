@@ -25,9 +25,9 @@ const (
 // entry is the content of one file.
 type entry struct {
 	Version int `json:"version"`
-	// Holder is the lease that the file belongs to. Two leases never share a file, so each file has one writer.
+	// Holder is the ID of the lease that the file belongs to. Two leases never share a file, so each file has one writer.
 	Holder string `json:"holder"`
-	// Announced decides between several entries of one ID: the latest counts.
+	// Announced is the time of the announcement. If several entries have the same ID, the latest one is used.
 	Announced time.Time       `json:"announced"`
 	Expires   time.Time       `json:"expires"`
 	Instance  json.RawMessage `json:"instance"`
@@ -35,19 +35,19 @@ type entry struct {
 	instance driver.Instance
 }
 
-// fileName is the name of the entry of a holder. It contains the ID for people, and so that the
-// entries of an ID are found without reading every file.
+// fileName is the name of the entry of a holder. It contains the ID, for readers of the folder and so that the entries
+// of an ID are found without reading every file.
 func fileName(id, holder string) string { return namePrefix(id) + holder + suffix }
 
 func namePrefix(id string) string {
-	const most = 120 // file systems take 255 bytes
+	const most = 120 // file systems accept 255 bytes
 	escaped := url.PathEscape(id)
 	return escaped[:min(len(escaped), most)] + "."
 }
 
 func isEntry(name string) bool { return strings.HasSuffix(name, suffix) }
 
-// beats reports whether the entry counts in place of another one of the same ID.
+// beats reports whether this entry is used instead of another entry of the same ID.
 func (e *entry) beats(other *entry) bool {
 	if e.Announced.Equal(other.Announced) {
 		return e.Holder > other.Holder
@@ -59,10 +59,10 @@ func parseEntry(text []byte) (*entry, error) {
 	e := new(entry)
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	if err := decoder.Decode(e); err != nil {
-		return nil, fmt.Errorf("no entry in JSON: %w", err)
+		return nil, fmt.Errorf("the text is not an entry in JSON: %w", err)
 	}
 	if decoder.More() {
-		return nil, errors.New("no entry in JSON: something follows it")
+		return nil, errors.New("the text is not an entry in JSON: there is text after it")
 	}
 	if e.Version != entryVersion {
 		return nil, fmt.Errorf("an entry of version %d; want %d", e.Version, entryVersion)
@@ -80,7 +80,7 @@ func readEntry(root *os.Root, name string) (*entry, error) {
 	return parseEntry(text)
 }
 
-// write writes the entry of a holder.
+// write writes the file of the entry.
 func (e *entry) write(root *os.Root) error {
 	in, err := e.instance.Text()
 	if err != nil {

@@ -2,7 +2,7 @@ package file
 
 import "testing"
 
-// Reading a file never panics and never yields an instance that cannot be called, whatever the file contains.
+// With any content of a file, reading it never panics and never returns an instance that cannot be called.
 func FuzzParseEntry(f *testing.F) {
 	f.Add(
 		[]byte(

@@ -1,15 +1,15 @@
-// Package file is an engine of discovery for several processes on one machine: a folder in which each announced
-// instance is a file with an expiry time, which its process renews. There is no server, and nothing to start first.
+// Package file is a discovery engine for several processes on one machine. The engine is a folder in which each
+// announced instance is a file with an expiry time, which its process renews. It needs no server.
 //
 //	registry := discovery.New(driver) // over file.New("/run/parley")
 //
-// The folder and the files in it belong to one user: the folder, which the first Announce makes with mode 0700, and
-// those above it must belong to that user or to root and must not be writable by others, and files must have mode 0600.
-// A folder that breaks these rules is refused; a file that breaks them is ignored. All processes run on one Unix
-// machine and share its clock.
+// The first Announce creates the folder with mode 0700. The folder and all folders above it must belong to the user of
+// the process or to root, and must not be writable by others. A folder that breaks these rules is refused. Files must
+// belong to the same user and have mode 0600; other files are ignored. All processes must run on the same Unix machine
+// and use its clock.
 //
-// A file is replaced as a whole. A process that dies leaves its files behind; the files expire with their ttl, and are
-// removed an hour later by the next process that announces an instance of the same service.
+// A file is always replaced as a whole. The files of a process that died expire after their ttl. An hour later they are
+// removed by the next process that announces an instance of the same service.
 package file
 
 import (
@@ -33,7 +33,7 @@ const (
 	ErrLeaseEnded driver.Error = "the lease has ended"
 )
 
-// Driver is one process's view of the folder. Its methods may be called from any goroutine.
+// Driver is a client of the folder. Its methods may be called from any goroutine.
 type Driver struct {
 	folder   string
 	interval time.Duration
@@ -49,7 +49,7 @@ type Driver struct {
 
 var _ driver.Driver = (*Driver)(nil)
 
-// New returns a driver over a folder, which need not exist yet. All mistakes are returned joined.
+// New returns a driver that uses folder. The folder may be created later. New returns all mistakes, joined.
 func New(folder string, opts ...Option) (*Driver, error) {
 	d := &Driver{interval: defaultInterval, random: rand.Float64, wall: time.Now}
 	d.life, d.end = context.WithCancel(context.Background())
@@ -70,7 +70,7 @@ func New(folder string, opts ...Option) (*Driver, error) {
 	return d, nil
 }
 
-// Open is [New] for a URL, file:/run/parley or file:///run/parley. The path is absolute.
+// Open is like [New] with a URL: file:/run/parley or file:///run/parley. The path must be absolute.
 func Open(rawURL string) (driver.Driver, error) {
 	folder, ok := strings.CutPrefix(rawURL, "file:")
 	folder = strings.TrimPrefix(folder, "//")
@@ -80,7 +80,7 @@ func Open(rawURL string) (driver.Driver, error) {
 	return New(folder)
 }
 
-// String names the folder.
+// String returns "file" and the path of the folder.
 func (d *Driver) String() string { return "file at " + d.folder }
 
 // Close ends every Watch and every lease.
@@ -93,7 +93,7 @@ func (d *Driver) Close() error {
 	return nil
 }
 
-// ready reports whether the driver may still be used under ctx.
+// ready returns an error if the driver is closed or ctx has ended.
 func (d *Driver) ready(ctx context.Context) error {
 	if d.life.Err() != nil {
 		return ErrClosed

@@ -71,14 +71,14 @@ func files(t *testing.T, folder string) []string {
 	return paths
 }
 
-// What a dead process leaves behind is valid for its ttl, and what a living one announced for as long as that lives.
+// The entry of a dead process is valid for its ttl, and the entry of a living process as long as the process lives.
 func TestEntriesOutliveTheirProcessByTheirTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		folder := filepath.Join(t.TempDir(), "parley")
 		dying, living := open(t, folder), open(t, folder)
 		announce(t, living, payments("living"))
 		announce(t, dying, payments("dying"))
-		if err := dying.Close(); err != nil { // what a process leaves that is killed is the same
+		if err := dying.Close(); err != nil { // a killed process leaves the same files
 			t.Fatal(err)
 		}
 		time.Sleep(ttl - 1)
@@ -97,7 +97,7 @@ func TestEntriesOutliveTheirProcessByTheirTTL(t *testing.T) {
 	})
 }
 
-// A clock that is set forward ends no entry that is renewed, and an entry that is not renewed ends in its time.
+// A clock that is set forward does not end an entry that is renewed. An entry that is not renewed ends after its ttl.
 func TestClockSetForward13_16(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		folder := filepath.Join(t.TempDir(), "parley")
@@ -180,7 +180,7 @@ func TestFilesThatAreOverlooked(t *testing.T) {
 		{"a huge file", func(path string) error { return os.Truncate(path, 1<<20) }},
 		{"another version", replace(`"version":1`, `"version":2`)},
 		{"an instance of another service", replace(`"service":"payments"`, `"service":"orders"`)},
-		{"a name that is no entry's", func(path string) error { return os.Rename(path, path+".tmp") }},
+		{"a name that is not the name of an entry", func(path string) error { return os.Rename(path, path+".tmp") }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -217,8 +217,12 @@ func TestFoldersThatAreRefused(t *testing.T) {
 		make func(folder string) error
 		want string
 	}{
-		{"one that others may write", func(folder string) error { return errors.Join(os.Mkdir(folder, 0o700), os.Chmod(folder, 0o777)) }, "run: chmod go-w"},
-		{"one below such a one", func(folder string) error {
+		{
+			"one that others may write",
+			func(folder string) error { return errors.Join(os.Mkdir(folder, 0o700), os.Chmod(folder, 0o777)) },
+			"run: chmod go-w",
+		},
+		{"a folder below such a folder", func(folder string) error {
 			return errors.Join(os.Mkdir(folder, 0o700), os.Chmod(filepath.Dir(folder), 0o777))
 		}, "run: chmod go-w"},
 		{"a file", func(folder string) error { return os.WriteFile(folder, nil, 0o600) }, "not a directory"},
@@ -250,7 +254,9 @@ func TestAMissingFolderIsNoEmptyList(t *testing.T) {
 		t.Errorf("Watch: %v; want fs.ErrNotExist", err)
 	}
 	announce(t, d, payments("a"))
-	for path, want := range map[string]fs.FileMode{folder: 0o700, filepath.Join(folder, "payments"): 0o700, files(t, folder)[0]: 0o600} {
+	for path, want := range map[string]fs.FileMode{
+		folder: 0o700, filepath.Join(folder, "payments"): 0o700, files(t, folder)[0]: 0o600,
+	} {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s: %v, %v; want mode %04o", path, info.Mode(), err, want)
 		}
@@ -283,7 +289,7 @@ func TestWhatLiesAboutForLongIsRemoved(t *testing.T) {
 		time.Sleep(ttl + 1)
 		announce(t, d, payments("a"))
 		if got := files(t, folder); len(got) != 2 || !slices.Contains(got, foreign) {
-			t.Errorf("afterwards there are %v; want what is ours gone, and what is not left", got)
+			t.Errorf("afterwards there are %v; want only the files of others", got)
 		}
 		_ = d.Close()
 	})

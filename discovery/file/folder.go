@@ -11,7 +11,7 @@ import (
 	"github.com/parley-rpc/parley/internal/privatefile"
 )
 
-// names lists the files in the folder of a service; none when the folder does not exist.
+// names lists the files in the folder of a service. It returns none if the folder does not exist.
 func names(root *os.Root, service string) ([]fs.DirEntry, error) {
 	f, err := root.Open(service)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -27,13 +27,13 @@ func names(root *os.Root, service string) ([]fs.DirEntry, error) {
 // reader reads the entries of one service. It reads a file again only when the file has changed.
 type reader struct {
 	service string
-	wall    func() time.Time // the clock of the system, by which entries expire
+	wall    func() time.Time // the clock of the system, which decides when entries expire
 	known   map[string]known
 }
 
-// known is an entry as it was read, nil for an invalid file, and the file's metadata at that time. Its end is fixed
-// when it is read: a clock of the system that is set forward must not end all entries before their processes renew
-// them.
+// known is an entry that was read, or nil for an invalid file, with the metadata of the file at that time. Its end is
+// computed when it is read. If the system clock is set forward, the entries must not all expire before their processes
+// renew them.
 type known struct {
 	info  fs.FileInfo
 	entry *entry
@@ -90,7 +90,7 @@ func unchanged(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size() && a.Mode() == b.Mode()
 }
 
-// supersede removes the other entries of the ID of e, and files left behind long ago.
+// supersede removes the other entries with the ID of e, and old files of processes that died.
 func supersede(root *os.Root, e *entry) error {
 	service, id := e.instance.Service, e.instance.ID
 	files, err := names(root, service)
@@ -109,7 +109,7 @@ func supersede(root *os.Root, e *entry) error {
 	return errors.Join(errs...)
 }
 
-// rivals reports whether a file is an entry of the ID.
+// rivals reports whether a file is an entry with the ID.
 func rivals(root *os.Root, name, id string) bool {
 	if !isEntry(name) || !strings.HasPrefix(path.Base(name), namePrefix(id)) {
 		return false
@@ -118,7 +118,7 @@ func rivals(root *os.Root, name, id string) bool {
 	return err == nil && e.instance.ID == id
 }
 
-// litter reports whether a file was left behind by a process that died long ago.
+// litter reports whether a file is the old file of a process that died.
 func litter(root *os.Root, name string, file fs.DirEntry) bool {
 	info, err := file.Info()
 	if err != nil || time.Since(info.ModTime()) < litterAge {

@@ -54,7 +54,7 @@ type lease struct {
 	stop   context.CancelFunc
 
 	mu      sync.Mutex
-	entry   entry     // what was written last
+	entry   entry     // the entry that was written last
 	until   time.Time // the driver vouches for the entry until then
 	renewal time.Time
 	revoked bool
@@ -83,7 +83,8 @@ func (l *lease) Revoke(context.Context) error {
 	return l.remove()
 }
 
-// show writes the instance in place of any other entry with its ID. The caller holds the lock, or is alone.
+// show writes the instance and removes any other entry with its ID. The caller holds the lock, or no other goroutine
+// knows the lease yet.
 func (l *lease) show(ctx context.Context, in driver.Instance) error {
 	if err := l.driver.ready(ctx); err != nil {
 		return err
@@ -112,7 +113,7 @@ func (l *lease) renew(root *os.Root) error {
 	return nil
 }
 
-// remove removes the file, which belongs to this lease alone.
+// remove removes the file, which only this lease uses.
 func (l *lease) remove() error {
 	root, err := privatefile.Open(l.driver.folder)
 	if err == nil {
@@ -143,8 +144,8 @@ func (l *lease) keep() {
 	}
 }
 
-// stands renews the entry when it is time, and reports whether the driver can still vouch that it is visible, or that
-// another entry of its ID is.
+// stands renews the entry when it is time. It reports whether the driver can still vouch that the entry, or another
+// entry with its ID, is visible.
 func (l *lease) stands() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -167,7 +168,7 @@ func (l *lease) stands() bool {
 	return true
 }
 
-// superseded reports whether another entry of the ID is live. The caller holds the lock.
+// superseded reports whether another entry with the ID is live. The caller holds the lock.
 func (l *lease) superseded(root *os.Root) bool {
 	in := l.entry.instance
 	live, err := (&reader{service: in.Service, wall: l.driver.wall}).entries(

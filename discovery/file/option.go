@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Option configures a [Driver]. Every option prints itself as it was written.
+// Option configures a [Driver]. Its String method returns the Go expression that made it.
 type Option interface {
 	fmt.Stringer
 	apply(*Driver) error
@@ -26,7 +26,7 @@ func (o option) apply(d *Driver) error {
 	return nil
 }
 
-// WithInterval sets how often the folder is looked at for changes. The default is 250ms; it must be positive.
+// WithInterval sets the time between two checks of the folder for changes. The default is 250ms. It must be positive.
 func WithInterval(interval time.Duration) Option {
 	return option{fmt.Sprintf("WithInterval(%v)", interval), func(d *Driver) error {
 		if interval <= 0 {

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/internal/privatefile"
 )
 
-// Watch lists the instances of service, and lists them again after each change. A folder that is missing or has the
-// wrong owner or mode is an error.
+// Watch lists the instances of service, and lists them again after each change. It fails if the folder is missing or
+// has the wrong owner or mode.
 func (d *Driver) Watch(ctx context.Context, service string, emit func([]driver.Instance)) error {
 	if err := driver.CheckService(service); err != nil {
 		return err

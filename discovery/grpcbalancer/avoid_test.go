@@ -77,7 +77,7 @@ func TestConsistentHashingIsLeftAlone(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !choice.Alone {
-				t.Fatal("the attempt was told that there are other endpoints for its key")
+				t.Fatal("the attempt learned that there are other endpoints for its key")
 			}
 		}
 		if n := child.picks.Load(); n != 20 {
@@ -129,7 +129,7 @@ func rest(ctx context.Context, d time.Duration) error {
 	return status.Error(codes.Unavailable, "scripted")
 }
 
-// A rest is a preference: where everybody rests, calls go on.
+// A rest is a preference: if all endpoints rest, they get calls.
 func TestEverybodyRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t)
@@ -149,7 +149,7 @@ func TestEverybodyRests(t *testing.T) {
 	})
 }
 
-// What is forbidden altogether says nothing about another call.
+// A call for which retries are forbidden does not affect other calls.
 func TestNegativePushbackRestsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t)
@@ -218,7 +218,7 @@ func TestChoiceIsKnownWhileTheAttemptIsOut(t *testing.T) {
 	}
 }
 
-// Whether there is another endpoint follows the addresses, the connections and the policy.
+// The addresses, the connections and the policy decide whether there is another endpoint.
 func TestAloneFollowsTheEndpoints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t)

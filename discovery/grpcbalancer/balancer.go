@@ -1,19 +1,19 @@
-// Package grpcbalancer is the gRPC balancing policy "parley". It leaves the choice of a server to the policy that it is
-// configured with, and adds what that one lacks:
+// Package grpcbalancer is the gRPC balancing policy "parley". A child policy, such as round_robin, chooses the endpoint
+// of each call. This policy adds the following:
 //
-//   - While a service is unknown or empty, calls fail with the resolver's own words. round_robin says "no children to
-//     pick from", and nobody learns that the engine is down.
-//   - A further attempt of a call goes to an endpoint that none was sent to before, if the child offers one within five
-//     more picks. Where all were tried, any will do.
+//   - While a service is unknown or empty, calls fail with the error of the resolver. round_robin would fail them with
+//     "no children to pick from", which hides that the engine is down.
+//   - A further attempt of a call goes to an endpoint that the call has not tried yet, if the child offers one within
+//     five more picks. If all endpoints were tried, it goes to any of them.
 //   - An endpoint that failed a call with a pushback (the trailer grpc-retry-pushback-ms) gets no calls for that time,
-//     at most 30s, while others can be had.
-//   - The attempt knows where it is sent while it is out, and whether that is the only endpoint ([attempt.Choice]).
+//     at most 30s, while there are other endpoints.
+//   - The attempt knows its endpoint while it is in flight, and whether that is the only endpoint ([attempt.Choice]).
 //
-// A child that hashes consistently (ring_hash) always has its way, since moving a key away is what it avoids. A choice
-// that is passed over ends without an error, as far as the child can see.
+// The choice of a child that hashes consistently (ring_hash) is never changed, because its purpose is to keep a key on
+// its endpoint. For the child, a rejected choice is a call that ends without an error.
 //
-// It stands in a service config in front of the policy that does the work; [Config] writes it, and [Balancing] does
-// with all that can be set:
+// In a service config it contains the child policy. [Config] returns such a configuration, and [Balancing] configures
+// the policies of this package:
 //
 //	{"loadBalancingConfig": [{"parley": {"childPolicy": [{"round_robin": {}}]}}]}
 package grpcbalancer
@@ -32,15 +32,15 @@ import (
 // Name is the name of the policy in service configs.
 const Name = "parley"
 
-// gRPC has no other place than this for policies; the channel's options do not take one.
+// gRPC looks balancing policies up in a global registry. There is no option of a channel for them.
 func init() {
 	balancer.Register(builder{})
 	balancer.Register(zonesBuilder{})
 	balancer.Register(loadsBuilder{})
 }
 
-// Config returns the entry of loadBalancingConfig that puts this policy in front of the policy called child, without
-// configuration of its own.
+// Config returns the entry of loadBalancingConfig for this policy with the given child policy, which has no
+// configuration.
 func Config(child string) map[string]any {
 	return map[string]any{Name: map[string]any{"childPolicy": []any{map[string]any{child: map[string]any{}}}}}
 }
@@ -64,12 +64,12 @@ type config struct {
 	serviceconfig.LoadBalancingConfig
 	child    balancer.Builder
 	config   serviceconfig.LoadBalancingConfig
-	subset   *subset   // nil for none
-	outliers *Outliers // nil for none
+	subset   *subset   // nil without subsets
+	outliers *Outliers // nil if no outliers rest
 }
 
-// ParseConfig reads {"childPolicy": [...]} and takes the first policy that this program knows, as gRPC does. An error
-// that it returns makes the whole service config invalid.
+// ParseConfig reads {"childPolicy": [...]} and uses the first policy that this program knows, as gRPC does. Its error
+// makes the whole service config invalid.
 func (builder) ParseConfig(text json.RawMessage) (serviceconfig.LoadBalancingConfig, error) {
 	var parsed struct {
 		ChildPolicy []map[string]json.RawMessage `json:"childPolicy"`
@@ -104,7 +104,7 @@ func (builder) ParseConfig(text json.RawMessage) (serviceconfig.LoadBalancingCon
 	}
 	for _, entry := range parsed.ChildPolicy {
 		if len(entry) != 1 {
-			return nil, fmt.Errorf("balancing policy %q: childPolicy: each entry names one policy, not %d", Name, len(entry))
+			return nil, fmt.Errorf("balancing policy %q: childPolicy: want one policy in each entry, not %d", Name, len(entry))
 		}
 		for name, text := range entry {
 			if child := balancer.Get(name); child != nil {
@@ -113,8 +113,8 @@ func (builder) ParseConfig(text json.RawMessage) (serviceconfig.LoadBalancingCon
 		}
 	}
 	return nil, fmt.Errorf(
-		"balancing policy %q: childPolicy: this program knows none of the policies; "+
-			"name one such as round_robin, or import the package that registers it",
+		"balancing policy %q: childPolicy: this program does not know these policies; "+
+			"use another one, such as round_robin, or import the package that registers them",
 		Name,
 	)
 }
@@ -141,7 +141,7 @@ func (c config) over(child balancer.Builder, text json.RawMessage) (serviceconfi
 	return c, nil
 }
 
-// policy stands between a channel and the child policy. gRPC calls its methods one at a time.
+// policy sits between a channel and the child policy. gRPC calls its methods one at a time.
 type policy struct {
 	channel *channel
 	opts    balancer.BuildOptions
@@ -175,7 +175,7 @@ func (p *policy) UpdateClientConnState(s balancer.ClientConnState) error {
 	return p.update()
 }
 
-// update gives the child the endpoints that it is to connect to.
+// update passes the endpoints to the child.
 func (p *policy) update() error {
 	s := p.latest
 	conf, ok := s.BalancerConfig.(config)
@@ -189,8 +189,8 @@ func (p *policy) update() error {
 	return p.child.UpdateClientConnState(s)
 }
 
-// moved is called when the connection of an endpoint has changed its state. A member of a subset that cannot be
-// connected to makes room for another endpoint: soon, or at once where the channel has no connection at all.
+// moved is called when the state of the connection of an endpoint has changed. Another endpoint replaces a member of a
+// subset that cannot be reached: after a while, or at once if the channel has no connection.
 func (p *policy) moved(e *endpoint, s connectivity.State) {
 	conf, ok := p.latest.BalancerConfig.(config)
 	if !ok || conf.subset == nil || p.child == nil {
@@ -205,7 +205,7 @@ func (p *policy) moved(e *endpoint, s connectivity.State) {
 			return
 		}
 		if p.chooser.bury(e.address()) {
-			_ = p.update() // an error asks to resolve again, which would change nothing
+			_ = p.update() // an error would only make gRPC resolve again, with the same result
 		}
 	}
 }

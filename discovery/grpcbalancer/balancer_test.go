@@ -75,7 +75,7 @@ func (s *servers) dial(ctx context.Context, addr string) (net.Conn, error) {
 	return conn{c, addr, sync.OnceFunc(func() { s.open.Add(-1) })}, nil
 }
 
-// conn is a connection to an address that tells when it is closed.
+// conn is a connection to an address that reports when it is closed.
 type conn struct {
 	net.Conn
 	addr   string
@@ -156,7 +156,7 @@ func spread(t *testing.T, cc *grpc.ClientConn) map[string]int {
 	return count
 }
 
-// An attempt learns whether the service has endpoints: without any there is no connection to wait for.
+// An attempt learns whether the service has endpoints. Without endpoints there is no connection to wait for.
 func TestAttemptKnowsWhetherThereAreEndpoints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cc, r := serve(t).channel(t, configOf(t, "round_robin"))
@@ -188,8 +188,8 @@ func TestResolverErrorIsWhatCallsFailWith(t *testing.T) {
 				fails("the engine is down")
 				r.UpdateState(endpoints())
 				fails("the service has no instances")
-				r.CC().ReportError(errors.New("nobody is registered"))
-				fails("nobody is registered")
+				r.CC().ReportError(errors.New("no instance is registered"))
+				fails("no instance is registered")
 
 				r.UpdateState(endpoints("one"))
 				if got := spread(t, cc); got["one"] != 10 {

@@ -12,27 +12,29 @@ import (
 	"google.golang.org/grpc/balancer/ringhash"
 )
 
-// The policies that have a name here. A program may register others and use them by their gRPC name.
+// The names of the balancing policies. A program may register other policies and use them by their gRPC name.
 const (
-	// ZoneWeighted is round robin by the weights of the instances, with those of the own zone first. Where instances
-	// carry neither, it is RoundRobin.
+	// ZoneWeighted is round robin with the weights of the instances, and prefers instances in the zone of this process.
+	// For instances without zones and weights it works like RoundRobin.
 	ZoneWeighted = "zone_weighted"
-	// RoundRobin takes the instances in turn.
+	// RoundRobin uses the instances in turn.
 	RoundRobin = "round_robin"
-	// LeastRequest takes that of two random instances which has fewer calls of this channel in flight (gRFC A48). It
-	// suits calls of very different cost.
+	// LeastRequest picks two random instances and uses the one with fewer calls of this channel in flight (gRFC A48). It
+	// is for calls of very different cost.
 	LeastRequest = "least_request"
-	// WeightedRoundRobin gives each instance calls by what it tells of its load (gRFC A58), which servers of Parley do
-	// with framework.WithLoadReports. Until the reports of two instances have come for 10s, it takes them in turn.
+	// WeightedRoundRobin distributes calls by the load that the instances report (gRFC A58). Servers of Parley report
+	// their load with framework.WithLoadReports. Until at least two instances have sent reports for 10s, it works like
+	// RoundRobin.
 	WeightedRoundRobin = "weighted_round_robin"
-	// RingHash sends calls of one key to one instance, and moves few keys when instances come or go (gRFC A42, A76). It
-	// has no health checks: a server that says it does not serve keeps its keys while it is connected.
+	// RingHash sends all calls with the same hash key to the same instance. Few keys move when instances come or go (gRFC
+	// A42, A76). It does not use health checks: a connected server keeps its keys even if it reports that it does not
+	// serve.
 	RingHash = "ring_hash"
-	// PickFirst uses one instance while it is connected. It suits a virtual address with one server behind.
+	// PickFirst uses one instance while it is connected. It is for a virtual address of a load balancer.
 	PickFirst = "pick_first"
 )
 
-// known are the policies by name, as gRPC calls them.
+// known returns the gRPC names of the policies, by the names of this package.
 func known() map[string]string {
 	return map[string]string{
 		ZoneWeighted:       zonesName,
@@ -44,32 +46,32 @@ func known() map[string]string {
 	}
 }
 
-// Balancing is how a channel spreads its calls over the instances of a service. The zero value is ZoneWeighted without
-// a zone.
+// Balancing is how a channel distributes its calls over the instances of a service. The zero value is ZoneWeighted
+// without a zone.
 type Balancing struct {
 	// Policy is one of the names of this package, or the gRPC name of a policy that the program registers. Default:
 	// ZoneWeighted.
 	Policy string
-	// Zone is where this process runs. ZoneWeighted calls instances of the same zone first.
+	// Zone is the zone of this process. ZoneWeighted prefers instances in the same zone.
 	Zone string
-	// HashMetadata is the key of the outgoing metadata by which RingHash keeps calls together. Without it the key is that
-	// of [WithHashKey]. A call without a key goes to a random instance.
+	// HashMetadata is the key of the outgoing metadata whose value is the hash key of RingHash. Without it, [WithHashKey]
+	// sets the hash key. A call without a hash key goes to a random instance.
 	HashMetadata string
-	// Subset bounds how many instances of a large service one channel connects to. RingHash, PickFirst and
-	// policies of the program do not use it: what they do may depend on seeing every instance.
+	// Subset limits the number of instances that one channel connects to. RingHash, PickFirst and policies of the program
+	// do not use it, because they may need to see all instances.
 	Subset Subset
-	// Outliers makes instances that fail far more than the others rest. Default: the defaults of [Outliers]. RingHash and
-	// policies of the program have none, unless it is stated, and PickFirst has none.
+	// Outliers configures when instances rest because they fail far more than the others. Default: the defaults of
+	// [Outliers]. With RingHash and with policies of the program, no instance rests unless Outliers is set. With
+	// PickFirst, no instance rests.
 	Outliers *Outliers
 }
 
-// Subset bounds the instances that one channel connects to (gRFC A68, random subsetting). The subset of a channel stays
-// nearly the same when instances come and go.
+// Subset limits the number of instances that one channel connects to (gRFC A68, random subsetting). The subset of a
+// channel changes little when instances come and go.
 type Subset struct {
-	// Above is the number of instances above which a subset is used. Default 100.
+	// Above is the number of instances above which a subset is used. Default: 100.
 	Above int
-	// Size is how many instances the subset has, at most Above. Default 20; a negative one means that there are no
-	// subsets.
+	// Size is the number of instances in the subset. At most Above. A negative size disables subsets. Default: 20.
 	Size int
 }
 
@@ -90,7 +92,8 @@ func (b Balancing) Check() error {
 	if name := b.policy(); policies[name] == "" && balancer.Get(name) == nil {
 		errs = append(
 			errs,
-			fmt.Errorf("balancing policy %q is not known here; use one of %s, or import the package that registers it",
+			fmt.Errorf("this program does not know the balancing policy %q; use one of %s, "+
+				"or import the package that registers it",
 				name, strings.Join(slices.Sorted(maps.Keys(policies)), ", ")),
 		)
 	}
@@ -98,7 +101,7 @@ func (b Balancing) Check() error {
 		if b.policy() != RingHash {
 			errs = append(
 				errs,
-				fmt.Errorf("a hash key is of use to the balancing policy %s alone, not to %s", RingHash, b.policy()),
+				fmt.Errorf("only the balancing policy %s uses a hash key, not %s", RingHash, b.policy()),
 			)
 		} else if err := checkHashMetadata(b.HashMetadata); err != nil {
 			errs = append(errs, err)
@@ -108,8 +111,8 @@ func (b Balancing) Check() error {
 		errs = append(
 			errs,
 			errors.New(
-				"balancing policy ring_hash needs hash keys, which "+
-					"GRPC_EXPERIMENTAL_RING_HASH_SET_REQUEST_HASH_KEY=false switches off in gRPC; unset it",
+				"the balancing policy ring_hash needs hash keys, which "+
+					"GRPC_EXPERIMENTAL_RING_HASH_SET_REQUEST_HASH_KEY=false disables in gRPC; unset the variable",
 			),
 		)
 	}
@@ -122,7 +125,7 @@ func (b Balancing) Check() error {
 	return errors.Join(errs...)
 }
 
-// policy is the name here, also of a policy that was called by its gRPC name.
+// policy returns the name that this package uses, even if Policy is a gRPC name.
 func (b Balancing) policy() string {
 	if b.Policy == "" {
 		return ZoneWeighted
@@ -135,7 +138,7 @@ func (b Balancing) policy() string {
 	return b.Policy
 }
 
-// String names the policy and what is set of it, as it is shown to operators.
+// String returns the policy and its settings, for display.
 func (b Balancing) String() string {
 	text := b.policy()
 	if b.Zone != "" && text == ZoneWeighted {
@@ -153,7 +156,7 @@ func (b Balancing) String() string {
 	return text
 }
 
-// outliers returns when outliers rest, nil where none does.
+// outliers returns the settings of outliers, or nil if no outliers rest.
 func (b Balancing) outliers() *Outliers {
 	var o Outliers
 	switch b.policy() {
@@ -171,7 +174,7 @@ func (b Balancing) outliers() *Outliers {
 	return &o
 }
 
-// subsets reports whether there are subsets of a large service.
+// subsets reports whether subsets are used.
 func (b Balancing) subsets() bool {
 	switch b.policy() {
 	case ZoneWeighted, RoundRobin, LeastRequest, WeightedRoundRobin:
@@ -180,7 +183,7 @@ func (b Balancing) subsets() bool {
 	return false
 }
 
-// Config returns the entry of loadBalancingConfig that balances so. Check b first.
+// Config returns the entry of loadBalancingConfig for b. Call Check first.
 func (b Balancing) Config() map[string]any {
 	type object = map[string]any
 	name, settings := b.policy(), object{}

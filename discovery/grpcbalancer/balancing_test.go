@@ -25,10 +25,16 @@ func TestMistakesInBalancing(t *testing.T) {
 	}{
 		{grpcbalancer.Balancing{}, ""},
 		{grpcbalancer.Balancing{Policy: "least_request_experimental"}, ""},
-		{grpcbalancer.Balancing{Policy: "roundrobin"}, `"roundrobin" is not known here; use one of least_request, pick_first, ring_hash, round_robin, weighted_round_robin, zone_weighted, or`},
+		{
+			grpcbalancer.Balancing{Policy: "roundrobin"},
+			`this program does not know the balancing policy "roundrobin"; use one of least_request, pick_first, ring_hash, round_robin, weighted_round_robin, zone_weighted, or`,
+		},
 		{grpcbalancer.Balancing{Policy: grpcbalancer.RingHash, HashMetadata: "user-id"}, ""},
 		{grpcbalancer.Balancing{Policy: grpcbalancer.RingHash, HashMetadata: "user-bin"}, `metadata "user-bin"`},
-		{grpcbalancer.Balancing{Policy: grpcbalancer.LeastRequest, HashMetadata: "user-id"}, "ring_hash alone"},
+		{
+			grpcbalancer.Balancing{Policy: grpcbalancer.LeastRequest, HashMetadata: "user-id"},
+			"only the balancing policy ring_hash uses a hash key",
+		},
 		{grpcbalancer.Balancing{Subset: grpcbalancer.Subset{Above: 10, Size: 11}}, "a size of 11 above 10"},
 		{grpcbalancer.Balancing{Subset: grpcbalancer.Subset{Size: -1}}, ""},
 		{grpcbalancer.Balancing{Outliers: &grpcbalancer.Outliers{Rest: time.Hour}}, "a rest of 1h0m0s"},
@@ -110,7 +116,9 @@ func keyed(t *testing.T, cc *grpc.ClientConn, key string, byMetadata bool) strin
 		ctx = metadata.AppendToOutgoingContext(t.Context(), "user-id", key)
 	}
 	var p peer.Peer
-	if _, err := healthpb.NewHealthClient(cc).Check(ctx, &healthpb.HealthCheckRequest{}, grpc.Peer(&p), grpc.WaitForReady(true)); err != nil {
+	if _, err := healthpb.NewHealthClient(cc).Check(
+		ctx, &healthpb.HealthCheckRequest{}, grpc.Peer(&p), grpc.WaitForReady(true),
+	); err != nil {
 		t.Fatal(err)
 	}
 	return p.Addr.String()

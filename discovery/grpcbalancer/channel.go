@@ -12,8 +12,8 @@ import (
 	"github.com/parley-rpc/parley/attempt"
 )
 
-// channel is the channel as the child policy sees it. While there are no endpoints, the resolver's error takes the
-// place of what the child says.
+// channel is the channel that the child policy sees. While there are no endpoints, it replaces the state of the child
+// with the error of the resolver.
 type channel struct {
 	balancer.ClientConn
 
@@ -22,23 +22,23 @@ type channel struct {
 	err       error
 
 	made    time.Time
-	usable  atomic.Int64 // endpoints that take calls
-	resting atomic.Int64 // until when the last of the resting endpoints rests, as the time since made; 0 for none
+	usable  atomic.Int64 // the number of endpoints that accept calls
+	resting atomic.Int64 // when the last resting endpoint stops resting, as the time since made; 0 if none rests
 	sticky  atomic.Bool  // the child hashes consistently
 
-	looking  atomic.Bool  // for silent endpoints
-	looked   atomic.Int64 // when last, as the time since made
-	silences atomic.Int32 // endpoints that are silent
+	looking  atomic.Bool  // a goroutine looks for silent endpoints
+	looked   atomic.Int64 // the time of the last look, since made
+	silences atomic.Int32 // the number of silent endpoints
 
 	moved func(*endpoint, connectivity.State) // see policy.moved
 
 	outliers  atomic.Pointer[Outliers] // nil when none rest
 	membersMu sync.Mutex
-	members   map[*endpoint]struct{}         // those that the child has
-	states    atomic.Pointer[EndpointStates] // nil where nobody wants to know
+	members   map[*endpoint]struct{}         // the endpoints that the child uses
+	states    atomic.Pointer[EndpointStates] // nil if the states are not counted
 }
 
-// errNoEndpoints stands in until the resolver has said why there is nothing.
+// errNoEndpoints is used until the resolver has returned an error.
 var errNoEndpoints = errors.New("the service has no instances")
 
 func (c *channel) expect(endpoints int) {
@@ -47,7 +47,7 @@ func (c *channel) expect(endpoints int) {
 	c.endpoints, c.err = endpoints, errNoEndpoints
 }
 
-// explain makes calls fail with err and returns true, if there are no endpoints.
+// explain makes calls fail with err if there are no endpoints. It reports whether it did.
 func (c *channel) explain(err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -74,8 +74,8 @@ func failing(err error) balancer.State {
 	return balancer.State{ConnectivityState: connectivity.TransientFailure, Picker: nowhere{err}}
 }
 
-// nowhere is the picker of a service without endpoints. It tells the attempt so, because a call that would wait for a
-// connection has none to wait for.
+// nowhere is the picker of a service without endpoints. It reports this to the attempt, so that the call does not wait
+// for a connection.
 type nowhere struct{ err error }
 
 func (n nowhere) Pick(info balancer.PickInfo) (balancer.PickResult, error) {

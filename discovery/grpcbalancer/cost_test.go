@@ -38,7 +38,8 @@ func TestPickTakesNoMemory(t *testing.T) {
 	}
 }
 
-// Nor does a pick by weight and zone, nor a call that is counted because outliers rest or that brings a load report.
+// A pick by weight and zone does not allocate either. The same holds for a call that is counted because outliers rest,
+// and for a call with a load report.
 func TestPoliciesTakeNoMemory(t *testing.T) {
 	o := &channel{}
 	o.usable.Store(2)

@@ -24,7 +24,7 @@ func countingPolicy(t *testing.T, name string) *counting {
 	t.Helper()
 	c, ok := balancer.Get(name).(*counting)
 	if !ok {
-		t.Fatalf("nobody registered %s", name)
+		t.Fatalf("%s is not registered", name)
 	}
 	return c
 }
@@ -97,7 +97,7 @@ func (c pickersChannel) UpdateState(s balancer.State) {
 
 const leavesName = "leaves_connections"
 
-// leaves is the simplest policy. When it is closed it leaves its connections to gRPC, as policies still may.
+// leaves is the simplest policy. When it is closed it leaves its connections to gRPC, which policies are allowed to do.
 type leaves struct{}
 
 func (leaves) Build(info base.PickerBuildInfo) balancer.Picker {

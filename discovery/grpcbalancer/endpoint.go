@@ -13,38 +13,37 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// endpoint is a connection as the child policy sees it, and what is known of the server behind it. gRPC calls its
-// listeners one at a time.
+// endpoint is a connection of the child policy, and the state of its server. gRPC calls its listeners one at a time.
 type endpoint struct {
 	balancer.SubConn
 	channel               *channel
 	choices               atomic.Pointer[choices]
-	resting               atomic.Int64                 // until when, as the time since channel.made
+	resting               atomic.Int64                 // when it stops resting, as the time since channel.made
 	settle, settleHurried func(info balancer.DoneInfo) // done, bound once
 
 	callCounts callCounts
 	ejection   ejection
-	trial      atomic.Bool // it is back early, and its next call decides
+	trial      atomic.Bool // it returned early, and its next call decides whether it rests again
 	load       load
 
 	arrivals  arrivals
-	sentAt    atomic.Uint64 // one more than the reads when an attempt was last sent; 0 for never
+	sentAt    atomic.Uint64 // the number of reads when the last attempt was sent, plus 1; 0 if none was sent
 	silent    atomic.Bool
 	connected atomic.Bool
 	quiet     quiet
 	waiting   attempt.Waiting
 
 	ready     bool
-	downSince time.Time // since when there is no connection, if there is none
-	checked   bool      // the server's health counts
+	downSince time.Time // when the connection was lost, while there is none
+	checked   bool      // the child uses the server's health
 	healthy   bool
 	usable    atomic.Bool
 }
 
-// choices are what an attempt is told that is sent to an endpoint.
+// choices are the values of attempt.Choice for attempts that are sent to an endpoint.
 type choices struct{ alone, one attempt.Choice }
 
-// NewSubConn makes a connection of the child.
+// NewSubConn makes a connection for the child.
 func (c *channel) NewSubConn(addresses []resolver.Address, opts balancer.NewSubConnOptions) (balancer.SubConn, error) {
 	e := &endpoint{channel: c, downSince: time.Now()}
 	e.settle = func(info balancer.DoneInfo) { e.done(info, false) }
@@ -74,7 +73,7 @@ func (c *channel) NewSubConn(addresses []resolver.Address, opts balancer.NewSubC
 	return e, nil
 }
 
-// Shutdown ends the connection, which the child has no more use for.
+// Shutdown ends the connection. The child no longer uses it.
 func (e *endpoint) Shutdown() {
 	e.channel.membersMu.Lock()
 	delete(e.channel.members, e)
@@ -85,7 +84,7 @@ func (e *endpoint) Shutdown() {
 	e.SubConn.Shutdown()
 }
 
-// forget lets go of the connections of a child that is closed, whether or not it has shut them down.
+// forget removes the connections of a closed child, even those that the child has not shut down.
 func (c *channel) forget() {
 	c.membersMu.Lock()
 	defer c.membersMu.Unlock()
@@ -97,7 +96,8 @@ func (c *channel) forget() {
 	clear(c.members)
 }
 
-// UpdateAddresses and RemoveSubConn are for children of old times; gRPC itself knows its own connections only.
+// UpdateAddresses and RemoveSubConn are for old child policies. They unwrap the connection, because gRPC does not know
+// the wrapper.
 func (c *channel) UpdateAddresses(sc balancer.SubConn, addresses []resolver.Address) {
 	sc.UpdateAddresses(addresses) //nolint:staticcheck // a child may use it as long as gRPC has it
 }
@@ -109,7 +109,7 @@ func (e *endpoint) UpdateAddresses(addresses []resolver.Address) {
 	e.SubConn.UpdateAddresses(addresses) //nolint:staticcheck // see channel.UpdateAddresses
 }
 
-// name takes the first of the addresses, since each endpoint of today's policies has one.
+// name uses the first of the addresses, because all current policies make connections with one address.
 func (e *endpoint) name(addresses []resolver.Address) {
 	var name string
 	if len(addresses) > 0 {
@@ -133,7 +133,7 @@ func (e *endpoint) RegisterHealthListener(listener func(balancer.SubConnState)) 
 	})
 }
 
-// note takes in the state of the connection. A new connection begins without a word on health.
+// note records the state of the connection. The health of a new connection is unknown.
 func (e *endpoint) note(s connectivity.State) {
 	if e.ready && s != connectivity.Ready {
 		e.downSince = time.Now()
@@ -180,7 +180,7 @@ func (e *endpoint) done(info balancer.DoneInfo, hurried bool) {
 	}
 }
 
-// extend raises an end to a later one.
+// extend moves an end to a later time.
 func extend(end *atomic.Int64, to int64) {
 	for {
 		old := end.Load()

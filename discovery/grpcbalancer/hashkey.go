@@ -10,18 +10,19 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// hashKeyHeader is where ring_hash looks for a key of WithHashKey. It is shown to ring_hash alone and is not sent.
+// hashKeyHeader is the metadata key under which ring_hash finds the key of WithHashKey. Only ring_hash sees it; it is
+// not sent.
 const hashKeyHeader = "parley-hash-key"
 
 type hashKey struct{}
 
-// WithHashKey returns a context whose calls go where the policy ring_hash sends key, on channels for which no metadata
-// is named instead. The key does not leave the process.
+// WithHashKey returns a context with a hash key. The policy ring_hash sends all calls with the same key to the same
+// instance. Channels with [Balancing].HashMetadata ignore the key. The key does not leave the process.
 func WithHashKey(ctx context.Context, key string) context.Context {
 	return context.WithValue(ctx, hashKey{}, key)
 }
 
-// showKey shows the key of ctx to ring_hash in the only place where it looks.
+// showKey puts the key of ctx into the metadata, which is the only place where ring_hash looks.
 func showKey(ctx context.Context) context.Context {
 	if key, ok := ctx.Value(hashKey{}).(string); ok {
 		return metadata.AppendToOutgoingContext(ctx, hashKeyHeader, key)
@@ -36,8 +37,9 @@ func checkHashMetadata(key string) error {
 	return nil
 }
 
-// hashKeysAreOff reports whether the environment makes gRPC overlook where the key is. Then ring_hash never picks
-// anything outside of xDS. GRPC checks the name of a header that it does not overlook.
+// hashKeysAreOff reports whether an environment variable makes gRPC ignore the setting for the hash key. Outside of
+// xDS, ring_hash then never picks an endpoint. If gRPC does not ignore the setting, it refuses an invalid header name,
+// which is how this function finds out.
 func hashKeysAreOff() bool { return parseRing("not a header") == nil }
 
 func parseRing(header string) error {

@@ -14,8 +14,8 @@ import (
 	"github.com/parley-rpc/parley/internal/orca"
 )
 
-// loadsName is the name of the policy weighted_round_robin in service configs. That of gRPC, which does the same, would
-// make every program link modules of Envoy.
+// loadsName is the name of the policy weighted_round_robin in service configs. The policy of gRPC with the same
+// algorithm would make every program link modules of Envoy.
 const loadsName = "parley_weighted_round_robin"
 
 type loadsBuilder struct{}
@@ -28,7 +28,8 @@ func (loadsBuilder) Build(cc balancer.ClientConn, opts balancer.BuildOptions) ba
 	return l
 }
 
-// loads gives each instance calls by the load that it reports. As the channel of its child it replaces pickers.
+// loads distributes calls by the load that the instances report. It is the channel of its child and replaces the
+// child's pickers.
 type loads struct {
 	balancer.ClientConn
 	balancer.Balancer
@@ -47,7 +48,8 @@ func (l *loads) UpdateState(s balancer.State) {
 			if child.State.ConnectivityState != connectivity.Ready {
 				continue
 			}
-			picked, err := child.State.Picker.Pick(balancer.PickInfo{}) // pick_first has one answer
+			// the picker of pick_first always returns the same endpoint
+			picked, err := child.State.Picker.Pick(balancer.PickInfo{})
 			if e, ok := picked.SubConn.(*endpoint); err == nil && ok {
 				e.load.wanted.Store(true)
 				p.channel = e.channel
@@ -66,13 +68,13 @@ type loadMember struct {
 	endpoint *endpoint
 }
 
-// loadPicker weighs the instances anew each second.
+// loadPicker updates the weights of the instances every second.
 type loadPicker struct {
 	inTurn  balancer.Picker
 	channel *channel
 	members []loadMember
 
-	weighed atomic.Int64 // when, as the time since channel.made; 0 for never
+	weighed atomic.Int64 // the time of the last update, since channel.made; 0 before the first
 	wheel   atomic.Pointer[wheel]
 }
 
@@ -89,7 +91,8 @@ func (p *loadPicker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	return p.inTurn.Pick(info)
 }
 
-// weigh makes the wheel, nil where fewer than two instances have a weight. Those that have none get the mean.
+// weigh returns the wheel, or nil if fewer than two instances have a weight. An instance without a weight gets the
+// mean.
 func (p *loadPicker) weigh(now time.Duration) *wheel {
 	spokes := make([]spoke, len(p.members))
 	var sum float64
@@ -112,8 +115,8 @@ func (p *loadPicker) weigh(now time.Duration) *wheel {
 	return newWheel(spokes)
 }
 
-// load is what an instance reports of itself, as a weight: calls a second over utilization and share of errors (gRFC
-// A58). All times are since channel.made.
+// load is the load report of an instance as a weight: calls per second, divided by utilization and share of errors
+// (gRFC A58). All times are since channel.made.
 type load struct {
 	wanted atomic.Bool
 
@@ -137,14 +140,14 @@ func (l *load) note(trailer metadata.MD, now time.Duration) {
 	l.value, l.latest = r.Rate/(r.Utilization+r.Errors/r.Rate), now
 }
 
-// forget begins anew with a new connection.
+// forget resets the load for a new connection.
 func (l *load) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.fresh = false
 }
 
-// weight is 0 while reports have not come for long enough, or have stopped.
+// weight returns the weight. It is 0 until reports have come for long enough, and after they have stopped.
 func (l *load) weight(now time.Duration) float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-rpc/parley/internal/orca"
 )
 
-// reporting makes the servers report, with each call, what is said of them.
+// reporting makes each server send its load report with each call.
 func (s *servers) reporting(reports map[string]orca.Report) {
 	s.meet = func(ctx context.Context, addr string) error {
 		if r, ok := reports[addr]; ok {
@@ -41,13 +41,20 @@ func TestWeightedRoundRobin(t *testing.T) {
 			"one": {Rate: 100, Utilization: 0.2}, "two": {Rate: 100, Utilization: 0.4}, "three": {Rate: 100, Utilization: 0.4},
 		}, map[string]int{"one": 150, "two": 75, "three": 75}},
 		{"errors weigh as utilization does", map[string]orca.Report{
-			"one": {Rate: 100, Utilization: 0.2}, "two": {Rate: 100, Errors: 20, Utilization: 0.2}, "three": {Rate: 100, Errors: 20, Utilization: 0.2},
+			"one": {Rate: 100, Utilization: 0.2}, "two": {Rate: 100, Errors: 20, Utilization: 0.2},
+			"three": {Rate: 100, Errors: 20, Utilization: 0.2},
 		}, map[string]int{"one": 150, "two": 75, "three": 75}},
 		{"who does not report gets the mean", map[string]orca.Report{
 			"one": {Rate: 100, Utilization: 0.2}, "two": {Rate: 100, Utilization: 0.6},
 		}, map[string]int{"one": 150, "two": 50, "three": 100}},
-		{"one report is none", map[string]orca.Report{"one": {Rate: 100, Utilization: 0.01}}, map[string]int{"one": 100, "two": 100, "three": 100}},
-		{"idle ones say nothing", map[string]orca.Report{"one": {Rate: 100}, "two": {Utilization: 1}}, map[string]int{"one": 100, "two": 100, "three": 100}},
+		{
+			"one report is none", map[string]orca.Report{"one": {Rate: 100, Utilization: 0.01}},
+			map[string]int{"one": 100, "two": 100, "three": 100},
+		},
+		{
+			"idle ones say nothing", map[string]orca.Report{"one": {Rate: 100}, "two": {Utilization: 1}},
+			map[string]int{"one": 100, "two": 100, "three": 100},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

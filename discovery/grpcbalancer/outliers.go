@@ -13,27 +13,29 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// Outliers says when an instance rests because it fails so much more than the others, as the outlier detection of gRFC
-// A50 does. An instance rests as soon as, within an interval, enough calls ended on it, enough of them failed, and the
-// others together failed at less than half of its rate: what fails everywhere is no fault of one instance. Failures are
-// UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS, except planned ends, answers that ask
-// for a pause, and deadlines that were shorter than the median of the method, which package retry knows.
+// Outliers configures when an instance rests because it fails far more than the others, like the outlier detection of
+// gRFC A50. A resting instance gets no calls. An instance rests if, within an interval, enough calls ended on it,
+// enough of them failed, and the failure rate of the other instances together is less than half of its rate. If calls
+// fail everywhere, no instance rests. Failures are UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and
+// DATA_LOSS. Planned ends, pushbacks, and deadlines that were shorter than the median of the method are not failures.
+// The median comes from package retry.
 //
-// While others can take them, an instance that rests gets no calls. One that fails again soon after its rest rests
-// twice as long, at most 5 minutes. When another instance fails and no more may rest, the one that has rested longest
-// returns early, and rests again if its first call fails.
+// If all instances rest, calls go to them nevertheless. An instance that fails again soon after its rest rests twice as
+// long, at most 5 minutes. If another instance must rest and MaxPercent is reached, the instance that has rested
+// longest returns early. It rests again if its first call fails.
 type Outliers struct {
-	// Off lets no instance rest.
+	// Off disables resting.
 	Off bool
-	// Interval is how long calls are counted together. Default 10s, at most 5m.
+	// Interval is the interval over which calls are counted. At most 5m. Default: 10s.
 	Interval time.Duration
-	// MinCalls is how many calls must have ended, on the instance and on the others together. Default 20.
+	// MinCalls is the number of calls that must end within the interval, both on the instance and on the others together.
+	// Default: 20.
 	MinCalls int
-	// FailurePercent is how many of them failed, in percent. Default 50.
+	// FailurePercent is the share of failed calls, in percent, from which an instance rests. Default: 50.
 	FailurePercent int
-	// Rest is how long the instance rests. Default 30s, at most 5m.
+	// Rest is how long the instance rests the first time. At most 5m. Default: 30s.
 	Rest time.Duration
-	// MaxPercent is how many of the instances may rest at once, in percent; it may always be one. Default 30.
+	// MaxPercent is the maximum share of resting instances, in percent. One instance may always rest. Default: 30.
 	MaxPercent int
 }
 
@@ -63,7 +65,7 @@ func (o Outliers) check() error {
 		errs = append(errs, fmt.Errorf("outliers: a rest of %v is not between 0s and %v", o.Rest, maxEjection))
 	}
 	if o.MinCalls < 1 {
-		errs = append(errs, fmt.Errorf("outliers: %d calls prove nothing; want 1 at least", o.MinCalls))
+		errs = append(errs, fmt.Errorf("outliers: a minimum of %d calls; want at least 1", o.MinCalls))
 	}
 	if o.FailurePercent < 1 || o.FailurePercent > 100 || o.MaxPercent < 1 || o.MaxPercent > 100 {
 		errs = append(
@@ -78,8 +80,8 @@ func (o Outliers) check() error {
 	return errors.Join(errs...)
 }
 
-// callCounts counts the calls that ended on an endpoint within the current interval, in one word, so that a call costs
-// one exchange: the number of the interval (15 bits), calls (24 bits), failures (24 bits).
+// callCounts counts the calls that ended on an endpoint within the current interval. The counts are in one word, so
+// that a call costs one compare-and-swap: the number of the interval (15 bits), calls (24 bits), failures (24 bits).
 type callCounts struct{ word atomic.Int64 }
 
 func (t *callCounts) add(interval int64, failed bool) (calls, failures int64) {
@@ -107,7 +109,7 @@ func (t *callCounts) of(interval int64) (calls, failures int64) {
 	return word >> 24 & 0xffffff, word & 0xffffff
 }
 
-// ejection is what is known of an endpoint as an outlier, under the lock of the channel's members.
+// ejection is the state of an endpoint as an outlier. The lock of the channel's members guards it.
 type ejection struct {
 	began time.Duration // since channel.made, as until
 	until time.Duration
@@ -115,14 +117,14 @@ type ejection struct {
 	end   *time.Timer // logs the end of the rest
 }
 
-// cancel keeps the end of the rest out of the log, for an endpoint that is gone or back by then.
+// cancel stops the log message about the end of the rest, for an endpoint that is gone or has returned early.
 func (e ejection) cancel() {
 	if e.end != nil {
 		e.end.Stop()
 	}
 }
 
-// faulty reports whether an error speaks against the server. A call that its caller gave up speaks against nobody.
+// faulty reports whether an error counts as a failure of the server. A call that its caller canceled does not.
 func faulty(err error) bool {
 	switch status.Code(err) {
 	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
@@ -132,8 +134,8 @@ func faulty(err error) bool {
 	}
 }
 
-// weigh counts a call that ended on e and makes e rest if it has become an outlier. A call whose caller gave it less
-// time than such calls take (hurried) says nothing when that time is over.
+// weigh counts a call that ended on e and makes e rest if it has become an outlier. If the deadline was shorter than
+// such calls usually take (hurried), DEADLINE_EXCEEDED is not a failure.
 func (e *endpoint) weigh(info balancer.DoneInfo, conf *Outliers, hurried bool) {
 	code := status.Code(info.Err)
 	if code == codes.Canceled || hurried && code == codes.DeadlineExceeded {
@@ -154,9 +156,9 @@ func (e *endpoint) weigh(info balancer.DoneInfo, conf *Outliers, hurried bool) {
 	}
 }
 
-// judge compares an endpoint that fails with the others. It returns for how long the endpoint has to rest from now on,
-// 0 if it has not. Where no more may rest, the one that has rested longest comes back early, on trial: it may be well
-// again, and would shield an endpoint that is not.
+// judge compares a failing endpoint with the others. It returns how long the endpoint has to rest, or 0. If no more
+// endpoints may rest, the one that has rested longest returns early, on trial. It may have recovered, and its rest
+// would otherwise keep a failing endpoint in use.
 func (c *channel) judge(e *endpoint, conf *Outliers, now time.Duration, interval int64) (rest time.Duration) {
 	c.membersMu.Lock()
 	defer c.membersMu.Unlock()
@@ -179,7 +181,7 @@ func (c *channel) judge(e *endpoint, conf *Outliers, now time.Duration, interval
 	ownCalls, ownFailures := e.callCounts.of(interval)
 	_, member := c.members[e]
 	switch {
-	case !member, e.ejection.until > now, // a call from before
+	case !member, e.ejection.until > now, // a call from an earlier time
 		calls < int64(conf.MinCalls),
 		ownFailures*calls <= 2*failures*ownCalls:
 		return 0
@@ -217,8 +219,8 @@ func (c *channel) recall(e *endpoint, now time.Duration) {
 	c.states.Load().recalled(e.address())
 }
 
-// endTrial makes an endpoint rest again that failed its first call on trial. The one that rests since the trial began
-// comes back for it, since no more may rest.
+// endTrial makes an endpoint rest again after its first call on trial failed. The endpoint that rests since the start
+// of the trial returns in exchange, because no more endpoints may rest.
 func (c *channel) endTrial(e *endpoint, conf *Outliers, now time.Duration) {
 	c.membersMu.Lock()
 	defer c.membersMu.Unlock()

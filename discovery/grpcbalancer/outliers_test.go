@@ -106,14 +106,14 @@ func TestWhoIsNoOutlier(t *testing.T) {
 				cc := s.three(t)
 				s.failing(tt.code, tt.failing...)
 				if failed := tryAll(t, cc, tt.calls); failed != tt.want {
-					t.Errorf("%d calls failed; want %d: nobody rests", failed, tt.want)
+					t.Errorf("%d calls failed; want %d: no endpoint rests", failed, tt.want)
 				}
 			})
 		})
 	}
 }
 
-// Failures are counted within an interval: nineteen in each of two are no twenty.
+// Failures are counted within an interval: nineteen failures in each of two intervals are not enough.
 func TestFailuresOfLongAgoDoNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t)
@@ -128,7 +128,7 @@ func TestFailuresOfLongAgoDoNotCount(t *testing.T) {
 	})
 }
 
-// One instance rests and is well again when another one turns bad, and no more than one may rest.
+// One instance rests and has recovered when another one fails. Only one may rest.
 func TestARestingOutlierDoesNotShieldASecondOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t)
@@ -146,7 +146,7 @@ func TestARestingOutlierDoesNotShieldASecondOne(t *testing.T) {
 	})
 }
 
-// Two of three instances fail for good. One of them rests at any time, and trying the other one costs one call.
+// Two of three instances fail for good. At any time one of them rests. Trying the other one costs one call.
 func TestATrialCostsOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t)

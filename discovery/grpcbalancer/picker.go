@@ -11,10 +11,10 @@ import (
 	"github.com/parley-rpc/parley/attempt"
 )
 
-// sticky reports whether a policy sends each key where it always goes.
+// sticky reports whether a policy sends each key to a fixed endpoint.
 func sticky(child string) bool { return strings.HasPrefix(child, "ring_hash") }
 
-// picker asks the picker of the child again while it offers endpoints that there is something against.
+// picker asks the picker of the child again if the offered endpoint was tried, rests or is silent.
 type picker struct {
 	balancer.Picker
 	channel *channel
@@ -57,9 +57,9 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	return picked, nil
 }
 
-// better returns what the child offers within a few more picks that there is least against: first what was not tried,
-// then what does not rest. Among equals it draws: the first of an even number of picks would always be the same of two
-// endpoints in turn.
+// better makes a few more picks and returns the best one: an endpoint that was not tried is better than a tried one,
+// and an endpoint that does not rest is better than a resting one. Among equal picks it chooses at random, because with
+// two endpoints in turn, the first of an even number of picks would always be the same.
 func (p *picker) better(
 	info balancer.PickInfo,
 	picked balancer.PickResult,
@@ -89,7 +89,7 @@ func (p *picker) better(
 	least, equals := against(e), 1
 	repicks := maxRepicks
 	if p.channel.silences.Load() > 0 {
-		repicks *= 2 // a call that meets a silent endpoint is lost
+		repicks *= 2 // a call that goes to a silent endpoint is lost
 	}
 	for range repicks {
 		if least == 0 {
@@ -107,17 +107,17 @@ func (p *picker) better(
 		case n == least:
 			equals++
 		}
-		if n == least && rand.IntN(equals) == 0 { //nolint:gosec // it spreads load and keeps no secret
+		if n == least && rand.IntN(equals) == 0 { //nolint:gosec // it distributes load and needs no cryptographic randomness
 			picked, next, e = next, picked, other
 		}
-		if next.Done != nil { // a policy that counts calls must not count this one for ever
+		if next.Done != nil { // a policy that counts calls in flight must not count this one forever
 			next.Done(balancer.DoneInfo{})
 		}
 	}
 	return picked, e
 }
 
-// rests reports whether e asked for a pause, or was given one, that is not over, or is silent.
+// rests reports whether e is resting, is paused by a pushback, or is silent.
 func (c *channel) rests(e *endpoint) bool {
 	if e.silent.Load() {
 		return true

@@ -7,7 +7,7 @@ import (
 	_ "google.golang.org/grpc/balancer/leastrequest"
 )
 
-// A policy that counts the calls of each endpoint counts those that it was asked for in vain as ended.
+// A policy that counts the calls of each endpoint counts a rejected pick as an ended call.
 func TestLeastRequestWorksBelow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cc, r := serve(t).channel(t, configOf(t, "least_request_experimental"))

@@ -12,15 +12,15 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// A connection whose peer is frozen or has vanished looks well until gRPC's keepalive closes it, ten seconds later at
-// the soonest. Until then every attempt on it waits for its deadline. So the channel looks for endpoints that have been
-// sent an attempt since their last byte: when no byte comes for quietLimit, it asks on the same connection whether the
-// server is in health; any answer will do. When none comes within probeLimit, the endpoint is silent: it gets no calls
-// while others can take them, and attempts that may be followed by another one are ended. The next byte ends the
+// A connection whose peer is frozen or has vanished looks healthy until gRPC's keepalive closes it, after ten seconds
+// at the earliest. Until then every attempt on it waits for its deadline. Therefore the channel looks for endpoints
+// that were sent an attempt and have sent no byte since. If no byte comes for quietLimit, the channel sends a health
+// check on the same connection. Any answer is sufficient. If no answer comes within probeLimit, the endpoint is silent:
+// it gets no calls while there are other endpoints, and attempts that can be retried end. The next byte ends the
 // silence.
 
-// Dialer returns a function for grpc.WithContextDialer that dials as dial does and lets the policy see when bytes
-// arrive. Without it the policy does not notice silent endpoints. Channels with other policies may use it as well.
+// Dialer returns a function for grpc.WithContextDialer that calls dial and records when bytes arrive. Without it the
+// policy does not notice silent endpoints. Channels with other policies may use it, too.
 func Dialer(
 	dial func(ctx context.Context, addr string) (net.Conn, error),
 ) func(ctx context.Context, addr string) (net.Conn, error) {
@@ -42,7 +42,7 @@ type arrivalsKey struct{}
 
 // arrivals counts the reads from the connections to an endpoint.
 type arrivals struct {
-	observed atomic.Bool // a connection counts
+	observed atomic.Bool // a connection counts its reads
 	reads    atomic.Uint64
 }
 
@@ -63,27 +63,28 @@ func (c *observedConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// quiet is what the channel knows about the quietness of an endpoint, under the lock of the members.
+// quiet is the state of an endpoint that does not answer. The lock of the members guards it.
 type quiet struct {
-	reads  uint64             // at the last look
-	since  time.Duration      // since when an attempt waits for a byte, as the time since channel.made; 0 for none
-	asked  time.Duration      // when the server was asked for its health; 0 for not
-	cancel context.CancelFunc // ends the question; nil without one
+	reads  uint64             // the number of reads at the last look
+	since  time.Duration      // the time since which an attempt waits for a byte, since channel.made; 0 if none waits
+	asked  time.Duration      // the time of the health check, since channel.made; 0 if there is none
+	cancel context.CancelFunc // ends the health check; nil if there is none
 }
 
-// sent notes that an attempt is sent to the endpoint.
+// sent records that an attempt is sent to the endpoint.
 func (e *endpoint) sent() {
 	if !e.arrivals.observed.Load() {
 		return
 	}
-	// One more than the reads, so that 0 means that nothing was sent. Most attempts find the number there already.
+	// The number of reads plus 1, so that 0 means that no attempt was sent. For most attempts the number is stored
+	// already.
 	if next := e.arrivals.reads.Load() + 1; e.sentAt.Load() != next {
 		e.sentAt.Store(next)
 	}
 	e.channel.look()
 }
 
-// look starts to look at the endpoints at intervals. It ends by itself when no attempt waits for a first byte.
+// look starts checking the endpoints at intervals. It stops when no attempt waits for a first byte.
 func (c *channel) look() {
 	if !c.looking.Load() && c.looking.CompareAndSwap(false, true) {
 		c.looked.Store(int64(time.Since(c.made)))
@@ -94,7 +95,7 @@ func (c *channel) look() {
 // lookAround looks at each endpoint once.
 func (c *channel) lookAround() {
 	now := time.Since(c.made)
-	// A process that was stopped itself has no reason to call others silent.
+	// If this process was stopped, the endpoints had no chance to be heard.
 	stopped := now-time.Duration(c.looked.Swap(int64(now))) > 3*lookInterval
 	c.membersMu.Lock()
 	waits := false
@@ -130,7 +131,8 @@ func (c *channel) lookAround() {
 	}
 }
 
-// hasUsableOther reports whether some endpoint takes calls and is not silent. The caller holds the lock of the members.
+// hasUsableOther reports whether at least one endpoint accepts calls and is not silent. The caller holds the lock of
+// the members.
 func (c *channel) hasUsableOther(now time.Duration) bool {
 	for e := range c.members {
 		if e.usable.Load() && !e.silent.Load() && e.resting.Load() <= int64(now) {
@@ -145,8 +147,8 @@ func (e *endpoint) pending() bool {
 	return e.connected.Load() && e.sentAt.Load() == e.arrivals.reads.Load()+1
 }
 
-// lookAt looks at one endpoint. It returns whether the endpoint needs another look, and whether it becomes silent by
-// this one. The caller holds the lock of the members.
+// lookAt checks one endpoint. It returns whether the endpoint must be checked again, and whether it became silent now.
+// The caller holds the lock of the members.
 func (e *endpoint) lookAt(now time.Duration, stopped bool) (pending, becomes bool) {
 	reads := e.arrivals.reads.Load()
 	heard := reads != e.quiet.reads
@@ -176,7 +178,7 @@ func (e *endpoint) lookAt(now time.Duration, stopped bool) (pending, becomes boo
 	return e.pending(), becomes
 }
 
-// speaks ends what is held against an endpoint that was quiet. The caller holds the lock of the members.
+// speaks resets the state of an endpoint that answers again. The caller holds the lock of the members.
 func (e *endpoint) speaks() {
 	e.quiet.since, e.quiet.asked = 0, 0
 	if e.quiet.cancel != nil {
@@ -191,8 +193,8 @@ func (e *endpoint) speaks() {
 	}
 }
 
-// ask asks the server for its health, on the connection of the endpoint. Any answer is a byte on that connection. The
-// caller holds the lock of the members; the question ends with the quietness or with the connection.
+// ask sends a health check on the connection of the endpoint. Any answer is a byte on that connection. The health check
+// ends when the endpoint answers or the connection ends. The caller holds the lock of the members.
 func (e *endpoint) ask() {
 	ctx, cancel := context.WithCancel(context.Background())
 	e.quiet.cancel = cancel
@@ -203,7 +205,7 @@ func (e *endpoint) ask() {
 		if !ok {
 			return
 		}
-		// The error says nothing that the bytes do not say.
+		// The error does not matter: any answer is a byte that arrived.
 		_ = p.conn.Invoke(
 			ctx,
 			healthpb.Health_Check_FullMethodName,
@@ -213,7 +215,7 @@ func (e *endpoint) ask() {
 	}()
 }
 
-// probe makes calls on one connection, past the picker.
+// probe makes calls on one connection, without the picker.
 type probe struct{ conn grpc.ClientConnInterface }
 
 type probeBuilder struct{}

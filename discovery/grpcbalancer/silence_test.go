@@ -124,7 +124,7 @@ func TestASilentEndpointRests(t *testing.T) {
 			t.Errorf("%d attempts were ended within %v; want one, within 950ms", ended, took)
 		}
 		c.expect(t, "while one is silent", grpcbalancer.EndpointCounts{Usable: 2, Resting: 1},
-			"level=WARN msg=\"an instance is silent: nothing comes from it, not even the answer to a question for its health\" "+
+			"level=WARN msg=\"an instance is silent: it does not even answer a health check\" "+
 				"endpoint=one attempts_ended=1\n")
 		if got := among(t, c.ClientConn, 60); got["one"] != 0 {
 			t.Errorf("%d of 60 calls went to the silent one", got["one"])
@@ -132,7 +132,7 @@ func TestASilentEndpointRests(t *testing.T) {
 		f.resume("one")
 		time.Sleep(100 * time.Millisecond)
 		c.expect(t, "when it is back", grpcbalancer.EndpointCounts{Usable: 3},
-			"level=INFO msg=\"an instance that was silent answers again\" endpoint=one\n")
+			"level=INFO msg=\"a silent instance answers again\" endpoint=one\n")
 		if got := among(t, c.ClientConn, 60); got["one"] != 20 {
 			t.Errorf("%d of 60 calls went to the one that is back", got["one"])
 		}

@@ -9,9 +9,9 @@ import (
 	"google.golang.org/grpc/resolver"
 )
 
-// EndpointStates counts the endpoints of one channel by state. It logs when an endpoint begins to rest as an outlier
-// and when its rest is over, and when the channel begins or stops to use a subset. Make one for each channel with
-// [NewEndpointStates]. Its methods may be called from any goroutine.
+// EndpointStates counts the endpoints of one channel by state. It logs when an endpoint starts and stops resting, and
+// when the channel starts and stops using a subset. Make one for each channel with [NewEndpointStates]. Its methods may
+// be called from any goroutine.
 type EndpointStates struct {
 	logger   *slog.Logger
 	channel  atomic.Pointer[channel] // nil until the policy has received the first list
@@ -21,23 +21,23 @@ type EndpointStates struct {
 // NewEndpointStates returns the states of one channel. The logger must not be nil.
 func NewEndpointStates(logger *slog.Logger) *EndpointStates { return &EndpointStates{logger: logger} }
 
-// Resolver returns a builder that resolves what b resolves and hands s to the channel's policy. Give it to the channel
-// with grpc.WithResolvers, in place of b.
+// Resolver returns a builder that wraps b and passes s to the channel's policy. Pass it to the channel with
+// grpc.WithResolvers, in place of b.
 func (s *EndpointStates) Resolver(b resolver.Builder) resolver.Builder { return statesBuilder{b, s} }
 
-// EndpointCounts says how many of the endpoints that a channel connects to are in each state.
+// EndpointCounts is the number of endpoints in each state, of the endpoints that a channel connects to.
 type EndpointCounts struct {
-	// Usable endpoints take calls.
+	// Usable endpoints accept calls.
 	Usable int
-	// Resting endpoints are silent, or outliers: they failed far more than the others.
+	// Resting endpoints are silent, or they are outliers, which failed far more than the others.
 	Resting int
-	// Paused endpoints are well, and asked for a pause.
+	// Paused endpoints are healthy and sent a pushback.
 	Paused int
 	// Unready endpoints are not connected, or report that they do not serve.
 	Unready int
 }
 
-// String lists the states that are not empty: "18 usable, 1 resting, 1 unready".
+// String lists the counts that are not 0: "18 usable, 1 resting, 1 unready".
 func (c EndpointCounts) String() string {
 	var text string
 	for _, state := range []struct {
@@ -55,8 +55,8 @@ func (c EndpointCounts) String() string {
 	return text
 }
 
-// Count returns the present counts, which are 0 while the channel is idle. It returns false for a channel that has
-// resolved nothing yet, or uses another policy.
+// Count returns the present counts, which are 0 while the channel is idle. It returns false if the channel has not
+// resolved its target yet or uses another policy.
 func (s *EndpointStates) Count() (n EndpointCounts, ok bool) {
 	c := s.channel.Load()
 	if c == nil {
@@ -80,8 +80,8 @@ func (s *EndpointStates) Count() (n EndpointCounts, ok bool) {
 	return n, true
 }
 
-// The policy calls the methods below. They accept nil, since the policy has no EndpointStates unless the resolver
-// brings them.
+// The policy calls the methods below. They accept nil, because the policy has EndpointStates only if the resolver
+// passes them.
 
 func (s *EndpointStates) follow(c *channel) {
 	if s != nil {
@@ -91,34 +91,35 @@ func (s *EndpointStates) follow(c *channel) {
 
 func (s *EndpointStates) ejected(endpoint string, rest time.Duration, calls, failures int64) {
 	if s != nil {
-		s.logger.Warn("an outlier rests: it fails far more than the other instances", slog.String("endpoint", endpoint),
+		s.logger.Warn("an outlier rests, because it fails far more than the other instances",
+			slog.String("endpoint", endpoint),
 			slog.Duration("rest", rest), slog.Int64("calls", calls), slog.Int64("failures", failures))
 	}
 }
 
 func (s *EndpointStates) recalled(endpoint string) {
 	if s != nil {
-		s.logger.Info("an outlier returns early, because another instance fails and no more may rest",
+		s.logger.Info("an outlier returns early, because another instance fails and no more instances may rest",
 			slog.String("endpoint", endpoint))
 	}
 }
 
 func (s *EndpointStates) silent(endpoint string, ended int) {
 	if s != nil {
-		s.logger.Warn("an instance is silent: nothing comes from it, not even the answer to a question for its health",
+		s.logger.Warn("an instance is silent: it does not even answer a health check",
 			slog.String("endpoint", endpoint), slog.Int("attempts_ended", ended))
 	}
 }
 
 func (s *EndpointStates) speaks(endpoint string) {
 	if s != nil {
-		s.logger.Info("an instance that was silent answers again", slog.String("endpoint", endpoint))
+		s.logger.Info("a silent instance answers again", slog.String("endpoint", endpoint))
 	}
 }
 
 func (s *EndpointStates) returned(endpoint string) {
 	if s != nil {
-		s.logger.Info("an outlier has rested and may take calls again", slog.String("endpoint", endpoint))
+		s.logger.Info("the rest of an outlier is over; it gets calls again", slog.String("endpoint", endpoint))
 	}
 }
 

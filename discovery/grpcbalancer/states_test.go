@@ -70,7 +70,7 @@ func (s *servers) counted(t *testing.T, b grpcbalancer.Balancing, opts ...grpc.D
 	return c
 }
 
-// logged returns what was logged since it was last asked.
+// logged returns the log lines since its last call.
 func (c *counted) logged() string {
 	synctest.Wait()
 	c.mu.Lock()
@@ -102,24 +102,28 @@ func TestOutliersAreLogged(t *testing.T) {
 			t,
 			"while one rests",
 			grpcbalancer.EndpointCounts{Usable: 2, Resting: 1},
-			"level=WARN msg=\"an outlier rests: it fails far more than the other instances\" endpoint=one rest=30s calls=20 failures=20\n",
+			"level=WARN msg=\"an outlier rests, because it fails far more than the other instances\" endpoint=one rest=30s "+
+				"calls=20 failures=20\n",
 		)
 		time.Sleep(30*time.Second - time.Nanosecond)
 		c.expect(t, "until its rest is over", grpcbalancer.EndpointCounts{Usable: 2, Resting: 1}, "")
 		time.Sleep(time.Nanosecond)
 		c.expect(t, "when it is", grpcbalancer.EndpointCounts{Usable: 3},
-			"level=INFO msg=\"an outlier has rested and may take calls again\" endpoint=one\n")
+			"level=INFO msg=\"the rest of an outlier is over; it gets calls again\" endpoint=one\n")
 	})
 }
 
-// Who is gone does not come back.
+// An endpoint that is gone does not come back.
 func TestStatesForgetARemovedOutlier(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		gone func(*counted)
 		want grpcbalancer.EndpointCounts
 	}{
-		{"from the service", func(c *counted) { c.UpdateState(endpoints("two", "three")) }, grpcbalancer.EndpointCounts{Usable: 2}},
+		{
+			"from the service", func(c *counted) { c.UpdateState(endpoints("two", "three")) },
+			grpcbalancer.EndpointCounts{Usable: 2},
+		},
 		{"with the channel", func(c *counted) { c.end() }, grpcbalancer.EndpointCounts{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -193,7 +197,10 @@ func TestTheSubsetIsLogged(t *testing.T) {
 			logged    string
 		}{
 			{[]string{"one", "two"}, 2, ""},
-			{[]string{"one", "two", "three"}, 1, "level=INFO msg=\"the service is large; the channel connects to a subset\" subset=1 instances=3\n"},
+			{
+				[]string{"one", "two", "three"}, 1,
+				"level=INFO msg=\"the service is large; the channel connects to a subset\" subset=1 instances=3\n",
+			},
 			{[]string{"three", "two", "one"}, 1, ""},
 			{[]string{"two", "one"}, 2, "level=INFO msg=\"the channel connects to every instance again\" instances=2\n"},
 		} {

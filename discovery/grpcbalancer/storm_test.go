@@ -91,7 +91,7 @@ func pickersOf(
 	time.Sleep(time.Second)
 	counter, ok := balancer.Get(pickersName).(*pickers)
 	if !ok {
-		t.Fatal("nobody registered " + pickersName)
+		t.Fatal(pickersName + " is not registered")
 	}
 	return &counter.built, cc
 }

@@ -10,18 +10,18 @@ import (
 	"google.golang.org/grpc/resolver"
 )
 
-// subset bounds the endpoints that one channel connects to.
+// subset limits the number of endpoints that one channel connects to.
 type subset struct{ above, size uint32 }
 
-// divides reports whether a service of so many instances is too large for one channel.
+// divides reports whether a service with so many instances is too large for one channel.
 func (s *subset) divides(instances int) bool { return instances > int(s.above) }
 
-// chooser chooses the subset of one channel by rendezvous hashing (gRFC A68): the order of the endpoints is random for
-// each channel, and stays as it is when others come and go. Endpoints that cannot be connected to stand behind all
-// others, so that a channel does not keep to dead ones.
+// chooser chooses the subset of one channel by rendezvous hashing (gRFC A68). The order of the endpoints is random for
+// each channel, and does not change when other endpoints come and go. Endpoints that cannot be reached come last, so
+// that a channel does not keep dead endpoints.
 type chooser struct {
 	seed maphash.Seed
-	dead map[string]time.Time // by address: since when an endpoint counts as dead
+	dead map[string]time.Time // by address: when the endpoint was found dead
 }
 
 func newChooser() *chooser {
@@ -82,8 +82,8 @@ func (c *chooser) isDead(e resolver.Endpoint) bool {
 	return len(e.Addresses) > 0
 }
 
-// forget lets go of dead addresses that are not listed any more, or have been dead for so long that they may be tried
-// again.
+// forget removes dead addresses that are no longer listed, and those that have been dead for so long that they may be
+// tried again.
 func (c *chooser) forget(all []resolver.Endpoint) {
 	if len(c.dead) == 0 {
 		return
@@ -101,7 +101,7 @@ func (c *chooser) forget(all []resolver.Endpoint) {
 	}
 }
 
-// bury notes that an address cannot be connected to. It reports whether that is news.
+// bury records that an address cannot be reached. It reports whether this was unknown before.
 func (c *chooser) bury(addr string) bool {
 	if since, known := c.dead[addr]; known && time.Since(since) < deadMemory {
 		return false

@@ -8,16 +8,16 @@ import (
 	"google.golang.org/grpc/balancer"
 )
 
-// spoke is an instance on a wheel.
+// spoke is an instance and its part of a wheel.
 type spoke struct {
 	picker balancer.Picker
 	weight float64
 	end    uint32 // where its part of the wheel ends
 }
 
-// wheel deals out instances by their weights. It goes round in steps of the golden ratio, which fall evenly on every
-// part of it, so that even few picks follow the weights (Knuth, The Art of Computer Programming, volume 3, section
-// 6.4).
+// wheel picks instances in proportion to their weights. Each pick advances by the golden ratio of the whole wheel.
+// These steps are evenly distributed, so that even a few picks follow the weights (Knuth, The Art of Computer
+// Programming, volume 3, section 6.4).
 type wheel struct {
 	spokes []spoke
 	at     atomic.Uint32
@@ -39,7 +39,7 @@ func newWheel(spokes []spoke) *wheel {
 	return &wheel{spokes: spokes}
 }
 
-// scaled returns the spokes with weights that have the sum to.
+// scaled returns the spokes with their weights scaled to the sum to.
 func scaled(spokes []spoke, to float64) []spoke {
 	var total float64
 	for _, s := range spokes {

@@ -29,7 +29,7 @@ func (zonesBuilder) Build(cc balancer.ClientConn, opts balancer.BuildOptions) ba
 	return z
 }
 
-// zonesConfig survives being written and read again, which random subsetting does to it.
+// zonesConfig can be written and read again, which random subsetting does.
 type zonesConfig struct {
 	serviceconfig.LoadBalancingConfig `json:"-"`
 
@@ -45,8 +45,8 @@ func (zonesBuilder) ParseConfig(text json.RawMessage) (serviceconfig.LoadBalanci
 	return parsed, nil
 }
 
-// zones gives each instance calls by its weight, those of the own zone first. As the channel of its child it replaces
-// pickers.
+// zones distributes calls by the weights of the instances and prefers instances in its zone. It is the channel of its
+// child and replaces the child's pickers.
 type zones struct {
 	balancer.ClientConn
 	balancer.Balancer
@@ -77,8 +77,9 @@ func (z *zones) UpdateState(s balancer.State) {
 	z.ClientConn.UpdateState(s)
 }
 
-// layOut makes the wheel of the usual picks and that of the picks that leave the zone, nil where nothing lies outside.
-// It returns nil where nothing tells the instances apart, so that they can be taken in turn.
+// layOut returns the wheel for usual picks, and the wheel for picks outside of the zone, which is nil if there are no
+// instances outside. It returns nil for both if all instances have the same zone and weight, so that they can be used
+// in turn.
 func layOut(children []endpointsharding.ChildState, zone string) (near, far *wheel) {
 	var local, remote []spoke
 	var listed, ready, first uint64
@@ -112,7 +113,7 @@ func layOut(children []endpointsharding.ChildState, zone string) (near, far *whe
 		}
 		return newWheel(slices.Concat(local, remote)), nil
 	}
-	// The zone is trusted with 140% of its share of healthy weight; the rest spills over.
+	// The zone gets up to 140% of its share of the healthy weight. The other calls go to other zones.
 	share := min(1, float64(ready)/float64(listed)*overprovisioning/100)
 	far = newWheel(remote)
 	if share == 1 {
@@ -121,8 +122,7 @@ func layOut(children []endpointsharding.ChildState, zone string) (near, far *whe
 	return newWheel(slices.Concat(scaled(local, share), scaled(remote, 1-share))), far
 }
 
-// zonePicker leaves the zone for what cannot be had there: a call whose attempt would meet the same instance again, and
-// a call that would meet an instance that asked for a pause.
+// zonePicker leaves the zone if an attempt would go to an instance that the call has tried, or to a paused instance.
 type zonePicker struct{ near, far *wheel }
 
 // Pick implements balancer.Picker.

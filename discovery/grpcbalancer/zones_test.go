@@ -89,11 +89,29 @@ func TestZoneWeighted(t *testing.T) {
 		instances []discovery.Instance
 		want      map[string]int // of 300 calls
 	}{
-		{"neither zones nor weights: in turn", []discovery.Instance{{ID: "one"}, {ID: "two"}, {ID: "three"}}, map[string]int{"one": 100, "two": 100, "three": 100}},
-		{"by weight", []discovery.Instance{{ID: "one", Weight: 4}, {ID: "two"}, {ID: "three"}}, map[string]int{"one": 200, "two": 50, "three": 50}},
-		{"the own zone", []discovery.Instance{{ID: "one", Zone: "a"}, {ID: "two", Zone: "a"}, {ID: "three", Zone: "b"}}, map[string]int{"one": 150, "two": 150}},
-		{"the own zone by weight", []discovery.Instance{{ID: "one", Zone: "a", Weight: 2}, {ID: "two", Zone: "a"}, {ID: "three", Zone: "b", Weight: 9}}, map[string]int{"one": 200, "two": 100}},
-		{"nobody in the own zone", []discovery.Instance{{ID: "one", Zone: "b"}, {ID: "two", Zone: "c"}, {ID: "three"}}, map[string]int{"one": 100, "two": 100, "three": 100}},
+		{
+			"no zones and no weights: in turn", []discovery.Instance{{ID: "one"}, {ID: "two"}, {ID: "three"}},
+			map[string]int{"one": 100, "two": 100, "three": 100},
+		},
+		{
+			"by weight", []discovery.Instance{{ID: "one", Weight: 4}, {ID: "two"}, {ID: "three"}},
+			map[string]int{"one": 200, "two": 50, "three": 50},
+		},
+		{
+			"the zone of the process",
+			[]discovery.Instance{{ID: "one", Zone: "a"}, {ID: "two", Zone: "a"}, {ID: "three", Zone: "b"}},
+			map[string]int{"one": 150, "two": 150},
+		},
+		{
+			"the zone of the process by weight",
+			[]discovery.Instance{{ID: "one", Zone: "a", Weight: 2}, {ID: "two", Zone: "a"}, {ID: "three", Zone: "b", Weight: 9}},
+			map[string]int{"one": 200, "two": 100},
+		},
+		{
+			"no instance in the zone of the process",
+			[]discovery.Instance{{ID: "one", Zone: "b"}, {ID: "two", Zone: "c"}, {ID: "three"}},
+			map[string]int{"one": 100, "two": 100, "three": 100},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -145,7 +163,7 @@ func TestCallsSpillOverWhenTheZoneFails(t *testing.T) {
 	})
 }
 
-// What an instance of the zone that asks for a pause would have got goes to the other zone, not to its neighbours.
+// The calls of a paused instance go to the other zone, not to the other instances of its zone.
 func TestCallsSpillOverWhenTheZoneIsOverloaded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t)

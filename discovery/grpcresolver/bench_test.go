@@ -20,7 +20,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/mem"
 )
 
-// observed is a resolver builder that tells when the channel has taken a state.
+// observed is a resolver builder that reports when the channel has accepted a state.
 type observed struct {
 	resolver.Builder
 	taken chan struct{}
@@ -99,8 +99,8 @@ func BenchmarkChannelUpdate1000(b *testing.B) {
 	}
 }
 
-// BenchmarkChannelMemory1000 reports what a channel keeps of each of 1,000 instances beside what the Registry does,
-// while it is about to connect: connections themselves have buffers at both ends.
+// BenchmarkChannelMemory1000 reports the memory that a channel uses for each of 1,000 instances, in addition to the
+// memory of the Registry. The channel does not connect, because connections have buffers at both ends.
 func BenchmarkChannelMemory1000(b *testing.B) {
 	for _, way := range ways {
 		b.Run(way.name, func(b *testing.B) {

@@ -143,7 +143,7 @@ func TestNextAttemptLandsElsewhere(t *testing.T) {
 		}
 		slices.Sort(tried)
 		if !slices.Equal(tried, listed) {
-			t.Errorf("attempts name the endpoints %v; want those of discovery, %v", tried, listed)
+			t.Errorf("attempts name the endpoints %v; want the endpoints of discovery, %v", tried, listed)
 		}
 	})
 }

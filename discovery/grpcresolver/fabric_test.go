@@ -68,7 +68,7 @@ func (f *fabric) dial(ctx context.Context, addr string) (net.Conn, error) {
 	l := f.listeners[addr]
 	f.mu.Unlock()
 	if l == nil {
-		return nil, errors.New("nobody listens at " + addr)
+		return nil, errors.New("no server listens at " + addr)
 	}
 	c, err := l.DialContext(ctx)
 	if err != nil {
@@ -136,7 +136,7 @@ func ask(ctx context.Context, cc *grpc.ClientConn, opts ...grpc.CallOption) (str
 	return reply.GetValue(), err
 }
 
-// answers makes n calls, none of which may fail, and counts them by server.
+// answers makes n calls, which must all succeed, and counts them by server.
 func answers(t testing.TB, cc *grpc.ClientConn, n int) map[string]int {
 	t.Helper()
 	count := make(map[string]int)

@@ -1,12 +1,12 @@
-// Package grpcresolver lets gRPC channels find their servers in a discovery.Registry.
+// Package grpcresolver is a gRPC resolver that finds servers in a discovery.Registry.
 //
 //	conn, err := grpc.NewClient("parley:///payments", append(grpcresolver.DialOptions(registry, "parley"), ...)...)
 //
-// The channels of a process share what the Registry knows: the second channel to a service, and one that leaves idle
-// mode while the engine is down, know their servers at once.
+// All channels of a process share the state of the Registry. A second channel to a service knows its servers at once,
+// and so does a channel that leaves idle mode while the engine is down.
 //
-// The content of an engine reaches a channel as addresses and as attributes for balancing, never as a server name or an
-// expected identity.
+// A channel gets addresses, and attributes for balancing, from an engine. It never gets a server name or an expected
+// identity from it.
 package grpcresolver
 
 import (
@@ -22,18 +22,19 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// DialOptions make a channel resolve targets <scheme>:///<service> through reg and dial the instances directly, without
-// a proxy from the environment. Scheme is in lower case.
+// DialOptions returns options for a channel. The channel resolves targets <scheme>:///<service> with reg, and connects
+// to the instances directly, without a proxy from the environment. Scheme must be in lower case.
 func DialOptions(reg *discovery.Registry, scheme string) []grpc.DialOption {
 	return []grpc.DialOption{grpc.WithResolvers(Builder(reg, scheme)), grpc.WithNoProxy()}
 }
 
-// Builder returns a resolver of targets <scheme>:///<service>, for grpc.WithResolvers. Scheme is in lower case.
+// Builder returns a resolver for targets <scheme>:///<service>, for grpc.WithResolvers. Scheme must be in lower case.
 //
-// Resolvers never wait for the engine. While nothing is known of a service, calls wait until the engine has answered or
-// failed, or has been silent for the time of discovery.WithFirstWait, and then fail with UNAVAILABLE, unless they wait
-// for ready. Their errors name the engine when the channel's balancing policy passes resolver errors on: the policy of
-// package grpcbalancer does, round_robin does not. Only a malformed target is an error of the channel itself.
+// The resolver does not wait for the engine. While the instances of a service are unknown, calls wait until the engine
+// answers or fails, but at most for the time of discovery.WithFirstWait. Then calls that do not wait for ready fail
+// with UNAVAILABLE. Their error names the engine if the balancing policy of the channel passes resolver errors on, as
+// the policy of package grpcbalancer does. The policy round_robin does not. A malformed target is an error of the
+// channel itself.
 func Builder(reg *discovery.Registry, scheme string) resolver.Builder {
 	return builder{reg, scheme}
 }
@@ -68,13 +69,14 @@ func (b builder) Build(
 	return subscription(b.registry.Subscribe(service, channel.show)), nil
 }
 
-// subscription is the resolver of one channel. ResolveNow has nothing to do: the Registry follows the service anyway.
+// subscription is the resolver of one channel. ResolveNow does nothing, because the Registry follows the service all
+// the time.
 type subscription func()
 
 func (s subscription) ResolveNow(resolver.ResolveNowOptions) {}
 func (s subscription) Close()                                { s() }
 
-// channel shows the states of a service to one channel. The Registry calls show one at a time.
+// channel passes the states of a service to one channel. The Registry calls show one at a time.
 type channel struct {
 	cc        resolver.ClientConn
 	registry  *discovery.Registry
@@ -90,7 +92,7 @@ func (c *channel) show(s discovery.State) {
 	}
 	if !c.resolved || !same(c.instances, s.Instances) {
 		c.resolved, c.instances = true, s.Instances
-		// An error asks to resolve again, which would change nothing: the next state comes by itself.
+		// An error asks the resolver to resolve again. That is not needed, because the Registry sends the next state.
 		_ = c.cc.UpdateState(resolver.State{Endpoints: endpoints(s.Instances)})
 	}
 	if len(s.Instances) > 0 {
@@ -102,8 +104,8 @@ func (c *channel) show(s discovery.State) {
 	c.report(s.Err)
 }
 
-// report passes on only the text of an error. A gRPC status of an engine's client inside it would become the status of
-// calls, even of calls that wait for ready.
+// report passes on only the text of an error. A gRPC status in it, from the client of an engine, would become the
+// status of calls, even of calls that wait for ready.
 func (c *channel) report(err error) { c.cc.ReportError(errors.New(err.Error())) }
 
 // same reports whether two lists of the Registry are the same slice; a changed list is a new slice.
@@ -111,8 +113,8 @@ func same(a, b []discovery.Instance) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-// endpoints puts the instance into the attributes of the endpoint, where a change costs nothing. In the attributes of
-// the address a change would cost a connection.
+// endpoints puts each instance into the attributes of its endpoint. A change of the attributes of an address would
+// close its connection; a change of the attributes of an endpoint does not.
 func endpoints(instances []discovery.Instance) []resolver.Endpoint {
 	list := make([]resolver.Endpoint, len(instances))
 	for i := range instances {
@@ -128,8 +130,8 @@ func endpoints(instances []discovery.Instance) []resolver.Endpoint {
 	return list
 }
 
-// Instance returns the instance that an endpoint is, for balancing policies that look at zones, weights or metadata. It
-// returns false for an endpoint that does not come from a Registry.
+// Instance returns the instance of an endpoint, for balancing policies that use zones, weights or metadata. It returns
+// false if the endpoint does not come from a Registry.
 func Instance(endpoint resolver.Endpoint) (discovery.Instance, bool) {
 	a, ok := endpoint.Attributes.Value(attributeKey{}).(attribute)
 	if !ok {

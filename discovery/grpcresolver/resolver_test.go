@@ -18,7 +18,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/mem"
 )
 
-// screen is a channel that keeps what a resolver shows it.
+// screen is a channel that records the states that a resolver sends.
 type screen struct {
 	mu     sync.Mutex
 	states []resolver.State
@@ -38,7 +38,7 @@ func (s *screen) ReportError(err error) {
 	s.errs = append(s.errs, err)
 }
 
-// seen returns what was shown so far.
+// seen returns the states that were sent so far.
 func (s *screen) seen() ([]resolver.State, []error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,7 +123,7 @@ func TestEndpointsCarryInstances(t *testing.T) {
 		}
 		for i, addr := range endpoint.Addresses {
 			if want := (resolver.Address{Addr: in.Addresses[i]}); !addr.Equal(want) {
-				t.Errorf("address %+v; want nothing but %q", addr, want.Addr)
+				t.Errorf("address %+v; want only %q", addr, want.Addr)
 			}
 		}
 		if _, ok := grpcresolver.Instance(resolver.Endpoint{}); ok {

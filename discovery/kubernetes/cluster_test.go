@@ -99,7 +99,9 @@ func (c *cluster) compact() {
 	c.version++
 	c.oldest = c.version
 	for w := range c.watchers {
-		w.events <- watch.Event{Type: watch.Error, Object: &apierrors.NewResourceExpired("too old resource version").ErrStatus}
+		w.events <- watch.Event{
+			Type: watch.Error, Object: &apierrors.NewResourceExpired("too old resource version").ErrStatus,
+		}
 		w.end()
 	}
 }
@@ -122,7 +124,7 @@ func (c *cluster) setDelay(delay time.Duration) {
 	c.delay = delay
 }
 
-// answer is what happens to every request.
+// answer decides what happens to every request.
 func (c *cluster) answer(ctx context.Context) error {
 	c.mu.Lock()
 	resumed, delay, down := c.resumed, c.delay, c.down

@@ -2,14 +2,16 @@ package kubernetes
 
 import "time"
 
-// Where the configuration does not say otherwise, these hold.
+// The defaults of the configuration, and fixed limits.
 const (
-	// How long a request that is answered at once may take.
+	// How long a request may take, other than a watch.
 	requestTimeout = 5 * time.Second
-	// How long one watch is asked for, give or take a tenth at random; the next one goes on where it ended.
+	// The mean duration of one watch. The duration varies at random by a tenth. The next watch continues where the last
+	// one ended.
 	watchTime = 5 * time.Minute
-	// How often a quiet watch asks whether the API server is alive, give or take a tenth at random.
+	// The mean time between two checks, during a silent watch, that the API server is alive. The time varies at random by
+	// a tenth.
 	defaultCheck = 30 * time.Second
-	// The name of a Service's port, where it has several.
+	// The name of the port of a Service that has several ports.
 	defaultPort = "grpc"
 )

@@ -1,10 +1,11 @@
-// Package kubernetes finds instances by the EndpointSlices of Kubernetes.
+// Package kubernetes finds instances in the EndpointSlices of Kubernetes.
 //
 //	driver, err := kubernetes.Open("kubernetes:///shop?port=grpc")
 //
-// A service is a Service of the same name in the namespace of the configuration, or <name>.<namespace>. An instance is
-// an endpoint of it: a pod, as a rule, with its zone. The pod's readiness is its registration, so that the driver
-// registers nothing: what is not ready is not listed, and what terminates and still serves is listed as draining.
+// A service is a Service of the same name in the configured namespace; the name <name>.<namespace> selects another
+// namespace. An instance is an endpoint of the Service, usually a pod, with its zone. The driver does not register
+// instances, because a pod registers by being ready. Endpoints that are not ready are not listed. Endpoints that are
+// terminating and still serve are listed as draining.
 //
 // The program's service account needs the verbs list and watch for endpointslices in the API group discovery.k8s.io.
 package kubernetes
@@ -35,30 +36,30 @@ const (
 	ErrWatchEnded driver.Error = "the API server ended the watch"
 )
 
-// namespaceFile is where Kubernetes tells a pod its namespace.
+// namespaceFile is the file in which a pod finds the name of its namespace.
 const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
-// Config says where the API server is and what is looked for.
+// Config is the client for the API server, and the services to look for.
 type Config struct {
 	// Client makes the requests. Required.
 	Client client.EndpointSlicesGetter
-	// Place is how errors and pages call the cluster. The default is "the cluster".
+	// Place is the name of the cluster in errors and on pages. The default is "the cluster".
 	Place string
-	// Namespace is that of services without one in their names. Required.
+	// Namespace is the namespace of services whose names do not have one. Required.
 	Namespace string
-	// Port is the name of the port of a Service that has several. The default is "grpc".
+	// Port is the name of the port to use if a Service has several ports. The default is "grpc".
 	Port string
-	// Zone is where this program runs. With it, hints are followed as kube-proxy does: where every endpoint has hints, and
-	// one of them is for the zone, only those for the zone are listed.
+	// Zone is the zone of this program. If it is set, the driver follows topology hints as kube-proxy does: if every
+	// endpoint has hints, and at least one has a hint for the zone, it lists only the endpoints with a hint for the zone.
 	Zone string
-	// Check is how often a quiet watch asks whether the API server is alive. The default is 30s.
+	// Check is the time between two checks, during a silent watch, that the API server is alive. The default is 30s.
 	Check time.Duration
 }
 
 // Driver follows EndpointSlices. Its methods may be called from any goroutine.
 type Driver struct {
 	config Config
-	dialer *connrotation.Dialer // nil for a client that was given
+	dialer *connrotation.Dialer // nil if the configuration has a client
 
 	life context.Context // ends with Close
 	end  context.CancelFunc
@@ -69,7 +70,7 @@ var _ driver.Driver = (*Driver)(nil)
 // New returns a driver.
 func New(config Config) (*Driver, error) {
 	if config.Client == nil {
-		return nil, errors.New("kubernetes: there is no client; set Client, or use Open")
+		return nil, errors.New("kubernetes: the client is missing; set Client, or use Open")
 	}
 	if problems := validation.IsDNS1123Label(config.Namespace); len(problems) > 0 {
 		return nil, fmt.Errorf("kubernetes: namespace %q: %s", config.Namespace, strings.Join(problems, "; "))
@@ -88,22 +89,22 @@ func New(config Config) (*Driver, error) {
 	return d, nil
 }
 
-// Open is [New] for a URL:
+// Open is like [New] with a URL:
 //
 //	kubernetes:///shop?port=grpc                                          the cluster that the program runs in
 //	kubernetes://10.0.0.1:6443/shop?ca=/etc/ca.pem&token_file=/etc/token  another one
 //
-// The path is the namespace, by default that of the pod. What follows the question mark may be
+// The path is the namespace. The default is the namespace of the pod. The parameters are:
 //
 //	port        name of the port, where a Service has several
 //	zone        where the program runs, to follow hints
-//	check       how often a quiet watch asks whether the API server is alive, such as 30s
+//	check       time between two checks, during a silent watch, that the API server is alive, such as 30s
 //	ca          file with the certificates of the authorities that the API server's certificate comes from
 //	tls         "system" trusts the authorities of the system
 //	cert, key   files with the certificate and the key that the program shows
 //	token_file  file with the program's token
 //
-// The last four are for another cluster. Files are read again when they change.
+// The last four are for another cluster than that of the program. Files are read again when they change.
 func Open(rawURL string) (driver.Driver, error) {
 	u, err := engine.ParseURL("kubernetes", rawURL, "port", "zone", "check", "token_file")
 	if err != nil {
@@ -126,7 +127,7 @@ func Open(rawURL string) (driver.Driver, error) {
 		text, err := os.ReadFile(namespaceFile)
 		if err != nil {
 			return nil, fmt.Errorf(
-				"kubernetes: the URL has no namespace, and this is no pod: want kubernetes:///<namespace>: %w",
+				"kubernetes: the URL has no namespace, and this program does not run in a pod: want kubernetes:///<namespace>: %w",
 				err,
 			)
 		}
@@ -145,7 +146,7 @@ func Open(rawURL string) (driver.Driver, error) {
 	return d, nil
 }
 
-// restConfig says how to reach the API server.
+// restConfig returns the configuration of the client of the API server.
 func restConfig(u engine.URL) (*rest.Config, error) {
 	if u.Host == "" {
 		for _, name := range []string{"ca", "tls", "cert", "key", "token_file"} {
@@ -155,16 +156,18 @@ func restConfig(u engine.URL) (*rest.Config, error) {
 		}
 		config, err := rest.InClusterConfig()
 		if err != nil {
-			return nil, fmt.Errorf("kubernetes: this is no pod; want kubernetes://host:port/namespace: %w", err)
+			return nil, fmt.Errorf(
+				"kubernetes: this program does not run in a pod; want kubernetes://host:port/namespace: %w", err,
+			)
 		}
 		config.QPS = -1
 		return config, nil
 	}
-	if _, err := u.TLS(); err != nil { // says what is wrong with the files
+	if _, err := u.TLS(); err != nil { // its error names the wrong file
 		return nil, err
 	}
 	if u.Get("ca") == "" && u.Get("tls") == "" {
-		return nil, errors.New("kubernetes: want ca, or tls=system: whose certificates does the program trust?")
+		return nil, errors.New("kubernetes: the URL does not name the trusted certificates: want ca=<file> or tls=system")
 	}
 	if _, err := u.Secret("token_file"); err != nil {
 		return nil, err
@@ -177,10 +180,10 @@ func restConfig(u engine.URL) (*rest.Config, error) {
 	}, nil
 }
 
-// String names the cluster.
+// String returns the name of the cluster.
 func (d *Driver) String() string { return "kubernetes at " + d.config.Place }
 
-// Announce returns [driver.ErrNoRegistration]: readiness is registration.
+// Announce returns [driver.ErrNoRegistration], because a pod registers by being ready.
 func (d *Driver) Announce(context.Context, driver.Instance, time.Duration) (driver.Lease, error) {
 	return nil, driver.ErrNoRegistration
 }
@@ -194,7 +197,7 @@ func (d *Driver) Close() error {
 	return nil
 }
 
-// place splits the name of a service into those of a Service and its namespace.
+// place splits the name of a service into the name of a Service and its namespace.
 func (d *Driver) place(service string) (name, namespace string, err error) {
 	if err := driver.CheckService(service); err != nil {
 		return "", "", err
@@ -205,7 +208,7 @@ func (d *Driver) place(service string) (name, namespace string, err error) {
 	}
 	for _, label := range []string{name, namespace} {
 		if problems := validation.IsDNS1123Label(label); len(problems) > 0 {
-			return "", "", fmt.Errorf("service %q is no <name> or <name>.<namespace> of Kubernetes: %s", service, problems[0])
+			return "", "", fmt.Errorf("service %q: want <name> or <name>.<namespace> of a Service: %s", service, problems[0])
 		}
 	}
 	return name, namespace, nil

@@ -17,11 +17,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestURLs(t *testing.T) {
 	for _, tt := range []struct{ url, mistake string }{
 		{"kubernetes://10.0.0.1:6443/shop?tls=system&port=grpc&zone=a&check=10s", ""},
-		{"kubernetes:///shop", "this is no pod"},
+		{"kubernetes:///shop", "does not run in a pod"},
 		{"kubernetes:///shop?ca=/etc/ca.pem", "ca is for another cluster"},
 		{"kubernetes:", "want kubernetes://host:port"},
-		{"kubernetes://10.0.0.1:6443/shop", "whose certificates does the program trust?"},
-		{"kubernetes://10.0.0.1:6443?tls=system", "the URL has no namespace, and this is no pod"},
+		{"kubernetes://10.0.0.1:6443/shop", "does not name the trusted certificates"},
+		{"kubernetes://10.0.0.1:6443?tls=system", "the URL has no namespace, and this program does not run in a pod"},
 		{"kubernetes://10.0.0.1:6443/Shop?tls=system", `namespace "Shop"`},
 		{"kubernetes://10.0.0.1:6443/shop?tls=system&check=1ms", "check=1ms: want a time of at least 1s"},
 		{"kubernetes://10.0.0.1:6443/shop?tls=system&token_file=none", "token_file: open none"},
@@ -39,7 +39,7 @@ func TestURLs(t *testing.T) {
 		}
 	}
 	if _, err := kubernetes.New(kubernetes.Config{Namespace: "shop"}); err == nil ||
-		!strings.Contains(err.Error(), "there is no client") {
+		!strings.Contains(err.Error(), "the client is missing") {
 		t.Errorf("New without a client: %v", err)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// instances merges the slices of a service. A pod that is in several, with an IPv4 and an IPv6 address or while it
-// moves from one slice to another, is one instance.
+// instances merges the slices of a service. A pod can be in several slices, because it has an IPv4 and an IPv6 address
+// or because it moves from one slice to another. It is one instance.
 func (d *Driver) instances(service string, parts map[string]*discoveryv1.EndpointSlice) []driver.Instance {
 	byID := make(map[string]driver.Instance)
 	hints := make(map[string][]discoveryv1.ForZone)
@@ -50,25 +50,25 @@ func (d *Driver) port(ports []discoveryv1.EndpointPort) (string, bool) {
 	return "", false
 }
 
-// podName is the key of an instance's metadata that holds the name of its pod, for people.
+// podName is the metadata key for the name of the pod, for display.
 const podName = "pod"
 
-// instance reads an endpoint. It returns false for one that is not to be called.
+// instance reads an endpoint. It returns false for an endpoint that must not be called.
 func instance(service, port string, e discoveryv1.Endpoint) (driver.Instance, bool) {
 	if len(e.Addresses) == 0 {
 		return driver.Instance{}, false
 	}
-	// What is unknown counts as ready, and as serving if it is ready.
+	// The API defines the defaults: an unset ready means true, and an unset serving means the value of ready.
 	ready := orDefault(e.Conditions.Ready, true)
 	terminating := orDefault(e.Conditions.Terminating, false)
 	serving := orDefault(e.Conditions.Serving, ready)
 	if terminating && !serving || !terminating && !ready {
 		return driver.Instance{}, false
 	}
-	addr := net.JoinHostPort(e.Addresses[0], port) // the API says that further ones mean the same
+	addr := net.JoinHostPort(e.Addresses[0], port) // further addresses are equivalent, says the API
 	in := driver.Instance{ID: addr, Service: service, Addresses: []string{addr}, Draining: terminating}
 	if ref := e.TargetRef; ref != nil && ref.Name != "" {
-		// The name alone does not do: a pod of a StatefulSet comes back under its name while the former one terminates.
+		// The name is not unique: a StatefulSet can start a pod of the same name while the previous one terminates.
 		in.ID = cmp.Or(string(ref.UID), ref.Name)
 		in.Metadata = map[string]string{podName: ref.Name}
 	}
@@ -85,7 +85,7 @@ func orDefault(condition *bool, otherwise bool) bool {
 	return *condition
 }
 
-// merge joins two entries of one instance. If one of them says that it drains, it does.
+// merge joins two entries of one instance. The instance drains if one of the entries does.
 func merge(a, b driver.Instance) driver.Instance {
 	for _, addr := range b.Addresses {
 		if !slices.Contains(a.Addresses, addr) {
@@ -97,8 +97,8 @@ func merge(a, b driver.Instance) driver.Instance {
 	return a
 }
 
-// hinted returns the instances that are meant for the configured zone, or all where somebody is without hints or nobody
-// is meant for it: a list of a few would then be wrong.
+// hinted returns the instances with a hint for the configured zone. If an instance has no hints, or no instance has a
+// hint for the zone, it returns all instances, because a partial list would be wrong.
 func (d *Driver) hinted(list []driver.Instance, hints map[string][]discoveryv1.ForZone) []driver.Instance {
 	if d.config.Zone == "" {
 		return list

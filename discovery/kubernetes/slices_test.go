@@ -16,7 +16,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/kubernetes"
 )
 
-// follow watches a service for a time and returns what was listed, and the error in the end.
+// follow watches a service for a time. It returns the lists that it received, and the final error.
 func follow(t *testing.T, d driver.Driver, service string, limit time.Duration) ([][]driver.Instance, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -39,7 +39,7 @@ func slice(name string, endpoints ...discoveryv1.Endpoint) discoveryv1.EndpointS
 	}
 }
 
-// pod is an endpoint of a pod, with conditions as they may be told or not.
+// pod returns an endpoint of a pod. A condition may be nil.
 func pod(name, address string, ready, serving, terminating *bool) discoveryv1.Endpoint {
 	return discoveryv1.Endpoint{
 		Addresses:  []string{address},
@@ -59,7 +59,8 @@ func zoned(e discoveryv1.Endpoint, zone string, hints ...string) discoveryv1.End
 	return e
 }
 
-// What becomes of the slices of a service. Lists are told as IDs, those that drain with a minus in front.
+// The table shows which instances the slices of a service result in. A list is written as its IDs. A draining instance
+// has a minus in front.
 func TestSlices(t *testing.T) {
 	yes, no := new(true), new(false)
 	ready := func(name, address string) discoveryv1.Endpoint { return pod(name, address, yes, yes, no) }
@@ -73,27 +74,89 @@ func TestSlices(t *testing.T) {
 		parts []discoveryv1.EndpointSlice
 		want  []string
 	}{
-		{"all slices count", "", []discoveryv1.EndpointSlice{slice("1", ready("a", "10.0.0.1")), slice("2", ready("b", "10.0.0.2"))}, []string{"a", "b"}},
-		{"a slice without endpoints adds nothing", "", []discoveryv1.EndpointSlice{slice("1", ready("a", "10.0.0.1")), slice("2")}, []string{"a"}},
-		{"what is not ready is left out", "", []discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", no, no, no), ready("b", "10.0.0.2"))}, []string{"b"}},
-		{"also when it serves, as readiness decides", "", []discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", no, yes, no))}, nil},
-		{"what terminates and serves drains", "", []discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", no, yes, yes))}, []string{"-a"}},
-		{"what terminates and does not serve is gone", "", []discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", no, no, yes))}, nil},
-		{"unknown conditions mean ready", "", []discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", nil, nil, nil))}, []string{"a"}},
+		{
+			"all slices count", "",
+			[]discoveryv1.EndpointSlice{slice("1", ready("a", "10.0.0.1")), slice("2", ready("b", "10.0.0.2"))},
+			[]string{"a", "b"},
+		},
+		{
+			"a slice without endpoints adds nothing", "",
+			[]discoveryv1.EndpointSlice{slice("1", ready("a", "10.0.0.1")), slice("2")}, []string{"a"},
+		},
+		{
+			"endpoints that are not ready are left out", "",
+			[]discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", no, no, no), ready("b", "10.0.0.2"))}, []string{"b"},
+		},
+		{
+			"also when it serves, as readiness decides", "",
+			[]discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", no, yes, no))}, nil,
+		},
+		{
+			"an endpoint that terminates and serves is draining", "",
+			[]discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", no, yes, yes))}, []string{"-a"},
+		},
+		{
+			"an endpoint that terminates and does not serve is left out", "",
+			[]discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", no, no, yes))}, nil,
+		},
+		{
+			"unknown conditions mean ready", "", []discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", nil, nil, nil))},
+			[]string{"a"},
+		},
 		{"unknown serving is as ready", "", []discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", no, nil, yes))}, nil},
-		{"the named port of several", "", []discoveryv1.EndpointSlice{named(slice("1", ready("a", "10.0.0.1")),
-			discoveryv1.EndpointPort{Name: new("http"), Port: new(int32(80))}, discoveryv1.EndpointPort{Name: new("grpc"), Port: new(int32(8443))})}, []string{"a"}},
-		{"none of several is the named one", "", []discoveryv1.EndpointSlice{named(slice("1", ready("a", "10.0.0.1")),
-			discoveryv1.EndpointPort{Name: new("http"), Port: new(int32(80))}, discoveryv1.EndpointPort{Port: new(int32(81))})}, nil},
+		{
+			"the named port of several", "",
+			[]discoveryv1.EndpointSlice{named(
+				slice("1", ready("a", "10.0.0.1")),
+				discoveryv1.EndpointPort{Name: new("http"), Port: new(int32(80))},
+				discoveryv1.EndpointPort{Name: new("grpc"), Port: new(int32(8443))},
+			)},
+			[]string{"a"},
+		},
+		{
+			"several ports, and none has the configured name", "",
+			[]discoveryv1.EndpointSlice{named(
+				slice("1", ready("a", "10.0.0.1")),
+				discoveryv1.EndpointPort{Name: new("http"), Port: new(int32(80))},
+				discoveryv1.EndpointPort{Port: new(int32(81))},
+			)},
+			nil,
+		},
 		{"an endpoint without an address", "", []discoveryv1.EndpointSlice{slice("1", discoveryv1.Endpoint{})}, nil},
-		{"an endpoint that is no pod", "", []discoveryv1.EndpointSlice{slice("1", discoveryv1.Endpoint{Addresses: []string{"10.0.0.1"}})}, []string{"10.0.0.1:8443"}},
-		{"hints for the own zone", "a", []discoveryv1.EndpointSlice{
+		{
+			"an endpoint that is not a pod", "",
+			[]discoveryv1.EndpointSlice{slice("1", discoveryv1.Endpoint{Addresses: []string{"10.0.0.1"}})},
+			[]string{"10.0.0.1:8443"},
+		},
+		{"hints for the zone of the program", "a", []discoveryv1.EndpointSlice{
 			slice("1", zoned(ready("a", "10.0.0.1"), "a", "a")), slice("2", zoned(ready("b", "10.0.0.2"), "b", "b")),
 		}, []string{"a"}},
-		{"hints for several zones", "a", []discoveryv1.EndpointSlice{slice("1", zoned(ready("a", "10.0.0.1"), "b", "a", "b"), zoned(ready("b", "10.0.0.2"), "b", "b"))}, []string{"a"}},
-		{"hints without a zone", "", []discoveryv1.EndpointSlice{slice("1", zoned(ready("a", "10.0.0.1"), "a", "a"), zoned(ready("b", "10.0.0.2"), "b", "b"))}, []string{"a", "b"}},
-		{"hints that one endpoint lacks", "a", []discoveryv1.EndpointSlice{slice("1", zoned(ready("a", "10.0.0.1"), "a", "a"), zoned(ready("b", "10.0.0.2"), "b"))}, []string{"a", "b"}},
-		{"hints for other zones alone", "c", []discoveryv1.EndpointSlice{slice("1", zoned(ready("a", "10.0.0.1"), "a", "a"), zoned(ready("b", "10.0.0.2"), "b", "b"))}, []string{"a", "b"}},
+		{
+			"hints for several zones", "a",
+			[]discoveryv1.EndpointSlice{slice(
+				"1", zoned(ready("a", "10.0.0.1"), "b", "a", "b"), zoned(ready("b", "10.0.0.2"), "b", "b"),
+			)},
+			[]string{"a"},
+		},
+		{
+			"hints without a zone", "",
+			[]discoveryv1.EndpointSlice{slice(
+				"1", zoned(ready("a", "10.0.0.1"), "a", "a"), zoned(ready("b", "10.0.0.2"), "b", "b"),
+			)},
+			[]string{"a", "b"},
+		},
+		{
+			"hints that one endpoint lacks", "a",
+			[]discoveryv1.EndpointSlice{slice("1", zoned(ready("a", "10.0.0.1"), "a", "a"), zoned(ready("b", "10.0.0.2"), "b"))},
+			[]string{"a", "b"},
+		},
+		{
+			"hints for other zones alone", "c",
+			[]discoveryv1.EndpointSlice{slice(
+				"1", zoned(ready("a", "10.0.0.1"), "a", "a"), zoned(ready("b", "10.0.0.2"), "b", "b"),
+			)},
+			[]string{"a", "b"},
+		},
 		{"hints for one that drains alone", "a", []discoveryv1.EndpointSlice{
 			slice("1", zoned(pod("a", "10.0.0.1", no, yes, yes), "a", "a"), zoned(ready("b", "10.0.0.2"), "b", "b")),
 		}, []string{"-a", "b"}},

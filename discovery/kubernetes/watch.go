@@ -15,8 +15,8 @@ import (
 	"github.com/parley-rpc/parley/discovery/internal/engine"
 )
 
-// Watch lists the EndpointSlices of a service and follows them. Each slice is a part of the truth: a list of instances
-// is made from all of them.
+// Watch lists the EndpointSlices of a service and follows them. A list of instances is made from all slices of the
+// service.
 func (d *Driver) Watch(ctx context.Context, service string, emit func([]driver.Instance)) error {
 	name, namespace, err := d.place(service)
 	if err != nil {
@@ -45,7 +45,7 @@ type following struct {
 	emit     func([]driver.Instance)
 
 	slices  map[string]*discoveryv1.EndpointSlice
-	version string // of what was seen last
+	version string // the last resource version that was seen
 }
 
 func (f *following) run(ctx context.Context) error {
@@ -74,7 +74,7 @@ func (f *following) list(ctx context.Context) error {
 	return nil
 }
 
-// watch follows the changes for a time. It returns nil when that has passed.
+// watch follows the changes for a time. It returns nil when the time has passed.
 func (f *following) watch(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -116,7 +116,7 @@ func (f *following) watch(ctx context.Context) error {
 	}
 }
 
-// alive asks for one slice from the API server's cache.
+// alive requests one slice from the API server's cache.
 func (f *following) alive(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

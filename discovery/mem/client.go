@@ -8,7 +8,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// client is one process's connection to the engine, guarded by the engine's lock.
+// client is the connection of one process to the engine. The engine's lock guards it.
 type client struct {
 	engine *Engine
 	closed bool
@@ -137,7 +137,7 @@ type watcher struct {
 	service string
 	wake    chan struct{}
 	err     error
-	doubt   *time.Timer // until the silence of the engine is an error; nil while it answers
+	doubt   *time.Timer // runs until the silence of the engine is an error; nil while it answers
 }
 
 func (w *watcher) notify() {

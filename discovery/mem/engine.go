@@ -1,10 +1,10 @@
-// Package mem is an engine of discovery inside one process: for programs that consist of one process, and for tests. It
-// has leases, watches and history like a real engine, and tests can make it fail like one.
+// Package mem is a discovery engine within one process. It is for programs that consist of one process, and for tests.
+// It has leases, watches and history like a real engine, and a test can make it fail like a real engine.
 //
 //	engine := mem.New()
 //	registry := discovery.New(engine.Driver())
 //
-// Clients of one Engine see each other's instances. Engines are separate from each other.
+// All clients of one Engine see the same instances. Engines do not share instances.
 package mem
 
 import (
@@ -28,7 +28,7 @@ const (
 	ErrLeaseEnded driver.Error = "the lease has ended"
 )
 
-// Engine holds instances. Its methods may be called from any goroutine. It runs no goroutines of its own.
+// Engine is a discovery engine in memory. Its methods may be called from any goroutine. It starts no goroutines.
 type Engine struct {
 	mu       sync.Mutex
 	down     bool
@@ -58,7 +58,7 @@ func New() *Engine {
 func (e *Engine) Driver() driver.Driver { return &client{engine: e, done: make(chan struct{})} }
 
 // SetDown makes the engine unreachable, or reachable again. While it is down, watches fail and leases cannot be
-// renewed: those whose ttl passes are lost, and their entries are gone when the engine is back.
+// renewed. A lease is lost when its ttl passes, and its entry is gone when the engine is back.
 func (e *Engine) SetDown(down bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -72,7 +72,7 @@ func (e *Engine) SetDown(down bool) {
 	}
 }
 
-// renewable lets leases live on, or expire. The caller holds the lock.
+// renewable starts or stops the renewal of all leases. The caller holds the lock.
 func (e *Engine) renewable(live bool) {
 	for l := range e.leases {
 		switch {
@@ -94,7 +94,7 @@ func (e *Engine) LoseLeases() {
 	}
 }
 
-// DeleteEntry removes an instance as an operator would by mistake.
+// DeleteEntry removes an instance, like an operator who deletes it by mistake.
 func (e *Engine) DeleteEntry(service, id string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -108,7 +108,7 @@ func (e *Engine) LoseHistory() {
 	e.failWatchers(ErrHistoryLost, func(*watcher) bool { return true })
 }
 
-// put shows an instance under a lease. The caller holds the lock.
+// put stores an instance with a lease. The caller holds the lock.
 func (e *Engine) put(in driver.Instance, l *lease) {
 	entries := e.services[in.Service]
 	if entries == nil {
@@ -147,7 +147,7 @@ func (e *Engine) expireLater(l *lease) {
 	})
 }
 
-// expire ends a lease, and removes the entry if it is still the lease's own. The caller holds the lock.
+// expire ends a lease, and removes the entry if it still belongs to the lease. The caller holds the lock.
 func (e *Engine) expire(l *lease) {
 	e.end(l)
 	if e.services[l.service][l.id].lease == l {
@@ -173,7 +173,7 @@ func (e *Engine) changed(service string) {
 	}
 }
 
-// failWatchers ends the watches that which selects. The caller holds the lock.
+// failWatchers ends the watches for which which returns true. The caller holds the lock.
 func (e *Engine) failWatchers(err error, which func(*watcher) bool) {
 	for w := range e.watchers {
 		if which(w) {

@@ -55,7 +55,7 @@ func lost(l driver.Lease) bool {
 	}
 }
 
-// How long entries and leases outlive what happens to them.
+// The table shows how long entries and leases stay after each event.
 func TestLeases(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -82,8 +82,14 @@ func TestLeases(t *testing.T) {
 				e.SetDown(false)
 			}
 		}, 0, false, true},
-		{"a closed driver loses its leases at once", func(_ *testing.T, _ *mem.Engine, d driver.Driver) { _ = d.Close() }, ttl - 1, true, true},
-		{"and its entries with the ttl", func(_ *testing.T, _ *mem.Engine, d driver.Driver) { _ = d.Close() }, ttl, true, false},
+		{
+			"a closed driver loses its leases at once", func(_ *testing.T, _ *mem.Engine, d driver.Driver) { _ = d.Close() },
+			ttl - 1, true, true,
+		},
+		{
+			"and its entries with the ttl", func(_ *testing.T, _ *mem.Engine, d driver.Driver) { _ = d.Close() }, ttl, true,
+			false,
+		},
 		{"an outage in between does not prolong that", func(_ *testing.T, e *mem.Engine, d driver.Driver) {
 			_ = d.Close()
 			time.Sleep(ttl - 1)
@@ -202,7 +208,9 @@ func TestFrozenEngineEndsWatchesAfterASecondAndLeasesWithTheirTTL(t *testing.T) 
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := long.Announce(ctx, driver.Instance{ID: "b", Service: "payments", Addresses: []string{"b:1"}}, ttl); !errors.Is(
+		if _, err := long.Announce(
+			ctx, driver.Instance{ID: "b", Service: "payments", Addresses: []string{"b:1"}}, ttl,
+		); !errors.Is(
 			err,
 			context.DeadlineExceeded,
 		) {

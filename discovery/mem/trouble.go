@@ -8,8 +8,8 @@ import (
 // silence is how long an engine may take to answer before a watch fails.
 const silence = time.Second
 
-// SetFrozen makes the engine accept every request and answer none, as a stopped process does, or ends that. While it is
-// frozen, watches fail after a second and leases cannot be renewed.
+// SetFrozen makes the engine accept every request and answer none, like a stopped process. SetFrozen(false) ends this.
+// While it is frozen, watches fail after a second and leases cannot be renewed.
 func (e *Engine) SetFrozen(frozen bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -65,7 +65,7 @@ func (c *client) answer(ctx context.Context) error {
 	}
 }
 
-// answerSoon is answer with a time limit, so that a watch notices a silent engine.
+// answerSoon is like answer with a time limit, so that a watch notices a silent engine.
 func (c *client) answerSoon(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, silence, ErrSilent)
 	defer cancel()

@@ -1,4 +1,4 @@
-// Package static finds services at addresses that the configuration lists.
+// Package static finds services at fixed addresses from the configuration.
 package static
 
 import (
@@ -14,11 +14,11 @@ import (
 	"github.com/parley-rpc/parley/discovery/driver"
 )
 
-// errClosed is returned by the watches of a closed driver.
+// errClosed is the error of a watch of a closed driver.
 var errClosed = errors.New("the driver is closed")
 
-// Driver lists the instances that it was given. It is always up, and registers nothing. Its methods may be called from
-// any goroutine.
+// Driver lists fixed instances. It is always up and does not register instances. Its methods may be called from any
+// goroutine.
 type Driver struct {
 	mu       sync.Mutex
 	closed   bool
@@ -28,8 +28,9 @@ type Driver struct {
 
 var _ driver.Driver = (*Driver)(nil)
 
-// New returns a driver that finds each service at its addresses, host:port each. Every address is one instance, and the
-// address its ID. All mistakes are returned joined: a bad service name, a bad address, an address listed twice.
+// New returns a driver that finds each service at its addresses, each host:port. Every address is one instance, and the
+// address is its ID. New returns all mistakes, joined: invalid service names, invalid addresses, and addresses that are
+// listed twice.
 func New(services map[string][]string) (*Driver, error) {
 	d := &Driver{changed: make(chan struct{})}
 	if err := d.Replace(services); err != nil {
@@ -38,8 +39,8 @@ func New(services map[string][]string) (*Driver, error) {
 	return d, nil
 }
 
-// NewInstances is [New] for instances with a zone, a weight or metadata. An instance without an ID gets its first
-// address as one.
+// NewInstances is like [New], for instances with a zone, a weight or metadata. If an instance has no ID, its first
+// address becomes its ID.
 func NewInstances(instances ...driver.Instance) (*Driver, error) {
 	d := &Driver{changed: make(chan struct{})}
 	if err := d.ReplaceInstances(instances...); err != nil {
@@ -48,7 +49,8 @@ func NewInstances(instances ...driver.Instance) (*Driver, error) {
 	return d, nil
 }
 
-// Replace replaces all addresses, and every Watch emits the new ones. When it returns an error, nothing has changed.
+// Replace replaces all addresses, and every Watch emits the new list. If it returns an error, it has not changed any
+// address.
 func (d *Driver) Replace(services map[string][]string) error {
 	var instances []driver.Instance
 	for _, service := range slices.Sorted(maps.Keys(services)) {
@@ -59,7 +61,7 @@ func (d *Driver) Replace(services map[string][]string) error {
 	return d.ReplaceInstances(instances...)
 }
 
-// ReplaceInstances is [Driver.Replace] for instances with a zone, a weight or metadata.
+// ReplaceInstances is like [Driver.Replace], for instances with a zone, a weight or metadata.
 func (d *Driver) ReplaceInstances(instances ...driver.Instance) error {
 	var errs []error
 	services := make(map[string][]driver.Instance)
@@ -116,12 +118,12 @@ func (d *Driver) announceChange() {
 // String returns "static".
 func (d *Driver) String() string { return "static" }
 
-// Announce returns [driver.ErrNoRegistration]: the configuration lists the instances.
+// Announce returns [driver.ErrNoRegistration], because the configuration lists the instances.
 func (d *Driver) Announce(context.Context, driver.Instance, time.Duration) (driver.Lease, error) {
 	return nil, driver.ErrNoRegistration
 }
 
-// Watch lists the instances of service, which may be none, now and after each Replace.
+// Watch emits the instances of service, possibly none, at once and after each Replace.
 func (d *Driver) Watch(ctx context.Context, service string, emit func([]driver.Instance)) error {
 	for {
 		d.mu.Lock()

@@ -2,6 +2,6 @@ package xds
 
 import "time"
 
-// examineInterval is how often the description of a listener is looked through for principals. gRPC tells of the first
-// one and of those that it cannot use; of others one learns only by looking.
+// examineInterval is the time between two checks of a listener's configuration for principals. gRPC reports the first
+// configuration and invalid ones. Later changes must be polled.
 const examineInterval = time.Second

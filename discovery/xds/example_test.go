@@ -6,7 +6,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/xds"
 )
 
-// The environment of this process names a control plane. What it says shows in the first call.
+// The environment of this process names a control plane. The first call uses its configuration.
 func ExampleNew() {
 	plane := xds.New()
 	fmt.Println(plane, plane.Check())

@@ -22,45 +22,46 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// PrincipalError says that the control plane wants callers to be allowed or denied by who they are. gRPC compares such
-// principals with TLS client certificates, which callers of Parley do not have: an allow policy would shut everybody
-// out, and a deny policy would let everybody in, without a word.
+// PrincipalError means that the control plane has an RBAC policy with principals, which allows or denies callers by
+// their identities. gRPC looks for principals in TLS client certificates, which callers of Parley do not have. An allow
+// policy would therefore refuse every caller, and a deny policy would accept every caller, without an error.
 type PrincipalError struct {
 	Resource string // the listener or the route configuration
 	Policy   string // of RBAC
 }
 
-// Error names resource and policy, and what to do.
+// Error returns the resource, the policy and the remedy.
 func (e *PrincipalError) Error() string {
 	return fmt.Sprintf(
-		"xds: %s: the RBAC policy %q decides by principals, which gRPC looks for in "+
-			"TLS client certificates and would never find: callers prove who they are with tokens; "+
-			"take the policy out there, and name who may call in the auth section of the method's Parley policy",
+		"xds: %s: the RBAC policy %q has principals, which gRPC looks for in "+
+			"TLS client certificates. Callers have none and prove their identities with tokens; "+
+			"remove that policy, and list the callers in the auth section of the method's Parley policy",
 		e.Resource,
 		e.Policy,
 	)
 }
 
-// description is what the control plane has told the servers of this process.
+// description is the configuration that the control plane has sent to the servers of this process.
 type description struct {
 	listeners map[string]*listenerv3.Listener
 	routes    map[string]*routev3.RouteConfiguration
 }
 
-// serverScope is how gRPC names the client of xDS that all servers of a process share (gRFC A71).
+// serverScope is the name that gRPC gives to the xDS client that all servers of a process share (gRFC A71).
 const serverScope = "#server"
 
-// readStatus asks gRPC for what it has been told, by the service that it offers to operators for that (gRFC A40).
+// readStatus reads the configuration from gRPC with the client status discovery service, which gRPC has for operators
+// (gRFC A40).
 func readStatus() (description, error) {
 	d := description{map[string]*listenerv3.Listener{}, map[string]*routev3.RouteConfiguration{}}
 	service, err := csds.NewClientStatusDiscoveryServer()
 	if err != nil {
-		return d, fmt.Errorf("xds: the description of the listener cannot be read: %w", err)
+		return d, fmt.Errorf("xds: the configuration of the listener cannot be read: %w", err)
 	}
 	defer service.Close()
 	told, err := service.FetchClientStatus(context.Background(), &statusv3.ClientStatusRequest{})
 	if err != nil {
-		return d, fmt.Errorf("xds: the description of the listener cannot be read: %w", err)
+		return d, fmt.Errorf("xds: the configuration of the listener cannot be read: %w", err)
 	}
 	for _, client := range told.GetConfig() {
 		if client.GetClientScope() != serverScope {
@@ -85,8 +86,8 @@ func readStatus() (description, error) {
 	return d, nil
 }
 
-// principals returns a [*PrincipalError] for each policy by which callers of the server at address would be allowed or
-// denied by who they are, joined. What cannot be looked through is not taken for harmless.
+// principals returns a [*PrincipalError] for each RBAC policy with principals of the server at address, joined. It also
+// returns an error if a part of the configuration cannot be checked.
 func (d description) principals(address string) error {
 	var errs []error
 	routes, found := map[string]bool{}, false
@@ -98,8 +99,8 @@ func (d description) principals(address string) error {
 	}
 	if !found {
 		return fmt.Errorf(
-			"xds: gRPC serves at %s and does not show what the control plane has said "+
-				"about it, so it may be anything; it is read again within %v",
+			"xds: gRPC serves at %s and does not show the configuration that the control plane has sent "+
+				"for it, so it cannot be checked; it is read again within %v",
 			address,
 			examineInterval,
 		)
@@ -112,13 +113,13 @@ func (d description) principals(address string) error {
 	return errors.Join(errs...)
 }
 
-// listensAt reports whether the listener is that of an address: gRPC demands that the two are the same.
+// listensAt reports whether the address of the listener is address. gRPC requires that the two are the same.
 func listensAt(l *listenerv3.Listener, address string) bool {
 	at := l.GetAddress().GetSocketAddress()
 	return net.JoinHostPort(at.GetAddress(), strconv.Itoa(int(at.GetPortValue()))) == address
 }
 
-// findPrincipals looks for RBAC in everything that the resource holds, and notes the route configurations that it
+// findPrincipals looks for RBAC in all parts of the resource, and collects the route configurations that the resource
 // refers to.
 func findPrincipals(name string, resource proto.Message, routes map[string]bool) error {
 	var errs []error
@@ -133,7 +134,7 @@ func findPrincipals(name string, resource proto.Message, routes map[string]bool)
 				routes[by] = true
 			}
 		case *rbacfilterv3.RBAC:
-			if m.GetRules().GetAction() != rbacv3.RBAC_LOG { // which gRPC ignores, as it does shadow rules
+			if m.GetRules().GetAction() != rbacv3.RBAC_LOG { // gRPC ignores LOG, and it ignores shadow rules
 				errs = append(errs, byPrincipal(name, m.GetRules()))
 			}
 			return protorange.Break
@@ -143,7 +144,7 @@ func findPrincipals(name string, resource proto.Message, routes map[string]bool)
 	return errors.Join(append(errs, err)...)
 }
 
-// byPrincipal returns an error for each of the policies that looks at who the caller is, joined.
+// byPrincipal returns an error for each policy that depends on the identity of the caller, joined.
 func byPrincipal(resource string, rules *rbacv3.RBAC) error {
 	var errs []error
 	for _, policy := range slices.Sorted(maps.Keys(rules.GetPolicies())) {
@@ -154,8 +155,8 @@ func byPrincipal(resource string, rules *rbacv3.RBAC) error {
 	return errors.Join(errs...)
 }
 
-// identifies reports whether a principal stands for who the caller is, as its certificate or what another filter knows
-// of it says, and not for where it calls from or what.
+// identifies reports whether a principal depends on the identity of the caller, from its certificate or from another
+// filter. Addresses and requests are not identities.
 func identifies(p *rbacv3.Principal) bool {
 	switch id := p.GetIdentifier().(type) {
 	case *rbacv3.Principal_Authenticated_, *rbacv3.Principal_Metadata:

@@ -18,16 +18,16 @@ import (
 	"github.com/parley-rpc/parley/discovery/controlplane"
 )
 
-var errNotDescribed = errors.New("xds: the control plane has not described the listener of this server yet")
+var errNotDescribed = errors.New("xds: the control plane has not configured the listener of this server yet")
 
-// Server is a gRPC server whose listener a control plane describes (gRFC A36). It serves while that description is
-// there and decides nothing by principals, see [PrincipalError]; meanwhile connections are closed or calls are refused
-// with UNAVAILABLE. Calls of the health service are answered in any case.
+// Server is a gRPC server whose listener a control plane configures (gRFC A36). It serves while the configuration
+// exists and has no RBAC policies with principals; see [PrincipalError]. Otherwise it closes connections or refuses
+// calls with UNAVAILABLE. It always answers calls of the health service.
 type Server struct {
 	grpc    *grpcxds.GRPCServer
 	notify  func(serving bool, why error)
-	changed chan struct{} // says that mode has changed
-	serves  atomic.Bool   // calls are not refused
+	changed chan struct{} // holds one token after a change of mode
+	serves  atomic.Bool   // calls are accepted
 	quit    chan struct{}
 	stop    func()
 	watcher sync.WaitGroup
@@ -36,13 +36,13 @@ type Server struct {
 	mode grpcxds.ServingModeChangeArgs
 }
 
-// NewServer returns a server that calls notify whenever it begins to serve or ceases to, with the reason: a
-// [*PrincipalError], or what gRPC says of the description. Notify is called from a goroutine that ends with Stop or
-// GracefulStop; nil is nobody. An error says that there is no usable bootstrap, which for servers must have a
+// NewServer returns a server that calls notify whenever it starts or stops serving. If it stops, the reason is a
+// [*PrincipalError] or an error of gRPC. A goroutine that ends with Stop or GracefulStop calls notify. Notify may be
+// nil. NewServer returns an error if there is no usable bootstrap. For servers the bootstrap must have a
 // server_listener_resource_name_template.
 //
-// The listener must be one of TCP. [grpcxds.ServingModeCallback] among the options would take the place of the server's
-// own.
+// The listener must be a TCP listener. Do not pass [grpcxds.ServingModeCallback], because it would replace the callback
+// of the server.
 func (*ControlPlane) NewServer(
 	notify func(serving bool, why error),
 	options ...grpc.ServerOption,
@@ -65,12 +65,12 @@ func (*ControlPlane) NewServer(
 	return s, nil
 }
 
-// RegisterService registers a service. It is called by generated code, before Serve.
+// RegisterService registers a service. Generated code calls it, before Serve.
 func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	s.grpc.RegisterService(desc, impl)
 }
 
-// GetServiceInfo describes the registered services.
+// GetServiceInfo returns the registered services.
 func (s *Server) GetServiceInfo() map[string]grpc.ServiceInfo { return s.grpc.GetServiceInfo() }
 
 // Serve accepts connections until Stop or GracefulStop, as [grpc.Server.Serve] does.
@@ -88,24 +88,24 @@ func (s *Server) Stop() {
 	s.grpc.Stop()
 }
 
-// GracefulStop waits for the calls that are running.
+// GracefulStop refuses new calls, waits until the running calls have ended, and then stops.
 func (s *Server) GracefulStop() {
 	s.stop()
 	s.grpc.GracefulStop()
 }
 
-// modeChanged is called by gRPC, and must not block.
+// modeChanged is the callback of gRPC. It must not block.
 func (s *Server) modeChanged(_ net.Addr, args grpcxds.ServingModeChangeArgs) {
 	s.mu.Lock()
 	s.mode = args
 	s.mu.Unlock()
 	select {
 	case s.changed <- struct{}{}:
-	default: // it is known that something has
+	default: // a token is there already
 	}
 }
 
-// watch tells of each change of whether the server serves.
+// watch calls notify for each change of whether the server serves.
 func (s *Server) watch(address string) {
 	ticker := time.NewTicker(examineInterval)
 	defer ticker.Stop()
@@ -152,7 +152,7 @@ func (s *Server) refuse(method string) error {
 	if s.serves.Load() || strings.HasPrefix(method, "/grpc.health.v1.Health/") {
 		return nil
 	}
-	return status.Error(codes.Unavailable, "the server does not serve; its log says why")
+	return status.Error(codes.Unavailable, "the server does not serve; see its log")
 }
 
 func (s *Server) guardUnary(

@@ -28,7 +28,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/xds/xdstest"
 )
 
-// news is what a server reports: why it does not serve, nil when it does.
+// news are the reports of a server: the reason why it does not serve, or nil if it does.
 type news chan error
 
 func (n news) notify(serving bool, why error) {
@@ -76,7 +76,9 @@ func serve(t testing.TB) (address string, n news) {
 		Methods: []grpc.MethodDesc{
 			{
 				MethodName: "Echo",
-				Handler: func(_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+				Handler: func(
+					_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor,
+				) (any, error) {
 					in := new(healthv1.HealthCheckRequest)
 					if err := decode(in); err != nil {
 						return nil, err
@@ -160,7 +162,7 @@ func found(t testing.TB) *xdstest.ControlPlane {
 	return plane
 }
 
-// A channel finds a server by the control plane, and the server serves what the control plane describes.
+// A channel finds a server through the control plane, and the server uses the configuration of the control plane.
 func TestServe(t *testing.T) {
 	found(t)
 	cc := dial(t, "xds:///echo")
@@ -185,7 +187,7 @@ func TestServeWhileDescribed(t *testing.T) {
 	news.serving(t)
 }
 
-// What is known stays in force while the control plane is down.
+// The last configuration stays in force while the control plane is down.
 func TestServeWithoutControlPlane(t *testing.T) {
 	plane := found(t)
 	cc := dial(t, "xds:///echo")
@@ -229,7 +231,7 @@ func override(t testing.TB, routes *routev3.RouteConfiguration, rules *rbacv3.RB
 	return xdstest.Filter(t, "rbac", &rbacfilterv3.RBAC{})
 }
 
-// RBAC by who the caller is would match nobody: it would shut everybody out, or let everybody in.
+// RBAC by the identity of the caller would never match: it would refuse every caller or accept every caller.
 func TestPrincipalsAreRefused(t *testing.T) {
 	orders := exactly("spiffe://shop.example/orders")
 	anybody := &rbacv3.Principal{Identifier: &rbacv3.Principal_Any{Any: true}}
@@ -261,7 +263,7 @@ func TestPrincipalsAreRefused(t *testing.T) {
 		"allow by the lack of a principal":   {filter(t, rules(rbacv3.RBAC_ALLOW, not)), true},
 		"allow by one of several principals": {filter(t, rules(rbacv3.RBAC_ALLOW, either)), true},
 		"allow by several principals":        {filter(t, rules(rbacv3.RBAC_ALLOW, both)), true},
-		"allow by what a filter noted":       {filter(t, rules(rbacv3.RBAC_ALLOW, noted)), true},
+		"allow by metadata of a filter":      {filter(t, rules(rbacv3.RBAC_ALLOW, noted)), true},
 		"allow by address":                   {filter(t, rules(rbacv3.RBAC_ALLOW, nearby)), false},
 		"log by principal":                   {filter(t, rules(rbacv3.RBAC_LOG, orders)), false},
 		"shadow rules by principal": {xdstest.Filter(t, "rbac", &rbacfilterv3.RBAC{
@@ -297,7 +299,7 @@ func refusedByPrincipal(t testing.TB, n news, resource string) {
 	}
 }
 
-// What gRPC does not show may hold anything.
+// A configuration that gRPC does not show cannot be checked.
 func TestAListenerThatIsNotShownIsRefused(t *testing.T) {
 	if err := xds.PrincipalsOfTheUnknown("127.0.0.1:8443"); err == nil ||
 		!strings.Contains(err.Error(), "gRPC serves at 127.0.0.1:8443 and does not show") {
@@ -342,7 +344,7 @@ func TestPrincipalsOfRoutesAreRefused(t *testing.T) {
 	})
 }
 
-// A server that is refused answers calls with UNAVAILABLE and no reason, but those of the health service. The
+// A server that must not serve answers calls with UNAVAILABLE without a reason, except calls of the health service. The
 // principals of another server of the process are not its own.
 func TestCallsOfARefusedServer(t *testing.T) {
 	plane := xdstest.Start(t)
@@ -356,9 +358,11 @@ func TestCallsOfARefusedServer(t *testing.T) {
 	refusedByPrincipal(t, itsNews, denied.GetName())
 
 	cc := dial(t, refused)
-	for what, call := range map[string]func(testing.TB, *grpc.ClientConn, ...grpc.CallOption) error{"unary": echo, "stream": echoes} {
+	for what, call := range map[string]func(
+		testing.TB, *grpc.ClientConn, ...grpc.CallOption,
+	) error{"unary": echo, "stream": echoes} {
 		if err := call(t, cc); status.Code(err) != codes.Unavailable ||
-			status.Convert(err).Message() != "the server does not serve; its log says why" {
+			status.Convert(err).Message() != "the server does not serve; see its log" {
 			t.Errorf("a %s call of a server that is refused ended with %v", what, err)
 		}
 	}

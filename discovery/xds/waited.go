@@ -10,12 +10,12 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// unrouted is what gRPC 1.85 fails a call with that waits for the first words of the control plane: the call was placed
-// before there were routes, among which it is then not found.
+// unrouted is the error of gRPC 1.85 for a call that waits for the first configuration of the control plane. The call
+// chose its cluster before there were routes, and gRPC does not find that cluster in the routes afterwards.
 const unrouted = `unknown cluster selected for RPC: ""`
 
-// wasUnrouted reports whether a call failed in that way. It then reached nobody, which tells it from the answer of a
-// server that has met with the same itself.
+// wasUnrouted reports whether a call failed with this error. Such a call reached no server. A server that returns the
+// same error for its own call has a peer.
 func wasUnrouted(err error, reached *peer.Peer) bool {
 	if err == nil || reached.Addr != nil {
 		return false
@@ -24,8 +24,8 @@ func wasUnrouted(err error, reached *peer.Peer) bool {
 	return s.Code() == codes.Unavailable && s.Message() == unrouted
 }
 
-// placeUnary places a call again that waited for the control plane. All that waited would otherwise fail together, and
-// retries are bounded.
+// placeUnary repeats a call that failed with unrouted. Otherwise all waiting calls would fail at the same time, and the
+// retry budget would not pay for all of them.
 func placeUnary(
 	ctx context.Context,
 	method string,
@@ -43,7 +43,7 @@ func placeUnary(
 	return err
 }
 
-// placeStream is placeUnary for streams.
+// placeStream is like placeUnary, for streams.
 func placeStream(
 	ctx context.Context,
 	desc *grpc.StreamDesc,

@@ -1,13 +1,13 @@
-// Package xds hands channels and servers over to a control plane of xDS, such as Istio's: it says where services are,
-// how calls are routed and spread, and how connections are secured. gRPC's own xds package does the work; what stays
-// with Parley are identities, policies, deadlines, retries and traces.
+// Package xds lets an xDS control plane, such as Istio's, configure channels and servers: where services are, how calls
+// are routed and balanced, and how connections are secured. It uses gRPC's xds package. Identities, policies,
+// deadlines, retries and traces stay with Parley.
 //
 //	app := framework.New("orders", framework.WithControlPlane(xds.New()))
 //	payments := app.Client("payments", framework.WithTarget("xds:///payments"))
 //	server := app.Server(":8443", framework.WithControlledListener())
 //
-// GRPC finds the control plane by its bootstrap: the file that the environment variable GRPC_XDS_BOOTSTRAP names, or
-// the JSON in GRPC_XDS_BOOTSTRAP_CONFIG, as they are when the process starts.
+// The bootstrap tells gRPC how to reach the control plane. It is the file that the environment variable
+// GRPC_XDS_BOOTSTRAP names, or the JSON in GRPC_XDS_BOOTSTRAP_CONFIG. gRPC reads the variables when the process starts.
 //
 // Linking this package adds about 20 MB to a program.
 package xds
@@ -25,29 +25,30 @@ import (
 	"github.com/parley-rpc/parley/discovery/controlplane"
 )
 
-// The environment variables by which gRPC finds its bootstrap (gRFC A27). The file comes first.
+// The environment variables for the bootstrap of gRPC (gRFC A27). The file has precedence.
 const (
 	bootstrapFile = "GRPC_XDS_BOOTSTRAP"
 	bootstrapJSON = "GRPC_XDS_BOOTSTRAP_CONFIG"
 )
 
-// ErrNoBootstrap is matched by the error of [ControlPlane.Check] where the environment names no control plane.
+// ErrNoBootstrap is the error of [ControlPlane.Check] if the environment has no bootstrap.
 var ErrNoBootstrap = fmt.Errorf(
-	"xds: the environment names no control plane; "+
+	"xds: the environment has no bootstrap; "+
 		"set %s to the file with gRPC's bootstrap, or %s to its JSON, before the process starts",
 	bootstrapFile,
 	bootstrapJSON,
 )
 
-// ControlPlane is the control plane of this process. It is safe for concurrent use and needs no closing.
+// ControlPlane is the control plane of this process. It is safe for concurrent use and does not have to be closed.
 type ControlPlane struct{}
 
 var _ controlplane.ControlPlane = (*ControlPlane)(nil)
 
-// New returns the control plane that the environment names. Its [ControlPlane.Check] says whether there is one.
+// New returns the control plane of the bootstrap in the environment. [ControlPlane.Check] returns an error if there is
+// none.
 func New() *ControlPlane { return &ControlPlane{} }
 
-// String is "xds", with the place of the bootstrap.
+// String returns "xds" and the location of the bootstrap.
 func (*ControlPlane) String() string {
 	switch path, text := os.Getenv(bootstrapFile), os.Getenv(bootstrapJSON); {
 	case path != "":
@@ -59,11 +60,11 @@ func (*ControlPlane) String() string {
 	}
 }
 
-// Scheme is "xds".
+// Scheme returns "xds".
 func (*ControlPlane) Scheme() string { return "xds" }
 
-// Check looks for the bootstrap and reads it: an error matches [ErrNoBootstrap], or says what is wrong with it. gRPC
-// reads it again, and further, with the first channel or server.
+// Check finds and reads the bootstrap. Its error matches [ErrNoBootstrap], or describes the mistake in the bootstrap.
+// gRPC validates more of the bootstrap when it makes the first channel or server.
 func (*ControlPlane) Check() error {
 	text, place := []byte(os.Getenv(bootstrapJSON)), bootstrapJSON
 	if path := os.Getenv(bootstrapFile); path != "" {
@@ -83,37 +84,38 @@ func (*ControlPlane) Check() error {
 		return fmt.Errorf("xds: %s: %w", place, err)
 	}
 	if len(bootstrap.Servers) == 0 {
-		return fmt.Errorf("xds: %s: xds_servers names no control plane; name its address there", place)
+		return fmt.Errorf("xds: %s: xds_servers is missing or empty; set the address of the control plane there", place)
 	}
 	return nil
 }
 
-// DialOptions let a channel go to the endpoints of the control plane themselves, whatever HTTPS_PROXY says, and let
-// calls that wait for ready outlast the start of the control plane, which gRPC 1.85 fails. The scheme xds is known to
-// gRPC by linking this package.
+// DialOptions returns options for channels with xds targets. Such a channel ignores HTTPS_PROXY and connects to
+// endpoints directly. Calls that wait for ready also wait for the first configuration of the control plane; gRPC 1.85
+// alone would fail them. A program that links this package registers the scheme xds with gRPC.
 func (*ControlPlane) DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithNoProxy(), grpc.WithChainUnaryInterceptor(placeUnary), grpc.WithChainStreamInterceptor(placeStream),
 	}
 }
 
-// ClientCredentials are those of gRPC: where the control plane names certificates, TLS with them, and the names that it
-// accepts; elsewhere those of fallback (gRFC A29).
+// ClientCredentials returns gRPC's xDS credentials (gRFC A29). If the control plane configures certificates, they use
+// TLS with these certificates and the names that the control plane accepts. Otherwise they use fallback. It is an error
+// if fallback is nil.
 func (*ControlPlane) ClientCredentials(
 	fallback credentials.TransportCredentials,
 ) (credentials.TransportCredentials, error) {
 	if fallback == nil {
-		return nil, errors.New("xds: ClientCredentials: there is nothing to fall back to; pass credentials")
+		return nil, errors.New("xds: ClientCredentials: the fallback is missing; pass credentials")
 	}
 	return xdscredentials.NewClientCredentials(xdscredentials.ClientOptions{FallbackCreds: fallback})
 }
 
-// ServerCredentials are [ControlPlane.ClientCredentials] at the server's end.
+// ServerCredentials is like [ControlPlane.ClientCredentials], for the server's end.
 func (*ControlPlane) ServerCredentials(
 	fallback credentials.TransportCredentials,
 ) (credentials.TransportCredentials, error) {
 	if fallback == nil {
-		return nil, errors.New("xds: ServerCredentials: there is nothing to fall back to; pass credentials")
+		return nil, errors.New("xds: ServerCredentials: the fallback is missing; pass credentials")
 	}
 	return xdscredentials.NewServerCredentials(xdscredentials.ServerOptions{FallbackCreds: fallback})
 }

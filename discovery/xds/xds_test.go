@@ -16,11 +16,19 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, tt := range map[string]struct{ file, text, want, shown string }{
-		"a bootstrap":             {"", `{"xds_servers": [{"server_uri": "xds:443"}]}`, "", "xds (GRPC_XDS_BOOTSTRAP_CONFIG)"},
-		"no bootstrap":            {"", "", "the environment names no control plane", "xds (no bootstrap)"},
-		"a file that is missing":  {bad + "x", `{"xds_servers": [{}]}`, "xds: GRPC_XDS_BOOTSTRAP: open " + bad + "x", "xds (GRPC_XDS_BOOTSTRAP=" + bad + "x)"},
+		"a bootstrap": {
+			"", `{"xds_servers": [{"server_uri": "xds:443"}]}`, "", "xds (GRPC_XDS_BOOTSTRAP_CONFIG)",
+		},
+		"no bootstrap": {"", "", "the environment has no bootstrap", "xds (no bootstrap)"},
+		"a file that is missing": {
+			bad + "x", `{"xds_servers": [{}]}`, "xds: GRPC_XDS_BOOTSTRAP: open " + bad + "x",
+			"xds (GRPC_XDS_BOOTSTRAP=" + bad + "x)",
+		},
 		"a file that is not JSON": {bad, "", "xds: " + bad + ": invalid character", "xds (GRPC_XDS_BOOTSTRAP=" + bad + ")"},
-		"no control plane in it":  {"", `{"node": {}}`, "xds: GRPC_XDS_BOOTSTRAP_CONFIG: xds_servers names no control plane", "xds (GRPC_XDS_BOOTSTRAP_CONFIG)"},
+		"no control plane in it": {
+			"", `{"node": {}}`, "xds: GRPC_XDS_BOOTSTRAP_CONFIG: xds_servers is missing or empty",
+			"xds (GRPC_XDS_BOOTSTRAP_CONFIG)",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("GRPC_XDS_BOOTSTRAP", tt.file)

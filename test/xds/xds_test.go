@@ -204,9 +204,11 @@ func TestRBACByPrincipalIsRefused(t *testing.T) {
 			},
 		}},
 	}})))
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(r.log.String(), `msg="not ready" why="control plane: xds: `); {
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(
+		r.log.String(), `msg="not ready" why="control plane: xds: `,
+	); {
 		if err := c.charge(t.Context()); err != nil &&
-			!strings.Contains(err.Error(), "the server does not serve; its log says why") {
+			!strings.Contains(err.Error(), "the server does not serve; see its log") {
 			t.Errorf("a call ended with %v", err)
 		}
 		if time.Now().After(deadline) {

@@ -7,11 +7,11 @@ import (
 )
 
 // Keep calls renew again and again, at random intervals of at most a third of ttl, until ctx ends, the lease is gone,
-// or the time until has passed without a renewal. After an error of renew it is unknown whether the lease lives, so
-// Keep calls renew again soon.
+// or the time until has passed without a renewal. After an error of renew the lease may still be valid, so Keep soon
+// calls renew again.
 //
-// Renew returns the time until which the lease lives without another renewal, and whether it lives. Its context ends
-// when the lease would.
+// Renew returns until when the lease is valid without another renewal, and whether it is valid now. The context of
+// renew ends when the lease would expire.
 func Keep(
 	ctx context.Context,
 	ttl time.Duration,
@@ -43,7 +43,7 @@ func Keep(
 		if left <= 0 {
 			return
 		}
-		// A slow engine is asked as often as a quick one.
+		// The time that the engine took is part of the interval.
 		timer.Reset(max(min(next-time.Since(began), left), 0))
 	}
 }
@@ -53,7 +53,7 @@ func interval(ttl time.Duration) time.Duration {
 	return time.Duration((1 + rand.Float64()) / 6 * float64(ttl)) //nolint:gosec // jitter
 }
 
-// Around returns a time that is d, give or take a tenth at random.
+// Around returns a random duration between 0.9 d and 1.1 d.
 func Around(d time.Duration) time.Duration {
 	const part = 0.1
 	return time.Duration((1 - part + 2*part*rand.Float64()) * float64(d)) //nolint:gosec // jitter

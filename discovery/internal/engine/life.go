@@ -1,5 +1,5 @@
-// Package engine holds what the drivers of remote engines share: configuration by URL, start and end, and the renewal
-// of a lease.
+// Package engine has the common parts of drivers for remote engines: configuration by URL, start and end, and the
+// renewal of leases.
 package engine
 
 import (
@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Life is the lifetime of a driver: the goroutines and requests that it started end with it. Make one with [NewLife].
-// Its methods may be called from any goroutine.
+// Life is the lifetime of a driver. When it ends, it ends all goroutines and requests that it started. Make one with
+// [NewLife]. Its methods may be called from any goroutine.
 type Life struct {
 	ctx    context.Context // ends with End
 	end    context.CancelFunc
@@ -19,14 +19,14 @@ type Life struct {
 	running sync.WaitGroup
 }
 
-// NewLife returns a life that has begun. Closed is the cause of requests that end with it.
+// NewLife starts a life. Closed is the cause in the contexts that end with the life.
 func NewLife(closed error) *Life {
 	l := &Life{closed: closed}
 	l.ctx, l.end = context.WithCancel(context.Background())
 	return l
 }
 
-// Context ends with the life.
+// Context returns a context that ends with the life.
 func (l *Life) Context() context.Context { return l.ctx }
 
 // Over reports whether the life has ended.
@@ -36,7 +36,8 @@ func (l *Life) Over() bool {
 	return l.over
 }
 
-// Start runs f unless the life has ended, and reports whether it runs. F must return soon after Context has ended.
+// Start runs f in a goroutine unless the life has ended, and reports whether it did. F must return soon after Context
+// has ended.
 func (l *Life) Start(f func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -57,7 +58,7 @@ func (l *Life) Request(ctx context.Context) (context.Context, context.CancelFunc
 	}
 }
 
-// End ends the life and waits for what was started. It reports whether this was the first call.
+// End ends the life and waits for the goroutines that it started. It reports whether this was the first call.
 func (l *Life) End() bool {
 	l.mu.Lock()
 	first := !l.over

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/internal/engine"
 )
 
-// What a driver has started ends with it, and its requests say why.
+// The goroutines and requests of a driver end with it, and the errors of the requests have the cause.
 func TestLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		closed := errors.New("closed")
@@ -21,7 +21,7 @@ func TestLife(t *testing.T) {
 		request, cancel := l.Request(t.Context())
 		defer cancel()
 		if !l.End() || !ended {
-			t.Error("the end was not the first, or did not wait for what was started")
+			t.Error("End was not the first, or did not wait for the goroutines")
 		}
 		synctest.Wait()
 		if cause := context.Cause(request); !errors.Is(cause, closed) {

@@ -17,9 +17,9 @@ type URL struct {
 	parameters url.Values
 }
 
-// ParseURL reads <scheme>://host:port/path?name=value. Names are the parameters that it may have besides those of
-// [URL.TLS]. The caller checks whether there is a host. Users and passwords in front of the host are refused, because
-// URLs are printed; no error shows the URL.
+// ParseURL parses <scheme>://host:port/path?name=value. Names are the allowed parameters, in addition to those of
+// [URL.TLS]. The caller must check that the URL has a host. ParseURL refuses a user or password in front of the host,
+// because URLs are printed. Its errors do not contain the URL.
 func ParseURL(scheme, text string, names ...string) (URL, error) {
 	parsed, err := url.Parse(text)
 	if err != nil {
@@ -36,7 +36,9 @@ func ParseURL(scheme, text string, names ...string) (URL, error) {
 	}
 	u := URL{URL: parsed}
 	if u.parameters, err = url.ParseQuery(parsed.RawQuery); err != nil {
-		return URL{}, fmt.Errorf("%s: what follows the question mark cannot be read; want name=value, joined by &", scheme)
+		return URL{}, fmt.Errorf(
+			"%s: the parameters after the question mark cannot be read; want name=value, joined by &", scheme,
+		)
 	}
 	known := append([]string{"ca", "tls", "cert", "key"}, names...)
 	for name, values := range u.parameters {
@@ -91,7 +93,7 @@ func (u URL) tls() (*tls.Config, error) {
 	case ca == "" && system == "" && cert == "":
 		return nil, nil //nolint:nilnil // plaintext
 	case ca == "" && system == "":
-		return nil, errors.New("want ca, or tls=system, beside cert: whose certificates does the program trust?")
+		return nil, errors.New("the URL has cert and does not name the trusted certificates: want ca=<file> or tls=system")
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if ca != "" {

@@ -13,13 +13,14 @@ import (
 
 const (
 	nodeID = "xdstest"
-	// addressVariable and folderVariable tell the process of the tests where its control plane is, and its certificates.
+	// addressVariable and folderVariable are the environment variables with the address of the control plane and the
+	// folder of its certificates, for the process that runs the tests.
 	addressVariable = "XDSTEST_ADDRESS"
 	folderVariable  = "XDSTEST_CERTIFICATES"
 )
 
-// Main runs the tests of a package in a process of their own, in whose environment gRPC finds the control planes of
-// [Start]. It returns the status to exit with.
+// Main runs the tests of a package in a separate process, whose environment has the bootstrap for the control planes of
+// [Start]. It returns the exit status.
 func Main(m *testing.M) int {
 	if os.Getenv(addressVariable) != "" {
 		return m.Run()
@@ -61,7 +62,7 @@ func failed(err error) int {
 	return 1
 }
 
-// freeAddress is an address on this machine where nobody listens now.
+// freeAddress returns an unused address of this machine.
 func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not wait
 	if err != nil {
@@ -70,7 +71,7 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// bootstrapFor is what gRPC is told (gRFCs A27, A29, A36).
+// bootstrapFor returns the bootstrap for gRPC (gRFCs A27, A29, A36).
 func bootstrapFor(address, folder string) any {
 	type object = map[string]any
 	return object{

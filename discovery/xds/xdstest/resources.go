@@ -18,10 +18,11 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// listenerPrefix begins the names of the listeners of servers.
+// listenerPrefix is the prefix of the names of servers' listeners.
 const listenerPrefix = "grpc/server?xds.resource.listening_address="
 
-// Service is what a control plane says to the callers of xds:///<name>. Its parts may be changed before they are put.
+// Service is the configuration that a control plane sends to the callers of xds:///<name>. Change its parts before you
+// put them.
 type Service struct {
 	Listener  *listenerv3.Listener
 	Routes    *routev3.RouteConfiguration
@@ -56,7 +57,7 @@ func NewService(t testing.TB, name string, addresses ...string) *Service {
 	}
 }
 
-// Resources are the parts of the service, to be put.
+// Resources returns the parts of the service, for [ControlPlane.Put].
 func (s *Service) Resources() []types.Resource {
 	return []types.Resource{s.Listener, s.Routes, s.Cluster, s.Endpoints}
 }
@@ -76,7 +77,8 @@ func endpoints(t testing.TB, name string, addresses []string) *endpointv3.Cluste
 	}}}
 }
 
-// NewListener is what a control plane says to the server that listens on address: to serve everything, after filters.
+// NewListener returns the configuration for the server that listens on address. The server serves every call, after the
+// filters.
 func NewListener(t testing.TB, address string, filters ...*managerv3.HttpFilter) *listenerv3.Listener {
 	t.Helper()
 	manager := &managerv3.HttpConnectionManager{
@@ -86,7 +88,7 @@ func NewListener(t testing.TB, address string, filters ...*managerv3.HttpFilter)
 	return ListenerWith(t, address, manager)
 }
 
-// ListenerWith is a listener on address with this connection manager.
+// ListenerWith returns a listener on address with this connection manager.
 func ListenerWith(t testing.TB, address string, manager *managerv3.HttpConnectionManager) *listenerv3.Listener {
 	t.Helper()
 	return &listenerv3.Listener{
@@ -98,7 +100,7 @@ func ListenerWith(t testing.TB, address string, manager *managerv3.HttpConnectio
 	}
 }
 
-// ServerRoutes is a route configuration of a server that takes every call.
+// ServerRoutes returns a route configuration for a server that accepts every call.
 func ServerRoutes(name string) *routev3.RouteConfiguration {
 	return &routev3.RouteConfiguration{Name: name, VirtualHosts: []*routev3.VirtualHost{{
 		Name: name, Domains: []string{"*"}, Routes: []*routev3.Route{{
@@ -108,7 +110,7 @@ func ServerRoutes(name string) *routev3.RouteConfiguration {
 	}}}
 }
 
-// Filter is an HTTP filter with its configuration.
+// Filter returns an HTTP filter with its configuration.
 func Filter(t testing.TB, name string, config proto.Message) *managerv3.HttpFilter {
 	t.Helper()
 	return &managerv3.HttpFilter{Name: name, ConfigType: &managerv3.HttpFilter_TypedConfig{TypedConfig: packed(t, config)}}

@@ -10,22 +10,23 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// CertificateProvider is the name by which the bootstrap knows the certificates of [ControlPlane.WriteCertificates].
+// CertificateProvider is the name of the certificates of [ControlPlane.WriteCertificates] in the bootstrap.
 const CertificateProvider = "files"
 
-// WriteCertificates gives the processes of the mesh, here one, their certificate, and the authorities that they trust,
-// as PEM.
+// WriteCertificates writes the certificate and the key of this process, and the authorities that it trusts, as PEM.
 func (p *ControlPlane) WriteCertificates(cert, key, authorities []byte) {
 	p.t.Helper()
 	folder := os.Getenv(folderVariable)
 	for name, content := range map[string][]byte{"cert.pem": cert, "key.pem": key, "ca.pem": authorities} {
-		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil { //nolint:gosec // Main has made the folder
+		if err := os.WriteFile( //nolint:gosec // Main has made the folder
+			filepath.Join(folder, name), content, 0o600,
+		); err != nil {
 			p.t.Fatal(err)
 		}
 	}
 }
 
-// ServerTLS is the transport socket of a listener whose connections are secured by the certificates.
+// ServerTLS returns the transport socket of a listener that uses the certificates.
 func ServerTLS(t testing.TB) *corev3.TransportSocket {
 	t.Helper()
 	return transportSocket(t, &tlsv3.DownstreamTlsContext{CommonTlsContext: &tlsv3.CommonTlsContext{
@@ -33,7 +34,7 @@ func ServerTLS(t testing.TB) *corev3.TransportSocket {
 	}})
 }
 
-// ClientTLS is the transport socket of a cluster whose servers have one of the certificates.
+// ClientTLS returns the transport socket of a cluster whose servers use the certificates.
 func ClientTLS(t testing.TB) *corev3.TransportSocket {
 	t.Helper()
 	return transportSocket(t, &tlsv3.UpstreamTlsContext{CommonTlsContext: &tlsv3.CommonTlsContext{

@@ -1,12 +1,12 @@
-// Package xdstest is a small control plane of xDS within a test process, to test channels and servers with.
+// Package xdstest is a small xDS control plane within a test process, for tests of channels and servers.
 //
-// gRPC reads how it finds its control plane once, when a process starts. So a package whose tests use this one runs
-// them by
+// gRPC reads its bootstrap once, when a process starts. A package whose tests use this package must therefore run them
+// with
 //
 //	func TestMain(m *testing.M) { os.Exit(xdstest.Main(m)) }
 //
-// and each test starts a control plane of its own, at the address that all share, with [Start]. Such tests do not run
-// in parallel.
+// and each test starts its own control plane with [Start]. All control planes use the same address, so such tests
+// cannot run in parallel.
 package xdstest
 
 import (
@@ -35,17 +35,17 @@ type ControlPlane struct {
 
 	mu        sync.Mutex
 	cache     cachev3.SnapshotCache
-	resources map[string]types.Resource // by type and name
+	resources map[string]types.Resource // keyed by type and name
 	version   int
 	stop      func() // nil while it is stopped
 }
 
-// Start returns a control plane that knows nothing yet. It ends with the test.
+// Start returns a control plane without resources. It stops when the test ends.
 func Start(t testing.TB) *ControlPlane {
 	t.Helper()
 	address := os.Getenv(addressVariable)
 	if address == "" {
-		t.Fatal("xdstest: gRPC knows no control plane; let func TestMain call xdstest.Main")
+		t.Fatal("xdstest: gRPC has no bootstrap; call xdstest.Main in func TestMain")
 	}
 	p := &ControlPlane{
 		t: t, address: address,
@@ -57,7 +57,7 @@ func Start(t testing.TB) *ControlPlane {
 	return p
 }
 
-// Stop ends the control plane as a crash does: its connections break, and new ones are refused. What it knows it keeps.
+// Stop simulates a crash of the control plane: its connections break, and new ones are refused. It keeps its resources.
 func (p *ControlPlane) Stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -95,7 +95,7 @@ func (p *ControlPlane) Resume() {
 	}
 }
 
-// Put tells everybody about resources, which take the places of those of the same type and name.
+// Put adds resources and sends them to all clients. A resource replaces the resource of the same type and name.
 func (p *ControlPlane) Put(resources ...types.Resource) {
 	p.t.Helper()
 	p.mu.Lock()
@@ -106,7 +106,7 @@ func (p *ControlPlane) Put(resources ...types.Resource) {
 	p.publish()
 }
 
-// Delete takes resources back.
+// Delete removes resources.
 func (p *ControlPlane) Delete(resources ...types.Resource) {
 	p.t.Helper()
 	p.mu.Lock()

@@ -4,7 +4,8 @@
 // 	protoc        (unknown)
 // source: parley/config/v1/config.proto
 
-// The configuration of one service, as its YAML file states it. A key that is not named here is an error.
+// Package parley.config.v1 is the schema of the YAML file that configures one service. A key that this schema does not
+// define is an error.
 
 package configv1
 
@@ -25,15 +26,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Enroll says how a service's key comes into the trust directory.
+// Enroll is how the key of a service gets into the trust directory.
 type Enroll int32
 
 const (
 	// Same as ENROLL_NEVER.
 	Enroll_ENROLL_UNSPECIFIED Enroll = 0
-	// The operator publishes keys.
+	// The operator publishes the key.
 	Enroll_ENROLL_NEVER Enroll = 1
-	// The service makes its key when it has none and publishes it; only in a directory of the same user with mode 0700.
+	// The service creates a key if it has none, and publishes it. The trust directory must belong to the user of the
+	// process and have mode 0700.
 	Enroll_ENROLL_SELF Enroll = 2
 )
 
@@ -78,17 +80,17 @@ func (Enroll) EnumDescriptor() ([]byte, []int) {
 	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{0}
 }
 
-// AudienceParameter is the name of the parameter in which a token endpoint learns whom the token is meant for.
+// AudienceParameter is the parameter of a token request that has the audience.
 type AudienceParameter int32
 
 const (
 	// Same as AUDIENCE_PARAMETER_RESOURCE.
 	AudienceParameter_AUDIENCE_PARAMETER_UNSPECIFIED AudienceParameter = 0
-	// "resource" (RFC 8707).
+	// The parameter "resource" (RFC 8707).
 	AudienceParameter_AUDIENCE_PARAMETER_RESOURCE AudienceParameter = 1
-	// "audience", as Auth0 and others have it.
+	// The parameter "audience", as in Auth0 and other products.
 	AudienceParameter_AUDIENCE_PARAMETER_AUDIENCE AudienceParameter = 2
-	// There is none: the scopes decide, as with Microsoft Entra ID.
+	// No parameter. The scopes determine the audience, as in Microsoft Entra ID.
 	AudienceParameter_AUDIENCE_PARAMETER_NONE AudienceParameter = 3
 )
 
@@ -135,17 +137,17 @@ func (AudienceParameter) EnumDescriptor() ([]byte, []int) {
 	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{1}
 }
 
-// ChannelMode says which carrier a channel offers.
+// ChannelMode is the set of carriers that a channel may use.
 type ChannelMode int32
 
 const (
 	// Same as CHANNEL_MODE_REQUIRE.
 	ChannelMode_CHANNEL_MODE_UNSPECIFIED ChannelMode = 0
-	// Connection mode or no connection.
+	// Only connection mode. The channel does not connect to a server without it.
 	ChannelMode_CHANNEL_MODE_REQUIRE ChannelMode = 1
-	// Connection mode where the server speaks it, else token mode. It is as strong as token mode, and no stronger.
+	// Connection mode if the server supports it, and token mode otherwise. Its security is that of token mode.
 	ChannelMode_CHANNEL_MODE_PREFER ChannelMode = 2
-	// Token mode: plain HTTP/2 behind a verified TLS name, through proxies that end TLS.
+	// Only token mode: HTTP/2 over TLS with a verified server name. It works through proxies that terminate TLS.
 	ChannelMode_CHANNEL_MODE_TOKEN ChannelMode = 3
 )
 
@@ -195,22 +197,22 @@ func (ChannelMode) EnumDescriptor() ([]byte, []int) {
 // Config is the root of a configuration file.
 type Config struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Who this service is, and how it proves that.
+	// The identity of this service, and how the service proves it.
 	Identity *Identity `protobuf:"bytes,1,opt,name=identity,proto3,oneof" json:"identity,omitempty"`
-	// The services that this one calls, by the name given to App.Client.
+	// The services that this service calls. The key is the name that the program passes to App.Client.
 	Clients map[string]*Client `protobuf:"bytes,2,rep,name=clients,proto3" json:"clients,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// The listeners of this service, by the service name that they register.
+	// The listeners of this service. The key is the service name that a listener registers in discovery.
 	Servers map[string]*Server `protobuf:"bytes,3,rep,name=servers,proto3" json:"servers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Where services are found and announced.
+	// How services are found and registered.
 	Discovery *Discovery `protobuf:"bytes,4,opt,name=discovery,proto3,oneof" json:"discovery,omitempty"`
-	// The operator's surfaces.
+	// The listeners for the operator: probes, metrics and the admin page.
 	Surfaces *Surfaces `protobuf:"bytes,5,opt,name=surfaces,proto3,oneof" json:"surfaces,omitempty"`
 	// How the service starts and stops.
 	Lifecycle *Lifecycle `protobuf:"bytes,6,opt,name=lifecycle,proto3,oneof" json:"lifecycle,omitempty"`
-	// Policies that narrow those of the .proto files, by method "/package.Service/Method", service "/package.Service/*",
-	// package "/package.*", or "/*" for every method.
+	// Policies that tighten the policies of the .proto files. The key is a method "/package.Service/Method", a service
+	// "/package.Service/*", a package "/package.*", or "/*" for every method.
 	Policies map[string]*v1.Policy `protobuf:"bytes,7,rep,name=policies,proto3" json:"policies,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Who vouches for the end users on whose behalf others call.
+	// The issuers that vouch for end users.
 	Users         *Users `protobuf:"bytes,10,opt,name=users,proto3,oneof" json:"users,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -302,22 +304,22 @@ func (x *Config) GetUsers() *Users {
 	return nil
 }
 
-// Identity says who this service is.
+// Identity is the identity of this service.
 type Identity struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name of the trust domain, the host part of spiffe://<trust domain>/<service>. Default: "local".
+	// The name of the trust domain, which is the host part of spiffe://<trust domain>/<service>. Default: "local".
 	TrustDomain *string `protobuf:"bytes,1,opt,name=trust_domain,json=trustDomain,proto3,oneof" json:"trust_domain,omitempty"`
-	// Directory that holds the public keys of every service under trust/, and what is revoked under revoked/.
+	// The directory with the public keys of all services in trust/ and the revoked keys in revoked/.
 	TrustDir *string `protobuf:"bytes,2,opt,name=trust_dir,json=trustDir,proto3,oneof" json:"trust_dir,omitempty"`
-	// File with the private key, mode 0600.
+	// The file with the private key. Its mode must be 0600.
 	KeyFile *string `protobuf:"bytes,3,opt,name=key_file,json=keyFile,proto3,oneof" json:"key_file,omitempty"`
-	// Whether the service may publish its own key in the trust directory when it starts.
+	// Whether the service publishes its own key in the trust directory when it starts. Default: ENROLL_NEVER.
 	Enroll *Enroll `protobuf:"varint,4,opt,name=enroll,proto3,enum=parley.config.v1.Enroll,oneof" json:"enroll,omitempty"`
-	// Trust domains whose workloads may call, besides the own one.
+	// Other trust domains whose workloads may call this service. Workloads of its own trust domain may always call.
 	AcceptDomains []string `protobuf:"bytes,5,rep,name=accept_domains,json=acceptDomains,proto3" json:"accept_domains,omitempty"`
-	// How long a connection may live. At most 30 minutes, which is the default.
+	// The maximum lifetime of a connection. At most 30m. Default: 30m.
 	MaxConnectionAge *durationpb.Duration `protobuf:"bytes,6,opt,name=max_connection_age,json=maxConnectionAge,proto3,oneof" json:"max_connection_age,omitempty"`
-	// Issuers that vouch for workloads, in the place of a trust directory.
+	// The issuers that vouch for workloads. It replaces the trust directory.
 	Issued        *Issued `protobuf:"bytes,7,opt,name=issued,proto3,oneof" json:"issued,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -402,12 +404,12 @@ func (x *Identity) GetIssued() *Issued {
 	return nil
 }
 
-// Issued says who vouches for workloads with identity tokens, and where the one of this service lies.
+// Issued configures identities that issuers vouch for with identity tokens.
 type Issued struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// File with the identity token of this service, which is read again when it changes.
+	// The file with the identity token of this service. The file is read again when it changes.
 	TokenFile *string `protobuf:"bytes,1,opt,name=token_file,json=tokenFile,proto3,oneof" json:"token_file,omitempty"`
-	// Those who vouch for workloads. One of them vouches for the own trust domain.
+	// The trusted issuers. One of them must vouch for the trust domain of this service.
 	Issuers       []*IdentityIssuer `protobuf:"bytes,2,rep,name=issuers,proto3" json:"issuers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -457,15 +459,16 @@ func (x *Issued) GetIssuers() []*IdentityIssuer {
 	return nil
 }
 
-// IdentityIssuer is somebody who vouches for the workloads of trust domains with identity tokens.
+// IdentityIssuer is an issuer of identity tokens. It vouches for the workloads of its trust domains.
 type IdentityIssuer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What its tokens state as iss, byte for byte, where they state it. Where no keys are named, it is also the URL of an OpenID
-	// provider, whose discovery document says where its keys are.
+	// The name of the issuer. If a token has the claim iss, the claim must equal this name byte for byte. If keys has
+	// neither file nor url, the name must be the URL of an OpenID provider, and the keys come from its discovery
+	// document.
 	Issuer *string `protobuf:"bytes,1,opt,name=issuer,proto3,oneof" json:"issuer,omitempty"`
-	// Trust domains that it vouches for. For each of them nobody else does.
+	// The trust domains that the issuer vouches for. Each trust domain has exactly one issuer.
 	TrustDomains []string `protobuf:"bytes,2,rep,name=trust_domains,json=trustDomains,proto3" json:"trust_domains,omitempty"`
-	// Where its keys are.
+	// The public keys of the issuer.
 	Keys          *Keys `protobuf:"bytes,3,opt,name=keys,proto3,oneof" json:"keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -522,37 +525,39 @@ func (x *IdentityIssuer) GetKeys() *Keys {
 	return nil
 }
 
-// Keys says where the public keys of an issuer are and which of them count. Where neither file nor url is stated, the issuer's
-// name is the URL of an OpenID provider, whose discovery document says where they are.
+// Keys locates the public keys of an issuer and selects the keys that are used. If neither file nor url is set, the
+// name of the issuer must be the URL of an OpenID provider, and the keys come from its discovery document.
 type Keys struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// File with the JSON Web Key Set, which is read again when it changes.
+	// The file with the JSON Web Key Set. The file is read again when it changes.
 	File *string `protobuf:"bytes,1,opt,name=file,proto3,oneof" json:"file,omitempty"`
-	// URL of the JSON Web Key Set, https.
+	// The https URL of the JSON Web Key Set.
 	Url *string `protobuf:"bytes,2,opt,name=url,proto3,oneof" json:"url,omitempty"`
-	// Thumbprint (RFC 7638) of the root key, kept offline, that must have signed the set. Default: the set is not signed.
+	// The thumbprint (RFC 7638) of the offline root key that must have signed the key set. Default: the key set is not
+	// signed.
 	PinnedRoot *string `protobuf:"bytes,3,opt,name=pinned_root,json=pinnedRoot,proto3,oneof" json:"pinned_root,omitempty"`
-	// How long the last good set stays in force while it cannot be read. Between 1m and 24h, which is the default.
+	// How long the last good key set is used while the set cannot be read. Between 1m and 24h. Default: 24h.
 	MaxStale *durationpb.Duration `protobuf:"bytes,4,opt,name=max_stale,json=maxStale,proto3,oneof" json:"max_stale,omitempty"`
-	// Takes a set without keys for what it says: nobody is trusted any more. Default: such a set changes nothing.
+	// Accepts an empty key set, after which no token of this issuer is accepted. Default: an empty key set is ignored,
+	// and the last good set is used.
 	AllowEmpty *bool `protobuf:"varint,5,opt,name=allow_empty,json=allowEmpty,proto3,oneof" json:"allow_empty,omitempty"`
-	// What the member use of a key may be, where it has one. Default: sig.
+	// The accepted values of a key's member use. A key without the member is accepted. Default: sig.
 	Uses []string `protobuf:"bytes,6,rep,name=uses,proto3" json:"uses,omitempty"`
-	// Also takes plain HTTP from this machine, for development.
+	// Allows plain HTTP URLs on loopback addresses, for development.
 	LoopbackHttp *bool `protobuf:"varint,7,opt,name=loopback_http,json=loopbackHttp,proto3,oneof" json:"loopback_http,omitempty"`
-	// Algorithms with which the issuer signs: EdDSA, ES256, ES384, RS256, PS256. Default: any of them. RSA keys that do not say
-	// their alg count only where exactly one of RS256 and PS256 is named.
+	// The algorithms that the issuer signs with: EdDSA, ES256, ES384, RS256, PS256. Default: all of them. An RSA key
+	// without the member alg is used only if this list has exactly one of RS256 and PS256.
 	Algorithms []string `protobuf:"bytes,8,rep,name=algorithms,proto3" json:"algorithms,omitempty"`
-	// File with the certificate authorities, PEM, that vouch for the servers that the set and the discovery document are fetched
-	// from. It is read again before each fetch. Default: the system's.
+	// The PEM file with the certificate authorities that verify the servers of the key set and of the discovery document.
+	// It is read before each fetch. Default: the certificate authorities of the system.
 	CaFile *string `protobuf:"bytes,9,opt,name=ca_file,json=caFile,proto3,oneof" json:"ca_file,omitempty"`
-	// URL of the HTTP proxy that leads to these servers, such as http://proxy.shop.example:3128. Default: none, whatever the
-	// environment says.
+	// The URL of the HTTP proxy for these servers, such as http://proxy.shop.example:3128. Default: no proxy. Proxies of
+	// the environment are not used.
 	Proxy *string `protobuf:"bytes,10,opt,name=proxy,proto3,oneof" json:"proxy,omitempty"`
-	// File with the bearer token that authenticates each fetch, such as that of a service account of Kubernetes. It is read again
-	// before each fetch. Only the host of url, or that of the issuer, sees it.
+	// The file with the bearer token that authenticates each fetch, such as the token of a Kubernetes service account. It
+	// is read before each fetch. The token is sent only to the host of url, or else to the host of the issuer.
 	BearerTokenFile *string `protobuf:"bytes,11,opt,name=bearer_token_file,json=bearerTokenFile,proto3,oneof" json:"bearer_token_file,omitempty"`
-	// Token endpoint that gives the bearer token, in the place of a file.
+	// The token endpoint that issues the bearer token. It replaces bearer_token_file.
 	ClientCredentials *TokenEndpoint `protobuf:"bytes,12,opt,name=client_credentials,json=clientCredentials,proto3,oneof" json:"client_credentials,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -672,34 +677,36 @@ func (x *Keys) GetClientCredentials() *TokenEndpoint {
 	return nil
 }
 
-// Client says where one called service is and who may answer for it.
+// Client configures the channel to one called service.
 type Client struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// gRPC target. Default: "parley:///<name>".
+	// The gRPC target. Default: "parley:///<name>".
 	Target *string `protobuf:"bytes,1,opt,name=target,proto3,oneof" json:"target,omitempty"`
-	// IDs or ID patterns that the server must prove. Default: the called name in the own trust domain.
+	// The IDs or ID patterns of the expected server. The server must prove one of them. Default: the called name in the
+	// trust domain of this service.
 	Peers []string `protobuf:"bytes,2,rep,name=peers,proto3" json:"peers,omitempty"`
-	// Which carrier this channel uses. Default: CHANNEL_MODE_REQUIRE.
+	// The carriers that the channel may use. Default: CHANNEL_MODE_REQUIRE.
 	Mode *ChannelMode `protobuf:"varint,3,opt,name=mode,proto3,enum=parley.config.v1.ChannelMode,oneof" json:"mode,omitempty"`
-	// Balancing policy of the channel: zone_weighted, round_robin, least_request, weighted_round_robin, ring_hash, pick_first, or
-	// the gRPC name of another that the program registers. Default: "zone_weighted", which is round_robin where instances
-	// carry neither zone nor weight.
+	// The balancing policy of the channel: zone_weighted, round_robin, least_request, weighted_round_robin, ring_hash,
+	// pick_first, or the gRPC name of a policy that the program registers. Default: "zone_weighted", which works like
+	// round_robin for instances without zones and weights.
 	Balancing *string `protobuf:"bytes,4,opt,name=balancing,proto3,oneof" json:"balancing,omitempty"`
-	// Limits what failing calls may cost the called service.
+	// The retry budget of the channel, which limits the load that retries add to the called service.
 	RetryBudget *RetryBudget `protobuf:"bytes,5,opt,name=retry_budget,json=retryBudget,proto3,oneof" json:"retry_budget,omitempty"`
-	// File with the certificate authorities, PEM, that vouch for the server's TLS name in token mode. Default: the system's.
+	// The PEM file with the certificate authorities that verify the TLS certificate of the server in token mode. Default:
+	// the certificate authorities of the system.
 	CaFile *string `protobuf:"bytes,6,opt,name=ca_file,json=caFile,proto3,oneof" json:"ca_file,omitempty"`
-	// Name in the server's TLS certificate, in token mode. Default: the host of the target.
+	// The name that the TLS certificate of the server must have in token mode. Default: the host of the target.
 	ServerName *string `protobuf:"bytes,7,opt,name=server_name,json=serverName,proto3,oneof" json:"server_name,omitempty"`
-	// Where the tokens of token mode come from. Default: the service signs them with its own key.
+	// The source of the tokens for token mode. Default: the service signs tokens with its own key.
 	Token *TokenSource `protobuf:"bytes,8,opt,name=token,proto3,oneof" json:"token,omitempty"`
-	// What ring_hash keeps together.
+	// The hash key of ring_hash.
 	HashKey *HashKey `protobuf:"bytes,9,opt,name=hash_key,json=hashKey,proto3,oneof" json:"hash_key,omitempty"`
-	// Bounds how many instances of a large service the channel connects to.
+	// Limits the number of instances that the channel connects to.
 	Subset *Subset `protobuf:"bytes,10,opt,name=subset,proto3,oneof" json:"subset,omitempty"`
 	// When an instance rests because it fails far more than the others. Default: the defaults of Outliers.
 	Outliers *Outliers `protobuf:"bytes,11,opt,name=outliers,proto3,oneof" json:"outliers,omitempty"`
-	// When a silent server is asked whether it is still there. Default: after 10s, for 4s.
+	// When the channel pings a silent server. Default: after 10s, with a timeout of 4s.
 	Keepalive     *Keepalive `protobuf:"bytes,12,opt,name=keepalive,proto3,oneof" json:"keepalive,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -819,14 +826,13 @@ func (x *Client) GetKeepalive() *Keepalive {
 	return nil
 }
 
-// Keepalive says when the peer of a silent connection is asked whether it is still there, with an HTTP/2 PING. A connection
-// whose peer does not answer is closed.
+// Keepalive configures the HTTP/2 PING on a silent connection. The connection is closed if the peer does not answer.
 type Keepalive struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How long a connection may be silent before the peer is asked. 0 means that it is never asked. At least 10s for clients,
-	// as gRPC demands, and 1s for servers.
+	// How long a connection is silent before a ping is sent. 0 disables pings. Otherwise at least 10s for clients, as
+	// gRPC requires, and at least 1s for servers.
 	Time *durationpb.Duration `protobuf:"bytes,1,opt,name=time,proto3,oneof" json:"time,omitempty"`
-	// How long the answer may take. At least 1s.
+	// How long to wait for the answer to a ping. At least 1s.
 	Timeout       *durationpb.Duration `protobuf:"bytes,2,opt,name=timeout,proto3,oneof" json:"timeout,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -876,13 +882,14 @@ func (x *Keepalive) GetTimeout() *durationpb.Duration {
 	return nil
 }
 
-// HashKey says what calls that ring_hash keeps together have in common. One of the two is stated.
+// HashKey selects the value by which ring_hash picks an instance. Calls with the same value go to the same instance.
+// Set exactly one of metadata and field.
 type HashKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Key of the outgoing metadata.
+	// The value of this key in the outgoing metadata.
 	Metadata *string `protobuf:"bytes,1,opt,name=metadata,proto3,oneof" json:"metadata,omitempty"`
-	// Path of a scalar field of the request, such as "order.customer_id". Calls of methods whose request has no such field, and
-	// streams, have no key and go to random instances.
+	// The value of a scalar field of the request, as a path such as "order.customer_id". Streams, and calls whose request
+	// does not have the field, go to random instances.
 	Field         *string `protobuf:"bytes,2,opt,name=field,proto3,oneof" json:"field,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -932,12 +939,13 @@ func (x *HashKey) GetField() string {
 	return ""
 }
 
-// Subset bounds the instances that one channel connects to. Ring_hash and pick_first have no subsets.
+// Subset limits the number of instances that one channel connects to. The balancing policies ring_hash and pick_first
+// do not use subsets.
 type Subset struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Number of instances above which a subset is used. Default 100.
+	// A subset is used if the service has more instances than this. Default: 100.
 	Above *uint32 `protobuf:"varint,1,opt,name=above,proto3,oneof" json:"above,omitempty"`
-	// How many instances the subset has. Default 20; 0 means that there is none.
+	// The number of instances in the subset. 0 disables subsets. Default: 20.
 	Size          *uint32 `protobuf:"varint,2,opt,name=size,proto3,oneof" json:"size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -987,20 +995,22 @@ func (x *Subset) GetSize() uint32 {
 	return 0
 }
 
-// Outliers says when an instance rests because it fails far more than the others.
+// Outliers configures when an instance rests because it fails far more than the others. A resting instance gets no
+// calls.
 type Outliers struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How long calls are counted together. Default 10s, at most 5m.
+	// The interval over which calls are counted. At most 5m. Default: 10s.
 	Interval *durationpb.Duration `protobuf:"bytes,1,opt,name=interval,proto3,oneof" json:"interval,omitempty"`
-	// How many calls must have ended on the instance within the interval, and on the others. Default 20.
+	// The number of calls that must end within the interval, both on the instance and on the others, before it can rest.
+	// Default: 20.
 	MinCalls *uint32 `protobuf:"varint,2,opt,name=min_calls,json=minCalls,proto3,oneof" json:"min_calls,omitempty"`
-	// How many of them failed, in percent. Default 50.
+	// The instance rests if at least this share of its calls failed, in percent. Default: 50.
 	FailurePercent *uint32 `protobuf:"varint,3,opt,name=failure_percent,json=failurePercent,proto3,oneof" json:"failure_percent,omitempty"`
-	// How long the instance rests at first. Default 30s, at most 5m.
+	// How long an instance rests the first time. At most 5m. Default: 30s.
 	Rest *durationpb.Duration `protobuf:"bytes,4,opt,name=rest,proto3,oneof" json:"rest,omitempty"`
-	// How many of the instances may rest at once, in percent; it may always be one. Default 30.
+	// The maximum share of resting instances, in percent. One instance may always rest. Default: 30.
 	MaxPercent *uint32 `protobuf:"varint,5,opt,name=max_percent,json=maxPercent,proto3,oneof" json:"max_percent,omitempty"`
-	// Lets no instance rest.
+	// Disables resting: every instance gets calls.
 	Off           *bool `protobuf:"varint,6,opt,name=off,proto3,oneof" json:"off,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1078,14 +1088,16 @@ func (x *Outliers) GetOff() bool {
 	return false
 }
 
-// TokenSource says where the tokens are by which a client proves who it is. One of file and endpoint is stated.
+// TokenSource is the source of the tokens that a client sends in token mode. Set exactly one of file and endpoint.
 type TokenSource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// File with the token, such as a projected one of Kubernetes, which is read again when it changes.
+	// The file with the token, such as a projected service account token of Kubernetes. The file is read again when it
+	// changes.
 	File *string `protobuf:"bytes,1,opt,name=file,proto3,oneof" json:"file,omitempty"`
-	// Shows the token of the file to the server although its aud does not name the server's ID. Default: it is not shown.
+	// Sends the token of the file even if its aud does not contain the ID of the server. Default: such a token is not
+	// sent.
 	AnyAudience *bool `protobuf:"varint,2,opt,name=any_audience,json=anyAudience,proto3,oneof" json:"any_audience,omitempty"`
-	// An issuer that gives tokens.
+	// The token endpoint of an issuer.
 	Endpoint      *TokenEndpoint `protobuf:"bytes,3,opt,name=endpoint,proto3,oneof" json:"endpoint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1142,45 +1154,45 @@ func (x *TokenSource) GetEndpoint() *TokenEndpoint {
 	return nil
 }
 
-// TokenEndpoint is where an issuer gives tokens by the client credentials grant. By default the service authenticates with its
-// own key (private_key_jwt), and its ID is the client ID. At most one of certificate, assertion_file, client_secret_file and
-// bearer_token_file is stated; the first three need client_id.
+// TokenEndpoint is the token endpoint of an issuer that supports the client credentials grant. By default the service
+// authenticates with its own key (private_key_jwt), and its ID is the client ID. Set at most one of certificate,
+// assertion_file, client_secret_file and bearer_token_file. The first three require client_id.
 type TokenEndpoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The issuer as it calls itself, byte for byte: the audience of what the service authenticates with. Some servers want the
-	// URL of the endpoint there, such as Microsoft Entra ID.
+	// The name of the issuer, byte for byte. It is the audience of the assertion with which the service authenticates.
+	// Some servers want the URL of the endpoint there, such as Microsoft Entra ID.
 	Issuer *string `protobuf:"bytes,1,opt,name=issuer,proto3,oneof" json:"issuer,omitempty"`
-	// URL of the token endpoint, https.
+	// The https URL of the token endpoint.
 	Url *string `protobuf:"bytes,2,opt,name=url,proto3,oneof" json:"url,omitempty"`
-	// Scopes to ask for. Default: the issuer decides.
+	// The scopes to request. Default: the issuer decides.
 	Scopes []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
-	// Also takes plain HTTP from this machine, for development.
+	// Allows plain HTTP URLs on loopback addresses, for development.
 	LoopbackHttp *bool `protobuf:"varint,4,opt,name=loopback_http,json=loopbackHttp,proto3,oneof" json:"loopback_http,omitempty"`
-	// What the issuer calls this service. Default: the ID of the service.
+	// The client ID of this service at the issuer. Default: the ID of the service.
 	ClientId *string `protobuf:"bytes,5,opt,name=client_id,json=clientId,proto3,oneof" json:"client_id,omitempty"`
-	// Name of the parameter that says whom the token is meant for. Default: AUDIENCE_PARAMETER_RESOURCE.
+	// The parameter for the audience of the token. Default: AUDIENCE_PARAMETER_RESOURCE.
 	AudienceParameter *AudienceParameter `protobuf:"varint,6,opt,name=audience_parameter,json=audienceParameter,proto3,enum=parley.config.v1.AudienceParameter,oneof" json:"audience_parameter,omitempty"`
-	// What the issuer calls the server that the token is meant for. Default: the ID of the server.
+	// The name of the called server at the issuer, which is the requested audience. Default: the ID of the server.
 	Audience *string `protobuf:"bytes,7,opt,name=audience,proto3,oneof" json:"audience,omitempty"`
-	// Certificate that the issuer knows the service by, with its key of RSA or P-256 (x5t#S256).
+	// The certificate of this service that the issuer knows (x5t#S256). Its key must be RSA or P-256.
 	Certificate *Certificate `protobuf:"bytes,8,opt,name=certificate,proto3,oneof" json:"certificate,omitempty"`
-	// Algorithm of the certificate's signature: PS256, RS256 (which adds x5t, SHA-1) or ES256. Default: PS256 for RSA.
+	// The signature algorithm for the certificate: PS256, RS256 (which adds x5t, SHA-1) or ES256. Default: PS256 for RSA.
 	AssertionAlgorithm *string `protobuf:"bytes,9,opt,name=assertion_algorithm,json=assertionAlgorithm,proto3,oneof" json:"assertion_algorithm,omitempty"`
-	// File with a token of another issuer, by which the service authenticates (workload identity federation). It is read again
-	// before each request.
+	// The file with a token of another issuer, with which the service authenticates (workload identity federation). It is
+	// read before each request.
 	AssertionFile *string `protobuf:"bytes,10,opt,name=assertion_file,json=assertionFile,proto3,oneof" json:"assertion_file,omitempty"`
-	// File with a secret that the service shares with the issuer, mode 0600, for servers that know nothing else. It is read again
-	// before each request.
+	// The file with a secret that the service shares with the issuer, for servers without a better method. Its mode must
+	// be 0600. It is read before each request.
 	ClientSecretFile *string `protobuf:"bytes,11,opt,name=client_secret_file,json=clientSecretFile,proto3,oneof" json:"client_secret_file,omitempty"`
 	// Sends the secret in the body (client_secret_post). Default: in the header (client_secret_basic).
 	ClientSecretInBody *bool `protobuf:"varint,12,opt,name=client_secret_in_body,json=clientSecretInBody,proto3,oneof" json:"client_secret_in_body,omitempty"`
-	// File with the certificate authorities, PEM, that vouch for the endpoint. It is read again before each request. Default: the
-	// system's.
+	// The PEM file with the certificate authorities that verify the endpoint. It is read before each request. Default:
+	// the certificate authorities of the system.
 	CaFile *string `protobuf:"bytes,13,opt,name=ca_file,json=caFile,proto3,oneof" json:"ca_file,omitempty"`
-	// URL of the HTTP proxy that leads to the endpoint. Default: none, whatever the environment says.
+	// The URL of the HTTP proxy for the endpoint. Default: no proxy. Proxies of the environment are not used.
 	Proxy *string `protobuf:"bytes,14,opt,name=proxy,proto3,oneof" json:"proxy,omitempty"`
-	// File with the bearer token that authenticates each request, for endpoints that exchange one token for another. It is read
-	// again before each.
+	// The file with the bearer token that authenticates each request, for endpoints that exchange one token for another.
+	// It is read before each request.
 	BearerTokenFile *string `protobuf:"bytes,15,opt,name=bearer_token_file,json=bearerTokenFile,proto3,oneof" json:"bearer_token_file,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -1321,17 +1333,18 @@ func (x *TokenEndpoint) GetBearerTokenFile() string {
 	return ""
 }
 
-// RetryBudget is a bucket of retries that successful calls fill.
+// RetryBudget is a token bucket that pays for retries. Successful calls fill it.
 type RetryBudget struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What one success adds. Default 0.1.
+	// The number of retries that one successful call adds. Default: 0.1.
 	Ratio *float64 `protobuf:"fixed64,1,opt,name=ratio,proto3,oneof" json:"ratio,omitempty"`
-	// What the bucket holds at most, and at first. Default 10.
+	// The capacity of the bucket, in retries. The bucket is full at first. Default: 10.
 	Max *uint32 `protobuf:"varint,2,opt,name=max,proto3,oneof" json:"max,omitempty"`
-	// What trickles in every second without any success, so that a quiet client can probe. Default 0.1, at most 1.
+	// The number of retries that are added every second, even without successful calls, so that a client with little
+	// traffic can probe. At most 1. Default: 0.1.
 	MinPerSecond *float64 `protobuf:"fixed64,3,opt,name=min_per_second,json=minPerSecond,proto3,oneof" json:"min_per_second,omitempty"`
-	// Allows a min_per_second of up to 100. In an outage every client adds that much to the load of the service, and so may
-	// keep it down.
+	// Allows a min_per_second of up to 100. During an outage every client may then send that many retries per second,
+	// which can prevent the service from recovering.
 	Unsafe        *bool `protobuf:"varint,4,opt,name=unsafe,proto3,oneof" json:"unsafe,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1395,34 +1408,35 @@ func (x *RetryBudget) GetUnsafe() bool {
 	return false
 }
 
-// Server is one listener.
+// Server configures one listener.
 type Server struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// host:port to listen on; it overrides the address given in code.
+	// The host:port to listen on. It overrides the address in the code.
 	Listen *string `protobuf:"bytes,1,opt,name=listen,proto3,oneof" json:"listen,omitempty"`
-	// host:port that others reach this listener at, where it differs from the bound address.
+	// The host:port at which clients reach this listener. Default: the address that it is bound to.
 	Advertise *string `protobuf:"bytes,2,opt,name=advertise,proto3,oneof" json:"advertise,omitempty"`
-	// Carriers besides connection mode that this listener accepts.
+	// The carriers that this listener accepts in addition to connection mode.
 	Carriers []v1.Carrier `protobuf:"varint,3,rep,packed,name=carriers,proto3,enum=parley.policy.v1.Carrier" json:"carriers,omitempty"`
-	// TLS certificate; needed for CARRIER_TOKEN.
+	// The TLS certificate. CARRIER_TOKEN requires it.
 	Tls *Certificate `protobuf:"bytes,4,opt,name=tls,proto3,oneof" json:"tls,omitempty"`
-	// Whether gRPC server reflection is offered. Default: no.
+	// Enables gRPC server reflection. Default: false.
 	Reflection *bool `protobuf:"varint,5,opt,name=reflection,proto3,oneof" json:"reflection,omitempty"`
-	// Largest request message in bytes. Default: 4 MiB.
+	// The maximum size of a request message, in bytes. Default: 4 MiB.
 	MaxRequestBytes *uint32 `protobuf:"varint,6,opt,name=max_request_bytes,json=maxRequestBytes,proto3,oneof" json:"max_request_bytes,omitempty"`
-	// Those whose bearer tokens are accepted from workloads, beside those that workloads sign themselves. Needs CARRIER_TOKEN.
+	// The issuers whose bearer tokens are accepted from workloads. Tokens that workloads sign themselves are always
+	// accepted. It requires CARRIER_TOKEN.
 	Issuers []*WorkloadIssuer `protobuf:"bytes,7,rep,name=issuers,proto3" json:"issuers,omitempty"`
-	// Share of the calls that this instance wants, against the others of its service. Default 1.
+	// The weight of this instance, relative to the other instances of the service. An instance gets calls in proportion
+	// to its weight. Default: 1.
 	Weight *uint32 `protobuf:"varint,8,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
-	// Whether the clients are told with each call how busy the server is, for those that balance by weighted_round_robin.
-	// Default: no.
+	// Reports the load of the server with each call, for clients that balance with weighted_round_robin. Default: false.
 	LoadReports *bool `protobuf:"varint,9,opt,name=load_reports,json=loadReports,proto3,oneof" json:"load_reports,omitempty"`
-	// Whether the control plane of the program describes this listener. Default: no.
+	// Lets the control plane of the program configure this listener. Default: false.
 	ControlPlane *bool `protobuf:"varint,10,opt,name=control_plane,json=controlPlane,proto3,oneof" json:"control_plane,omitempty"`
-	// When a silent client is asked whether it is still there. Default: after 20s, for 10s.
+	// When the server pings a silent client. Default: after 20s, with a timeout of 10s.
 	Keepalive *Keepalive `protobuf:"bytes,11,opt,name=keepalive,proto3,oneof" json:"keepalive,omitempty"`
-	// Whether "authorization: Bearer" is the token of the end user where the caller is proven by its connection. On other
-	// connections it is the calling workload's. Default: no.
+	// Whether "authorization: Bearer" carries the token of the end user, if the connection proves the caller. On other
+	// connections it carries the token of the calling workload. Default: false.
 	UserAuthorization *bool `protobuf:"varint,12,opt,name=user_authorization,json=userAuthorization,proto3,oneof" json:"user_authorization,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -1542,62 +1556,65 @@ func (x *Server) GetUserAuthorization() bool {
 	return false
 }
 
-// WorkloadIssuer is somebody who vouches for workloads with bearer tokens.
+// WorkloadIssuer is an issuer of bearer tokens for workloads.
 type WorkloadIssuer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What its tokens state as iss, byte for byte. Where no keys are named, it is also the URL of an OpenID provider, whose
-	// discovery document says where its keys are.
+	// The name of the issuer. The claim iss of its tokens must equal this name byte for byte. If no keys are set, the
+	// name must be the URL of an OpenID provider, and the keys come from its discovery document.
 	Issuer *string `protobuf:"bytes,1,opt,name=issuer,proto3,oneof" json:"issuer,omitempty"`
-	// Where its keys are.
+	// The public keys of the issuer.
 	Keys *Keys `protobuf:"bytes,2,opt,name=keys,proto3,oneof" json:"keys,omitempty"`
-	// IDs or ID patterns of the workloads that it may vouch for.
+	// The IDs or ID patterns of the workloads that the issuer may vouch for.
 	Subjects []string `protobuf:"bytes,3,rep,name=subjects,proto3" json:"subjects,omitempty"`
-	// Audiences for whom its tokens may be meant. Default: the service's own ID.
+	// The accepted audiences. A token must be issued for one of them. Default: the ID of this service.
 	Audiences []string `protobuf:"bytes,4,rep,name=audiences,proto3" json:"audiences,omitempty"`
-	// Token types that are accepted; "" is a header without typ. Default: at+jwt.
+	// The accepted token types. "" accepts a header without typ. Default: at+jwt.
 	Types []string `protobuf:"bytes,5,rep,name=types,proto3" json:"types,omitempty"`
-	// Claims that must be there beside iss, sub, aud, exp and iat. Default: jti. In a file, [] means none.
+	// The claims that a token must have in addition to iss, sub, aud, exp and iat. Default: jti. In a file, [] means no
+	// further claims.
 	RequiredClaims []string `protobuf:"bytes,6,rep,name=required_claims,json=requiredClaims,proto3" json:"required_claims,omitempty"`
-	// How long its tokens may live. Default: 1h.
+	// The maximum lifetime of a token. Default: 1h.
 	MaxLifetime *durationpb.Duration `protobuf:"bytes,7,opt,name=max_lifetime,json=maxLifetime,proto3,oneof" json:"max_lifetime,omitempty"`
-	// How many audiences a token may name. Default: 1.
+	// The maximum number of audiences of a token. Default: 1.
 	MaxAudiences *uint32 `protobuf:"varint,8,opt,name=max_audiences,json=maxAudiences,proto3,oneof" json:"max_audiences,omitempty"`
-	// How far its clock may be off, at most 5m. Default: 30s.
+	// The tolerated difference between the clock of the issuer and that of this service. At most 5m. Default: 30s.
 	ClockSkew *durationpb.Duration `protobuf:"bytes,9,opt,name=clock_skew,json=clockSkew,proto3,oneof" json:"clock_skew,omitempty"`
-	// Product that issues the tokens, whose exceptions are opened: keycloak, auth0, okta, entra, entra-v1, google, kubernetes, dex,
-	// zitadel, hydra, cognito, ping, gitlab, github-actions, vault or spire. What is stated beside it counts instead. Default:
-	// the strict profile, whose values are the defaults of the fields.
+	// The product that issues the tokens: keycloak, auth0, okta, entra, entra-v1, google, kubernetes, dex, zitadel,
+	// hydra, cognito, ping, gitlab, github-actions, vault or spire. It sets the fields below to the values that the
+	// product needs. Fields that are set override these values. Default: the strict profile, with the defaults of the
+	// fields.
 	Provider *string `protobuf:"bytes,20,opt,name=provider,proto3,oneof" json:"provider,omitempty"`
-	// Ignores members of a token's header that Parley does not know, but for those that change what is verified. Default: the
-	// header is alg, kid and typ.
+	// Ignores unknown members of a token's header, except members that change what is verified. Default: only alg, kid
+	// and typ are accepted.
 	OtherHeaders *bool `protobuf:"varint,21,opt,name=other_headers,json=otherHeaders,proto3,oneof" json:"other_headers,omitempty"`
-	// Takes tokens whose header names no key, by the only key that the issuer has. Default: kid is required.
+	// Accepts tokens without kid if the issuer has exactly one key. Default: kid is required.
 	NoKeyId *bool `protobuf:"varint,22,opt,name=no_key_id,json=noKeyId,proto3,oneof" json:"no_key_id,omitempty"`
-	// Takes tokens without iss, by the keys of the trust domain in sub (JWT-SVID). Default: iss is required.
+	// Accepts tokens without iss (JWT-SVID), and verifies them with the keys of the trust domain in sub. Default: iss is
+	// required.
 	NoIssuer *bool `protobuf:"varint,23,opt,name=no_issuer,json=noIssuer,proto3,oneof" json:"no_issuer,omitempty"`
-	// Also takes an iss without its https://, as Google has it.
+	// Accepts an iss without https://, as Google issues it.
 	BareIssuer *bool `protobuf:"varint,24,opt,name=bare_issuer,json=bareIssuer,proto3,oneof" json:"bare_issuer,omitempty"`
-	// Length of the longest token in bytes, at most 24576. Default: 8192.
+	// The maximum length of a token, in bytes. At most 24576. Default: 8192.
 	MaxLength *uint32 `protobuf:"varint,25,opt,name=max_length,json=maxLength,proto3,oneof" json:"max_length,omitempty"`
-	// How many members an object in a token may have, at most 256. Default: 64.
+	// The maximum number of members of an object in a token. At most 256. Default: 64.
 	MaxMembers *uint32 `protobuf:"varint,26,opt,name=max_members,json=maxMembers,proto3,oneof" json:"max_members,omitempty"`
-	// Takes members of one object whose names differ in case alone. Default: they are duplicates, which are refused.
+	// Accepts members of one object whose names differ only in case. Default: they count as duplicates and are refused.
 	CaseVariants *bool `protobuf:"varint,27,opt,name=case_variants,json=caseVariants,proto3,oneof" json:"case_variants,omitempty"`
-	// Takes tokens without iat; max_lifetime then bounds the time that is left. Default: iat is required.
+	// Accepts tokens without iat. Then max_lifetime limits the remaining time. Default: iat is required.
 	NoIssuedAt *bool `protobuf:"varint,28,opt,name=no_issued_at,json=noIssuedAt,proto3,oneof" json:"no_issued_at,omitempty"`
-	// Claims that must have these values, such as token_use: access, beside those that the provider demands.
+	// The claims that must have these values, such as token_use: access, in addition to those that the provider requires.
 	RequiredValues map[string]string `protobuf:"bytes,29,rep,name=required_values,json=requiredValues,proto3" json:"required_values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Claims that must not be there, such as those that only an ID token has. In a file, [] means none.
+	// The claims that a token must not have, such as claims of ID tokens. In a file, [] means no claims.
 	RefusedClaims []string `protobuf:"bytes,30,rep,name=refused_claims,json=refusedClaims,proto3" json:"refused_claims,omitempty"`
-	// Claim that says for whom a token is. Default: aud.
+	// The claim with the audience of a token. Default: aud.
 	AudienceClaim *string `protobuf:"bytes,31,opt,name=audience_claim,json=audienceClaim,proto3,oneof" json:"audience_claim,omitempty"`
-	// Demands that this claim is one string and no list.
+	// Requires that this claim is a string and not a list.
 	AudienceText *bool `protobuf:"varint,32,opt,name=audience_text,json=audienceText,proto3,oneof" json:"audience_text,omitempty"`
-	// Claims that hold scopes, as words of a string or as a list. Default: scope.
+	// The claims with scopes, as words of a string or as a list. Default: scope.
 	ScopeClaims []string `protobuf:"bytes,33,rep,name=scope_claims,json=scopeClaims,proto3" json:"scope_claims,omitempty"`
-	// Claim that names the principal. Default: sub.
+	// The claim with the name of the principal. Default: sub.
 	SubjectClaim *string `protobuf:"bytes,34,opt,name=subject_claim,json=subjectClaim,proto3,oneof" json:"subject_claim,omitempty"`
-	// Compares types without case, and with or without "application/" in front. Default: byte for byte.
+	// Compares types without regard to case and to the prefix "application/". Default: byte for byte.
 	TypeVariants  *bool `protobuf:"varint,35,opt,name=type_variants,json=typeVariants,proto3,oneof" json:"type_variants,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1808,12 +1825,12 @@ func (x *WorkloadIssuer) GetTypeVariants() bool {
 	return false
 }
 
-// Certificate names the files of a TLS certificate. They are read again when they change.
+// Certificate is a TLS certificate in two files. The files are read again when they change.
 type Certificate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// PEM file with the certificate chain.
+	// The PEM file with the certificate chain.
 	Cert *string `protobuf:"bytes,1,opt,name=cert,proto3,oneof" json:"cert,omitempty"`
-	// PEM file with the private key.
+	// The PEM file with the private key.
 	Key           *string `protobuf:"bytes,2,opt,name=key,proto3,oneof" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1863,23 +1880,26 @@ func (x *Certificate) GetKey() string {
 	return ""
 }
 
-// Discovery says where services are found and announced.
+// Discovery configures how services are found and registered.
 type Discovery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// URL of the driver: "static:", "dns:<pattern>", "file:/run/parley" or that of an engine whose driver is linked.
+	// The URL of the driver: "static:", "dns:<pattern>", "file:/run/parley", or the URL of an engine whose driver the
+	// program links.
 	Driver *string `protobuf:"bytes,1,opt,name=driver,proto3,oneof" json:"driver,omitempty"`
-	// Addresses by service name, for the static driver.
+	// The addresses for the static driver, by service name.
 	Services map[string]*Addresses `protobuf:"bytes,2,rep,name=services,proto3" json:"services,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Zone in which this process runs. Its instances are announced with it, and its channels call instances of it first.
+	// The zone in which this process runs. Its instances are registered with the zone, and its channels prefer instances
+	// in the same zone.
 	Zone *string `protobuf:"bytes,3,opt,name=zone,proto3,oneof" json:"zone,omitempty"`
-	// File that keeps the last good lists, so that a program that starts while the engine is down calls the instances of
-	// before. Processes must not share one. Default: none is kept.
+	// The file in which the last good lists of instances are kept, so that a program that starts while the engine is down
+	// can call the last known instances. Two processes must not share a file. Default: no file.
 	LastKnownGood *string `protobuf:"bytes,4,opt,name=last_known_good,json=lastKnownGood,proto3,oneof" json:"last_known_good,omitempty"`
-	// How long the engine shows an instance of this process after it has died. Default 15s.
+	// How long the engine lists an instance of this process after the process has died. Default: 15s.
 	Ttl *durationpb.Duration `protobuf:"bytes,5,opt,name=ttl,proto3,oneof" json:"ttl,omitempty"`
-	// How long instances are kept that the engine suddenly no longer lists. Default 5m; 0s keeps none.
+	// How long instances are still used when they suddenly disappear from the engine's list. 0s disables this. Default:
+	// 5m.
 	Hold *durationpb.Duration `protobuf:"bytes,6,opt,name=hold,proto3,oneof" json:"hold,omitempty"`
-	// How long an engine may neither answer nor fail before calls fail with its silence. Default 3s.
+	// How long calls wait for the first answer of the engine before they fail. Default: 3s.
 	FirstWait     *durationpb.Duration `protobuf:"bytes,7,opt,name=first_wait,json=firstWait,proto3,oneof" json:"first_wait,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1964,10 +1984,10 @@ func (x *Discovery) GetFirstWait() *durationpb.Duration {
 	return nil
 }
 
-// Addresses lists where one service is.
+// Addresses is the list of addresses of one service.
 type Addresses struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// host:port of each instance.
+	// The host:port of each instance.
 	Addresses     []string `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2010,14 +2030,14 @@ func (x *Addresses) GetAddresses() []string {
 	return nil
 }
 
-// Surfaces are the operator's three listeners. An empty address switches a surface off.
+// Surfaces are the three listeners for the operator. An empty address disables a surface.
 type Surfaces struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Address of /livez and /readyz. They show no detail and may listen anywhere.
+	// The address of /livez and /readyz. Their answers contain no details, so they may listen on any address.
 	Probes *string `protobuf:"bytes,1,opt,name=probes,proto3,oneof" json:"probes,omitempty"`
-	// Address of /metrics.
+	// The address of /metrics.
 	Metrics *string `protobuf:"bytes,2,opt,name=metrics,proto3,oneof" json:"metrics,omitempty"`
-	// Address of the live page, the effective policy, pprof and channelz. Loopback only.
+	// The address of the live page, the effective policy, pprof and channelz. It must be a loopback address.
 	Admin         *string `protobuf:"bytes,3,opt,name=admin,proto3,oneof" json:"admin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2074,19 +2094,19 @@ func (x *Surfaces) GetAdmin() string {
 	return ""
 }
 
-// Lifecycle bounds each step of the stop. With the defaults a stop takes at most 26s.
+// Lifecycle limits how long each step of a stop may take. With the defaults a stop takes at most 26s.
 type Lifecycle struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How long the draining state is announced before the service deregisters. Default 1s; 0s without discovery.
+	// How long the draining state is announced before the service deregisters. Default: 1s, and 0s without discovery.
 	Announce *durationpb.Duration `protobuf:"bytes,1,opt,name=announce,proto3,oneof" json:"announce,omitempty"`
-	// How long to wait, at most, until no new calls arrive after deregistration. Default 2s.
+	// How long to wait, at most, for new calls to stop arriving after deregistration. Default: 2s.
 	Quiet *durationpb.Duration `protobuf:"bytes,2,opt,name=quiet,proto3,oneof" json:"quiet,omitempty"`
-	// How long calls in flight may go on after GOAWAY before they are cut. Default 15s.
+	// How long calls in flight may run after GOAWAY before they are canceled. Default: 15s.
 	Grace *durationpb.Duration `protobuf:"bytes,3,opt,name=grace,proto3,oneof" json:"grace,omitempty"`
-	// How long the last telemetry may take to leave. Default 2s.
+	// How long sending the last telemetry may take. Default: 2s.
 	Flush *durationpb.Duration `protobuf:"bytes,4,opt,name=flush,proto3,oneof" json:"flush,omitempty"`
-	// How long the process has from the first signal until it is killed, as terminationGracePeriodSeconds of Kubernetes says,
-	// less its preStop hook. A stop that may take longer is warned of. Default 30s.
+	// The time from the first signal until the process is killed: terminationGracePeriodSeconds in Kubernetes, less the
+	// time of the preStop hook. Check logs a warning if a stop may take longer. Default: 30s.
 	Total         *durationpb.Duration `protobuf:"bytes,5,opt,name=total,proto3,oneof" json:"total,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2157,14 +2177,14 @@ func (x *Lifecycle) GetTotal() *durationpb.Duration {
 	return nil
 }
 
-// Users says who vouches for end users. It holds for every server of this service.
+// Users configures the issuers that vouch for end users. It applies to all servers of this service.
 type Users struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Those whose access tokens are accepted, in the metadata key parley-user-token, and where a server says so
-	// (user_authorization) in authorization.
+	// The issuers whose access tokens are accepted in the metadata key parley-user-token, and, on servers with
+	// user_authorization, in the metadata key authorization.
 	Issuers []*UserIssuer `protobuf:"bytes,1,rep,name=issuers,proto3" json:"issuers,omitempty"`
-	// The one service of the trust domain whose transaction tokens are accepted, in the metadata key txn-token. Their audience
-	// is the trust domain.
+	// The issuer whose transaction tokens are accepted in the metadata key txn-token. A trust domain has one such issuer,
+	// and the audience of its tokens is the trust domain.
 	Transactions  *UserIssuer `protobuf:"bytes,2,opt,name=transactions,proto3,oneof" json:"transactions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2214,66 +2234,70 @@ func (x *Users) GetTransactions() *UserIssuer {
 	return nil
 }
 
-// UserIssuer is somebody who vouches for end users with tokens.
+// UserIssuer is an issuer of tokens for end users.
 type UserIssuer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What its tokens state as iss, byte for byte. Where no keys are named, it is also the URL of an OpenID provider, whose
-	// discovery document says where its keys are.
+	// The name of the issuer. The claim iss of its tokens must equal this name byte for byte. If no keys are set, the
+	// name must be the URL of an OpenID provider, and the keys come from its discovery document.
 	Issuer *string `protobuf:"bytes,1,opt,name=issuer,proto3,oneof" json:"issuer,omitempty"`
-	// Short for keys.file.
+	// A short form of keys.file.
 	KeysFile *string `protobuf:"bytes,2,opt,name=keys_file,json=keysFile,proto3,oneof" json:"keys_file,omitempty"`
-	// Short for keys.url.
+	// A short form of keys.url.
 	KeysUrl *string `protobuf:"bytes,7,opt,name=keys_url,json=keysUrl,proto3,oneof" json:"keys_url,omitempty"`
-	// Short for keys.algorithms.
+	// A short form of keys.algorithms.
 	Algorithms []string `protobuf:"bytes,8,rep,name=algorithms,proto3" json:"algorithms,omitempty"`
-	// Where its keys are, and which of them count.
+	// The public keys of the issuer.
 	Keys *Keys `protobuf:"bytes,11,opt,name=keys,proto3,oneof" json:"keys,omitempty"`
-	// Audiences for whom its access tokens may be meant. Default: the service's own ID.
+	// The accepted audiences of access tokens. A token must be issued for one of them. Default: the ID of this service.
 	Audiences []string `protobuf:"bytes,3,rep,name=audiences,proto3" json:"audiences,omitempty"`
-	// Token types that are accepted; "" is a header without typ. Default: at+jwt.
+	// The accepted token types. "" accepts a header without typ. Default: at+jwt.
 	Types []string `protobuf:"bytes,4,rep,name=types,proto3" json:"types,omitempty"`
-	// Claims that must be there beside iss, sub, aud, exp and iat. Default: jti. In a file, [] means none.
+	// The claims that a token must have in addition to iss, sub, aud, exp and iat. Default: jti. In a file, [] means no
+	// further claims.
 	RequiredClaims []string `protobuf:"bytes,5,rep,name=required_claims,json=requiredClaims,proto3" json:"required_claims,omitempty"`
-	// How long its tokens may live. Default: 1h, and 5m for transaction tokens, which is the most for them.
+	// The maximum lifetime of a token. Default: 1h. For transaction tokens the default is 5m, which is also their
+	// maximum.
 	MaxLifetime *durationpb.Duration `protobuf:"bytes,6,opt,name=max_lifetime,json=maxLifetime,proto3,oneof" json:"max_lifetime,omitempty"`
-	// How many audiences a token may name. Default: 1.
+	// The maximum number of audiences of a token. Default: 1.
 	MaxAudiences *uint32 `protobuf:"varint,9,opt,name=max_audiences,json=maxAudiences,proto3,oneof" json:"max_audiences,omitempty"`
-	// How far its clock may be off, at most 5m. Default: 30s.
+	// The tolerated difference between the clock of the issuer and that of this service. At most 5m. Default: 30s.
 	ClockSkew *durationpb.Duration `protobuf:"bytes,10,opt,name=clock_skew,json=clockSkew,proto3,oneof" json:"clock_skew,omitempty"`
-	// Product that issues the tokens, whose exceptions are opened: keycloak, auth0, okta, entra, entra-v1, google, kubernetes, dex,
-	// zitadel, hydra, cognito, ping, gitlab, github-actions, vault or spire. What is stated beside it counts instead. Default:
-	// the strict profile, whose values are the defaults of the fields.
+	// The product that issues the tokens: keycloak, auth0, okta, entra, entra-v1, google, kubernetes, dex, zitadel,
+	// hydra, cognito, ping, gitlab, github-actions, vault or spire. It sets the fields below to the values that the
+	// product needs. Fields that are set override these values. Default: the strict profile, with the defaults of the
+	// fields.
 	Provider *string `protobuf:"bytes,20,opt,name=provider,proto3,oneof" json:"provider,omitempty"`
-	// Ignores members of a token's header that Parley does not know, but for those that change what is verified. Default: the
-	// header is alg, kid and typ.
+	// Ignores unknown members of a token's header, except members that change what is verified. Default: only alg, kid
+	// and typ are accepted.
 	OtherHeaders *bool `protobuf:"varint,21,opt,name=other_headers,json=otherHeaders,proto3,oneof" json:"other_headers,omitempty"`
-	// Takes tokens whose header names no key, by the only key that the issuer has. Default: kid is required.
+	// Accepts tokens without kid if the issuer has exactly one key. Default: kid is required.
 	NoKeyId *bool `protobuf:"varint,22,opt,name=no_key_id,json=noKeyId,proto3,oneof" json:"no_key_id,omitempty"`
-	// Takes tokens without iss, by the keys of the trust domain in sub (JWT-SVID). Default: iss is required.
+	// Accepts tokens without iss (JWT-SVID), and verifies them with the keys of the trust domain in sub. Default: iss is
+	// required.
 	NoIssuer *bool `protobuf:"varint,23,opt,name=no_issuer,json=noIssuer,proto3,oneof" json:"no_issuer,omitempty"`
-	// Also takes an iss without its https://, as Google has it.
+	// Accepts an iss without https://, as Google issues it.
 	BareIssuer *bool `protobuf:"varint,24,opt,name=bare_issuer,json=bareIssuer,proto3,oneof" json:"bare_issuer,omitempty"`
-	// Length of the longest token in bytes, at most 24576. Default: 8192.
+	// The maximum length of a token, in bytes. At most 24576. Default: 8192.
 	MaxLength *uint32 `protobuf:"varint,25,opt,name=max_length,json=maxLength,proto3,oneof" json:"max_length,omitempty"`
-	// How many members an object in a token may have, at most 256. Default: 64.
+	// The maximum number of members of an object in a token. At most 256. Default: 64.
 	MaxMembers *uint32 `protobuf:"varint,26,opt,name=max_members,json=maxMembers,proto3,oneof" json:"max_members,omitempty"`
-	// Takes members of one object whose names differ in case alone. Default: they are duplicates, which are refused.
+	// Accepts members of one object whose names differ only in case. Default: they count as duplicates and are refused.
 	CaseVariants *bool `protobuf:"varint,27,opt,name=case_variants,json=caseVariants,proto3,oneof" json:"case_variants,omitempty"`
-	// Takes tokens without iat; max_lifetime then bounds the time that is left. Default: iat is required.
+	// Accepts tokens without iat. Then max_lifetime limits the remaining time. Default: iat is required.
 	NoIssuedAt *bool `protobuf:"varint,28,opt,name=no_issued_at,json=noIssuedAt,proto3,oneof" json:"no_issued_at,omitempty"`
-	// Claims that must have these values, such as token_use: access, beside those that the provider demands.
+	// The claims that must have these values, such as token_use: access, in addition to those that the provider requires.
 	RequiredValues map[string]string `protobuf:"bytes,29,rep,name=required_values,json=requiredValues,proto3" json:"required_values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Claims that must not be there, such as those that only an ID token has. In a file, [] means none.
+	// The claims that a token must not have, such as claims of ID tokens. In a file, [] means no claims.
 	RefusedClaims []string `protobuf:"bytes,30,rep,name=refused_claims,json=refusedClaims,proto3" json:"refused_claims,omitempty"`
-	// Claim that says for whom a token is. Default: aud.
+	// The claim with the audience of a token. Default: aud.
 	AudienceClaim *string `protobuf:"bytes,31,opt,name=audience_claim,json=audienceClaim,proto3,oneof" json:"audience_claim,omitempty"`
-	// Demands that this claim is one string and no list.
+	// Requires that this claim is a string and not a list.
 	AudienceText *bool `protobuf:"varint,32,opt,name=audience_text,json=audienceText,proto3,oneof" json:"audience_text,omitempty"`
-	// Claims that hold scopes, as words of a string or as a list. Default: scope.
+	// The claims with scopes, as words of a string or as a list. Default: scope.
 	ScopeClaims []string `protobuf:"bytes,33,rep,name=scope_claims,json=scopeClaims,proto3" json:"scope_claims,omitempty"`
-	// Claim that names the principal. Default: sub.
+	// The claim with the name of the principal. Default: sub.
 	SubjectClaim *string `protobuf:"bytes,34,opt,name=subject_claim,json=subjectClaim,proto3,oneof" json:"subject_claim,omitempty"`
-	// Compares types without case, and with or without "application/" in front. Default: byte for byte.
+	// Compares types without regard to case and to the prefix "application/". Default: byte for byte.
 	TypeVariants  *bool `protobuf:"varint,35,opt,name=type_variants,json=typeVariants,proto3,oneof" json:"type_variants,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

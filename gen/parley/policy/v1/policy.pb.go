@@ -4,12 +4,13 @@
 // 	protoc        (unknown)
 // source: parley/policy/v1/policy.proto
 
-// The contract of an RPC, stated by its author beside its signature.
+// Package parley.policy.v1 is the schema of policies. A policy is the contract of an RPC, which its author states
+// beside its signature.
 //
-// One schema serves three places. The .proto states what the author promises, code narrows it for one program, and a
-// file narrows it for one deployment. Narrowing only ever tightens: deadlines and attempts take the minimum, access the
-// strictest level, peers and issuers of users the intersection, scopes and deny rules the union, and of the allow rules
-// of each place one must hold.
+// A policy can be stated in three places, all with this schema: in the .proto by the author of the RPC, in code for one
+// program, and in a file for one deployment. A place can only tighten the policy of the others. The merged policy has
+// the smallest deadline and number of attempts, the strictest access level, the intersection of peers and of user
+// issuers, and the union of scopes and deny rules. One allow rule of each place must match.
 //
 // A star is a pattern where that is said, and a mistake everywhere else: peers are the one field with patterns of their
 // own, and subjects and claims have operators for the beginning and the end of a string. In audiences, issuers, subjects,
@@ -35,15 +36,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Idempotency says that a method may be repeated. A higher number promises more.
+// Idempotency states whether a call of the method may be repeated. A higher number is a stronger promise.
 type Idempotency int32
 
 const (
-	// Nothing is said.
+	// Not stated. The method counts as not idempotent.
 	Idempotency_IDEMPOTENCY_UNSPECIFIED Idempotency = 0
-	// Repeating a call changes nothing further.
+	// Repeating a call has no further effect.
 	Idempotency_IDEMPOTENCY_IDEMPOTENT Idempotency = 1
-	// A call changes nothing at all.
+	// A call has no side effects.
 	Idempotency_IDEMPOTENCY_NO_SIDE_EFFECTS Idempotency = 2
 )
 
@@ -88,15 +89,15 @@ func (Idempotency) EnumDescriptor() ([]byte, []int) {
 	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{0}
 }
 
-// Presence is a level of strictness. A higher number is stricter.
+// Presence is whether a call must have an end user. A higher number is stricter.
 type Presence int32
 
 const (
 	// Same as PRESENCE_OPTIONAL.
 	Presence_PRESENCE_UNSPECIFIED Presence = 0
-	// There may be a user; a token that does not hold is refused.
+	// A call may have a user. An invalid token is refused.
 	Presence_PRESENCE_OPTIONAL Presence = 1
-	// There must be a user.
+	// A call must have a user.
 	Presence_PRESENCE_REQUIRED Presence = 2
 )
 
@@ -141,13 +142,13 @@ func (Presence) EnumDescriptor() ([]byte, []int) {
 	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{1}
 }
 
-// Split says how a string is taken for a list.
+// Split is how a string is split into a list.
 type Split int32
 
 const (
-	// Not at all.
+	// The string is not split.
 	Split_SPLIT_UNSPECIFIED Split = 0
-	// At spaces, as scopes are written.
+	// The string is split at spaces, as in the claim scope.
 	Split_SPLIT_SPACE Split = 1
 )
 
@@ -190,17 +191,17 @@ func (Split) EnumDescriptor() ([]byte, []int) {
 	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{2}
 }
 
-// Access is a level of strictness. A higher number is stricter.
+// Access is the required access level. A higher number is stricter.
 type Access int32
 
 const (
-	// No decision.
+	// Not stated.
 	Access_ACCESS_UNSPECIFIED Access = 0
-	// Anyone may call, proven or not.
+	// Any caller may call, with or without a proven identity.
 	Access_ACCESS_ANONYMOUS Access = 1
-	// Any workload with a proven identity of an accepted trust domain may call.
+	// Any workload with a proven identity in an accepted trust domain may call.
 	Access_ACCESS_AUTHENTICATED Access = 2
-	// Only the workloads listed in peers may call.
+	// Only the workloads in peers may call.
 	Access_ACCESS_PEERS Access = 3
 	// No caller may call.
 	Access_ACCESS_DENIED Access = 4
@@ -257,9 +258,9 @@ type Carrier int32
 const (
 	// Any carrier.
 	Carrier_CARRIER_UNSPECIFIED Carrier = 0
-	// A bearer token in the request's metadata suffices.
+	// A bearer token in the metadata of the request is sufficient.
 	Carrier_CARRIER_TOKEN Carrier = 1
-	// The connection itself must be bound to the caller's proof (ALPN parley/1).
+	// The connection must be bound to the proof of the caller (ALPN parley/1).
 	Carrier_CARRIER_CONNECTION Carrier = 2
 )
 
@@ -304,18 +305,19 @@ func (Carrier) EnumDescriptor() ([]byte, []int) {
 	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{4}
 }
 
-// Proof is how often the two ends of a call in token mode prove themselves to each other. A higher number is stricter. In
-// connection mode both have done so before the first call, which satisfies every level.
+// Proof is how often the two ends of a call prove their identities in token mode. A higher number is stricter. In
+// connection mode both ends have proven their identities before the first call, which satisfies every level.
 type Proof int32
 
 const (
 	// Same as PROOF_SESSION.
 	Proof_PROOF_UNSPECIFIED Proof = 0
-	// The server proves itself to each channel once a minute.
+	// The server proves its identity to each channel once a minute.
 	Proof_PROOF_SESSION Proof = 1
-	// The server proves itself in each call anew, for this method.
+	// The server proves its identity in each call, for the called method.
 	Proof_PROOF_CALL Proof = 2
-	// As PROOF_CALL, and the caller proves in each attempt that it holds the key of its identity (WIMSE workload proof token).
+	// As PROOF_CALL. In addition, the caller proves in each attempt that it holds the key of its identity (WIMSE workload
+	// proof token).
 	Proof_PROOF_WPT Proof = 3
 )
 
@@ -362,20 +364,20 @@ func (Proof) EnumDescriptor() ([]byte, []int) {
 	return file_parley_policy_v1_policy_proto_rawDescGZIP(), []int{5}
 }
 
-// Policy is what one method demands of its callers and allows to be done on their behalf.
+// Policy is the policy of one method: who may call it, how long a call may take, and how a failed call is retried.
 type Policy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Who may call.
+	// Who may call the method.
 	Auth *Auth `protobuf:"bytes,1,opt,name=auth,proto3,oneof" json:"auth,omitempty"`
 	// How long a call may take.
 	Deadline *Deadline `protobuf:"bytes,2,opt,name=deadline,proto3,oneof" json:"deadline,omitempty"`
-	// How a failed call is tried again.
+	// How a failed call is retried.
 	Retry *Retry `protobuf:"bytes,3,opt,name=retry,proto3,oneof" json:"retry,omitempty"`
-	// How a slow call is raced against a second attempt.
+	// How a slow call is hedged.
 	Hedge *Hedge `protobuf:"bytes,4,opt,name=hedge,proto3,oneof" json:"hedge,omitempty"`
-	// Whether the method may be repeated, where its .proto does not say so: in code and in files only, for methods of others.
-	// A .proto states it with the standard option idempotency_level, which nothing here may contradict. Of two places that
-	// state it the more careful one counts.
+	// Whether a call may be repeated. Set it only in code and in files, for a method of a third party whose .proto does
+	// not state it. A .proto states it with the standard option idempotency_level, and this field must not contradict
+	// that option. If code and file both set it, the stricter value applies.
 	Idempotency   *Idempotency `protobuf:"varint,5,opt,name=idempotency,proto3,enum=parley.policy.v1.Idempotency,oneof" json:"idempotency,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -446,31 +448,32 @@ func (x *Policy) GetIdempotency() Idempotency {
 	return Idempotency_IDEMPOTENCY_UNSPECIFIED
 }
 
-// Auth says who may call a method. A server refuses to start while one of its methods has no auth decision.
+// Auth is the authorization policy of a method. A server does not start if one of its methods has no authorization
+// policy.
 type Auth struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How strictly callers are checked. Unset with peers listed means ACCESS_PEERS.
+	// The required access level. If it is unset and peers are listed, it is ACCESS_PEERS.
 	Access *Access `protobuf:"varint,1,opt,name=access,proto3,enum=parley.policy.v1.Access,oneof" json:"access,omitempty"`
-	// Workloads that may call: a service name of the server's own trust domain ("orders"), a full ID
-	// ("spiffe://shop.example/orders") or an ID pattern that ends in "/*" at a segment boundary.
+	// The workloads that may call. Each is a service name in the trust domain of the server ("orders"), a full ID
+	// ("spiffe://shop.example/orders") or an ID pattern that ends in "/*" ("spiffe://shop.example/batch/*").
 	Peers []string `protobuf:"bytes,2,rep,name=peers,proto3" json:"peers,omitempty"`
-	// Scopes that the caller's token must carry, all of them. A caller in connection mode carries no scopes and is refused.
+	// The scopes that the token of the caller must have. All of them are required. A caller in connection mode has no
+	// scopes and is refused.
 	Scopes []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
-	// Over which carrier the caller must have proven itself. Unset accepts every carrier that the server has switched on.
+	// The carrier that the caller must use. Default: any carrier that the server has enabled.
 	Carrier *Carrier `protobuf:"varint,4,opt,name=carrier,proto3,enum=parley.policy.v1.Carrier,oneof" json:"carrier,omitempty"`
-	// How often both ends prove themselves to each other where the caller brings a token. Unset means PROOF_SESSION.
+	// How often both ends prove their identities in token mode. Default: PROOF_SESSION.
 	Proof *Proof `protobuf:"varint,5,opt,name=proof,proto3,enum=parley.policy.v1.Proof,oneof" json:"proof,omitempty"`
-	// Rules that refuse. They are asked before everything that allows, and one that holds is enough.
+	// The deny rules. They are evaluated before everything else, and a call is refused if one of them matches.
 	Deny []*Rule `protobuf:"bytes,10,rep,name=deny,proto3" json:"deny,omitempty"`
-	// Rules of which one must hold, besides what stands above. None means that there is no such demand.
-	// Rules without access mean ACCESS_AUTHENTICATED.
+	// The allow rules. If there are any, one of them must match, in addition to the requirements above. If rules are set
+	// and access is not, access is ACCESS_AUTHENTICATED.
 	Allow []*Rule `protobuf:"bytes,11,rep,name=allow,proto3" json:"allow,omitempty"`
-	// What the method demands of the end user on whose behalf the caller calls.
+	// The requirements on the end user on whose behalf the caller calls.
 	User *User `protobuf:"bytes,12,opt,name=user,proto3,oneof" json:"user,omitempty"`
-	// Whether what stands in this place, the whole of auth, is only tried: what it would refuse is logged and counted, and
-	// the call passes. What other places state stays in force, so that a trial can never switch off what another place
-	// demands. A method all of whose decisions are on trial has none, and its server does not start. A proof cannot be
-	// tried.
+	// Puts the auth policy of this place on trial: a call that it would refuse is logged, counted and allowed. The
+	// policies of other places stay in force, so a trial cannot disable them. A server does not start if the whole auth
+	// policy of one of its methods is on trial. The field proof cannot be on trial.
 	DryRun        *bool `protobuf:"varint,13,opt,name=dry_run,json=dryRun,proto3,oneof" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -569,23 +572,24 @@ func (x *Auth) GetDryRun() bool {
 	return false
 }
 
-// Rule is a condition on a call, with a name under which the log and the span report it. Everything that it states must
-// hold. It must state something.
+// Rule is a named condition on a call. The log and the span report the name. A rule matches if all of its fields match.
+// At least one field must be set.
 type Rule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name, in letters, digits, ".", "_" and "-", once among the rules of one place.
+	// The name of the rule. It consists of letters, digits, ".", "_" and "-", and is unique among the rules of one place.
 	Name *string `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	// The caller is one of these workloads, written as in Auth.peers.
+	// The caller is one of these workloads. The format is that of Auth.peers.
 	Peers []string `protobuf:"bytes,2,rep,name=peers,proto3" json:"peers,omitempty"`
-	// The caller's credential was made for one of these audiences. That of a connection was made for the server's own ID.
+	// The credential of the caller was issued for one of these audiences. The audience of a connection is the ID of the
+	// server.
 	Audiences []string `protobuf:"bytes,3,rep,name=audiences,proto3" json:"audiences,omitempty"`
-	// The caller's token carries all of these scopes. For one of several, state a claim with any.
+	// The token of the caller has all of these scopes. To require one of several scopes, use a claim condition with any.
 	Scopes []string `protobuf:"bytes,4,rep,name=scopes,proto3" json:"scopes,omitempty"`
-	// Conditions on the claims of the caller's token. A caller in connection mode has no claims.
+	// The conditions on the claims of the caller's token. A caller in connection mode has no claims.
 	Claims []*Claim `protobuf:"bytes,5,rep,name=claims,proto3" json:"claims,omitempty"`
-	// There is an end user of whom this holds.
+	// The call has an end user who meets this condition.
 	User *UserCondition `protobuf:"bytes,6,opt,name=user,proto3,oneof" json:"user,omitempty"`
-	// Conditions that the program gives a name and a meaning to, with auth.WithPredicate.
+	// The names of conditions that the program implements with auth.WithPredicate.
 	Predicates    []string `protobuf:"bytes,7,rep,name=predicates,proto3" json:"predicates,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -670,15 +674,15 @@ func (x *Rule) GetPredicates() []string {
 	return nil
 }
 
-// User says what a method demands of the end user. The token of the user never stands in for the caller's own identity.
+// User is the requirement on the end user of a call. The token of the user never replaces the identity of the caller.
 type User struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whether there must be one. Unset with issuers or scopes stated means PRESENCE_OPTIONAL.
+	// Whether a call must have a user. If it is unset and issuers or scopes are set, it is PRESENCE_OPTIONAL.
 	Presence *Presence `protobuf:"varint,1,opt,name=presence,proto3,enum=parley.policy.v1.Presence,oneof" json:"presence,omitempty"`
-	// Issuers that may vouch for the user, as the exact strings of their iss. None means every one that the server trusts.
-	// An issuer that is not listed is refused also where the user is optional.
+	// The issuers that may vouch for the user, each as the exact value of iss. Default: all issuers that the server
+	// trusts. The token of another issuer is refused, even if the user is optional.
 	Issuers []string `protobuf:"bytes,2,rep,name=issuers,proto3" json:"issuers,omitempty"`
-	// Scopes that the user's token must carry, all of them, wherever there is a user.
+	// The scopes that the token of the user must have. All of them are required if the call has a user.
 	Scopes        []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -735,17 +739,17 @@ func (x *User) GetScopes() []string {
 	return nil
 }
 
-// UserCondition is a condition on the end user of a call. Everything that it states must hold. Empty, it holds for every
-// call that has a user.
+// UserCondition is a condition on the end user of a call. It matches if all of its fields match. An empty condition
+// matches every call that has a user.
 type UserCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One of these issuers vouches for the user.
+	// The issuer of the user's token is one of these.
 	Issuers []string `protobuf:"bytes,1,rep,name=issuers,proto3" json:"issuers,omitempty"`
-	// The user's sub is one of these.
+	// The sub of the user's token is one of these.
 	Subjects []string `protobuf:"bytes,2,rep,name=subjects,proto3" json:"subjects,omitempty"`
-	// The user's token carries all of these scopes.
+	// The user's token has all of these scopes.
 	Scopes []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
-	// Conditions on the claims of the user's token.
+	// The conditions on the claims of the user's token.
 	Claims []*Claim `protobuf:"bytes,4,rep,name=claims,proto3" json:"claims,omitempty"`
 	// The user's sub begins with one of these.
 	SubjectPrefix []string `protobuf:"bytes,5,rep,name=subject_prefix,json=subjectPrefix,proto3" json:"subject_prefix,omitempty"`
@@ -827,25 +831,25 @@ func (x *UserCondition) GetSubjectSuffix() []string {
 	return nil
 }
 
-// Claim is a condition on one claim of a verified token. Everything that it states must hold, and it must state something.
-// On a claim that is missing or null every operator is false but exists: false, in allow and in deny rules alike. Values are strings,
-// numbers and booleans, and a value is never equal to one of another type.
+// Claim is a condition on one claim of a verified token. It matches if all of its operators match. At least one
+// operator must be set. If the claim is missing or null, only "exists: false" matches, in allow rules and in deny
+// rules. Values are strings, numbers and booleans. Values of different types are never equal.
 type Claim struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where the claim stands: the name of a member, then that of a member of its object, and so on. It is a list because a
-	// dot is part of a name.
+	// The path of the claim: the name of a member, then the name of a member of that object, and so on. It is a list
+	// because a name can contain a dot.
 	Path []string `protobuf:"bytes,1,rep,name=path,proto3" json:"path,omitempty"`
-	// How a string becomes a list of strings, before it is compared.
+	// How a string is split into a list of strings before it is compared.
 	Split *Split `protobuf:"varint,2,opt,name=split,proto3,enum=parley.policy.v1.Split,oneof" json:"split,omitempty"`
-	// The claim is one of these values, or a list with one of them in it.
+	// The claim equals one of these values, or is a list that contains one of them.
 	Any []*structpb.Value `protobuf:"bytes,3,rep,name=any,proto3" json:"any,omitempty"`
-	// The claim is a list with all of these values in it, or the one value.
+	// The claim is a list that contains all of these values. If there is one value, the claim may also equal it.
 	All []*structpb.Value `protobuf:"bytes,4,rep,name=all,proto3" json:"all,omitempty"`
-	// The claim is there, is none of these values, and is no list with one of them in it.
+	// The claim exists, equals none of these values, and is not a list that contains one of them.
 	None []*structpb.Value `protobuf:"bytes,5,rep,name=none,proto3" json:"none,omitempty"`
-	// The claim is this value and no list.
+	// The claim equals this value. A list never does.
 	Equals *structpb.Value `protobuf:"bytes,6,opt,name=equals,proto3,oneof" json:"equals,omitempty"`
-	// The claim is there (true), or is not (false).
+	// The claim exists (true) or does not exist (false).
 	Exists *bool `protobuf:"varint,7,opt,name=exists,proto3,oneof" json:"exists,omitempty"`
 	// The claim is a string that begins with one of these, or a list with such a string in it.
 	Prefix []string `protobuf:"bytes,8,rep,name=prefix,proto3" json:"prefix,omitempty"`
@@ -948,10 +952,10 @@ func (x *Claim) GetSuffix() []string {
 	return nil
 }
 
-// Deadline bounds the time of a call, all of its attempts and the waits between them.
+// Deadline limits the duration of a call, which includes all attempts and the waits between them.
 type Deadline struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The longest a call may take. A caller without a deadline gets this one; a later deadline is cut to it.
+	// The maximum duration of a call. A call without a deadline gets this one, and a later deadline is shortened to it.
 	Max           *durationpb.Duration `protobuf:"bytes,1,opt,name=max,proto3,oneof" json:"max,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -994,18 +998,20 @@ func (x *Deadline) GetMax() *durationpb.Duration {
 	return nil
 }
 
-// Retry says how a failed call is tried again. Whether it may be at all depends on the method's idempotency.
+// Retry configures how a failed call is retried. Whether a call may be retried depends on the idempotency of the
+// method.
 type Retry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Attempts of one call, the first included; 1 switches retries off.
+	// The maximum number of attempts of one call, including the first. 1 disables retries.
 	MaxAttempts *uint32 `protobuf:"varint,1,opt,name=max_attempts,json=maxAttempts,proto3,oneof" json:"max_attempts,omitempty"`
-	// Upper bound of the first wait. Each further wait doubles the bound; the wait itself is drawn between zero and the bound.
+	// The upper bound of the first wait. The bound doubles for each further wait, and the wait is a random duration
+	// between zero and the bound.
 	InitialBackoff *durationpb.Duration `protobuf:"bytes,2,opt,name=initial_backoff,json=initialBackoff,proto3,oneof" json:"initial_backoff,omitempty"`
-	// The bound never grows beyond this.
+	// The maximum of the bound.
 	MaxBackoff *durationpb.Duration `protobuf:"bytes,3,opt,name=max_backoff,json=maxBackoff,proto3,oneof" json:"max_backoff,omitempty"`
-	// How long one attempt may take. The last attempt has the whole remaining time.
+	// How long one attempt may take. The last attempt may use all of the remaining time.
 	PerAttemptTimeout *durationpb.Duration `protobuf:"bytes,4,opt,name=per_attempt_timeout,json=perAttemptTimeout,proto3,oneof" json:"per_attempt_timeout,omitempty"`
-	// Status codes that may be retried, as upper-case names ("UNAVAILABLE"). None means the default set.
+	// The status codes that are retried, as upper-case names such as "UNAVAILABLE". Default: the set in docs/retry.md.
 	Codes         []string `protobuf:"bytes,5,rep,name=codes,proto3" json:"codes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1076,12 +1082,12 @@ func (x *Retry) GetCodes() []string {
 	return nil
 }
 
-// Hedge says how a slow call is raced against a second attempt.
+// Hedge configures hedging: while an attempt is slow, another attempt is sent, and the first answer is used.
 type Hedge struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Additional attempts in flight at once; 0 switches hedging off.
+	// The maximum number of additional attempts in flight at the same time. 0 disables hedging.
 	MaxHedges *uint32 `protobuf:"varint,1,opt,name=max_hedges,json=maxHedges,proto3,oneof" json:"max_hedges,omitempty"`
-	// How long an attempt may be out before the next is sent. Unset means the observed 95th percentile.
+	// How long to wait for an attempt before the next one is sent. Default: the observed 95th percentile.
 	Delay         *durationpb.Duration `protobuf:"bytes,2,opt,name=delay,proto3,oneof" json:"delay,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1160,7 +1166,7 @@ var (
 
 // Extension fields to descriptorpb.ServiceOptions.
 var (
-	// The policy of every method of a service that does not narrow it: option (parley.policy.v1.service) = {...};
+	// The policy of all methods of a service, which a method can tighten: option (parley.policy.v1.service) = {...};
 	//
 	// optional parley.policy.v1.Policy service = 1374;
 	E_Service = &file_parley_policy_v1_policy_proto_extTypes[1]

@@ -4,7 +4,7 @@
 // 	protoc        (unknown)
 // source: parley/retrytest/v1/script.proto
 
-// The service that package retrytest calls.
+// Package parley.retrytest.v1 is the service that package retrytest calls.
 
 package retrytestv1
 
@@ -23,7 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// ReadRequest asks for something.
+// ReadRequest is the request of Read.
 type ReadRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -60,10 +60,10 @@ func (*ReadRequest) Descriptor() ([]byte, []int) {
 	return file_parley_retrytest_v1_script_proto_rawDescGZIP(), []int{0}
 }
 
-// ReadResponse is the answer.
+// ReadResponse is the response of Read.
 type ReadResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The attempt that it answers, counted from 1.
+	// The number of the answered attempt, counted from 1.
 	Attempt       int64 `protobuf:"varint,1,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -106,7 +106,7 @@ func (x *ReadResponse) GetAttempt() int64 {
 	return 0
 }
 
-// ActRequest asks for something to be done.
+// ActRequest is the request of Act.
 type ActRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -143,10 +143,10 @@ func (*ActRequest) Descriptor() ([]byte, []int) {
 	return file_parley_retrytest_v1_script_proto_rawDescGZIP(), []int{2}
 }
 
-// ActResponse is the answer.
+// ActResponse is the response of Act.
 type ActResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The attempt that it answers, counted from 1.
+	// The number of the answered attempt, counted from 1.
 	Attempt       int64 `protobuf:"varint,1,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -189,7 +189,7 @@ func (x *ActResponse) GetAttempt() int64 {
 	return 0
 }
 
-// WatchRequest asks for messages.
+// WatchRequest is the request of Watch.
 type WatchRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -226,10 +226,10 @@ func (*WatchRequest) Descriptor() ([]byte, []int) {
 	return file_parley_retrytest_v1_script_proto_rawDescGZIP(), []int{4}
 }
 
-// WatchResponse is one of several.
+// WatchResponse is one message of the response of Watch.
 type WatchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its number within the stream, counted from 0.
+	// The number of the message in the stream, counted from 0.
 	Number        int64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -272,10 +272,10 @@ func (x *WatchResponse) GetNumber() int64 {
 	return 0
 }
 
-// UploadRequest is one of several.
+// UploadRequest is one message of the request of Upload.
 type UploadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Anything.
+	// Any bytes.
 	Data          []byte `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -318,10 +318,10 @@ func (x *UploadRequest) GetData() []byte {
 	return nil
 }
 
-// UploadResponse is the answer.
+// UploadResponse is the response of Upload.
 type UploadResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many messages there were.
+	// The number of messages that the server received.
 	Messages      int64 `protobuf:"varint,1,opt,name=messages,proto3" json:"messages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -4,7 +4,7 @@
 // - protoc             (unknown)
 // source: parley/retrytest/v1/script.proto
 
-// The service that package retrytest calls.
+// Package parley.retrytest.v1 is the service that package retrytest calls.
 
 package retrytestv1
 
@@ -35,7 +35,7 @@ const (
 type ScriptServiceClient interface {
 	// Read may be repeated.
 	Read(ctx context.Context, in *ReadRequest, opts ...grpc.CallOption) (*ReadResponse, error)
-	// Act must not be repeated: nothing says that it may.
+	// Act must not be repeated: it has no idempotency level.
 	Act(ctx context.Context, in *ActRequest, opts ...grpc.CallOption) (*ActResponse, error)
 	// Watch may be repeated until its first message has arrived.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
@@ -111,7 +111,7 @@ type ScriptService_UploadClient = grpc.ClientStreamingClient[UploadRequest, Uplo
 type ScriptServiceServer interface {
 	// Read may be repeated.
 	Read(context.Context, *ReadRequest) (*ReadResponse, error)
-	// Act must not be repeated: nothing says that it may.
+	// Act must not be repeated: it has no idempotency level.
 	Act(context.Context, *ActRequest) (*ActResponse, error)
 	// Watch may be repeated until its first message has arrived.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error

@@ -4,7 +4,7 @@
 // 	protoc        (unknown)
 // source: shop/orders/v1/orders.proto
 
-// Orders of the example shop.
+// Package shop.orders.v1 is the orders service of the example shop.
 
 package ordersv1
 
@@ -24,14 +24,14 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// An order.
+// Order is an order.
 type Order struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Names the order.
+	// The ID of the order.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// What is ordered.
+	// The ordered item.
 	Item string `protobuf:"bytes,2,opt,name=item,proto3" json:"item,omitempty"`
-	// The state, for people: "placed", "paid", "shipped".
+	// The state, for display: "placed", "paid", "shipped".
 	State         string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -88,10 +88,10 @@ func (x *Order) GetState() string {
 	return ""
 }
 
-// What GetOrder takes.
+// GetOrderRequest is the request of GetOrder.
 type GetOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The order asked for.
+	// The ID of the order.
 	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -134,7 +134,7 @@ func (x *GetOrderRequest) GetId() string {
 	return ""
 }
 
-// What GetOrder gives.
+// GetOrderResponse is the response of GetOrder.
 type GetOrderResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order.
@@ -180,10 +180,10 @@ func (x *GetOrderResponse) GetOrder() *Order {
 	return nil
 }
 
-// What PlaceOrder takes.
+// PlaceOrderRequest is the request of PlaceOrder.
 type PlaceOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What is ordered.
+	// The ordered item.
 	Item          string `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -226,10 +226,10 @@ func (x *PlaceOrderRequest) GetItem() string {
 	return ""
 }
 
-// What PlaceOrder gives.
+// PlaceOrderResponse is the response of PlaceOrder.
 type PlaceOrderResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The order as placed.
+	// The placed order.
 	Order         *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -272,12 +272,12 @@ func (x *PlaceOrderResponse) GetOrder() *Order {
 	return nil
 }
 
-// What WatchOrder takes.
+// WatchOrderRequest is the request of WatchOrder.
 type WatchOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The order to be watched.
+	// The ID of the order to watch.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// The number of the last change that is known already, 0 for none. Only later changes are sent.
+	// The number of the last change that the caller already has, or 0. Only later changes are sent.
 	After         uint64 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -327,7 +327,7 @@ func (x *WatchOrderRequest) GetAfter() uint64 {
 	return 0
 }
 
-// One change of an order.
+// WatchOrderResponse is one change of an order.
 type WatchOrderResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order after the change.
@@ -382,7 +382,7 @@ func (x *WatchOrderResponse) GetNumber() uint64 {
 	return 0
 }
 
-// One order to be imported.
+// ImportOrdersRequest is one order to import.
 type ImportOrdersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order.
@@ -428,10 +428,10 @@ func (x *ImportOrdersRequest) GetOrder() *Order {
 	return nil
 }
 
-// What ImportOrders gives.
+// ImportOrdersResponse is the response of ImportOrders.
 type ImportOrdersResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many orders were taken.
+	// The number of imported orders.
 	Imported      uint32 `protobuf:"varint,1,opt,name=imported,proto3" json:"imported,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -474,10 +474,10 @@ func (x *ImportOrdersResponse) GetImported() uint32 {
 	return 0
 }
 
-// One offer of the buyer.
+// NegotiateRequest is one offer of the buyer.
 type NegotiateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Offered price in the smallest unit of the currency.
+	// The offered price, in the smallest unit of the currency.
 	MinorUnits    int64 `protobuf:"varint,1,opt,name=minor_units,json=minorUnits,proto3" json:"minor_units,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -520,12 +520,12 @@ func (x *NegotiateRequest) GetMinorUnits() int64 {
 	return 0
 }
 
-// The shop's answer to one offer.
+// NegotiateResponse is the answer of the shop to one offer.
 type NegotiateResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Asked price in the smallest unit of the currency.
+	// The asked price, in the smallest unit of the currency.
 	MinorUnits int64 `protobuf:"varint,1,opt,name=minor_units,json=minorUnits,proto3" json:"minor_units,omitempty"`
-	// Whether the offer is accepted.
+	// Whether the shop accepts the offer.
 	Accepted      bool `protobuf:"varint,2,opt,name=accepted,proto3" json:"accepted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -4,7 +4,7 @@
 // - protoc             (unknown)
 // source: shop/orders/v1/orders.proto
 
-// Orders of the example shop.
+// Package shop.orders.v1 is the orders service of the example shop.
 
 package ordersv1
 
@@ -34,13 +34,15 @@ const (
 //
 // OrdersService takes and tracks orders.
 type OrdersServiceClient interface {
-	// GetOrder tells the state of one order.
+	// GetOrder returns one order.
 	GetOrder(ctx context.Context, in *GetOrderRequest, opts ...grpc.CallOption) (*GetOrderResponse, error)
-	// PlaceOrder places an order and charges for it. It must not be repeated blindly.
+	// PlaceOrder places an order and charges for it. It must not be repeated, because a second call would place a second
+	// order.
 	PlaceOrder(ctx context.Context, in *PlaceOrderRequest, opts ...grpc.CallOption) (*PlaceOrderResponse, error)
-	// WatchOrder streams what happens to one order.
+	// WatchOrder streams the changes of one order.
 	WatchOrder(ctx context.Context, in *WatchOrderRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOrderResponse], error)
-	// ImportOrders takes many orders in one stream and tells how many it took. Orders already known are passed over.
+	// ImportOrders imports many orders in one stream and returns how many it imported. It skips orders that it already
+	// has.
 	ImportOrders(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ImportOrdersRequest, ImportOrdersResponse], error)
 	// Negotiate lets a buyer and the shop exchange offers until one of them is accepted.
 	Negotiate(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[NegotiateRequest, NegotiateResponse], error)
@@ -125,13 +127,15 @@ type OrdersService_NegotiateClient = grpc.BidiStreamingClient[NegotiateRequest, 
 //
 // OrdersService takes and tracks orders.
 type OrdersServiceServer interface {
-	// GetOrder tells the state of one order.
+	// GetOrder returns one order.
 	GetOrder(context.Context, *GetOrderRequest) (*GetOrderResponse, error)
-	// PlaceOrder places an order and charges for it. It must not be repeated blindly.
+	// PlaceOrder places an order and charges for it. It must not be repeated, because a second call would place a second
+	// order.
 	PlaceOrder(context.Context, *PlaceOrderRequest) (*PlaceOrderResponse, error)
-	// WatchOrder streams what happens to one order.
+	// WatchOrder streams the changes of one order.
 	WatchOrder(*WatchOrderRequest, grpc.ServerStreamingServer[WatchOrderResponse]) error
-	// ImportOrders takes many orders in one stream and tells how many it took. Orders already known are passed over.
+	// ImportOrders imports many orders in one stream and returns how many it imported. It skips orders that it already
+	// has.
 	ImportOrders(grpc.ClientStreamingServer[ImportOrdersRequest, ImportOrdersResponse]) error
 	// Negotiate lets a buyer and the shop exchange offers until one of them is accepted.
 	Negotiate(grpc.BidiStreamingServer[NegotiateRequest, NegotiateResponse]) error

@@ -4,7 +4,7 @@
 // 	protoc        (unknown)
 // source: shop/payments/v1/payments.proto
 
-// Payments of the example shop.
+// Package shop.payments.v1 is the payments service of the example shop.
 
 package paymentsv1
 
@@ -25,12 +25,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// An amount of money.
+// Money is an amount of money.
 type Money struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// ISO 4217 code.
+	// The ISO 4217 code of the currency.
 	Currency string `protobuf:"bytes,1,opt,name=currency,proto3" json:"currency,omitempty"`
-	// Amount in the smallest unit of the currency.
+	// The amount, in the smallest unit of the currency.
 	MinorUnits    int64 `protobuf:"varint,2,opt,name=minor_units,json=minorUnits,proto3" json:"minor_units,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -80,10 +80,10 @@ func (x *Money) GetMinorUnits() int64 {
 	return 0
 }
 
-// What GetQuote takes.
+// GetQuoteRequest is the request of GetQuote.
 type GetQuoteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The order to be priced.
+	// The ID of the order.
 	OrderId       string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -126,10 +126,10 @@ func (x *GetQuoteRequest) GetOrderId() string {
 	return ""
 }
 
-// What GetQuote gives.
+// GetQuoteResponse is the response of GetQuote.
 type GetQuoteResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The price.
+	// The price of the order.
 	Price *Money `protobuf:"bytes,1,opt,name=price,proto3" json:"price,omitempty"`
 	// The replica that answered.
 	Replica       string `protobuf:"bytes,2,opt,name=replica,proto3" json:"replica,omitempty"`
@@ -181,12 +181,12 @@ func (x *GetQuoteResponse) GetReplica() string {
 	return ""
 }
 
-// What Charge takes.
+// ChargeRequest is the request of Charge.
 type ChargeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The order to be paid.
+	// The ID of the order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// How much is charged.
+	// The amount to charge.
 	Amount        *Money `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -236,10 +236,10 @@ func (x *ChargeRequest) GetAmount() *Money {
 	return nil
 }
 
-// What Charge gives.
+// ChargeResponse is the response of Charge.
 type ChargeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Names the charge for Refund and WatchCharge.
+	// The ID of the charge, for Refund and WatchCharge.
 	ChargeId      string `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -282,10 +282,10 @@ func (x *ChargeResponse) GetChargeId() string {
 	return ""
 }
 
-// What Refund takes.
+// RefundRequest is the request of Refund.
 type RefundRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The charge to be refunded.
+	// The ID of the charge to refund.
 	ChargeId      string `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -328,10 +328,10 @@ func (x *RefundRequest) GetChargeId() string {
 	return ""
 }
 
-// What Refund gives.
+// RefundResponse is the response of Refund.
 type RefundResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What was given back.
+	// The refunded amount.
 	Amount        *Money `protobuf:"bytes,1,opt,name=amount,proto3" json:"amount,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -374,10 +374,10 @@ func (x *RefundResponse) GetAmount() *Money {
 	return nil
 }
 
-// What WatchCharge takes.
+// WatchChargeRequest is the request of WatchCharge.
 type WatchChargeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The charge to be watched.
+	// The ID of the charge to watch.
 	ChargeId      string `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -420,12 +420,12 @@ func (x *WatchChargeRequest) GetChargeId() string {
 	return ""
 }
 
-// One state of a charge.
+// WatchChargeResponse is one state of a charge.
 type WatchChargeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The state, for people: "authorized", "captured", "settled".
+	// The state, for display: "authorized", "captured", "settled".
 	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
-	// How long the charge had been in the state before.
+	// How long the charge was in the previous state.
 	After         *durationpb.Duration `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

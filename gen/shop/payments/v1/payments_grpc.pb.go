@@ -4,7 +4,7 @@
 // - protoc             (unknown)
 // source: shop/payments/v1/payments.proto
 
-// Payments of the example shop.
+// Package shop.payments.v1 is the payments service of the example shop.
 
 package paymentsv1
 
@@ -31,16 +31,16 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// PaymentsService charges cards and answers for what became of each charge.
+// PaymentsService charges cards and reports the state of each charge.
 type PaymentsServiceClient interface {
-	// GetQuote tells what an order will cost. It may be asked any number of times.
+	// GetQuote returns the price of an order. It may be repeated.
 	GetQuote(ctx context.Context, in *GetQuoteRequest, opts ...grpc.CallOption) (*GetQuoteResponse, error)
-	// Charge takes the money. Nothing says that it may be repeated, so nothing repeats it.
+	// Charge charges the card. It has no idempotency level, so it is never repeated.
 	Charge(ctx context.Context, in *ChargeRequest, opts ...grpc.CallOption) (*ChargeResponse, error)
-	// Refund gives the money of one charge back. A charge is refunded once, however often this is called; the bank wants a
+	// Refund refunds one charge. A charge is refunded once, even if Refund is called several times. The bank requires a
 	// pause between attempts.
 	Refund(ctx context.Context, in *RefundRequest, opts ...grpc.CallOption) (*RefundResponse, error)
-	// WatchCharge streams the states of one charge until it is settled.
+	// WatchCharge streams the states of one charge until the charge is settled.
 	WatchCharge(ctx context.Context, in *WatchChargeRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchChargeResponse], error)
 }
 
@@ -105,16 +105,16 @@ type PaymentsService_WatchChargeClient = grpc.ServerStreamingClient[WatchChargeR
 // All implementations must embed UnimplementedPaymentsServiceServer
 // for forward compatibility.
 //
-// PaymentsService charges cards and answers for what became of each charge.
+// PaymentsService charges cards and reports the state of each charge.
 type PaymentsServiceServer interface {
-	// GetQuote tells what an order will cost. It may be asked any number of times.
+	// GetQuote returns the price of an order. It may be repeated.
 	GetQuote(context.Context, *GetQuoteRequest) (*GetQuoteResponse, error)
-	// Charge takes the money. Nothing says that it may be repeated, so nothing repeats it.
+	// Charge charges the card. It has no idempotency level, so it is never repeated.
 	Charge(context.Context, *ChargeRequest) (*ChargeResponse, error)
-	// Refund gives the money of one charge back. A charge is refunded once, however often this is called; the bank wants a
+	// Refund refunds one charge. A charge is refunded once, even if Refund is called several times. The bank requires a
 	// pause between attempts.
 	Refund(context.Context, *RefundRequest) (*RefundResponse, error)
-	// WatchCharge streams the states of one charge until it is settled.
+	// WatchCharge streams the states of one charge until the charge is settled.
 	WatchCharge(*WatchChargeRequest, grpc.ServerStreamingServer[WatchChargeResponse]) error
 	mustEmbedUnimplementedPaymentsServiceServer()
 }
