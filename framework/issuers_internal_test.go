@@ -5,11 +5,15 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/keyset"
+	"github.com/parley-rpc/parley/profile"
 )
 
 // No claims required, which [] says, is not what is required by default.
@@ -64,6 +68,83 @@ func TestRequiredValuesBesideAProvider(t *testing.T) {
 	if got := look.RequiredValues; len(got) != 2 || got["typ"] != "Bearer" || got["azp"] != "shop-web" {
 		t.Errorf("the values %v are required, want that of azp and that of typ", got)
 	}
+}
+
+// The file states a profile as code does: a product, and what is stated beside it instead.
+func TestStatedProfile(t *testing.T) {
+	okta := func(change func(*profile.Profile)) profile.Profile {
+		look := profile.Of(profile.Okta)
+		change(&look)
+		return look
+	}
+	for stated, want := range map[string]profile.Profile{
+		"":               {},
+		"provider: okta": profile.Of(profile.Okta),
+		"provider: okta, max_lifetime: 24h, required_claims: [], refused_claims: [], types: ['', JWT]": okta(func(p *profile.Profile) {
+			p.MaxLifetime, p.RequiredClaims, p.RefusedClaims, p.Types = 24*time.Hour, []string{}, []string{}, []string{"", "JWT"}
+		}),
+		"provider: okta, keys: {url: 'https://x.example', algorithms: [ES256], uses: [sig, enc]}": okta(func(p *profile.Profile) {
+			p.Algorithms, p.KeyUses = []string{"ES256"}, []string{"sig", "enc"}
+		}),
+		"provider: github-actions, other_headers: false": func() profile.Profile {
+			look := profile.Of(profile.GitHubActions)
+			look.OtherHeaders = false
+			return look
+		}(),
+		"type_variants: true, no_key_id: true, no_issuer: true, bare_issuer: true, max_length: 16384, max_members: 128, " +
+			"case_variants: true, no_issued_at: true, required_values: {a: b}, max_audiences: 3, audience_claim: client_id, " +
+			"audience_text: true, clock_skew: 0s, scope_claims: [scp, roles], subject_claim: oid": {
+			TypeVariants: true, NoKeyID: true, NoIssuer: true, BareIssuer: true, MaxLength: 16384, MaxMembers: 128,
+			CaseVariants: true, NoIssuedAt: true, RequiredValues: map[string]string{"a": "b"}, MaxAudiences: 3,
+			AudienceClaim: "client_id", AudienceText: true, ClockSkew: -1, ScopeClaims: []string{"scp", "roles"},
+			SubjectClaim: "oid",
+		},
+	} {
+		for section, place := range map[string]string{
+			"users: {issuers: [{issuer: 'https://login.example', %s}]}":                                "users.issuers[0]",
+			"servers: {payments: {issuers: [{issuer: 'https://login.example', subjects: ['x'], %s}]}}": "servers.payments.issuers[0]",
+		} {
+			got, keys, err := readStated(t, fmt.Sprintf(section, stated), place)
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: %q is read as %+v, %v, want %+v", place, stated, got, err, want)
+			}
+			if !slices.Equal(keys.GetAlgorithms(), want.Algorithms) || !slices.Equal(keys.GetUses(), want.KeyUses) {
+				t.Errorf("%s: %q: the keys are %v", place, stated, keys)
+			}
+		}
+	}
+	for stated, says := range map[string]string{
+		"provider: oktaa":  `users.issuers[0]: provider "oktaa" is not known; it is one of [auth0 cognito`,
+		"max_length: 0":    "users.issuers[0].max_length: it must be at least 1",
+		"max_audiences: 0": "users.issuers[0].max_audiences: it must be at least 1",
+		"max_lifetime: 0s": "users.issuers[0].max_lifetime: no token lives for 0s",
+	} {
+		_, _, err := readStated(t, fmt.Sprintf("users: {issuers: [{issuer: 'https://login.example', %s}]}", stated), "users.issuers[0]")
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: got %v, want %q", stated, err, says)
+		}
+	}
+}
+
+// readStated reads the profile of the one issuer in a configuration, and what its keys must be like.
+func readStated(t *testing.T, text, place string) (profile.Profile, *configv1.Keys, error) {
+	t.Helper()
+	app := &App{settings: settings{configFiles: []string{"payments.yaml"}}}
+	content, err := app.read([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stated statedProfile
+	var keys *configv1.Keys
+	for _, issuer := range content.config.GetUsers().GetIssuers() {
+		stated, keys = issuer, issuer.GetKeys()
+	}
+	for _, issuer := range content.config.GetServers()["payments"].GetIssuers() {
+		stated, keys = issuer, issuer.GetKeys()
+	}
+	file := &configFile{stated: content.stated}
+	look, err := readProfile(place, stated, file.states)
+	return look, keysOf(keys, &look), err
 }
 
 // Issuers share the keys of one place only where everything about them is stated alike.

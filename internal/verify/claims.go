@@ -196,17 +196,10 @@ func (p *Profile) readBeginning(t *Token) error {
 		return fmt.Errorf("nbf: %w", err)
 	}
 	if ok && notBefore.After(t.from) {
-		t.from, t.early = notBefore, notBeforeError{}
+		t.from, t.early = notBefore, wire.NotBeforeError{}
 	}
 	return nil
 }
-
-// notBeforeError is [wire.ErrNotYetValid] because of nbf.
-type notBeforeError struct{}
-
-func (notBeforeError) Error() string { return "nbf lies ahead" }
-
-func (notBeforeError) Is(target error) bool { return target == wire.ErrNotYetValid }
 
 // Audiences returns for whom the token is.
 func (t *Token) Audiences() []string {

@@ -40,6 +40,14 @@ var (
 	ErrNotYetValid = errors.New("iat lies ahead")
 )
 
+// NotBeforeError is [ErrNotYetValid] because of nbf.
+type NotBeforeError struct{}
+
+func (NotBeforeError) Error() string { return "nbf lies ahead" }
+
+// Is reports whether target is [ErrNotYetValid].
+func (NotBeforeError) Is(target error) bool { return target == ErrNotYetValid }
+
 // CheckOwner is the rule that a key speaks for exactly one ID.
 func CheckOwner(claims *strictjson.Object, owner principal.ID) error {
 	if owner.IsZero() {

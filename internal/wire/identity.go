@@ -49,7 +49,7 @@ func ReadIdentityToken(claims *strictjson.Object, issuer string, now time.Time) 
 	case err != nil:
 		return t, err
 	case ok && from.After(now.Add(ClockSkew)):
-		return t, ErrNotYetValid
+		return t, NotBeforeError{}
 	}
 	return t, nil
 }

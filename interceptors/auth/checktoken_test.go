@@ -1,0 +1,99 @@
+package auth_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/keyset"
+	"github.com/parley-rpc/parley/profile"
+)
+
+// problems are the checks that a token did not pass, with what would let it pass.
+func problems(r auth.TokenReport) string {
+	var lines []string
+	for _, c := range r.Checks {
+		if c.Passed() {
+			continue
+		}
+		line := c.Name + ": " + c.Problem
+		for _, remedy := range c.Remedies {
+			line += "; " + remedy.Setting + ": " + remedy.Value
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// A report names the issuer, every check that fails and what would mend it at which price, and no part of the token.
+func TestCheckToken(t *testing.T) {
+	const us = "spiffe://shop.example/payments"
+	for name, test := range map[string]struct {
+		look  profile.Profile
+		token func(a authority) string
+		want  string
+	}{
+		"good": {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", claims{"sub": "alice"}) }, ""},
+		"an ID token of Entra by the strict profile": {profile.Profile{}, func(a authority) string {
+			return a.token(t, "JWT", claims{"sub": "alice", "jti": nil, "exp": in(2 * time.Hour), "aud": []string{us, "x"}})
+		}, `type: jose: typ: not allowed here; types: ["at+jwt", "JWT"]
+audience: aud names 2 audiences; at most 1 are accepted; max_audiences: 2
+required claims: jti is missing; required_claims: []
+lifetime: the lifetime is too long; max_lifetime: 2h0m0s`},
+		"expired for long":      {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", claims{"sub": "alice", "iat": in(-time.Hour), "exp": in(-time.Hour / 2)}) }, `time: exp has passed`},
+		"expired a moment ago":  {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", claims{"sub": "alice", "iat": in(-time.Hour), "exp": in(-time.Minute)}) }, `time: exp has passed; clock_skew: 1m1s`},
+		"good from tomorrow on": {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", claims{"sub": "alice", "nbf": in(9 * time.Minute)}) }, `time: nbf lies ahead`},
+		"a workload's":          {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", nil) }, `user: sub is a workload and no user`},
+		"for another":           {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", claims{"sub": "alice", "aud": "api://x"}) }, `audience: aud is not this server; audiences: ["api://x"]`},
+		"an identity token":     {profile.Profile{}, func(a authority) string { return a.token(t, "wit+jwt", claims{"sub": "alice"}) }, `type: jose: typ: not allowed here`},
+		"of another issuer":     {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", claims{"iss": "https://x.example"}) }, `issuer: iss is "https://x.example", which is no issuer that is accepted here; issuer: "https://x.example"`},
+		"by another key": {profile.Profile{}, func(a authority) string {
+			return authority{a.Issuer, newAuthority(t, "x").key}.token(t, "at+jwt", claims{"sub": "alice"})
+		}, "key: keyset: the issuer has no key of that kid\nsignature: not checked, because there is no key to check it with"},
+		"a signature of nobody": {profile.Profile{}, func(a authority) string {
+			token := a.token(t, "at+jwt", claims{"sub": "alice"})
+			return token[:len(token)-86] + strings.Repeat("A", 86)
+		}, "signature: jose: signature: does not hold"},
+		"half of one": {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", nil)[:100] }, "form: jose: segments: fewer than three segments"},
+		"Keycloak's ID token by its preset": {profile.Of(profile.Keycloak), func(a authority) string {
+			return a.token(t, "JWT", claims{"sub": "alice", "typ": "ID"})
+		}, `required claims: typ is not "Bearer"; required_values: {}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				a := newAuthority(t, "https://id.example")
+				a.Subjects, a.Profile = nil, test.look
+				token := test.token(a)
+				r, err := auth.CheckToken(t.Context(), w.id("payments"), token, a.Issuer)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := problems(r); got != test.want || r.Accepted() != (test.want == "") {
+					t.Errorf("got\n%s\nwant\n%s", got, test.want)
+				}
+				for _, c := range r.Checks {
+					for part := range strings.SplitSeq(token, ".") {
+						if strings.Contains(c.Problem, part) {
+							t.Errorf("%s shows a part of the token", c.Name)
+						}
+					}
+					for _, remedy := range c.Remedies {
+						if remedy.Setting == "" || remedy.Cost == "" {
+							t.Errorf("%s: %+v has no name or no price", c.Name, remedy)
+						}
+					}
+				}
+			})
+		})
+	}
+	w := newWorld(t)
+	if _, err := auth.CheckToken(t.Context(), w.id("payments"), "x", auth.Issuer{}); err == nil {
+		t.Error("an issuer without a name and without keys is none")
+	}
+	if _, err := auth.CheckToken(t.Context(), w.id("payments"), "x", auth.Issuer{Name: "x", Keys: keyset.Static([]byte("{"))}); err == nil {
+		t.Error("keys that cannot be read are none")
+	}
+}
