@@ -42,13 +42,19 @@ func TestCheckToken(t *testing.T) {
 audience: aud names 2 audiences; at most 1 are accepted; max_audiences: 2
 required claims: jti is missing; required_claims: []
 lifetime: the lifetime is too long; max_lifetime: 2h0m0s`},
-		"expired for long":      {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", claims{"sub": "alice", "iat": in(-time.Hour), "exp": in(-time.Hour / 2)}) }, `time: exp has passed`},
-		"expired a moment ago":  {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", claims{"sub": "alice", "iat": in(-time.Hour), "exp": in(-time.Minute)}) }, `time: exp has passed; clock_skew: 1m1s`},
-		"good from tomorrow on": {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", claims{"sub": "alice", "nbf": in(9 * time.Minute)}) }, `time: nbf lies ahead`},
-		"a workload's":          {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", nil) }, `user: sub is a workload and no user`},
-		"for another":           {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", claims{"sub": "alice", "aud": "api://x"}) }, `audience: aud is not this server; audiences: ["api://x"]`},
-		"an identity token":     {profile.Profile{}, func(a authority) string { return a.token(t, "wit+jwt", claims{"sub": "alice"}) }, `type: jose: typ: not allowed here`},
-		"of another issuer":     {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", claims{"iss": "https://x.example"}) }, `issuer: iss is "https://x.example", which is no issuer that is accepted here; issuer: "https://x.example"`},
+		"expired for long": {profile.Profile{}, func(a authority) string {
+			return a.token(t, "at+jwt", claims{"sub": "alice", "iat": in(-time.Hour), "exp": in(-time.Hour / 2)})
+		}, `time: exp has passed`},
+		"expired a moment ago": {profile.Profile{}, func(a authority) string {
+			return a.token(t, "at+jwt", claims{"sub": "alice", "iat": in(-time.Hour), "exp": in(-time.Minute)})
+		}, `time: exp has passed; clock_skew: 1m1s`},
+		"good from tomorrow on": {profile.Profile{}, func(a authority) string {
+			return a.token(t, "at+jwt", claims{"sub": "alice", "nbf": in(9 * time.Minute)})
+		}, `time: nbf lies ahead`},
+		"a workload's":      {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", nil) }, `user: sub is a workload and no user`},
+		"for another":       {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", claims{"sub": "alice", "aud": "api://x"}) }, `audience: aud is not this server; audiences: ["api://x"]`},
+		"an identity token": {profile.Profile{}, func(a authority) string { return a.token(t, "wit+jwt", claims{"sub": "alice"}) }, `type: jose: typ: not allowed here`},
+		"of another issuer": {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", claims{"iss": "https://x.example"}) }, `issuer: iss is "https://x.example", which is no issuer that is accepted here; issuer: "https://x.example"`},
 		"by another key": {profile.Profile{}, func(a authority) string {
 			return authority{a.Issuer, newAuthority(t, "x").key}.token(t, "at+jwt", claims{"sub": "alice"})
 		}, "key: keyset: the issuer has no key of that kid\nsignature: not checked, because there is no key to check it with"},
