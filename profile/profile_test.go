@@ -30,18 +30,18 @@ func TestTypesThatAreNoBearerTokens(t *testing.T) {
 
 func TestMistakes(t *testing.T) {
 	for says, p := range map[string]profile.Profile{
-		"Types is empty":             {Types: []string{}},
-		"MaxLength is 24577":         {MaxLength: 24577},
-		"MaxLength is -1":            {MaxLength: -1},
-		"MaxMembers is 257":          {MaxMembers: 257},
-		"MaxLifetime is negative":    {MaxLifetime: -1},
-		"MaxAudiences is negative":   {MaxAudiences: -1},
-		"ClockSkew is more than":     {ClockSkew: 5*time.Minute + 1},
-		"RequiredClaims holds":       {RequiredClaims: []string{""}},
-		"RefusedClaims holds":        {RefusedClaims: []string{""}},
-		"ScopeClaims holds":          {ScopeClaims: []string{""}},
-		"RequiredValues holds":       {RequiredValues: map[string]string{"": "x"}},
-		`"HS256" is not supported`:   {Algorithms: []string{"HS256"}},
+		"Types is empty":              {Types: []string{}},
+		"MaxLength is 24577":          {MaxLength: 24577},
+		"MaxLength is -1":             {MaxLength: -1},
+		"MaxMembers is 257":           {MaxMembers: 257},
+		"MaxLifetime is negative":     {MaxLifetime: -1},
+		"MaxAudiences is negative":    {MaxAudiences: -1},
+		"ClockSkew is more than":      {ClockSkew: 5*time.Minute + 1},
+		"RequiredClaims holds":        {RequiredClaims: []string{""}},
+		"RefusedClaims holds":         {RefusedClaims: []string{""}},
+		"ScopeClaims holds":           {ScopeClaims: []string{""}},
+		"RequiredValues holds":        {RequiredValues: map[string]string{"": "x"}},
+		`"HS256" is not supported`:    {Algorithms: []string{"HS256"}},
 		`"oktaa" is not known; it is`: profile.Of("oktaa"),
 	} {
 		if err := p.Check(); err == nil || !strings.Contains(err.Error(), says) {
