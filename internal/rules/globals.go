@@ -66,6 +66,7 @@ func nameBans() []nameBan {
 }
 
 func checkGlobals(t *Tree) []Finding {
+	bans := nameBans()
 	var findings []Finding
 	for _, f := range t.files {
 		for _, decl := range f.syntax.Decls {
@@ -80,7 +81,7 @@ func checkGlobals(t *Tree) []Finding {
 					return true
 				}
 				imported, name := f.imports[pkg.Name], selector.Sel.Name
-				for _, ban := range nameBans() {
+				for _, ban := range bans {
 					if imported == ban.path && matches(ban.names, name) && !ban.except(f, function) {
 						findings = append(findings, Finding{
 							Pos: t.at(selector), What: pkg.Name + "." + name + " is not used here", Remedy: ban.remedy,

@@ -40,11 +40,12 @@ func packageBans() []packageBan {
 }
 
 func checkPackages(t *Tree) []Finding {
+	bans := packageBans()
 	var findings []Finding
 	for _, f := range t.files {
 		for _, spec := range f.syntax.Imports {
 			p := importPath(spec)
-			for _, ban := range packageBans() {
+			for _, ban := range bans {
 				if ban.covers(p) && !ban.except(f) {
 					findings = append(
 						findings,

@@ -36,6 +36,7 @@ func singles() []single {
 
 // checkSingle looks at code that is no test and no example. Authtest forges tokens, and must not share the list.
 func checkSingle(t *Tree) []Finding {
+	kinds := singles()
 	var findings []Finding
 	for _, f := range t.files {
 		if f.test || f.module != "." || under(f.dir, "examples") || under(f.dir, "interceptors/auth/authtest") {
@@ -50,7 +51,7 @@ func checkSingle(t *Tree) []Finding {
 			if err != nil {
 				return true
 			}
-			for _, s := range singles() {
+			for _, s := range kinds {
 				if s.text.MatchString(text) && f.path != s.home {
 					findings = append(findings, Finding{
 						Pos: t.at(

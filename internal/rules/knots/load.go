@@ -41,12 +41,13 @@ func Load(dir string, patterns ...string) ([]Package, error) {
 	for _, p := range all {
 		exports[p.ImportPath] = p.Export
 	}
+	checker := newChecker(exports)
 	var packages []Package
 	for _, p := range all {
 		if p.DepOnly || p.Module == nil || p.Module.Path != module || len(p.GoFiles) == 0 {
 			continue
 		}
-		references, err := p.references(exports)
+		references, err := checker.references(p)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.ImportPath, err)
 		}
@@ -90,23 +91,32 @@ func goTool(dir string, args ...string) ([]byte, error) {
 	return out, err
 }
 
+// checker type-checks packages, which share what they import.
+type checker struct {
+	fset   *token.FileSet
+	config types.Config
+}
+
+// newChecker returns a checker of packages whose imports are compiled, in the files that exports names by path.
+func newChecker(exports map[string]string) *checker {
+	fset := token.NewFileSet()
+	open := func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) }
+	return &checker{fset, types.Config{Importer: importer.ForCompiler(fset, "gc", open)}}
+}
+
 // references type-checks a package and lists, for each pair of its files, what the first names of the second, each as
 // often as it does: types, functions, constants, variables, methods and fields.
-func (p listed) references(exports map[string]string) (map[[2]string][]string, error) {
-	fset := token.NewFileSet()
+func (c *checker) references(p listed) (map[[2]string][]string, error) {
 	var files []*ast.File
 	for _, name := range p.GoFiles {
-		f, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+		f, err := parser.ParseFile(c.fset, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
 		if err != nil {
 			return nil, err
 		}
 		files = append(files, f)
 	}
-	config := types.Config{Importer: importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) {
-		return os.Open(exports[path])
-	})}
 	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
-	checked, err := config.Check(p.ImportPath, fset, files, info)
+	checked, err := c.config.Check(p.ImportPath, c.fset, files, info)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +125,7 @@ func (p listed) references(exports map[string]string) (map[[2]string][]string, e
 		if object.Pkg() != checked || !shared(object) {
 			continue
 		}
-		from, to := base(fset, name.Pos()), base(fset, object.Pos())
+		from, to := base(c.fset, name.Pos()), base(c.fset, object.Pos())
 		if from != to {
 			references[[2]string{from, to}] = append(references[[2]string{from, to}], object.Name())
 		}
