@@ -18,20 +18,20 @@ import (
 // assertionForm is the name that RFC 7523 section 2.2 gives an assertion in a form.
 const assertionForm = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// caller is a client that has logged in.
+// caller is an authenticated client.
 type caller struct {
 	Client
-	keyID string // by which it did
+	keyID string // the key that it authenticated with
 }
 
-// authenticate proves who asks (RFC 7523 section 3). Until the signature was found to hold nothing is remembered, and who
-// cannot prove himself learns nothing but that. Every error is a refusal.
+// authenticate authenticates the client (RFC 7523 section 3). It remembers an assertion only after the signature has
+// been verified. A client that cannot authenticate learns no reason. Every error is a refusal.
 func (is *Issuer) authenticate(ctx context.Context, f form) (caller, error) {
 	if f["client_assertion"] == "" || f["client_assertion_type"] != assertionForm {
 		return caller{}, badClient(errors.New("there is no client_assertion, or it is of another type"))
 	}
-	// RFC 7523 demands no typ, and common libraries state none. What could be confused with such an assertion fails for its
-	// claims: it would have to be for this issuer alone, and have the client as issuer and as subject.
+	// RFC 7523 does not require a typ, and common libraries send none. Other tokens cannot be confused with an assertion
+	// because of their claims: an assertion has this issuer as its only audience, and the client as issuer and subject.
 	token, err := jose.Parse(f["client_assertion"], jose.TypeAssertion, "")
 	if err != nil {
 		return caller{}, badClient(err)
@@ -66,8 +66,8 @@ func (is *Issuer) authenticate(ctx context.Context, f form) (caller, error) {
 	return c, is.admit(c, t, time.Now())
 }
 
-// assertions is what the assertions of a client look like. The audience is this issuer alone and no list, so that an assertion
-// for one issuer is never good for another (draft-ietf-oauth-rfc7523bis section 4).
+// assertions returns the profile of the assertions of a client. The audience must be this issuer, as a string and not
+// as a list, so that an assertion for one issuer is never valid for another (draft-ietf-oauth-rfc7523bis section 4).
 func (is *Issuer) assertions(client Client) *verify.Profile {
 	p := &verify.Profile{Keys: clientKeys{client}, Audiences: []string{is.name}, Profile: profile.Profile{
 		Types: []string{jose.TypeAssertion, profile.Untyped}, AudienceText: true, MaxLifetime: maxAssertionLife,
@@ -76,7 +76,7 @@ func (is *Issuer) assertions(client Client) *verify.Profile {
 	return p
 }
 
-// clientKeys are the registered keys of a client, each of which speaks for it alone.
+// clientKeys are the registered keys of a client. Each key belongs only to this client.
 type clientKeys struct{ client Client }
 
 func (k clientKeys) Find(
@@ -93,8 +93,8 @@ func (clientKeys) Holds(string, principal.ID, *jose.PublicKey) bool { return tru
 
 func (clientKeys) Generation() uint64 { return 0 }
 
-// admit checks what a client says that has signed for it. Its rate is looked at before its assertion is remembered, so that
-// no client can fill the memory alone.
+// admit checks an assertion whose signature has been verified. It checks the rate of the client before it remembers the
+// assertion, so that one client cannot fill the memory.
 func (is *Issuer) admit(c caller, t *verify.Token, now time.Time) error {
 	id, _ := t.Claims.String("jti") // checked before
 	if len(id) > maxTokenID {

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-rpc/parley/internal/recent"
 )
 
-// The audit log names clients, keys, audiences and scopes, and users by a hash. It never gets a token or an assertion.
+// The audit log has clients, keys, audiences, scopes, and hashes of users. It never contains a token or an assertion.
 
 func (is *Issuer) auditToken(r *http.Request, c caller, w wish, m made) {
 	attrs := []slog.Attr{
@@ -27,10 +27,11 @@ func (is *Issuer) auditToken(r *http.Request, c caller, w wish, m made) {
 	is.config.logger.LogAttrs(r.Context(), slog.LevelInfo, "parley: token issued", attrs...)
 }
 
-// refusedKey is what makes two refusals equal: of one client, or of one address where the client is not proven.
+// refusedKey identifies equal refusals: the same code, and the same client, or the same address if the client is not
+// proven.
 type refusedKey struct{ who, code string }
 
-// refusals are the recent ones, of clients that proved themselves apart from others.
+// refusals are the recent refusals. Those of proven clients are kept separately from the others.
 type refusals struct {
 	proven, unproven *recent.Events[refusedKey, struct{}]
 }
@@ -40,7 +41,7 @@ func newRefusals() refusals {
 	return refusals{recent.New[refusedKey, struct{}](limits), recent.New[refusedKey, struct{}](limits)}
 }
 
-// auditRefusal logs a refusal. One that repeats is logged once in a while, with how many were left out.
+// auditRefusal logs a refusal. A repeated refusal is logged once per logInterval, with a count.
 func (is *Issuer) auditRefusal(r *http.Request, c caller, why *refusal) {
 	events, key := is.refused.proven, refusedKey{c.ID, why.code}
 	if c.ID == "" {
@@ -72,8 +73,8 @@ func (is *Issuer) auditRefusal(r *http.Request, c caller, why *refusal) {
 	is.config.logger.LogAttrs(r.Context(), level, "parley: token refused", attrs...)
 }
 
-// pseudonym stands for a user, as that of interceptors/auth does: who knows the user finds the lines about him or her, in the
-// logs of all services, and nobody else does.
+// pseudonym returns a hash of a user, which is the same in interceptors/auth. A reader who knows the user can find the
+// log lines of the user in all services. Other readers cannot identify the user.
 func pseudonym(issuer, subject string) string {
 	sum := sha256.Sum256([]byte(issuer + "\x00" + subject))
 	return hex.EncodeToString(sum[:8])

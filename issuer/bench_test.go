@@ -7,8 +7,8 @@ import (
 	"github.com/parley-rpc/parley/issuer"
 )
 
-// BenchmarkLogin is a token in a service's own name: two signatures that are made, that of the service included, and one that is
-// checked.
+// BenchmarkLogin is a token in a service's own name: two signatures that are made, that of the service included, and
+// one that is checked.
 func BenchmarkLogin(b *testing.B) {
 	s := newShop(b, issuer.WithRate(1_000_000, 1_000_000), issuer.WithLogger(nil))
 	b.ReportAllocs()

@@ -12,29 +12,30 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// Client is a service that may ask for tokens: how it logs in, and what it may get. Fields that are not set grant nothing.
+// Client is the registration of a service: its keys, and the tokens that it may get. Fields that are not set grant
+// nothing.
 type Client struct {
-	// ID is the service, spiffe://<trust domain>/<service>: the iss and sub of its logins, and the sub of its tokens.
-	// Required.
+	// ID is the ID of the service, spiffe://<trust domain>/<service>. It is the iss and sub of its assertions, and the sub
+	// of its tokens. Required.
 	ID string
-	// JWKS is the JSON Web Key Set (RFC 7517 section 5) of its public keys, one for each replica that has one of its own:
-	// Ed25519 or P-256. Where a key states a kid it is its thumbprint (RFC 7638). Required.
+	// JWKS is the JSON Web Key Set (RFC 7517 section 5) with its public keys, Ed25519 or P-256. Replicas may have separate
+	// keys. The kid of a key, if there is one, must be its thumbprint (RFC 7638). Required.
 	JWKS []byte
-	// Own is what it may do in its own name.
+	// Own is the grant for tokens in its own name.
 	Own Grant
-	// Users is what it may do in the name of users whose access tokens it was sent. The trust domain among the audiences lets
-	// it get transaction tokens.
+	// Users is the grant for tokens in the name of users, for whose access tokens they are exchanged. With the trust
+	// domain as an audience, the service may get transaction tokens.
 	Users Grant
-	// Claims are further claims of the access tokens in its own name: a string, bool, int or []string each. Names are made of
-	// A-Z a-z 0-9 _ . : / - and are no names that this package gives a meaning to.
+	// Claims are additional claims of the access tokens in its own name. Each value is a string, bool, int or []string.
+	// Names consist of A-Z a-z 0-9 _ . : / - and must not be names with a meaning in this package.
 	Claims map[string]any
 }
 
-// Grant is what may be asked for. Everything is compared byte for byte.
+// Grant lists the audiences and scopes that may be requested. They are compared byte for byte.
 type Grant struct {
-	// Audiences are those for whom a token may be meant, one for each token.
+	// Audiences are the allowed audiences. Each token has one of them.
 	Audiences []string
-	// Scopes are what may be granted, all of them unless fewer are asked for.
+	// Scopes are the allowed scopes. A token has all of them, unless fewer are requested.
 	Scopes []string
 }
 
@@ -58,7 +59,9 @@ func (c Client) Check() error {
 func (g Grant) check(name string) error {
 	var errs []error
 	if len(g.Audiences) == 0 && len(g.Scopes) > 0 {
-		errs = append(errs, fmt.Errorf("%s grants scopes and no audience; a token is always meant for somebody, so name an audience", name))
+		errs = append(
+			errs, fmt.Errorf("%s grants scopes and no audience; a token always has an audience, so name an audience", name),
+		)
 	}
 	for _, audience := range g.Audiences {
 		if !printable(audience) || strings.Contains(audience, "*") {
@@ -68,14 +71,20 @@ func (g Grant) check(name string) error {
 	}
 	for _, scope := range g.Scopes {
 		if !isScope(scope) {
-			errs = append(errs, fmt.Errorf("%s: %s is no scope (RFC 6749 section 3.3); use printable ASCII without spaces, quotes and backslashes", name, quote.Text(scope)))
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"%s: %s is no scope (RFC 6749 section 3.3); use printable ASCII without spaces, quotes and backslashes", name,
+					quote.Text(scope),
+				),
+			)
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// keys are the public keys of the client by their names. One that is no key is an error: nobody should wonder why a
-// registered key does not count.
+// keys returns the public keys of the client by their key IDs. An invalid key is an error, so that it is not ignored
+// silently.
 func (c Client) keys() (map[string]*jose.PublicKey, error) {
 	list, err := jose.SplitKeySet(c.JWKS, maxClientKeys)
 	if err != nil {
@@ -95,7 +104,7 @@ func (c Client) keys() (map[string]*jose.PublicKey, error) {
 	return keys, nil
 }
 
-// key is the client's public key called kid. Keys that state another name are not even read.
+// key returns the client's public key with this kid. It does not parse keys with another kid.
 func (c Client) key(kid string) (*jose.PublicKey, error) {
 	list, err := jose.SplitKeySet(c.JWKS, maxClientKeys)
 	if err != nil {
@@ -112,12 +121,13 @@ func (c Client) key(kid string) (*jose.PublicKey, error) {
 	return nil, errors.New("the client has no key of that kid")
 }
 
-// ownClaims are the names that the formats of the tokens give a meaning to, or others that verifiers act on.
+// ownClaims are the names that have a meaning in the token formats or for verifiers.
 var ownClaims = []string{
-	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "cnf", "act", "may_act", "txn", "req_wl", "tctx", "rctx",
+	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "cnf", "act", "may_act", "txn", "req_wl",
+	"tctx", "rctx",
 }
 
-// checkClaims returns every mistake in further claims, those that their encoder finds included.
+// checkClaims returns every mistake in additional claims, including the errors of their encoder.
 func checkClaims(claims map[string]any) error {
 	var errs []error
 	for name := range claims {
@@ -131,8 +141,8 @@ func checkClaims(claims map[string]any) error {
 	return errors.Join(append(errs, err)...)
 }
 
-// addClaims writes further claims, in the order of their names. The builder refuses every name and value that could be read
-// as more than one claim.
+// addClaims writes additional claims, sorted by name. The builder refuses every name and value that could be read as
+// more than one claim.
 func addClaims(b *jose.ClaimsBuilder, claims map[string]any) error {
 	for _, name := range slices.Sorted(maps.Keys(claims)) {
 		switch value := claims[name].(type) {
@@ -151,7 +161,7 @@ func addClaims(b *jose.ClaimsBuilder, claims map[string]any) error {
 	return nil
 }
 
-// checkID reports what is wrong with the ID of a service.
+// checkID returns the mistake in the ID of a service, or nil.
 func checkID(id string) error {
 	if len(id) > maxName {
 		return fmt.Errorf("the ID is longer than %d bytes; shorten it", maxName)
@@ -165,7 +175,7 @@ func checkID(id string) error {
 // isScope checks the alphabet of a scope (RFC 6749 section 3.3).
 func isScope(scope string) bool { return printable(scope) && !strings.ContainsAny(scope, `"\`) }
 
-// printable reports whether a name is one of printable ASCII characters without spaces.
+// printable reports whether a name consists of printable ASCII characters without spaces.
 func printable(name string) bool {
 	other := func(r rune) bool { return r <= ' ' || r > '~' }
 	return name != "" && len(name) <= maxName && !strings.ContainsFunc(name, other)

@@ -1,5 +1,5 @@
-// Package issuer is the login system of services: an OAuth 2.0 authorization server that knows services by their keys, and no
-// people. It is an [http.Handler] and works alone behind any http.Server with TLS.
+// Package issuer is a login system for services: an OAuth 2.0 authorization server that authenticates services by their
+// keys. It does not authenticate people. It is an [http.Handler] and works with any http.Server with TLS.
 //
 //	keys := issuer.NewKeys(signer)
 //	services := issuer.NewStatic(issuer.Client{ID: "spiffe://shop.example/orders", JWKS: jwks, Own: issuer.Grant{...}})
@@ -8,15 +8,16 @@
 //	if err := id.Check(); err != nil { ... }
 //	server := &http.Server{Addr: ":8443", Handler: id, ReadTimeout: 10 * time.Second}
 //
-// A service logs in with a token that it signs with its own key (private_key_jwt, RFC 7523), good for this issuer and one
-// request. It gets either an access token in its own name (client credentials, RFC 6749 section 4.4), or, for the access
-// token of an end user that it was sent, a token in the user's name (token exchange, RFC 8693): a transaction token for its
-// trust domain, or an access token for one other service. No token is ever wider or longer than what it was made from.
+// A service authenticates with a token that it signs with its own key (private_key_jwt, RFC 7523). That token is valid
+// for this issuer and one request. The service gets an access token in its own name (client credentials, RFC 6749
+// section 4.4), or it exchanges the access token of an end user for a token in the user's name (token exchange, RFC
+// 8693): a transaction token for its trust domain, or an access token for one other service. An exchanged token never
+// has more scopes or a later expiry than the user's token.
 //
-// There are no shared secrets, no refresh tokens and no sessions. Whoever verifies the tokens needs nothing but the key set
-// at /jwks.json; package interceptors/auth does it with WithIssuers, WithUserIssuers and WithTransactionTokens, and is the
-// client with tokens.FromIssuer.
+// There are no shared secrets, no refresh tokens and no sessions. A verifier of the tokens needs only the key set at
+// /jwks.json. Package interceptors/auth verifies them with WithIssuers, WithUserIssuers and WithTransactionTokens, and
+// tokens.FromIssuer is a client of the issuer.
 //
-// Nothing is written to disk. Which tokens of services were seen is known to one process, so that with several processes
-// each takes such a token once, and one that was restarted once more.
+// The issuer does not write to disk. Used assertions are remembered only in the memory of one process. Another process,
+// or a restarted one, accepts a captured assertion once more.
 package issuer

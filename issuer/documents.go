@@ -15,45 +15,48 @@ type metadata struct {
 	Issuer              string   `json:"issuer"`
 	TokenEndpoint       string   `json:"token_endpoint"`
 	KeySet              string   `json:"jwks_uri"`
-	ResponseTypes       []string `json:"response_types_supported"` // none: nobody logs in with a browser
+	ResponseTypes       []string `json:"response_types_supported"` // none: there is no login with a browser
 	Grants              []string `json:"grant_types_supported"`
 	AuthMethods         []string `json:"token_endpoint_auth_methods_supported"`
 	AssertionAlgorithms []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 }
 
-// routes are the handlers by path. Where the name has a path, RFC 8414 section 3.1 puts it behind the well-known part, and
-// OpenID Connect before.
+// routes returns the handlers by path. If the name has a path, RFC 8414 section 3.1 puts it after the well-known part,
+// and OpenID Connect before it.
 func (is *Issuer) routes() map[string]http.HandlerFunc {
 	base := strings.TrimSuffix(is.name, "/")
-	name, _ := url.Parse(base) // which check has done before
+	name, _ := url.Parse(base) // check has parsed it before
 	grants := []string{clientCredentials}
 	if is.users != nil {
 		grants = append(grants, tokenExchange)
 	}
-	about, _ := json.Marshal(metadata{ // of strings, which never fails
-		Issuer: is.name, TokenEndpoint: base + "/token", KeySet: base + "/jwks.json", ResponseTypes: []string{}, Grants: grants,
+	about, _ := json.Marshal(metadata{ // it never fails, because all fields are strings
+		Issuer: is.name, TokenEndpoint: base + "/token", KeySet: base + "/jwks.json", ResponseTypes: []string{},
+		Grants:      grants,
 		AuthMethods: []string{"private_key_jwt"}, AssertionAlgorithms: []string{"EdDSA", "ES256"},
 	})
 	metadata := readable(func() (string, []byte) { return "application/json", about })
 	return map[string]http.HandlerFunc{
-		name.Path + "/token":                                  only(is.serveToken, http.MethodPost),
-		name.Path + "/jwks.json":                              readable(func() (string, []byte) { return "application/jwk-set+json", is.keys.jwks() }),
+		name.Path + "/token": only(is.serveToken, http.MethodPost),
+		name.Path + "/jwks.json": readable(
+			func() (string, []byte) { return "application/jwk-set+json", is.keys.jwks() },
+		),
 		name.Path + "/.well-known/openid-configuration":       metadata,
 		"/.well-known/oauth-authorization-server" + name.Path: metadata,
 	}
 }
 
-// readable serves a document that may be cached for a while.
+// readable serves a document that may be cached for keysMaxAge.
 func readable(document func() (media string, text []byte)) http.HandlerFunc {
 	return only(func(w http.ResponseWriter, _ *http.Request) {
 		media, text := document()
 		w.Header().Set("Content-Type", media)
 		w.Header().Set("Cache-Control", fmt.Sprintf("public, max-age=%d", keysMaxAge/time.Second))
-		_, _ = w.Write(text) // to a client that has gone there is nothing to say
+		_, _ = w.Write(text) // an error means that the client is gone
 	}, http.MethodGet, http.MethodHead)
 }
 
-// only answers requests of other methods with 405.
+// only answers requests with other methods with 405.
 func only(serve http.HandlerFunc, methods ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if slices.Contains(methods, r.Method) {

@@ -26,5 +26,7 @@ func (e *endpoint) RoundTrip(*http.Request) (*http.Response, error) {
 	if e.err != nil {
 		return nil, e.err
 	}
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(e.text))}, nil
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(e.text)),
+	}, nil
 }

@@ -50,7 +50,9 @@ type handlers struct {
 	next func(context.Context) error // may be nil
 }
 
-func (h *handlers) PlaceOrder(ctx context.Context, _ *ordersv1.PlaceOrderRequest) (*ordersv1.PlaceOrderResponse, error) {
+func (h *handlers) PlaceOrder(
+	ctx context.Context, _ *ordersv1.PlaceOrderRequest,
+) (*ordersv1.PlaceOrderResponse, error) {
 	h.peer, _ = principal.PeerFromContext(ctx)
 	h.user, _ = principal.UserFromContext(ctx)
 	if h.next != nil {
@@ -126,7 +128,9 @@ func (m *mesh) serve(opts ...auth.ServerOption) dialer {
 	return m.serveAs(m.server, m.handlers, "edge", opts)
 }
 
-func (m *mesh) serveAs(self *auth.Identity, h *handlers, caller string, opts []auth.ServerOption, outside ...grpc.UnaryServerInterceptor) dialer {
+func (m *mesh) serveAs(
+	self *auth.Identity, h *handlers, caller string, opts []auth.ServerOption, outside ...grpc.UnaryServerInterceptor,
+) dialer {
 	m.t.Helper()
 	table, err := policy.New(policy.Code(map[string]*policyv1.Policy{
 		ordersv1.OrdersService_PlaceOrder_FullMethodName: {Auth: &policyv1.Auth{Peers: []string{caller}}},
@@ -138,7 +142,9 @@ func (m *mesh) serveAs(self *auth.Identity, h *handlers, caller string, opts []a
 	if err := gate.Check(); err != nil {
 		m.t.Fatal(err)
 	}
-	server := grpc.NewServer(slices.Concat([]grpc.ServerOption{grpc.ChainUnaryInterceptor(outside...)}, gate.ServerOptions())...)
+	server := grpc.NewServer(
+		slices.Concat([]grpc.ServerOption{grpc.ChainUnaryInterceptor(outside...)}, gate.ServerOptions())...,
+	)
 	ordersv1.RegisterOrdersServiceServer(server, h)
 	listener := bufconn.Listen(1 << 16)
 	go func() { _ = server.Serve(listener) }()
@@ -166,7 +172,9 @@ func TestServiceLogsIn(t *testing.T) {
 		dial := m.serve(auth.WithBearer(certificate), auth.WithIssuers(auth.Issuer{
 			Name: issuerName, Keys: m.keySet(), Subjects: []principal.Pattern{m.service.ID().TrustDomain().Pattern()},
 		}))
-		source := tokens.Keep(tokens.FromIssuer(issuerName, issuerName+"/token", m.service, tokens.WithRoundTripper(m), tokens.WithScopes("orders.read")))
+		source := tokens.Keep(tokens.FromIssuer(
+			issuerName, issuerName+"/token", m.service, tokens.WithRoundTripper(m), tokens.WithScopes("orders.read"),
+		))
 		defer func() { _ = source.Close() }()
 		call := func() error {
 			token, err := source.Token(t.Context(), m.server.ID())
@@ -178,7 +186,9 @@ func TestServiceLogsIn(t *testing.T) {
 			}
 			return m.call(metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+token.Value), dial,
 				grpc.WithAuthority("localhost"),
-				grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS13})))
+				grpc.WithTransportCredentials(credentials.NewTLS(
+					&tls.Config{RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS13},
+				)))
 		}
 		if err := call(); err != nil {
 			t.Fatal(err)
@@ -205,8 +215,8 @@ func TestServiceLogsIn(t *testing.T) {
 	})
 }
 
-// Alice's own token goes to the edge and no further. The edge exchanges it, and orders takes the transaction token beside the
-// edge's own identity.
+// Alice's own token goes to the edge and no further. The edge exchanges it, and orders takes the transaction token
+// beside the edge's own identity.
 func TestUserReachesAServerByTransactionToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMesh(t)
@@ -225,16 +235,21 @@ func TestUserReachesAServerByTransactionToken(t *testing.T) {
 		if err := m.call(ctx, toEdge, web.DialOptions(m.service.ID())...); err != nil {
 			t.Fatal(err)
 		}
-		if front.peer.ID != web.ID() || front.user.Subject != "alice" || front.user.Issuer != loginName || front.user.Transaction != "" {
+		if front.peer.ID != web.ID() || front.user.Subject != "alice" || front.user.Issuer != loginName ||
+			front.user.Transaction != "" {
 			t.Errorf("edge saw %+v for %+v", front.peer, front.user)
 		}
 		user := m.handlers.user
-		if m.handlers.peer.ID != m.service.ID() || user.Subject != "alice" || user.Issuer != issuerName || user.Requester != edge ||
-			strings.Join(user.Scopes, " ") != "orders.place payments.charge" || len(user.Transaction) < 20 || time.Until(user.Expires) != 2*time.Minute {
+		if m.handlers.peer.ID != m.service.ID() || user.Subject != "alice" || user.Issuer != issuerName ||
+			user.Requester != edge ||
+			strings.Join(user.Scopes, " ") != "orders.place payments.charge" || len(user.Transaction) < 20 ||
+			time.Until(user.Expires) != 2*time.Minute {
 			t.Errorf("orders saw %+v for %+v", m.handlers.peer, user)
 		}
 		time.Sleep(3 * time.Minute)
-		err := m.call(auth.AttachTransactionToken(t.Context(), transaction), toOrders, m.service.DialOptions(m.server.ID())...)
+		err := m.call(
+			auth.AttachTransactionToken(t.Context(), transaction), toOrders, m.service.DialOptions(m.server.ID())...,
+		)
 		if status.Code(err) != codes.Unauthenticated {
 			t.Errorf("after its end: %v", err)
 		}
@@ -256,7 +271,9 @@ func TestAttack38UsersAndServicesAreNotMixed(t *testing.T) {
 		certificate, _ := newCertificate(t)
 		keys := m.keySet()
 		dial := m.serve(auth.WithBearer(certificate), auth.WithUserIssuers(auth.Issuer{Name: issuerName, Keys: keys}),
-			auth.WithIssuers(auth.Issuer{Name: issuerName, Keys: keys, Subjects: []principal.Pattern{m.service.ID().TrustDomain().Pattern()}}))
+			auth.WithIssuers(auth.Issuer{
+				Name: issuerName, Keys: keys, Subjects: []principal.Pattern{m.service.ID().TrustDomain().Pattern()},
+			}))
 		user := m.post(change(m.aliceForm(), url.Values{"audience": {orders}, "requested_token_type": nil}))
 		own := m.post(change(m.ownForm(), url.Values{"resource": {orders}}))
 		for name, test := range map[string]struct {

@@ -33,7 +33,9 @@ func Example() {
 	}
 	services := issuer.NewStatic(issuer.Client{
 		ID: "spiffe://shop.example/orders", JWKS: jwks,
-		Own:    issuer.Grant{Audiences: []string{"spiffe://shop.example/payments"}, Scopes: []string{"payments.read", "payments.refund"}},
+		Own: issuer.Grant{
+			Audiences: []string{"spiffe://shop.example/payments"}, Scopes: []string{"payments.read", "payments.refund"},
+		},
 		Claims: map[string]any{"env": "prod"},
 	})
 	id := issuer.New("https://id.shop.example", issuer.NewKeys(signer), services)

@@ -19,8 +19,8 @@ import (
 
 const fipsChild = "PARLEY_TEST_FIPS_CHILD"
 
-// Everything works where Go allows nothing but FIPS 140-3 cryptography, with both kinds of keys. The mode holds for a whole
-// process, so a child of this test runs in it.
+// Everything works where Go allows nothing but FIPS 140-3 cryptography, with both kinds of keys. The mode holds for a
+// whole process, so a child of this test runs in it.
 func TestFIPS(t *testing.T) {
 	if os.Getenv(fipsChild) == "" {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFIPS$", "-test.v")
@@ -51,7 +51,9 @@ func TestFIPS(t *testing.T) {
 			m := newMesh(t, test.opts...)
 			m.keys = issuer.NewKeys(test.signer())
 			m.open()
-			token, err := tokens.FromIssuer(issuerName, issuerName+"/token", m.service, tokens.WithRoundTripper(m)).Token(t.Context(), m.server.ID())
+			token, err := tokens.FromIssuer(
+				issuerName, issuerName+"/token", m.service, tokens.WithRoundTripper(m),
+			).Token(t.Context(), m.server.ID())
 			if err != nil || token.Value == "" {
 				t.Errorf("client credentials: %v", err)
 			}
@@ -59,7 +61,8 @@ func TestFIPS(t *testing.T) {
 			r := m.post(m.aliceForm())
 			m.token(t, r, "txntoken+jwt")
 			ctx := metadata.AppendToOutgoingContext(t.Context(), auth.TransactionTokenKey, r.text("access_token"))
-			if err := m.call(ctx, dial, m.service.DialOptions(m.server.ID())...); err != nil || m.handlers.user.Subject != "alice" {
+			if err := m.call(ctx, dial, m.service.DialOptions(m.server.ID())...); err != nil ||
+				m.handlers.user.Subject != "alice" {
 				t.Errorf("transaction token: %v, %+v", err, m.handlers.user)
 			}
 		})

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// form is the parameters of a request: each was there once, and none is empty.
+// form has the parameters of a request. Each parameter was sent once and is not empty.
 type form map[string]string
 
 // readForm reads the body of a request. The error is a refusal.
@@ -26,7 +26,9 @@ func readForm(w http.ResponseWriter, r *http.Request) (form, error) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return nil, &refusal{status: http.StatusRequestEntityTooLarge, code: "invalid_request", hint: "the body is too large", cause: err}
+		return nil, &refusal{
+			status: http.StatusRequestEntityTooLarge, code: "invalid_request", hint: "the body is too large", cause: err,
+		}
 	}
 	if err != nil {
 		return nil, &refusal{status: http.StatusBadRequest, code: "invalid_request", hint: "the body broke off", cause: err}
@@ -34,7 +36,8 @@ func readForm(w http.ResponseWriter, r *http.Request) (form, error) {
 	return parseForm(string(body))
 }
 
-// parseForm takes a form apart (RFC 6749 section 3.2): a parameter may be there once, and one without a value is not there.
+// parseForm parses a form (RFC 6749 section 3.2). A parameter may be sent once. A parameter without a value counts as
+// missing.
 func parseForm(body string) (form, error) {
 	values, err := url.ParseQuery(body)
 	if err != nil {
@@ -54,7 +57,7 @@ func parseForm(body string) (form, error) {
 	return f, nil
 }
 
-// audience is the one party for whom a token is asked (audience of RFC 8693, resource of RFC 8707).
+// audience returns the requested audience (audience of RFC 8693, resource of RFC 8707).
 func (f form) audience() (string, error) {
 	audience, resource := f["audience"], f["resource"]
 	switch {
@@ -69,7 +72,7 @@ func (f form) audience() (string, error) {
 	}
 }
 
-// scopes are those that are asked for, and none where the parameter is missing.
+// scopes returns the requested scopes, or none if the parameter is missing.
 func (f form) scopes() ([]string, error) {
 	if f["scope"] == "" {
 		return nil, nil

@@ -33,8 +33,8 @@ func FuzzForm(f *testing.F) {
 	})
 }
 
-// FuzzAssertion asks that nobody logs in whom the client's key does not prove, whatever the assertion, and that every refusal
-// is the same, unless the form itself is none.
+// FuzzAssertion asks that nobody logs in whom the client's key does not prove, whatever the assertion, and that every
+// refusal is the same, unless the form itself is none.
 func FuzzAssertion(f *testing.F) {
 	f.Add("a.b.c")
 	f.Add("")

@@ -14,13 +14,13 @@ import (
 
 const (
 	clientCredentials = "client_credentials"
-	tokenExchange     = "urn:ietf:params:oauth:grant-type:token-exchange" //nolint:gosec // a name and no credential
+	tokenExchange     = "urn:ietf:params:oauth:grant-type:token-exchange" //nolint:gosec // a name, not a credential
 
-	accessTokenURN      = "urn:ietf:params:oauth:token-type:access_token" //nolint:gosec // a name and no credential
-	transactionTokenURN = "urn:ietf:params:oauth:token-type:txn_token"    //nolint:gosec // a name and no credential
+	accessTokenURN      = "urn:ietf:params:oauth:token-type:access_token" //nolint:gosec // a name, not a credential
+	transactionTokenURN = "urn:ietf:params:oauth:token-type:txn_token"    //nolint:gosec // a name, not a credential
 )
 
-// wish is the token that a client may have.
+// wish is a token that a client requests and may have.
 type wish struct {
 	typ      string
 	subject  string
@@ -28,11 +28,11 @@ type wish struct {
 	audience string
 	scopes   []string
 	life     time.Duration
-	until    time.Time // when the token ends at the latest; zero means by its life alone
+	until    time.Time // the latest end of the token; zero if only its lifetime limits it
 	claims   map[string]any
 }
 
-// wishOf reads what a client asks for and compares it with what it was granted. The error is a refusal.
+// wishOf reads the request of a client and compares it with the client's grants. The error is a refusal.
 func (is *Issuer) wishOf(ctx context.Context, c caller, f form) (wish, error) {
 	switch f["grant_type"] {
 	case clientCredentials:
@@ -42,11 +42,13 @@ func (is *Issuer) wishOf(ctx context.Context, c caller, f form) (wish, error) {
 	case "":
 		return wish{}, badRequest("there is no grant_type")
 	default:
-		return wish{}, &refusal{status: http.StatusBadRequest, code: "unsupported_grant_type", cause: errors.New("grant_type is another")}
+		return wish{}, &refusal{
+			status: http.StatusBadRequest, code: "unsupported_grant_type", cause: errors.New("grant_type is another"),
+		}
 	}
 }
 
-// ownWish is an access token in the client's own name (RFC 6749 section 4.4).
+// ownWish returns an access token in the client's own name (RFC 6749 section 4.4).
 func (is *Issuer) ownWish(c caller, f form) (wish, error) {
 	if len(c.Own.Audiences) == 0 {
 		return wish{}, notGranted(errors.New("the client is granted nothing in its own name"))
@@ -56,7 +58,7 @@ func (is *Issuer) ownWish(c caller, f form) (wish, error) {
 	return w, err
 }
 
-// userWish is a token in the name of the user whose token the client has (RFC 8693).
+// userWish returns a token in the name of the user whose token the client sent (RFC 8693).
 func (is *Issuer) userWish(ctx context.Context, c caller, f form) (wish, error) {
 	w := wish{user: true}
 	switch {
@@ -94,7 +96,8 @@ func (is *Issuer) userWish(ctx context.Context, c caller, f form) (wish, error) 
 	return w, nil
 }
 
-// restrict compares audience and scopes with what is allowed. All scopes are meant where none is named.
+// restrict compares audience and scopes with the allowed ones. Without requested scopes, the token gets all allowed
+// scopes.
 func (w *wish) restrict(f form, audiences, scopes []string) (err error) {
 	if w.audience, err = f.audience(); err != nil {
 		return err
@@ -114,7 +117,7 @@ func (w *wish) restrict(f form, audiences, scopes []string) (err error) {
 	return nil
 }
 
-// made is a token, and what the audit log shows of it.
+// made is a token, and its details for the audit log.
 type made struct {
 	compact string
 	id      string // its jti or txn
@@ -122,7 +125,7 @@ type made struct {
 	expires time.Time
 }
 
-// make signs the token of a wish, in the form of RFC 9068 or of draft-ietf-oauth-transaction-tokens.
+// make makes and signs the token, in the format of RFC 9068 or of draft-ietf-oauth-transaction-tokens.
 func (is *Issuer) make(c caller, w wish) (made, error) {
 	now := time.Now()
 	m := made{id: rand.Text(), expires: now.Add(w.life)}

@@ -15,15 +15,17 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// Issuer is an OAuth 2.0 authorization server for services: an [http.Handler] with a token endpoint (/token), its key set
-// (/jwks.json) and its metadata (RFC 8414 and OpenID Connect Discovery). It is safe for concurrent use. [New] makes one.
+// Issuer is an OAuth 2.0 authorization server for services: an [http.Handler] with a token endpoint (/token), its key
+// set (/jwks.json) and its metadata (RFC 8414 and OpenID Connect Discovery). It is safe for concurrent use. [New] makes
+// one.
 //
-// Requests are at most 32 KiB. Answers of the token endpoint are never cached. An error is one of RFC 6749 section 5.2, and
-// says what is wrong with a request, but never why a login or a user's token was not believed; that is in the audit log. A
-// service that asks too often gets the status 429, and 503 means that the same request may succeed later.
+// Requests have at most 32 KiB. Answers of the token endpoint are never cached. Errors are those of RFC 6749 section
+// 5.2. They describe the mistake in a request, but never contain the reason why an assertion or a user's token was
+// refused, which is in the audit log. A service that sends too many requests gets the status 429. The status 503 means
+// that the same request may succeed later.
 //
-// A request for a token waits for the registry and for the keys of the login service for 5 seconds at most. Slow clients are up
-// to the http.Server; give it a ReadTimeout.
+// A request for a token waits for the registry and for the keys of the login service for at most 5 seconds. Set a
+// ReadTimeout on the http.Server to limit slow clients.
 type Issuer struct {
 	name      string
 	keys      *Keys
@@ -35,15 +37,16 @@ type Issuer struct {
 	meter    *shares.Meter[string]
 	refused  refusals
 	replays  *replays.Memory[string, string]
-	turn     turnstile.Turnstile         // at the checks of signatures
+	turn     turnstile.Turnstile         // limits concurrent verifications of signatures
 	users    *users                      // nil without a login service
 	handlers map[string]http.HandlerFunc // by path
 }
 
-// New returns the issuer called name, an HTTPS URL without query and fragment, which its tokens state as iss, byte for byte. It
-// must be reached under that URL; its paths follow it.
+// New returns an issuer. Name is its HTTPS URL, without query and fragment. It is the iss of its tokens, byte for byte,
+// and the issuer must be reachable at that URL. The paths of its endpoints follow it.
 //
-// New does no I/O and starts nothing. Mistakes show in [Issuer.Check]; an issuer that has one answers every request with 503.
+// New does no I/O and starts no goroutines. [Issuer.Check] returns the mistakes in the arguments. An issuer with a
+// mistake answers every request with 503.
 func New(name string, keys *Keys, registry Registry, opts ...Option) *Issuer {
 	is := &Issuer{
 		name: name, keys: keys, registry: registry, refused: newRefusals(),
@@ -104,11 +107,11 @@ func (is *Issuer) check() error {
 	return errors.Join(errs...)
 }
 
-// String is how the issuer was made.
+// String returns the Go expression that made the issuer.
 func (is *Issuer) String() string { return is.text }
 
-// Check returns every mistake in the arguments, joined, those of a [Static] registry included. It begins to keep the keys of
-// the login service fresh, as the first request does.
+// Check returns every mistake in the arguments, joined, including those of a [Static] registry. Like the first request,
+// it starts keeping the keys of the login service fresh.
 func (is *Issuer) Check() error {
 	if is.configErr == nil {
 		is.begin()
@@ -116,15 +119,15 @@ func (is *Issuer) Check() error {
 	return is.configErr
 }
 
-// begin starts what lives until Close. It fails only with what is a configuration error already.
+// begin starts the goroutines that Close ends. Its errors are always configuration errors.
 func (is *Issuer) begin() {
 	if is.users != nil {
 		_ = is.users.keys.Check()
 	}
 }
 
-// Close stops what keeps the keys of the login service fresh; from then on nothing is exchanged. It always returns nil;
-// closing twice is harmless.
+// Close stops keeping the keys of the login service fresh. After that, users' tokens are refused. It always returns nil
+// and may be called several times.
 func (is *Issuer) Close() error {
 	if is.users == nil {
 		return nil
@@ -132,7 +135,7 @@ func (is *Issuer) Close() error {
 	return is.users.keys.Close()
 }
 
-// ServeHTTP answers a request.
+// ServeHTTP serves the endpoints of the issuer.
 func (is *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if is.configErr != nil {
 		is.refuse(w, r, caller{}, unavailable(is.configErr))

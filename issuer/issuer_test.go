@@ -21,18 +21,42 @@ func TestCheckNamesEveryMistake(t *testing.T) {
 		"options": {
 			issuer.New("http://id.shop.example/?a=b", s.keys, s.registry, issuer.WithRate(0, 1), issuer.WithTokenLifetime(2*time.Hour),
 				issuer.WithTransactionLifetime(6*time.Minute), issuer.WithTransactions("Shop")),
-			[]string{"use https", "query", "WithRate", "WithTokenLifetime", "WithTransactionLifetime", "no trust domain", "no login service"},
+			[]string{
+				"use https", "query", "WithRate", "WithTokenLifetime", "WithTransactionLifetime", "no trust domain",
+				"no login service",
+			},
 		},
 		"keys out of nothing": {issuer.New(issuerName, &issuer.Keys{}, s.registry), []string{"keys are none"}},
 		"loopback":            {issuer.New("http://127.0.0.1:8080", s.keys, s.registry), []string{"allowed explicitly"}},
-		"two login services":  {issuer.New(issuerName, s.keys, s.registry, issuer.WithLogin(login), issuer.WithLogin(login)), []string{"twice"}},
-		"the registry's":      {issuer.New(issuerName, s.keys, issuer.NewStatic(issuer.Client{})), []string{"spiffe://"}},
-		"no name, two keys":   {withLogin(s, issuer.Login{JWKS: []byte("{}"), JWKSURL: "http://login.shop.example"}), []string{"no Name", "not both", "use https"}},
-		"types":               {withLogin(s, issuer.Login{Name: loginName, JWKS: login.JWKS, Profile: profile.Profile{Types: []string{"wit+jwt"}}}), []string{"no bearer token"}},
-		"a proof":             {withLogin(s, issuer.Login{Name: loginName, JWKS: login.JWKS, Profile: profile.Profile{Types: []string{"parley-client+jwt"}}}), []string{"no bearer token"}},
-		"no types":            {withLogin(s, issuer.Login{Name: loginName, JWKS: login.JWKS, Profile: profile.Profile{Types: []string{}}}), []string{"Types is empty"}},
-		"no audiences":        {withLogin(s, issuer.Login{Name: loginName, JWKS: login.JWKS, Audiences: []string{}}), []string{"Audiences"}},
-		"keys that are none":  {withLogin(s, issuer.Login{Name: loginName, JWKS: []byte(`{"keys":[{"kty":"oct","k":"AA","kid":"a"}]}`)}), []string{loginName}},
+		"two login services": {
+			issuer.New(issuerName, s.keys, s.registry, issuer.WithLogin(login), issuer.WithLogin(login)), []string{"twice"},
+		},
+		"the registry's": {issuer.New(issuerName, s.keys, issuer.NewStatic(issuer.Client{})), []string{"spiffe://"}},
+		"no name, two keys": {
+			withLogin(s, issuer.Login{JWKS: []byte("{}"), JWKSURL: "http://login.shop.example"}),
+			[]string{"no Name", "not both", "use https"},
+		},
+		"types": {
+			withLogin(s, issuer.Login{Name: loginName, JWKS: login.JWKS, Profile: profile.Profile{Types: []string{"wit+jwt"}}}),
+			[]string{"no bearer token"},
+		},
+		"a proof": {
+			withLogin(
+				s, issuer.Login{Name: loginName, JWKS: login.JWKS, Profile: profile.Profile{Types: []string{"parley-client+jwt"}}},
+			),
+			[]string{"no bearer token"},
+		},
+		"no types": {
+			withLogin(s, issuer.Login{Name: loginName, JWKS: login.JWKS, Profile: profile.Profile{Types: []string{}}}),
+			[]string{"Types is empty"},
+		},
+		"no audiences": {
+			withLogin(s, issuer.Login{Name: loginName, JWKS: login.JWKS, Audiences: []string{}}), []string{"Audiences"},
+		},
+		"keys that are none": {
+			withLogin(s, issuer.Login{Name: loginName, JWKS: []byte(`{"keys":[{"kty":"oct","k":"AA","kid":"a"}]}`)}),
+			[]string{loginName},
+		},
 		"keys that are empty": {withLogin(s, issuer.Login{Name: loginName}), []string{"JWKS or JWKSURL"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -59,7 +83,9 @@ func withLogin(s *shop, l issuer.Login) *issuer.Issuer {
 }
 
 func TestIssuerPrintsItself(t *testing.T) {
-	id := issuer.New(issuerName, nil, nil, issuer.WithLogin(issuer.Login{Name: loginName}), issuer.WithTransactions("shop.example"),
+	id := issuer.New(issuerName, nil, nil, issuer.WithLogin(issuer.Login{
+		Name: loginName,
+	}), issuer.WithTransactions("shop.example"),
 		issuer.WithRate(1, 2), issuer.WithTokenLifetime(time.Minute), issuer.WithTransactionLifetime(time.Second),
 		issuer.WithLogger(nil), issuer.WithLoopbackHTTP(), issuer.WithRoundTripper(nil))
 	const want = `issuer.New("https://id.shop.example", issuer.WithLogin("https://login.shop.example"), issuer.WithTransactions("shop.example"), ` +
@@ -93,16 +119,22 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 		"an ID that is too long":     {func(c *issuer.Client) { c.ID = edge + strings.Repeat("e", 2048) }, "spiffe://"},
 		"no keys":                    {func(c *issuer.Client) { c.JWKS = nil }, "JWKS"},
 		"an empty key set":           {func(c *issuer.Client) { c.JWKS = []byte(`{"keys":[]}`) }, "no key"},
-		"a private key":              {func(c *issuer.Client) { c.JWKS = []byte(`{"keys":[` + string(secret) + `]}`) }, "secret material"},
-		"a shared secret":            {func(c *issuer.Client) { c.JWKS = []byte(`{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}`) }, "key 1"},
-		"scopes for nobody":          {func(c *issuer.Client) { c.Own = issuer.Grant{Scopes: []string{"a"}} }, "no audience"},
-		"an audience for all":        {func(c *issuer.Client) { c.Users.Audiences = []string{"spiffe://shop.example/*"} }, "wildcard"},
-		"an empty audience":          {func(c *issuer.Client) { c.Own.Audiences = []string{""} }, "audience"},
-		"an empty scope":             {func(c *issuer.Client) { c.Own.Scopes = []string{""} }, "no scope"},
-		"two scopes in one":          {func(c *issuer.Client) { c.Users.Scopes = []string{"a b"} }, "no scope"},
-		"a claim of another kind":    {func(c *issuer.Client) { c.Claims = map[string]any{"a": 1.5} }, "string, bool, int"},
-		"a built-in claim":           {func(c *issuer.Client) { c.Claims = map[string]any{"Sub": "a"} }, "issuer's own"},
-		"two claims in other cases":  {func(c *issuer.Client) { c.Claims = map[string]any{"env": "a", "Env": "b"} }, "twice"},
+		"a private key": {
+			func(c *issuer.Client) { c.JWKS = []byte(`{"keys":[` + string(secret) + `]}`) }, "secret material",
+		},
+		"a shared secret": {
+			func(c *issuer.Client) { c.JWKS = []byte(`{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}`) }, "key 1",
+		},
+		"scopes for nobody": {func(c *issuer.Client) { c.Own = issuer.Grant{Scopes: []string{"a"}} }, "no audience"},
+		"an audience for all": {
+			func(c *issuer.Client) { c.Users.Audiences = []string{"spiffe://shop.example/*"} }, "wildcard",
+		},
+		"an empty audience":         {func(c *issuer.Client) { c.Own.Audiences = []string{""} }, "audience"},
+		"an empty scope":            {func(c *issuer.Client) { c.Own.Scopes = []string{""} }, "no scope"},
+		"two scopes in one":         {func(c *issuer.Client) { c.Users.Scopes = []string{"a b"} }, "no scope"},
+		"a claim of another kind":   {func(c *issuer.Client) { c.Claims = map[string]any{"a": 1.5} }, "string, bool, int"},
+		"a built-in claim":          {func(c *issuer.Client) { c.Claims = map[string]any{"Sub": "a"} }, "issuer's own"},
+		"two claims in other cases": {func(c *issuer.Client) { c.Claims = map[string]any{"env": "a", "Env": "b"} }, "twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := s.edgeClient()
@@ -113,7 +145,8 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 		})
 	}
 	t.Run("a service twice", func(t *testing.T) {
-		if err := issuer.NewStatic(s.edgeClient(), s.edgeClient()).Check(); err == nil || !strings.Contains(err.Error(), "twice") {
+		if err := issuer.NewStatic(s.edgeClient(), s.edgeClient()).Check(); err == nil ||
+			!strings.Contains(err.Error(), "twice") {
 			t.Error(err)
 		}
 	})

@@ -13,27 +13,29 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 )
 
-// Keys are the keys of an issuer. One signs; that one, those to come and those that have signed until recently are published.
-// The name of each is its thumbprint (RFC 7638). Keys are safe for concurrent use and may change while the issuer runs.
+// Keys are the keys of an issuer. One key signs. The published keys are this key, the next ones, and those that signed
+// until recently. The kid of each is its thumbprint (RFC 7638). Keys are safe for concurrent use and may change while
+// the issuer runs.
 type Keys struct {
 	mu        sync.Mutex
-	list      []ownKey // by the time at which they begin to sign; those that only are published come first
+	list      []ownKey // sorted by the time at which they start to sign; keys that are only published come first
 	configErr error
 }
 
-// ownKey is a key and its life.
+// ownKey is a key with its times.
 type ownKey struct {
 	public *jose.PublicKey
-	signer *jose.PrivateKey // nil when it is only published
-	known  time.Time        // since when it is published
-	from   time.Time        // since when it signs
+	signer *jose.PrivateKey // nil if the key is only published
+	known  time.Time        // when it was published
+	from   time.Time        // when it starts to sign
 }
 
-// NewKeys returns the keys of which signing signs from now on: an Ed25519 or P-256 key, such as an ed25519.PrivateKey or one
-// in a key service, safe for concurrent use. The public keys in published (JSON Web Keys) are in the key set besides: those
-// that another process signs with, signed with before a restart, or will sign with. They stay until [Keys.Revoke].
+// NewKeys returns the keys of an issuer that signs with signing, an Ed25519 or P-256 key. It can be an
+// ed25519.PrivateKey or a key in a key service, and must be safe for concurrent use. The key set also contains the
+// public keys in published (JSON Web Keys): keys with which another process signs, this process signed before a
+// restart, or a process will sign. They stay until [Keys.Revoke].
 //
-// Mistakes show in [Issuer.Check].
+// [Issuer.Check] returns the mistakes in the arguments.
 func NewKeys(signing crypto.Signer, published ...[]byte) *Keys {
 	k := &Keys{}
 	var errs []error
@@ -58,7 +60,12 @@ func NewKeys(signing crypto.Signer, published ...[]byte) *Keys {
 		}
 	}
 	if len(k.list) > maxKeys {
-		errs = append(errs, fmt.Errorf("issuer: NewKeys: %d keys, and at most %d may be published; leave out those that are over", len(k.list), maxKeys))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"issuer: NewKeys: %d keys, and at most %d may be published; leave out those that are over", len(k.list), maxKeys,
+			),
+		)
 	}
 	k.configErr = errors.Join(errs...)
 	return k
@@ -84,13 +91,13 @@ func privateKey(signer crypto.Signer) (*jose.PrivateKey, error) {
 	return jose.NewPrivateKey(signer)
 }
 
-// Rotate lets another key sign in the place of the present one, without a token that cannot be verified: it is published now
-// and signs from the returned time on, when every verifier has read the key set, 12 minutes from now, or from when it was
-// first published. The key that it replaces stays published until its last token has ended, an hour and a minute later.
-// Nothing else needs to be done. To rotate to a key again whose turn has not passed changes nothing.
+// Rotate replaces the signing key. Every token can be verified during the rotation: next is published now and signs
+// from the returned time on, which is 12 minutes after it was first published, when every verifier has read the key
+// set. The replaced key stays published until its last token has expired, an hour and a minute later. Rotating again to
+// a key that signs or will sign changes nothing.
 //
-// The error says that next is neither Ed25519 nor P-256, that its turn has passed, or that there are 16 keys; nothing has
-// changed then.
+// Rotate returns an error, and changes nothing, if next is neither Ed25519 nor P-256, if it was replaced before, or if
+// there are 16 keys.
 func (k *Keys) Rotate(next crypto.Signer) (signs time.Time, err error) {
 	private, err := privateKey(next)
 	if err != nil {
@@ -112,7 +119,9 @@ func (k *Keys) Rotate(next crypto.Signer) (signs time.Time, err error) {
 		key.known = k.list[n].known
 		k.list = slices.Delete(k.list, n, n+1)
 	} else if len(k.list) >= maxKeys {
-		return time.Time{}, fmt.Errorf("issuer: Rotate: %d keys are published already; wait until some are over, or revoke them", len(k.list))
+		return time.Time{}, fmt.Errorf(
+			"issuer: Rotate: %d keys are published already; wait until some are over, or revoke them", len(k.list),
+		)
 	}
 	key.from = key.known.Add(keyLead)
 	if key.from.Before(now) {
@@ -123,10 +132,9 @@ func (k *Keys) Rotate(next crypto.Signer) (signs time.Time, err error) {
 	return key.from, nil
 }
 
-// Revoke takes a key out of the key set at once. That ends every token that it signed, as soon as verifiers read the set again,
-// in 5 minutes at the latest. When it is the one that signs, the
-// next one of [Keys.Rotate] signs from now on, although some verifiers may not know it for a few minutes. The error says that
-// there is no such key, or no next one; nothing has changed then.
+// Revoke removes a key from the key set at once. Its tokens become invalid when verifiers read the set again, within 5
+// minutes. If the key signs, the next key of [Keys.Rotate] signs from now on, although some verifiers may not know it
+// for a few minutes. Revoke returns an error, and changes nothing, if there is no such key, or no next key.
 func (k *Keys) Revoke(kid string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -146,7 +154,7 @@ func (k *Keys) Revoke(kid string) error {
 	return nil
 }
 
-// sign signs with the key whose turn it is.
+// sign signs with the present signing key.
 func (k *Keys) sign(typ string, claims []byte) (string, error) {
 	k.mu.Lock()
 	key := k.list[k.signing(time.Now())].signer
@@ -154,26 +162,28 @@ func (k *Keys) sign(typ string, claims []byte) (string, error) {
 	return key.Sign(typ, claims)
 }
 
-// jwks is the key set as it is published (RFC 7517 section 5).
+// jwks returns the published key set (RFC 7517 section 5).
 func (k *Keys) jwks() []byte {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.prune(time.Now())
 	list := make([]string, len(k.list))
 	for n, key := range k.list {
-		jwk, _ := key.public.MarshalJWK() // whose error is always nil
+		jwk, _ := key.public.MarshalJWK() // its error is always nil
 		list[n] = string(jwk)
 	}
 	return []byte(`{"keys":[` + strings.Join(list, ",") + `]}`)
 }
 
-// signing is the place of the key whose turn it is: the last one whose time has come.
+// signing returns the index of the signing key: the last key whose time has come.
 func (k *Keys) signing(now time.Time) int {
-	n, _ := slices.BinarySearchFunc(k.list, now, func(key ownKey, now time.Time) int { return cmp.Or(key.from.Compare(now), -1) })
+	n, _ := slices.BinarySearchFunc(
+		k.list, now, func(key ownKey, now time.Time) int { return cmp.Or(key.from.Compare(now), -1) },
+	)
 	return n - 1
 }
 
-// prune takes out the keys whose last token has ended.
+// prune removes the keys whose last token has expired.
 func (k *Keys) prune(now time.Time) {
 	signing := k.signing(now)
 	var kept []ownKey

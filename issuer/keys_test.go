@@ -26,7 +26,8 @@ func uses(k *issuer.Keys) string {
 	return strings.Join(list, " < ")
 }
 
-// A key that replaces another is published for 12 minutes before it signs, and the other for an hour and a minute after.
+// A key that replaces another is published for 12 minutes before it signs, and the other for an hour and a minute
+// after.
 func TestRotation58(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		keys := issuer.NewKeys(newSigner(t))
@@ -56,8 +57,8 @@ func TestRotation58(t *testing.T) {
 	})
 }
 
-// Rotation every 20 minutes for a day, with a token a minute that a verifier checks until it ends: none fails, and none makes
-// it read the key set out of turn.
+// Rotation every 20 minutes for a day, with a token a minute that a verifier checks until it ends: none fails, and none
+// makes it read the key set out of turn.
 func TestRotationFailsNoVerification58(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t)

@@ -2,17 +2,17 @@ package issuer
 
 import "time"
 
-// KeyState is what a key is for at present.
+// KeyState is the present use of a key.
 type KeyState struct {
-	// KeyID is its thumbprint, which its tokens state as kid.
+	// KeyID is its thumbprint, which is the kid of its tokens.
 	KeyID string
 	// Use is "signing", "next", "retiring" or "published".
 	Use string
-	// Until is when a next key begins to sign, and when a retiring one is taken out. It is zero for the others.
+	// Until is the time at which a next key starts to sign, or a retiring key is removed. It is zero for other keys.
 	Until time.Time
 }
 
-// State lists the keys that are published: first those that do nothing else, then the others in the order in which they sign.
+// State returns the published keys: first those that never sign here, then the others in the order in which they sign.
 func (k *Keys) State() []KeyState {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -45,7 +45,8 @@ func TestRate(t *testing.T) {
 	})
 }
 
-// Who only claims to be a service does not use its rate up, and an assertion that was refused for its rate is not used up either.
+// Who only claims to be a service does not use its rate up, and an assertion that was refused for its rate is not used
+// up either.
 func TestRateIsTheProvenClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, issuer.WithRate(1, 1))

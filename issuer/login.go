@@ -16,17 +16,17 @@ import (
 	"github.com/parley-rpc/parley/profile"
 )
 
-// Login is the service at which people log in, whose access tokens are exchanged: any OpenID provider. An issuer takes the
-// word of one, so that a user is one person by his or her sub alone.
+// Login is the login service of users, which can be any OpenID provider. The issuer exchanges its access tokens. An
+// issuer accepts only one login service, so that the sub identifies a user.
 type Login struct {
-	// Name is what its tokens state as iss, byte for byte. Required.
+	// Name is the iss of its tokens, byte for byte. Required.
 	Name string
-	// JWKS is its key set, where that never changes. Either this or JWKSURL is required.
+	// JWKS is its key set, if the key set never changes. Either JWKS or JWKSURL is required.
 	JWKS []byte
-	// JWKSURL is where its key set is fetched, over HTTPS, and kept fresh as keyset.URL does.
+	// JWKSURL is the https URL of its key set, which is kept fresh as by keyset.URL.
 	JWKSURL string
-	// Audiences are those for whom a user's token may be meant; its aud must be one of them. The default is the client that
-	// asks: a service exchanges the tokens that were meant for it, and no others.
+	// Audiences are the accepted audiences of a user's token. The default is the client itself: a service can exchange
+	// only tokens that were issued for it.
 	Audiences []string
 	// Profile is what its access tokens look like, such as profile.Of(profile.Okta). Default: access tokens of RFC 9068,
 	// with a jti, one audience and an hour to live at most. With the type "JWT" it may take ID tokens, too, where their
@@ -43,7 +43,10 @@ func (l Login) check(client *httpdoc.Client) error {
 	}
 	wrong(l.Name == "", "it has no Name; state the iss of its tokens, byte for byte")
 	wrong((l.JWKS == nil) == (l.JWKSURL == ""), "it needs JWKS or JWKSURL, and not both; state one of them")
-	wrong(l.Audiences != nil && len(l.Audiences) == 0 || slices.Contains(l.Audiences, ""), "Audiences is empty or holds an empty name; leave it out for the client that asks")
+	wrong(
+		l.Audiences != nil && len(l.Audiences) == 0 || slices.Contains(l.Audiences, ""),
+		"Audiences is empty or holds an empty name; leave it out for the client that asks",
+	)
 	if err := l.Profile.Check(); err != nil {
 		errs = append(errs, fmt.Errorf("issuer: WithLogin: %s: %w", quote.Text(l.Name), err))
 	}
@@ -55,7 +58,7 @@ func (l Login) check(client *httpdoc.Client) error {
 	return errors.Join(errs...)
 }
 
-// users is a Login that was checked, and its keys.
+// users is a checked Login, and its keys.
 type users struct {
 	Login
 	keys *keyset.Set
@@ -88,14 +91,14 @@ func newUsers(l Login, c *config, turn turnstile.Turnstile) (*users, error) {
 	return u, nil
 }
 
-// user is whom a user's token is about, and how far it goes.
+// user is the user of a verified token, and the limits of the token.
 type user struct {
 	subject string
 	scopes  []string
 	expires time.Time
 }
 
-// verify checks a user's token that a client has sent. The error is a refusal.
+// verify verifies a user's token. The error is a refusal.
 func (u *users) verify(ctx context.Context, compact, client string) (user, error) {
 	p := u.profile(client)
 	token, err := jose.ParseForm(compact, p.Form())
@@ -118,7 +121,7 @@ func (u *users) verify(ctx context.Context, compact, client string) (user, error
 	return found, nil
 }
 
-// profile is what a user's token looks like that a client may exchange.
+// profile returns the profile of the users' tokens that a client may exchange.
 func (u *users) profile(client string) *verify.Profile {
 	audiences := u.Audiences
 	if audiences == nil {
@@ -137,7 +140,7 @@ func readUser(t *verify.Token, now time.Time) (user, error) {
 	case err != nil:
 		return user{}, err
 	case t.Expires.Sub(now) < minLife:
-		return user{}, errors.New("it ends now") // and no token may be made that ends later
+		return user{}, errors.New("it ends now") // a new token must not end later
 	}
 	return user{subject: t.Subject, scopes: scopes, expires: t.Expires}, nil
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Option changes how an [Issuer] is made. It prints itself.
+// Option configures an [Issuer]. Its String method returns the Go expression that made it.
 type Option interface {
 	fmt.Stringer
 	apply(*config)
@@ -33,19 +33,22 @@ type option struct {
 func (o option) String() string  { return o.text }
 func (o option) apply(c *config) { o.set(c) }
 
-// WithLogin exchanges the access tokens of users who logged in there. By default nothing is exchanged. It may be given once:
-// where two services know an alice, nobody could tell from a token which one is meant.
+// WithLogin accepts the access tokens of users of a login service for exchange. By default, users' tokens are refused.
+// The option may be used once: if two login services had a user alice, a token could not distinguish them.
 func WithLogin(login Login) Option {
 	return option{fmt.Sprintf("issuer.WithLogin(%q)", login.Name), func(c *config) { c.logins = append(c.logins, login) }}
 }
 
-// WithTransactions makes transaction tokens for a trust domain, such as "shop.example", of which the issuer must be the only
-// one to do so. By default none are made.
+// WithTransactions enables transaction tokens for a trust domain, such as "shop.example". The issuer must be the only
+// one for this trust domain. By default they are disabled.
 func WithTransactions(domain string) Option {
-	return option{fmt.Sprintf("issuer.WithTransactions(%q)", domain), func(c *config) { c.transactions, c.domain = true, domain }}
+	return option{
+		fmt.Sprintf("issuer.WithTransactions(%q)", domain), func(c *config) { c.transactions, c.domain = true, domain },
+	}
 }
 
-// WithTransactionLifetime sets how long a transaction token is valid, from 1 second to 5 minutes. The default is 2 minutes.
+// WithTransactionLifetime sets how long a transaction token is valid, from 1 second to 5 minutes. The default is 2
+// minutes.
 func WithTransactionLifetime(d time.Duration) Option {
 	return option{fmt.Sprintf("issuer.WithTransactionLifetime(%v)", d), func(c *config) { c.transactionLife = d }}
 }
@@ -55,14 +58,16 @@ func WithTokenLifetime(d time.Duration) Option {
 	return option{fmt.Sprintf("issuer.WithTokenLifetime(%v)", d), func(c *config) { c.life = d }}
 }
 
-// WithRate bounds how often each service may ask for a token: perSecond in the long run, and burst at once. The default is 20
-// and 100. More is refused with the status 429.
+// WithRate limits the number of tokens that each service may request: perSecond on average, and burst at once. The
+// defaults are 20 and 100. Further requests are refused with the status 429.
 func WithRate(perSecond, burst int) Option {
-	return option{fmt.Sprintf("issuer.WithRate(%d, %d)", perSecond, burst), func(c *config) { c.rate, c.burst = perSecond, burst }}
+	return option{
+		fmt.Sprintf("issuer.WithRate(%d, %d)", perSecond, burst), func(c *config) { c.rate, c.burst = perSecond, burst },
+	}
 }
 
-// WithLogger sends the audit log to l: each token that was made, and each request that was refused, with the full reason,
-// which the client does not learn. The default is silence.
+// WithLogger sets the logger of the audit log. It logs each issued token, and each refused request with the full
+// reason, which the client does not learn. The default logs nothing.
 func WithLogger(l *slog.Logger) Option {
 	return option{"issuer.WithLogger", func(c *config) {
 		if l != nil {
@@ -71,14 +76,14 @@ func WithLogger(l *slog.Logger) Option {
 	}}
 }
 
-// WithLoopbackHTTP allows plain HTTP to a loopback address in the name of the issuer and for the keys of the login service,
-// for development.
+// WithLoopbackHTTP allows plain HTTP to a loopback address in the name of the issuer and for the keys of the login
+// service, for development.
 func WithLoopbackHTTP() Option {
 	return option{"issuer.WithLoopbackHTTP()", func(c *config) { c.loopback = true }}
 }
 
-// WithRoundTripper lets t fetch the keys of the login service, in the place of a transport that verifies certificates by the
-// roots of the system and takes 2 seconds at most to connect. All other limits remain.
+// WithRoundTripper sets the transport that fetches the keys of the login service. The default verifies certificates
+// with the roots of the system and connects within 2 seconds. All other limits still apply.
 func WithRoundTripper(t http.RoundTripper) Option {
 	return option{"issuer.WithRoundTripper", func(c *config) { c.transport = t }}
 }

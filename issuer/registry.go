@@ -8,24 +8,26 @@ import (
 	"github.com/parley-rpc/parley/internal/quote"
 )
 
-// ErrUnknownClient is what a [Registry] says of a service that it does not know.
+// ErrUnknownClient is the error of a [Registry] for an unknown service.
 var ErrUnknownClient = errors.New("issuer: unknown client")
 
-// Registry knows the services. It must be safe for concurrent use. What it returns should have passed [Client.Check]: for a
-// service whose registration makes no sense, no token is made.
+// Registry has the registrations of the services. It must be safe for concurrent use. Its registrations should pass
+// [Client.Check], because the issuer refuses services with an invalid registration.
 type Registry interface {
-	// Client returns the service called id as it is registered now; from then on it is not changed. Whoever asks has not
-	// proven to be that service yet. It must return soon after ctx has ended, 5 seconds after the request at the latest. The error is, or wraps, [ErrUnknownClient], or it says that the registry cannot be asked.
+	// Client returns the present registration of the service with this ID. The result must not be modified afterwards. The
+	// caller of the issuer has not proven to be that service yet. Client must return soon after ctx has ended, at most 5
+	// seconds after the request. Its error wraps [ErrUnknownClient], or means that the registry is not available.
 	Client(ctx context.Context, id string) (Client, error)
 }
 
-// Static is a [Registry] that never changes. [NewStatic] makes one.
+// Static is a [Registry] with fixed registrations. Make one with [NewStatic].
 type Static struct {
 	clients   map[string]Client
 	configErr error
 }
 
-// NewStatic returns the registry that holds clients, which must not be changed afterwards. Mistakes show in [Static.Check].
+// NewStatic returns a registry with these clients, which must not be modified afterwards. [Static.Check] returns the
+// mistakes.
 func NewStatic(clients ...Client) *Static {
 	s := &Static{clients: make(map[string]Client, len(clients))}
 	owners := map[string]string{}
@@ -36,10 +38,16 @@ func NewStatic(clients ...Client) *Static {
 			errs = append(errs, fmt.Errorf("issuer: client %s is there twice; keep one", quote.Text(client.ID)))
 		}
 		s.clients[client.ID] = client
-		keys, _ := client.keys() // whose error Check has found
+		keys, _ := client.keys() // Check has reported its error
 		for kid := range keys {
 			if owner, taken := owners[kid]; taken && owner != client.ID {
-				errs = append(errs, fmt.Errorf("issuer: %s and %s have the same key %s; a key belongs to one service, so give each its own", quote.Text(owner), quote.Text(client.ID), kid))
+				errs = append(
+					errs,
+					fmt.Errorf(
+						"issuer: %s and %s have the same key %s; a key belongs to one service, so give each its own", quote.Text(owner),
+						quote.Text(client.ID), kid,
+					),
+				)
 			}
 			owners[kid] = client.ID
 		}
@@ -48,8 +56,8 @@ func NewStatic(clients ...Client) *Static {
 	return s
 }
 
-// Check returns every mistake in the registrations, joined: those of each [Client.Check], a service that is there twice, a key
-// that two services have.
+// Check returns every mistake in the registrations, joined: the mistakes of each [Client.Check], duplicate services,
+// and keys of two services.
 func (s *Static) Check() error { return s.configErr }
 
 // Client returns the service called id, or [ErrUnknownClient].

@@ -51,8 +51,10 @@ type shop struct {
 func (s *shop) edgeClient() issuer.Client {
 	return issuer.Client{
 		ID: edge, JWKS: jwks(s.t, s.edge),
-		Own:    issuer.Grant{Audiences: []string{orders, payments}, Scopes: []string{"orders.read", "payments.read"}},
-		Users:  issuer.Grant{Audiences: []string{"shop.example", payments}, Scopes: []string{"orders.place", "payments.charge"}},
+		Own: issuer.Grant{Audiences: []string{orders, payments}, Scopes: []string{"orders.read", "payments.read"}},
+		Users: issuer.Grant{
+			Audiences: []string{"shop.example", payments}, Scopes: []string{"orders.place", "payments.charge"},
+		},
 		Claims: map[string]any{"env": "prod", "tier": 2, "batch": false, "teams": []string{"shop", "\"web\""}},
 	}
 }
@@ -158,13 +160,16 @@ func in(d time.Duration) int64 { return time.Now().Add(d).Unix() }
 
 // honest is what an assertion of a client claims.
 func honest(client string) claims {
-	return claims{"iss": client, "sub": client, "aud": issuerName, "iat": in(0), "exp": in(time.Minute), "jti": rand.Text()}
+	return claims{
+		"iss": client, "sub": client, "aud": issuerName, "iat": in(0), "exp": in(time.Minute), "jti": rand.Text(),
+	}
 }
 
 // alice is what her access token for edge claims.
 func alice() claims {
 	return claims{
-		"iss": loginName, "sub": "alice", "aud": edge, "iat": in(0), "exp": in(10 * time.Minute), "jti": "7", "scope": "orders.place payments.charge browse",
+		"iss": loginName, "sub": "alice", "aud": edge, "iat": in(0), "exp": in(10 * time.Minute), "jti": "7",
+		"scope": "orders.place payments.charge browse",
 	}
 }
 

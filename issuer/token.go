@@ -12,7 +12,7 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 )
 
-// answer is what a client gets (RFC 6749 section 5.1, RFC 8693 section 2.2.1).
+// answer is a successful answer (RFC 6749 section 5.1, RFC 8693 section 2.2.1).
 type answer struct {
 	AccessToken string `json:"access_token"`
 	IssuedType  string `json:"issued_token_type,omitempty"`
@@ -21,7 +21,7 @@ type answer struct {
 	Scope       string `json:"scope,omitempty"`
 }
 
-// fault is what a client gets instead (RFC 6749 section 5.2).
+// fault is an error answer (RFC 6749 section 5.2).
 type fault struct {
 	Code        string `json:"error"`
 	Description string `json:"error_description,omitempty"`
@@ -51,10 +51,13 @@ func (is *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
 		is.refuse(w, r, c, refusalOf(err))
 		return
 	}
-	a := answer{AccessToken: token.compact, Type: "Bearer", ExpiresIn: int64(token.life / time.Second), Scope: strings.Join(of.scopes, " ")}
+	a := answer{
+		AccessToken: token.compact, Type: "Bearer", ExpiresIn: int64(token.life / time.Second),
+		Scope: strings.Join(of.scopes, " "),
+	}
 	switch {
 	case of.typ == jose.TypeTransaction:
-		a.IssuedType, a.Type = transactionTokenURN, "N_A" // it is nothing to send as a bearer token
+		a.IssuedType, a.Type = transactionTokenURN, "N_A" // it must not be sent as a bearer token
 	case of.user:
 		a.IssuedType = accessTokenURN
 	}
@@ -62,8 +65,8 @@ func (is *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, a)
 }
 
-// registered reports whether the registration of a client makes sense. A registry may hold what [Client.Check] was never asked
-// about.
+// registered returns the mistakes in the registration of a client. A registry may have registrations that were not
+// checked with [Client.Check].
 func (is *Issuer) registered(c caller) error {
 	if err := errors.Join(c.Own.check("Own"), c.Users.check("Users"), checkClaims(c.Claims)); err != nil {
 		return notGranted(err)
@@ -79,7 +82,7 @@ func (is *Issuer) refuse(w http.ResponseWriter, r *http.Request, c caller, why *
 	writeJSON(w, why.status, fault{why.code, why.hint})
 }
 
-// writeJSON writes an answer that nobody may keep.
+// writeJSON writes an answer that must not be cached.
 func writeJSON(w http.ResponseWriter, status int, answer any) {
 	text, err := json.Marshal(answer)
 	if err != nil {
@@ -88,5 +91,5 @@ func writeJSON(w http.ResponseWriter, status int, answer any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = w.Write(text) // to a client that has gone there is nothing to say
+	_, _ = w.Write(text) // an error means that the client is gone
 }

@@ -34,7 +34,8 @@ func TestClientCredentials(t *testing.T) {
 	base := func() claims {
 		return claims{
 			"iss": issuerName, "sub": edge, "client_id": edge, "aud": payments, "iat": in(0), "exp": in(10 * time.Minute),
-			"scope": "orders.read payments.read", "env": "prod", "tier": int64(2), "batch": false, "teams": []string{"shop", "\"web\""},
+			"scope": "orders.read payments.read", "env": "prod", "tier": int64(2), "batch": false,
+			"teams": []string{"shop", "\"web\""},
 		}
 	}
 	for name, test := range map[string]struct {
@@ -56,7 +57,8 @@ func TestClientCredentials(t *testing.T) {
 				r := s.post(change(s.ownForm(), test.form))
 				want := base().with(test.want)
 				same(t, s.token(t, r, "at+jwt"), want)
-				if r.text("token_type") != "Bearer" || r.members["expires_in"] != 600.0 || r.text("scope") != want["scope"] || len(r.members) != 4 {
+				if r.text("token_type") != "Bearer" || r.members["expires_in"] != 600.0 || r.text("scope") != want["scope"] ||
+					len(r.members) != 4 {
 					t.Errorf("answer %v", r.members)
 				}
 				if r.header.Get("Cache-Control") != "no-store" {
@@ -103,25 +105,33 @@ func TestTokenExchange(t *testing.T) {
 				"iat": in(0), "exp": in(2 * time.Minute),
 			}
 		}},
-		"the scopes that user and client both have": {claims{"scope": "browse orders.place"}, nil, "txntoken+jwt", func() claims {
+		"the scopes that user and client both have": {claims{
+			"scope": "browse orders.place",
+		}, nil, "txntoken+jwt", func() claims {
 			return claims{
 				"iss": issuerName, "sub": "alice", "aud": "shop.example", "req_wl": edge, "scope": "orders.place",
 				"iat": in(0), "exp": in(2 * time.Minute),
 			}
 		}},
-		"an access token": {nil, url.Values{"audience": {payments}, "requested_token_type": {accessToken}}, "at+jwt", func() claims {
+		"an access token": {nil, url.Values{
+			"audience": {payments}, "requested_token_type": {accessToken},
+		}, "at+jwt", func() claims {
 			return claims{
 				"iss": issuerName, "sub": "alice", "aud": payments, "client_id": edge, "scope": "orders.place payments.charge",
 				"iat": in(0), "exp": in(10 * time.Minute),
 			}
 		}},
-		"an access token, by default": {nil, url.Values{"audience": {payments}, "requested_token_type": nil}, "at+jwt", func() claims {
+		"an access token, by default": {nil, url.Values{
+			"audience": {payments}, "requested_token_type": nil,
+		}, "at+jwt", func() claims {
 			return claims{
 				"iss": issuerName, "sub": "alice", "aud": payments, "client_id": edge, "scope": "orders.place payments.charge",
 				"iat": in(0), "exp": in(10 * time.Minute),
 			}
 		}},
-		"an access token without scopes": {claims{"scope": nil}, url.Values{"audience": {payments}, "requested_token_type": nil}, "at+jwt", func() claims {
+		"an access token without scopes": {claims{"scope": nil}, url.Values{
+			"audience": {payments}, "requested_token_type": nil,
+		}, "at+jwt", func() claims {
 			return claims{
 				"iss": issuerName, "sub": "alice", "aud": payments, "client_id": edge, "iat": in(0), "exp": in(10 * time.Minute),
 			}
@@ -178,41 +188,98 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		status int
 		code   string
 	}{
-		"no grant_type":              {func(s *shop) string { return change(s.ownForm(), url.Values{"grant_type": nil}).Encode() }, nil, 400, "invalid_request"},
-		"another grant":              {func(s *shop) string { return change(s.ownForm(), url.Values{"grant_type": {"password"}}).Encode() }, nil, 400, "unsupported_grant_type"},
-		"refresh":                    {func(s *shop) string { return change(s.ownForm(), url.Values{"grant_type": {"refresh_token"}}).Encode() }, nil, 400, "unsupported_grant_type"},
-		"a parameter twice":          {func(s *shop) string { return twice(s.ownForm(), "resource") }, nil, 400, "invalid_request"},
-		"an unknown parameter twice": {func(s *shop) string { return s.ownForm().Encode() + "&x=1&x=2" }, nil, 400, "invalid_request"},
-		"no audience":                {func(s *shop) string { return change(s.ownForm(), url.Values{"resource": nil}).Encode() }, nil, 400, "invalid_target"},
-		"two audiences":              {func(s *shop) string { return change(s.ownForm(), url.Values{"audience": {orders}}).Encode() }, nil, 400, "invalid_target"},
-		"an audience not granted":    {func(s *shop) string { return change(s.ownForm(), url.Values{"resource": {edge}}).Encode() }, nil, 400, "invalid_target"},
-		"almost an audience":         {func(s *shop) string { return change(s.ownForm(), url.Values{"resource": {payments + "/"}}).Encode() }, nil, 400, "invalid_target"},
-		"the trust domain":           {func(s *shop) string { return change(s.ownForm(), url.Values{"resource": {"shop.example"}}).Encode() }, nil, 400, "invalid_target"},
-		"a scope not granted":        {func(s *shop) string { return change(s.ownForm(), url.Values{"scope": {"payments.charge"}}).Encode() }, nil, 400, "invalid_scope"},
+		"no grant_type": {
+			func(s *shop) string { return change(s.ownForm(), url.Values{"grant_type": nil}).Encode() }, nil, 400,
+			"invalid_request",
+		},
+		"another grant": {
+			func(s *shop) string { return change(s.ownForm(), url.Values{"grant_type": {"password"}}).Encode() }, nil, 400,
+			"unsupported_grant_type",
+		},
+		"refresh": {
+			func(s *shop) string { return change(s.ownForm(), url.Values{"grant_type": {"refresh_token"}}).Encode() }, nil, 400,
+			"unsupported_grant_type",
+		},
+		"a parameter twice": {
+			func(s *shop) string { return twice(s.ownForm(), "resource") }, nil, 400, "invalid_request",
+		},
+		"an unknown parameter twice": {
+			func(s *shop) string { return s.ownForm().Encode() + "&x=1&x=2" }, nil, 400, "invalid_request",
+		},
+		"no audience": {
+			func(s *shop) string { return change(s.ownForm(), url.Values{"resource": nil}).Encode() }, nil, 400,
+			"invalid_target",
+		},
+		"two audiences": {
+			func(s *shop) string { return change(s.ownForm(), url.Values{"audience": {orders}}).Encode() }, nil, 400,
+			"invalid_target",
+		},
+		"an audience not granted": {
+			func(s *shop) string { return change(s.ownForm(), url.Values{"resource": {edge}}).Encode() }, nil, 400,
+			"invalid_target",
+		},
+		"almost an audience": {
+			func(s *shop) string { return change(s.ownForm(), url.Values{"resource": {payments + "/"}}).Encode() }, nil, 400,
+			"invalid_target",
+		},
+		"the trust domain": {
+			func(s *shop) string { return change(s.ownForm(), url.Values{"resource": {"shop.example"}}).Encode() }, nil, 400,
+			"invalid_target",
+		},
+		"a scope not granted": {
+			func(s *shop) string { return change(s.ownForm(), url.Values{"scope": {"payments.charge"}}).Encode() }, nil, 400,
+			"invalid_scope",
+		},
 		"one scope too many": {func(s *shop) string {
 			return change(s.ownForm(), url.Values{"scope": {"payments.read admin"}}).Encode()
 		}, nil, 400, "invalid_scope"},
 		"two spaces": {func(s *shop) string {
 			return change(s.ownForm(), url.Values{"scope": {"orders.read  payments.read"}}).Encode()
 		}, nil, 400, "invalid_scope"},
-		"a scope with a quote": {func(s *shop) string { return change(s.ownForm(), url.Values{"scope": {`x":0,"admin`}}).Encode() }, nil, 400, "invalid_scope"},
-		"no form":              {func(*shop) string { return "%zz" }, nil, 400, "invalid_request"},
-		"NUL":                  {func(s *shop) string { return s.ownForm().Encode() + "&x=%00" }, nil, 400, "invalid_request"},
-		"no UTF-8":             {func(s *shop) string { return s.ownForm().Encode() + "&x=%ff" }, nil, 400, "invalid_request"},
-		"semicolons":           {func(s *shop) string { return s.ownForm().Encode() + ";x=1" }, nil, 400, "invalid_request"},
-		"nothing":              {func(*shop) string { return "" }, nil, 400, "invalid_client"},
-		"too large 53":         {func(s *shop) string { return s.ownForm().Encode() + "&x=" + strings.Repeat("x", 40<<10) }, nil, 413, "invalid_request"},
-		"JSON":                 {func(*shop) string { return "{}" }, func(r *http.Request) { r.Header.Set("Content-Type", "application/json") }, 400, "invalid_request"},
-		"no Content-Type":      {func(s *shop) string { return s.ownForm().Encode() }, func(r *http.Request) { r.Header.Del("Content-Type") }, 400, "invalid_request"},
-		"a secret in the URL":  {func(s *shop) string { return s.ownForm().Encode() }, func(r *http.Request) { r.URL.RawQuery = "client_assertion=x" }, 400, "invalid_request"},
-		"a password besides":   {func(s *shop) string { return s.ownForm().Encode() }, func(r *http.Request) { r.SetBasicAuth("a", "b") }, 400, "invalid_request"},
+		"a scope with a quote": {
+			func(s *shop) string { return change(s.ownForm(), url.Values{"scope": {`x":0,"admin`}}).Encode() }, nil, 400,
+			"invalid_scope",
+		},
+		"no form": {func(*shop) string { return "%zz" }, nil, 400, "invalid_request"},
+		"NUL": {
+			func(s *shop) string { return s.ownForm().Encode() + "&x=%00" }, nil, 400, "invalid_request",
+		},
+		"no UTF-8": {
+			func(s *shop) string { return s.ownForm().Encode() + "&x=%ff" }, nil, 400, "invalid_request",
+		},
+		"semicolons": {func(s *shop) string { return s.ownForm().Encode() + ";x=1" }, nil, 400, "invalid_request"},
+		"nothing":    {func(*shop) string { return "" }, nil, 400, "invalid_client"},
+		"too large 53": {
+			func(s *shop) string { return s.ownForm().Encode() + "&x=" + strings.Repeat("x", 40<<10) }, nil, 413,
+			"invalid_request",
+		},
+		"JSON": {
+			func(*shop) string { return "{}" }, func(r *http.Request) { r.Header.Set("Content-Type", "application/json") }, 400,
+			"invalid_request",
+		},
+		"no Content-Type": {
+			func(s *shop) string { return s.ownForm().Encode() }, func(r *http.Request) { r.Header.Del("Content-Type") }, 400,
+			"invalid_request",
+		},
+		"a secret in the URL": {
+			func(s *shop) string { return s.ownForm().Encode() },
+			func(r *http.Request) { r.URL.RawQuery = "client_assertion=x" }, 400, "invalid_request",
+		},
+		"a password besides": {
+			func(s *shop) string { return s.ownForm().Encode() }, func(r *http.Request) { r.SetBasicAuth("a", "b") }, 400,
+			"invalid_request",
+		},
 		"a client without users": {func(s *shop) string {
-			return change(s.userForm("x"), url.Values{"client_assertion": {sign(s.t, s.orders, assertionType, honest(orders))}}).Encode()
+			return change(
+				s.userForm("x"), url.Values{"client_assertion": {sign(s.t, s.orders, assertionType, honest(orders))}},
+			).Encode()
 		}, nil, 400, "unauthorized_client"},
 		"a charset is no matter": {func(s *shop) string { return change(s.ownForm(), url.Values{"grant_type": {"x"}}).Encode() }, func(r *http.Request) {
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
 		}, 400, "unsupported_grant_type"},
-		"breaks off": {func(*shop) string { return "" }, func(r *http.Request) { r.Body = brokenBody{} }, 400, "invalid_request"},
+		"breaks off": {
+			func(*shop) string { return "" }, func(r *http.Request) { r.Body = brokenBody{} }, 400, "invalid_request",
+		},
 		"no transaction without scope": {func(s *shop) string {
 			return s.userForm(sign(s.t, s.login, "at+jwt", alice().with(claims{"scope": "browse"}))).Encode()
 		}, nil, 400, "invalid_scope"},
@@ -263,7 +330,9 @@ func TestPaths(t *testing.T) {
 
 // The metadata states the name byte for byte, and where everything is.
 func TestMetadata(t *testing.T) {
-	for name, base := range map[string]string{issuerName: issuerName, issuerName + "/": issuerName, issuerName + "/a/": issuerName + "/a"} {
+	for name, base := range map[string]string{
+		issuerName: issuerName, issuerName + "/": issuerName, issuerName + "/a/": issuerName + "/a",
+	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t)
 			s.id = issuer.New(name, s.keys, s.registry)
