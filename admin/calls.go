@@ -17,8 +17,8 @@ type callList struct {
 	Calls []waterfall.Call `json:"calls"`
 }
 
-// listCalls lists the recent calls, the newest first: limit=N (all for 0), method=part of a name, outcome=failed,
-// retried or open, format=json or text.
+// listCalls lists the recent calls, newest first. The parameters are limit=N (0 for all), method=part of a name,
+// outcome=failed, retried or open, and format=json or text.
 func (h *Handler) listCalls(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	wanted, err := callFilter(query)
@@ -46,14 +46,14 @@ func (h *Handler) listCalls(w http.ResponseWriter, r *http.Request) {
 	writeCalls(w, query, calls)
 }
 
-// showTrace shows the calls of one trace, the oldest first.
+// showTrace shows the calls of one trace, oldest first.
 func (h *Handler) showTrace(w http.ResponseWriter, r *http.Request) {
 	var calls []waterfall.Call
 	if h.config.Ring != nil {
 		calls = h.config.Ring.Trace(r.PathValue("trace"))
 	}
 	if len(calls) == 0 {
-		http.Error(w, "No call of this trace is kept. It may have made room for newer ones.", http.StatusNotFound)
+		http.Error(w, "No call of this trace is kept. Newer calls may have replaced it.", http.StatusNotFound)
 		return
 	}
 	writeCalls(w, r.URL.Query(), calls)
@@ -67,7 +67,7 @@ func writeCalls(w http.ResponseWriter, query url.Values, calls []waterfall.Call)
 		setText(w)
 		for i, c := range calls {
 			if i > 0 {
-				_, _ = io.WriteString(w, "\n") // the client has gone, here and below
+				_, _ = io.WriteString(w, "\n") // an error means that the client is gone, here and below
 			}
 			_ = waterfall.Text(w, c)
 		}

@@ -9,30 +9,30 @@ import (
 	"github.com/parley-rpc/parley/waterfall"
 )
 
-// Config is what the admin surface shows. Every field may be empty; what is empty is not shown. Its functions are
+// Config is the content of the admin surface. All fields are optional; empty fields are not shown. The functions are
 // called on each request, from any goroutine, and should return at once.
 type Config struct {
 	// Service is the name of the service.
 	Service string
 	// Ring holds the recent calls.
 	Ring *waterfall.Ring
-	// Describe writes what the service is made of, as text.
+	// Describe writes a description of the service, as text.
 	Describe func(io.Writer) error
 	// Sections are the tables of the status view, in order.
 	Sections []Section
-	// Charts yields what is drawn over time.
+	// Charts returns the charts.
 	Charts func() []Chart
-	// Policies yields the effective policies of methods, in order.
+	// Policies returns the effective policies of methods, in order.
 	Policies func() []Policy
-	// Traffic is what is shown of the rate, the errors and the latency of methods.
+	// Traffic has the rate, the errors and the latency of methods.
 	Traffic *Traffic
-	// Refusals yields the recent refusals, the newest first.
+	// Refusals returns the recent refusals, newest first.
 	Refusals func() []Refusal
-	// LogLevel is shown and can be changed.
+	// LogLevel is the log level, which the page shows and can change.
 	LogLevel *slog.LevelVar
-	// Switches are shown and can be turned off and on, in order.
+	// Switches are the switches, in order, which the page shows and can change.
 	Switches []Switch
-	// Mounts are further handlers, behind the same protection.
+	// Mounts are additional handlers with the same protection.
 	Mounts []Mount
 }
 
@@ -42,43 +42,43 @@ type Section struct {
 	Title string
 	// Columns are the headings of its columns.
 	Columns []string
-	// Rows yields its current rows.
+	// Rows returns its present rows.
 	Rows func() []Row
-	// Empty is said when there are no rows.
+	// Empty is the text that is shown if there are no rows.
 	Empty string
 }
 
 // Row is one row of a table.
 type Row struct {
-	// State marks the row.
+	// State is the state of the row, which is shown as a mark.
 	State State `json:"state,omitempty"`
-	// Cells are its texts, one for each column. What a peer wrote may stand here as it is.
+	// Cells are its texts, one for each column. They may contain unescaped text from a peer.
 	Cells []string `json:"cells"`
 }
 
-// State is how a row is doing. The zero value says nothing about it.
+// State is the state of a row. The zero value means that the row has no state.
 type State string
 
 const (
-	// Good is as it should be.
+	// Good means that the row is as expected.
 	Good State = "good"
-	// Warning deserves a look.
+	// Warning means that an operator should look at the row.
 	Warning State = "warning"
-	// Bad does not work.
+	// Bad means that the row does not work.
 	Bad State = "bad"
 )
 
 // Chart is one value over time.
 type Chart struct {
-	// Title says what it is: "payments".
+	// Title is the title: "payments".
 	Title string `json:"title"`
-	// About says of what kind it is. Charts of one kind stand together under it: "Retry budget, in retries".
+	// About is the kind of the chart, under which charts are grouped: "Retry budget, in retries".
 	About string `json:"about"`
-	// Max is the end of the scale, which begins at 0.
+	// Max is the end of the scale, which starts at 0.
 	Max float64 `json:"max"`
-	// Interval is how far apart the values are.
+	// Interval is the time between two values.
 	Interval time.Duration `json:"interval_ns"`
-	// Values are the values, the oldest first; the last one is of now.
+	// Values are the values, oldest first. The last one is the present value.
 	Values []float64 `json:"values"`
 }
 
@@ -86,31 +86,31 @@ type Chart struct {
 type Policy struct {
 	// Method is the method as "pkg.Service/Method".
 	Method string `json:"method"`
-	// Kind says how its messages flow, and who uses it: "unary, served".
+	// Kind is the kind of method, and whether it is served or called: "unary, served".
 	Kind string `json:"kind"`
-	// Values are what is stated about it, in order.
+	// Values are the values of the policy, in order.
 	Values []PolicyValue `json:"values"`
-	// Problem is why there is no policy; "" when there is one.
+	// Problem is the reason why there is no policy, or "".
 	Problem string `json:"problem,omitempty"`
 }
 
 // PolicyValue is one value of a policy.
 type PolicyValue struct {
-	// Name says what the value is about: "deadline".
+	// Name is the name of the value: "deadline".
 	Name string `json:"name"`
 	// Value is the value: "2s".
 	Value string `json:"value"`
-	// Source is where it was stated: "file orders.yaml:12".
+	// Source is the place that states the value: "file orders.yaml:12".
 	Source string `json:"source"`
 }
 
-// Mount is a further handler of the admin surface.
+// Mount is an additional handler of the admin surface.
 type Mount struct {
 	// Title is the text of the link to it.
 	Title string
-	// Path is where it is served, with everything below: "/debug/channelz/". It goes before the paths of the surface
-	// itself.
+	// Path is the path of the handler, which includes all paths below: "/debug/channelz/". It has precedence over the
+	// paths of the surface itself.
 	Path string
-	// Handler serves it. It sees the whole path.
+	// Handler serves the requests. It gets the complete path.
 	Handler http.Handler
 }

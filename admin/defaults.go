@@ -3,30 +3,30 @@ package admin
 import "time"
 
 const (
-	// defaultListed is how many calls /calls lists by default.
+	// defaultListed is the default number of calls in /calls.
 	defaultListed = 100
-	// streamInterval is how long a live page waits at least between two updates.
+	// streamInterval is the shortest time between two updates of a live page.
 	streamInterval = 200 * time.Millisecond
-	// streamBatch is how many calls one update of a live page holds at most.
+	// streamBatch is the maximum number of calls in one update of a live page.
 	streamBatch = 200
-	// trafficInterval is how often the counts of calls are read for the live page.
+	// trafficInterval is the time between two readings of the counts of calls for the live page.
 	trafficInterval = 10 * time.Second
-	// trafficPoints is how many intervals the live page shows.
+	// trafficPoints is the number of intervals that the live page shows.
 	trafficPoints = 60
-	// trafficWindow is how many intervals its single numbers cover.
+	// trafficWindow is the number of intervals over which it computes rates and latencies.
 	trafficWindow = 6
-	// maxTraffic is how many methods, and how many endpoints, it shows.
+	// maxTraffic is the maximum number of methods, and of endpoints, that it shows.
 	maxTraffic = 200
-	// maxStreams is how many live pages may be open at once.
+	// maxStreams is the maximum number of open live pages.
 	maxStreams = 16
 	// writeTimeout is how long a live page may take to accept an update.
 	writeTimeout = 10 * time.Second
-	// defaultProfile is how long a CPU profile takes by default.
+	// defaultProfile is the default duration of a CPU profile.
 	defaultProfile = 30 * time.Second
-	// defaultTrace is how long an execution trace takes by default.
+	// defaultTrace is the default duration of an execution trace.
 	defaultTrace = time.Second
 	// maxProfile is the longest CPU profile or execution trace.
 	maxProfile = 5 * time.Minute
-	// maxFormBytes is the largest body of a request.
+	// maxFormBytes is the maximum size of the body of a request, in bytes.
 	maxFormBytes = 1 << 10
 )

@@ -2,7 +2,7 @@ package admin
 
 import "net/http"
 
-// guard refuses what did not come from the operator, and sets the headers of every answer.
+// guard refuses requests that do not come from the operator, and sets the headers of every answer.
 func (h *Handler) guard(next http.Handler) http.Handler {
 	origin := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -15,11 +15,14 @@ func (h *Handler) guard(next http.Handler) http.Handler {
 		header.Set("Cross-Origin-Resource-Policy", "same-origin")
 		header.Set("Cache-Control", "no-store")
 		if !isLocal(r) {
-			http.Error(w, "This surface answers only under localhost, 127.0.0.1 or [::1]. Use one of them as the host of the URL.", http.StatusMisdirectedRequest)
+			http.Error(
+				w, "This surface answers only under localhost, 127.0.0.1 or [::1]. Use one of them as the host of the URL.",
+				http.StatusMisdirectedRequest,
+			)
 			return
 		}
 		if origin.Check(r) != nil || !fromHere(r) {
-			http.Error(w, "This request was caused by another site and is refused.", http.StatusForbidden)
+			http.Error(w, "Another site caused this request, so it is refused.", http.StatusForbidden)
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
@@ -27,8 +30,8 @@ func (h *Handler) guard(next http.Handler) http.Handler {
 	})
 }
 
-// fromHere refuses also the harmless-looking requests that another site makes a browser send, such as an image whose
-// address is that of a profile. Only a link to the page may come from elsewhere.
+// fromHere reports whether a request comes from the page itself. Another site can make a browser send requests, for
+// example for an image with the address of a profile. Only a link to the page may come from another site.
 func fromHere(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "none", "same-origin":

@@ -1,16 +1,16 @@
-// Package admin holds what a service shows to its operators: three HTTP surfaces, each meant for an address of its own.
+// Package admin has three HTTP surfaces for the operators of a service. Each should have its own address.
 //
-//   - [Probes] answers /livez and /readyz, without detail. It may listen anywhere.
-//   - [Metrics] answers /metrics. It may listen where the monitoring reaches it.
+//   - [Probes] answers /livez and /readyz, without details. It may listen on any address.
+//   - [Metrics] answers /metrics. The monitoring must be able to reach it.
 //   - [New] is the admin surface: a live waterfall of recent calls, the state of the service, its configuration,
-//     profiles. It shows much and has no login, so it must listen on a loopback address, see
+//     profiles. It shows internals and has no login, so it must listen on a loopback address; see
 //     [CheckLoopback].
 //
-// The admin surface protects itself against pages of other sites that the operator's browser has open: it answers only
-// to loopback host names, refuses requests that other sites cause, changes nothing on GET, and its page runs only its
-// own script, which treats all that a peer may have written as text.
+// The admin surface is protected against pages of other sites in the operator's browser: it answers only to loopback
+// host names, refuses requests from other sites, and changes nothing on GET. Its page runs only its own script, which
+// treats all data from peers as text.
 //
-// The package only makes handlers. Who serves them owns the listeners.
+// The package only makes handlers. The program that serves them owns the listeners.
 package admin
 
 import (
@@ -28,7 +28,7 @@ import (
 type Handler struct {
 	config   Config
 	page     *page
-	instance string // changes with every start, so that an open page notices
+	instance string // changes with every start, so that an open page notices a restart
 	started  time.Time
 	guarded  http.Handler
 
@@ -38,18 +38,18 @@ type Handler struct {
 	shutdown sync.Once
 }
 
-// New returns the admin surface of a service. It starts nothing. Live pages end when the http.Server that serves it
-// shuts down, or with [Handler.Close].
+// New returns the admin surface of a service. It starts no goroutines. Live pages end when the http.Server of the
+// surface shuts down, or with [Handler.Close].
 func New(config Config) *Handler {
 	h := &Handler{config: config, page: newPage(), instance: rand.Text(), started: time.Now(), ended: make(chan struct{})}
 	h.guarded = h.guard(h.routes())
 	return h
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP serves the admin surface.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.guarded.ServeHTTP(w, r) }
 
-// Close ends the live pages and the profiles that are under way, and refuses new ones. It may be called more than once.
+// Close ends the open live pages and running profiles, and refuses new ones. It may be called several times.
 func (h *Handler) Close() { h.end.Do(func() { close(h.ended) }) }
 
 func (h *Handler) routes() http.Handler {
@@ -82,8 +82,8 @@ func (h *Handler) routes() http.Handler {
 	})
 }
 
-// untilEnd returns a context that ends with the request, with Close, and when the server that received the request
-// begins to shut down, which by itself would wait for the request for ever.
+// untilEnd returns a context that ends with the request, with Close, and when the server of the request starts to shut
+// down. Otherwise the server would wait for the request forever.
 func (h *Handler) untilEnd(request context.Context) (context.Context, context.CancelFunc) {
 	if server, ok := request.Value(http.ServerContextKey).(*http.Server); ok {
 		h.shutdown.Do(func() { server.RegisterOnShutdown(h.Close) })
@@ -103,7 +103,7 @@ func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	_ = encoder.Encode(v) // the client has gone
+	_ = encoder.Encode(v) // an error means that the client is gone
 }
 
 func setText(w http.ResponseWriter) { w.Header().Set("Content-Type", "text/plain; charset=utf-8") }

@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// ErrNotLoopback is matched by the errors of [CheckLoopback] about an address that others may reach.
+// ErrNotLoopback is the error of [CheckLoopback] for an address that other machines can reach. Match it with errors.Is.
 var ErrNotLoopback = errors.New("not a loopback address")
 
-// CheckLoopback returns nil when a listener at addr ("127.0.0.1:9090", "[::1]:0", "localhost:9090") can be reached from
-// this machine alone. Otherwise its error matches [ErrNotLoopback], or says that addr is no address. Names other than
-// localhost are refused, because what they resolve to may change.
+// CheckLoopback returns nil if a listener at addr ("127.0.0.1:9090", "[::1]:0", "localhost:9090") can be reached only
+// from this machine. Otherwise its error matches [ErrNotLoopback], or means that addr is invalid. Names other than
+// localhost are refused, because their addresses may change.
 func CheckLoopback(addr string) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -26,7 +26,10 @@ func CheckLoopback(addr string) error {
 	if host == "" {
 		return fmt.Errorf("%q listens on every interface, and is %w; write 127.0.0.1%s", addr, ErrNotLoopback, addr)
 	}
-	return fmt.Errorf("%q is %w; the admin surface has no login, so listen on 127.0.0.1 and reach it through ssh -L or kubectl port-forward", addr, ErrNotLoopback)
+	return fmt.Errorf(
+		"%q is %w; the admin surface has no login, so listen on 127.0.0.1 and use ssh -L or kubectl port-forward to reach it",
+		addr, ErrNotLoopback,
+	)
 }
 
 func isLoopback(host string) bool {
@@ -37,8 +40,8 @@ func isLoopback(host string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// isLocal reports whether the request was sent to a loopback host name on a loopback address. A page of another site
-// that makes its own name resolve to 127.0.0.1 gets through to the address but still sends its own name.
+// isLocal reports whether the request was sent to a loopback host name on a loopback address. Another site can make its
+// own name resolve to 127.0.0.1, but its requests still have its own host name.
 func isLocal(r *http.Request) bool {
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok && !local.IP.IsLoopback() {
 		return false

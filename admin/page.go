@@ -17,14 +17,14 @@ import (
 //go:embed page
 var assets embed.FS
 
-// scripts are the parts of the page's script, in the order in which they are joined.
+// scripts are the parts of the page's script, in order.
 var scripts = [...]string{
 	"format.js", "dom.js", "store.js", "bars.js", "list.js", "detail.js", "traffic.js", "status.js",
 	"policy.js", "refusals.js", "stream.js", "main.js",
 }
 
-// page is the whole page in one document. Its policy allows the style and the script that are in it, by their hashes,
-// and nothing else.
+// page is the complete page in one document. Its content security policy allows only its own style and script, by their
+// hashes.
 type page struct {
 	document []byte
 	policy   string
@@ -53,10 +53,10 @@ func newPage() *page {
 
 func (p *page) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = bytes.NewReader(p.document).WriteTo(w) // the client has gone
+	_, _ = bytes.NewReader(p.document).WriteTo(w) // an error means that the client is gone
 }
 
-// outcomes are the options of the filter by outcome: every one but that of a call that nothing happened to.
+// outcomes returns the options of the filter by outcome, without the outcome of a call that succeeded at once.
 func outcomes() string {
 	var options strings.Builder
 	for _, o := range waterfall.Outcomes() {
@@ -67,7 +67,7 @@ func outcomes() string {
 	return options.String()
 }
 
-// asset returns a part of the page. The parts are embedded when the program is built, so each of them is there.
+// asset returns a part of the page. The parts are embedded in the program, so all of them exist.
 func asset(name string) string {
 	text, _ := assets.ReadFile("page/" + name)
 	return string(text)

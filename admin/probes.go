@@ -5,8 +5,9 @@ import (
 	"net/http"
 )
 
-// Probes answers /livez and /readyz with 200 or 503, without detail. Live reports whether the process should go on,
-// ready whether it should get calls; both are asked on every request and must be safe for concurrent use.
+// Probes returns a handler that answers /livez and /readyz with 200 or 503, without details. Live reports whether the
+// process should keep running, and ready reports whether it should get calls. Both are called on every request and must
+// be safe for concurrent use.
 func Probes(live, ready func() bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", probe(live))
@@ -25,11 +26,12 @@ func probe(good func() bool) http.HandlerFunc {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			text = "unavailable\n"
 		}
-		_, _ = io.WriteString(w, text) // the client has gone
+		_, _ = io.WriteString(w, text) // an error means that the client is gone
 	}
 }
 
-// Metrics answers /metrics with the handler of a metrics exporter, and nothing else. A nil handler answers 404.
+// Metrics returns a handler that answers only /metrics, with the handler of a metrics exporter. With a nil handler it
+// answers 404.
 func Metrics(exporter http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	if exporter != nil {

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// These handlers answer like those of net/http/pprof, which registers itself on http.DefaultServeMux when it is
-// imported and so would expose every program that serves http.DefaultServeMux.
+// These handlers answer like net/http/pprof. That package registers itself with http.DefaultServeMux when it is
+// imported, so it would expose profiles in every program that serves http.DefaultServeMux.
 
 func (h *Handler) listProfiles(w http.ResponseWriter, r *http.Request) {
 	profiles := pprof.Profiles()
@@ -27,15 +27,16 @@ func (h *Handler) listProfiles(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(&text, "%-14s %6s   go tool pprof %sprofile?seconds=10\n", "profile", "", base)
 	fmt.Fprintf(&text, "%-14s %6s   curl -o trace.out '%strace?seconds=1' && go tool trace trace.out\n", "trace", "", base)
 	setText(w)
-	_, _ = io.WriteString(w, text.String()) // the client has gone
+	_, _ = io.WriteString(w, text.String()) // an error means that the client is gone
 }
 
-// profile answers with one of the runtime's profiles: debug=1 or 2 as text, gc=1 after a garbage collection.
+// profile answers with one of the runtime's profiles. With debug=1 or 2 it is text, and with gc=1 a garbage collection
+// runs first.
 func (h *Handler) profile(w http.ResponseWriter, r *http.Request) {
 	name, query := r.PathValue("name"), r.URL.Query()
 	profile := pprof.Lookup(name)
 	if profile == nil {
-		http.Error(w, "There is no such profile; /debug/pprof/ lists them.", http.StatusNotFound)
+		http.Error(w, "This profile does not exist; /debug/pprof/ lists the profiles.", http.StatusNotFound)
 		return
 	}
 	level := 0
@@ -54,7 +55,7 @@ func (h *Handler) profile(w http.ResponseWriter, r *http.Request) {
 	} else {
 		setBinary(w, name)
 	}
-	_ = profile.WriteTo(w, level) // the client has gone
+	_ = profile.WriteTo(w, level) // an error means that the client is gone
 }
 
 func (h *Handler) cpuProfile(w http.ResponseWriter, r *http.Request) {
@@ -65,7 +66,7 @@ func (h *Handler) executionTrace(w http.ResponseWriter, r *http.Request) {
 	h.sample(w, r, "trace", defaultTrace, func() error { return trace.Start(w) }, trace.Stop)
 }
 
-// sample records for seconds=N, or until the client leaves or the server stops.
+// sample records for seconds=N, or until the client disconnects or the server stops.
 func (h *Handler) sample(w http.ResponseWriter, r *http.Request, name string, length time.Duration,
 	start func() error, stop func(),
 ) {
@@ -82,11 +83,11 @@ func (h *Handler) sample(w http.ResponseWriter, r *http.Request, name string, le
 	setBinary(w, name)
 	if err := start(); err != nil {
 		w.Header().Del("Content-Disposition")
-		http.Error(w, "Another one is under way: "+err.Error(), http.StatusConflict)
+		http.Error(w, "Another profile is running: "+err.Error(), http.StatusConflict)
 		return
 	}
 	defer stop()
-	_ = pause(ctx, length) // either way it is over
+	_ = pause(ctx, length) // an early end is fine
 }
 
 func setBinary(w http.ResponseWriter, name string) {

@@ -23,7 +23,7 @@ func TestProfiles(t *testing.T) {
 		{"/debug/pprof/", 200, "go tool pprof http://127.0.0.1:9090/debug/pprof/heap\n"},
 		{"/debug/pprof/goroutine?debug=2", 200, "goroutine "},
 		{"/debug/pprof/heap?debug=1&gc=1", 200, "heap profile:"},
-		{"/debug/pprof/nonsense", 404, "/debug/pprof/ lists them"},
+		{"/debug/pprof/nonsense", 404, "/debug/pprof/ lists the profiles"},
 		{"/debug/pprof/heap?debug=x", 400, `debug="x": want 0, 1 or 2`},
 		{"/debug/pprof/profile?seconds=0", 400, `seconds="0": want a number up to 300`},
 		{"/debug/pprof/profile?seconds=301", 400, "want a number up to 300"},

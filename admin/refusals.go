@@ -9,31 +9,31 @@ import (
 	"time"
 )
 
-// Refusal is a call, a handshake or an answer that was refused, or several equal ones. What a peer wrote may stand in
-// its texts as it is.
+// Refusal is one refused call, handshake or answer, or several equal ones. Its texts may contain unescaped text from a
+// peer.
 type Refusal struct {
-	// Of is what was refused: "call", "handshake", "answer", or "trial" for a call that passed although a policy on trial
-	// would refuse it.
+	// Of is the kind of refusal: "call", "handshake", "answer", or "trial" for a call that a policy on trial would have
+	// refused.
 	Of string `json:"of"`
-	// Last is when it happened, the last time.
+	// Last is the time of the last refusal.
 	Last time.Time `json:"last"`
-	// First is when it happened for the first time.
+	// First is the time of the first refusal.
 	First time.Time `json:"first"`
-	// Times is how often it happened from First to Last.
+	// Times is the number of refusals from First to Last.
 	Times uint64 `json:"times"`
-	// Peer is the proven peer; "" for one that proved nothing.
+	// Peer is the proven peer, or "" if the peer has not proven its identity.
 	Peer string `json:"peer,omitempty"`
 	// User is the end user, under a pseudonym.
 	User string `json:"user,omitempty"`
-	// Address is where the peer was.
+	// Address is the address of the peer.
 	Address string `json:"address,omitempty"`
-	// Agent is what the peer calls its program, unproven.
+	// Agent is the user agent of the peer, which is not proven.
 	Agent string `json:"agent,omitempty"`
 	// Method is the method as "pkg.Service/Method"; "" for a handshake.
 	Method string `json:"method,omitempty"`
 	// Reason is the public reason.
 	Reason string `json:"reason"`
-	// Cause is why, in words that the peer never sees.
+	// Cause is the cause of the refusal, which the peer never learns.
 	Cause string `json:"cause,omitempty"`
 	// Decided is the statement of the policy that decided.
 	Decided string `json:"decided,omitempty"`
@@ -44,7 +44,7 @@ type refusalList struct {
 	Refusals []Refusal `json:"refusals"`
 }
 
-// writeRefusals writes a table of them.
+// writeRefusals writes a table of refusals.
 func writeRefusals(w io.Writer, list []Refusal) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "last\ttimes\tof\twho\taddress\tmethod\treason\tcause")
@@ -60,10 +60,10 @@ func writeRefusals(w io.Writer, list []Refusal) {
 		}
 		fmt.Fprintln(table, strings.Join(cells, "\t"))
 	}
-	_ = table.Flush() // the client has gone
+	_ = table.Flush() // an error means that the client is gone
 }
 
-// oneLine replaces what could begin another cell or line, or move the cursor of a terminal.
+// oneLine replaces characters that could start another cell or line, or move the cursor of a terminal.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// runtimeSection is about the process itself.
+// runtimeSection returns the section about the process itself.
 func runtimeSection(started time.Time) Section {
 	return Section{Title: "Process", Columns: []string{"", ""}, Rows: func() []Row {
 		facts := [][2]string{

@@ -57,7 +57,7 @@ func (h *Handler) status(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, view)
 }
 
-// traffic shows rate, error share and latency by method, from metrics, and by endpoint, from the calls that are kept.
+// traffic shows rate, share of errors and latency, by method (from the metrics) and by endpoint (from the kept calls).
 func (h *Handler) traffic(w http.ResponseWriter, _ *http.Request) {
 	view := trafficView{Interval: trafficInterval, Methods: []methodTraffic{}, Endpoints: []endpointTraffic{}}
 	if h.config.Traffic != nil {
@@ -84,7 +84,7 @@ func (h *Handler) policies(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, policyList{list})
 }
 
-// refusals lists the recent refusals, the newest first: format=json or text.
+// refusals lists the recent refusals, newest first. The parameter is format=json or text.
 func (h *Handler) refusals(w http.ResponseWriter, r *http.Request) {
 	list := []Refusal{}
 	if h.config.Refusals != nil {
@@ -112,5 +112,5 @@ func (h *Handler) describe(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	setText(w)
-	_, _ = w.Write(text.Bytes()) // the client has gone
+	_, _ = w.Write(text.Bytes()) // an error means that the client is gone
 }

@@ -16,11 +16,11 @@ type hello struct {
 	Service  string    `json:"service"`
 	Instance string    `json:"instance"`
 	Started  time.Time `json:"started"`
-	Size     int       `json:"size"` // how many calls are kept
+	Size     int       `json:"size"` // the maximum number of kept calls
 }
 
-// streamCalls sends server-sent events: first "hello", then "calls" with the calls that are there, then "calls" with
-// those that changed, in the form of /calls without attributes and events.
+// streamCalls sends server-sent events: first "hello", then "calls" with the present calls, then "calls" with each
+// batch of changed calls. Calls have the form of /calls, without attributes and events.
 func (h *Handler) streamCalls(w http.ResponseWriter, r *http.Request) {
 	defer h.streams.Add(-1)
 	if h.streams.Add(1) > maxStreams {
@@ -75,7 +75,7 @@ func (s eventStream) send(event string, v any) error {
 	return s.control.Flush()
 }
 
-// brief removes from calls the facts that a list does not show.
+// brief removes the parts of calls that a list does not show.
 func brief(calls []waterfall.Call) []waterfall.Call {
 	for i := range calls {
 		c := &calls[i]

@@ -7,16 +7,16 @@ import (
 	"strconv"
 )
 
-// Switch is something that an operator can turn off and on while the service runs. Its functions are called from any
+// Switch is a setting that an operator can enable and disable while the service runs. Its functions are called from any
 // goroutine and should return at once.
 type Switch struct {
-	// Title names it, once among the switches: "Retries".
+	// Title is its name, which is unique among the switches: "Retries".
 	Title string
-	// About says what turning it off does.
+	// About describes the effect of disabling it.
 	About string
-	// On reports whether it is on.
+	// On reports whether it is enabled.
 	On func() bool
-	// Set turns it on or off.
+	// Set enables or disables it.
 	Set func(on bool)
 }
 
@@ -37,7 +37,7 @@ func (h *Handler) switches() []switchView {
 
 func (h *Handler) listSwitches(w http.ResponseWriter, _ *http.Request) { writeJSON(w, h.switches()) }
 
-// setSwitch takes a form with the fields title and on, which is true or false.
+// setSwitch accepts a form with the fields title, and on=true or false.
 func (h *Handler) setSwitch(w http.ResponseWriter, r *http.Request) {
 	title := r.PostFormValue("title")
 	on, err := strconv.ParseBool(r.PostFormValue("on"))
@@ -52,7 +52,9 @@ func (h *Handler) setSwitch(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	http.Error(w, fmt.Sprintf("title=%q: there is no such switch; GET /switches lists them", title), http.StatusNotFound)
+	http.Error(
+		w, fmt.Sprintf("title=%q: this switch does not exist; GET /switches lists the switches", title), http.StatusNotFound,
+	)
 }
 
 // levelView is the JSON form of the log level.
@@ -68,7 +70,8 @@ func (h *Handler) logLevel(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, levelView{h.config.LogLevel.Level().String()})
 }
 
-// setLogLevel takes a form with the field level: DEBUG, INFO, WARN, ERROR, or one of them with an offset, "INFO+2".
+// setLogLevel accepts a form with the field level: DEBUG, INFO, WARN, ERROR, or one of them with an offset, such as
+// "INFO+2".
 func (h *Handler) setLogLevel(w http.ResponseWriter, r *http.Request) {
 	if h.config.LogLevel == nil {
 		h.logLevel(w, r)

@@ -27,7 +27,10 @@ func TestSwitches(t *testing.T) {
 		{"off", http.MethodPost, url.Values{"title": {"Retries"}, "on": {"false"}}, 200, `"on":false`, false},
 		{"on again", http.MethodPost, url.Values{"title": {"Retries"}, "on": {"true"}}, 200, `"on":true`, true},
 		{"neither", http.MethodPost, url.Values{"title": {"Retries"}, "on": {"maybe"}}, 400, "want true or false", true},
-		{"unknown", http.MethodPost, url.Values{"title": {"Lights"}, "on": {"false"}}, 404, "GET /switches lists them", true},
+		{
+			"unknown", http.MethodPost, url.Values{"title": {"Lights"}, "on": {"false"}}, 404,
+			"GET /switches lists the switches", true,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			code, body := answer(h, request(t, tc.method, "http://127.0.0.1:9090/switches",

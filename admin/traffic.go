@@ -10,36 +10,36 @@ import (
 	"github.com/parley-rpc/parley/waterfall"
 )
 
-// Counts are what metrics have counted so far of the calls of one method.
+// Counts are the counts of the calls of one method, since the start.
 type Counts struct {
-	// Method is the method as "pkg.Service/Method", and Target where the calls went; "" for calls that were served.
+	// Method is the method as "pkg.Service/Method". Target is the target of the calls, or "" for served calls.
 	Method, Target string
-	// Calls ended, Failed of them with an error; they took Duration together.
+	// Calls is the number of ended calls, and Failed the number of those that failed. Duration is the sum of their
+	// durations.
 	Calls, Failed uint64
 	Duration      time.Duration
-	// Within is how many calls took at most so long, by rising bounds.
+	// Within has the number of calls up to each duration, by rising bounds.
 	Within []Within
 }
 
-// Within is how many calls took at most so long.
+// Within is the number of calls that took at most a duration.
 type Within struct {
 	Bound time.Duration
 	Calls uint64
 }
 
-// Traffic keeps how many calls there were of late, how many failed and how long they took, by method. It is safe for
-// concurrent use.
+// Traffic keeps the recent numbers of calls, failures and durations, by method. It is safe for concurrent use.
 type Traffic struct {
 	read func() []Counts
 
 	mu      sync.Mutex
-	samples [][]Counts // the oldest first
+	samples [][]Counts // oldest first
 }
 
-// NewTraffic returns the traffic that read counts. It reads nothing until [Traffic.Run].
+// NewTraffic returns a Traffic for the counts that read returns. It does not call read before [Traffic.Run].
 func NewTraffic(read func() []Counts) *Traffic { return &Traffic{read: read} }
 
-// Run reads the counts every 10 s until ctx ends. It returns nil.
+// Run reads the counts every 10s until ctx ends. It returns nil.
 func (t *Traffic) Run(ctx context.Context) error {
 	ticker := time.NewTicker(trafficInterval)
 	defer ticker.Stop()
@@ -73,23 +73,23 @@ type methodTraffic struct {
 	Calls  uint64  `json:"calls"`
 	Rate   float64 `json:"rate"`
 	Failed float64 `json:"failed"` // share
-	// Mean is how long a call took on average, and Within how long 95 % of them took at most; 0: longer than any bound.
+	// Mean is the mean duration of a call, and Within the 95th percentile. 0 means longer than any bound.
 	Mean   time.Duration `json:"mean_ns"`
 	Within time.Duration `json:"within_ns"`
-	Rates  []float64     `json:"rates"`  // of each interval, the oldest first
-	Errors []float64     `json:"errors"` // the same of failed calls
+	Rates  []float64     `json:"rates"`  // the rate of each interval, oldest first
+	Errors []float64     `json:"errors"` // the rate of failed calls of each interval
 }
 
 // trafficView is the JSON form of the recent traffic.
 type trafficView struct {
 	Interval  time.Duration     `json:"interval_ns"` // between the rates
-	Window    time.Duration     `json:"window_ns"`   // of the single numbers
+	Window    time.Duration     `json:"window_ns"`   // the time over which rates and latencies are computed
 	Methods   []methodTraffic   `json:"methods"`
 	Endpoints []endpointTraffic `json:"endpoints"`
-	Kept      int               `json:"kept"` // attempts, of which Endpoints speaks
+	Kept      int               `json:"kept"` // the number of attempts behind Endpoints
 }
 
-// methods are the methods with calls of late, those with most calls first, and the time that their numbers cover.
+// methods returns the methods with recent calls, those with most calls first, and the time that their numbers cover.
 func (t *Traffic) methods() ([]methodTraffic, time.Duration) {
 	t.mu.Lock()
 	samples := slices.Clone(t.samples)
@@ -129,13 +129,13 @@ func (t *Traffic) methods() ([]methodTraffic, time.Duration) {
 	return list, window
 }
 
-// since is how many there were from one sample to the next. A method that a sample left out, because there were too
-// many, counts as one that was not called.
+// since returns the increase from one sample to the next. A method that a sample left out, because there were too many
+// methods, counts as not called.
 func since(from, to uint64) uint64 { return max(from, to) - from }
 
 func perSecond(n uint64) float64 { return float64(n) / trafficInterval.Seconds() }
 
-// conclude fills in the single numbers, of what happened between two samples.
+// conclude computes rate, errors and latency between two samples.
 func (m *methodTraffic) conclude(from, to Counts, window time.Duration) {
 	m.Calls = since(from.Calls, to.Calls)
 	if m.Calls == 0 {
@@ -165,7 +165,8 @@ type endpointTraffic struct {
 	Longest  time.Duration `json:"longest_ns"`
 }
 
-// endpointsOf sums up the attempts of calls by endpoint, those with most attempts first, and says how many there are.
+// endpointsOf returns the sums of the attempts of calls by endpoint, those with most attempts first, and the number of
+// attempts.
 func endpointsOf(calls []waterfall.Call) (list []endpointTraffic, kept int) {
 	type sum struct {
 		endpointTraffic

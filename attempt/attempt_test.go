@@ -105,7 +105,9 @@ func TestStreamIsRecorded(t *testing.T) {
 	for endpoint, neverSent := range map[string]bool{"": true, "10.0.0.7:8443": false} {
 		ctx, a := attempt.NewContext(t.Context(), 1, false, nil)
 		_, err := attempt.StreamClientInterceptor(ctx, &grpc.StreamDesc{}, nil, "/a.B/C",
-			func(_ context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			func(
+				_ context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, opts ...grpc.CallOption,
+			) (grpc.ClientStream, error) {
 				reach(endpoint, opts)
 				return nil, nil
 			})

@@ -23,8 +23,8 @@ const (
 	chainAudience = "spiffe://bench.example/payments"
 )
 
-// chains are what services without a framework chain by hand: a bearer token that the server verifies in each call, retry,
-// metrics and traces. Nothing proves the server, and nothing sets a deadline but that of an attempt.
+// chains are what services without a framework chain by hand: a bearer token that the server verifies in each call,
+// retry, metrics and traces. Nothing proves the server, and nothing sets a deadline but that of an attempt.
 func chains() []maker {
 	return []maker{
 		{"chain: go-grpc-middleware with golang-jwt, nothing sampled", onGRPC(chain(withGolangJWT))},
@@ -51,7 +51,9 @@ func chain(verifier func(ed25519.PublicKey) func(string) error) func(context.Con
 		if err := errors.Join(err1, err2); err != nil {
 			return ends{}, err
 		}
-		retrying := retry.UnaryClientInterceptor(retry.WithMax(4), retry.WithPerRetryTimeout(500*time.Millisecond), retry.WithCodes(codes.Unavailable))
+		retrying := retry.UnaryClientInterceptor(
+			retry.WithMax(4), retry.WithPerRetryTimeout(500*time.Millisecond), retry.WithCodes(codes.Unavailable),
+		)
 		return ends{
 			dial: slices.Concat(traced.dial, measured.dial, []grpc.DialOption{
 				grpc.WithChainUnaryInterceptor(retrying), grpc.WithPerRPCCredentials(bearer{"authorization": "Bearer " + token}),
@@ -87,7 +89,9 @@ func withGolangJWT(key ed25519.PublicKey) func(string) error {
 
 func withJWX(key ed25519.PublicKey) func(string) error {
 	return func(token string) error {
-		_, err := jwxjwt.Parse([]byte(token), jwxjwt.WithKey(jwa.EdDSA, key), jwxjwt.WithIssuer(chainIssuer), jwxjwt.WithAudience(chainAudience))
+		_, err := jwxjwt.Parse(
+			[]byte(token), jwxjwt.WithKey(jwa.EdDSA, key), jwxjwt.WithIssuer(chainIssuer), jwxjwt.WithAudience(chainAudience),
+		)
 		return err
 	}
 }

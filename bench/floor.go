@@ -29,7 +29,10 @@ func floors() []maker {
 
 func floorDeadline(context.Context) (ends, error) {
 	return ends{dial: []grpc.DialOption{grpc.WithUnaryInterceptor(
-		func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		func(
+			ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+			opts ...grpc.CallOption,
+		) error {
 			ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 			defer cancel()
 			return invoker(ctx, method, req, reply, cc, opts...)
@@ -47,7 +50,10 @@ func floorTraced(context.Context) (ends, error) {
 }
 
 // floorAttempt ends in time, sends an ID, and learns the endpoint and the trailer, which retry needs.
-func floorAttempt(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+func floorAttempt(
+	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+	opts ...grpc.CallOption,
+) error {
 	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 	defer cancel()
 	var p peer.Peer
@@ -57,7 +63,9 @@ func floorAttempt(ctx context.Context, method string, req, reply any, cc *grpc.C
 
 // floorCredentials are what token mode sends, the same in each call; nobody looks at them.
 func floorCredentials() grpc.DialOption {
-	return grpc.WithPerRPCCredentials(bearer{"authorization": "Bearer " + strings.Repeat("t", 500), "parley-nonce": strings.Repeat("n", 22)})
+	return grpc.WithPerRPCCredentials(bearer{
+		"authorization": "Bearer " + strings.Repeat("t", 500), "parley-nonce": strings.Repeat("n", 22),
+	})
 }
 
 func floorProof() metadata.MD { return metadata.Pairs("parley-proof", strings.Repeat("p", 500)) }
@@ -67,7 +75,10 @@ func floorProven(context.Context) (ends, error) {
 	proof := floorProof()
 	return ends{
 		dial: []grpc.DialOption{floorCredentials(), grpc.WithUnaryInterceptor(
-			func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			func(
+				ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+				opts ...grpc.CallOption,
+			) error {
 				var header metadata.MD
 				return floorAttempt(ctx, method, req, reply, cc, invoker, append(opts, grpc.Header(&header))...)
 			})},
@@ -104,7 +115,8 @@ type floorMeters struct {
 func newFloorMeters() (*floorMeters, error) {
 	meter := scraped().Meter("floor")
 	set := metric.WithAttributeSet(attribute.NewSet(
-		attribute.String("rpc.system.name", "grpc"), attribute.String("rpc.method", "shop.payments.v1.PaymentsService/GetQuote"),
+		attribute.String("rpc.system.name", "grpc"),
+		attribute.String("rpc.method", "shop.payments.v1.PaymentsService/GetQuote"),
 		attribute.String("server.address", "127.0.0.1"), attribute.String("rpc.status_code", "OK")))
 	m := &floorMeters{adding: []metric.AddOption{set}, recording: []metric.RecordOption{set}}
 	var errs [4]error
@@ -140,7 +152,10 @@ func floorMeasured(context.Context) (ends, error) {
 	}
 	return ends{
 		dial: []grpc.DialOption{grpc.WithUnaryInterceptor(
-			func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			func(
+				ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+				opts ...grpc.CallOption,
+			) error {
 				defer m.end(ctx, m.start(ctx))
 				return floorAttempt(ctx, method, req, reply, cc, invoker, opts...)
 			})},
@@ -160,7 +175,10 @@ func floorProvenMeasured(context.Context) (ends, error) {
 	proof := floorProof()
 	return ends{
 		dial: []grpc.DialOption{floorCredentials(), grpc.WithUnaryInterceptor(
-			func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			func(
+				ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+				opts ...grpc.CallOption,
+			) error {
 				defer m.end(ctx, m.start(ctx))
 				var header metadata.MD
 				return floorAttempt(ctx, method, req, reply, cc, invoker, append(opts, grpc.Header(&header))...)
@@ -182,15 +200,25 @@ func floorSpans(context.Context) (ends, error) {
 	about := []attribute.KeyValue{attribute.String("rpc.system.name", "grpc"), attribute.String("rpc.method", method)}
 	called := append(about, attribute.String("server.address", "127.0.0.1"), attribute.Int("server.port", 1))
 	client := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(called...)}
-	server := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(append(about, attribute.String("network.peer.address", "127.0.0.1"), attribute.Int("network.peer.port", 1))...)}
+	server := []trace.SpanStartOption{
+		trace.WithSpanKind(trace.SpanKindServer),
+		trace.WithAttributes(
+			append(about, attribute.String("network.peer.address", "127.0.0.1"), attribute.Int("network.peer.port", 1))...,
+		),
+	}
 	ended := attribute.String("rpc.status_code", "OK")
 	return ends{
 		dial: []grpc.DialOption{grpc.WithUnaryInterceptor(
-			func(ctx context.Context, name string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			func(
+				ctx context.Context, name string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+				opts ...grpc.CallOption,
+			) error {
 				ctx, call := t.Start(ctx, method, client...)
 				ctx, attempt := t.Start(ctx, method, client...)
 				err := floorAttempt(ctx, name, req, reply, cc, invoker, opts...)
-				attempt.SetAttributes(ended, attribute.String("network.peer.address", "127.0.0.1"), attribute.Int("network.peer.port", 1))
+				attempt.SetAttributes(
+					ended, attribute.String("network.peer.address", "127.0.0.1"), attribute.Int("network.peer.port", 1),
+				)
 				attempt.End()
 				call.SetAttributes(ended, attribute.Int("attempts", 1))
 				call.End()

@@ -57,7 +57,9 @@ func reportGoals(ctx context.Context) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	program := filepath.Join(dir, "auth.test")
-	if out, err := exec.CommandContext(ctx, "go", "-C", "..", "test", "-c", "-o", program, "./interceptors/auth").CombinedOutput(); err != nil { //nolint:gosec // a path made here
+	if out, err := exec.CommandContext( //nolint:gosec // a path made here
+		ctx, "go", "-C", "..", "test", "-c", "-o", program, "./interceptors/auth",
+	).CombinedOutput(); err != nil {
 		return fmt.Errorf("tests of package auth: %w\n%s", err, out)
 	}
 	var rounds []figures

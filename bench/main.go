@@ -1,14 +1,14 @@
-// Bench measures what Parley costs against plain grpc-go, side by side in one run: client and server in one process over
-// TLS on loopback, a unary call of 100 bytes, many callers. Absolute times depend on the machine and are not printed as
-// results; ratios are.
+// Bench measures what Parley costs against plain grpc-go, side by side in one run: client and server in one process
+// over TLS on loopback, a unary call of 100 bytes, many callers. Absolute times depend on the machine and are not
+// printed as results; ratios are.
 //
 //	go run . [-calls 2000] [-callers 32] [-rounds 50] [-only regexp] [-pieces=false] [-profile cpu|allocs]
 //
 // Each round gives every stack the same number of calls, in turns, so that a noisy machine is noisy for all. A ratio is
-// taken within a round; the median of the rounds is printed, with the quartiles. With -only the stacks
-// whose names match take part, and the first of them is the base. A profile covers all that take part and is written to
-// cpu.prof or allocs.prof. A second table has the pieces of Parley with goals of their own, from the benchmarks of their
-// packages, which go test runs.
+// taken within a round; the median of the rounds is printed, with the quartiles. With -only the stacks whose names
+// match take part, and the first of them is the base. A profile covers all that take part and is written to cpu.prof or
+// allocs.prof. A second table has the pieces of Parley with goals of their own, from the benchmarks of their packages,
+// which go test runs.
 package main
 
 import (
@@ -27,7 +27,9 @@ func main() {
 	calls := flag.Int("calls", 2000, "calls of each stack in a round")
 	callers := flag.Int("callers", 32, "callers at a time")
 	rounds := flag.Int("rounds", 50, "rounds")
-	only := flag.String("only", "^(plain|Parley|chain)", "measure, beside the base, the stacks whose names match this regular expression")
+	only := flag.String(
+		"only", "^(plain|Parley|chain)", "measure, beside the base, the stacks whose names match this regular expression",
+	)
 	pieces := flag.Bool("pieces", true, "measure the pieces that have goals of their own, too")
 	kind := flag.String("profile", "", "write a profile: cpu or allocs")
 	flag.Parse()
@@ -91,7 +93,8 @@ func report(stacks []*stack, costs [][]cost) {
 		allocs := differences(costs[i], costs[0], func(c cost) float64 { return c.allocs })
 		bytes := differences(costs[i], costs[0], func(c cost) float64 { return c.bytes })
 		fmt.Fprintf(w, "%s\t%.2fx\t(%.2f..%.2f)\t%.2fx\t(%.2f..%.2f)\t%+.1f\t%+.0f\t\n", s.name,
-			median(cpu), quartile(cpu, 1), quartile(cpu, 3), median(rate), quartile(rate, 1), quartile(rate, 3), median(allocs), median(bytes))
+			median(cpu), quartile(cpu, 1), quartile(cpu, 3), median(rate), quartile(rate, 1), quartile(rate, 3),
+			median(allocs), median(bytes))
 	}
 }
 

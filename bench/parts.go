@@ -58,7 +58,10 @@ func traced(environ ...string) func(context.Context) (ends, error) {
 		if err != nil {
 			return ends{}, err
 		}
-		t := tracing.New(tracing.WithTracerProvider(set.TracerProvider()), tracing.WithMeterProvider(set.MeterProvider()), tracing.WithPropagator(set.Propagator()))
+		t := tracing.New(
+			tracing.WithTracerProvider(set.TracerProvider()), tracing.WithMeterProvider(set.MeterProvider()),
+			tracing.WithPropagator(set.Propagator()),
+		)
 		return ends{
 			dial:  slices.Concat(t.DialOptions(), t.AttemptDialOptions()),
 			serve: t.ServerOptions(),

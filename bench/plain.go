@@ -44,7 +44,10 @@ func onGRPC(add func(context.Context) (ends, error)) func(context.Context) (*sta
 				return nil, err
 			}
 			e.serve = append(e.serve, grpc.Creds(credentials.NewServerTLSFromCert(&cert)))
-			e.dial = append(e.dial, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13})))
+			e.dial = append(
+				e.dial,
+				grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13})),
+			)
 		}
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
@@ -74,9 +77,12 @@ func traceContext(context.Context) (ends, error) {
 	return ends{dial: []grpc.DialOption{grpc.WithUnaryInterceptor(sendTraceContext)}}, nil
 }
 
-// sendTraceContext sends what every traced call sends, sampled or not: an ID of its own. HPACK cannot compress it, and it
-// drives other headers out of the tables of both ends.
-func sendTraceContext(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+// sendTraceContext sends what every traced call sends, sampled or not: an ID of its own. HPACK cannot compress it, and
+// it drives other headers out of the tables of both ends.
+func sendTraceContext(
+	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+	opts ...grpc.CallOption,
+) error {
 	var ids [24]byte
 	_, _ = rand.Read(ids[:]) // never fails
 	text := make([]byte, 0, 55)

@@ -50,9 +50,18 @@ func makers() []maker {
 		{"plain grpc-go with TLS, and a trace context", onGRPC(traceContext)},
 		{"Parley, telemetry off", parley(framework.WithEnviron([]string{"OTEL_SDK_DISABLED=true"}))},
 		{"Parley, everything on, nothing sampled", parley(framework.WithEnviron([]string{"OTEL_TRACES_SAMPLER=always_off"}))},
-		{"Parley, everything on, nothing sampled, no trace context sent", parley(framework.WithEnviron([]string{"OTEL_TRACES_SAMPLER=always_off", "OTEL_PROPAGATORS=none"}))},
-		{"Parley in token mode, everything on, nothing sampled", tokenMode(framework.WithEnviron([]string{"OTEL_TRACES_SAMPLER=always_off"}))},
-		{"Parley, everything on, every call sampled", parley(framework.WithEnviron(nil), framework.WithTracerProvider(sampleAll()))},
+		{
+			"Parley, everything on, nothing sampled, no trace context sent",
+			parley(framework.WithEnviron([]string{"OTEL_TRACES_SAMPLER=always_off", "OTEL_PROPAGATORS=none"})),
+		},
+		{
+			"Parley in token mode, everything on, nothing sampled",
+			tokenMode(framework.WithEnviron([]string{"OTEL_TRACES_SAMPLER=always_off"})),
+		},
+		{
+			"Parley, everything on, every call sampled",
+			parley(framework.WithEnviron(nil), framework.WithTracerProvider(sampleAll())),
+		},
 	}, chains(), parts(), floors(), peers())
 }
 
@@ -117,8 +126,12 @@ func tokenMode(options ...framework.Option) func(context.Context) (*stack, error
 		if err != nil {
 			return nil, err
 		}
-		serving, err1 := configFile(dir, "server.yaml", fmt.Sprintf("servers:\n  payments: {carriers: [token], tls: {cert: %q, key: %q}}\n", cert, key))
-		calling, err2 := configFile(dir, "client.yaml", fmt.Sprintf("clients:\n  payments: {mode: token, ca_file: %q}\n", cert))
+		serving, err1 := configFile(
+			dir, "server.yaml", fmt.Sprintf("servers:\n  payments: {carriers: [token], tls: {cert: %q, key: %q}}\n", cert, key),
+		)
+		calling, err2 := configFile(
+			dir, "client.yaml", fmt.Sprintf("clients:\n  payments: {mode: token, ca_file: %q}\n", cert),
+		)
 		if err := errors.Join(err1, err2); err != nil {
 			return nil, err
 		}

@@ -207,7 +207,8 @@ func (a *App) checkVouching() error {
 		errs = append(
 			errs,
 			errors.New(
-				"users: WithInsecureDev disables authentication, so the tokens of users are not read; remove the section, or configure an identity",
+				"users: WithInsecureDev disables authentication, so the tokens of users are not read; "+
+					"remove the section, or configure an identity",
 			),
 		)
 	}
@@ -215,7 +216,8 @@ func (a *App) checkVouching() error {
 		errs = append(
 			errs,
 			fmt.Errorf(
-				"servers.%s.issuers: WithInsecureDev disables authentication, so tokens are not read; remove the issuers, or configure an identity",
+				"servers.%s.issuers: WithInsecureDev disables authentication, so tokens are not read; "+
+					"remove the issuers, or configure an identity",
 				name,
 			),
 		)

@@ -122,7 +122,9 @@ func TestAllocations(t *testing.T) {
 // BenchmarkUnsampled is the cost of metrics and unsampled traces per call, with one attempt.
 func BenchmarkUnsampled(b *testing.B) {
 	tel, err := telemetry.New(b.Context(), "orders",
-		telemetry.WithEnviron([]string{"OTEL_TRACES_SAMPLER=parentbased_always_off"}), telemetry.WithSpanProcessor(newRecorder()))
+		telemetry.WithEnviron([]string{
+			"OTEL_TRACES_SAMPLER=parentbased_always_off",
+		}), telemetry.WithSpanProcessor(newRecorder()))
 	if err != nil {
 		b.Fatal(err)
 	}

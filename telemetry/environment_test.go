@@ -77,7 +77,8 @@ func TestEnvironment(t *testing.T) {
 		{
 			"a password in the endpoint",
 			vars{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://me:secret@collector/v1/traces"},
-			"traces sent to https://me:xxxxx@collector/v1/traces by OTLP http/protobuf, sampled by parentbased_always_on; metrics scraped by Prometheus",
+			"traces sent to https://me:xxxxx@collector/v1/traces by OTLP http/protobuf, sampled by parentbased_always_on; " +
+				"metrics scraped by Prometheus",
 		},
 		{
 			"no metrics",
@@ -145,7 +146,10 @@ func TestMistakes(t *testing.T) {
 			"OTEL_TRACES_SAMPLER_ARG", "0.1",
 			`OTEL_TRACES_SAMPLER_ARG="0.1": the sampler parentbased_always_on takes no argument; set OTEL_TRACES_SAMPLER=parentbased_traceidratio, or unset this variable`,
 		},
-		{"OTEL_PROPAGATORS", "b3,baggage", `OTEL_PROPAGATORS="b3,baggage": b3 is not offered; list tracecontext and baggage, or none`},
+		{
+			"OTEL_PROPAGATORS", "b3,baggage",
+			`OTEL_PROPAGATORS="b3,baggage": b3 is not offered; list tracecontext and baggage, or none`,
+		},
 		{"OTEL_PROPAGATORS", "none,baggage", `OTEL_PROPAGATORS="none,baggage": none excludes all others; drop it, or them`},
 		{
 			"OTEL_RESOURCE_ATTRIBUTES", "a=1,b",

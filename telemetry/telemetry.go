@@ -16,11 +16,13 @@
 //	OTEL_SERVICE_NAME            replaces the name of the service
 //	OTEL_RESOURCE_ATTRIBUTES     key=value,... about the service; values are percent-encoded. Without service.instance.id
 //	                             in it, each start of the process gets a random one, so that replicas do not collide
-//	OTEL_TRACES_EXPORTER         otlp or none; default: otlp where an endpoint is set, else none
-//	OTEL_METRICS_EXPORTER        otlp, prometheus (only scraped) or none; default: prometheus, and otlp where an endpoint is set
+//	OTEL_TRACES_EXPORTER         otlp or none; default: otlp if an endpoint is set, else none
+//	OTEL_METRICS_EXPORTER        otlp, prometheus (only scraped) or none; default: prometheus, and otlp if an endpoint is
+//	                             set
 //	OTEL_EXPORTER_OTLP_ENDPOINT  URL of the collector; _TRACES_ENDPOINT and _METRICS_ENDPOINT for one signal alone
 //	OTEL_EXPORTER_OTLP_PROTOCOL  http/protobuf (default) or grpc; _TRACES_PROTOCOL and _METRICS_PROTOCOL for one signal
-//	OTEL_TRACES_SAMPLER          always_on, always_off, traceidratio, or one of them after parentbased_; default: parentbased_always_on
+//	OTEL_TRACES_SAMPLER          always_on, always_off, traceidratio, or one of them after parentbased_;
+//	                             default: parentbased_always_on
 //	OTEL_TRACES_SAMPLER_ARG      the ratio of traceidratio, from 0 to 1; default: 1
 //	OTEL_PROPAGATORS             tracecontext and baggage, or none; default: tracecontext,baggage
 //

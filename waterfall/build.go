@@ -85,7 +85,7 @@ func (c *Call) addEvents(events []sdktrace.Event) {
 	}
 }
 
-// lasting completes a wait with how long it really took: until its attempt began, or else until the call ended.
+// lasting completes a wait with its real duration: until its attempt started, or else until the call ended.
 func (c *Call) lasting(w Wait) Wait {
 	for _, a := range c.Attempts {
 		if a.Number == w.Next {
@@ -98,7 +98,7 @@ func (c *Call) lasting(w Wait) Wait {
 	return w
 }
 
-// conclude fills in what follows from the rest.
+// conclude sets the fields that depend on other fields.
 func (c *Call) conclude() {
 	if c.Outcome == "" && c.Status == statusOK && c.Direction == Outgoing {
 		c.Outcome = vocabulary.OutcomeNone
@@ -111,7 +111,7 @@ func (c *Call) conclude() {
 	}
 }
 
-// spanFacts are the facts about a span, whether it has ended or not.
+// spanFacts are the data of a span, ended or not.
 type spanFacts struct {
 	span
 	open bool
@@ -148,7 +148,7 @@ func (f *spanFacts) status() string {
 	return statusOK
 }
 
-// deadline is the one that the span states, which a policy may have made shorter than that of its context.
+// deadline returns the deadline in the span's attributes. A policy may have made it shorter than that of the context.
 func (f *spanFacts) deadline() time.Duration {
 	if stated := seconds(f.value(keyDeadline)); stated > 0 {
 		return stated
@@ -184,7 +184,7 @@ func seconds(v attribute.Value) time.Duration {
 	}
 }
 
-// hidden is what stands in place of a value that may be a secret.
+// hidden replaces a value that may be a secret.
 const hidden = "(hidden)"
 
 func facts(attrs []attribute.KeyValue, skipDrawn bool) []Attribute {
@@ -202,7 +202,8 @@ func facts(attrs []attribute.KeyValue, skipDrawn bool) []Attribute {
 	return list
 }
 
-// secret reports whether a value under the key may be one. Parley's own spans carry none; those of a user may.
+// secret reports whether a value with this key may be a secret. Parley's own spans have no secrets; those of a program
+// may.
 func secret(key string) bool {
 	key = strings.ToLower(key)
 	for _, word := range []string{

@@ -2,7 +2,7 @@ package waterfall
 
 import "time"
 
-// Direction says whether a call left this process or came to it.
+// Direction is whether this process made or served a call.
 type Direction string
 
 const (
@@ -12,56 +12,58 @@ const (
 	Incoming Direction = "incoming"
 )
 
-// Call is one RPC: what the application asked for, however many attempts it took. A Call is a copy; the ring never
-// changes it afterwards. Its JSON form has stable names; durations are in nanoseconds, and what is empty is left out.
+// Call is one RPC with all its attempts. A Call is a copy, which the ring does not change afterwards. Its JSON form has
+// stable names. Durations are in nanoseconds, and empty fields are omitted.
 //
-// Every text in it may come from a peer and is neither trusted nor escaped, but it is short.
+// Every text in it may come from a peer. Texts are not trusted and not escaped, but they are short.
 type Call struct {
 	// TraceID is the trace of the call, in hexadecimal.
 	TraceID string `json:"trace_id"`
 	// SpanID is the span of the call, in hexadecimal. It distinguishes the calls of one trace.
 	SpanID string `json:"span_id"`
-	// Direction says whether this process made the call or served it.
+	// Direction is whether this process made or served the call.
 	Direction Direction `json:"direction"`
 	// Method is the method as "pkg.Service/Method".
 	Method string `json:"method"`
-	// Start is when the call began.
+	// Start is the time at which the call started.
 	Start time.Time `json:"start"`
-	// Duration is how long it took, or how long it has been going on when it is open.
+	// Duration is how long it took, or, while it is open, the time since its start.
 	Duration time.Duration `json:"duration_ns"`
-	// Open reports whether the call is still going on.
+	// Open reports whether the call is still running.
 	Open bool `json:"open,omitempty"`
 	// Status is the status that the caller got, such as "UNAVAILABLE"; "" while the call is open.
 	Status string `json:"status,omitempty"`
-	// Message is the message of its status; "" where the ring does not keep messages, see [WithMessages], or none is
-	// known.
+	// Message is the message of its status. It is "" if the ring does not keep messages (see [WithMessages]) or there is
+	// none.
 	Message string `json:"message,omitempty"`
-	// Outcome is what retrying came to: none, recovered, or the stop reason. [Outcomes] lists them.
+	// Outcome is the result of retrying: none, recovered, or the stop reason. [Outcomes] lists all of them.
 	Outcome string `json:"outcome,omitempty"`
-	// StopReason is why there was no further attempt, as retry names it.
+	// StopReason is the reason why there was no further attempt, as a retry.StopReason.
 	StopReason string `json:"stop_reason,omitempty"`
-	// Explanation says in words why a failed call was not tried again; "" when there is nothing to explain.
+	// Explanation is the reason in words why a failed call was not retried, or "".
 	Explanation string `json:"explanation,omitempty"`
-	// Deadline is how long the call was allowed to take; 0 when it had no deadline or none is known.
+	// Deadline is the time between the start of the call and its deadline. It is 0 if the call had no deadline or the
+	// deadline is unknown.
 	Deadline time.Duration `json:"deadline_ns,omitempty"`
-	// Peer is the address that an incoming call came from; "" for an outgoing one.
+	// Peer is the address of the caller of an incoming call, or "" for an outgoing call.
 	Peer string `json:"peer,omitempty"`
-	// Number is which attempt of its caller an incoming call was, counted from 1; 0 for an outgoing one.
+	// Number is the number of the caller's attempt that an incoming call was, counted from 1. It is 0 for an outgoing
+	// call.
 	Number int `json:"number,omitempty"`
-	// AttemptCount is how many attempts were made, the ones that are not in Attempts included.
+	// AttemptCount is the number of attempts, including those that are not in Attempts.
 	AttemptCount int `json:"attempt_count"`
-	// Attempts are the attempts that were recorded, by number. A call that was not sampled for attempts has none.
+	// Attempts are the recorded attempts, by number. A call that was not sampled has none.
 	Attempts []Attempt `json:"attempts,omitempty"`
 	// Waits are the backoffs between attempts, in order.
 	Waits []Wait `json:"waits,omitempty"`
-	// Calls are the calls that this one led to in this process, in order: for an incoming call those that its handler
-	// made; for an outgoing call without attempts the one that served it.
+	// Calls are the calls below this one in this process, in order: for an incoming call, the calls that its handler made;
+	// for an outgoing call without attempts, the call that served it.
 	Calls []Call `json:"calls,omitempty"`
 	// Events are the other things that happened, in order.
 	Events []Event `json:"events,omitempty"`
-	// Attributes are what else is known of the call. Values under keys that may hold secrets are hidden.
+	// Attributes are further attributes of the call. Values whose keys may have secrets are hidden.
 	Attributes []Attribute `json:"attributes,omitempty"`
-	// LeftOut is how many attributes and events there was no room for.
+	// LeftOut is the number of attributes and events that were dropped because there was no room.
 	LeftOut int `json:"left_out,omitempty"`
 }
 
@@ -71,57 +73,58 @@ type Attempt struct {
 	SpanID string `json:"span_id"`
 	// Number is the number of the attempt, counted from 1.
 	Number int `json:"number"`
-	// Hedge reports whether the attempt was sent while another one was still out.
+	// Hedge reports whether the attempt was sent while another one was in flight.
 	Hedge bool `json:"hedge,omitempty"`
-	// Endpoint is the address that the attempt reached, "10.0.0.7:8443"; "" when it reached none or that is not known yet.
+	// Endpoint is the address that the attempt reached, such as "10.0.0.7:8443". It is "" if the attempt reached none, or
+	// the address is not known yet.
 	Endpoint string `json:"endpoint,omitempty"`
 	// Status is the status of the attempt; "" while it is open.
 	Status string `json:"status,omitempty"`
 	// Message is the message of its status, see [Call.Message].
 	Message string `json:"message,omitempty"`
-	// Offset is when the attempt began, after the start of its call.
+	// Offset is the time from the start of the call to the start of the attempt.
 	Offset time.Duration `json:"offset_ns"`
-	// Duration is how long it took, or how long it has been going on when it is open.
+	// Duration is how long it took, or, while it is open, the time since its start.
 	Duration time.Duration `json:"duration_ns"`
-	// Open reports whether the attempt is still going on.
+	// Open reports whether the attempt is still running.
 	Open bool `json:"open,omitempty"`
-	// Calls are the calls below the attempt in this process: mostly the one incoming call that served it.
+	// Calls are the calls below the attempt in this process, which is usually the incoming call that served it.
 	Calls []Call `json:"calls,omitempty"`
-	// Attributes are what else is known of the attempt.
+	// Attributes are further attributes of the attempt.
 	Attributes []Attribute `json:"attributes,omitempty"`
 }
 
 // Wait is a backoff between two attempts.
 type Wait struct {
-	// Next is the number of the attempt that it led to, or would have.
+	// Next is the number of the attempt that followed, or would have followed.
 	Next int `json:"next_attempt"`
-	// Offset is when the wait began, after the start of its call.
+	// Offset is the time from the start of the call to the start of the wait.
 	Offset time.Duration `json:"offset_ns"`
-	// Duration is how long it really took, until now when it goes on.
+	// Duration is how long it took, or, while it is open, the time since its start.
 	Duration time.Duration `json:"duration_ns"`
-	// Backoff is how long it was meant to take.
+	// Backoff is the planned duration.
 	Backoff time.Duration `json:"backoff_ns"`
-	// Open reports whether the wait goes on.
+	// Open reports whether the wait has not ended yet.
 	Open bool `json:"open,omitempty"`
-	// Cause is the status that made another attempt worth while.
+	// Cause is the status because of which there is another attempt.
 	Cause string `json:"cause,omitempty"`
-	// Source is what set the wait: "policy" or "pushback".
+	// Source is the source of the wait: "policy" or "pushback".
 	Source string `json:"source,omitempty"`
 }
 
-// Event is something that happened during a call.
+// Event is an event of a call.
 type Event struct {
 	// Name is the name of the event.
 	Name string `json:"name"`
-	// Offset is when it happened, after the start of its call.
+	// Offset is the time from the start of the call to the event.
 	Offset time.Duration `json:"offset_ns"`
-	// Attributes are what is known of it.
+	// Attributes are the attributes of the event.
 	Attributes []Attribute `json:"attributes,omitempty"`
 }
 
-// Attribute is a fact about a call, an attempt or an event.
+// Attribute is an attribute of a call, an attempt or an event.
 type Attribute struct {
-	// Key is the name of the fact.
+	// Key is the name of the attribute.
 	Key string `json:"key"`
 	// Value is its value as text.
 	Value string `json:"value"`
@@ -130,7 +133,7 @@ type Attribute struct {
 // Failed reports whether the call has ended with a status other than OK.
 func (c Call) Failed() bool { return !c.Open && c.Status != statusOK }
 
-// MostAttempts is how many attempts the call took, or a call that it led to in this process if that took more.
+// MostAttempts returns the largest number of attempts of the call and of the calls below it in this process.
 func (c Call) MostAttempts() int {
 	most := c.AttemptCount
 	for _, below := range c.Calls {
@@ -144,5 +147,5 @@ func (c Call) MostAttempts() int {
 	return most
 }
 
-// Retried reports whether the call, or one that it led to in this process, took more than one attempt.
+// Retried reports whether the call, or a call below it in this process, had more than one attempt.
 func (c Call) Retried() bool { return c.MostAttempts() > 1 }

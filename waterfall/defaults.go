@@ -3,34 +3,34 @@ package waterfall
 import "time"
 
 const (
-	// DefaultCalls is how many calls a ring keeps by default.
+	// DefaultCalls is the default number of calls that a ring keeps.
 	DefaultCalls = 1000
-	// DefaultWidth is the widest line that a drawing may have, in characters.
+	// DefaultWidth is the default width of a drawing, in characters.
 	DefaultWidth = 100
 
-	// maxSpans is how many spans of one call a ring keeps, those of the calls that its handlers made included.
+	// maxSpans is the maximum number of spans of one call that a ring keeps, including those of the calls below it.
 	maxSpans = 128
-	// maxEvents is how many events of one span a ring keeps.
+	// maxEvents is the maximum number of events of one span that a ring keeps.
 	maxEvents = 32
-	// maxCallBytes is how much memory the attributes and events of one call may take before a ring begins to leave some
-	// out.
+	// maxCallBytes is the maximum memory for the attributes and events of one call. A ring drops further ones.
 	maxCallBytes = 32 << 10
-	// maxValueBytes is where a ring cuts the name of a span and the value of an attribute.
+	// maxValueBytes is the maximum length of the name of a span and of the value of an attribute, in bytes. A ring cuts
+	// longer ones.
 	maxValueBytes = 256
-	// keptSpans is for how many spans a ring keeps the memory of a forgotten call for the next one.
+	// keptSpans is the number of spans for which a ring reuses the memory of a replaced call.
 	keptSpans = 16
-	// minWidth is the narrowest that a drawing can be asked to be, in characters.
+	// minWidth is the minimum width of a drawing, in characters.
 	minWidth = 60
-	// maxLabelWidth is where a drawing cuts the names of its lines, in characters.
+	// maxLabelWidth is the maximum width of the names of lines in a drawing, in characters.
 	maxLabelWidth = 44
-	// maxStatusWidth is where a drawing cuts a status, in characters; the longest is FAILED_PRECONDITION.
+	// maxStatusWidth is the maximum width of a status in a drawing, in characters. The longest is FAILED_PRECONDITION.
 	maxStatusWidth = 19
-	// minTimelineWidth is the narrowest timeline of a drawing, in characters.
+	// minTimelineWidth is the minimum width of the timeline of a drawing, in characters.
 	minTimelineWidth = 12
-	// deadlineReach is how many times the duration of a call its deadline may be away to be drawn to scale.
+	// deadlineReach is the multiple of a call's duration up to which its deadline is drawn to scale.
 	deadlineReach = 2
-	// failureCalls is how many calls LogOnFailure draws, the newest ones.
+	// failureCalls is the number of newest calls that LogOnFailure draws.
 	failureCalls = 20
-	// shortDuration is the duration below which a drawing gives one decimal of a millisecond.
+	// shortDuration is the duration below which a drawing shows one decimal of a millisecond.
 	shortDuration = 10 * time.Millisecond
 )

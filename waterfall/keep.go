@@ -15,7 +15,7 @@ const (
 	eventSize     = int(unsafe.Sizeof(sdktrace.Event{}))
 )
 
-// estate is what a span leaves to the ring when it ends.
+// estate is the data that a ring keeps of an ended span.
 type estate struct {
 	attrs      []attribute.KeyValue
 	attrsSize  int
@@ -25,8 +25,8 @@ type estate struct {
 	left       int
 }
 
-// estateOf collects the attributes and events of a span that has ended. Mostly it takes over the slices, which
-// do not change any more; it copies them only if a value is long. It runs outside the lock of the ring.
+// estateOf collects the attributes and events of an ended span. It usually keeps the slices, because they do not change
+// any more, and copies them only if a value is long. It runs outside of the lock of the ring.
 func estateOf(s sdktrace.ReadOnlySpan, messages bool) estate {
 	var e estate
 	if messages {
@@ -41,7 +41,7 @@ func estateOf(s sdktrace.ReadOnlySpan, messages bool) estate {
 	return e
 }
 
-// fit leaves out what there is no room for. The attributes that the drawing is made of always have a place.
+// fit drops attributes and events for which there is no room. The attributes for the drawing are always kept.
 func (e *estate) fit(room *int) {
 	if e.attrsSize > *room {
 		kept := make([]attribute.KeyValue, 0, len(e.attrs))
@@ -126,7 +126,7 @@ func sizeOf(attrs []attribute.KeyValue) int {
 	return size
 }
 
-// clip cuts a long text, and lets go of the memory behind it.
+// clip cuts a long text and frees its memory.
 func clip(text string) string {
 	if len(text) <= maxValueBytes {
 		return text

@@ -4,13 +4,13 @@ import (
 	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
-// Outcome is what retrying came to, one of the values of [Call.Outcome].
+// Outcome is a result of retrying, one of the values of [Call.Outcome].
 type Outcome struct {
 	// Name is the value: "recovered", or a stop reason as package retry names it.
 	Name string
-	// Label names it in two or three words.
+	// Label is its name in two or three words.
 	Label string
-	// Meaning says why there was no further attempt; "" for a call that succeeded.
+	// Meaning is the reason why there was no further attempt, or "" for a call that succeeded.
 	Meaning string
 }
 
@@ -28,7 +28,7 @@ func Outcomes() []Outcome {
 	return outcomes
 }
 
-// explain says a stop reason in words. An unknown reason explains itself, so that nothing is hidden.
+// explain returns a stop reason in words. It returns an unknown reason unchanged.
 func explain(reason string, attempts int) string {
 	if reason == vocabulary.StopDeadline && attempts == 0 {
 		return "the deadline had passed before the first attempt"

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// plan is a call laid out as lines against one time scale.
+// plan is the layout of a call as lines with one time scale.
 type plan struct {
 	width, labelWidth, statusWidth, timelineWidth int
 
 	color    bool
 	lines    []line
-	scale    time.Duration // what the whole timeline stands for
-	deadline time.Duration // 0 when it is not drawn
+	scale    time.Duration // the duration of the whole timeline
+	deadline time.Duration // 0 if it is not drawn
 }
 
-// line is one bar of a drawing. Its times count from the start of the call.
+// line is one bar of a drawing. Its times are relative to the start of the call.
 type line struct {
 	label, status string
 	shape         shape
@@ -60,14 +60,15 @@ func (d Drawing) plan(c Call) *plan {
 		p.labelWidth = max(p.labelWidth, min(length(l.label), maxLabelWidth))
 		p.statusWidth = max(p.statusWidth, min(length(l.status), maxStatusWidth))
 	}
-	gaps := 2 + 2 + 2 + 1 + 1 // before the label, the status and the timeline; the end of the timeline; before the duration
+	// before the label, the status and the timeline; the end of the timeline; before the duration
+	gaps := 2 + 2 + 2 + 1 + 1
 	rest := p.width - gaps - durationWidth - p.statusWidth
 	p.labelWidth = min(p.labelWidth, rest-minTimelineWidth)
 	p.timelineWidth = rest - p.labelWidth
 	return p
 }
 
-// addBelow adds the attempts of a call that began at from, its waits, and the calls below it, in the order of time.
+// addBelow adds the attempts of a call that started at from, its waits, and the calls below it, in the order of time.
 func (p *plan) addBelow(c Call, from time.Duration, indent string) {
 	type step struct {
 		at  time.Duration
@@ -112,7 +113,7 @@ func (p *plan) addAttempt(a Attempt, of Call, from time.Duration, indent string,
 	}
 }
 
-// addCall adds a call that is part of another one, which began at from.
+// addCall adds a call that is part of another call, which started at from.
 func (p *plan) addCall(c, of Call, from time.Duration, indent string) {
 	begin := from + c.Start.Sub(of.Start)
 	name := nameOf(c)

@@ -8,15 +8,15 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Calls returns every call that the ring keeps, the newest first. A call that the handler of another one made is inside
-// that one.
+// Calls returns all calls that the ring keeps, newest first. A call that the handler of another call made is inside of
+// that call.
 func (r *Ring) Calls() []Call {
 	calls, _ := r.changedSince(0)
 	slices.Reverse(calls)
 	return calls
 }
 
-// Call returns the first call of a trace that the ring keeps. The ID is in hexadecimal.
+// Call returns the first kept call of a trace. The ID is in hexadecimal.
 func (r *Ring) Call(traceID string) (Call, bool) {
 	calls := r.Trace(traceID)
 	if len(calls) == 0 {
@@ -25,7 +25,7 @@ func (r *Ring) Call(traceID string) (Call, bool) {
 	return calls[0], true
 }
 
-// Trace returns the calls of a trace that the ring keeps, the oldest first. The ID is in hexadecimal.
+// Trace returns the kept calls of a trace, oldest first. The ID is in hexadecimal.
 func (r *Ring) Trace(traceID string) []Call {
 	id, err := trace.TraceIDFromHex(traceID)
 	if err != nil {
@@ -34,8 +34,8 @@ func (r *Ring) Trace(traceID string) []Call {
 	return r.read(func(s *slot) bool { return s.traceID == id })
 }
 
-// changedSince returns the calls that changed after the change with that number, the oldest first, and the number to
-// ask with next time.
+// changedSince returns the calls that changed after the change with this number, oldest first, and the number for the
+// next call.
 func (r *Ring) changedSince(change uint64) ([]Call, uint64) {
 	r.mu.Lock()
 	latest := r.changes
@@ -43,7 +43,8 @@ func (r *Ring) changedSince(change uint64) ([]Call, uint64) {
 	return r.read(func(s *slot) bool { return s.changed > change }), latest
 }
 
-// read returns the calls of the slots that are wanted, the oldest first. It holds the lock for one slot at a time.
+// read returns the calls of the slots for which wanted returns true, oldest first. It holds the lock for one slot at a
+// time.
 func (r *Ring) read(wanted func(*slot) bool) []Call {
 	type numbered struct {
 		begun uint64

@@ -1,12 +1,13 @@
 // Package waterfall keeps the recent calls of a process in memory and draws them: each call with its attempts, the
-// waits between them, the deadline, and why there was no further attempt.
+// waits between them, the deadline, and the stop reason.
 //
 // A [Ring] is a span processor. It needs no collector and no exporter:
 //
 //	ring := waterfall.NewRing(1000)
 //	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(ring))
 //
-// [Ring.Calls] reads what it kept, [Ring.Watch] follows it, and [Text] draws one call for a terminal or a test log.
+// [Ring.Calls] returns the kept calls, [Ring.Watch] follows them, and [Text] draws one call for a terminal or a test
+// log.
 //
 // A ring understands the spans of Parley's tracing: one CLIENT span per call, one CLIENT span per attempt below it, one
 // SERVER span below its attempt. Spans of other gRPC instrumentation with the same names appear as calls whose attempts
@@ -23,13 +24,13 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// Ring keeps the newest calls of a process, open ones included. It is a span processor: register it
-// with a tracer provider. Its memory is bounded by the number of calls, the spans of each call, and the bytes of their
-// attributes. When it is full the oldest call makes room for a new one; a call that is still open is passed over as
-// long as open calls fill no more than half of the ring, so that a long stream stays visible.
+// Ring keeps the newest calls of a process, including open ones. It is a span processor: register it with a tracer
+// provider. Its memory is limited by the number of calls, the spans of each call, and the bytes of their attributes. If
+// it is full, a new call replaces the oldest one. Open calls are not replaced while they fill at most half of the ring,
+// so that a long stream stays visible.
 //
-// All methods may be used from any goroutine. OnStart and OnEnd hold a lock for a fraction of a microsecond; readers
-// take it for one call at a time and never keep a span waiting while they work.
+// All methods may be called from any goroutine. OnStart and OnEnd hold a lock for a fraction of a microsecond. Readers
+// hold it for one call at a time, so a span never waits for a reader.
 type Ring struct {
 	mu       sync.Mutex
 	slots    []slot
@@ -44,12 +45,12 @@ type Ring struct {
 	messages bool // never changes
 }
 
-// place says where the span of a call lies: which slot, and which span of it.
+// place is the place of a span: its slot, and its index in the slot.
 type place struct{ slot, span int32 }
 
 var _ sdktrace.SpanProcessor = (*Ring)(nil)
 
-// Option changes what a [Ring] keeps. An option prints itself.
+// Option configures a [Ring]. Its String method returns the Go expression that made it.
 type Option interface {
 	fmt.Stringer
 	apply(*Ring)
@@ -63,13 +64,13 @@ type option struct {
 func (o option) String() string { return o.text }
 func (o option) apply(r *Ring)  { o.set(r) }
 
-// WithMessages keeps the status messages of calls and attempts that failed. Handlers and peers write them, and they may
-// hold what users typed. It is meant for development. Default: messages are not kept.
+// WithMessages keeps the status messages of failed calls and attempts. Handlers and peers write them, and they may
+// contain input of users, so use it only in development. By default messages are not kept.
 func WithMessages() Option {
 	return option{"waterfall.WithMessages()", func(r *Ring) { r.messages = true }}
 }
 
-// NewRing returns a ring that keeps up to size calls, or [DefaultCalls] when size is not positive.
+// NewRing returns a ring that keeps up to size calls, or [DefaultCalls] if size is not positive.
 func NewRing(size int, opts ...Option) *Ring {
 	if size <= 0 {
 		size = DefaultCalls
@@ -81,21 +82,23 @@ func NewRing(size int, opts ...Option) *Ring {
 	return r
 }
 
-// Size is how many calls the ring keeps at most.
+// Size returns the maximum number of calls that the ring keeps.
 func (r *Ring) Size() int { return len(r.slots) }
 
-// Dropped is how many spans of calls the ring has left out, because their call had too many or was forgotten already.
+// Dropped returns the number of spans that the ring has dropped, because their call had too many spans or was already
+// replaced.
 func (r *Ring) Dropped() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.dropped
 }
 
-// OnStart begins a call, or adds to one. The tracer provider calls it.
+// OnStart starts a call, or adds a span to one. The tracer provider calls it.
 func (r *Ring) OnStart(ctx context.Context, s sdktrace.ReadWriteSpan) {
 	name, id, parent, start := s.Name(), s.SpanContext(), s.Parent().SpanID(), s.StartTime()
 	sp := span{id: id.SpanID(), owner: noOwner, role: roleOf(name, s.SpanKind()), name: clip(name), start: start, live: s}
-	if end, ok := ctx.Deadline(); ok && sp.role != roleAttempt { // that of an attempt may be the end of the attempt alone
+	// the deadline of an attempt may be its per-attempt timeout
+	if end, ok := ctx.Deadline(); ok && sp.role != roleAttempt {
 		sp.allowed = max(0, end.Sub(start))
 	}
 
@@ -120,7 +123,7 @@ func (r *Ring) OnStart(ctx context.Context, s sdktrace.ReadWriteSpan) {
 		known = false
 	}
 	if sp.role == roleAttempt && (!known || r.slots[at.slot].spans[at.span].role != roleCall) {
-		r.dropped++ // its call was forgotten, or has too many attempts
+		r.dropped++ // its call was replaced, or has too many attempts
 		return
 	}
 	if !known {
@@ -162,7 +165,7 @@ func (r *Ring) OnEnd(s sdktrace.ReadOnlySpan) {
 	r.touch(sl)
 }
 
-// Shutdown makes the ring ignore further spans and ends every Watch. What it kept can still be read. It returns nil.
+// Shutdown makes the ring ignore further spans and ends every Watch. The kept calls can still be read. It returns nil.
 func (r *Ring) Shutdown(context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -177,7 +180,7 @@ func (r *Ring) Shutdown(context.Context) error {
 // ForceFlush does nothing: a span is visible as soon as it starts. It returns nil.
 func (r *Ring) ForceFlush(context.Context) error { return nil }
 
-// pass makes the spans below a span that is not part of the drawing belong to the call above it.
+// pass assigns the spans below a span that is not drawn to the call above it.
 func (r *Ring) pass(id trace.SpanID, at place) {
 	sl := &r.slots[at.slot]
 	if len(sl.passed) == maxSpans {
@@ -220,7 +223,7 @@ func (r *Ring) touch(sl *slot) {
 	for _, wake := range r.watchers {
 		select {
 		case wake <- struct{}{}:
-		default: // it is awake already
+		default: // the watcher is awake already
 		}
 	}
 }

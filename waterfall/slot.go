@@ -13,11 +13,11 @@ import (
 	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
-// slot holds one call with everything below it. Its first span is the call itself.
+// slot has one call with all spans below it. Its first span is the call itself.
 type slot struct {
 	traceID trace.TraceID
-	begun   uint64 // the how manieth call of the ring; 0 while the slot was never used
-	changed uint64 // the change of the ring that touched it last
+	begun   uint64 // the number of the call in the ring; 0 if the slot was never used
+	changed uint64 // the number of its last change
 	room    int    // bytes left for attributes and events
 	spans   []span
 	passed  []trace.SpanID
@@ -39,7 +39,7 @@ func (s *slot) full() bool { return len(s.spans) == maxSpans }
 
 func (s *slot) open() bool { return len(s.spans) > 0 && s.spans[0].live != nil }
 
-// role is the part that a span plays in a call.
+// role is the role of a span in a call.
 type role uint8
 
 const (
@@ -67,7 +67,7 @@ func roleOf(name string, kind trace.SpanKind) role {
 	return roleOther
 }
 
-// isMethod reports whether the name is that of an RPC, "pkg.Service/Method", unlike "GET /orders" or "SELECT".
+// isMethod reports whether the name is the name of an RPC, "pkg.Service/Method", unlike "GET /orders" or "SELECT".
 func isMethod(name string) bool {
 	slash := strings.IndexByte(name, '/')
 	if slash < 0 {
@@ -85,7 +85,7 @@ type span struct {
 	owner  int32 // the nearest span above it that is part of the drawing, or noOwner
 	role   role
 	failed bool
-	left   int // attributes and events left out
+	left   int // the number of dropped attributes and events
 	// message is that of its status, if the ring keeps messages
 	message string
 	name    string

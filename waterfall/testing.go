@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// WriteText draws every call that the ring keeps, the oldest first, with an empty line between them. It returns the
-// error of the writer.
+// WriteText draws all calls that the ring keeps, oldest first, with an empty line between them. It returns the error of
+// the writer.
 func (r *Ring) WriteText(w io.Writer) error {
 	calls, _ := r.changedSince(0)
 	return writeAll(w, calls)
@@ -35,8 +35,9 @@ type TB interface {
 	Log(args ...any)
 }
 
-// LogOnFailure makes a test that fails log the newest calls of the ring, so that the log shows every attempt that led
-// to the failure. Call it first: what is registered for clean-up later, such as closing a client, then runs before.
+// LogOnFailure logs the newest calls of the ring if the test fails, so that the log has every attempt before the
+// failure. Call it first, so that clean-up functions that are registered later, such as closing a client, run before
+// it.
 func LogOnFailure(t TB, r *Ring) {
 	t.Helper()
 	t.Cleanup(func() {

@@ -10,11 +10,11 @@ import (
 	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
-// Drawing says how calls are drawn as text. The zero value is what [Text] uses.
+// Drawing configures how calls are drawn as text. [Text] uses the zero value.
 type Drawing struct {
-	// Width is the widest line, in characters; 0 means [DefaultWidth]. Less than 60 is taken as 60.
+	// Width is the maximum width of a line, in characters. 0 means [DefaultWidth]. A value below 60 means 60.
 	Width int
-	// Color adds the colour codes of terminals. Set it only when the writer is one.
+	// Color adds the color codes of terminals. Set it only if the writer is a terminal.
 	Color bool
 }
 
@@ -25,13 +25,13 @@ type Drawing struct {
 //	     wait                             ····························                              48ms
 //	  2  10.0.0.2:8443  OK                                           ██████████████████████████     47ms
 //
-// The first line is the call: method, status, what retrying came to, duration of deadline, attempts. Then come its
-// attempts and the waits between them against one time scale, what served them if it was in this process, the message
-// of its status if the ring keeps messages, and, when a failed call was not tried again, why. The deadline is a
-// vertical line where it is near enough. A bar that ends in > is still growing. It returns the error of the writer.
+// The first line is the call: method, status, outcome, duration of deadline, attempts. The next lines are its attempts
+// and the waits between them on one time scale, with the calls that served them in this process. Then follow the status
+// message, if the ring keeps messages, and the reason why a failed call was not retried. The deadline is a vertical
+// line if it is near enough. A bar that ends in > is still growing. Text returns the error of the writer.
 func Text(w io.Writer, c Call) error { return Drawing{}.Text(w, c) }
 
-// String is the drawing of the call, so that t.Log(call) shows it.
+// String returns the drawing of the call, so that t.Log(call) shows it.
 func (c Call) String() string {
 	var b strings.Builder
 	_ = Text(&b, c) // a Builder does not fail
@@ -124,7 +124,7 @@ func cut(s string, width int) string {
 	return string([]rune(s)[:width-1]) + "…"
 }
 
-// cutFront shortens s at its front: of a method the end says most.
+// cutFront shortens s at its front, because the end of a method name is the most important part.
 func cutFront(s string, width int) string {
 	n := length(s)
 	if n <= width {
@@ -133,7 +133,7 @@ func cutFront(s string, width int) string {
 	return "…" + string([]rune(s)[n-width+1:])
 }
 
-// printable replaces what could move the cursor of a terminal, recolour it, or break the alignment.
+// printable replaces characters that could move the cursor of a terminal, change its colors, or break the alignment.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= ' ' && r <= '~' || r == '…' {

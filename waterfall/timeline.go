@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// timeline draws a line against the scale: what is before its bar, the bar, and what is after it. Together they are one
-// character wider than the timeline, so that a deadline at the very end has a place. Bars have a resolution of half a
-// character and are never invisible.
+// timeline draws a line on the scale: the part before its bar, the bar, and the part after it. Together they are one
+// character wider than the timeline, so that there is a place for a deadline at the end. Bars have a resolution of half
+// a character and are always visible.
 func (p *plan) timeline(l *line) (before, body, after string) {
 	cells := []rune(strings.Repeat(" ", p.timelineWidth+1))
 	if p.deadline > 0 {
@@ -46,8 +46,8 @@ func (p *plan) position(at time.Duration) float64 {
 	return min(1, max(0, float64(at)/float64(p.scale)))
 }
 
-// formatDuration gives two or three significant digits: 850µs, 4.1ms, 182ms, 1.25s, 12.3s, 3m20s, 2h5m, 12d. A duration
-// that is still growing ends in +.
+// formatDuration formats a duration with two or three significant digits: 850µs, 4.1ms, 182ms, 1.25s, 12.3s, 3m20s,
+// 2h5m, 12d. An open duration ends in +.
 func formatDuration(d time.Duration, open bool) string {
 	text := "0"
 	switch {
@@ -77,12 +77,12 @@ func formatDuration(d time.Duration, open bool) string {
 	return text
 }
 
-// decimal gives a number with so many decimals, without zeros at its end.
+// decimal formats a number with so many decimals, without trailing zeros.
 func decimal(v float64, decimals int) string {
 	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.*f", decimals, v), "0"), ".")
 }
 
-// The colours of a drawing, as terminals understand them.
+// The terminal codes for the colors of a drawing.
 const (
 	plain  = ""
 	bold   = "\x1b[1m"

@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// Watch follows the ring. It yields first the calls that the ring keeps, then, as often as the loop comes round and
-// something has changed, the calls that changed since; each time the oldest first, and each call in its latest state.
-// It waits while nothing changes, and ends with ctx or with Shutdown.
+// Watch follows the ring. It first yields the calls that the ring keeps. Then it waits for changes and yields the
+// changed calls, in each iteration of the loop. The calls are in their latest state, oldest first. It ends with ctx or
+// with Shutdown.
 //
-// The loop sets the pace: however slow it is, nothing queues up and no span waits for it. It misses only intermediate
-// states, and calls that the ring forgot in the meantime. The length of a call that is open grows without a change.
+// A slow loop neither fills a queue nor delays a span. It only misses intermediate states, and calls that were replaced
+// in the meantime. The growing duration of an open call is not a change.
 func (r *Ring) Watch(ctx context.Context) iter.Seq[[]Call] {
 	return func(yield func([]Call) bool) {
 		wake := r.subscribe()

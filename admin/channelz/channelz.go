@@ -1,7 +1,7 @@
 // Package channelz shows gRPC's own bookkeeping of channels, servers and sockets on the admin surface.
 //
-// Importing it switches that bookkeeping on for the whole process, for good: every call then counts a little more. That
-// is why it is a package of its own, which nothing of Parley imports.
+// Importing this package enables the bookkeeping for the whole process, which adds a small cost to every call. It
+// cannot be disabled again. No other package of Parley imports this package.
 //
 //	admin.New(admin.Config{Mounts: []admin.Mount{channelz.Mount()}})
 package channelz
@@ -20,24 +20,24 @@ import (
 const (
 	// path is where the admin surface serves the page.
 	path = "/debug/channelz/"
-	// maxListed is how many channels, servers, or sockets of a server the page lists.
+	// maxListed is the maximum number of channels, of servers, and of sockets of a server on the page.
 	maxListed = 1000
 )
 
-// Mount is the page as a part of the admin surface.
+// Mount returns the page as a part of the admin surface.
 func Mount() admin.Mount {
 	return admin.Mount{Title: "Channels, servers, sockets", Path: path, Handler: Handler()}
 }
 
-// Handler writes all channels and servers of the process as indented text: their state, their calls, and the sockets
-// below them. It answers GET and HEAD.
+// Handler returns a handler that writes all channels and servers of the process as indented text: their state, their
+// calls, and their sockets. It answers GET and HEAD.
 func Handler() http.Handler {
 	source := new(catcher)
 	service.RegisterChannelzServiceToServer(source)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "This page can only be read.", http.StatusMethodNotAllowed)
+			http.Error(w, "This page is read-only; use GET or HEAD.", http.StatusMethodNotAllowed)
 			return
 		}
 		var text bytes.Buffer
@@ -45,15 +45,15 @@ func Handler() http.Handler {
 		p.channels()
 		p.servers()
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = w.Write(text.Bytes()) // who asked has gone
+		_, _ = w.Write(text.Bytes()) // an error means that the client is gone
 	})
 }
 
-// Register adds the channelz service to a gRPC server, for tools that speak it, such as grpcdebug. It answers anyone whom
-// the server's interceptors let through.
+// Register adds the channelz service to a gRPC server, for tools such as grpcdebug. It answers every caller that passes
+// the server's interceptors.
 func Register(s grpc.ServiceRegistrar) { service.RegisterChannelzServiceToServer(s) }
 
-// catcher takes the service that gRPC offers only to servers.
+// catcher catches the channelz service, which gRPC registers only with a server.
 type catcher struct{ server channelzpb.ChannelzServer }
 
 func (c *catcher) RegisterService(_ *grpc.ServiceDesc, impl any) {

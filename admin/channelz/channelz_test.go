@@ -41,9 +41,14 @@ func TestPageShowsChannelsAndServers(t *testing.T) {
 	surface := admin.New(admin.Config{Mounts: []admin.Mount{channelz.Mount()}})
 	defer surface.Close()
 	reply := httptest.NewRecorder()
-	surface.ServeHTTP(reply, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/debug/channelz/", nil))
+	surface.ServeHTTP(
+		reply, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/debug/channelz/", nil),
+	)
 	text := reply.Body.String()
-	for _, want := range []string{"channel ", "passthrough:///payments", "READY", "\n  subchannel ", "\n    socket ", "\nserver ", "calls 1 started", "listening on"} {
+	for _, want := range []string{
+		"channel ", "passthrough:///payments", "READY", "\n  subchannel ", "\n    socket ", "\nserver ", "calls 1 started",
+		"listening on",
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q:\n%s", want, text)
 		}
@@ -53,7 +58,9 @@ func TestPageShowsChannelsAndServers(t *testing.T) {
 	}
 
 	reply = httptest.NewRecorder()
-	surface.ServeHTTP(reply, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/debug/channelz/", nil))
+	surface.ServeHTTP(
+		reply, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/debug/channelz/", nil),
+	)
 	if reply.Code != http.StatusMethodNotAllowed {
 		t.Errorf("POST answers %d, want %d", reply.Code, http.StatusMethodNotAllowed)
 	}

@@ -12,7 +12,7 @@ import (
 	channelzpb "google.golang.org/grpc/channelz/grpc_channelz_v1"
 )
 
-// printer writes what the source knows. What has gone while it writes is left out.
+// printer writes the channels and servers of the source. It skips those that end while it writes.
 type printer struct {
 	ctx    context.Context
 	source channelzpb.ChannelzServer
@@ -34,7 +34,7 @@ func (p *printer) channels() {
 	}
 }
 
-// node is what channels and subchannels have in common.
+// node is the common interface of channels and subchannels.
 type node interface {
 	GetData() *channelzpb.ChannelData
 	GetChannelRef() []*channelzpb.ChannelRef
@@ -46,12 +46,16 @@ func (p *printer) channel(kind string, id int64, n node, depth int) {
 	d := n.GetData()
 	p.line(depth, "%s %d  %s  %s  %s", kind, id, d.GetTarget(), d.GetState().GetState(), calls(d))
 	for _, ref := range n.GetChannelRef() {
-		if reply, err := p.source.GetChannel(p.ctx, &channelzpb.GetChannelRequest{ChannelId: ref.GetChannelId()}); err == nil {
+		if reply, err := p.source.GetChannel(
+			p.ctx, &channelzpb.GetChannelRequest{ChannelId: ref.GetChannelId()},
+		); err == nil {
 			p.channel("channel", ref.GetChannelId(), reply.GetChannel(), depth+1)
 		}
 	}
 	for _, ref := range n.GetSubchannelRef() {
-		if reply, err := p.source.GetSubchannel(p.ctx, &channelzpb.GetSubchannelRequest{SubchannelId: ref.GetSubchannelId()}); err == nil {
+		if reply, err := p.source.GetSubchannel(
+			p.ctx, &channelzpb.GetSubchannelRequest{SubchannelId: ref.GetSubchannelId()},
+		); err == nil {
 			p.channel("subchannel", ref.GetSubchannelId(), reply.GetSubchannel(), depth+1)
 		}
 	}
@@ -72,7 +76,9 @@ func (p *printer) servers() {
 		for _, ref := range s.GetListenSocket() {
 			p.socket(ref.GetSocketId(), 1)
 		}
-		sockets, err := p.source.GetServerSockets(p.ctx, &channelzpb.GetServerSocketsRequest{ServerId: id, MaxResults: maxListed})
+		sockets, err := p.source.GetServerSockets(
+			p.ctx, &channelzpb.GetServerSocketsRequest{ServerId: id, MaxResults: maxListed},
+		)
 		if err != nil {
 			continue
 		}
@@ -92,7 +98,8 @@ func (p *printer) socket(id int64, depth int) {
 		p.line(depth, "socket %d  listening on %s", id, address(s.GetLocal()))
 		return
 	}
-	p.line(depth, "socket %d  %s - %s  streams %d started, %d succeeded, %d failed  messages %d sent, %d received", id, address(s.GetLocal()), address(s.GetRemote()),
+	p.line(depth, "socket %d  %s - %s  streams %d started, %d succeeded, %d failed  messages %d sent, "+
+		"%d received", id, address(s.GetLocal()), address(s.GetRemote()),
 		d.GetStreamsStarted(), d.GetStreamsSucceeded(), d.GetStreamsFailed(), d.GetMessagesSent(), d.GetMessagesReceived())
 }
 
@@ -102,7 +109,9 @@ func calls(d interface {
 	GetCallsFailed() int64
 },
 ) string {
-	return fmt.Sprintf("calls %d started, %d succeeded, %d failed", d.GetCallsStarted(), d.GetCallsSucceeded(), d.GetCallsFailed())
+	return fmt.Sprintf(
+		"calls %d started, %d succeeded, %d failed", d.GetCallsStarted(), d.GetCallsSucceeded(), d.GetCallsFailed(),
+	)
 }
 
 func address(a *channelzpb.Address) string {

@@ -35,10 +35,11 @@ func Native(terms retrytest.Terms) ([]grpc.DialOption, func()) {
 	if terms.MaxAttempts < 2 {
 		return []grpc.DialOption{grpc.WithDisableRetry()}, nothing
 	}
-	return []grpc.DialOption{grpc.WithDefaultServiceConfig(fmt.Sprintf(`{
+	config := fmt.Sprintf(`{
 		"retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1}, "methodConfig": [{"name": [{}], "retryPolicy": {
 		"maxAttempts": %d, "initialBackoff": "%.3fs", "maxBackoff": "%.3fs", "backoffMultiplier": 2,
-		"retryableStatusCodes": ["UNAVAILABLE"]}}]}`, terms.MaxAttempts, terms.Backoff.Seconds(), terms.MaxBackoff.Seconds()))}, nothing
+		"retryableStatusCodes": ["UNAVAILABLE"]}}]}`, terms.MaxAttempts, terms.Backoff.Seconds(), terms.MaxBackoff.Seconds())
+	return []grpc.DialOption{grpc.WithDefaultServiceConfig(config)}, nothing
 }
 
 // Middleware is go-grpc-middleware v2, with its default codes and its bounded jitter.
@@ -69,12 +70,17 @@ func Failsafe(terms retrytest.Terms) ([]grpc.DialOption, func()) {
 	if terms.PerAttempt > 0 {
 		policies = append(policies, timeout.New[any](terms.PerAttempt))
 	}
-	return []grpc.DialOption{grpc.WithDisableRetry(), grpc.WithChainUnaryInterceptor(failsafegrpc.NewUnaryClientInterceptor(policies...))}, nothing
+	return []grpc.DialOption{
+		grpc.WithDisableRetry(), grpc.WithChainUnaryInterceptor(failsafegrpc.NewUnaryClientInterceptor(policies...)),
+	}, nothing
 }
 
 // Gax is gax-go, with which Google's own clients retry. It has no bound of attempts, so the retryer counts them.
 func Gax(terms retrytest.Terms) ([]grpc.DialOption, func()) {
-	interceptor := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	interceptor := func(
+		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+		opts ...grpc.CallOption,
+	) error {
 		retryer := gax.WithRetry(func() gax.Retryer {
 			backoff := gax.Backoff{Initial: terms.Backoff, Max: terms.MaxBackoff, Multiplier: 2}
 			return &counted{Retryer: gax.OnCodes([]codes.Code{codes.Unavailable}, backoff), left: terms.MaxAttempts - 1}

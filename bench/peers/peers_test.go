@@ -14,7 +14,10 @@ import (
 func all() []peers.Peer {
 	return []peers.Peer{
 		{Name: "grpc-go", Subject: peers.Native, Fails: []string{"01", "03", "06", "08", "09", "14", "15", "19"}},
-		{Name: "go-grpc-middleware v2", Subject: peers.Middleware, Fails: []string{"01", "07", "09", "10", "13", "15", "16", "19", "25", "32", "35", "38"}},
+		{
+			Name: "go-grpc-middleware v2", Subject: peers.Middleware,
+			Fails: []string{"01", "07", "09", "10", "13", "15", "16", "19", "25", "32", "35", "38"},
+		},
 		{Name: "gax-go", Subject: peers.Gax, Fails: []string{"01"}},
 		{Name: "failsafegrpc", Subject: peers.Failsafe, Fails: []string{"07", "09", "10", "19"}},
 	}

@@ -160,7 +160,9 @@ func TestScenario29FailsafeChangesTheReplyAfterwards(t *testing.T) {
 		}}
 		var mu sync.Mutex
 		client := connect(t, s,
-			grpc.WithChainUnaryInterceptor(failsafegrpc.NewUnaryClientInterceptor[any](hedgepolicy.NewWithDelay[any](20*time.Millisecond))),
+			grpc.WithChainUnaryInterceptor(failsafegrpc.NewUnaryClientInterceptor[any](
+				hedgepolicy.NewWithDelay[any](20*time.Millisecond),
+			)),
 			grpc.WithDefaultCallOptions(grpc.ForceCodecV2(slowCodec{encoding.GetCodecV2("proto"), &mu})))
 		reply, err := client.Read(t.Context(), &retrytestv1.ReadRequest{})
 		if err != nil {

@@ -1,5 +1,5 @@
-// Issuer shows a login system for services. Orders logs in at the issuer with its own key and gets a token for payments, which
-// has never heard of orders and believes the issuer. Then others try to get what they were not granted.
+// Issuer shows a login system for services. Orders logs in at the issuer with its own key and gets a token for
+// payments, which has never heard of orders and believes the issuer. Then others try to get what they were not granted.
 //
 // It ends by itself, with status 0 if everything behaved as it says and 1 if anything did not.
 package main

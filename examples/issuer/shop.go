@@ -30,8 +30,8 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// shop is an issuer, payments, which believes it, and two services that want tokens. Each has a trust directory of its own, so
-// that none of them knows a key of another.
+// shop is an issuer, payments, which believes it, and two services that want tokens. Each has a trust directory of its
+// own, so that none of them knows a key of another.
 type shop struct {
 	paymentsv1.UnimplementedPaymentsServiceServer
 	out     io.Writer

@@ -30,7 +30,9 @@ func drain(ctx context.Context, s *shop, n *narrator) error {
 	if during == 0 {
 		return fmt.Errorf("no call ended in the %s of the drain", took)
 	}
-	n.say("orders made %d calls, half of them charges, while %s went away within %.1f s. None failed.\nThe replica showed that it drains, left discovery, waited until no more calls came,\nfinished those it had, and only then closed its connections.",
+	n.say("orders made %d calls, half of them charges, while %s went away within %.1f s. "+
+		"None failed.\nThe replica showed that it drains, left discovery, "+
+		"waited until no more calls came,\nfinished those it had, and only then closed its connections.",
 		load.done.Load(), "payments-2", took.Seconds())
 	return nil
 }

@@ -2,8 +2,8 @@
 // prove to each other who they are, survive failures, and show every attempt of every call. It needs no certificate and
 // no configuration: keys are made in a temporary trust directory.
 //
-// It ends by itself, with status 0 if everything behaved as it says and 1 if anything did not. With -serve it goes on and
-// prints what to look at.
+// It ends by itself, with status 0 if everything behaved as it says and 1 if anything did not. With -serve it goes on
+// and prints what to look at.
 package main
 
 import (

@@ -59,7 +59,9 @@ func cleanCall(ctx context.Context, s *shop, n *narrator) error {
 	if caller.ID != s.orders.identity.ID() {
 		return fmt.Errorf("the caller proved to be %q", caller.ID)
 	}
-	n.say("%s answered. Before orders sent a byte of its request, the server\nproved to be  %s,\nand before the handler ran, the caller\nproved to be  %s.\nBoth proofs are JWTs bound to this one TLS connection; per call nothing is signed.",
+	n.say("%s answered. Before orders sent a byte of its request, the server\nproved to be  %s,\nand before the handler "+
+		"ran, the caller\nproved to be  %s.\nBoth proofs are JWTs bound to this one TLS connection; "+
+		"per call nothing is signed.",
 		reply.GetReplica(), proven.ID, caller.ID)
 	return nil
 }
@@ -89,7 +91,12 @@ func thirdAttempt(ctx context.Context, s *shop, n *narrator) error {
 		}
 		n.say("attempt %d  %s  %s", a.Number, name, a.Status)
 	}
-	n.say("GetQuote has no side effects, says its .proto, so it may be repeated. %s answered.\nThe waits are drawn at random below 50 ms and 100 ms: clients that fail together do not come back together.", reply.GetReplica())
+	n.say(
+		"GetQuote has no side effects, says its .proto, so it may be repeated. "+
+			"%s answered.\nThe waits are drawn at random below 50 ms and 100 ms: "+
+			"clients that fail together do not come back together.",
+		reply.GetReplica(),
+	)
 	return nil
 }
 
@@ -108,7 +115,12 @@ func notRepeated(ctx context.Context, s *shop, n *narrator) error {
 	if ran := s.troubles.charges.Load() - before; ran != 1 {
 		return fmt.Errorf("the handler ran %d times", ran)
 	}
-	n.say("The handler ran once and failed, and may have charged the card: nobody knows.\nThe .proto does not call Charge idempotent, so the caller gets the error: UNAVAILABLE, stop reason %s.", retry.StopNotIdempotent)
+	n.say(
+		"The handler ran once and failed, and may have charged the card: "+
+			"nobody knows.\nThe .proto does not call Charge idempotent, so the caller gets the error: "+
+			"UNAVAILABLE, stop reason %s.",
+		retry.StopNotIdempotent,
+	)
 	return nil
 }
 
@@ -127,7 +139,12 @@ func noTimeLeft(ctx context.Context, s *shop, n *narrator) error {
 	if ctx.Err() != nil {
 		return errors.New("the answer came only when the deadline had passed")
 	}
-	n.say("Refund may be repeated, with a backoff of up to 1 s. The deadline is in %s, so a second attempt\ncould not be answered any more. The caller has the real error now, and not a DEADLINE_EXCEEDED later.", limit)
+	n.say(
+		"Refund may be repeated, with a backoff of up to 1 s. The deadline is in %s, "+
+			"so a second attempt\ncould not be answered any more. The caller has the real error now, "+
+			"and not a DEADLINE_EXCEEDED later.",
+		limit,
+	)
 	return nil
 }
 
@@ -156,7 +173,11 @@ func noPermission(ctx context.Context, s *shop, n *narrator) error {
 	if status.Code(err) != codes.PermissionDenied || rpcerr.ReasonOf(err) != rpcerr.PolicyDenied {
 		return fmt.Errorf("catalog got %w", err)
 	}
-	n.say("%s proved who it is, and the .proto of payments lets only orders call.\nThe answer is PERMISSION_DENIED, %s; it is never tried again.", s.catalog.identity.ID(), rpcerr.PolicyDenied)
+	n.say(
+		"%s proved who it is, and the .proto of payments lets only orders call.\nThe answer is PERMISSION_DENIED, %s; "+
+			"it is never tried again.",
+		s.catalog.identity.ID(), rpcerr.PolicyDenied,
+	)
 	return nil
 }
 
@@ -182,6 +203,11 @@ func impostor(ctx context.Context, s *shop, n *narrator) error {
 	if handled.troubles.charges.Load() != 0 {
 		return errors.New("the impostor received the request")
 	}
-	n.say("Something pointed orders at %s, which has a good key of its own.\nIt cannot prove to be payments, so orders closed the connection in the handshake: %s.\nThe impostor received no byte of the request, and not even the name of its caller.", warehouse.identity.ID(), rpcerr.ServerIdentityMismatch)
+	n.say(
+		"Something pointed orders at %s, which has a good key of its own.\nIt cannot prove to be payments, "+
+			"so orders closed the connection in the handshake: %s.\nThe impostor received no byte of the request, "+
+			"and not even the name of its caller.",
+		warehouse.identity.ID(), rpcerr.ServerIdentityMismatch,
+	)
 	return s.end(warehouse)
 }

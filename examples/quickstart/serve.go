@@ -49,7 +49,8 @@ Still running; stop with Ctrl-C. Try:
   the same call without the token is refused.
 
   spans in an OTLP backend: start this with OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318
-`, s.options.adminAddr, s.options.adminAddr, tokenLifetime, cert.authority, tokenFile, addr, cert.authority, tokenFile, addr)
+`, s.options.adminAddr, s.options.adminAddr, tokenLifetime,
+		cert.authority, tokenFile, addr, cert.authority, tokenFile, addr)
 	keepCalling(ctx, s)
 	return nil
 }

@@ -2,8 +2,8 @@ package main
 
 import "testing"
 
-// With -serve the example runs for as long as one looks at it, so its script must not empty the retry budget: calls that
-// recover in the first minute would fail in the second.
+// With -serve the example runs for as long as one looks at it, so its script must not empty the retry budget: calls
+// that recover in the first minute would fail in the second.
 func TestTheScriptStaysWithinTheRetryBudget(t *testing.T) {
 	retries, recovered, failed := int32(0), 0, 0
 	steps := script()
@@ -20,6 +20,9 @@ func TestTheScriptStaysWithinTheRetryBudget(t *testing.T) {
 		t.Errorf("%d retries for %d successes; the budget pays for a tenth", retries, len(steps)-failed)
 	}
 	if recovered == 0 || failed == 0 || failed*20 > len(steps) {
-		t.Errorf("%d calls recover and %d of %d fail; some of both should be on the page, and few failures", recovered, failed, len(steps))
+		t.Errorf(
+			"%d calls recover and %d of %d fail; some of both should be on the page, and few failures", recovered, failed,
+			len(steps),
+		)
 	}
 }

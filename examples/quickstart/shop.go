@@ -25,8 +25,8 @@ type shopOptions struct {
 	adminAddr string // where orders shows its live page; "" for nowhere
 }
 
-// shop is every service of the example. In real life each is a process of its own; nothing here depends on their sharing
-// one, but the discovery engine and the ring of recent calls.
+// shop is every service of the example. In real life each is a process of its own; nothing here depends on their
+// sharing one, but the discovery engine and the ring of recent calls.
 type shop struct {
 	options  shopOptions
 	domain   principal.TrustDomain

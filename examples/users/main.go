@@ -1,6 +1,6 @@
-// Users shows two identities side by side in three services: the workload that calls, which every connection proves, and the
-// end user on whose behalf it calls, whom a token names. Alice logs in and buys something; the edge exchanges her token for a
-// transaction token once, and orders and payments see that one only. Bob may browse and not buy.
+// Users shows two identities side by side in three services: the workload that calls, which every connection proves,
+// and the end user on whose behalf it calls, whom a token names. Alice logs in and buys something; the edge exchanges
+// her token for a transaction token once, and orders and payments see that one only. Bob may browse and not buy.
 //
 // It ends by itself, with status 0 if everything behaved as it says and 1 if anything did not.
 package main

@@ -46,8 +46,8 @@ func (i *issuer) accessToken(user, audience, scope string) (string, error) {
 	})
 }
 
-// transactionToken is what the edge gets for the user's token: it is meant for the trust domain, lives for two minutes and
-// names the transaction and the workload that asked for it.
+// transactionToken is what the edge gets for the user's token: it is meant for the trust domain, lives for two minutes
+// and names the transaction and the workload that asked for it.
 func (i *issuer) transactionToken(user, requester, scope string) (string, error) {
 	now := time.Now()
 	return i.sign("txntoken+jwt", map[string]any{

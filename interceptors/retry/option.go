@@ -98,9 +98,9 @@ func WithNativeRetryOff() Option {
 	return option{"retry.WithNativeRetryOff()", func(c *config) { c.settings.nativeOff = true }}
 }
 
-// WithRandom replaces the source of random numbers for waits, so that the tests of a program know how long it waits, and
-// a simulation can be repeated. Random returns numbers in [0, 1) and must be safe for concurrent use. The default is
-// rand.Float64 of math/rand/v2.
+// WithRandom replaces the source of random numbers for waits, so that the tests of a program know how long it waits,
+// and a simulation can be repeated. Random returns numbers in [0, 1) and must be safe for concurrent use. The default
+// is rand.Float64 of math/rand/v2.
 func WithRandom(random func() float64) Option {
 	return option{"retry.WithRandom(...)", func(c *config) { c.random = random }}
 }

@@ -46,9 +46,9 @@ func (c *call) attemptLimit(now time.Time) time.Duration {
 	return limit
 }
 
-// limit is the per-attempt timeout of the attempt that is out. It is no deadline of a context, because it may be lifted:
-// it does not hold for an attempt that nothing can follow, and that can change while the attempt is out. The server is
-// told the deadline of the call alone.
+// limit is the per-attempt timeout of the attempt that is out. It is no deadline of a context, because it may be
+// lifted: it does not hold for an attempt that nothing can follow, and that can change while the attempt is out. The
+// server is told the deadline of the call alone.
 type limit struct {
 	known  standing        // as the attempt began, because the call belongs to another goroutine
 	caller context.Context //nolint:containedctx // of the call, which ends no later than the limit
@@ -98,8 +98,8 @@ func (l *limit) finish() time.Time {
 	return l.cut
 }
 
-// errSilent is the status of an attempt that was ended because its endpoint is silent. The attempt that follows it costs
-// no budget: the silent endpoint carries no load, and the next endpoint sees the call for the first time.
+// errSilent is the status of an attempt that was ended because its endpoint is silent. The attempt that follows it
+// costs no budget: the silent endpoint carries no load, and the next endpoint sees the call for the first time.
 var errSilent = status.Error(codes.Unavailable, "the endpoint is silent, and others answer")
 
 // lastMove is the last time at which an attempt on a silent endpoint can be ended so that another one, of the usual

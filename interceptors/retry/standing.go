@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// standing is what decides whether another attempt of a call may follow, whatever the last one ends with. All that makes
-// room for another attempt asks it while an attempt is out: timeouts, hedges, and the end of attempts on silent
+// standing is what decides whether another attempt of a call may follow, whatever the last one ends with. All that
+// makes room for another attempt asks it while an attempt is out: timeouts, hedges, and the end of attempts on silent
 // endpoints. They ask a copy where the call belongs to another goroutine.
 type standing struct {
 	wire
@@ -44,7 +44,8 @@ func (s *standing) counted() int { return s.attempts - s.free }
 // repeatable reports whether the method may run twice.
 func (s *standing) repeatable() bool { return s.policy.repeatable || s.policy.keyed || s.continued }
 
-// heldBack answers whether something else than the call holds its attempts back. Free is an attempt that brings no load.
+// heldBack answers whether something else than the call holds its attempts back. Free is an attempt that brings no
+// load.
 func (s *standing) heldBack(ctx context.Context, free bool) StopReason {
 	switch {
 	case s.forbidden:

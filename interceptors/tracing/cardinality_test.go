@@ -50,7 +50,9 @@ func TestSeriesStayFew(t *testing.T) {
 		reader := sdkmetric.NewManualReader()
 		endpoints := manual.NewBuilderWithScheme("found")
 		at := func(i int) resolver.State {
-			return resolver.State{Endpoints: []resolver.Endpoint{{Addresses: []resolver.Address{{Addr: fmt.Sprintf("10.0.%d.%d:8443", i/250, i%250)}}}}}
+			return resolver.State{Endpoints: []resolver.Endpoint{
+				{Addresses: []resolver.Address{{Addr: fmt.Sprintf("10.0.%d.%d:8443", i/250, i%250)}}},
+			}}
 		}
 		endpoints.InitialState(at(0))
 		r := newRig(t, setup{

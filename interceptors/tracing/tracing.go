@@ -14,7 +14,8 @@
 //	call span > retry > attempt span > credentials > wire
 //
 //	t := tracing.New(tracing.WithTracerProvider(spans), tracing.WithMeterProvider(metrics))
-//	cc, err := grpc.NewClient(target, slices.Concat(t.DialOptions(), retrier.DialOptions(), t.AttemptDialOptions(), ...)...)
+//	options := slices.Concat(t.DialOptions(), retrier.DialOptions(), t.AttemptDialOptions(), ...)
+//	cc, err := grpc.NewClient(target, options...)
 //	srv := grpc.NewServer(t.ServerOptions()...)
 //
 // Each attempt carries its own span in the W3C traceparent header, and exactly one. When the call's span is not

@@ -56,7 +56,9 @@ func (t *transport) fresh() (*http.Transport, error) {
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("CA file %s: it holds no certificate in PEM form; write those of the authorities there", t.caFile)
+		return nil, fmt.Errorf(
+			"CA file %s: it holds no certificate in PEM form; write those of the authorities there", t.caFile,
+		)
 	}
 	t.roots, t.current = text, t.make(roots)
 	return t.current, nil

@@ -32,7 +32,8 @@ func IsScope(text string) bool {
 	return text != ""
 }
 
-// Scopes returns the scopes of a token (RFC 9068 section 2.2.3): the words of its claim scope, and none without that claim.
+// Scopes returns the scopes of a token (RFC 9068 section 2.2.3): the words of its claim scope, and none without that
+// claim.
 func Scopes(claims *strictjson.Object) ([]string, error) {
 	if !claims.Has("scope") {
 		return nil, nil

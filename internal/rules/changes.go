@@ -35,7 +35,8 @@ func changes(f *file, vars map[string]bool) []*ast.Ident {
 				mark(n.X)
 			}
 		case *ast.CallExpr:
-			if builtin, ok := n.Fun.(*ast.Ident); ok && len(n.Args) > 0 && (builtin.Name == "delete" || builtin.Name == "clear" || builtin.Name == "copy") {
+			if builtin, ok := n.Fun.(*ast.Ident); ok && len(n.Args) > 0 &&
+				(builtin.Name == "delete" || builtin.Name == "clear" || builtin.Name == "copy") {
 				mark(n.Args[0])
 			}
 		}

@@ -68,7 +68,8 @@ func checkDirection(t *Tree) []Finding {
 			if why := refuse(f, row, group, imported); why != "" {
 				findings = append(findings, Finding{
 					Pos: t.at(spec), What: why,
-					Remedy: "move what both need into a lower package, or pass it in from framework (internal/rules/direction.go has the order)",
+					Remedy: "move what both need into a lower package, or pass it in from framework (internal/rules/direction.go " +
+						"has the order)",
 				})
 			}
 		}

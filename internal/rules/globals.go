@@ -26,16 +26,24 @@ func nameBans() []nameBan {
 		{"os", []string{"Exit"}, inMain, ending},
 		{"log", []string{"Fatal*", "Panic*"}, inMain, ending},
 		{"log", []string{"Set*", "Print*", "Default"}, inMain, logger},
-		{"os", []string{"Setenv", "Unsetenv", "Clearenv", "Chdir"}, inMain, "take the value as a parameter; a test has t.Setenv and t.Chdir"},
+		{
+			"os", []string{"Setenv", "Unsetenv", "Clearenv", "Chdir"}, inMain,
+			"take the value as a parameter; a test has t.Setenv and t.Chdir",
+		},
 		{"os/signal", []string{"*"}, inMain, "take a context; only main listens to signals"},
 		{"fmt", []string{"Print*"}, inMain, "write to an io.Writer from the caller"},
 		{"log/slog", []string{"SetDefault", "SetLogLoggerLevel"}, inMain, logger},
 		{
 			"log/slog",
-			[]string{"Debug", "DebugContext", "Info", "InfoContext", "Warn", "WarnContext", "Error", "ErrorContext", "Log", "LogAttrs"},
+			[]string{
+				"Debug", "DebugContext", "Info", "InfoContext", "Warn", "WarnContext", "Error", "ErrorContext", "Log", "LogAttrs",
+			},
 			inMain, logger,
 		},
-		{"go.opentelemetry.io/otel", []string{"Set*", "Get*", "Tracer", "Meter", "Handle"}, never, "take the provider or propagator from the caller"},
+		{
+			"go.opentelemetry.io/otel", []string{"Set*", "Get*", "Tracer", "Meter", "Handle"}, never,
+			"take the provider or propagator from the caller",
+		},
 		{"go.opentelemetry.io/otel/log/global", []string{"*"}, never, "take the provider from the caller"},
 		{
 			"github.com/prometheus/client_golang/prometheus",
@@ -43,7 +51,10 @@ func nameBans() []nameBan {
 			never, "use a registry of your own (prometheus.NewRegistry)",
 		},
 		{"github.com/prometheus/client_golang/prometheus/promauto", []string{"New*"}, never, "use promauto.With(registry)"},
-		{"github.com/prometheus/client_golang/prometheus/promhttp", []string{"Handler"}, never, "use promhttp.HandlerFor(registry, ...)"},
+		{
+			"github.com/prometheus/client_golang/prometheus/promhttp", []string{"Handler"}, never,
+			"use promhttp.HandlerFor(registry, ...)",
+		},
 		{"net/http", []string{"Handle", "HandleFunc"}, never, "use http.NewServeMux"},
 		{"net/http", []string{"DefaultServeMux"}, inTest, "use http.NewServeMux"},
 		{
@@ -52,15 +63,27 @@ func nameBans() []nameBan {
 			never, "use an http.Client or http.Server of your own, with timeouts",
 		},
 		{"expvar", []string{"*"}, never, own},
-		{"google.golang.org/grpc/resolver", []string{"Register", "SetDefaultScheme"}, never, "pass the builder with grpc.WithResolvers"},
+		{
+			"google.golang.org/grpc/resolver", []string{"Register", "SetDefaultScheme"}, never,
+			"pass the builder with grpc.WithResolvers",
+		},
 		{"google.golang.org/grpc/encoding", []string{"Register*"}, never, "pass the codec with grpc.ForceCodecV2"},
 		{"google.golang.org/grpc/grpclog", []string{"Set*"}, never, own},
-		{"google.golang.org/grpc/balancer", []string{"Register"}, inInit, "register balancers in func init, the only moment that grpc allows"},
+		{
+			"google.golang.org/grpc/balancer", []string{"Register"}, inInit,
+			"register balancers in func init, the only moment that grpc allows",
+		},
 		{"google.golang.org/grpc", []string{"EnableTracing"}, never, own},
-		{"github.com/lestrrat-go/jwx/v2/jwk", []string{"NewCache", "Fetch", "Configure"}, never, "fetch and keep keys with internal/jose"},
+		{
+			"github.com/lestrrat-go/jwx/v2/jwk", []string{"NewCache", "Fetch", "Configure"}, never,
+			"fetch and keep keys with internal/jose",
+		},
 		{"unsafe", []string{"Pointer", "Add", "Slice*", "String*"}, never, "do without; only unsafe.Sizeof is safe"},
 		{"context", []string{"TODO"}, never, "take a context from the caller"},
-		{"time", []string{"Sleep"}, maySleep, "select on a timer and ctx.Done(); a test sleeps only in a bubble of testing/synctest"},
+		{
+			"time", []string{"Sleep"}, maySleep,
+			"select on a timer and ctx.Done(); a test sleeps only in a bubble of testing/synctest",
+		},
 		{"time", []string{"Tick"}, never, "use time.NewTicker and stop it"},
 	}
 }

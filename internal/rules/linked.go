@@ -41,7 +41,8 @@ func FormatLinked(listed, linked []Linked) []byte {
 		width["path"], width["version"] = max(width["path"], len(m.Path)), max(width["version"], len(m.Version))
 	}
 	var out bytes.Buffer
-	out.WriteString("# Modules that package framework links: path, version, reason. \"make deps\" rewrites paths and versions; the\n" +
+	out.WriteString("# Modules that package framework links: path, version, reason. " +
+		"\"make deps\" rewrites paths and versions; the\n" +
 		"# reasons are written by people, and reviewed.\n")
 	for _, m := range sorted(linked) {
 		line := fmt.Sprintf("%-*s %-*s %s", width["path"], m.Path, width["version"], m.Version, reasons[m.Path])
@@ -57,16 +58,30 @@ func CompareLinked(listed, linked []Linked) []string {
 	for _, m := range listed {
 		known[m.Path] = m
 		if m.Reason == "" {
-			wrong = append(wrong, fmt.Sprintf("%s: %s has no reason; write behind it why the framework needs it", LinkedList, m.Path))
+			wrong = append(
+				wrong, fmt.Sprintf("%s: %s has no reason; write behind it why the framework needs it", LinkedList, m.Path),
+			)
 		}
 	}
 	for _, m := range sorted(linked) {
 		listedAs, ok := known[m.Path]
 		switch {
 		case !ok:
-			wrong = append(wrong, fmt.Sprintf("framework links %s %s, which is not in %s; do without it, or run make deps and write the reason", m.Path, m.Version, LinkedList))
+			wrong = append(
+				wrong,
+				fmt.Sprintf(
+					"framework links %s %s, which is not in %s; do without it, or run make deps and write the reason", m.Path,
+					m.Version, LinkedList,
+				),
+			)
 		case listedAs.Version != m.Version:
-			wrong = append(wrong, fmt.Sprintf("framework links %s %s, and %s has %s; read its changes and run make deps", m.Path, m.Version, LinkedList, listedAs.Version))
+			wrong = append(
+				wrong,
+				fmt.Sprintf(
+					"framework links %s %s, and %s has %s; read its changes and run make deps", m.Path, m.Version, LinkedList,
+					listedAs.Version,
+				),
+			)
 		}
 		delete(known, m.Path)
 		if why := heavy(m.Path); why != "" {

@@ -42,7 +42,8 @@ func checkState(t *Tree) []Finding {
 	for _, f := range t.files {
 		for _, place := range changes(f, vars[f.pkg()]) {
 			findings = append(findings, Finding{
-				Pos: t.at(place), What: "package variable " + place.Name + " is changed", Remedy: "pass it in, or keep it in a value",
+				Pos: t.at(place), What: "package variable " + place.Name + " is changed",
+				Remedy: "pass it in, or keep it in a value",
 			})
 		}
 	}
@@ -52,11 +53,13 @@ func checkState(t *Tree) []Finding {
 // compilers lists the functions that compile constants into a value that never changes.
 func compilers() map[string][]string {
 	return map[string][]string{
-		"regexp":                             {"MustCompile"},
-		"html/template":                      {"Must"},
-		"text/template":                      {"Must"},
-		"strings":                            {"NewReplacer", "Repeat"},
-		"encoding/base64":                    {"RawURLEncoding.Strict", "URLEncoding.Strict", "StdEncoding.Strict", "RawStdEncoding.Strict"},
+		"regexp":        {"MustCompile"},
+		"html/template": {"Must"},
+		"text/template": {"Must"},
+		"strings":       {"NewReplacer", "Repeat"},
+		"encoding/base64": {
+			"RawURLEncoding.Strict", "URLEncoding.Strict", "StdEncoding.Strict", "RawStdEncoding.Strict",
+		},
 		"net/netip":                          {"MustParseAddr", "MustParsePrefix"},
 		"reflect":                            {"TypeFor"},
 		"time":                               {"Date", "Unix"},
@@ -75,11 +78,13 @@ func (f *file) judge(name *ast.Ident, v variable) (what, remedy string) {
 	}
 	switch {
 	case exported:
-		return fmt.Sprintf("exported package variable %s", name.Name), "make it a constant or a function; anyone can assign to it"
+		what = fmt.Sprintf("exported package variable %s", name.Name)
+		return what, "make it a constant or a function; anyone can assign to it"
 	case v.embed, f.constant(v.value):
 		return "", ""
 	}
-	return fmt.Sprintf("package variable %s is state", name.Name), "make it a constant, a function, or a field of a value (internal/rules/state.go lists what may stay)"
+	what = fmt.Sprintf("package variable %s is state", name.Name)
+	return what, "make it a constant, a function, or a field of a value (internal/rules/state.go lists what may stay)"
 }
 
 // sentinel reports whether an expression makes a plain error.
@@ -89,7 +94,8 @@ func (f *file) sentinel(value ast.Expr) bool {
 		return false
 	}
 	pkg, name := f.callee(call.Fun)
-	return pkg == "errors" && name == "New" || pkg == "fmt" && name == "Errorf" || pkg == "google.golang.org/grpc/status" && (name == "Error" || name == "Errorf")
+	return pkg == "errors" && name == "New" || pkg == "fmt" && name == "Errorf" ||
+		pkg == "google.golang.org/grpc/status" && (name == "Error" || name == "Errorf")
 }
 
 // constant reports whether an expression, judged by its syntax, is made of constants and functions alone.

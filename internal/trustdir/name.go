@@ -7,7 +7,8 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// splitID returns the folder and the name of an ID. A segment of dots alone is part of an ID, but cannot be a file name.
+// splitID returns the folder and the name of an ID. A segment of dots alone is part of an ID, but cannot be a file
+// name.
 func splitID(text string) (domain, name string, err error) {
 	id, err := principal.ParseID(text)
 	if err != nil {

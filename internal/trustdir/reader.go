@@ -193,7 +193,9 @@ func (r *reader) readRevoked(root *os.Root) (*revocations, error) {
 	found := &revocations{keys: make(map[string]bool, len(names))}
 	for _, name := range names {
 		if !isThumbprint(name.Name()) {
-			err := errors.New("is not called after a thumbprint, and so revokes nothing; call it as the key is called that it revokes")
+			err := errors.New(
+				"is not called after a thumbprint, and so revokes nothing; call it as the key is called that it revokes",
+			)
 			found.skipped = append(found.skipped, skip(entered.path(name.Name()), err))
 			continue
 		}

@@ -60,7 +60,10 @@ func SpanAttributes() []Attribute {
 		{AttrPeerPort, []string{SpanAttempt, SpanServer}, "Its port."},
 		{AttrPreviousAttempts, []string{SpanAttempt, SpanServer}, "How many attempts came before (gRFC A72)."},
 		{AttrHedge, []string{SpanAttempt}, "True where another attempt was still out."},
-		{AttrDeadline, []string{SpanCall}, "The deadline of the policy, in seconds, where it comes before that of the caller."},
+		{
+			AttrDeadline, []string{SpanCall},
+			"The deadline of the policy, in seconds, where it comes before that of the caller.",
+		},
 		{AttrAttempts, []string{SpanCall}, "How many attempts were made."},
 		{AttrRetryOutcome, []string{SpanCall}, "`none` or `recovered` for a call that succeeded, or else the stop reason."},
 		{AttrStopReason, []string{SpanCall}, "The one reason for no further attempt, as `retry.StopReason` names it."},
@@ -107,7 +110,10 @@ func Labels() []Attribute {
 		{Name: LabelMethod, Meaning: "The method; `other` for one that no linked .proto describes."},
 		{Name: LabelTarget, Meaning: "The configured target of the client."},
 		{Name: LabelStatus, Meaning: "The gRPC status of the attempt."},
-		{Name: LabelEndpointState, Meaning: "`usable`, `resting` after failures, `paused` by the server, or `unready`: without a connection."},
+		{
+			Name:    LabelEndpointState,
+			Meaning: "`usable`, `resting` after failures, `paused` by the server, or `unready`: without a connection.",
+		},
 		{Name: LabelDryRun, Meaning: "`true` where the call passed because the policy is only on trial."},
 		{Name: LabelRole, Meaning: "This process' part in the connection: `client` or `server`."},
 		{Name: LabelOutcome, Meaning: "`proven`, `broken` for a handshake that broke off, or the reason of the refusal."},

@@ -252,9 +252,9 @@ func swapConfigMaps(f *fleet) error {
 	return nil
 }
 
-// tearConfiguration writes the replicas' file in place and leaves each torn text for several readings, which are a second
-// apart. A text that happens to be a good file is what an operator may want, so it counts after two equal readings; it
-// stays for less than that.
+// tearConfiguration writes the replicas' file in place and leaves each torn text for several readings, which are a
+// second apart. A text that happens to be a good file is what an operator may want, so it counts after two equal
+// readings; it stays for less than that.
 func tearConfiguration(f *fleet) error {
 	const readings, lessThanTwo = 3500 * time.Millisecond, 900 * time.Millisecond
 	whole := f.files["payments.yaml"]

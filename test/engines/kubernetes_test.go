@@ -68,7 +68,9 @@ func startKubernetes(t testing.TB) *cluster {
 	)
 	c.ready(t)
 	var err error
-	if c.client, err = client.NewForConfig(&rest.Config{Host: "https://" + c.addr, BearerToken: token, TLSClientConfig: rest.TLSClientConfig{CAFile: cert}, QPS: -1}); err != nil {
+	if c.client, err = client.NewForConfig(&rest.Config{
+		Host: "https://" + c.addr, BearerToken: token, TLSClientConfig: rest.TLSClientConfig{CAFile: cert}, QPS: -1,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	return c

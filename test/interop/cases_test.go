@@ -67,7 +67,10 @@ func through(client grpc.ClientConnInterface) *grpc.ClientConn {
 		"passthrough:///never-dialled",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithUnaryInterceptor(
-			func(ctx context.Context, method string, req, reply any, _ *grpc.ClientConn, _ grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			func(
+				ctx context.Context, method string, req, reply any, _ *grpc.ClientConn, _ grpc.UnaryInvoker,
+				opts ...grpc.CallOption,
+			) error {
 				return client.Invoke(ctx, method, req, reply, opts...)
 			},
 		),

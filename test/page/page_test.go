@@ -30,7 +30,8 @@ func TestThePageOpensAndShowsEveryAttempt(t *testing.T) {
 	b.awaitText("#detail .story", "Recovered on attempt 3, after UNAVAILABLE.")
 	b.await(
 		"three attempts and two waits as gaps",
-		"document.querySelectorAll('#detail .line.gap .gap').length === 2 && document.querySelectorAll('#detail .number:not(:empty)').length === 3",
+		"document.querySelectorAll('#detail .line.gap .gap').length === 2 && document.querySelectorAll('#detail "+
+			".number:not(:empty)').length === 3",
 	)
 }
 
@@ -71,13 +72,15 @@ func TestFilters(t *testing.T) {
 	b.click(".chip.all")
 	eval[bool](
 		b,
-		"document.querySelector('#outcome').value = 'deadline', document.querySelector('#outcome').dispatchEvent(new Event('change'))",
+		"document.querySelector('#outcome').value = 'deadline', document.querySelector('#outcome').dispatchEvent(new "+
+			"Event('change'))",
 	)
 	b.await("those without time for another attempt",
 		rows(1)+" && document.querySelector('.row').innerText.includes('Refund')")
 	eval[bool](
 		b,
-		"document.querySelector('#order').value = 'slowest', document.querySelector('#order').dispatchEvent(new Event('change'))",
+		"document.querySelector('#order').value = 'slowest', document.querySelector('#order').dispatchEvent(new "+
+			"Event('change'))",
 	)
 
 	b.do(chromedp.Reload())
@@ -244,7 +247,8 @@ func TestRadiogroups(t *testing.T) {
 	s.quote(0)
 	b := s.look("", wide, high, "light")
 	b.await("both calls", "document.querySelectorAll('.row').length === 2")
-	tabbed := "[...document.querySelectorAll('#chips [role=radio]')].filter(c => c.tabIndex === 0).map(c => c.dataset.kind).join()"
+	tabbed := "[...document.querySelectorAll('#chips [role=radio]')].filter(c => c.tabIndex === 0).map(c => " +
+		"c.dataset.kind).join()"
 	b.await("only the chosen one is reached by Tab", tabbed+" === 'all'")
 	eval[bool](b, "document.querySelector('.chip.all').focus() ?? true")
 	for _, step := range []struct{ key, kind string }{
@@ -322,7 +326,8 @@ func TestStatusPolicyAndSetup(t *testing.T) {
 	eval[bool](b, "[...document.querySelectorAll('#status .chip')].find(c => c.innerText === 'DEBUG').click() ?? true")
 	b.await(
 		"the level is changed",
-		"[...document.querySelectorAll('#status .chip')].find(c => c.innerText === 'DEBUG').getAttribute('aria-checked') === 'true'",
+		"[...document.querySelectorAll('#status .chip')].find(c => c.innerText === 'DEBUG').getAttribute('aria-checked') "+
+			"=== 'true'",
 	)
 	if level := s.level.Level(); level != slog.LevelDebug {
 		t.Errorf("the level is %v", level)

@@ -35,11 +35,17 @@ func (s *sights) note(ctx context.Context) {
 
 func (s *sights) option() framework.AppOrClientOption {
 	return framework.WithAttemptInterceptors(
-		func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		func(
+			ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker,
+			opts ...grpc.CallOption,
+		) error {
 			s.note(ctx)
 			return invoker(ctx, method, req, reply, cc, opts...)
 		},
-		func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+		func(
+			ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer,
+			opts ...grpc.CallOption,
+		) (grpc.ClientStream, error) {
 			s.note(ctx)
 			return streamer(ctx, desc, cc, method, opts...)
 		},
@@ -125,7 +131,8 @@ func TestKill9OfOneOfThreeUnder300CallsASecondFailsNoIdempotentCall(t *testing.T
 	after, last := seen.of(victim)
 	if met := after - before; met > second/10 || last > killed+second {
 		t.Errorf(
-			"after the kill %d calls were sent to the dead replica, the last of them %d calls later; want at most %d, and none after %d calls",
+			"after the kill %d calls were sent to the dead replica, the last of them %d calls later; "+
+				"want at most %d, and none after %d calls",
 			met,
 			last-killed,
 			second/10,

@@ -161,7 +161,8 @@ func serversWord() []Case {
 		}},
 	}
 	for name, values := range map[string][]string{
-		"07 a negative pushback forbids": {"-1"}, "11 a pushback that cannot be read forbids": {"abc"}, "11 two pushbacks forbid": {"10", "10"},
+		"07 a negative pushback forbids": {"-1"}, "11 a pushback that cannot be read forbids": {"abc"},
+		"11 two pushbacks forbid": {"10", "10"},
 	} {
 		cases = append(cases, Case{name, plain(4), func(s *scene) error {
 			var pairs []string

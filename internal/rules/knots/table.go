@@ -41,7 +41,8 @@ func Grown(table string, packages []Package) []string {
 		}
 		if len(p.Cycle) > limit {
 			grown = append(grown, fmt.Sprintf(
-				"%s: %d files use each other in a circle, and at most %d may: %s; let no lower file name what a higher one declares",
+				"%s: %d files use each other in a circle, and at most %d may: %s; "+
+					"let no lower file name what a higher one declares",
 				p.Path, len(p.Cycle), limit, strings.Join(p.Cycle, " "),
 			))
 		}
