@@ -13,7 +13,7 @@ RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 TEST := $(GO) test $(RACE) -shuffle=on -count=1
 
 .DEFAULT_GOAL := help
-.PHONY: help run observe test test-all test-engines test-node test-page test-rules race-notice lint fmt generate proto baseline tidy tidy-check deps bench chaos ci
+.PHONY: help run observe test test-all test-engines test-node test-page test-providers test-rules race-notice lint fmt generate proto baseline tidy tidy-check deps bench chaos ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,9 @@ test-node: race-notice ## call a server from Node.js, and check the test vectors
 
 test-page: race-notice ## drive the live page in a real browser; needs Chromium
 	cd test/page && $(TEST) ./...
+
+test-providers: race-notice ## log in at real identity providers, with a browser too; needs Chromium
+	cd test/providers && $(TEST) ./...
 
 test-rules: $(BIN)/promtool ## check the Prometheus alert rules and run their tests
 	$(BIN)/promtool check rules --lint=all observability/prometheus.rules.yml
