@@ -45,7 +45,7 @@ const (
 	// Zitadel is access tokens of ZITADEL of the kind JWT: several audiences, 12 hours.
 	// https://zitadel.com/docs/apis/openidoauth/claims
 	Zitadel Provider = "zitadel"
-	// Hydra is access tokens of Ory Hydra with the JWT strategy: scopes in scp.
+	// Hydra is access tokens of Ory Hydra with the JWT strategy: scopes in scp, and a second more than their hour.
 	// https://www.ory.com/docs/oauth2-oidc/jwt-access-token
 	Hydra Provider = "hydra"
 	// Cognito is access tokens of an Amazon Cognito user pool: no typ, and client_id in the place of aud.
@@ -150,6 +150,7 @@ func presets() map[Provider]Profile {
 		Hydra: {
 			Types: []string{"JWT"}, RequiredClaims: []string{"jti", "client_id"}, RefusedClaims: idTokenOnly(),
 			ScopeClaims: []string{"scp", "scope"},
+			MaxLifetime: time.Hour + time.Second, // it rounds exp up and cuts iat off
 		},
 		Cognito: {
 			Types: []string{Untyped}, AudienceClaim: "client_id", AudienceText: true,

@@ -69,16 +69,7 @@ func loginDoor(t *testing.T, p *product) door {
 // login is what a program states that the file of the product states of its users.
 func login(t *testing.T, p *product) issuer.Login {
 	t.Helper()
-	file := p.name + ".yaml"
-	content, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := new(configv1.Config)
-	if _, err := protoyaml.Unmarshal(file, content, config); err != nil {
-		t.Fatal(err)
-	}
-	stated := config.GetUsers().GetIssuers()[0]
+	stated := p.config(t).GetUsers().GetIssuers()[0]
 	look := profile.Of(profile.Provider(stated.GetProvider()))
 	for claim, value := range stated.GetRequiredValues() {
 		if look.RequiredValues == nil {
@@ -91,6 +82,21 @@ func login(t *testing.T, p *product) issuer.Login {
 	}
 	keys, _ := p.Discovery["jwks_uri"].(string)
 	return issuer.Login{Name: stated.GetIssuer(), JWKSURL: keys, Audiences: stated.GetAudiences(), Profile: look}
+}
+
+// config is the configuration of the product.
+func (p *product) config(t *testing.T) *configv1.Config {
+	t.Helper()
+	file := p.name + ".yaml"
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := new(configv1.Config)
+	if _, err := protoyaml.Unmarshal(file, content, config); err != nil {
+		t.Fatal(err)
+	}
+	return config
 }
 
 // exchange asks for a token in the name of the user (RFC 8693).

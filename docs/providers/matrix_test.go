@@ -45,7 +45,10 @@ func TestMatrix(t *testing.T) {
 func tryProduct(t *testing.T, p *product) row {
 	t.Helper()
 	// Two shops, because the orders that a foreign token names must not be one that has a key of its own.
-	doors := []door{newShop(t, p).workloadDoor()}
+	var doors []door
+	if p.config(t).GetServers() != nil {
+		doors = append(doors, newShop(t, p).workloadDoor())
+	}
 	if _, ok := p.Tokens["user"]; ok {
 		doors = append(doors, newShop(t, p).userDoor(), loginDoor(t, p))
 	}
@@ -107,7 +110,7 @@ func matrix(rows []row) string {
 			c := r.cells[name]
 			switch {
 			case c == nil:
-				b.WriteString(" no such token |")
+				b.WriteString(" – |")
 				continue
 			case c.accepted:
 				b.WriteString(" taken |")

@@ -74,7 +74,7 @@ func presetsUnderAttack() map[profile.Provider]preset {
 			says:   nil,
 			passes: all(typJWT, typInCase, audiences, membersOpen, dayLong),
 		},
-		profile.Hydra:   {typ: "JWT", says: claims{"client_id": "web"}, passes: all(typJWT, typInCase)},
+		profile.Hydra:   {typ: "JWT", says: claims{"client_id": "web"}, passes: all(typJWT, typInCase, dayLong)},
 		profile.Cognito: {typ: "", says: claims{"token_use": "access"}, passes: all(noType), aud: "client_id"},
 		profile.Ping: {
 			typ:    "",

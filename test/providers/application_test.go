@@ -30,10 +30,7 @@ type application struct {
 // newApplication reads the provider's discovery document and waits for those who come back from it.
 func newApplication(t *testing.T, provider string) *application {
 	t.Helper()
-	response, err := http.Get(provider + "/.well-known/openid-configuration") //nolint:noctx // of the test's own server
-	if err != nil {
-		t.Fatal(err)
-	}
+	response := get(t, provider+"/.well-known/openid-configuration")
 	defer func() { _ = response.Body.Close() }()
 	var found struct {
 		Authorization string `json:"authorization_endpoint"`
@@ -108,7 +105,7 @@ func (a *application) ask(form url.Values, secret *url.Userinfo) issued {
 		password, _ := secret.Password()
 		request.SetBasicAuth(secret.Username(), password)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := client().Do(request)
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -122,6 +119,22 @@ func (a *application) ask(form url.Values, secret *url.Userinfo) issued {
 		a.t.Fatal(err)
 	}
 	return answer
+}
+
+func client() *http.Client { return &http.Client{Timeout: patience} }
+
+// get follows redirects, as a browser does.
+func get(t *testing.T, url string) *http.Response {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := client().Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response
 }
 
 // listen makes a listener, and the name of the provider that it will be for.

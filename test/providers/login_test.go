@@ -2,7 +2,6 @@ package providers_test
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"testing"
@@ -51,16 +50,8 @@ func TestHydra(t *testing.T) {
 	t.Parallel()
 	provider := startHydra(t)
 	app := newApplication(t, provider)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
-		app.loginURL(url.Values{"scope": {scope}, "audience": {audience}}), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.DefaultClient.Do(request) // it follows the redirect back, as a browser does
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = response.Body.Close()
+	response := get(t, app.loginURL(url.Values{"scope": {scope}, "audience": {audience}}))
+	_ = response.Body.Close() // it has been at the application again
 	user := app.redeem().AccessToken
 	s := newShop(t, issuer.Login{
 		Name: provider, JWKSURL: provider + "/.well-known/jwks.json", Audiences: []string{audience},

@@ -178,7 +178,7 @@ func (s *shop) chargeWith(token string) (principal.Peer, error) {
 // exchange is orders at the issuer of the shop, with the token of a user (RFC 8693).
 func (s *shop) exchange(user string) string {
 	s.t.Helper()
-	assertion, err := s.orders.ClientAssertion(s.t.Context(), issuerName)
+	assertion, err := s.orders.ClientAssertion(s.t.Context(), "", issuerName)
 	if err != nil {
 		s.t.Fatal(err)
 	}
