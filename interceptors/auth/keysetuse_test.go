@@ -12,6 +12,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/rounds"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
@@ -118,14 +119,14 @@ func TestIssuerRotatesUnderLoad58(t *testing.T) {
 			l.publish(list[max(0, n-1) : n+7]...)
 			ctx := l.access(t.Context(), list[n])
 			for range 100 {
-				for range 10 {
+				for range rounds.Of(1) {
 					all.Go(func() {
 						if err := quote(ctx, cc); err != nil {
 							t.Errorf("key %d: %v", n, err)
 						}
 					})
 				}
-				time.Sleep(20 * time.Millisecond) // ten calls at a time: to wake up for each costs as much as the call
+				time.Sleep(20 * time.Millisecond) // several calls at a time: to wake up for each costs as much as the call
 			}
 		}
 		all.Wait()

@@ -20,6 +20,7 @@ import (
 
 	"github.com/parley-rpc/parley/attempt"
 	"github.com/parley-rpc/parley/interceptors/retry"
+	"github.com/parley-rpc/parley/internal/rounds"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -516,7 +517,7 @@ func TestScenario37StreamWithARenewedCredential(t *testing.T) {
 
 // Everything that may run concurrently does. The race detector watches.
 func TestOperationsRunConcurrently(t *testing.T) {
-	for seed := range 200 {
+	for seed := range rounds.Of(20) {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLab(t, nil)
 			var got []string
