@@ -1,10 +1,9 @@
-// Package attempt carries what one attempt of an RPC knows of itself: its number, whether it is a hedge, which
-// endpoints earlier attempts of the same call were sent to, which one it is sent to itself, and, once it has ended,
-// which one it reached.
+// Package attempt has the data of one attempt of an RPC: its number, whether it is a hedge, the endpoints of earlier
+// attempts of the same call, its own endpoint, and, after it has ended, the endpoint that it reached.
 //
-// An attempt travels in the context of the call. Package retry makes one for each attempt; tracing reads its number,
-// the picker reads the endpoints to avoid and records its choice, and the innermost interceptor runs the attempt
-// through [Attempt.Invoke] or [Attempt.NewStream], which is how retry learns whether a failed attempt was ever sent.
+// The attempt is in the context of the call. Package retry makes one for each attempt. Tracing reads its number. The
+// picker reads the endpoints to avoid and records its choice. The innermost interceptor runs the attempt with
+// [Attempt.Invoke] or [Attempt.NewStream], so that retry learns whether a failed attempt was sent.
 package attempt
 
 import (
@@ -20,10 +19,10 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Attempt is one attempt of a call. Its facts of birth ([Attempt.Number], [Attempt.Hedge], [Attempt.Tried]) never
-// change and may be read from any goroutine. Where it is sent ([Attempt.Choice]) is known while it is out, if the
-// channel's balancing policy records it. Its outcome ([Attempt.Endpoint], [Attempt.NeverSent]) is valid once the
-// attempt has ended, on the goroutine that saw it end.
+// Attempt is one attempt of a call. [Attempt.Number], [Attempt.Hedge] and [Attempt.Tried] never change and may be read
+// from any goroutine. [Attempt.Choice] is known while the attempt is in flight, if the channel's balancing policy
+// records it. [Attempt.Endpoint] and [Attempt.NeverSent] are valid after the attempt has ended, on the goroutine that
+// saw it end.
 //
 // A nil *Attempt is the first and only attempt of a call that is not retried.
 type Attempt struct {
@@ -73,8 +72,8 @@ func (c *attemptContext) Value(key any) any {
 }
 
 // NewContext returns a context for attempt number of a call, counted from 1, and the attempt that it carries. Tried
-// lists the endpoints to which earlier attempts were sent, as their [Attempt.Choice] names them, or else as
-// [Attempt.Endpoint] does; it must not be changed afterwards.
+// lists the endpoints of earlier attempts: the endpoint of [Attempt.Choice], or else [Attempt.Endpoint]. It must not be
+// modified afterwards.
 func NewContext(ctx context.Context, number int, hedge bool, tried []string) (context.Context, *Attempt) {
 	c := &attemptContext{Context: ctx}
 	c.attempt.number = int32(number) //nolint:gosec // a call has few attempts
@@ -82,13 +81,13 @@ func NewContext(ctx context.Context, number int, hedge bool, tried []string) (co
 	return c, &c.attempt
 }
 
-// FromContext returns the attempt that ctx carries, or nil when the call is not made of attempts.
+// FromContext returns the attempt in ctx, or nil if there is none.
 func FromContext(ctx context.Context) *Attempt {
 	a, _ := ctx.Value(contextKey{}).(*Attempt)
 	return a
 }
 
-// Ensure returns the attempt that ctx carries, or puts a first attempt into a context derived from it.
+// Ensure returns the attempt in ctx, or adds a first attempt to a context derived from it.
 func Ensure(ctx context.Context) (context.Context, *Attempt) {
 	if a := FromContext(ctx); a != nil {
 		return ctx, a
@@ -96,7 +95,7 @@ func Ensure(ctx context.Context) (context.Context, *Attempt) {
 	return NewContext(ctx, 1, false, nil)
 }
 
-// Number is the number of the attempt within its call, counted from 1.
+// Number returns the number of the attempt within its call, counted from 1.
 func (a *Attempt) Number() int {
 	if a == nil {
 		return 1
@@ -104,10 +103,10 @@ func (a *Attempt) Number() int {
 	return int(a.number)
 }
 
-// Hedge reports whether the attempt was sent while another one of the same call was still out.
+// Hedge reports whether the attempt was sent while another attempt of the same call was in flight.
 func (a *Attempt) Hedge() bool { return a != nil && a.hedge }
 
-// Tried lists the endpoints to which earlier attempts of the call were sent. The caller must not change it.
+// Tried returns the endpoints of earlier attempts of the call. The caller must not modify it.
 func (a *Attempt) Tried() []string {
 	if a == nil {
 		return nil
@@ -115,7 +114,7 @@ func (a *Attempt) Tried() []string {
 	return a.tried
 }
 
-// Endpoint is the address that the attempt reached ("10.0.0.7:8443"), or "" when it reached none or has not ended.
+// Endpoint returns the address that the attempt reached ("10.0.0.7:8443"), or "" if it reached none or has not ended.
 func (a *Attempt) Endpoint() string {
 	if addr := a.Address(); addr != nil {
 		return addr.String()
@@ -123,7 +122,7 @@ func (a *Attempt) Endpoint() string {
 	return ""
 }
 
-// Address is [Attempt.Endpoint] as the connection has it, or nil.
+// Address returns [Attempt.Endpoint] as the address of the connection, or nil.
 func (a *Attempt) Address() net.Addr {
 	if a == nil {
 		return nil
@@ -131,16 +130,17 @@ func (a *Attempt) Address() net.Addr {
 	return a.peer.Addr
 }
 
-// NeverSent reports whether it is proven that no byte of the attempt reached a server, so that even a call that must
-// not be repeated may be tried again. It is proven when the attempt went exactly once through [Attempt.Invoke] or
-// [Attempt.NewStream], or once through two of them nested, and gRPC then named no peer. Everything else may have been
-// sent.
+// NeverSent reports whether it is certain that no byte of the attempt reached a server, so that even a call that must
+// not be repeated may be retried. It is certain if the attempt went exactly once through [Attempt.Invoke] or
+// [Attempt.NewStream], or once through two of them nested, and gRPC then reported no peer. Otherwise the attempt may
+// have been sent.
 func (a *Attempt) NeverSent() bool {
 	return a != nil && a.runs == 1 && a.inner <= 1 && a.peer.Addr == nil
 }
 
-// Invoke runs a unary attempt on the wire and records which endpoint it reached. It is for the innermost interceptor of
-// a channel; where two packages of Parley each bring one, they nest. On a nil Attempt it only calls invoker.
+// Invoke runs a unary attempt on the wire and records the endpoint that it reached. It is for the innermost interceptor
+// of a channel. If two packages of Parley each have such an interceptor, the calls nest. On a nil Attempt it only calls
+// invoker.
 func (a *Attempt) Invoke(
 	ctx context.Context,
 	method string,
@@ -152,7 +152,7 @@ func (a *Attempt) Invoke(
 	return a.outcome(invoker(ctx, method, req, reply, cc, a.record(opts)...))
 }
 
-// NewStream is what [Attempt.Invoke] is, for a stream. The endpoint of a stream is known when the stream has ended.
+// NewStream is like [Attempt.Invoke], for a stream. The endpoint of a stream is known after the stream has ended.
 func (a *Attempt) NewStream(
 	ctx context.Context,
 	desc *grpc.StreamDesc,
@@ -164,18 +164,18 @@ func (a *Attempt) NewStream(
 	return streamer(ctx, desc, cc, method, a.record(opts)...)
 }
 
-// errExpired is what an attempt ends with that its per-attempt timeout has ended.
+// errExpired is the error of an attempt whose per-attempt timeout has passed.
 var errExpired = status.Error(codes.DeadlineExceeded, "the per-attempt timeout has passed")
 
 // Expire ends the attempt with cancel, the function that cancels its context, because its per-attempt timeout has
-// passed. [Attempt.Invoke] then returns DEADLINE_EXCEEDED, so that the interceptors around it see a timeout and not
-// that the caller gave up. It is for package retry, and may be called on any goroutine.
+// passed. [Attempt.Invoke] then returns DEADLINE_EXCEEDED, so that the interceptors around it see a timeout instead of
+// a cancellation by the caller. It is for package retry, and may be called on any goroutine.
 func (a *Attempt) Expire(cancel context.CancelFunc) {
 	a.expired.Store(true)
 	cancel()
 }
 
-// outcome is the error of a unary attempt as its interceptors see it.
+// outcome returns the error of a unary attempt for its interceptors.
 func (a *Attempt) outcome(err error) error {
 	if err != nil && a != nil && a.expired.Load() && status.Code(err) == codes.Canceled {
 		return errExpired
@@ -183,9 +183,9 @@ func (a *Attempt) outcome(err error) error {
 	return err
 }
 
-// record counts a run and adds the option that tells which endpoint it reached. A run inside of another one finds that
-// option and is counted apart: had something between the two repeated the attempt, the inner count shows it. It returns
-// a copy, so that the options of its caller may be on the stack.
+// record counts a run and adds the option that records the reached endpoint. A run inside of another run finds that
+// option and is counted separately, because an interceptor between the two could have repeated the attempt. It returns
+// a copy, so that the options of its caller can be on the stack.
 func (a *Attempt) record(opts []grpc.CallOption) []grpc.CallOption {
 	if a == nil {
 		return slices.Clone(opts)
@@ -204,8 +204,8 @@ func (a *Attempt) record(opts []grpc.CallOption) []grpc.CallOption {
 	return slices.Clip(append(append(room, opts...), grpc.Peer(&a.peer)))
 }
 
-// UnaryClientInterceptor runs each attempt on the wire. It belongs innermost in the chain of a channel that has no
-// other Parley interceptor there.
+// UnaryClientInterceptor runs each attempt on the wire. It must be the innermost interceptor of a channel without
+// another innermost interceptor of Parley.
 func UnaryClientInterceptor(
 	ctx context.Context,
 	method string,
@@ -217,7 +217,7 @@ func UnaryClientInterceptor(
 	return FromContext(ctx).Invoke(ctx, method, req, reply, cc, invoker, opts...)
 }
 
-// StreamClientInterceptor is [UnaryClientInterceptor] for streams.
+// StreamClientInterceptor is like [UnaryClientInterceptor], for streams.
 func StreamClientInterceptor(
 	ctx context.Context,
 	desc *grpc.StreamDesc,

@@ -1,6 +1,6 @@
-// Package plannedend lets the handler of a stream see a planned end coming: its connection comes of age, a key was
-// renewed, or its server stops. Until the stated time the handler can finish its work and return; after that its stream
-// ends with UNAVAILABLE and the reason PLANNED_END, which retries follow without a cost.
+// Package plannedend notifies the handler of a stream in advance of a planned end: its connection reaches its maximum
+// age, a key was renewed, or its server stops. Until the announced time the handler can finish its work and return.
+// After that, its stream ends with UNAVAILABLE and the reason PLANNED_END, which retries continue without a cost.
 //
 //	ending := plannedend.FromContext(stream.Context())
 //	for {
@@ -12,5 +12,6 @@
 //		}
 //	}
 //
-// Package interceptors/auth announces the end of connections and credentials, package framework that of a server.
+// Package interceptors/auth announces the end of connections and credentials, and package framework announces the stop
+// of a server.
 package plannedend

@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// Notice says that a stream is to end, and by when. A nil Notice says that nothing is known. It is safe for concurrent
-// use.
+// Notice announces the planned end of a stream. A nil Notice never announces an end. It is safe for concurrent use.
 type Notice struct {
 	coming chan struct{}
 	ended  chan struct{}
@@ -18,10 +17,10 @@ type Notice struct {
 	followers map[*Notice]struct{}
 }
 
-// New returns a Notice of an end that is not known yet, for those who decide on ends.
+// New returns a Notice without an end. Code that plans the end of streams calls it.
 func New() *Notice { return &Notice{coming: make(chan struct{}), ended: make(chan struct{})} }
 
-// Coming returns a channel that is closed when the end is planned. It is nil, and never ready, where nothing is known.
+// Coming returns a channel that is closed when an end is announced. For a nil Notice the channel is nil.
 func (n *Notice) Coming() <-chan struct{} {
 	if n == nil {
 		return nil
@@ -29,7 +28,7 @@ func (n *Notice) Coming() <-chan struct{} {
 	return n.coming
 }
 
-// By returns when the stream ends at the latest, and the zero time before the end is planned.
+// By returns the latest time at which the stream ends. It returns the zero time before an end is announced.
 func (n *Notice) By() time.Time {
 	if n == nil {
 		return time.Time{}
@@ -39,7 +38,7 @@ func (n *Notice) By() time.Time {
 	return n.by
 }
 
-// Announce plans the end. Of several ends the earliest counts.
+// Announce announces an end. If it is called several times, the earliest end applies.
 func (n *Notice) Announce(by time.Time) {
 	n.mu.Lock()
 	first := n.by.IsZero()
@@ -61,10 +60,10 @@ func (n *Notice) Announce(by time.Time) {
 	}
 }
 
-// End ends the streams that were told of the end. It is for those who announced it.
+// End ends the notified streams. Code that announced the end calls it.
 func (n *Notice) End() { n.end.Do(func() { close(n.ended) }) }
 
-// Ended returns a channel that is closed when streams must end. It is nil, and never ready, where nothing is known.
+// Ended returns a channel that is closed when streams must end. For a nil Notice the channel is nil.
 func (n *Notice) Ended() <-chan struct{} {
 	if n == nil {
 		return nil
@@ -96,12 +95,12 @@ func (n *Notice) Follow(other *Notice) (stop func()) {
 
 type noticeKey struct{}
 
-// NewContext returns a context in which [FromContext] finds n.
+// NewContext returns a context with n, which [FromContext] returns.
 func NewContext(ctx context.Context, n *Notice) context.Context {
 	return context.WithValue(ctx, noticeKey{}, n)
 }
 
-// FromContext returns the Notice of the stream that a handler serves, and nil, which may be used, where there is none.
+// FromContext returns the Notice of a handler's stream. It returns nil, whose methods may be called, if there is none.
 func FromContext(ctx context.Context) *Notice {
 	n, _ := ctx.Value(noticeKey{}).(*Notice)
 	return n

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Error is a refusal by Parley. What its status shows is public; its cause stays in the process.
+// Error is a refusal by Parley. Its status is public. Its cause never leaves the process.
 type Error struct {
 	// Code is the status code of the refusal.
 	Code codes.Code
@@ -16,8 +16,8 @@ type Error struct {
 	Reason Reason
 	// Message is its public message. It must not depend on why a credential was refused.
 	Message string
-	// Cause is what really happened, for logs, which print it themselves: it may hold what a peer wrote, and neither the
-	// status nor the text of the error shows it. May be nil.
+	// Cause is the real cause, for logs. It may contain text from a peer. Neither the status nor the text of the error
+	// contains it. It may be nil.
 	Cause error
 }
 
@@ -36,8 +36,8 @@ func Refuse(reason Reason, cause error) *Error {
 	return &Error{Code: known.code, Reason: known.reason, Message: known.message, Cause: cause}
 }
 
-// Error is the public text. It leaves the cause out because gRPC makes the text of an error that wraps this one into
-// the message of a status.
+// Error returns the public text. It does not contain the cause, because gRPC uses the text of an error that wraps this
+// one as the message of a status.
 func (e *Error) Error() string { return string(e.Reason) + ": " + e.Message }
 
 // Unwrap returns the cause.
@@ -49,7 +49,7 @@ func (e *Error) Is(target error) bool {
 	return ok && reason == e.Reason
 }
 
-// GRPCStatus is the public face of the error: code, message and a google.rpc.ErrorInfo with the reason.
+// GRPCStatus returns the public status: code, message and a google.rpc.ErrorInfo with the reason.
 func (e *Error) GRPCStatus() *status.Status {
 	bare := status.New(e.Code, e.Message)
 	detailed, err := bare.WithDetails(&errdetails.ErrorInfo{Reason: string(e.Reason), Domain: Domain})
@@ -59,8 +59,8 @@ func (e *Error) GRPCStatus() *status.Status {
 	return detailed
 }
 
-// ReasonOf returns the reason that err carries, whether it was made in this process or received, and "" when it carries
-// none.
+// ReasonOf returns the reason of err, which may come from this process or from a received status. It returns "" if err
+// has no reason.
 func ReasonOf(err error) Reason {
 	if err == nil {
 		return ""

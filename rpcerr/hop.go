@@ -16,20 +16,21 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// Facts about one hop travel only in its trailers.
+// Facts about one hop are sent only in its trailers.
 const (
-	// PushbackKey holds how many milliseconds the client must wait before it tries again; a negative number means never.
-	// It is the key of gRFC A6.
+	// PushbackKey is the metadata key with the number of milliseconds that the client must wait before it retries (gRFC
+	// A6). A negative number means never.
 	PushbackKey = "grpc-retry-pushback-ms"
-	// UnprocessedKey says, with the value "1", that the handler never ran.
+	// UnprocessedKey is the metadata key that states, with the value "1", that the handler did not run.
 	UnprocessedKey = "parley-unprocessed"
 )
 
-// Pushback is a server's word on when a call may be tried again. The zero value is silence.
+// Pushback is a server's statement of when a call may be retried. The zero value means that the server did not send
+// one.
 type Pushback struct {
-	// Said reports whether the server said anything.
+	// Said reports whether the server sent a pushback.
 	Said bool
-	// Stop says that the call must not be tried again. A pushback that cannot be read also means stop (gRFC A6).
+	// Stop reports whether the call must not be retried. An invalid pushback also means stop (gRFC A6).
 	Stop bool
 	// Wait is how long to wait before the next attempt.
 	Wait time.Duration
@@ -51,14 +52,14 @@ func PushbackOf(trailer metadata.MD) Pushback {
 	return Pushback{Said: true, Wait: time.Duration(ms) * time.Millisecond}
 }
 
-// Unprocessed reports whether the trailer of one attempt says that the handler never ran.
+// Unprocessed reports whether the trailer of one attempt states that the handler did not run.
 func Unprocessed(trailer metadata.MD) bool {
 	values := trailer[UnprocessedKey]
 	return len(values) == 1 && values[0] == "1"
 }
 
-// SetPushback makes the server's answer to the RPC of ctx carry a pushback: try again after wait, rounded up to a
-// millisecond, or never when wait is negative. Ctx must be that of a handler or a server interceptor.
+// SetPushback adds a pushback to the server's answer to the RPC of ctx: retry after wait, rounded up to a millisecond,
+// or never if wait is negative. Ctx must be the context of a handler or a server interceptor.
 func SetPushback(ctx context.Context, wait time.Duration) error {
 	ms := int64(-1)
 	if wait >= 0 {
@@ -67,25 +68,25 @@ func SetPushback(ctx context.Context, wait time.Duration) error {
 	return grpc.SetTrailer(ctx, metadata.Pairs(PushbackKey, strconv.FormatInt(ms, 10)))
 }
 
-// SetUnprocessed makes the server's answer to the RPC of ctx say that the handler never ran. Only code that runs
+// SetUnprocessed states in the server's answer to the RPC of ctx that the handler did not run. Only code that runs
 // instead of the handler may call it.
 func SetUnprocessed(ctx context.Context) error {
 	return grpc.SetTrailer(ctx, metadata.Pairs(UnprocessedKey, "1"))
 }
 
-// called is implemented by errors that came out of a client call of this process.
+// called is the interface of errors of a client call of this process.
 type called interface{ FromCall() bool }
 
-// FromCall reports whether err came out of a client call of this process. Such an error says so by a method
-// FromCall() bool.
+// FromCall reports whether err is an error of a client call of this process. Such an error has a method FromCall()
+// bool.
 func FromCall(err error) bool {
 	var c called
 	return errors.As(err, &c) && c.FromCall()
 }
 
-// StripHop returns the error that a handler may answer with: Parley's ErrorInfo is removed, and RetryInfo too where the
-// error came out of a client call. What a hop below said about itself can then never be read as this server's word. It
-// returns err itself when there is nothing to remove, and nil for nil.
+// StripHop returns the error with which a handler may answer. It removes Parley's ErrorInfo, and RetryInfo if the error
+// comes from a client call, so that a statement of another service about itself is not taken for a statement of this
+// server. It returns err itself if there is nothing to remove, and nil for nil.
 func StripHop(err error) error {
 	if err == nil {
 		return nil

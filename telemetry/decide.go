@@ -13,12 +13,12 @@ import (
 	"github.com/parley-rpc/parley/interceptors/tracing"
 )
 
-// tracerProvider is the SDK's, with tracers that can decide beforehand.
+// tracerProvider is the SDK's provider, with tracers that can decide in advance.
 type tracerProvider struct {
 	embedded.TracerProvider
 	sdk     *sdktrace.TracerProvider
 	sampler sdktrace.Sampler // pure: the SDK asks it again, and must get the same answer
-	watched bool             // spans are exported, or shown in this process
+	watched bool             // spans are exported, or processed in this process
 }
 
 func (p *tracerProvider) Tracer(name string, opts ...trace.TracerOption) trace.Tracer {
@@ -32,8 +32,8 @@ type tracer struct {
 
 var _ tracing.Decider = (*tracer)(nil)
 
-// Decide asks the sampler. A span that is sampled is not recorded either where nobody sees it; services further down
-// may.
+// Decide asks the sampler. A sampled span is not recorded if there are no exporters and processors. Downstream services
+// may record their spans.
 func (t *tracer) Decide(ctx context.Context, name string, kind trace.SpanKind,
 	attributes []attribute.KeyValue,
 ) (trace.SpanContext, bool) {

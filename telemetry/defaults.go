@@ -1,16 +1,16 @@
 package telemetry
 
 const (
-	// Where spans and metrics are sent over gRPC when an exporter is asked for without an endpoint.
+	// The default endpoint over gRPC, if an exporter is set without an endpoint.
 	defaultEndpointGRPC = "http://localhost:4317"
-	// Where spans and metrics are sent over HTTP when an exporter is asked for without an endpoint.
+	// The default endpoint over HTTP, if an exporter is set without an endpoint.
 	defaultEndpointHTTP = "http://localhost:4318"
-	// How spans and metrics are sent.
+	// The default protocol.
 	defaultProtocol = protocolHTTP
-	// Which calls are sampled.
+	// The default sampler.
 	defaultSampler = "parentbased_always_on"
-	// Which part of the traces the sampler traceidratio samples.
+	// The default ratio of the sampler traceidratio.
 	defaultRatio = 1.0
-	// What is carried from client to server.
+	// The default propagators.
 	defaultPropagators = "tracecontext,baggage"
 )

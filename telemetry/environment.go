@@ -12,25 +12,25 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 )
 
-// VariableError says what is wrong with one environment variable, and what to write instead.
+// VariableError is a mistake in one environment variable, with the remedy.
 type VariableError struct {
-	// Name is the variable.
+	// Name is the name of the variable.
 	Name string
-	// Value is what it is set to.
+	// Value is the value of the variable.
 	Value string
-	// Problem says what is wrong and what would be right.
+	// Problem describes the mistake and the remedy.
 	Problem string
-	// Cause is what refused the value, or nil.
+	// Cause is the error that refused the value, or nil.
 	Cause error
 }
 
-// Error names the variable, its value, the problem and the remedy.
+// Error returns the variable, its value, the mistake and the remedy.
 func (e *VariableError) Error() string { return fmt.Sprintf("%s=%q: %s", e.Name, e.Value, e.Problem) }
 
 // Unwrap returns the cause.
 func (e *VariableError) Unwrap() error { return e.Cause }
 
-// environment reads variables and collects what is wrong with them. A variable that is set to nothing is not set.
+// environment reads variables and collects their mistakes. An empty variable counts as not set.
 type environment struct {
 	lookup   func(string) (string, bool)
 	mistakes []*VariableError
@@ -49,7 +49,7 @@ func (e *environment) get(name string) string {
 	return strings.TrimSpace(value)
 }
 
-// refuse notes a mistake. Variables that concern both signals are read for each, and refused once.
+// refuse records a mistake. Variables for both signals are read twice and refused once.
 func (e *environment) refuse(name string, cause error, problem string, args ...any) {
 	e.add(&VariableError{Name: name, Value: e.get(name), Problem: fmt.Sprintf(problem, args...), Cause: cause})
 }
@@ -63,11 +63,11 @@ func (e *environment) add(mistake *VariableError) {
 	e.mistakes = append(e.mistakes, mistake)
 }
 
-// choice returns which of the choices the variable names, and "" when it is not set.
+// choice returns the value of the variable, which must be one of the choices, or "" if it is not set.
 func (e *environment) choice(name string, choices ...string) string {
 	value := strings.ToLower(e.get(name))
 	if value != "" && !slices.Contains(choices, value) {
-		e.refuse(name, nil, "not offered; use %s", orList(choices))
+		e.refuse(name, nil, "not supported; use %s", orList(choices))
 		return ""
 	}
 	return value
@@ -82,7 +82,7 @@ func (e *environment) boolean(name string) bool {
 	return e.choice(name, "true", "false") == "true"
 }
 
-// url returns the URL that the variable names, and nil when it is not set.
+// url returns the URL in the variable, or nil if it is not set.
 func (e *environment) url(name string) *url.URL {
 	value := e.get(name)
 	if value == "" {
@@ -100,7 +100,7 @@ func (e *environment) url(name string) *url.URL {
 	return nil
 }
 
-// withoutUser hides the part of a URL, good or bad, that may hold a password.
+// withoutUser hides the part of a URL that may contain a password. The URL may be invalid.
 func withoutUser(url string) string {
 	scheme, rest, ok := strings.Cut(url, "://")
 	if !ok {
@@ -114,7 +114,7 @@ func withoutUser(url string) string {
 	return url
 }
 
-// resource describes the service: its name, and the attributes that the environment states.
+// resource returns the resource of the service: its name, and the attributes from the environment.
 func (e *environment) resource(service string) resource.Option {
 	const list = "OTEL_RESOURCE_ATTRIBUTES"
 	name := attribute.String("service.name", service)
@@ -147,7 +147,7 @@ func (e *environment) resource(service string) resource.Option {
 	return resource.WithAttributes(set.ToSlice()...)
 }
 
-// propagator returns what OTEL_PROPAGATORS lists.
+// propagator returns the propagator for OTEL_PROPAGATORS.
 func (e *environment) propagator() propagation.TextMapPropagator {
 	const name = "OTEL_PROPAGATORS"
 	listed := e.get(name)
@@ -169,7 +169,7 @@ func (e *environment) propagator() propagation.TextMapPropagator {
 			parts = append(parts, propagation.Baggage{})
 		case "none":
 		default:
-			e.refuse(name, nil, "%s is not offered; list tracecontext and baggage, or none", entry)
+			e.refuse(name, nil, "%s is not supported; list tracecontext and baggage, or none", entry)
 		}
 	}
 	if slices.Contains(names, "none") && len(names) > 1 {

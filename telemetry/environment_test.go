@@ -114,17 +114,17 @@ func TestEnvironment(t *testing.T) {
 // TestMistakes says what is refused, and that all of it is refused at once.
 func TestMistakes(t *testing.T) {
 	for _, test := range []struct{ name, value, want string }{
-		{"OTEL_SDK_DISABLED", "yes", `OTEL_SDK_DISABLED="yes": not offered; use true or false`},
-		{"OTEL_TRACES_EXPORTER", "console", `OTEL_TRACES_EXPORTER="console": not offered; use otlp or none`},
-		{"OTEL_TRACES_EXPORTER", "otlp,none", `OTEL_TRACES_EXPORTER="otlp,none": not offered; use otlp or none`},
-		{"OTEL_METRICS_EXPORTER", "statsd", `OTEL_METRICS_EXPORTER="statsd": not offered; use otlp, prometheus or none`},
+		{"OTEL_SDK_DISABLED", "yes", `OTEL_SDK_DISABLED="yes": not supported; use true or false`},
+		{"OTEL_TRACES_EXPORTER", "console", `OTEL_TRACES_EXPORTER="console": not supported; use otlp or none`},
+		{"OTEL_TRACES_EXPORTER", "otlp,none", `OTEL_TRACES_EXPORTER="otlp,none": not supported; use otlp or none`},
+		{"OTEL_METRICS_EXPORTER", "statsd", `OTEL_METRICS_EXPORTER="statsd": not supported; use otlp, prometheus or none`},
 		{
 			"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json",
-			`OTEL_EXPORTER_OTLP_PROTOCOL="http/json": not offered; use grpc or http/protobuf`,
+			`OTEL_EXPORTER_OTLP_PROTOCOL="http/json": not supported; use grpc or http/protobuf`,
 		},
 		{
 			"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "udp",
-			`OTEL_EXPORTER_OTLP_METRICS_PROTOCOL="udp": not offered; use grpc or http/protobuf`,
+			`OTEL_EXPORTER_OTLP_METRICS_PROTOCOL="udp": not supported; use grpc or http/protobuf`,
 		},
 		{
 			"OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4317",
@@ -140,7 +140,7 @@ func TestMistakes(t *testing.T) {
 		},
 		{
 			"OTEL_TRACES_SAMPLER", "jaeger_remote",
-			`OTEL_TRACES_SAMPLER="jaeger_remote": not offered; use always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off or parentbased_traceidratio`,
+			`OTEL_TRACES_SAMPLER="jaeger_remote": not supported; use always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off or parentbased_traceidratio`,
 		},
 		{
 			"OTEL_TRACES_SAMPLER_ARG", "0.1",
@@ -148,7 +148,7 @@ func TestMistakes(t *testing.T) {
 		},
 		{
 			"OTEL_PROPAGATORS", "b3,baggage",
-			`OTEL_PROPAGATORS="b3,baggage": b3 is not offered; list tracecontext and baggage, or none`,
+			`OTEL_PROPAGATORS="b3,baggage": b3 is not supported; list tracecontext and baggage, or none`,
 		},
 		{"OTEL_PROPAGATORS", "none,baggage", `OTEL_PROPAGATORS="none,baggage": none excludes all others; drop it, or them`},
 		{

@@ -33,7 +33,7 @@ func ExampleNew_mistakes() {
 	fmt.Println(err)
 	// Output:
 	// OTEL_EXPORTER_OTLP_ENDPOINT="localhost:4317": not an http or https URL; write http://localhost:4317, say
-	// OTEL_TRACES_EXPORTER="console": not offered; use otlp or none
+	// OTEL_TRACES_EXPORTER="console": not supported; use otlp or none
 }
 
 // In development every call is kept in this process, however few are sent to a collector.

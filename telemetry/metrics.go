@@ -53,7 +53,7 @@ func newMetricExporter(ctx context.Context, s signal) (sdkmetric.Exporter, error
 	return otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(s.endpoint))
 }
 
-// metricExporter reports how sending goes.
+// metricExporter reports failures and successes of sending.
 type metricExporter struct {
 	sdkmetric.Exporter
 	report *reporter
@@ -63,7 +63,7 @@ func (e *metricExporter) Export(ctx context.Context, metrics *metricdata.Resourc
 	return e.report.send(ctx, func(ctx context.Context) error { return e.Exporter.Export(ctx, metrics) })
 }
 
-// nothingToScrape answers while metrics are off.
+// nothingToScrape returns the handler that answers while metrics are off.
 func nothingToScrape(because string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "metrics are off: "+because, http.StatusNotFound)

@@ -10,7 +10,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// Option changes how telemetry is set up. An option prints itself.
+// Option configures telemetry. Its String method returns the Go expression that made it.
 type Option interface {
 	fmt.Stringer
 	apply(*config)
@@ -32,8 +32,8 @@ type option struct {
 func (o option) String() string  { return o.text }
 func (o option) apply(c *config) { o.set(c) }
 
-// WithSpanProcessor shows every recorded span to p, in this process, beside the export. It may be given
-// several times. Shutdown stops p.
+// WithSpanProcessor adds a span processor, which gets every recorded span in addition to the export. The option may be
+// used several times. Shutdown stops p.
 func WithSpanProcessor(p sdktrace.SpanProcessor) Option {
 	return option{
 		fmt.Sprintf("telemetry.WithSpanProcessor(%T)", p),
@@ -41,15 +41,15 @@ func WithSpanProcessor(p sdktrace.SpanProcessor) Option {
 	}
 }
 
-// WithKeepUnsampled records also what is not sampled, so that span processors of this process see every span, while
-// exporters still get only what is sampled. It is meant for development: each call then costs what a sampled one costs.
-// Default: what is not sampled is not recorded.
+// WithKeepUnsampled also records spans that are not sampled, so that span processors get every span. Exporters still
+// get only sampled spans. It is for development, because each call then costs as much as a sampled one. By default only
+// sampled spans are recorded.
 func WithKeepUnsampled() Option {
 	return option{"telemetry.WithKeepUnsampled()", func(c *config) { c.keepUnsampled = true }}
 }
 
-// WithAttributes describes the service further, beside its name: its version, say. Default: nothing.
-// OTEL_RESOURCE_ATTRIBUTES overrides what is given here.
+// WithAttributes adds attributes of the service, such as its version. By default there are none.
+// OTEL_RESOURCE_ATTRIBUTES overrides them.
 func WithAttributes(attributes ...attribute.KeyValue) Option {
 	var names []string
 	for _, a := range attributes {
@@ -61,19 +61,19 @@ func WithAttributes(attributes ...attribute.KeyValue) Option {
 	}
 }
 
-// WithLogger logs when sending begins to fail and when it works again. Default: OpenTelemetry's error handler is told
-// of each failure.
+// WithLogger sets the logger, which logs when sending starts to fail and when it works again. By default
+// OpenTelemetry's error handler gets each failure.
 func WithLogger(l *slog.Logger) Option {
 	return option{"telemetry.WithLogger", func(c *config) { c.logger = l }}
 }
 
-// WithLookupEnv reads variables through lookup, which is called as os.LookupEnv is. Default: os.LookupEnv.
+// WithLookupEnv sets the function that looks variables up. The default is os.LookupEnv.
 func WithLookupEnv(lookup func(name string) (string, bool)) Option {
 	return option{"telemetry.WithLookupEnv", func(c *config) { c.lookup = lookup }}
 }
 
-// WithEnviron reads variables from environ, entries "KEY=value" as os.Environ returns them; the last of a name counts.
-// Default: os.LookupEnv.
+// WithEnviron sets the environment, as entries "KEY=value" like those of os.Environ. The last entry of a name applies.
+// The default is os.LookupEnv.
 func WithEnviron(environ []string) Option {
 	return option{"telemetry.WithEnviron", func(c *config) {
 		c.lookup = func(name string) (string, bool) {

@@ -16,7 +16,7 @@ import (
 
 const scopeName = "github.com/parley-rpc/parley/telemetry"
 
-// processState is what the operating system says about the process.
+// processState is the state of the process from the operating system.
 type processState struct {
 	user, system time.Duration // CPU time
 	resident     int64         // bytes
@@ -24,7 +24,7 @@ type processState struct {
 	descriptors  int64
 }
 
-// measureProcess measures the Go runtime and the process whenever metrics are collected.
+// measureProcess registers the metrics of the Go runtime and of the process. They are read when metrics are collected.
 func measureProcess(provider metric.MeterProvider) error {
 	meter := provider.Meter(scopeName)
 	of := vocabulary.From(meter)
@@ -63,7 +63,7 @@ func measureProcess(provider metric.MeterProvider) error {
 		o.ObserveInt64(goroutines, r.goroutines)
 		o.ObserveInt64(processors, r.processors)
 		o.ObserveFloat64(uptime, time.Since(started).Seconds())
-		if p, err := readProcess(); err == nil { // elsewhere than on Linux nothing is known
+		if p, err := readProcess(); err == nil { // it fails on other systems than Linux
 			o.ObserveFloat64(cpu, p.user.Seconds(), user)
 			o.ObserveFloat64(cpu, p.system.Seconds(), system)
 			o.ObserveInt64(resident, p.resident)
@@ -79,7 +79,7 @@ func measureProcess(provider metric.MeterProvider) error {
 	return nil
 }
 
-// runtimeState is what the Go runtime says about itself.
+// runtimeState is the state of the Go runtime.
 type runtimeState struct {
 	total, released, stacks, limit, allocated, allocations, goal, collections, goroutines, processors int64
 }

@@ -7,10 +7,10 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// ticks is how often a second Linux counts CPU time, for every architecture that Go supports.
+// ticks is the number of ticks per second in which Linux counts CPU time, on every architecture of Go.
 const ticks = 100
 
-// readProcess asks /proc.
+// readProcess reads /proc.
 func readProcess() (processState, error) {
 	self, err := procfs.Self()
 	if err != nil {

@@ -9,22 +9,22 @@ import (
 	"sync"
 )
 
-// reporter reports how sending a signal goes: to the log when that changes, and to Shutdown the last result.
+// reporter reports the results of sending a signal: changes to the log, and the last result to Shutdown.
 type reporter struct {
 	life   context.Context // sending ends with it
 	signal signal
-	logger *slog.Logger // nil: failures go to the SDK's own error handler
+	logger *slog.Logger // if nil, the SDK's error handler gets the failures
 
 	mu     sync.Mutex
-	failed error // of the last try
+	failed error // the error of the last attempt
 }
 
-// send sends once, and takes note of how that went. It returns what the SDK is to know of it.
+// send sends once and records the result. It returns the error for the SDK.
 func (r *reporter) send(ctx context.Context, send func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(r.life, cancel)()
-	err := r.life.Err() // a sending that is cancelled while it begins would still connect
+	err := r.life.Err() // an exporter that is canceled at its start would still connect
 	if err == nil {
 		err = send(ctx)
 	}
@@ -47,7 +47,7 @@ func (r *reporter) send(ctx context.Context, send func(context.Context) error) e
 	return nil
 }
 
-// hint names the likely mistake of a protocol spoken to the other one's port.
+// hint returns the likely remedy if the protocol does not match the port.
 func (r *reporter) hint() string {
 	u, err := url.Parse(r.signal.endpoint)
 	switch {
@@ -61,7 +61,7 @@ func (r *reporter) hint() string {
 	return ""
 }
 
-// stop wraps the shutdown of a pipeline: what could not be sent at the end is an error of it.
+// stop wraps the shutdown of a pipeline, so that it returns an error if the last data could not be sent.
 func (r *reporter) stop(shutdown func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		err := shutdown(ctx)

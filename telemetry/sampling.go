@@ -7,13 +7,13 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// sampling is which calls are sampled, and how that is said.
+// sampling is a sampler and its description.
 type sampling struct {
 	sdktrace.Sampler
 	text string
 }
 
-// sampler returns what OTEL_TRACES_SAMPLER and its argument ask for.
+// sampler returns the sampler for OTEL_TRACES_SAMPLER and its argument.
 func (e *environment) sampler() sampling {
 	const name, arg = "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"
 	chosen := e.choice(name, "always_on", "always_off", "traceidratio",

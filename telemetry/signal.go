@@ -14,7 +14,7 @@ const (
 	exporterNone       = "none"
 )
 
-// signal is where spans or metrics go.
+// signal is the destination of spans or metrics.
 type signal struct {
 	name     string // "traces" or "metrics"
 	sent     bool   // over OTLP
@@ -22,7 +22,7 @@ type signal struct {
 	off      bool
 	protocol string
 	endpoint string
-	shown    string // the endpoint as people may see it
+	shown    string // the endpoint without secrets
 }
 
 func (e *environment) traces() signal {
@@ -46,7 +46,7 @@ func (e *environment) metrics() signal {
 	return s
 }
 
-// otlp returns where a signal is sent if it is, and that it is when the environment names an endpoint.
+// otlp returns the destination of a signal, which is sent if the environment has an endpoint.
 func (e *environment) otlp(name string) signal {
 	const prefix = "OTEL_EXPORTER_OTLP_"
 	infix := strings.ToUpper(name) + "_"
@@ -76,7 +76,7 @@ func (e *environment) otlp(name string) signal {
 	return s
 }
 
-// String says where the signal goes.
+// String describes the destination.
 func (s signal) String() string {
 	var to []string
 	if s.sent {

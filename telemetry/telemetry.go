@@ -1,5 +1,5 @@
-// Package telemetry sets up the OpenTelemetry SDK for one service from the standard OTEL_* environment variables, and
-// touches none of OpenTelemetry's globals.
+// Package telemetry sets up the OpenTelemetry SDK for one service from the standard OTEL_* environment variables. It
+// does not use OpenTelemetry's globals.
 //
 //	tel, err := telemetry.New(ctx, "orders")
 //	if err != nil { ... }
@@ -9,8 +9,8 @@
 //		tracing.WithMeterProvider(tel.MeterProvider()),
 //		tracing.WithPropagator(tel.Propagator()))
 //
-// Nothing is sent anywhere until it is asked for, by an endpoint or by naming the exporter. Metrics can always be
-// scraped from [Telemetry.MetricsHandler].
+// Data is sent only if an endpoint or an exporter is set. Metrics can always be scraped from
+// [Telemetry.MetricsHandler].
 //
 //	OTEL_SDK_DISABLED            true: neither spans nor metrics; span contexts are still passed on
 //	OTEL_SERVICE_NAME            replaces the name of the service
@@ -26,9 +26,9 @@
 //	OTEL_TRACES_SAMPLER_ARG      the ratio of traceidratio, from 0 to 1; default: 1
 //	OTEL_PROPAGATORS             tracecontext and baggage, or none; default: tracecontext,baggage
 //
-// A value that is not in this list is refused. The exporters and the SDK read further variables themselves,
-// from the environment of the process: OTEL_EXPORTER_OTLP_HEADERS, _TIMEOUT, _COMPRESSION, _CERTIFICATE and their
-// variants, OTEL_BSP_*, OTEL_SPAN_*, OTEL_METRIC_EXPORT_*.
+// Other values are refused. The exporters and the SDK read further variables from the environment of the process:
+// OTEL_EXPORTER_OTLP_HEADERS, _TIMEOUT, _COMPRESSION, _CERTIFICATE and their variants, OTEL_BSP_*, OTEL_SPAN_*,
+// OTEL_METRIC_EXPORT_*.
 package telemetry
 
 import (
@@ -55,7 +55,7 @@ type Telemetry struct {
 	meters     metric.MeterProvider
 	propagator propagation.TextMapPropagator
 	scrape     http.Handler
-	gather     func() ([]*dto.MetricFamily, error) // nil: metrics are off
+	gather     func() ([]*dto.MetricFamily, error) // nil without metrics
 	text       []string
 	pipelines  []pipeline
 	sending    context.Context // ends when there is no time left to send
@@ -64,14 +64,14 @@ type Telemetry struct {
 	err        error
 }
 
-// pipeline is something that must be flushed and stopped.
+// pipeline must be flushed and stopped.
 type pipeline struct {
 	name string
 	stop func(context.Context) error
 }
 
-// New sets the telemetry of a service up. It connects to nothing; exporters connect when they first send. All mistakes
-// in the environment are returned at once, joined, each as a *[VariableError]. Ctx bounds New itself.
+// New sets up the telemetry of a service. It does not connect; exporters connect when they first send. It returns all
+// mistakes in the environment, joined, each as a *[VariableError]. Ctx limits only New.
 func New(ctx context.Context, service string, opts ...Option) (*Telemetry, error) {
 	c := config{lookup: os.LookupEnv}
 	for _, opt := range opts {
@@ -92,7 +92,7 @@ func New(ctx context.Context, service string, opts ...Option) (*Telemetry, error
 	return p.build(ctx, c)
 }
 
-// plan is what the environment asks for.
+// plan is the configuration from the environment.
 type plan struct {
 	disabled   bool
 	resource   resource.Option
@@ -116,7 +116,7 @@ func (p plan) build(ctx context.Context, c config) (*Telemetry, error) {
 		t.text = []string{"off: OTEL_SDK_DISABLED=true"}
 		return t, nil
 	}
-	// The service comes first: its instance ID is random, and a stated one replaces it.
+	// The service comes first: its instance ID is random, and a configured one replaces it.
 	about, err := resource.New(ctx, resource.WithService(), resource.WithTelemetrySDK(),
 		resource.WithAttributes(c.attributes...), p.resource)
 	if err == nil {
@@ -131,33 +131,34 @@ func (p plan) build(ctx context.Context, c config) (*Telemetry, error) {
 	return t, nil
 }
 
-// TracerProvider makes spans. Its tracers can decide on a span before it is made, which package tracing makes use of.
+// TracerProvider returns the provider of spans. Its tracers can make the sampling decision before they make a span,
+// which package tracing uses.
 func (t *Telemetry) TracerProvider() trace.TracerProvider { return t.tracers }
 
-// MeterProvider measures.
+// MeterProvider returns the provider of metrics.
 func (t *Telemetry) MeterProvider() metric.MeterProvider { return t.meters }
 
-// Propagator carries span contexts and baggage as OTEL_PROPAGATORS says.
+// Propagator returns the propagator for OTEL_PROPAGATORS.
 func (t *Telemetry) Propagator() propagation.TextMapPropagator { return t.propagator }
 
-// MetricsHandler answers scrapes of Prometheus, in OpenMetrics where it is asked for. It answers 404 and says why while
-// metrics are off.
+// MetricsHandler returns a handler for scrapes of Prometheus, which also supports OpenMetrics. While metrics are off,
+// it answers 404 with the reason.
 func (t *Telemetry) MetricsHandler() http.Handler { return t.scrape }
 
-// String says what is recorded and where it goes.
+// String describes the recorded signals and their destinations.
 func (t *Telemetry) String() string { return strings.Join(t.text, "; ") }
 
-// Shutdown sends what has not been sent, and stops. It returns when that is done, at the latest when ctx ends, with all
-// errors joined: what could not be sent, and what did not stop in time. Further calls wait for the first, and return
-// the same.
+// Shutdown sends the remaining data and stops. It returns when this is done, or when ctx ends, with all errors, joined:
+// data that could not be sent, and parts that did not stop in time. Further calls wait for the first and return the
+// same error.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	t.shutdown.Do(func() {
 		defer t.giveUp()
 		if ctx.Err() != nil {
 			t.giveUp()
 		}
-		// The SDK leaves running what it has not come to when its context ends. So it gets one that does not end, and the
-		// exporters are made to give up instead.
+		// When its context ends, the SDK does not stop its remaining parts. Therefore it gets a context that does not end,
+		// and the exporters are canceled instead.
 		detached := context.WithoutCancel(ctx)
 		stopped := make([]chan error, len(t.pipelines))
 		for i, p := range t.pipelines {
@@ -171,7 +172,7 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 	return t.err
 }
 
-// await waits for a pipeline to stop, but not longer than ctx.
+// await waits until a pipeline has stopped or ctx has ended.
 func await(ctx context.Context, name string, stopped <-chan error) error {
 	select {
 	case err := <-stopped:

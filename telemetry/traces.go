@@ -42,7 +42,7 @@ func newSpanExporter(ctx context.Context, s signal) (sdktrace.SpanExporter, erro
 	return otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(s.endpoint))
 }
 
-// spanExporter reports how sending goes.
+// spanExporter reports failures and successes of sending.
 type spanExporter struct {
 	sdktrace.SpanExporter
 	report *reporter

@@ -12,32 +12,32 @@ import (
 	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
-// Traffic is what the metrics have counted so far of one method: the calls that this process made to one target, or the
-// calls that it served.
+// Traffic has the counts of one method since the start: the calls that this process made to one target, or the calls
+// that it served.
 type Traffic struct {
-	// Served reports whether this process served the calls; otherwise it made them.
+	// Served reports whether this process served the calls. Otherwise it made them.
 	Served bool
 	// Method is the method as "pkg.Service/Method".
 	Method string
-	// Target is the host of the configured target of calls that were made; "" for calls that were served.
+	// Target is the host of the configured target, or "" for served calls.
 	Target string
-	// Calls is how many calls ended, and Failed how many of them with an error: for calls that were made every status but
-	// OK, for calls that were served the statuses for which the server is to blame.
+	// Calls is the number of ended calls, and Failed the number of those that failed. A made call fails with every status
+	// except OK. A served call fails with a status for which the server is at fault.
 	Calls, Failed uint64
-	// Duration is how long all of them took together.
+	// Duration is the sum of their durations.
 	Duration time.Duration
-	// Within is how many took at most so long, by the bounds of the histogram.
+	// Within has the number of calls up to each bound of the histogram.
 	Within []Within
 }
 
-// Within is how many calls took at most so long.
+// Within is the number of calls that took at most a duration.
 type Within struct {
 	Bound time.Duration
 	Calls uint64
 }
 
-// Traffic returns what the metrics have counted so far, by method. It costs what a scrape costs, and returns nothing
-// while metrics are off. Its error is the one of the registry; what could be read is returned beside it.
+// Traffic returns the counts by method. It costs as much as a scrape, and returns nothing while metrics are off. If the
+// registry returns an error, Traffic returns the error and the counts that could be read.
 func (t *Telemetry) Traffic() ([]Traffic, error) {
 	if t.gather == nil {
 		return nil, nil
@@ -92,7 +92,7 @@ func (t *Traffic) add(m *dto.Metric) {
 	}
 }
 
-// prometheusName is the name that a histogram of seconds has in Prometheus.
+// prometheusName returns the name of a histogram of seconds in Prometheus.
 func prometheusName(name string) string { return strings.ReplaceAll(name, ".", "_") + "_seconds" }
 
 func labelOf(m *dto.Metric, key string) string {

@@ -12,15 +12,15 @@ import (
 	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
-// attemptOperation is one attempt under way.
+// attemptOperation is one running attempt.
 type attemptOperation struct {
 	operation
 	facts *attempt.Attempt
-	call  *callContext // nil: it needs to know nothing of the attempt
+	call  *callContext // nil if the call does not follow its attempts
 }
 
-// UnaryAttemptInterceptor covers one attempt of a call and sends its span context along. It belongs below whatever
-// repeats calls.
+// UnaryAttemptInterceptor traces and measures one attempt of a call, and sends its span context. It must be inside of
+// the interceptor that repeats calls.
 func (t *Tracer) UnaryAttemptInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
 	invoker grpc.UnaryInvoker, opts ...grpc.CallOption,
 ) error {
@@ -35,8 +35,8 @@ func (t *Tracer) UnaryAttemptInterceptor(ctx context.Context, method string, req
 	return err
 }
 
-// startAttempt starts the span and the clock of an attempt, and returns the context to send it with. There is no span
-// where the current one is not recorded.
+// startAttempt starts the span and the clock of an attempt, and returns its context. If the current span is not
+// recorded, the attempt has no span.
 func (t *Tracer) startAttempt(ctx context.Context, m *clientMethod, method string) attemptOperation {
 	a := attemptOperation{operation: operation{ctx: ctx, results: &m.attempts}}
 	if t.tracer != nil && trace.SpanFromContext(ctx).IsRecording() {
@@ -76,7 +76,7 @@ func (t *Tracer) startAttemptSpan(ctx context.Context, m *clientMethod, method s
 	return ctx, span
 }
 
-// peerAttributes are the attributes of the endpoint that an attempt is sent to, or that it has reached.
+// peerAttributes returns the attributes of the endpoint of an attempt.
 func peerAttributes(endpoint string) []attribute.KeyValue {
 	host, port := splitAddress(endpoint)
 	switch {
@@ -92,7 +92,7 @@ func peerAttributes(endpoint string) []attribute.KeyValue {
 	}
 }
 
-// finish ends the attempt. The endpoint that it reached is known by then.
+// finish ends the attempt. Its endpoint is known by then.
 func (a *attemptOperation) finish(err error) {
 	if a.span == nil {
 		a.end(err)

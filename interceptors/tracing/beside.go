@@ -10,8 +10,8 @@ import (
 	"google.golang.org/grpc"
 )
 
-// otelgrpcScope is the scope of the spans of otelgrpc, which makes one for each attempt and one for each received call,
-// as this package does.
+// otelgrpcScope is the scope of the spans of otelgrpc, which makes a span for each attempt and for each received call,
+// like this package.
 const otelgrpcScope = "go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 
 // madeByOtelgrpc reports whether the current span is one of otelgrpc.
@@ -22,20 +22,20 @@ func madeByOtelgrpc(ctx context.Context) bool {
 	return ok && scoped.InstrumentationScope().Name == otelgrpcScope
 }
 
-// once is something to be done once.
+// once runs a function once.
 type once struct{ done atomic.Bool }
 
 func (o *once) first() bool { return !o.done.Load() && !o.done.Swap(true) }
 
-// beside is what is known of otelgrpc on a server of one method.
+// beside is the state of the search for otelgrpc, for one method of a server.
 type beside struct {
 	absent atomic.Bool
 	said   once
 }
 
-// served reports whether otelgrpc has made the span of a call that was received, in the trace of its caller: without a
-// propagator of its own it begins another one. Where a call once had no span at all, there is no otelgrpc, and nobody
-// looks again.
+// served reports whether otelgrpc has made the span of a received call, in the trace of the caller; without a
+// propagator it starts another trace. If a call once had no span, otelgrpc is not installed, and later calls are not
+// checked.
 func (b *beside) served(ctx context.Context, caller trace.SpanContext) bool {
 	if b.absent.Load() {
 		return false
@@ -48,7 +48,7 @@ func (b *beside) served(ctx context.Context, caller trace.SpanContext) bool {
 	return madeByOtelgrpc(ctx) && (!caller.IsValid() || caller.TraceID() == own.TraceID())
 }
 
-// warn says that otelgrpc does the same work.
+// warn logs that otelgrpc does the same work.
 func (t *Tracer) warn(ctx context.Context, where, consequence string) {
 	if t.logger != nil {
 		t.logger.LogAttrs(ctx, slog.LevelWarn,
@@ -57,8 +57,8 @@ func (t *Tracer) warn(ctx context.Context, where, consequence string) {
 	}
 }
 
-// lookout is per-RPC credentials that hold none. gRPC asks for them with the context of the attempt, in which a stats
-// handler such as that of otelgrpc has left its span.
+// lookout implements per-RPC credentials without credentials. gRPC calls them with the context of the attempt, which
+// has the span of a stats handler such as that of otelgrpc.
 type lookout struct {
 	tracer *Tracer
 	target string
@@ -72,11 +72,11 @@ func (l lookout) GetRequestMetadata(ctx context.Context, _ ...string) (map[strin
 	return nil, nil
 }
 
-// RequireTransportSecurity returns false: there is nothing to protect.
+// RequireTransportSecurity returns false, because there are no credentials.
 func (lookout) RequireTransportSecurity() bool { return false }
 
-// lookOut adds a lookout to the first attempt of each method. It stands first, so that the caller's own credentials
-// take its place.
+// lookOut adds a lookout to the first attempt of each method. It comes first, so that the caller's own credentials
+// replace it.
 func (t *Tracer) lookOut(m *clientMethod, cc *grpc.ClientConn, opts []grpc.CallOption) []grpc.CallOption {
 	if t.logger == nil || t.tracer == nil || !m.looked.first() {
 		return opts

@@ -6,14 +6,13 @@ import (
 	"sync/atomic"
 )
 
-// cache remembers what is worked out once per key. A look-up takes no lock; the map behind it is replaced on each
-// addition.
+// cache keeps a value for each key. A look-up takes no lock, because each addition replaces the map.
 type cache[K comparable, V any] struct {
 	entries atomic.Pointer[map[K]*V]
 	adding  sync.Mutex
 }
 
-// get returns what is remembered for the key, or nil.
+// get returns the value of the key, or nil.
 func (c *cache[K, V]) get(key K) *V {
 	if entries := c.entries.Load(); entries != nil {
 		return (*entries)[key]
@@ -21,8 +20,8 @@ func (c *cache[K, V]) get(key K) *V {
 	return nil
 }
 
-// add remembers what create returns for the key, unless another goroutine did so first. It returns nil when the cache
-// holds limit entries already.
+// add stores the result of create for the key, unless another goroutine has stored one. It returns nil if the cache
+// already has limit entries.
 func (c *cache[K, V]) add(key K, limit int, create func() *V) *V {
 	c.adding.Lock()
 	defer c.adding.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
-// callContext is the context of a call of which its attempts must know: one that is recorded, or a stream.
+// callContext is the context of a call that follows its attempts: a recorded call, or a stream.
 type callContext struct {
 	context.Context
 	attempts atomic.Int64
@@ -26,13 +26,13 @@ func (c *callContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// callFrom returns the call of ctx, or nil when the call needs to know nothing of its attempts.
+// callFrom returns the call of ctx, or nil if the call does not follow its attempts.
 func callFrom(ctx context.Context) *callContext {
 	c, _ := ctx.Value(callKey{}).(*callContext)
 	return c
 }
 
-// UnaryCallInterceptor covers a call with all its attempts. It belongs outermost.
+// UnaryCallInterceptor traces and measures a call with all its attempts. It must be the outermost interceptor.
 func (t *Tracer) UnaryCallInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
 	invoker grpc.UnaryInvoker, opts ...grpc.CallOption,
 ) error {

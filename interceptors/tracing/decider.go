@@ -8,21 +8,21 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Decider is a trace.Tracer that can take its sampling decision before it makes a span. A [Tracer] whose provider
-// yields such tracers makes no span at all for what is not recorded, which saves most of its cost. Those of package
-// telemetry are of this kind.
+// Decider is a trace.Tracer that can make its sampling decision before it makes a span. With such tracers, a [Tracer]
+// makes no spans for calls that are not recorded, which saves most of the cost. The tracers of package telemetry
+// implement it.
 type Decider interface {
 	trace.Tracer
 
-	// Decide reports whether the span that Start would make in ctx would be recorded. If not, sc identifies it and Start
-	// need not be called. If so, Start must be called, in a context whose current span context has the trace ID of sc:
-	// ctx itself below a parent, and for a root one that holds this trace ID and no span ID. The attributes must not be
-	// kept. Decide must be safe for concurrent use.
+	// Decide reports whether the span that Start would make in ctx would be recorded. If not, sc identifies the span, and
+	// Start need not be called. If it would be recorded, Start must be called in a context whose current span context has
+	// the trace ID of sc: in ctx itself if there is a parent, and for a root span in a context with this trace ID and
+	// without a span ID. Decide must not keep the attributes. It must be safe for concurrent use.
 	Decide(ctx context.Context, name string, kind trace.SpanKind, attributes []attribute.KeyValue) (sc trace.SpanContext,
 		recorded bool)
 }
 
-// birth is what is known of a span before it starts.
+// birth has the properties of a span before it starts.
 type birth struct {
 	name       string
 	kind       trace.SpanKind
@@ -36,8 +36,8 @@ func newBirth(name string, kind trace.SpanKind, attributes ...attribute.KeyValue
 	}}
 }
 
-// start starts a span in ctx. It returns the context that holds it, and the span when it is recorded. Carried is ctx
-// itself where that is a context of our own that is not shared yet, otherwise nil; it is reused.
+// start starts a span in ctx. It returns the context with the span, and the span if it is recorded. Carried is ctx
+// itself if ctx is a context of this package that is not shared yet, and otherwise nil. It is reused.
 func (t *Tracer) start(ctx context.Context, b *birth, carried *spanContext,
 	further ...trace.SpanStartOption,
 ) (context.Context, trace.Span) {

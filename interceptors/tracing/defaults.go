@@ -1,9 +1,9 @@
 package tracing
 
 const (
-	// How many methods one Tracer distinguishes on each side; further ones are counted as unknown.
+	// The number of methods that one Tracer distinguishes on each side. Further methods are counted as unknown.
 	maxMethods = 1000
-	// How many bytes of a status message are kept on a span.
+	// The maximum length of a status message on a span, in bytes.
 	maxDescriptionBytes = 1024
 )
 

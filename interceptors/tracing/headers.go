@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	// Of gRFC A72.
+	// The header of gRFC A72.
 	previousAttemptsHeader = "grpc-previous-rpc-attempts"
 
-	// Of W3C Trace Context and Baggage.
+	// The headers of W3C Trace Context and Baggage.
 	traceparentHeader = "traceparent"
 	tracestateHeader  = "tracestate"
 	baggageHeader     = "baggage"
 )
 
-// headers carry span contexts and baggage in the metadata of a call. The W3C formats are read and written directly;
-// every other propagator works through copies of the metadata.
+// headers reads and writes span contexts and baggage in the metadata of a call. It reads and writes the W3C formats
+// directly. Every other propagator works on copies of the metadata.
 type headers struct {
 	traceContext bool
 	baggage      bool
@@ -47,7 +47,7 @@ func newHeaders(p propagation.TextMapPropagator) headers {
 	return h
 }
 
-// admit takes p to be done directly, and reports false when p is more than the W3C formats.
+// admit handles p directly. It reports false if p is not one of the W3C formats.
 func (h *headers) admit(p propagation.TextMapPropagator) bool {
 	switch p.(type) {
 	case propagation.TraceContext:
@@ -70,7 +70,7 @@ func (h *headers) admit(p propagation.TextMapPropagator) bool {
 	return true
 }
 
-// received returns the metadata that came with a call. It is shared and must not be changed.
+// received returns the metadata of a received call. It is shared and must not be modified.
 func (h *headers) received(ctx context.Context) metadata.MD {
 	if md, ok := ctx.Value(h.incoming).(metadata.MD); ok {
 		return md
@@ -103,7 +103,7 @@ func (h *headers) extract(ctx context.Context, trusted bool) (context.Context, t
 	return ctx, remoteSpan(md)
 }
 
-// remoteSpan reads the W3C headers. Two traceparents contradict each other and count as none.
+// remoteSpan reads the W3C headers. It ignores the header if there are two traceparents.
 func remoteSpan(md metadata.MD) trace.SpanContext {
 	parents := md[traceparentHeader]
 	if len(parents) != 1 {
@@ -122,7 +122,7 @@ func remoteSpan(md metadata.MD) trace.SpanContext {
 	return trace.NewSpanContext(sc)
 }
 
-// inject returns a context whose outgoing metadata identifies its current span, and nothing else does.
+// inject returns a context whose outgoing metadata identifies its current span and no other span.
 func (h *headers) inject(ctx context.Context) context.Context {
 	if h.other != nil {
 		return injectOther(ctx, h.other)
@@ -155,8 +155,8 @@ func (h *headers) inject(ctx context.Context) context.Context {
 	return appendHeaders(metadata.NewOutgoingContext(ctx, md), parent, state, bag)
 }
 
-// sends reports whether the outgoing metadata holds one of our headers already: a caller's, forwarded with all the
-// rest.
+// sends reports whether the outgoing metadata already has one of these headers, because a handler forwards the metadata
+// of its caller.
 func (h *headers) sends(ctx context.Context) bool {
 	if h.outgoing != nil && ctx.Value(h.outgoing) == nil {
 		return false
@@ -192,7 +192,7 @@ func injectOther(ctx context.Context, p propagation.TextMapPropagator) context.C
 	return metadata.NewOutgoingContext(ctx, metadata.Join(md, added))
 }
 
-// carrier lets any propagator read and write metadata.
+// carrier is the metadata of a call as the carrier of a propagator.
 type carrier metadata.MD
 
 // Get returns the first value of the header, as propagators expect.

@@ -8,28 +8,28 @@ import (
 
 // lifetime ends the operation of a stream, once.
 //
-// A stream ends for its user when receiving returns an error, or its only response. It may also die while no goroutine
-// receives: its context ends, or its connection is closed. The user need not touch it again, so it ends right then; but
-// while a goroutine receives, the result of receiving decides.
+// A stream ends for its user when receiving returns an error, or its only response. It may also end while no goroutine
+// receives, because its context ends or its connection is closed. The user may never use it again, so it ends at that
+// moment. While a goroutine receives, the result of receiving decides.
 type lifetime struct {
 	finish func(err error, died bool) // called without the lock
 
 	mu        sync.Mutex
-	receiving int // how many are inside the stream
-	attempts  int // how many attempts of a call are under way
+	receiving int // the number of goroutines inside of the stream
+	attempts  int // the number of running attempts of the call
 	dead      bool
 	cause     error
 	ended     bool
 }
 
-// enter notes that a goroutine is inside the stream.
+// enter records that a goroutine is inside of the stream.
 func (l *lifetime) enter() {
 	l.mu.Lock()
 	l.receiving++
 	l.mu.Unlock()
 }
 
-// leave notes that a goroutine came out with err, and whether that was the end of the stream.
+// leave records that a goroutine has left with err, and whether that is the end of the stream.
 func (l *lifetime) leave(last bool, err error) {
 	l.mu.Lock()
 	l.receiving--
@@ -40,14 +40,14 @@ func (l *lifetime) leave(last bool, err error) {
 	l.buryLocked()
 }
 
-// die notes that the stream is dead, even if a goroutine is inside.
+// die records that the stream is dead, even if a goroutine is inside.
 func (l *lifetime) die(err error) {
 	l.mu.Lock()
 	l.dieLocked(err)
 	l.buryLocked()
 }
 
-// attemptBegan notes that a call is tried again: what killed the attempts before does not count any more.
+// attemptBegan records that the call is retried. The errors of earlier attempts no longer matter.
 func (l *lifetime) attemptBegan() {
 	l.mu.Lock()
 	l.attempts++
@@ -55,8 +55,8 @@ func (l *lifetime) attemptBegan() {
 	l.mu.Unlock()
 }
 
-// attemptEnded notes that an attempt is over. One that died takes its call along, unless a goroutine is inside the
-// call, or another attempt under way, to decide otherwise.
+// attemptEnded records the end of an attempt. If the attempt died, the call ends, too, unless a goroutine is inside of
+// the call or another attempt runs.
 func (l *lifetime) attemptEnded(err error, died bool) {
 	l.mu.Lock()
 	l.attempts--
@@ -91,7 +91,7 @@ func (l *lifetime) endLocked(err error, died bool) {
 	}
 }
 
-// open opens the stream that the lifetime is about. The caller has entered it.
+// open opens the stream of the lifetime. The caller has entered it.
 func (l *lifetime) open(desc *grpc.StreamDesc, open func() (grpc.ClientStream, error)) (grpc.ClientStream, error) {
 	err := error(unwound{})
 	defer func() { l.leave(err != nil, err) }()

@@ -8,18 +8,18 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Attributes of a log record.
+// The attributes of a log record.
 const (
 	logTraceID = "trace_id"
 	logSpanID  = "span_id"
 )
 
 // LogHandler returns a handler that adds trace_id and span_id to each record that is logged with the context of a span,
-// recorded or not, and passes it on. They stand beside the message, outside every group of the logger.
+// recorded or not, and passes it on. They are at the top level, outside of every group of the logger.
 func LogHandler(next slog.Handler) slog.Handler { return &logHandler{next: next, outside: next} }
 
-// logHandler writes to next. Once the logger has opened a group, the IDs must be added before it: then they are given
-// to outside, and what followed is done again.
+// logHandler writes to next. If the logger has opened a group, the IDs must be outside of it: they are added to the
+// handler before the group, and the later steps are repeated.
 type logHandler struct {
 	next    slog.Handler
 	outside slog.Handler

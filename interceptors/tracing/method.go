@@ -15,10 +15,10 @@ import (
 	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
-// clientKey is what a client method is remembered by.
+// clientKey is the key of a clientMethod.
 type clientKey struct{ target, method string }
 
-// clientMethod is what never changes about the calls of one method over one target.
+// clientMethod has the constant data of the calls of one method to one target.
 type clientMethod struct {
 	silent   bool // neither traced nor measured
 	unknown  bool
@@ -31,7 +31,7 @@ type clientMethod struct {
 	looked   once // for otelgrpc
 }
 
-// clientMethod returns what is known of a method, named as gRPC names it ("/pkg.Service/Method").
+// clientMethod returns the data of a method with a name of the form "/pkg.Service/Method".
 func (t *Tracer) clientMethod(cc *grpc.ClientConn, method string, opts []grpc.CallOption) *clientMethod {
 	key := clientKey{method: method}
 	if cc != nil {
@@ -61,7 +61,7 @@ func (t *Tracer) clientMethod(cc *grpc.ClientConn, method string, opts []grpc.Ca
 	return m
 }
 
-// newClientMethod describes a method, or all unknown ones when method is empty.
+// newClientMethod makes the data of a method, or of all unknown methods if method is empty.
 func newClientMethod(method, target, canonical string) *clientMethod {
 	name, label := strings.TrimPrefix(method, "/"), strings.TrimPrefix(method, "/")
 	spanName := name
@@ -98,7 +98,7 @@ func newClientMethod(method, target, canonical string) *clientMethod {
 	return m
 }
 
-// serverMethod is what never changes about the calls that one method of a server receives.
+// serverMethod has the constant data of the calls of one method of a server.
 type serverMethod struct {
 	silent  bool
 	unknown bool
@@ -107,7 +107,7 @@ type serverMethod struct {
 	otelgrpc beside
 }
 
-// serverMethod returns what is known of a registered method, or of all others when registered is false.
+// serverMethod returns the data of a registered method, or of all others if registered is false.
 func (t *Tracer) serverMethod(method string, registered bool) *serverMethod {
 	if !registered && !silent(method) {
 		method = ""
@@ -139,15 +139,14 @@ func newServerMethod(method string) *serverMethod {
 	}
 }
 
-// silent reports whether a method belongs to the machinery around a service: its calls come by the clock and would bury
-// the others.
+// silent reports whether a method is an infrastructure method. Its calls are periodic and would hide the other calls.
 func silent(method string) bool {
 	return strings.HasPrefix(method, "/grpc.health.v1.Health/") ||
 		strings.HasPrefix(method, "/grpc.reflection.v1.ServerReflection/") ||
 		strings.HasPrefix(method, "/grpc.reflection.v1alpha.ServerReflection/")
 }
 
-// static reports whether generated code makes the call, so that its method is one of few.
+// static reports whether generated code makes the call, so that the number of methods is limited.
 func static(opts []grpc.CallOption) bool {
 	for _, opt := range opts {
 		if _, ok := opt.(grpc.StaticMethodCallOption); ok {

@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Option changes what a [Tracer] does. An option prints itself.
+// Option configures a [Tracer]. Its String method returns the Go expression that made it.
 type Option interface {
 	fmt.Stringer
 	apply(*config)
@@ -32,19 +32,19 @@ type option struct {
 func (o option) String() string  { return o.text }
 func (o option) apply(c *config) { o.set(c) }
 
-// WithTracerProvider makes spans with the tracers of p. Default: no spans. Nil is the default.
+// WithTracerProvider sets the provider of spans. The default, also for nil, is no spans.
 func WithTracerProvider(p trace.TracerProvider) Option {
 	return option{fmt.Sprintf("tracing.WithTracerProvider(%T)", p), func(c *config) { c.tracerProvider = p }}
 }
 
-// WithMeterProvider measures calls and attempts with the instruments of p. Default: no metrics. Nil is the default.
+// WithMeterProvider sets the provider of metrics. The default, also for nil, is no metrics.
 func WithMeterProvider(p metric.MeterProvider) Option {
 	return option{fmt.Sprintf("tracing.WithMeterProvider(%T)", p), func(c *config) { c.meterProvider = p }}
 }
 
-// WithPropagator carries span contexts and the other facts that p knows from client to server. Default:
-// propagation.TraceContext and propagation.Baggage. Nil is the default. The W3C propagators, alone and composed, are
-// fast; any other works through copies of the metadata.
+// WithPropagator sets the propagator, which sends span contexts from client to server. The default, also for nil, is
+// propagation.TraceContext and propagation.Baggage. The W3C propagators, alone or composed, are fast. Other propagators
+// work on copies of the metadata.
 func WithPropagator(p propagation.TextMapPropagator) Option {
 	text := "nil"
 	if p != nil {
@@ -53,15 +53,15 @@ func WithPropagator(p propagation.TextMapPropagator) Option {
 	return option{"tracing.WithPropagator(" + text + ")", func(c *config) { c.propagator = p }}
 }
 
-// WithPublicEndpoint is for servers whose callers are not trusted: the span of each call starts a new trace with a
-// sampling decision of its own, is linked to the caller's span, and the caller's baggage is dropped. Default: the
-// caller's trace goes on.
+// WithPublicEndpoint is for servers whose callers are not trusted. The span of each call starts a new trace with its
+// own sampling decision and is linked to the caller's span. The caller's baggage is dropped. By default the span
+// continues the caller's trace.
 func WithPublicEndpoint() Option {
 	return option{"tracing.WithPublicEndpoint()", func(c *config) { c.publicEndpoint = true }}
 }
 
-// WithLogger says, once for each method, that otelgrpc is installed beside the Tracer and does the same work. Default:
-// nothing is said. Nil is the default.
+// WithLogger sets the logger for the warning, once for each method, that otelgrpc is installed, too, and does the same
+// work. The default, also for nil, is no warning.
 func WithLogger(logger *slog.Logger) Option {
 	return option{"tracing.WithLogger(...)", func(c *config) { c.logger = logger }}
 }

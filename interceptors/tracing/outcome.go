@@ -15,14 +15,14 @@ import (
 	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
-// outcome is what is recorded about every RPC of one method that ends with one status.
+// outcome has the attributes of the RPCs of one method that end with one status.
 type outcome struct {
 	failed     bool
-	attributes []attribute.KeyValue  // for its span
-	labels     []metric.RecordOption // for its duration; made once, so that measuring allocates nothing
+	attributes []attribute.KeyValue  // for the span
+	labels     []metric.RecordOption // for the duration; made once, so that measuring does not allocate
 }
 
-// outcomes are the outcomes of one method, made when they first happen.
+// outcomes are the outcomes of one method. They are made when they occur for the first time.
 type outcomes struct {
 	failed func(codes.Code) bool
 	labels func(codes.Code) []attribute.KeyValue
@@ -46,7 +46,8 @@ func (o *outcomes) of(code codes.Code) *outcome {
 	return made
 }
 
-// conventional returns the labels of the semantic conventions: base, the status, and the kind of error if it is one.
+// conventional returns the labels of the semantic conventions: base, the status, and the error type if the status is an
+// error.
 func conventional(base []attribute.KeyValue, failed func(codes.Code) bool) func(codes.Code) []attribute.KeyValue {
 	return func(code codes.Code) []attribute.KeyValue {
 		labels := append(slices.Clip(base), attribute.String(vocabulary.AttrStatusCode, codeName(code)))
@@ -57,13 +58,13 @@ func conventional(base []attribute.KeyValue, failed func(codes.Code) bool) func(
 	}
 }
 
-// operation is one call, attempt or handling of a call that is under way.
+// operation is one running call, attempt or served call.
 type operation struct {
 	ctx     context.Context
-	span    trace.Span // nil: not recorded
-	clock   time.Time  // when time began; reading how long ago that is costs half of reading the time
+	span    trace.Span // nil if it is not recorded
+	clock   time.Time  // the reference time; reading the time since then costs half of reading the time
 	began   time.Duration
-	elapsed metric.Float64Histogram // nil: not measured
+	elapsed metric.Float64Histogram // nil if it is not measured
 	results *outcomes
 }
 
@@ -73,7 +74,7 @@ func (o *operation) time(t *Tracer, elapsed metric.Float64Histogram) {
 	o.began = time.Since(o.clock)
 }
 
-// kept reports whether anything is recorded about the operation.
+// kept reports whether the operation is recorded or measured.
 func (o *operation) kept() bool { return o.span != nil || o.elapsed != nil }
 
 // end records how the operation ended. Details are further attributes for its span.

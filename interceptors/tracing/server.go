@@ -12,7 +12,7 @@ import (
 	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
-// UnaryServerInterceptor covers what a server does about a call. It belongs before all other interceptors.
+// UnaryServerInterceptor traces and measures a served call. It must come before all other interceptors.
 func (t *Tracer) UnaryServerInterceptor(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	handler grpc.UnaryHandler,
 ) (any, error) {
@@ -28,11 +28,11 @@ func (t *Tracer) UnaryServerInterceptor(ctx context.Context, req any, info *grpc
 	return reply, err
 }
 
-// StreamServerInterceptor is [Tracer.UnaryServerInterceptor] for streams.
+// StreamServerInterceptor is like [Tracer.UnaryServerInterceptor], for streams.
 func (t *Tracer) StreamServerInterceptor(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo,
 	handler grpc.StreamHandler,
 ) error {
-	// Only the handler for unknown methods has no service behind it.
+	// Only the handler for unknown methods has no service.
 	m := t.serverMethod(info.FullMethod, srv != nil)
 	if m.silent {
 		return handler(srv, stream)
@@ -52,9 +52,9 @@ type serverStream struct {
 
 func (s *serverStream) Context() context.Context { return s.ctx }
 
-// startServer starts the span and the clock of a call that was received, below the attempt that brought it. Where
-// otelgrpc has made a span for it, that one stays alone, unless the endpoint is public: it would carry the caller's
-// baggage on.
+// startServer starts the span and the clock of a received call, below the attempt of the caller. If otelgrpc has made a
+// span for the call, startServer makes none, unless the endpoint is public, because the span of otelgrpc would pass the
+// caller's baggage on.
 func (t *Tracer) startServer(ctx context.Context, m *serverMethod, method string) operation {
 	o := operation{ctx: ctx, results: &m.results}
 	var own *spanContext
@@ -97,7 +97,7 @@ func (t *Tracer) startClock(o *operation) {
 	}
 }
 
-// received returns the attributes of this one call: where it came from, and how many attempts came before.
+// received returns the attributes of this call: the address of the caller, and the number of earlier attempts.
 func (t *Tracer) received(ctx context.Context, m *serverMethod, method string) []attribute.KeyValue {
 	details := make([]attribute.KeyValue, 0, 2)
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {

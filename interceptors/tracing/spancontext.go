@@ -12,8 +12,7 @@ import (
 	"github.com/parley-rpc/parley/internal/contextkey"
 )
 
-// spanContext is a context whose current span is not recorded here: one allocation for the context, the span and what
-// identifies it.
+// spanContext is a context whose current span is not recorded. Context, span and span context need one allocation.
 type spanContext struct {
 	context.Context
 	span unrecordedSpan
@@ -26,23 +25,23 @@ func (c *spanContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// unrecordedSpan knows what it is called and nothing else.
+// unrecordedSpan is a span that has only its span context.
 type unrecordedSpan struct {
 	*unrecorded
 	sc trace.SpanContext
 }
 
-// unrecorded is what all spans of a Tracer have in common that are not recorded. It is apart from them because there
-// are two of them for each call.
+// unrecorded is the common part of all spans of a Tracer that are not recorded. It is separate, because each call has
+// two such spans.
 type unrecorded struct {
 	embedded.Span
 	tracer *Tracer
 }
 
-// SpanContext is what the span is called.
+// SpanContext returns the span context.
 func (s *unrecordedSpan) SpanContext() trace.SpanContext { return s.sc }
 
-// TracerProvider lets a handler start spans of its own below this one.
+// TracerProvider returns the provider, so that a handler can start spans below this one.
 func (s *unrecordedSpan) TracerProvider() trace.TracerProvider {
 	if p := s.tracer.tracerProvider; p != nil {
 		return p
@@ -82,7 +81,7 @@ func (t *Tracer) carry(ctx context.Context, sc trace.SpanContext) context.Contex
 	return trace.ContextWithSpanContext(ctx, sc)
 }
 
-// newSpanContext returns nil where it is not known how OpenTelemetry finds a span.
+// newSpanContext returns nil if the context key of OpenTelemetry is unknown.
 func (t *Tracer) newSpanContext(ctx context.Context, sc trace.SpanContext) *spanContext {
 	if t.spanKey == nil {
 		return nil
@@ -90,8 +89,8 @@ func (t *Tracer) newSpanContext(ctx context.Context, sc trace.SpanContext) *span
 	return &spanContext{Context: ctx, span: unrecordedSpan{&t.unrecorded, sc}}
 }
 
-// spanKey returns the key under which OpenTelemetry looks for a span, or nil when a span under the key that it asks for
-// is not found again.
+// spanKey returns the context key of OpenTelemetry for spans, or nil if OpenTelemetry does not find a span with that
+// key.
 func spanKey() any {
 	key := contextkey.AskedBy(func(ctx context.Context) { trace.SpanFromContext(ctx) })
 	span := trace.Span(&unrecordedSpan{})

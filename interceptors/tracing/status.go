@@ -8,11 +8,11 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// numCodes is how many status codes gRPC knows.
+// numCodes is the number of gRPC status codes.
 const numCodes = int(codes.Unauthenticated) + 1
 
-// statusOf returns the status with which an RPC ended. An error that is no status counts as what gRPC itself would send
-// for it.
+// statusOf returns the status with which an RPC ended. For an error without a status it returns the status that gRPC
+// would send.
 func statusOf(err error) *status.Status {
 	if err == nil {
 		return nil
@@ -23,13 +23,13 @@ func statusOf(err error) *status.Status {
 	return status.FromContextError(err)
 }
 
-// unwound is how an operation ends that a panic leaves.
+// unwound is the end of an operation by a panic.
 type unwound struct{}
 
 func (unwound) Error() string              { return "panic" }
 func (unwound) GRPCStatus() *status.Status { return status.New(codes.Internal, "panic") }
 
-// known maps a code that gRPC does not know to UNKNOWN, as gRPC demands of receivers. It bounds the number of labels.
+// known maps an unknown code to UNKNOWN, as gRPC requires of receivers. This limits the number of labels.
 func known(code codes.Code) codes.Code {
 	if int(code) >= numCodes {
 		return codes.Unknown
@@ -37,12 +37,12 @@ func known(code codes.Code) codes.Code {
 	return code
 }
 
-// codeName is the code as the conventions spell it: "DEADLINE_EXCEEDED".
+// codeName returns the name of the code in the conventions: "DEADLINE_EXCEEDED".
 func codeName(code codes.Code) string {
 	return rpccode.Code(known(code)).String() //nolint:gosec // known codes are small
 }
 
-// clientFailed reports whether the status is an error to the caller: every one but OK is.
+// clientFailed reports whether the status is an error for the caller: every status except OK.
 func clientFailed(code codes.Code) bool { return code != codes.OK }
 
 // serverFailed reports whether the status is an error of the server, rather than of its caller.
@@ -55,7 +55,7 @@ func serverFailed(code codes.Code) bool {
 	}
 }
 
-// describe returns the part of a status message that is kept on a span.
+// describe returns a status message, shortened for a span.
 func describe(message string) string {
 	if len(message) <= maxDescriptionBytes {
 		return message

@@ -12,9 +12,9 @@ import (
 	"github.com/parley-rpc/parley/internal/vocabulary"
 )
 
-// StreamCallInterceptor is [Tracer.UnaryCallInterceptor] for streams. The call ends when the stream does: when
-// receiving from it fails or says that it is over, after the one response of a stream that has one, and where no
-// goroutine receives any more, when its context ends or its connection is closed.
+// StreamCallInterceptor is like [Tracer.UnaryCallInterceptor], for streams. The call ends when the stream ends: when
+// receiving returns an error or io.EOF, or after the single response of a client stream. If no goroutine receives, it
+// ends when its context ends or its connection is closed.
 func (t *Tracer) StreamCallInterceptor(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
 	streamer grpc.Streamer, opts ...grpc.CallOption,
 ) (grpc.ClientStream, error) {
@@ -42,7 +42,7 @@ func (t *Tracer) StreamCallInterceptor(ctx context.Context, desc *grpc.StreamDes
 	})
 }
 
-// StreamAttemptInterceptor is [Tracer.UnaryAttemptInterceptor] for streams.
+// StreamAttemptInterceptor is like [Tracer.UnaryAttemptInterceptor], for streams.
 func (t *Tracer) StreamAttemptInterceptor(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn,
 	method string, streamer grpc.Streamer, opts ...grpc.CallOption,
 ) (grpc.ClientStream, error) {
@@ -66,7 +66,7 @@ func (t *Tracer) StreamAttemptInterceptor(ctx context.Context, desc *grpc.Stream
 		}
 	}}
 	life.enter()
-	// gRPC itself reports the death of a stream from which no goroutine receives.
+	// gRPC itself reports the end of a stream from which no goroutine receives.
 	opts = append(slices.Clip(t.lookOut(m, cc, opts)), grpc.OnFinish(life.die))
 	return life.open(desc, func() (grpc.ClientStream, error) {
 		return streamer(a.ctx, desc, cc, method, opts...)
@@ -77,7 +77,7 @@ func (t *Tracer) StreamAttemptInterceptor(ctx context.Context, desc *grpc.Stream
 type clientStream struct {
 	grpc.ClientStream
 	life   *lifetime
-	single bool // one response is all there is
+	single bool // the stream has only one response
 }
 
 func (s *clientStream) RecvMsg(m any) error {
@@ -91,7 +91,7 @@ func (s *clientStream) RecvMsg(m any) error {
 	return err
 }
 
-// SendMsg ends the stream where it fails on this side. The end that the server makes is received, not sent.
+// SendMsg ends the stream if it fails on this side. The end by the server is received, not sent.
 func (s *clientStream) SendMsg(m any) error {
 	err := s.ClientStream.SendMsg(m)
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// serverAddress returns the host and the port that a target names, 0 without a port. The address is that of the
-// configuration, never one that was resolved from it: a label must not grow with the number of replicas. Canonical is
-// the target as gRPC completes it ("scheme://authority/endpoint").
+// serverAddress returns the host and the port of a target; the port is 0 if there is none. The address is from the
+// configuration and never resolved, because the number of label values must not grow with the number of replicas.
+// Canonical is the target in the form of gRPC ("scheme://authority/endpoint").
 func serverAddress(target, canonical string) (string, int) {
 	if path, ok := strings.CutPrefix(target, "unix:"); ok {
 		return strings.TrimPrefix(path, "//"), 0
@@ -20,7 +20,7 @@ func serverAddress(target, canonical string) (string, int) {
 	return splitAddress(endpoint)
 }
 
-// splitAddress splits "host:port". What has another form is all host.
+// splitAddress splits "host:port". Any other form is only a host.
 func splitAddress(address string) (string, int) {
 	host, portText, err := net.SplitHostPort(address)
 	if err != nil {
@@ -33,7 +33,7 @@ func splitAddress(address string) (string, int) {
 	return host, int(port)
 }
 
-// hostPort returns the host and the port of a peer, "" and 0 for nil.
+// hostPort returns the host and the port of a peer, or "" and 0 for nil.
 func hostPort(addr net.Addr) (string, int) {
 	switch addr := addr.(type) {
 	case nil:

@@ -16,7 +16,7 @@ const (
 	knownFlags = trace.FlagsSampled | trace.FlagsRandom
 )
 
-// formatTraceparent writes the traceparent that identifies sc.
+// formatTraceparent returns the traceparent of sc.
 func formatTraceparent(sc trace.SpanContext) string {
 	var text [traceparentLength]byte
 	trace, span := sc.TraceID(), sc.SpanID()
@@ -27,8 +27,8 @@ func formatTraceparent(sc trace.SpanContext) string {
 	return string(text[:])
 }
 
-// parseTraceparent reads a traceparent as the W3C says: strictly in version 00, and of later versions the part that is
-// known. It reports false for everything that is to be ignored.
+// parseTraceparent parses a traceparent according to the W3C: version 00 strictly, and the known part of later
+// versions. It reports false if the header must be ignored.
 func parseTraceparent(text string) (trace.SpanContextConfig, bool) {
 	var sc trace.SpanContextConfig
 	var version, flags [1]byte
@@ -54,7 +54,7 @@ func parseTraceparent(text string) (trace.SpanContextConfig, bool) {
 // decodeHex decodes lower-case hexadecimal digits, two to a byte. The W3C allows no others.
 func decodeHex(dst []byte, text string) bool {
 	for i := range len(text) {
-		if text[i]&0x60 == 0x40 { // the upper-case letters are here, and no digit is
+		if text[i]&0x60 == 0x40 { // upper-case letters have these bits, digits do not
 			return false
 		}
 	}

@@ -1,15 +1,15 @@
-// Package tracing shows every call and every attempt of it, as spans and as metrics.
+// Package tracing makes spans and metrics for every call and every attempt.
 //
-// A call is what the caller asked for; an attempt is one try of it on the wire. Each has a CLIENT span, and the
-// server's span hangs below the attempt that reached it:
+// A call is one RPC as its caller sees it. An attempt is one try of the call on the wire. Each has a CLIENT span, and
+// the server's span is below the attempt that reached it:
 //
 //	shop.payments.v1.PaymentsService/GetQuote             CLIENT  the call, with all its attempts and waits
 //	├─ Attempt shop.payments.v1.PaymentsService/GetQuote  CLIENT  previous-rpc-attempts=0
 //	└─ Attempt shop.payments.v1.PaymentsService/GetQuote  CLIENT  previous-rpc-attempts=1
 //	   └─ shop.payments.v1.PaymentsService/GetQuote       SERVER
 //
-// A [Tracer] yields interceptors for both ends, unary and stream. On the client the call belongs outermost, and the
-// attempt below the interceptor that repeats calls:
+// A [Tracer] has interceptors for both ends, unary and stream. On the client the call interceptor must be the
+// outermost, and the attempt interceptor must be inside of the interceptor that repeats calls:
 //
 //	call span > retry > attempt span > credentials > wire
 //
@@ -18,8 +18,8 @@
 //	cc, err := grpc.NewClient(target, options...)
 //	srv := grpc.NewServer(t.ServerOptions()...)
 //
-// Each attempt carries its own span in the W3C traceparent header, and exactly one. When the call's span is not
-// recorded, no span is made for its attempts, and they carry the call's.
+// Each attempt sends its own span in exactly one W3C traceparent header. If the call's span is not recorded, its
+// attempts have no spans and send the call's span.
 //
 // Calls are measured once per call (rpc.client.call.duration, rpc.server.call.duration) and once per attempt
 // (grpc.client.attempt.started, grpc.client.attempt.duration). Names are those of the OpenTelemetry semantic
@@ -44,13 +44,13 @@ const (
 	scopeName = "github.com/parley-rpc/parley/interceptors/tracing"
 )
 
-// Tracer makes the spans and measurements of RPCs. It holds no goroutine and needs no close; it is safe for concurrent
-// use, and one Tracer may serve any number of channels and servers.
+// Tracer makes the spans and measurements of RPCs. It has no goroutines and need not be closed. It is safe for
+// concurrent use, and any number of channels and servers may share one.
 type Tracer struct {
 	config
-	tracer      trace.Tracer // nil: spans are off
-	decider     Decider      // nil: only Start knows
-	instruments *instruments // nil: metrics are off
+	tracer      trace.Tracer // nil without spans
+	decider     Decider      // nil if the tracer cannot decide in advance
+	instruments *instruments // nil without metrics
 	headers     headers
 	spanKey     any
 	unrecorded  unrecorded
@@ -60,9 +60,8 @@ type Tracer struct {
 	err         error
 }
 
-// New returns a Tracer. Without [WithTracerProvider] it makes no spans, without [WithMeterProvider] it measures
-// nothing; an incoming span context is passed on in either case. What is wrong with the options is kept for
-// [Tracer.Check].
+// New returns a Tracer. Without [WithTracerProvider] it makes no spans, and without [WithMeterProvider] it measures
+// nothing. It always passes an incoming span context on. [Tracer.Check] returns mistakes in the options.
 func New(opts ...Option) *Tracer {
 	t := &Tracer{spanKey: spanKey(), born: time.Now()}
 	t.unrecorded.tracer = t
@@ -80,8 +79,8 @@ func New(opts ...Option) *Tracer {
 	return t
 }
 
-// Check returns what is wrong with the Tracer, all mistakes joined, or nil: a meter provider that refuses an
-// instrument. A Tracer that fails the check works, and measures what it can.
+// Check returns all mistakes, joined, or nil: a meter provider that refuses an instrument. A Tracer with mistakes works
+// without the refused instruments.
 func (t *Tracer) Check() error {
 	if t.err == nil {
 		return nil
@@ -89,8 +88,8 @@ func (t *Tracer) Check() error {
 	return fmt.Errorf("tracing: the provider given to tracing.WithMeterProvider refuses an instrument: %w", t.err)
 }
 
-// DialOptions are the interceptors of the call. They belong before all others, so that the call covers its attempts and
-// the waits between them. They send nothing: only an attempt does, see [Tracer.AttemptDialOptions].
+// DialOptions returns the interceptors of calls. They must come before all others, so that a call includes its attempts
+// and the waits between them. They do not send a span context; only attempts do, see [Tracer.AttemptDialOptions].
 func (t *Tracer) DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithChainUnaryInterceptor(t.UnaryCallInterceptor),
@@ -98,8 +97,8 @@ func (t *Tracer) DialOptions() []grpc.DialOption {
 	}
 }
 
-// AttemptDialOptions are the interceptors of each attempt. They belong below whatever repeats calls, and directly below
-// [Tracer.DialOptions] where nothing does.
+// AttemptDialOptions returns the interceptors of attempts. They must come after the interceptor that repeats calls, or
+// directly after [Tracer.DialOptions] if there is none.
 func (t *Tracer) AttemptDialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithChainUnaryInterceptor(t.UnaryAttemptInterceptor),
@@ -107,7 +106,7 @@ func (t *Tracer) AttemptDialOptions() []grpc.DialOption {
 	}
 }
 
-// ServerOptions are the interceptors of a server. They belong before all others.
+// ServerOptions returns the interceptors of a server. They must come before all others.
 func (t *Tracer) ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(t.UnaryServerInterceptor),
@@ -115,10 +114,10 @@ func (t *Tracer) ServerOptions() []grpc.ServerOption {
 	}
 }
 
-// off reports whether nothing is recorded about calls.
+// off reports whether the Tracer has neither spans nor metrics.
 func (t *Tracer) off() bool { return t.tracer == nil && t.instruments == nil }
 
-// instruments are what RPCs are measured with.
+// instruments are the instruments for RPCs.
 type instruments struct {
 	callDuration    metric.Float64Histogram
 	attemptStarted  metric.Int64Counter

@@ -30,7 +30,7 @@ const (
 const (
 	// SystemGRPC is the value of rpc.system.name.
 	SystemGRPC = "grpc"
-	// MethodOther is the value of rpc.method for a method that is not known.
+	// MethodOther is the value of rpc.method for an unknown method.
 	MethodOther = "_OTHER"
 	// OutcomeNone is the value of parley.retry.outcome for a call whose first attempt succeeded.
 	OutcomeNone = "none"
@@ -38,7 +38,7 @@ const (
 	OutcomeRecovered = "recovered"
 )
 
-// AttemptPrefix stands before the name of the method in the name of the span of an attempt.
+// AttemptPrefix is the prefix of the name of an attempt's span, before the name of the method.
 const AttemptPrefix = "Attempt "
 
 // SpanAttributes returns the attributes of spans, in the order of the documentation.
@@ -46,8 +46,8 @@ func SpanAttributes() []Attribute {
 	all := []string{SpanCall, SpanAttempt, SpanServer}
 	return []Attribute{
 		{AttrSystem, all, "`grpc`"},
-		{AttrMethod, all, "The method, `pkg.Service/Method`; `_OTHER` for one that no linked .proto describes."},
-		{AttrMethodOriginal, all, "The name that was called, where `rpc.method` is `_OTHER`."},
+		{AttrMethod, all, "The method, `pkg.Service/Method`; `_OTHER` for a method without a linked .proto."},
+		{AttrMethodOriginal, all, "The called name, if `rpc.method` is `_OTHER`."},
 		{AttrStatusCode, all, "The gRPC status, `DEADLINE_EXCEEDED`."},
 		{AttrErrorType, all, "The gRPC status, only on spans that are errors."},
 		{AttrServerAddress, []string{SpanCall, SpanAttempt}, "The host of the configured target, never a resolved address."},
@@ -55,26 +55,26 @@ func SpanAttributes() []Attribute {
 		{
 			AttrPeerAddress,
 			[]string{SpanAttempt, SpanServer},
-			"The address that the attempt reached; on a server, where the call came from.",
+			"The address that the attempt reached; on a server, the address of the caller.",
 		},
 		{AttrPeerPort, []string{SpanAttempt, SpanServer}, "Its port."},
-		{AttrPreviousAttempts, []string{SpanAttempt, SpanServer}, "How many attempts came before (gRFC A72)."},
-		{AttrHedge, []string{SpanAttempt}, "True where another attempt was still out."},
+		{AttrPreviousAttempts, []string{SpanAttempt, SpanServer}, "The number of earlier attempts (gRFC A72)."},
+		{AttrHedge, []string{SpanAttempt}, "True if another attempt was in flight."},
 		{
 			AttrDeadline, []string{SpanCall},
-			"The deadline of the policy, in seconds, where it comes before that of the caller.",
+			"The deadline of the policy, in seconds, if it is earlier than that of the caller.",
 		},
-		{AttrAttempts, []string{SpanCall}, "How many attempts were made."},
+		{AttrAttempts, []string{SpanCall}, "The number of attempts."},
 		{AttrRetryOutcome, []string{SpanCall}, "`none` or `recovered` for a call that succeeded, or else the stop reason."},
-		{AttrStopReason, []string{SpanCall}, "The one reason for no further attempt, as `retry.StopReason` names it."},
+		{AttrStopReason, []string{SpanCall}, "The reason why there was no further attempt, a `retry.StopReason`."},
 		{AttrRetryDelay, []string{SpanCall}, "How long the call waited between attempts, in seconds."},
 		{
 			AttrAuthReason,
 			[]string{SpanServer, SpanCall},
 			"The reason of a refusal, as [protocol.md](protocol.md#refusals) lists them.",
 		},
-		{AttrAuthCause, []string{SpanServer, SpanCall}, "Why it was refused. The caller never learns it."},
-		{AttrAuthDecided, []string{SpanServer}, "The statement of the policy that refused."},
+		{AttrAuthCause, []string{SpanServer, SpanCall}, "The cause of the refusal. The caller never learns it."},
+		{AttrAuthDecided, []string{SpanServer}, "The part of the policy that refused the call."},
 	}
 }
 
@@ -92,7 +92,7 @@ const (
 	LabelMemoryType    = "go.memory.type"
 	LabelCPUMode       = "cpu.mode"
 
-	// LabelMethodOther is the value of grpc.method for a method that is not known.
+	// LabelMethodOther is the value of grpc.method for an unknown method.
 	LabelMethodOther = "other"
 )
 
@@ -107,18 +107,18 @@ const (
 // Labels returns the attributes that only metrics have, in the order of the documentation.
 func Labels() []Attribute {
 	return []Attribute{
-		{Name: LabelMethod, Meaning: "The method; `other` for one that no linked .proto describes."},
+		{Name: LabelMethod, Meaning: "The method; `other` for a method without a linked .proto."},
 		{Name: LabelTarget, Meaning: "The configured target of the client."},
 		{Name: LabelStatus, Meaning: "The gRPC status of the attempt."},
 		{
 			Name:    LabelEndpointState,
-			Meaning: "`usable`, `resting` after failures, `paused` by the server, or `unready`: without a connection.",
+			Meaning: "`usable`, `resting` after failures, `paused` by a pushback, or `unready` without a connection.",
 		},
-		{Name: LabelDryRun, Meaning: "`true` where the call passed because the policy is only on trial."},
-		{Name: LabelRole, Meaning: "This process' part in the connection: `client` or `server`."},
+		{Name: LabelDryRun, Meaning: "`true` if the call was allowed because the policy is on trial."},
+		{Name: LabelRole, Meaning: "The role of this process in the connection: `client` or `server`."},
 		{Name: LabelOutcome, Meaning: "`proven`, `broken` for a handshake that broke off, or the reason of the refusal."},
-		{Name: LabelTrustOf, Meaning: "Whose keys: the trust directory, or an issuer."},
-		{Name: LabelService, Meaning: "The service that is looked up."},
+		{Name: LabelTrustOf, Meaning: "The source of the keys: the trust directory, or an issuer."},
+		{Name: LabelService, Meaning: "The service."},
 		{Name: LabelMemoryType, Meaning: "`stack` or `other`."},
 		{Name: LabelCPUMode, Meaning: "`user` or `system`."},
 	}

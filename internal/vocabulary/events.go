@@ -33,15 +33,15 @@ func Events() []Event {
 		{
 			EventHedged, SpanCall,
 			[]string{AttrNextAttempt, AttrAfter, AttrEndpoint},
-			"Another attempt joins one that is still out.",
+			"Another attempt starts while one is in flight.",
 		},
-		{EventPushback, SpanCall, []string{AttrMilliseconds}, "The server said when to come again; negative means never."},
+		{EventPushback, SpanCall, []string{AttrMilliseconds}, "The server sent a pushback: when to retry; negative means never."},
 		{
 			EventExhausted, SpanCall,
 			[]string{AttrReason, AttrEndpoint},
-			"Attempts or budget are used up; the reason is the stop reason.",
+			"Attempts or budget are used up. The reason is the stop reason.",
 		},
-		{EventAborted, SpanCall, []string{AttrReason, AttrEndpoint}, "There is no further attempt for another stop reason."},
+		{EventAborted, SpanCall, []string{AttrReason, AttrEndpoint}, "There is no further attempt because of another stop reason."},
 		{
 			EventWouldRefuse, SpanServer,
 			[]string{AttrAuthReason, AttrAuthCause, AttrAuthDecided},

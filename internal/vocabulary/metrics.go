@@ -20,7 +20,7 @@ type Instrument struct {
 	Unit string
 	// Attributes are the keys of its attributes.
 	Attributes []string
-	// Meaning says what it measures. It is also the description of the instrument.
+	// Meaning describes what it measures. It is also the description of the instrument.
 	Meaning string
 }
 
@@ -120,25 +120,25 @@ func Metrics() []Instrument {
 		{
 			MetricTrustFilled, Gauge, "1",
 			[]string{LabelTrustOf},
-			"Share of the files that the trust directory may hold. A full one refuses further names.",
+			"Share of the files that the trust directory may have. A full directory refuses further names.",
 		},
-		{MetricInstances, Gauge, "{instance}", []string{LabelService}, "Instances of a service that there are to call."},
+		{MetricInstances, Gauge, "{instance}", []string{LabelService}, "Instances of a service that can be called."},
 		{
 			MetricDiscoveryAge, Gauge, "s",
 			[]string{LabelService},
-			"Time since discovery last confirmed the instances of a service; 0 while it does.",
+			"Time since discovery last confirmed the instances of a service; 0 while it confirms them.",
 		},
 		{
 			MetricConfigGeneration, Gauge, "{generation}", nil,
-			"Contents of the configuration file that have been in force, that of the start included.",
+			"Contents of the configuration file that have been in force, including the content at the start.",
 		},
-		{MetricConfigAge, Gauge, "s", nil, "Time since the content of the configuration file came in force."},
+		{MetricConfigAge, Gauge, "s", nil, "Time since the content of the configuration file took effect."},
 		{
 			MetricConfigFailing, Gauge, "s", nil,
 			"Time since the configuration file went missing or bad, so that an older content is in force; 0 while it is good.",
 		},
 		{MetricMemoryUsed, Gauge, "By", []string{LabelMemoryType}, "Memory that the Go runtime uses."},
-		{MetricMemoryLimit, Gauge, "By", nil, "The memory limit of the Go runtime, where there is one (GOMEMLIMIT)."},
+		{MetricMemoryLimit, Gauge, "By", nil, "The memory limit of the Go runtime, if there is one (GOMEMLIMIT)."},
 		{MetricMemoryAllocated, Counter, "By", nil, "Memory that was allocated on the heap."},
 		{MetricAllocations, Counter, "{allocation}", nil, "Allocations on the heap."},
 		{MetricCollectorGoal, Gauge, "By", nil, "The size of the heap at the end of the next garbage collection."},

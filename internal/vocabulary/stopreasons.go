@@ -2,23 +2,23 @@ package vocabulary
 
 import "slices"
 
-// StopReason is one reason why a call has no further attempt, as package retry names it.
+// StopReason is one reason why a call has no further attempt.
 type StopReason struct {
-	// Name is its one spelling, everywhere.
+	// Name is its name, which is the same everywhere.
 	Name string
-	// Label names it in two or three words.
+	// Label is its name in two or three words.
 	Label string
-	// Meaning says why there was no further attempt; "" for a call that succeeded.
+	// Meaning describes why there was no further attempt. It is "" for a call that succeeded.
 	Meaning string
-	// Suppressed says that the retrier withheld an attempt that might have helped, so that [MetricSuppressed] counts the
-	// call.
+	// Suppressed reports whether the retrier withheld an attempt that could have helped. [MetricSuppressed] counts such
+	// calls.
 	Suppressed bool
-	// GaveUp says that another attempt from above could only multiply, so that a service tells its callers not to make
-	// one.
+	// GaveUp reports whether retries by upstream callers would only multiply, so that a service tells its callers not to
+	// retry.
 	GaveUp bool
 }
 
-// Names of stop reasons, in the order in which they are asked for.
+// The names of stop reasons, in the order of their checks.
 const (
 	StopOK                = "ok"
 	StopCanceled          = "canceled"
@@ -36,7 +36,7 @@ const (
 	StopBufferOverflow    = "buffer_overflow"
 )
 
-// StopReasons returns every stop reason, in the order in which they are asked for.
+// StopReasons returns all stop reasons, in the order of their checks.
 func StopReasons() []StopReason {
 	const suppressed, gaveUp = true, true
 	return []StopReason{
@@ -60,7 +60,7 @@ func StopReasons() []StopReason {
 	}
 }
 
-// StopReasonOf returns the row of a stop reason, and false for a name that is none.
+// StopReasonOf returns the row of a stop reason, or false for an unknown name.
 func StopReasonOf(name string) (StopReason, bool) {
 	all := StopReasons()
 	if i := slices.IndexFunc(all, func(r StopReason) bool { return r.Name == name }); i >= 0 {

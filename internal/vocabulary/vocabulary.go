@@ -1,8 +1,8 @@
-// Package vocabulary holds the names under which Parley shows what it does: metrics, and the attributes and events of
-// spans. Every package takes them from here, the tables of docs/observability.md are written from here, and tests
-// compare the dashboard and the alert rules with it, so that one thing has one name everywhere.
+// Package vocabulary has the names of Parley's metrics, and of the attributes and events of its spans. Every package
+// uses the names from here, the tables of docs/observability.md are generated from here, and tests compare the
+// dashboard and the alert rules with it. Each thing therefore has the same name everywhere.
 //
-// The names of refusals stand in package rpcerr, those of stop reasons in package retry.
+// The names of refusals are in package rpcerr.
 package vocabulary
 
 import "slices"
@@ -11,9 +11,9 @@ import "slices"
 type Attribute struct {
 	// Name is its key.
 	Name string
-	// On says what has it: kinds of spans, or the names of events or metrics.
+	// On lists the kinds of spans, or the names of events or metrics, that have the attribute.
 	On []string
-	// Meaning says what its value is.
+	// Meaning describes its value.
 	Meaning string
 }
 
@@ -25,7 +25,7 @@ type Event struct {
 	On string
 	// Attributes are the keys of its attributes, in order.
 	Attributes []string
-	// Meaning says what happened.
+	// Meaning describes the event.
 	Meaning string
 }
 
@@ -39,7 +39,7 @@ const (
 	SpanServer = "server"
 )
 
-// Metric returns the row of a metric. A name without a row gives one with nothing but the name.
+// Metric returns the row of a metric. For an unknown name it returns a row with only the name.
 func Metric(name string) Instrument {
 	metrics := Metrics()
 	if i := slices.IndexFunc(metrics, func(m Instrument) bool { return m.Name == name }); i >= 0 {
