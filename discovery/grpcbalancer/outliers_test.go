@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -146,7 +147,7 @@ func TestARestingOutlierDoesNotShieldASecondOne(t *testing.T) {
 	})
 }
 
-// Two of three instances fail for good. At any time one of them rests. Trying the other one costs one call.
+// An instance that comes back early, and still fails, rests again after one call. The one that rested for it comes back.
 func TestATrialCostsOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t)
@@ -154,10 +155,18 @@ func TestATrialCostsOneCall(t *testing.T) {
 		s.failing(codes.Internal, "one")
 		tryAll(t, cc, 100)
 		time.Sleep(10 * time.Second)
-		s.failing(codes.Internal, "one", "two")
-		// Half of the calls meet the one that does not rest. Every twentieth failure is followed by a trial, which fails.
-		if failed := tryAll(t, cc, 400); failed < 200 || failed > 215 {
-			t.Errorf("%d of 400 calls failed; want half of them, and few more", failed)
+		var bad atomic.Int32
+		s.meet = func(_ context.Context, addr string) error {
+			if addr == "one" || addr == "two" && bad.Add(1) <= 22 {
+				return status.Error(codes.Internal, "scripted")
+			}
+			return nil
+		}
+		if failed := tryAll(t, cc, 400); failed < 22 || failed > 24 {
+			t.Errorf("%d of 400 calls failed; want the 22 of two, and one of one", failed)
+		}
+		if got := among(t, cc, 60); got["one"] != 0 || got["two"] != 30 {
+			t.Errorf("60 calls went to %v; want none to one, and two back", got)
 		}
 	})
 }
