@@ -109,16 +109,16 @@ var (
 	errRanTwice = errors.New("framework: Run was called before; an App runs once, make a new one with New")
 	// ErrClosed is the error of a client's RPC, of Check and of Run after the App has stopped. Its gRPC status is
 	// CANCELED, like the status of a call on a closed grpc.ClientConn.
-	ErrClosed error = errClosed{}
+	ErrClosed error = closedError{}
 )
 
-type errClosed struct{}
+type closedError struct{}
 
-func (errClosed) Error() string {
+func (closedError) Error() string {
 	return "framework: the App has stopped, and an App runs once; call before Close, or make another App with New"
 }
 
-func (e errClosed) GRPCStatus() *status.Status { return status.New(codes.Canceled, e.Error()) }
+func (e closedError) GRPCStatus() *status.Status { return status.New(codes.Canceled, e.Error()) }
 
 // New returns an App for the service with this name. The name is also the service's name in the trust domain and in
 // discovery. [App.Check], [App.Run] and the first RPC of a client report mistakes in the name or the options.

@@ -89,7 +89,7 @@ func TestAStopWithoutStuckHandlersTakesLessThanTenSeconds(t *testing.T) {
 			}()
 		}
 		time.Sleep(time.Second)
-		n.Engine().SetDown(true)
+		n.Engine().SetFrozen(true)
 		started := time.Now()
 		err := stop()
 		if took := time.Since(started); took > 10*time.Second {
@@ -99,7 +99,7 @@ func TestAStopWithoutStuckHandlersTakesLessThanTenSeconds(t *testing.T) {
 			t.Errorf("calls were cut: %v", err)
 		}
 		close(stopped)
-		n.Engine().SetDown(false)
+		n.Engine().SetFrozen(false)
 	})
 }
 
