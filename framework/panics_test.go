@@ -76,8 +76,9 @@ func TestAStopWithoutStuckHandlersTakesLessThanTenSeconds(t *testing.T) {
 		stop := n.Run(app)
 		calls := client(n)
 		stopped := make(chan struct{})
-		for range 20 { // callers that never rest
+		for i := range 20 { // callers that never rest, and call one after the other
 			go func() {
+				time.Sleep(time.Duration(i) * 100 * time.Millisecond)
 				for {
 					_, _ = calls.GetQuote(t.Context(), &paymentsv1.GetQuoteRequest{})
 					select {
@@ -88,7 +89,7 @@ func TestAStopWithoutStuckHandlersTakesLessThanTenSeconds(t *testing.T) {
 				}
 			}()
 		}
-		time.Sleep(time.Second)
+		time.Sleep(2 * time.Second)
 		n.Engine().SetFrozen(true)
 		started := time.Now()
 		err := stop()
