@@ -160,6 +160,25 @@ func TestRotationUnderLoad(t *testing.T) {
 	})
 }
 
+// A key that is asked for while the very first reading ends is found, whichever of the two is first.
+func TestAwaitWhileTheFirstReadingEnds(t *testing.T) {
+	k, text := key(t)
+	for range 200 {
+		synctest.Test(t, func(t *testing.T) {
+			s := start(t, &endpoint{answer: ok(jwks(text))}, setup{})
+			var all sync.WaitGroup
+			for range 4 {
+				all.Go(func() {
+					if _, err := s.Await(t.Context(), kidOf(k), jose.EdDSA); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+		})
+	}
+}
+
 // A key that is removed is revoked with the next refresh, and one that stays keeps its pointer.
 func TestRemovalRevokes59(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -28,7 +28,7 @@ func (s *Set) Await(ctx context.Context, kid string, alg jose.Algorithm) ([]*jos
 		round = s.unknown.first()
 	}
 	if round == nil {
-		return nil, err
+		return s.Lookup(kid, alg) // a reading may have ended since the first look
 	}
 	defer s.unknown.enough()
 	timer := time.NewTimer(unknownWait)

@@ -47,6 +47,11 @@ func TestMistakes(t *testing.T) {
 				`"/package.Service/*" for a service, "/package.*" for a package, or "/*" for everything`,
 		},
 		{
+			"no peers at all, as somebody computed", charge, &policyv1.Policy{Auth: &policyv1.Auth{Peers: []string{}}},
+			`orders.yaml:12: ` + charge + `: auth.peers: the list is empty, which would mean the same as no list; ` +
+				`state its values, or leave it out (nil)`,
+		},
+		{
 			"nil policy", charge, nil,
 			`orders.yaml:12: ` + charge + `: the policy is nil; state something or take the entry out`,
 		},

@@ -13,6 +13,9 @@ func read(p *policyv1.Policy, source Source, subject string) (terms, []error) {
 		r.wrong("", "the policy is nil; state something or take the entry out")
 		return terms{}, r.mistakes
 	}
+	for _, list := range emptyLists(p) {
+		r.wrong(list, "the list is empty, which would mean the same as no list; state its values, or leave it out (nil)")
+	}
 	retry, hedge := p.GetRetry(), p.GetHedge()
 	t := terms{
 		deadline: r.positive("deadline.max", p.GetDeadline().GetMax()),
