@@ -3,6 +3,8 @@ package jose_test
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -147,4 +149,35 @@ func TestAttack37WrongType(t *testing.T) {
 	}
 	attacks = append(attacks, attack{"absent", f.token(`{"alg":"EdDSA","kid":KID}`, `{}`), jose.ReasonHeader})
 	f.refuses(t, attacks)
+}
+
+// The kid of another issuer's token may be what an issuer's key may be called; that of Parley's own may not.
+func TestAttack07KeyIDOfAnotherIssuer(t *testing.T) {
+	f := newForger(t)
+	foreign := jose.Form{Types: []string{"at+jwt"}, OtherHeaders: true}
+	for kid, good := range map[string]bool{
+		"https://shop.vault.azure.net/keys/a/" + strings.Repeat("k", 200): true,
+		"Schlüssel 1":            true,
+		strings.Repeat("k", 512): true,
+		strings.Repeat("k", 513): false,
+		"a\nb":                   false,
+		"\u202egpj":              false,
+		"":                       false,
+	} {
+		header, err := json.Marshal(map[string]string{"alg": "EdDSA", "kid": kid, "typ": "at+jwt"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		compact := f.token(string(header), `{"sub":"a"}`)
+		token, err := jose.ParseForm(compact, foreign)
+		if (err == nil) != good {
+			t.Errorf("%.20q: %v", kid, err)
+		}
+		if _, err := jose.Parse(compact, "at+jwt"); !errors.Is(err, jose.ReasonKeyID) {
+			t.Errorf("%.20q is taken for a kid of Parley: %v", kid, err)
+		}
+		if good && !errors.Is(token.Within(jose.Form{Types: []string{"at+jwt"}}), jose.ReasonKeyID) {
+			t.Errorf("%.20q is within the own form", kid)
+		}
+	}
 }
