@@ -32,13 +32,6 @@ func Collision(files *protoregistry.Files, types *protoregistry.Types) *Mistake 
 	return collision(files, types)
 }
 
-// ReadLiteral reads a text that is compared letter by letter, and reports whether it is one.
-func ReadLiteral(stated string) (text string, ok bool) {
-	r := &reader{}
-	text = r.literal("field", nameEach, stated)
-	return text, len(r.mistakes) == 0
-}
-
 // Reached is described.reached for the linked .proto files.
 func Reached(key string) (methods []string, problem string) {
 	return newDescribed(protoregistry.GlobalFiles).reached(key)

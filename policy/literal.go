@@ -2,14 +2,8 @@ package policy
 
 import (
 	"strconv"
-	"strings"
-)
 
-// A star is a pattern where a field has patterns. Elsewhere it would be a letter, and a rule that denies guest-* would
-// let guest-17 pass; there it is a mistake, unless it is written as escapedStar.
-const (
-	star        = "*"
-	escapedStar = `\*`
+	"github.com/parley-rpc/parley/internal/literal"
 )
 
 // What to do in the place of a pattern.
@@ -32,7 +26,8 @@ func (r *reader) literals(field, instead string, stated []string) []string {
 
 // literal reads one such string.
 func (r *reader) literal(field, instead, stated string) string {
-	if strings.Contains(strings.ReplaceAll(stated, escapedStar, ""), star) {
+	text, ok := literal.Read(stated)
+	if !ok {
 		r.wrong(
 			field,
 			`%s has a star, and there are no patterns here; %s, and write \* for a real star`,
@@ -40,7 +35,7 @@ func (r *reader) literal(field, instead, stated string) string {
 			instead,
 		)
 	}
-	return strings.ReplaceAll(stated, escapedStar, star)
+	return text
 }
 
 // affixes reads the beginnings or ends of strings.

@@ -128,33 +128,3 @@ func TestRealStars(t *testing.T) {
 		}
 	}
 }
-
-// Every text can be stated, and what is stated is either one text or a mistake.
-func FuzzLiteral(f *testing.F) {
-	for _, seed := range []string{"", "guest-*", `\*`, `\\*`, `a\`, `\**`, "*\x00"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		if got, ok := policy.ReadLiteral(strings.ReplaceAll(text, "*", `\*`)); !ok || got != text {
-			t.Errorf("%q cannot be stated: %q, %v", text, got, ok)
-		}
-		got, ok := policy.ReadLiteral(text)
-		// A slow reading, byte by byte.
-		var want []byte
-		good := true
-		for i := 0; i < len(text); i++ {
-			switch {
-			case text[i] == '\\' && i+1 < len(text) && text[i+1] == '*':
-				want = append(want, '*')
-				i++
-			case text[i] == '*':
-				good = false
-			default:
-				want = append(want, text[i])
-			}
-		}
-		if ok != good || good && got != string(want) {
-			t.Errorf("%q is read as %q, %v; want %q, %v", text, got, ok, want, good)
-		}
-	})
-}

@@ -8,9 +8,9 @@ import (
 	"github.com/parley-rpc/parley/internal/quote"
 )
 
-// Pattern is a set of workloads: one [ID], or every ID below a segment of a path. The trust domain of a pattern is
-// always literal. Only this package makes patterns: an ID is one, [ParsePattern] and [TrustDomain.Pattern] return the
-// others.
+// Pattern is a set of workloads: one [ID], every ID below a segment of a path, or all that a [Template] can make. The
+// trust domain of a pattern is always literal. Only this package makes patterns: an ID is one, [ParsePattern],
+// [TrustDomain.Pattern] and [ParseTemplate] return the others.
 type Pattern interface {
 	// Matches reports whether the workload belongs to the set.
 	Matches(ID) bool
@@ -18,7 +18,7 @@ type Pattern interface {
 	Overlaps(Pattern) bool
 	// TrustDomain is the trust domain of all of its workloads.
 	TrustDomain() TrustDomain
-	// String is the text that ParsePattern reads.
+	// String is the text that ParsePattern or ParseTemplate reads.
 	String() string
 
 	isPattern()
@@ -84,12 +84,19 @@ func (t subtree) Overlaps(other Pattern) bool {
 		return t.Matches(p)
 	case subtree:
 		return strings.HasPrefix(t.prefix, p.prefix) || strings.HasPrefix(p.prefix, t.prefix)
+	case besideSubtrees:
+		return p.overlapsSubtree(t.domain, t.prefix)
 	default:
 		return false
 	}
 }
 
 func (subtree) isPattern() {}
+
+// besideSubtrees is a pattern of another kind that knows what it has in common with a subtree.
+type besideSubtrees interface {
+	overlapsSubtree(domain TrustDomain, prefix string) bool
+}
 
 // ParsePeer reads what policies and configurations may write for a peer: what [ParsePattern] reads, or the bare name of
 // a service of this trust domain ("orders").

@@ -1,0 +1,143 @@
+package principal
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/parley-rpc/parley/internal/literal"
+)
+
+// Map says which workload a token of a foreign issuer names, one that knows nothing of IDs. It is local: the issuer has
+// no part in it. Either Template or Claim and IDs must be set.
+type Map struct {
+	// Template makes an ID of claims, as [ParseTemplate] has it.
+	Template string
+	// Claim is the claim that IDs is about, such as azp or client_id, written as in a template.
+	Claim string
+	// IDs are the workloads by the value of Claim, byte for byte. A token with another value names no workload. A star in
+	// a value is a mistake, and \* a real star.
+	IDs map[string]ID
+	// Same are claims that must all be the same string for a token to be that of a workload, such as sub and client_id
+	// (RFC 9068 section 2.2). Where an issuer vouches for users as well, it tells their tokens from those of workloads.
+	// Default: nothing is asked.
+	Same []string
+	// Shared also lets the Map name workloads for which the identity of the server has keys or an identity issuer of its
+	// own. Default: a token that names one is refused, so that no foreign issuer can be a workload of one's own.
+	Shared bool
+}
+
+// Mapping is a compiled [Map]. It is safe for concurrent use.
+type Mapping struct {
+	template *Template
+	claim    claimPath
+	ids      map[string]ID
+	same     []claimPath
+	shared   bool
+}
+
+// Compile reads the map. The error joins every mistake in it.
+func (m Map) Compile() (*Mapping, error) {
+	c := &Mapping{shared: m.Shared}
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf("principal: Map: "+format, args...)) }
+	path := func(field, text string) claimPath {
+		p, err := parseClaimPath(text)
+		if err != nil {
+			wrong("%s %s: %w", field, quote(text), err)
+		}
+		return p
+	}
+	table := m.Claim != "" || m.IDs != nil
+	switch {
+	case m.Template == "" && !table:
+		wrong("it names nobody; state a Template, or a Claim and its IDs")
+	case m.Template != "" && table:
+		wrong("a Template and a table of IDs are two ways to name a workload; keep one")
+	case table:
+		c.claim = path("Claim", m.Claim)
+		c.ids = make(map[string]ID, len(m.IDs))
+		if len(m.IDs) == 0 {
+			wrong("IDs is empty; list the values of %s and their workloads", quote(m.Claim))
+		}
+		for _, stated := range slices.Sorted(maps.Keys(m.IDs)) {
+			value, ok := literal.Read(stated)
+			switch {
+			case !ok:
+				wrong(`IDs: %s has a star, and there are no patterns here; name each value, and write \* for a real star`,
+					quote(stated))
+			case value == "":
+				wrong("IDs: a value of %s is empty", quote(m.Claim))
+			case m.IDs[stated].IsZero():
+				wrong("IDs: %s has no ID", quote(stated))
+			}
+			c.ids[value] = m.IDs[stated]
+		}
+	default:
+		var err error
+		if c.template, err = ParseTemplate(m.Template); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(m.Same) == 1 {
+		wrong("Same has one claim; name those that must be the same")
+	}
+	for _, text := range m.Same {
+		c.same = append(c.same, path("Same", text))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// ID is the workload that a token with these claims names. The error says nothing of what the token holds.
+func (m *Mapping) ID(claims Claims) (ID, error) {
+	first := ""
+	for i, path := range m.same {
+		text, err := path.find(claims)
+		switch {
+		case err != nil:
+			return ID{}, err
+		case i == 0:
+			first = text
+		case text != first:
+			return ID{}, fmt.Errorf("claims %s and %s are not the same, so it is no workload's token", m.same[0].text, path.text)
+		}
+	}
+	if m.template != nil {
+		return m.template.ID(claims)
+	}
+	value, err := m.claim.find(claims)
+	if err != nil {
+		return ID{}, err
+	}
+	id, ok := m.ids[value]
+	if !ok {
+		return ID{}, fmt.Errorf("claim %s names no workload that is listed", m.claim.text)
+	}
+	return id, nil
+}
+
+// Patterns are those of all IDs that the map can name, sorted.
+func (m *Mapping) Patterns() []Pattern {
+	if m.template != nil {
+		return []Pattern{m.template}
+	}
+	var all []Pattern
+	named := map[ID]bool{}
+	for _, value := range slices.Sorted(maps.Keys(m.ids)) {
+		if id := m.ids[value]; !named[id] {
+			named[id] = true
+			all = append(all, id)
+		}
+	}
+	return all
+}
+
+// Shared reports whether the map may name workloads of the server's own trust.
+func (m *Mapping) Shared() bool { return m.shared }
+
+// TellsUsers reports whether the map tells the tokens of workloads from those of users of the same issuer.
+func (m *Mapping) TellsUsers() bool { return len(m.same) > 0 }
