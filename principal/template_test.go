@@ -31,18 +31,19 @@ func claimsOf(t testing.TB, object string) principal.Claims {
 // What is no template, and why.
 func TestParseTemplateMistakes(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                                         "does not begin with spiffe://",
-		"{azp}":                                                    "does not begin with spiffe://",
-		"spiffe://{azp}/a":                                         "byte 0 is not one of",
-		"spiffe://{a/b}/c":                                         "byte 0 is not one of",
-		"spiffe://shop.{azp}/a":                                    "byte 5 is not one of",
-		"spiffe://shop.example":                                    "names no service",
-		"spiffe://shop.example/":                                   "names no service",
-		"spiffe://shop.example/orders":                             "has no claim in braces",
-		"spiffe://shop.example/{azp}/":                             "ends in a slash",
-		"spiffe://shop.example//{azp}":                             "empty segment",
-		"spiffe://shop.example/../{azp}":                           `segment "." or ".."`,
-		"spiffe://shop.example/{a}-{b}":                            "has two claims, so that different values could make one ID",
+		"":                               "does not begin with spiffe://",
+		"{azp}":                          "does not begin with spiffe://",
+		"spiffe://{azp}/a":               "byte 0 is not one of",
+		"spiffe://{a/b}/c":               "byte 0 is not one of",
+		"spiffe://shop.{azp}/a":          "byte 5 is not one of",
+		"spiffe://shop.example":          "names no service",
+		"spiffe://shop.example/":         "names no service",
+		"spiffe://shop.example/orders":   "has no claim in braces",
+		"spiffe://shop.example/{azp}/":   "ends in a slash",
+		"spiffe://shop.example//{azp}":   "empty segment",
+		"spiffe://shop.example/../{azp}": `segment "." or ".."`,
+		"spiffe://shop.example/{a}-{b}": "has two claims, so that different values could " +
+			"make one ID",
 		"spiffe://shop.example/{a}{b}":                             "has two claims",
 		"spiffe://shop.example/{azp":                               "a brace that nothing closes",
 		"spiffe://shop.example/azp}":                               "not one of A-Z",
@@ -86,48 +87,94 @@ func TestTemplateID(t *testing.T) {
 		want             string // the ID
 		says             string // the error
 	}{
-		"nested":                         {byPath, token, "spiffe://shop.example/ns/pay/sa/api", ""},
-		"nested, with dots":              {byDots, token, "spiffe://shop.example/ns/pay/sa/api", ""},
-		"one":                            {"spiffe://shop.example/{azp}", `{"azp":"orders"}`, "spiffe://shop.example/orders", ""},
-		"a part of a segment":            {"spiffe://shop.example/svc-{azp}.v1", `{"azp":"orders"}`, "spiffe://shop.example/svc-orders.v1", ""},
-		"a name that is a URL":           {"spiffe://shop.example/{https://shop.example/team}/x", `{"https://shop.example/team":"a"}`, "spiffe://shop.example/a/x", ""},
-		"the same claim twice":           {"spiffe://shop.example/{a}/{a}", `{"a":"x"}`, "spiffe://shop.example/x/x", ""},
-		"escaped in JSON":                {"spiffe://shop.example/{azp}", `{"azp":"\u006frders"}`, "spiffe://shop.example/orders", ""},
-		"capitals stay":                  {"spiffe://shop.example/{azp}", `{"azp":"Orders"}`, "spiffe://shop.example/Orders", ""},
-		"missing":                        {byPath, `{}`, "", "claim kubernetes.io>namespace is missing"},
-		"null":                           {byPath, namespace("null"), "", "is missing"},
-		"a part is missing":              {byPath, `{"kubernetes.io":{"namespace":"pay"}}`, "", "claim kubernetes.io>serviceaccount>name is missing"},
-		"an array":                       {byPath, namespace(`["pay"]`), "", "is no string"},
-		"a number":                       {byPath, namespace(`7`), "", "is no string"},
-		"true":                           {byPath, namespace(`true`), "", "is no string"},
-		"an object":                      {byPath, namespace(`{"name":"pay"}`), "", "is no string"},
-		"a path through a string":        {byPath, `{"kubernetes.io":"pay"}`, "", "is missing"},
-		"empty":                          {byPath, namespace(`""`), "", "cannot be a part of an ID"},
-		"a slash":                        {byPath, namespace(`"pay/sa/admin"`), "", "cannot be a part of an ID"},
-		"a slash at the end":             {byPath, namespace(`"pay/"`), "", "cannot be a part of an ID"},
-		"a dot":                          {byPath, namespace(`"."`), "", "cannot be a part of an ID"},
-		"two dots":                       {byPath, namespace(`".."`), "", "cannot be a part of an ID"},
-		"dots that a suffix completes":   {"spiffe://shop.example/{a}.", `{"a":"."}`, "", "cannot be a part of an ID"},
-		"up and away":                    {byPath, namespace(`"../../evil.example"`), "", "cannot be a part of an ID"},
-		"percent":                        {byPath, namespace(`"pay%2fadmin"`), "", "cannot be a part of an ID"},
-		"a look-alike":                   {byPath, namespace(`"p\u0430y"`), "", "cannot be a part of an ID"},
-		"full width":                     {byPath, namespace(`"\uff50ay"`), "", "cannot be a part of an ID"},
-		"a space":                        {byPath, namespace(`"pay "`), "", "cannot be a part of an ID"},
-		"a newline":                      {byPath, namespace(`"pay\n"`), "", "cannot be a part of an ID"},
-		"a tab":                          {byPath, namespace(`"\tpay"`), "", "cannot be a part of an ID"},
-		"a colon":                        {byPath, namespace(`"system:pay"`), "", "cannot be a part of an ID"},
-		"a query":                        {byPath, namespace(`"pay?x"`), "", "cannot be a part of an ID"},
-		"a template as value":            {byPath, namespace(`"{azp}"`), "", "cannot be a part of an ID"},
-		"a star as value":                {byPath, namespace(`"*"`), "", "cannot be a part of an ID"},
-		"a backslash":                    {byPath, namespace(`"pay\\admin"`), "", "cannot be a part of an ID"},
-		"too long":                       {byPath, namespace(`"` + strings.Repeat("a", 2048) + `"`), "", "make no ID"},
-		"the name in other case":         {"spiffe://shop.example/{azp}", `{"AZP":"orders"}`, "", "is missing"},
-		"a dotted name beside its claim": {byDots, `{"kubernetes.io":{"namespace":"pay","serviceaccount":{"name":"api"}},"kubernetes":{"io":{"namespace":"admin"}}}`, "", "is in two places"},
-		"a flat name beside its claim":   {byDots, `{"kubernetes.io":{"namespace":"pay","serviceaccount":{"name":"api"}},"kubernetes.io.namespace":"admin"}`, "", "is in two places"},
-		"another place, by path":         {byPath, `{"kubernetes.io":{"namespace":"pay","serviceaccount":{"name":"api"}},"kubernetes":{"io":{"namespace":"admin"}}}`, "spiffe://shop.example/ns/pay/sa/api", ""},
+		"nested":            {byPath, token, "spiffe://shop.example/ns/pay/sa/api", ""},
+		"nested, with dots": {byDots, token, "spiffe://shop.example/ns/pay/sa/api", ""},
+		"one": {
+			"spiffe://shop.example/{azp}",
+			`{"azp":"orders"}`,
+			"spiffe://shop.example/orders",
+			"",
+		},
+		"a part of a segment": {
+			"spiffe://shop.example/svc-{azp}.v1",
+			`{"azp":"orders"}`,
+			"spiffe://shop.example/svc-orders.v1",
+			"",
+		},
+		"a name that is a URL": {
+			"spiffe://shop.example/{https://shop.example/team}/x",
+			`{"https://shop.example/team":"a"}`,
+			"spiffe://shop.example/a/x",
+			"",
+		},
+		"the same claim twice": {"spiffe://shop.example/{a}/{a}", `{"a":"x"}`, "spiffe://shop.example/x/x", ""},
+		"escaped in JSON": {
+			"spiffe://shop.example/{azp}",
+			`{"azp":"\u006frders"}`,
+			"spiffe://shop.example/orders",
+			"",
+		},
+		"capitals stay": {
+			"spiffe://shop.example/{azp}",
+			`{"azp":"Orders"}`,
+			"spiffe://shop.example/Orders",
+			"",
+		},
+		"missing": {byPath, `{}`, "", "claim kubernetes.io>namespace is missing"},
+		"null":    {byPath, namespace("null"), "", "is missing"},
+		"a part is missing": {
+			byPath,
+			`{"kubernetes.io":{"namespace":"pay"}}`,
+			"",
+			"claim kubernetes.io>serviceaccount>name is missing",
+		},
+		"an array":                     {byPath, namespace(`["pay"]`), "", "is no string"},
+		"a number":                     {byPath, namespace(`7`), "", "is no string"},
+		"true":                         {byPath, namespace(`true`), "", "is no string"},
+		"an object":                    {byPath, namespace(`{"name":"pay"}`), "", "is no string"},
+		"a path through a string":      {byPath, `{"kubernetes.io":"pay"}`, "", "is missing"},
+		"empty":                        {byPath, namespace(`""`), "", "cannot be a part of an ID"},
+		"a slash":                      {byPath, namespace(`"pay/sa/admin"`), "", "cannot be a part of an ID"},
+		"a slash at the end":           {byPath, namespace(`"pay/"`), "", "cannot be a part of an ID"},
+		"a dot":                        {byPath, namespace(`"."`), "", "cannot be a part of an ID"},
+		"two dots":                     {byPath, namespace(`".."`), "", "cannot be a part of an ID"},
+		"dots that a suffix completes": {"spiffe://shop.example/{a}.", `{"a":"."}`, "", "cannot be a part of an ID"},
+		"up and away":                  {byPath, namespace(`"../../evil.example"`), "", "cannot be a part of an ID"},
+		"percent":                      {byPath, namespace(`"pay%2fadmin"`), "", "cannot be a part of an ID"},
+		"a look-alike":                 {byPath, namespace(`"p\u0430y"`), "", "cannot be a part of an ID"},
+		"full width":                   {byPath, namespace(`"\uff50ay"`), "", "cannot be a part of an ID"},
+		"a space":                      {byPath, namespace(`"pay "`), "", "cannot be a part of an ID"},
+		"a newline":                    {byPath, namespace(`"pay\n"`), "", "cannot be a part of an ID"},
+		"a tab":                        {byPath, namespace(`"\tpay"`), "", "cannot be a part of an ID"},
+		"a colon":                      {byPath, namespace(`"system:pay"`), "", "cannot be a part of an ID"},
+		"a query":                      {byPath, namespace(`"pay?x"`), "", "cannot be a part of an ID"},
+		"a template as value":          {byPath, namespace(`"{azp}"`), "", "cannot be a part of an ID"},
+		"a star as value":              {byPath, namespace(`"*"`), "", "cannot be a part of an ID"},
+		"a backslash":                  {byPath, namespace(`"pay\\admin"`), "", "cannot be a part of an ID"},
+		"too long":                     {byPath, namespace(`"` + strings.Repeat("a", 2048) + `"`), "", "make no ID"},
+		"the name in other case":       {"spiffe://shop.example/{azp}", `{"AZP":"orders"}`, "", "is missing"},
+		"a dotted name beside its claim": {
+			byDots,
+			`{"kubernetes.io":{"namespace":"pay","serviceaccount":{"name":"api"}},"kubernetes":{"io":{"namespace":"admin"}}}`,
+			"",
+			"is in two places",
+		},
+		"a flat name beside its claim": {
+			byDots,
+			`{"kubernetes.io":{"namespace":"pay","serviceaccount":{"name":"api"}},"kubernetes.io.namespace":"admin"}`,
+			"",
+			"is in two places",
+		},
+		"another place, by path": {
+			byPath,
+			`{"kubernetes.io":{"namespace":"pay","serviceaccount":{"name":"api"}},"kubernetes":{"io":{"namespace":"admin"}}}`,
+			"spiffe://shop.example/ns/pay/sa/api",
+			"",
+		},
 	} {
 		id, err := template(t, test.template).ID(claimsOf(t, test.claims))
-		if id.String() != test.want || (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
+		if id.String() != test.want || (err == nil) != (test.says == "") ||
+			err != nil && !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: got %q, %v; want %q, %q", name, id, err, test.want, test.says)
 		}
 		if err != nil && strings.Contains(err.Error(), "admin") {
@@ -300,7 +347,8 @@ func TestTemplatesStayWithinTheirPrefix(t *testing.T) {
 		"spiffe://shop.example/{a>c}/{b}", "spiffe://shop.example/{a.c}/{b}",
 	}
 	parts := []string{
-		"a", "b", "-", ".", "..", "/", "%", "%2f", "\\", "\u0430", "{a}", "*", " ", "\n", "\x00", "sa", "ns", ":", "?", "#", "@", "",
+		"a", "b", "-", ".", "..", "/", "%", "%2f", "\\", "\u0430", "{a}", "*", " ", "\n", "\x00", "sa", "ns", ":", "?", "#",
+		"@", "",
 	}
 	value := func() any {
 		switch source.IntN(12) {
@@ -378,8 +426,8 @@ func TestTemplatesStayWithinTheirPrefix(t *testing.T) {
 // What is read as a template is written as it was, matches what it makes, and makes nothing else.
 func FuzzTemplate(f *testing.F) {
 	for _, text := range []string{
-		"", "spiffe://shop/{azp}", "spiffe://shop/ns/{a.b>c}/x-{d}.y", "spiffe://{a}/b", "spiffe://shop/{a}{b}", "spiffe://shop/{a/b}",
-		"spiffe://shop/{", "spiffe://shop/{a}/..",
+		"", "spiffe://shop/{azp}", "spiffe://shop/ns/{a.b>c}/x-{d}.y", "spiffe://{a}/b", "spiffe://shop/{a}{b}",
+		"spiffe://shop/{a/b}", "spiffe://shop/{", "spiffe://shop/{a}/..",
 	} {
 		for _, value := range []string{"orders", "..", "a/b", "%2e", "\u0430"} {
 			f.Add(text, value)
