@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/parley-rpc/parley/internal/literal"
+	"github.com/parley-rpc/parley/internal/quote"
 )
 
 // Map says which workload a token of a foreign issuer names, one that knows nothing of IDs. It is local: the issuer has
@@ -45,7 +46,7 @@ func (m Map) Compile() (*Mapping, error) {
 	path := func(field, text string) claimPath {
 		p, err := parseClaimPath(text)
 		if err != nil {
-			wrong("%s %s: %w", field, quote(text), err)
+			wrong("%s %s: %w", field, quote.Text(text), err)
 		}
 		return p
 	}
@@ -59,18 +60,18 @@ func (m Map) Compile() (*Mapping, error) {
 		c.claim = path("Claim", m.Claim)
 		c.ids = make(map[string]ID, len(m.IDs))
 		if len(m.IDs) == 0 {
-			wrong("IDs is empty; list the values of %s and their workloads", quote(m.Claim))
+			wrong("IDs is empty; list the values of %s and their workloads", quote.Text(m.Claim))
 		}
 		for _, stated := range slices.Sorted(maps.Keys(m.IDs)) {
 			value, ok := literal.Read(stated)
 			switch {
 			case !ok:
 				wrong(`IDs: %s has a star, and there are no patterns here; name each value, and write \* for a real star`,
-					quote(stated))
+					quote.Text(stated))
 			case value == "":
-				wrong("IDs: a value of %s is empty", quote(m.Claim))
+				wrong("IDs: a value of %s is empty", quote.Text(m.Claim))
 			case m.IDs[stated].IsZero():
-				wrong("IDs: %s has no ID", quote(stated))
+				wrong("IDs: %s has no ID", quote.Text(stated))
 			}
 			c.ids[value] = m.IDs[stated]
 		}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/parley-rpc/parley/internal/quote"
 )
 
 // Template makes IDs of the claims of a token: in spiffe://shop.example/ns/{kubernetes.io>namespace}/sa/{sub} the
@@ -29,7 +31,7 @@ type segment struct {
 func ParseTemplate(s string) (*Template, error) {
 	t, err := parseTemplate(s)
 	if err != nil {
-		return nil, fmt.Errorf("principal: template %s: %w", quote(s), err)
+		return nil, fmt.Errorf("principal: template %s: %w", quote.Text(s), err)
 	}
 	return t, nil
 }
@@ -91,16 +93,16 @@ func parseSegment(text string) (segment, error) {
 	name, suffix, closed := strings.Cut(rest, "}")
 	switch {
 	case !closed:
-		return segment{}, fmt.Errorf("segment %s has a brace that nothing closes", quote(text))
+		return segment{}, fmt.Errorf("segment %s has a brace that nothing closes", quote.Text(text))
 	case strings.Contains(suffix, "{"):
 		return segment{}, fmt.Errorf(
-			"segment %s has two claims, so that different values could make one ID; put a slash between them", quote(text))
+			"segment %s has two claims, so that different values could make one ID; put a slash between them", quote.Text(text))
 	case strings.ContainsFunc(prefix+suffix, notInID):
-		return segment{}, fmt.Errorf("segment %s has a byte that is not one of A-Z a-z 0-9 . _ -", quote(text))
+		return segment{}, fmt.Errorf("segment %s has a byte that is not one of A-Z a-z 0-9 . _ -", quote.Text(text))
 	}
 	claim, err := parseClaimPath(name)
 	if err != nil {
-		return segment{}, fmt.Errorf("claim %s: %w", quote(name), err)
+		return segment{}, fmt.Errorf("claim %s: %w", quote.Text(name), err)
 	}
 	return segment{prefix, suffix, &claim}, nil
 }
