@@ -87,6 +87,16 @@ func (d *Directory) Current(kid string) bool {
 	return err == nil
 }
 
+// Names reports whether the directory holds a key of an ID, be it one that is revoked or was read too long ago. It never
+// waits. The error is [ErrUnavailable], also while the folder of the trust domain was never read.
+func (d *Directory) Names(id string) (bool, error) {
+	domain, _, err := splitID(id)
+	if err != nil {
+		return false, err
+	}
+	return d.current.Load().named(domain, id)
+}
+
 // Entries lists the trusted keys, by ID and thumbprint.
 func (d *Directory) Entries() []Entry {
 	return slices.SortedFunc(maps.Values(d.current.Load().entries), func(a, b Entry) int {

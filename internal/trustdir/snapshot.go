@@ -68,6 +68,7 @@ type answers struct {
 	partial   bool             // some keys may be missing because their folder could not be read for too long
 	entries   map[string]Entry // trusted keys, by thumbprint
 	ambiguous map[string]bool
+	names     map[string]bool // IDs that have a key, be it revoked or read too long ago
 	skipped   []Skipped
 }
 
@@ -88,6 +89,15 @@ func (s *snapshot) lookup(kid string) (Entry, error) {
 		return Entry{}, s.unavailable()
 	}
 	return Entry{}, ErrUnknownKey
+}
+
+// named reports whether an ID has a key, be it revoked. A folder that could not be read yet may hold one.
+func (s *snapshot) named(domain, id string) (bool, error) {
+	part, known := s.domains[domain]
+	if !s.available || known && part.bindings == nil {
+		return false, s.unavailable()
+	}
+	return s.names[id], nil
 }
 
 func (r revokedPart) holds(kid string) bool { return r.revocations != nil && r.keys[kid] }
@@ -172,7 +182,7 @@ func (p parts) same(q parts) bool {
 func (s *snapshot) compose(before *answers) *answers {
 	a := &answers{
 		available: !s.good.IsZero() && !s.trust.old && !s.revoked.old,
-		entries:   map[string]Entry{}, ambiguous: map[string]bool{}, skipped: slices.Clone(s.strays),
+		entries:   map[string]Entry{}, ambiguous: map[string]bool{}, names: map[string]bool{}, skipped: slices.Clone(s.strays),
 	}
 	owners := map[string]string{}
 	for _, domain := range slices.Sorted(maps.Keys(s.domains)) {
@@ -184,6 +194,7 @@ func (s *snapshot) compose(before *answers) *answers {
 		a.skipped = append(a.skipped, part.skipped...)
 		for _, entry := range part.entries {
 			kid := entry.Key.Thumbprint()
+			a.names[entry.ID] = true
 			if owner, known := owners[kid]; known && owner != entry.ID {
 				a.ambiguous[kid] = true
 				continue

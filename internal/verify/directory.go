@@ -37,16 +37,29 @@ func (d Directory) Vouch(ctx context.Context, identityToken, kid string, _ turns
 
 func keyOf(entry trustdir.Entry, err error) (principal.ID, *jose.PublicKey, error) {
 	if err != nil {
-		if errors.Is(err, trustdir.ErrUnavailable) {
-			err = fmt.Errorf("%w: %w", ErrKeysUnavailable, err)
-		}
-		return principal.ID{}, nil, err
+		return principal.ID{}, nil, unavailable(err)
 	}
 	id, err := principal.ParseID(entry.ID)
 	if err != nil {
 		return principal.ID{}, nil, err
 	}
 	return id, entry.Key, nil
+}
+
+func unavailable(err error) error {
+	if errors.Is(err, trustdir.ErrUnavailable) {
+		return fmt.Errorf("%w: %w", ErrKeysUnavailable, err)
+	}
+	return err
+}
+
+// Names reports whether the directory holds a key of the workload.
+func (d Directory) Names(id principal.ID) (bool, error) {
+	named, err := d.Dir.Names(id.String())
+	if err != nil {
+		return false, unavailable(err)
+	}
+	return named, nil
 }
 
 // Holds reports whether the key still belongs to the ID.

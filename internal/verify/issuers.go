@@ -74,6 +74,12 @@ func (a *Issuers) Await(_ context.Context, kid string) (principal.ID, *jose.Publ
 // Holds knows no key, as Lookup.
 func (a *Issuers) Holds(string, principal.ID) bool { return false }
 
+// Names reports whether an issuer vouches for the trust domain of the workload: the issuer alone knows its workloads.
+func (a *Issuers) Names(id principal.ID) (bool, error) {
+	_, vouched := a.byDomain[id.TrustDomain()]
+	return vouched, nil
+}
+
 // Vouch reads the identity token of a peer. Its subject chooses the issuer, whose signature then makes it believed.
 func (a *Issuers) Vouch(ctx context.Context, identity, kid string, turn turnstile.Turnstile) (KeyBinding, error) {
 	if identity == "" {

@@ -30,6 +30,9 @@ type Trust interface {
 	// little more than a second for a newer snapshot. It holds the turnstile, which may be nil, around each signature
 	// check.
 	Vouch(ctx context.Context, identityToken, kid string, turn turnstile.Turnstile) (KeyBinding, error)
+	// Names reports whether the trust knows a key of a workload, or has a list of its own of the workloads of its trust
+	// domain. It never waits. ErrKeysUnavailable says that there is no snapshot to ask.
+	Names(id principal.ID) (bool, error)
 	// Close stops whatever keeps the snapshot fresh.
 	Close() error
 }
