@@ -137,6 +137,26 @@ func (m *Mapping) Patterns() []Pattern {
 	return all
 }
 
+// ClaimNames are the names of the claims that decide which workload a token names, as far as they stand at its top.
+func (m *Mapping) ClaimNames() []string {
+	paths := append([]claimPath{m.claim}, m.same...)
+	if m.template != nil {
+		for _, part := range m.template.segments {
+			if part.claim != nil {
+				paths = append(paths, *part.claim)
+			}
+		}
+	}
+	var names []string
+	for _, path := range paths {
+		for _, place := range path.places {
+			names = append(names, place[0])
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // Shared reports whether the map may name workloads of the server's own trust.
 func (m *Mapping) Shared() bool { return m.shared }
 

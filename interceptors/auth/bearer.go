@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
@@ -20,13 +19,27 @@ func (g *Gate) newBearerVerifier(accept func(*verify.Token) error) (*verify.Veri
 	own := &verify.Profile{Keys: verify.WorkloadKeys(g.identity.currentTrust)}
 	own.Default(g.identity.self)
 	v, err := g.newVerifier(own, g.config.issuers, accept)
-	for _, issuer := range g.config.issuers {
-		if len(issuer.Subjects) == 0 {
-			err = errors.Join(err, fmt.Errorf("auth: Issuer %s has no Subjects; state which workloads it may vouch for",
-				quote.Text(issuer.Name)))
+	return v, errors.Join(err, checkPrincipals(g.config.issuers, g.config.userIssuers, g.identity))
+}
+
+// newVerifier returns the verifier of the tokens of issuers. The error joins every mistake in them.
+func (g *Gate) newVerifier(
+	own *verify.Profile,
+	issuers []Issuer,
+	accept func(*verify.Token) error,
+) (*verify.Verifier, error) {
+	var profiles []*verify.Profile
+	var errs []error
+	for _, issuer := range issuers {
+		p, err := issuer.profile(g.identity.self)
+		if err != nil {
+			errs = append(errs, err)
+			continue
 		}
+		profiles = append(profiles, p)
 	}
-	return v, err
+	v, err := verify.New(own, profiles, g.turn, verify.NewCache(g.identity.auditClock), accept)
+	return v, errors.Join(append(errs, err)...)
 }
 
 // readBearer reads the one bearer token among the values of the authorization key. Its error is a refusal, and comes
@@ -46,6 +59,9 @@ func (g *Gate) readBearer(ctx context.Context, values []string, now time.Time) (
 	case err != nil:
 		return nil, verify.CallerRefusal(g.places().misplacedBearer(compact, err))
 	}
+	if err := g.identity.checkForeign(t); err != nil {
+		return nil, verify.CallerRefusal(err)
+	}
 	return t, nil
 }
 
@@ -63,15 +79,14 @@ func bearerToken(values []string) (string, error) {
 
 // acceptBearer makes a peer of a token.
 func (g *Gate) acceptBearer(t *verify.Token) error {
-	id, err := principal.ParseID(t.Subject)
-	switch {
-	case err != nil:
-		return err
-	case !g.identity.accepts(id.TrustDomain()):
+	if !g.identity.accepts(t.Workload.TrustDomain()) {
 		return errors.New("its trust domain is not accepted")
 	}
-	t.Peer = &principal.Peer{ID: id, Carrier: principal.CarrierToken, KeyID: t.KeyID, Expires: t.Expires, Claims: principal.ClaimsOf(t.Claims)}
-	t.Peer.Audiences = t.Audiences()
+	var err error
+	t.Peer = &principal.Peer{
+		ID: t.Workload, Carrier: principal.CarrierToken, KeyID: t.KeyID, Expires: t.Expires, Audiences: t.Audiences(),
+		Claims: principal.ClaimsOf(t.Claims),
+	}
 	t.Peer.Scopes, err = t.Scopes()
 	return err
 }

@@ -68,7 +68,7 @@ func (i *workload) beginTokenStream(
 	life := conn.NewLifetime(now, age, age*(100-drainPercent)/100, 0)
 	return i.begin(conn.Terms{
 		What: what, Role: wire.RoleServer, Peer: p, Life: life, Planned: planned,
-		Validity: token.Validity(), Generation: verify.Never,
+		Validity: i.validityOf(token), Generation: verify.Never,
 	})
 }
 

@@ -77,14 +77,21 @@ func (g *Gate) makeUserVerifiers() error {
 	}
 	if len(g.config.userIssuers) > 0 {
 		for _, issuer := range g.config.userIssuers {
-			if len(issuer.Subjects) > 0 {
-				errs = append(errs, fmt.Errorf(
-					"auth: WithUserIssuers: Issuer %s has Subjects, which are workloads; leave them out",
-					quote.Text(issuer.Name),
-				))
+			field := ""
+			switch {
+			case len(issuer.Subjects) > 0:
+				field = "Subjects"
+			case issuer.Principals != nil:
+				field = "Principals"
+			default:
+				continue
 			}
+			errs = append(errs, fmt.Errorf(
+				"auth: WithUserIssuers: Issuer %s has %s, which are workloads; leave them out",
+				quote.Text(issuer.Name), field,
+			))
 		}
-		g.users, err = g.newVerifier(nil, g.config.userIssuers, acceptUser)
+		g.users, err = g.newVerifier(nil, g.config.userIssuers, g.acceptUser)
 		errs = append(errs, err)
 	}
 	if len(g.config.transactionIssuers) > 1 {
@@ -132,8 +139,11 @@ func transactionIssuer(issuer Issuer, domain principal.TrustDomain) (Issuer, err
 	return issuer, err
 }
 
-// acceptUser makes a user of an access token.
-func acceptUser(t *verify.Token) error {
+// acceptUser makes a user of an access token that is not a workload's own.
+func (g *Gate) acceptUser(t *verify.Token) error {
+	if g.bearer.NamesWorkload(t.Issuer, t.Claims) {
+		return errors.New("the token is that of a workload and no user's")
+	}
 	if err := verify.CheckUser(t); err != nil {
 		return err
 	}

@@ -167,7 +167,9 @@ func (g *Gate) prepare(ctx context.Context) (*ownCredentials, *tls.Config, error
 }
 
 // Check returns every mistake in the gate and in its identity, joined; see [Identity.Check].
-func (g *Gate) Check() error { return errors.Join(g.configErr, g.identity.Check()) }
+func (g *Gate) Check() error {
+	return errors.Join(g.configErr, g.identity.Check(), g.identity.checkTables(g.config.issuers))
+}
 
 // Resolve compiles the policies of the methods that a server has registered, by their full names, and returns every
 // mistake in them, joined. What may surprise in them is logged as a warning. All methods that lack a decision are named

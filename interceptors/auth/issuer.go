@@ -3,9 +3,11 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/literal"
 	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/keyset"
@@ -25,8 +27,11 @@ type Issuer struct {
 	// An empty list that is not nil is a mistake: a token that is good for anybody is never accepted.
 	Audiences []string
 	// Subjects are the workloads that it may vouch for. A token whose sub is no ID that matches one of them is refused.
-	// Required where the tokens are those of workloads.
+	// Required where the tokens are those of workloads, unless Principals is set; then it bounds what that may name.
 	Subjects []principal.Pattern
+	// Principals says which workload a token names, where sub is no ID: that of an issuer that knows nothing of Parley.
+	// It is for [WithIssuers]. Default: the workload is sub.
+	Principals *principal.Map
 	// Profile is what its tokens look like, such as profile.Of(profile.Okta). Default: access tokens of RFC 9068, with a
 	// jti, one audience and an hour to live at most.
 	Profile profile.Profile
@@ -37,42 +42,54 @@ type Issuer struct {
 // profile is what the tokens of the issuer must look like, with its defaults applied. The error joins every mistake.
 func (is Issuer) profile(self principal.ID) (*verify.Profile, error) {
 	p := &verify.Profile{
-		Profile: is.Profile, Name: is.Name, Subjects: slices.Clone(is.Subjects), Audiences: slices.Clone(is.Audiences),
+		Profile: is.Profile, Name: is.Name, Subjects: slices.Clone(is.Subjects),
 	}
 	var errs []error
-	if is.Keys != nil {
-		p.Keys = verify.IssuerKeys(is.Keys)
-		errs = append(errs, is.Keys.Err())
-	}
-	mistakes := []error{is.Profile.Check()}
-	if is.transactions {
-		p.Types = []string{jose.TypeTransaction}
-	}
-	p.Default(self)
-	for _, err := range append(mistakes, p.Check()) {
+	wrong := func(err error) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("auth: Issuer %s: %w", quote.Text(is.Name), err))
 		}
 	}
+	if is.Keys != nil {
+		p.Keys = verify.IssuerKeys(is.Keys)
+		errs = append(errs, is.Keys.Err())
+	}
+	if is.Principals != nil {
+		var err error
+		p.Principals, err = is.Principals.Compile()
+		wrong(err)
+	}
+	wrong(is.Profile.Check())
+	wrong(is.readLiterals(p))
+	if is.transactions {
+		p.Types = []string{jose.TypeTransaction}
+	}
+	p.Default(self)
+	wrong(p.Check())
 	return p, errors.Join(errs...)
 }
 
-// newVerifier returns the verifier of the tokens of issuers. The error joins every mistake in them.
-func (g *Gate) newVerifier(
-	own *verify.Profile,
-	issuers []Issuer,
-	accept func(*verify.Token) error,
-) (*verify.Verifier, error) {
-	var profiles []*verify.Profile
+// readLiterals reads what is compared letter by letter, in which a star would look like a pattern.
+func (is Issuer) readLiterals(p *verify.Profile) error {
 	var errs []error
-	for _, issuer := range issuers {
-		p, err := issuer.profile(g.identity.self)
-		if err != nil {
-			errs = append(errs, err)
-			continue
+	read := func(what, stated string) string {
+		text, ok := literal.Read(stated)
+		if !ok {
+			errs = append(errs, fmt.Errorf(`%s %s has a star, and there are no patterns here; name each one, and write \* for a real star`,
+				what, quote.Text(stated)))
 		}
-		profiles = append(profiles, p)
+		return text
 	}
-	v, err := verify.New(own, profiles, g.turn, verify.NewCache(g.identity.auditClock), accept)
-	return v, errors.Join(append(errs, err)...)
+	read("Name", is.Name)
+	if is.Audiences != nil {
+		p.Audiences = make([]string, len(is.Audiences))
+	}
+	for i, audience := range is.Audiences {
+		p.Audiences[i] = read("audience", audience)
+	}
+	p.RequiredValues = maps.Clone(p.RequiredValues)
+	for _, name := range slices.Sorted(maps.Keys(p.RequiredValues)) {
+		p.RequiredValues[name] = read("value of "+name, p.RequiredValues[name])
+	}
+	return errors.Join(errs...)
 }

@@ -20,10 +20,11 @@ type claimCheck struct {
 }
 
 // claimChecks are the checks in their order.
-func claimChecks() [7]claimCheck {
+func claimChecks() [8]claimCheck {
 	return [...]claimCheck{
 		{"issuer", (*Profile).checkIssuer},
 		{"subject", (*Profile).checkSubject},
+		{"workload", (*Profile).checkWorkload},
 		{"audience", (*Profile).checkAudience},
 		{"required claims", (*Profile).checkRequired},
 		{"refused claims", (*Profile).checkRefused},
@@ -58,6 +59,9 @@ func (p *Profile) checkCase(claims *strictjson.Object) error {
 		wire.ClaimNotBefore,
 		wire.ClaimTokenID,
 	)
+	if p.Principals != nil {
+		deciding = append(deciding, p.Principals.ClaimNames()...)
+	}
 	for name := range p.RequiredValues {
 		deciding = append(deciding, name)
 	}
@@ -78,7 +82,7 @@ func (p *Profile) checkIssuer(t *Token) error {
 		return wire.CheckOwner(t.Claims, t.Owner)
 	}
 	t.Issuer = p.Name
-	if !p.isNamed(t.Claims) {
+	if !p.speaksIn(t.Claims) {
 		return errors.New("iss is not the issuer that the key belongs to")
 	}
 	return nil
@@ -92,17 +96,78 @@ func (p *Profile) checkSubject(t *Token) error {
 	if t.Subject, ok = t.Claims.String(p.SubjectClaim); !ok || t.Subject == "" {
 		return errors.New(p.SubjectClaim + " is missing")
 	}
-	if len(p.Subjects) == 0 {
+	return nil
+}
+
+// checkWorkload finds the workload that the token names, where those of its issuer name any.
+func (p *Profile) checkWorkload(t *Token) (err error) {
+	switch {
+	case p.Name == "":
+		t.Workload = t.Owner
 		return nil
+	case p.Principals != nil:
+		if t.Workload, err = p.Principals.ID(principal.ClaimsOf(t.Claims)); err != nil {
+			return fmt.Errorf("principals: %w", err)
+		}
+		if len(p.Subjects) > 0 && !principal.MatchesAny(p.Subjects, t.Workload) {
+			return errors.New("the claims name no workload that the issuer may vouch for")
+		}
+		return nil
+	case len(p.Subjects) == 0:
+		return nil // its tokens are those of users
 	}
-	id, err := principal.ParseID(t.Subject)
-	if err != nil {
+	if t.Workload, err = principal.ParseID(t.Subject); err != nil {
 		return errors.New(p.SubjectClaim + " is no ID of a workload")
 	}
-	if !principal.MatchesAny(p.Subjects, id) {
+	if !principal.MatchesAny(p.Subjects, t.Workload) {
 		return errors.New(p.SubjectClaim + " is no workload that the issuer may vouch for")
 	}
 	return nil
+}
+
+// NamesWorkload reports whether a token of the issuer with these claims is that of a workload by its own map. It serves
+// where the issuer vouches for users as well.
+func (p *Profile) NamesWorkload(claims *strictjson.Object) bool {
+	if p.Principals == nil {
+		return false
+	}
+	for name, want := range p.RequiredValues {
+		if !wire.SameClaim(claims, name, want) {
+			return false
+		}
+	}
+	_, err := p.Principals.ID(principal.ClaimsOf(claims))
+	return err == nil
+}
+
+// speaksIn reports whether a token with these claims is one of the issuer, if its signature holds: it states the
+// issuer's name as iss, or no iss, and a sub of a trust domain that the issuer vouches for without.
+func (p *Profile) speaksIn(claims *strictjson.Object) bool {
+	return p.isNamed(claims) && (claims.Has(wire.ClaimIssuer) || slices.Contains(p.domains(), domainOf(claims)))
+}
+
+// domains are the trust domains for which the issuer vouches in tokens without iss (SPIFFE JWT-SVID section 3).
+func (p *Profile) domains() []principal.TrustDomain {
+	if !p.NoIssuer || p.Principals != nil {
+		return nil
+	}
+	var domains []principal.TrustDomain
+	for _, s := range p.Subjects {
+		if domain := s.TrustDomain(); !slices.Contains(domains, domain) {
+			domains = append(domains, domain)
+		}
+	}
+	return domains
+}
+
+// domainOf is the trust domain of the workload in sub, which nothing proves.
+func domainOf(claims *strictjson.Object) principal.TrustDomain {
+	subject, _ := claims.String(wire.ClaimSubject)
+	id, err := principal.ParseID(subject)
+	if err != nil {
+		return principal.TrustDomain{}
+	}
+	return id.TrustDomain()
 }
 
 // isNamed reports whether the claims state the issuer's name as iss.

@@ -55,7 +55,7 @@ func Explain(ctx context.Context, issuers []*Profile, compact string) (*Profile,
 		err := c.run(p, t)
 		e.add(c.name, err, p.remediesOf(c.name, t)...)
 	}
-	if len(p.Subjects) == 0 {
+	if len(p.Subjects) == 0 && p.Principals == nil {
 		e.add("user", CheckUser(t))
 	}
 	if !t.Expires.IsZero() {
@@ -75,7 +75,7 @@ func CheckUser(t *Token) error {
 
 func issuerOf(issuers []*Profile, payload jose.Payload) (*Profile, error) {
 	for _, p := range issuers {
-		if p.isNamed(payload.Claims) {
+		if p.speaksIn(payload.Claims) {
 			return p, nil
 		}
 	}

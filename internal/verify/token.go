@@ -26,6 +26,8 @@ type Token struct {
 	Hash     Hash
 	HashText string // the hash as a proof states it
 
+	Workload principal.ID // that the token names; zero in that of a user
+
 	Peer *principal.Peer // in a bearer token of a workload
 	User *principal.User // in a token of an end user
 
@@ -158,3 +160,7 @@ func (t *Token) checkTimes(now time.Time) error {
 	}
 	return nil
 }
+
+// Foreign reports whether the issuer of the token knows nothing of IDs, and must not name a workload that the server's
+// own trust knows.
+func (t *Token) Foreign() bool { return t.profile.Principals != nil && !t.profile.Principals.Shared() }

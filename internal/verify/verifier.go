@@ -8,15 +8,19 @@ import (
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/quote"
+	"github.com/parley-rpc/parley/internal/strictjson"
 	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/internal/wire"
+	"github.com/parley-rpc/parley/principal"
+	"github.com/parley-rpc/parley/profile"
 )
 
 // Verifier checks the tokens of one place in a call, such as the bearer tokens of workloads.
 type Verifier struct {
-	own     *Profile            // of tokens that workloads sign for themselves; nil where those have no place
-	issuers map[string]*Profile // by name
-	form    jose.Form           // of what any of them accepts
+	own     *Profile                           // of tokens that workloads sign for themselves; nil where those have no place
+	issuers map[string]*Profile                // by name
+	domains map[principal.TrustDomain]*Profile // of tokens without iss, by the trust domain of sub
+	form    jose.Form                          // of what any of them accepts
 	turn    turnstile.Turnstile
 	accept  func(*Token) error // what this place in a call requires besides; it may add to the token
 	cache   *Cache
@@ -34,6 +38,7 @@ func New(
 	v := &Verifier{
 		own:     own,
 		issuers: make(map[string]*Profile, len(issuers)),
+		domains: map[principal.TrustDomain]*Profile{},
 		turn:    turn,
 		cache:   cache,
 		accept:  accept,
@@ -49,6 +54,13 @@ func New(
 			}
 			v.issuers[name] = p
 		}
+		for _, domain := range p.domains() {
+			if other := v.domains[domain]; other != nil {
+				errs = append(errs, fmt.Errorf("auth: Issuers %s and %s both vouch for %s without iss; each trust domain has one",
+					quote.Text(other.Name), quote.Text(p.Name), domain))
+			}
+			v.domains[domain] = p
+		}
 		v.form = v.form.Join(p.Form())
 	}
 	return v, errors.Join(errs...)
@@ -57,10 +69,16 @@ func New(
 // Accepts reports whether the verifier takes tokens of an issuer. A nil Verifier takes none.
 func (v *Verifier) Accepts(issuer string) bool { return v != nil && v.issuers[issuer] != nil }
 
+// NamesWorkload reports whether a token of an issuer would be that of a workload here.
+func (v *Verifier) NamesWorkload(issuer string, claims *strictjson.Object) bool {
+	p := v.issuers[issuer]
+	return p != nil && p.NamesWorkload(claims)
+}
+
 // ClaimedIssuer is what a token states as iss, which nothing proves. It is for the log. It reports false where a token
 // states none.
 func ClaimedIssuer(compact string) (issuer string, ok bool) {
-	if len(compact) > jose.MaxTokenLength {
+	if len(compact) > profile.MaxLength {
 		return "", false
 	}
 	claims, err := jose.Unproven(compact)
@@ -122,6 +140,9 @@ func (v *Verifier) profileOf(token *jose.Token) (*Profile, jose.Payload, error) 
 	}
 	named, _ := payload.Claims.String(wire.ClaimIssuer)
 	if p := v.issuers[named]; p != nil {
+		return p, payload, nil
+	}
+	if p := v.domains[domainOf(payload.Claims)]; p != nil && !payload.Claims.Has(wire.ClaimIssuer) {
 		return p, payload, nil
 	}
 	return v.own, payload, v.unnamed(payload)

@@ -1,0 +1,177 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/parley-rpc/parley/internal/quote"
+	"github.com/parley-rpc/parley/internal/verify"
+	"github.com/parley-rpc/parley/principal"
+)
+
+// checkPrincipals returns every mistake in which workloads issuers of bearer tokens may name: no two of them may name
+// one, and without saying so none may name a workload for which the identity has an issuer of its own.
+func checkPrincipals(issuers, users []Issuer, identity *workload) error {
+	var errs []error
+	wrong := func(issuer Issuer, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("auth: Issuer %s "+format, append([]any{quote.Text(issuer.Name)}, args...)...))
+	}
+	for n, issuer := range issuers {
+		if len(issuer.Subjects) == 0 && issuer.Principals == nil {
+			wrong(issuer, "has no Subjects and no Principals; state which workloads it may vouch for")
+		}
+		mine := issuer.mayName()
+		for _, other := range issuers[n+1:] {
+			if issuer.Principals == nil && other.Principals == nil || issuer.Name == other.Name {
+				continue // whose tokens state IDs, and which ones both may state is listed
+			}
+			if p, q, both := common(mine, other.mayName()); both {
+				wrong(issuer, "may name %v, and Issuer %s may name %v, so that both can name one workload; narrow one of them",
+					p, quote.Text(other.Name), q)
+			}
+		}
+		if issuer.Principals == nil {
+			continue
+		}
+		if issuer.Profile.NoIssuer {
+			wrong(issuer, "has Principals, and a Profile with NoIssuer, whose tokens name their workload in sub; keep one")
+		}
+		for _, p := range mine {
+			if !identity.accepts(p.TrustDomain()) {
+				wrong(issuer, "may name %v, and the server accepts no caller of that trust domain; accept it WithAcceptDomains", p)
+			}
+			if own := identity.issuerFor(p.TrustDomain()); own != "" && own != issuer.Name && !issuer.Principals.Shared {
+				wrong(issuer, "may name %v, and the identity's issuer %s vouches for that trust domain; name others, or say Shared",
+					p, quote.Text(own))
+			}
+		}
+		for _, user := range users {
+			if user.Name == issuer.Name && !issuer.tellsUsers(user) {
+				wrong(issuer, "vouches for users as well, and nothing tells their tokens from those of workloads; "+
+					"name claims that are the same in those of workloads (Principals.Same), or a value that they have "+
+					"(Profile.RequiredValues)")
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// mayName are the workloads that an issuer may name. Mistakes in it are reported elsewhere.
+func (is Issuer) mayName() []principal.Pattern {
+	if is.Principals == nil {
+		return is.Subjects
+	}
+	mapping, err := is.Principals.Compile()
+	if err != nil {
+		return nil
+	}
+	return mapping.Patterns()
+}
+
+// common returns a pattern of each list that match one workload.
+func common(a, b []principal.Pattern) (p, q principal.Pattern, both bool) {
+	for _, p := range a {
+		for _, q := range b {
+			if principal.IsPattern(p) && principal.IsPattern(q) && p.Overlaps(q) {
+				return p, q, true
+			}
+		}
+	}
+	return nil, nil, false
+}
+
+// tellsUsers reports whether the issuer states what tells the tokens of workloads from those of users, for whom it
+// vouches as well.
+func (is Issuer) tellsUsers(users Issuer) bool {
+	if len(is.Principals.Same) > 0 {
+		return true
+	}
+	for name, value := range is.Profile.RequiredValues {
+		if other, ok := users.Profile.RequiredValues[name]; !ok || other != value {
+			return true
+		}
+	}
+	return false
+}
+
+// issuerFor is the name of the issuer of the identity that vouches for a trust domain, "" where none does.
+func (i *workload) issuerFor(domain principal.TrustDomain) string {
+	for _, issuer := range i.kind.issuers() {
+		for _, d := range issuer.Domains {
+			if d == domain {
+				return issuer.Name
+			}
+		}
+	}
+	return ""
+}
+
+// checkTables finds tables that name a workload of the trust directory.
+func (i *workload) checkTables(issuers []Issuer) error {
+	c := i.ready.Load()
+	if c == nil {
+		return nil
+	}
+	var errs []error
+	for _, issuer := range issuers {
+		if issuer.Principals == nil || issuer.Principals.Shared || i.issuerFor(i.self.TrustDomain()) != "" {
+			continue
+		}
+		for _, p := range issuer.mayName() {
+			id, single := p.(principal.ID)
+			if !single {
+				continue
+			}
+			if named, err := c.trust.Names(id); err == nil && named {
+				errs = append(errs, fmt.Errorf(
+					"auth: Issuer %s may name %v, which has a key in the trust directory; name another, or say Shared",
+					quote.Text(issuer.Name), id))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkForeign refuses a token in which a foreign issuer names a workload of the trust directory. What stands there may
+// change at any time, so it is asked for each call.
+func (i *workload) checkForeign(t *verify.Token) error {
+	if !t.Foreign() {
+		return nil
+	}
+	trust, err := i.currentTrust()
+	if err != nil {
+		return err
+	}
+	named, err := trust.Names(t.Workload)
+	if err == nil && named && i.issuerFor(t.Workload.TrustDomain()) != t.Issuer {
+		err = errors.New("principals: the token names a workload that the own trust knows, which no foreign issuer may")
+	}
+	return err
+}
+
+// validityOf is how long a stream may go on that a token has opened.
+func (i *workload) validityOf(t *verify.Token) verify.Validity {
+	if !t.Foreign() {
+		return t.Validity()
+	}
+	return foreignValidity{t.Validity(), i, t}
+}
+
+// foreignValidity is the validity of a token that must not name a workload of the own trust, which may come to know it.
+type foreignValidity struct {
+	verify.Validity
+	identity *workload
+	token    *verify.Token
+}
+
+func (v foreignValidity) Holds(kid string, id principal.ID) bool {
+	return v.Validity.Holds(kid, id) && v.identity.checkForeign(v.token) == nil
+}
+
+func (v foreignValidity) Generation() uint64 {
+	trust, err := v.identity.currentTrust()
+	if err != nil {
+		return verify.Never
+	}
+	return v.Validity.Generation() + trust.Generation()
+}
