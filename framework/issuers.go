@@ -13,6 +13,7 @@ import (
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/auth/tokens"
+	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -134,9 +135,12 @@ func (p *parts) assembleWorkloads() error {
 			place := fmt.Sprintf("servers.%s.issuers[%d]", server, i)
 			issuer, err := p.readIssuer(place, stated, stated.GetKeys())
 			errs = append(errs, err)
-			if len(stated.GetSubjects()) == 0 {
-				errs = append(errs, fmt.Errorf("%s.subjects: set it to the workloads that the issuer may vouch for", place))
+			if len(stated.GetSubjects()) == 0 && stated.GetPrincipals() == nil {
+				errs = append(errs, fmt.Errorf(
+					"%s.subjects: set it to the workloads that the issuer may vouch for, or set principals", place))
 			}
+			issuer.Principals, err = p.readPrincipals(place+".principals", stated.GetPrincipals())
+			errs = append(errs, err)
 			for _, subject := range stated.GetSubjects() {
 				pattern, err := p.domain.ParsePeer(subject)
 				if err != nil {
@@ -149,6 +153,37 @@ func (p *parts) assembleWorkloads() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// readPrincipals returns which workloads the tokens of an issuer name, nil where sub does.
+func (p *parts) readPrincipals(place string, stated *configv1.Principals) (*principal.Map, error) {
+	if stated == nil {
+		return nil, nil //nolint:nilnil // as it says above
+	}
+	m := &principal.Map{
+		Template: stated.GetTemplate(), Claim: stated.GetClaim(), Same: stated.GetSame(), Shared: stated.GetShared(),
+	}
+	var errs []error
+	for _, value := range slices.Sorted(maps.Keys(stated.GetIds())) {
+		named, err := p.domain.ParsePeer(stated.GetIds()[value])
+		id, single := named.(principal.ID)
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("%s.ids: %s: %w", place, quote.Text(value), err))
+		case !single:
+			errs = append(errs, fmt.Errorf("%s.ids: %s: %v is a pattern; name one workload", place, quote.Text(value), named))
+		case m.IDs == nil:
+			m.IDs = map[string]principal.ID{value: id}
+		default:
+			m.IDs[value] = id
+		}
+	}
+	if len(errs) == 0 {
+		if _, err := m.Compile(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", place, err))
+		}
+	}
+	return m, errors.Join(errs...)
 }
 
 // describeIssuers writes every issuer and the location of its keys.

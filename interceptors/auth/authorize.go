@@ -7,6 +7,7 @@ import (
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	"github.com/parley-rpc/parley/internal/decide"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -31,7 +32,10 @@ func (g *Gate) compile(m policy.Method) (*decide.Policy, error) { return decide.
 // describeServer says what this server can prove of its callers.
 func (g *Gate) describeServer() decide.Server {
 	s := decide.Server{
-		Domain: g.identity.self.TrustDomain(), Accepts: g.identity.accepts, Tokens: g.config.bearer,
+		Domain: g.identity.self.TrustDomain(), Tokens: g.config.bearer,
+		Accepts: func(domain principal.TrustDomain) bool {
+			return g.identity.accepts(domain) || mayNameIn(g.config.issuers, domain)
+		},
 		Predicates: g.config.predicates, StepUp: g.config.stepUp,
 	}
 	for _, issuer := range g.config.userIssuers {

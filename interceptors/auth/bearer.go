@@ -79,7 +79,7 @@ func bearerToken(values []string) (string, error) {
 
 // acceptBearer makes a peer of a token.
 func (g *Gate) acceptBearer(t *verify.Token) error {
-	if !g.identity.accepts(t.Workload.TrustDomain()) {
+	if !t.Mapped() && !g.identity.accepts(t.Workload.TrustDomain()) { // a map is a statement of who is accepted
 		return errors.New("its trust domain is not accepted")
 	}
 	var err error

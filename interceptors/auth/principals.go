@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/verify"
@@ -37,9 +38,6 @@ func checkPrincipals(issuers, users []Issuer, identity *workload) error {
 			wrong(issuer, "has Principals, and a Profile with NoIssuer, whose tokens name their workload in sub; keep one")
 		}
 		for _, p := range mine {
-			if !identity.accepts(p.TrustDomain()) {
-				wrong(issuer, "may name %v, and the server accepts no caller of that trust domain; accept it WithAcceptDomains", p)
-			}
 			if own := identity.issuerFor(p.TrustDomain()); own != "" && own != issuer.Name && !issuer.Principals.Shared {
 				wrong(issuer, "may name %v, and the identity's issuer %s vouches for that trust domain; name others, or say Shared",
 					p, quote.Text(own))
@@ -66,6 +64,15 @@ func (is Issuer) mayName() []principal.Pattern {
 		return nil
 	}
 	return mapping.Patterns()
+}
+
+// mayNameIn reports whether the map of an issuer may name workloads of a trust domain.
+func mayNameIn(issuers []Issuer, domain principal.TrustDomain) bool {
+	return slices.ContainsFunc(issuers, func(issuer Issuer) bool {
+		return issuer.Principals != nil && slices.ContainsFunc(issuer.mayName(), func(p principal.Pattern) bool {
+			return p.TrustDomain() == domain
+		})
+	})
 }
 
 // common returns a pattern of each list that match one workload.

@@ -1564,7 +1564,8 @@ type WorkloadIssuer struct {
 	Issuer *string `protobuf:"bytes,1,opt,name=issuer,proto3,oneof" json:"issuer,omitempty"`
 	// The public keys of the issuer.
 	Keys *Keys `protobuf:"bytes,2,opt,name=keys,proto3,oneof" json:"keys,omitempty"`
-	// The IDs or ID patterns of the workloads that the issuer may vouch for.
+	// The IDs or ID patterns of the workloads that the issuer may vouch for. Required without principals. With principals,
+	// a limit of what these may name.
 	Subjects []string `protobuf:"bytes,3,rep,name=subjects,proto3" json:"subjects,omitempty"`
 	// The accepted audiences. A token must be issued for one of them. Default: the ID of this service.
 	Audiences []string `protobuf:"bytes,4,rep,name=audiences,proto3" json:"audiences,omitempty"`
@@ -1615,7 +1616,9 @@ type WorkloadIssuer struct {
 	// The claim with the name of the principal. Default: sub.
 	SubjectClaim *string `protobuf:"bytes,34,opt,name=subject_claim,json=subjectClaim,proto3,oneof" json:"subject_claim,omitempty"`
 	// Compares types without regard to case and to the prefix "application/". Default: byte for byte.
-	TypeVariants  *bool `protobuf:"varint,35,opt,name=type_variants,json=typeVariants,proto3,oneof" json:"type_variants,omitempty"`
+	TypeVariants *bool `protobuf:"varint,35,opt,name=type_variants,json=typeVariants,proto3,oneof" json:"type_variants,omitempty"`
+	// The workload that a token stands for, if sub is not an ID: for issuers that do not know Parley. Default: sub.
+	Principals    *Principals `protobuf:"bytes,40,opt,name=principals,proto3,oneof" json:"principals,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1825,6 +1828,97 @@ func (x *WorkloadIssuer) GetTypeVariants() bool {
 	return false
 }
 
+func (x *WorkloadIssuer) GetPrincipals() *Principals {
+	if x != nil {
+		return x.Principals
+	}
+	return nil
+}
+
+// Principals maps the tokens of an issuer to workloads. Either template, or claim and ids are set.
+type Principals struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// An ID with claims in braces, at most one in each segment of the path, such as
+	// "spiffe://shop.example/ns/{kubernetes.io>namespace}". A ">" leads into an object. A dot leads into an object, or is a
+	// part of a name. A token is refused if a value has characters that an ID cannot have.
+	Template *string `protobuf:"bytes,1,opt,name=template,proto3,oneof" json:"template,omitempty"`
+	// The claim whose values are the keys of ids, such as azp or client_id, written as in a template.
+	Claim *string `protobuf:"bytes,2,opt,name=claim,proto3,oneof" json:"claim,omitempty"`
+	// The workload for each value of claim: a name in the own trust domain, or an ID.
+	Ids map[string]string `protobuf:"bytes,3,rep,name=ids,proto3" json:"ids,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Claims that are equal in the tokens of workloads, such as sub and client_id. A token in which they differ is refused.
+	Same []string `protobuf:"bytes,4,rep,name=same,proto3" json:"same,omitempty"`
+	// Also accepts workloads that have a key in the trust directory or an identity issuer. Default: such a token is refused.
+	Shared        *bool `protobuf:"varint,5,opt,name=shared,proto3,oneof" json:"shared,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Principals) Reset() {
+	*x = Principals{}
+	mi := &file_parley_config_v1_config_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Principals) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Principals) ProtoMessage() {}
+
+func (x *Principals) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_config_v1_config_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Principals.ProtoReflect.Descriptor instead.
+func (*Principals) Descriptor() ([]byte, []int) {
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Principals) GetTemplate() string {
+	if x != nil && x.Template != nil {
+		return *x.Template
+	}
+	return ""
+}
+
+func (x *Principals) GetClaim() string {
+	if x != nil && x.Claim != nil {
+		return *x.Claim
+	}
+	return ""
+}
+
+func (x *Principals) GetIds() map[string]string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+func (x *Principals) GetSame() []string {
+	if x != nil {
+		return x.Same
+	}
+	return nil
+}
+
+func (x *Principals) GetShared() bool {
+	if x != nil && x.Shared != nil {
+		return *x.Shared
+	}
+	return false
+}
+
 // Certificate is a TLS certificate in two files. The files are read again when they change.
 type Certificate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1838,7 +1932,7 @@ type Certificate struct {
 
 func (x *Certificate) Reset() {
 	*x = Certificate{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[15]
+	mi := &file_parley_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1850,7 +1944,7 @@ func (x *Certificate) String() string {
 func (*Certificate) ProtoMessage() {}
 
 func (x *Certificate) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[15]
+	mi := &file_parley_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1863,7 +1957,7 @@ func (x *Certificate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certificate.ProtoReflect.Descriptor instead.
 func (*Certificate) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Certificate) GetCert() string {
@@ -1907,7 +2001,7 @@ type Discovery struct {
 
 func (x *Discovery) Reset() {
 	*x = Discovery{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[16]
+	mi := &file_parley_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1919,7 +2013,7 @@ func (x *Discovery) String() string {
 func (*Discovery) ProtoMessage() {}
 
 func (x *Discovery) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[16]
+	mi := &file_parley_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1932,7 +2026,7 @@ func (x *Discovery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discovery.ProtoReflect.Descriptor instead.
 func (*Discovery) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Discovery) GetDriver() string {
@@ -1995,7 +2089,7 @@ type Addresses struct {
 
 func (x *Addresses) Reset() {
 	*x = Addresses{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[17]
+	mi := &file_parley_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2007,7 +2101,7 @@ func (x *Addresses) String() string {
 func (*Addresses) ProtoMessage() {}
 
 func (x *Addresses) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[17]
+	mi := &file_parley_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2020,7 +2114,7 @@ func (x *Addresses) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Addresses.ProtoReflect.Descriptor instead.
 func (*Addresses) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Addresses) GetAddresses() []string {
@@ -2045,7 +2139,7 @@ type Surfaces struct {
 
 func (x *Surfaces) Reset() {
 	*x = Surfaces{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[18]
+	mi := &file_parley_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2057,7 +2151,7 @@ func (x *Surfaces) String() string {
 func (*Surfaces) ProtoMessage() {}
 
 func (x *Surfaces) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[18]
+	mi := &file_parley_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2070,7 +2164,7 @@ func (x *Surfaces) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Surfaces.ProtoReflect.Descriptor instead.
 func (*Surfaces) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Surfaces) GetProbes() string {
@@ -2114,7 +2208,7 @@ type Lifecycle struct {
 
 func (x *Lifecycle) Reset() {
 	*x = Lifecycle{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[19]
+	mi := &file_parley_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2126,7 +2220,7 @@ func (x *Lifecycle) String() string {
 func (*Lifecycle) ProtoMessage() {}
 
 func (x *Lifecycle) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[19]
+	mi := &file_parley_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2139,7 +2233,7 @@ func (x *Lifecycle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lifecycle.ProtoReflect.Descriptor instead.
 func (*Lifecycle) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Lifecycle) GetAnnounce() *durationpb.Duration {
@@ -2192,7 +2286,7 @@ type Users struct {
 
 func (x *Users) Reset() {
 	*x = Users{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[20]
+	mi := &file_parley_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2204,7 +2298,7 @@ func (x *Users) String() string {
 func (*Users) ProtoMessage() {}
 
 func (x *Users) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[20]
+	mi := &file_parley_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2217,7 +2311,7 @@ func (x *Users) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Users.ProtoReflect.Descriptor instead.
 func (*Users) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Users) GetIssuers() []*UserIssuer {
@@ -2305,7 +2399,7 @@ type UserIssuer struct {
 
 func (x *UserIssuer) Reset() {
 	*x = UserIssuer{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[21]
+	mi := &file_parley_config_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2317,7 +2411,7 @@ func (x *UserIssuer) String() string {
 func (*UserIssuer) ProtoMessage() {}
 
 func (x *UserIssuer) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[21]
+	mi := &file_parley_config_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2330,7 +2424,7 @@ func (x *UserIssuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserIssuer.ProtoReflect.Descriptor instead.
 func (*UserIssuer) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *UserIssuer) GetIssuer() string {
@@ -2747,7 +2841,7 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x0e_control_planeB\f\n" +
 	"\n" +
 	"_keepaliveB\x15\n" +
-	"\x13_user_authorization\"\x84\v\n" +
+	"\x13_user_authorization\"\xd6\v\n" +
 	"\x0eWorkloadIssuer\x12\x1b\n" +
 	"\x06issuer\x18\x01 \x01(\tH\x00R\x06issuer\x88\x01\x01\x12/\n" +
 	"\x04keys\x18\x02 \x01(\v2\x16.parley.config.v1.KeysH\x01R\x04keys\x88\x01\x01\x12\x1a\n" +
@@ -2779,7 +2873,10 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\raudience_text\x18  \x01(\bH\x0fR\faudienceText\x88\x01\x01\x12!\n" +
 	"\fscope_claims\x18! \x03(\tR\vscopeClaims\x12(\n" +
 	"\rsubject_claim\x18\" \x01(\tH\x10R\fsubjectClaim\x88\x01\x01\x12(\n" +
-	"\rtype_variants\x18# \x01(\bH\x11R\ftypeVariants\x88\x01\x01\x1aA\n" +
+	"\rtype_variants\x18# \x01(\bH\x11R\ftypeVariants\x88\x01\x01\x12A\n" +
+	"\n" +
+	"principals\x18( \x01(\v2\x1c.parley.config.v1.PrincipalsH\x12R\n" +
+	"principals\x88\x01\x01\x1aA\n" +
 	"\x13RequiredValuesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
@@ -2802,7 +2899,21 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x0f_audience_claimB\x10\n" +
 	"\x0e_audience_textB\x10\n" +
 	"\x0e_subject_claimB\x10\n" +
-	"\x0e_type_variants\"N\n" +
+	"\x0e_type_variantsB\r\n" +
+	"\v_principals\"\x8c\x02\n" +
+	"\n" +
+	"Principals\x12\x1f\n" +
+	"\btemplate\x18\x01 \x01(\tH\x00R\btemplate\x88\x01\x01\x12\x19\n" +
+	"\x05claim\x18\x02 \x01(\tH\x01R\x05claim\x88\x01\x01\x127\n" +
+	"\x03ids\x18\x03 \x03(\v2%.parley.config.v1.Principals.IdsEntryR\x03ids\x12\x12\n" +
+	"\x04same\x18\x04 \x03(\tR\x04same\x12\x1b\n" +
+	"\x06shared\x18\x05 \x01(\bH\x02R\x06shared\x88\x01\x01\x1a6\n" +
+	"\bIdsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\v\n" +
+	"\t_templateB\b\n" +
+	"\x06_claimB\t\n" +
+	"\a_shared\"N\n" +
 	"\vCertificate\x12\x17\n" +
 	"\x04cert\x18\x01 \x01(\tH\x00R\x04cert\x88\x01\x01\x12\x15\n" +
 	"\x03key\x18\x02 \x01(\tH\x01R\x03key\x88\x01\x01B\a\n" +
@@ -2943,7 +3054,7 @@ func file_parley_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_parley_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_parley_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_parley_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_parley_config_v1_config_proto_goTypes = []any{
 	(Enroll)(0),                 // 0: parley.config.v1.Enroll
 	(AudienceParameter)(0),      // 1: parley.config.v1.AudienceParameter
@@ -2963,38 +3074,40 @@ var file_parley_config_v1_config_proto_goTypes = []any{
 	(*RetryBudget)(nil),         // 15: parley.config.v1.RetryBudget
 	(*Server)(nil),              // 16: parley.config.v1.Server
 	(*WorkloadIssuer)(nil),      // 17: parley.config.v1.WorkloadIssuer
-	(*Certificate)(nil),         // 18: parley.config.v1.Certificate
-	(*Discovery)(nil),           // 19: parley.config.v1.Discovery
-	(*Addresses)(nil),           // 20: parley.config.v1.Addresses
-	(*Surfaces)(nil),            // 21: parley.config.v1.Surfaces
-	(*Lifecycle)(nil),           // 22: parley.config.v1.Lifecycle
-	(*Users)(nil),               // 23: parley.config.v1.Users
-	(*UserIssuer)(nil),          // 24: parley.config.v1.UserIssuer
-	nil,                         // 25: parley.config.v1.Config.ClientsEntry
-	nil,                         // 26: parley.config.v1.Config.ServersEntry
-	nil,                         // 27: parley.config.v1.Config.PoliciesEntry
-	nil,                         // 28: parley.config.v1.WorkloadIssuer.RequiredValuesEntry
-	nil,                         // 29: parley.config.v1.Discovery.ServicesEntry
-	nil,                         // 30: parley.config.v1.UserIssuer.RequiredValuesEntry
-	(*durationpb.Duration)(nil), // 31: google.protobuf.Duration
-	(v1.Carrier)(0),             // 32: parley.policy.v1.Carrier
-	(*v1.Policy)(nil),           // 33: parley.policy.v1.Policy
+	(*Principals)(nil),          // 18: parley.config.v1.Principals
+	(*Certificate)(nil),         // 19: parley.config.v1.Certificate
+	(*Discovery)(nil),           // 20: parley.config.v1.Discovery
+	(*Addresses)(nil),           // 21: parley.config.v1.Addresses
+	(*Surfaces)(nil),            // 22: parley.config.v1.Surfaces
+	(*Lifecycle)(nil),           // 23: parley.config.v1.Lifecycle
+	(*Users)(nil),               // 24: parley.config.v1.Users
+	(*UserIssuer)(nil),          // 25: parley.config.v1.UserIssuer
+	nil,                         // 26: parley.config.v1.Config.ClientsEntry
+	nil,                         // 27: parley.config.v1.Config.ServersEntry
+	nil,                         // 28: parley.config.v1.Config.PoliciesEntry
+	nil,                         // 29: parley.config.v1.WorkloadIssuer.RequiredValuesEntry
+	nil,                         // 30: parley.config.v1.Principals.IdsEntry
+	nil,                         // 31: parley.config.v1.Discovery.ServicesEntry
+	nil,                         // 32: parley.config.v1.UserIssuer.RequiredValuesEntry
+	(*durationpb.Duration)(nil), // 33: google.protobuf.Duration
+	(v1.Carrier)(0),             // 34: parley.policy.v1.Carrier
+	(*v1.Policy)(nil),           // 35: parley.policy.v1.Policy
 }
 var file_parley_config_v1_config_proto_depIdxs = []int32{
 	4,  // 0: parley.config.v1.Config.identity:type_name -> parley.config.v1.Identity
-	25, // 1: parley.config.v1.Config.clients:type_name -> parley.config.v1.Config.ClientsEntry
-	26, // 2: parley.config.v1.Config.servers:type_name -> parley.config.v1.Config.ServersEntry
-	19, // 3: parley.config.v1.Config.discovery:type_name -> parley.config.v1.Discovery
-	21, // 4: parley.config.v1.Config.surfaces:type_name -> parley.config.v1.Surfaces
-	22, // 5: parley.config.v1.Config.lifecycle:type_name -> parley.config.v1.Lifecycle
-	27, // 6: parley.config.v1.Config.policies:type_name -> parley.config.v1.Config.PoliciesEntry
-	23, // 7: parley.config.v1.Config.users:type_name -> parley.config.v1.Users
+	26, // 1: parley.config.v1.Config.clients:type_name -> parley.config.v1.Config.ClientsEntry
+	27, // 2: parley.config.v1.Config.servers:type_name -> parley.config.v1.Config.ServersEntry
+	20, // 3: parley.config.v1.Config.discovery:type_name -> parley.config.v1.Discovery
+	22, // 4: parley.config.v1.Config.surfaces:type_name -> parley.config.v1.Surfaces
+	23, // 5: parley.config.v1.Config.lifecycle:type_name -> parley.config.v1.Lifecycle
+	28, // 6: parley.config.v1.Config.policies:type_name -> parley.config.v1.Config.PoliciesEntry
+	24, // 7: parley.config.v1.Config.users:type_name -> parley.config.v1.Users
 	0,  // 8: parley.config.v1.Identity.enroll:type_name -> parley.config.v1.Enroll
-	31, // 9: parley.config.v1.Identity.max_connection_age:type_name -> google.protobuf.Duration
+	33, // 9: parley.config.v1.Identity.max_connection_age:type_name -> google.protobuf.Duration
 	5,  // 10: parley.config.v1.Identity.issued:type_name -> parley.config.v1.Issued
 	6,  // 11: parley.config.v1.Issued.issuers:type_name -> parley.config.v1.IdentityIssuer
 	7,  // 12: parley.config.v1.IdentityIssuer.keys:type_name -> parley.config.v1.Keys
-	31, // 13: parley.config.v1.Keys.max_stale:type_name -> google.protobuf.Duration
+	33, // 13: parley.config.v1.Keys.max_stale:type_name -> google.protobuf.Duration
 	14, // 14: parley.config.v1.Keys.client_credentials:type_name -> parley.config.v1.TokenEndpoint
 	2,  // 15: parley.config.v1.Client.mode:type_name -> parley.config.v1.ChannelMode
 	15, // 16: parley.config.v1.Client.retry_budget:type_name -> parley.config.v1.RetryBudget
@@ -3003,45 +3116,47 @@ var file_parley_config_v1_config_proto_depIdxs = []int32{
 	11, // 19: parley.config.v1.Client.subset:type_name -> parley.config.v1.Subset
 	12, // 20: parley.config.v1.Client.outliers:type_name -> parley.config.v1.Outliers
 	9,  // 21: parley.config.v1.Client.keepalive:type_name -> parley.config.v1.Keepalive
-	31, // 22: parley.config.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	31, // 23: parley.config.v1.Keepalive.timeout:type_name -> google.protobuf.Duration
-	31, // 24: parley.config.v1.Outliers.interval:type_name -> google.protobuf.Duration
-	31, // 25: parley.config.v1.Outliers.rest:type_name -> google.protobuf.Duration
+	33, // 22: parley.config.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	33, // 23: parley.config.v1.Keepalive.timeout:type_name -> google.protobuf.Duration
+	33, // 24: parley.config.v1.Outliers.interval:type_name -> google.protobuf.Duration
+	33, // 25: parley.config.v1.Outliers.rest:type_name -> google.protobuf.Duration
 	14, // 26: parley.config.v1.TokenSource.endpoint:type_name -> parley.config.v1.TokenEndpoint
 	1,  // 27: parley.config.v1.TokenEndpoint.audience_parameter:type_name -> parley.config.v1.AudienceParameter
-	18, // 28: parley.config.v1.TokenEndpoint.certificate:type_name -> parley.config.v1.Certificate
-	32, // 29: parley.config.v1.Server.carriers:type_name -> parley.policy.v1.Carrier
-	18, // 30: parley.config.v1.Server.tls:type_name -> parley.config.v1.Certificate
+	19, // 28: parley.config.v1.TokenEndpoint.certificate:type_name -> parley.config.v1.Certificate
+	34, // 29: parley.config.v1.Server.carriers:type_name -> parley.policy.v1.Carrier
+	19, // 30: parley.config.v1.Server.tls:type_name -> parley.config.v1.Certificate
 	17, // 31: parley.config.v1.Server.issuers:type_name -> parley.config.v1.WorkloadIssuer
 	9,  // 32: parley.config.v1.Server.keepalive:type_name -> parley.config.v1.Keepalive
 	7,  // 33: parley.config.v1.WorkloadIssuer.keys:type_name -> parley.config.v1.Keys
-	31, // 34: parley.config.v1.WorkloadIssuer.max_lifetime:type_name -> google.protobuf.Duration
-	31, // 35: parley.config.v1.WorkloadIssuer.clock_skew:type_name -> google.protobuf.Duration
-	28, // 36: parley.config.v1.WorkloadIssuer.required_values:type_name -> parley.config.v1.WorkloadIssuer.RequiredValuesEntry
-	29, // 37: parley.config.v1.Discovery.services:type_name -> parley.config.v1.Discovery.ServicesEntry
-	31, // 38: parley.config.v1.Discovery.ttl:type_name -> google.protobuf.Duration
-	31, // 39: parley.config.v1.Discovery.hold:type_name -> google.protobuf.Duration
-	31, // 40: parley.config.v1.Discovery.first_wait:type_name -> google.protobuf.Duration
-	31, // 41: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
-	31, // 42: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
-	31, // 43: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
-	31, // 44: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
-	31, // 45: parley.config.v1.Lifecycle.total:type_name -> google.protobuf.Duration
-	24, // 46: parley.config.v1.Users.issuers:type_name -> parley.config.v1.UserIssuer
-	24, // 47: parley.config.v1.Users.transactions:type_name -> parley.config.v1.UserIssuer
-	7,  // 48: parley.config.v1.UserIssuer.keys:type_name -> parley.config.v1.Keys
-	31, // 49: parley.config.v1.UserIssuer.max_lifetime:type_name -> google.protobuf.Duration
-	31, // 50: parley.config.v1.UserIssuer.clock_skew:type_name -> google.protobuf.Duration
-	30, // 51: parley.config.v1.UserIssuer.required_values:type_name -> parley.config.v1.UserIssuer.RequiredValuesEntry
-	8,  // 52: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
-	16, // 53: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
-	33, // 54: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
-	20, // 55: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
-	56, // [56:56] is the sub-list for method output_type
-	56, // [56:56] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	33, // 34: parley.config.v1.WorkloadIssuer.max_lifetime:type_name -> google.protobuf.Duration
+	33, // 35: parley.config.v1.WorkloadIssuer.clock_skew:type_name -> google.protobuf.Duration
+	29, // 36: parley.config.v1.WorkloadIssuer.required_values:type_name -> parley.config.v1.WorkloadIssuer.RequiredValuesEntry
+	18, // 37: parley.config.v1.WorkloadIssuer.principals:type_name -> parley.config.v1.Principals
+	30, // 38: parley.config.v1.Principals.ids:type_name -> parley.config.v1.Principals.IdsEntry
+	31, // 39: parley.config.v1.Discovery.services:type_name -> parley.config.v1.Discovery.ServicesEntry
+	33, // 40: parley.config.v1.Discovery.ttl:type_name -> google.protobuf.Duration
+	33, // 41: parley.config.v1.Discovery.hold:type_name -> google.protobuf.Duration
+	33, // 42: parley.config.v1.Discovery.first_wait:type_name -> google.protobuf.Duration
+	33, // 43: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
+	33, // 44: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
+	33, // 45: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
+	33, // 46: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
+	33, // 47: parley.config.v1.Lifecycle.total:type_name -> google.protobuf.Duration
+	25, // 48: parley.config.v1.Users.issuers:type_name -> parley.config.v1.UserIssuer
+	25, // 49: parley.config.v1.Users.transactions:type_name -> parley.config.v1.UserIssuer
+	7,  // 50: parley.config.v1.UserIssuer.keys:type_name -> parley.config.v1.Keys
+	33, // 51: parley.config.v1.UserIssuer.max_lifetime:type_name -> google.protobuf.Duration
+	33, // 52: parley.config.v1.UserIssuer.clock_skew:type_name -> google.protobuf.Duration
+	32, // 53: parley.config.v1.UserIssuer.required_values:type_name -> parley.config.v1.UserIssuer.RequiredValuesEntry
+	8,  // 54: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
+	16, // 55: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
+	35, // 56: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
+	21, // 57: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
+	58, // [58:58] is the sub-list for method output_type
+	58, // [58:58] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_parley_config_v1_config_proto_init() }
@@ -3066,17 +3181,18 @@ func file_parley_config_v1_config_proto_init() {
 	file_parley_config_v1_config_proto_msgTypes[14].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[15].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[16].OneofWrappers = []any{}
-	file_parley_config_v1_config_proto_msgTypes[18].OneofWrappers = []any{}
+	file_parley_config_v1_config_proto_msgTypes[17].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[19].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[20].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[21].OneofWrappers = []any{}
+	file_parley_config_v1_config_proto_msgTypes[22].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_config_v1_config_proto_rawDesc), len(file_parley_config_v1_config_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   28,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
