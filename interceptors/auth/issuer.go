@@ -75,7 +75,8 @@ func (is Issuer) readLiterals(p *verify.Profile) error {
 	read := func(what, stated string) string {
 		text, ok := literal.Read(stated)
 		if !ok {
-			errs = append(errs, fmt.Errorf(`%s %s has a star, and there are no patterns here; name each one, and write \* for a real star`,
+			errs = append(errs, fmt.Errorf(
+				`%s %s has a star, and there are no patterns here; name each one, and write \* for a real star`,
 				what, quote.Text(stated)))
 		}
 		return text

@@ -118,38 +118,98 @@ func TestPrincipalsOfForeignTokens(t *testing.T) {
 		want   rpcerr.Reason
 		log    string
 	}{
-		"by the template":                {nil, nil, good, ""},
-		"with dots":                      {dotted, nil, good, ""},
-		"another namespace":              {nil, account("web", "api"), denied, "peer=spiffe://shop.example/ns/web/sa/api"},
-		"a namespace that looks alike":   {nil, account("p\u0430y", "api"), invalid, "claim kubernetes.io>namespace cannot be a part of an ID"},
-		"a namespace in other case":      {nil, account("Pay", "api"), denied, "peer=spiffe://shop.example/ns/Pay/sa/api"},
-		"a namespace that begins so":     {nil, account("pay-x", "api"), denied, "peer=spiffe://shop.example/ns/pay-x/sa/api"},
-		"a namespace with a slash":       {nil, account("web/../pay", "api"), invalid, "cannot be a part of an ID"},
-		"a namespace that climbs":        {nil, account("..", "pay"), invalid, "cannot be a part of an ID"},
-		"a name that is a path":          {nil, account("web", "api/../../pay/sa/api"), invalid, "cannot be a part of an ID"},
-		"percent":                        {nil, account("web%2f..%2fpay", "api"), invalid, "cannot be a part of an ID"},
-		"an empty namespace":             {nil, account("", "api"), invalid, "cannot be a part of an ID"},
-		"a template as a value":          {nil, account("{sub}", "api"), invalid, "cannot be a part of an ID"},
-		"no namespace":                   {nil, claims{"kubernetes.io": claims{"serviceaccount": claims{"name": "api"}}}, invalid, "claim kubernetes.io>namespace is missing"},
-		"no claims of the cluster":       {nil, claims{"kubernetes.io": nil}, invalid, "claim kubernetes.io>namespace is missing"},
-		"a list":                         {nil, account([]string{"pay"}, "api"), invalid, "is no string"},
-		"a number":                       {nil, account(7, "api"), invalid, "is no string"},
-		"a second place of the claim":    {dotted, claims{"kubernetes": claims{"io": claims{"namespace": "pay"}}}, invalid, "is in two places"},
-		"an ID as sub":                   {nil, claims{"sub": "spiffe://shop.example/orders", "kubernetes.io": nil}, invalid, "is missing"},
-		"by a table":                     {by(table), claims{"azp": "0oa1"}, good, ""},
-		"not in the table":               {by(table), claims{"azp": "0oa2"}, invalid, "claim azp names no workload that is listed"},
-		"an ID in the claim":             {by(table), claims{"azp": "spiffe://shop.example/ns/pay/api"}, invalid, "names no workload that is listed"},
-		"of the trust directory":         {azp, claims{"azp": "orders"}, invalid, "the token names a workload that the own trust knows"},
-		"the server itself":              {azp, claims{"azp": "payments"}, invalid, "the token names a workload that the own trust knows"},
+		"by the template":   {nil, nil, good, ""},
+		"with dots":         {dotted, nil, good, ""},
+		"another namespace": {nil, account("web", "api"), denied, "peer=spiffe://shop.example/ns/web/sa/api"},
+		"a namespace that looks alike": {
+			nil,
+			account("p\u0430y", "api"),
+			invalid,
+			"claim kubernetes.io>namespace cannot be a part of an ID",
+		},
+		"a namespace in other case": {nil, account("Pay", "api"), denied, "peer=spiffe://shop.example/ns/Pay/sa/api"},
+		"a namespace that begins so": {
+			nil,
+			account("pay-x", "api"),
+			denied,
+			"peer=spiffe://shop.example/ns/pay-x/sa/api",
+		},
+		"a namespace with a slash": {nil, account("web/../pay", "api"), invalid, "cannot be a part of an ID"},
+		"a namespace that climbs":  {nil, account("..", "pay"), invalid, "cannot be a part of an ID"},
+		"a name that is a path":    {nil, account("web", "api/../../pay/sa/api"), invalid, "cannot be a part of an ID"},
+		"percent":                  {nil, account("web%2f..%2fpay", "api"), invalid, "cannot be a part of an ID"},
+		"an empty namespace":       {nil, account("", "api"), invalid, "cannot be a part of an ID"},
+		"a template as a value":    {nil, account("{sub}", "api"), invalid, "cannot be a part of an ID"},
+		"no namespace": {
+			nil,
+			claims{"kubernetes.io": claims{"serviceaccount": claims{"name": "api"}}},
+			invalid,
+			"claim kubernetes.io>namespace is missing",
+		},
+		"no claims of the cluster": {
+			nil,
+			claims{"kubernetes.io": nil},
+			invalid,
+			"claim kubernetes.io>namespace is missing",
+		},
+		"a list":   {nil, account([]string{"pay"}, "api"), invalid, "is no string"},
+		"a number": {nil, account(7, "api"), invalid, "is no string"},
+		"a second place of the claim": {
+			dotted,
+			claims{"kubernetes": claims{"io": claims{"namespace": "pay"}}},
+			invalid,
+			"is in two places",
+		},
+		"an ID as sub": {
+			nil,
+			claims{"sub": "spiffe://shop.example/orders", "kubernetes.io": nil},
+			invalid,
+			"is missing",
+		},
+		"by a table": {by(table), claims{"azp": "0oa1"}, good, ""},
+		"not in the table": {
+			by(table),
+			claims{"azp": "0oa2"},
+			invalid,
+			"claim azp names no workload that is listed",
+		},
+		"an ID in the claim": {
+			by(table),
+			claims{"azp": "spiffe://shop.example/ns/pay/api"},
+			invalid,
+			"names no workload that is listed",
+		},
+		"of the trust directory": {
+			azp,
+			claims{"azp": "orders"},
+			invalid,
+			"the token names a workload that the own trust knows",
+		},
+		"the server itself": {
+			azp,
+			claims{"azp": "payments"},
+			invalid,
+			"the token names a workload that the own trust knows",
+		},
 		"of nobody's":                    {azp, claims{"azp": "billing"}, denied, "peer=spiffe://shop.example/billing"},
 		"of the trust directory, shared": {by(shared), claims{"azp": "0oa1"}, good, ""},
 		"a service":                      {by(services), claims{"azp": "0oa1", "sub": "0oa1"}, good, ""},
-		"a user of the service":          {by(services), claims{"azp": "0oa1", "sub": "alice"}, invalid, "claims sub and azp are not the same, so it is no workload's token"},
+		"a user of the service": {
+			by(services),
+			claims{"azp": "0oa1", "sub": "alice"},
+			invalid,
+			"claims sub and azp are not the same, so it is no workload's token",
+		},
 		"beyond the subjects": {func(is *auth.Issuer) {
 			is.Subjects = []principal.Pattern{idOf(t, "spiffe://shop.example/ns/pay/sa/web")}
 		},
 			nil, invalid, "name no workload that the issuer may vouch for"},
-		"of another trust domain": {by(principal.Map{Template: "spiffe://pay.example/{azp}"}), claims{"azp": "orders"}, denied, "peer=spiffe://pay.example/orders"},
+		"of another trust domain": {
+			by(principal.Map{Template: "spiffe://pay.example/{azp}"}),
+			claims{"azp": "orders"},
+			denied,
+			"peer=spiffe://pay.example/orders",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -235,21 +295,81 @@ func TestPrincipalsMistakes(t *testing.T) {
 		a, b, user change // issuers of workloads, and one of users that is a
 		want       string // "" for no mistake
 	}{
-		"two templates":                  {template("spiffe://shop.example/ns/{a}/x"), template("spiffe://shop.example/ns/pay/{b}"), nil, "both can name one workload; narrow one of them"},
-		"templates apart":                {template("spiffe://shop.example/ns/{a}"), template("spiffe://shop.example/vm/{a}"), nil, ""},
-		"templates that begin alike":     {template("spiffe://shop.example/ns/{a}"), template("spiffe://shop.example/ns/{a}/sa"), nil, ""},
-		"a template and a table":         {template("spiffe://shop.example/ns/{a}"), table("spiffe://shop.example/ns/pay"), nil, "may name spiffe://shop.example/ns/{a}, and Issuer \"https://b.example\" may name spiffe://shop.example/ns/pay"},
-		"a table beside the template":    {template("spiffe://shop.example/ns/{a}"), table("spiffe://shop.example/vm/pay"), nil, ""},
-		"two tables":                     {table("spiffe://shop.example/a", "spiffe://shop.example/b"), table("spiffe://shop.example/b"), nil, "both can name one workload"},
-		"a template and subjects":        {template("spiffe://shop.example/ns/{a}"), subjects("spiffe://shop.example/*"), nil, "both can name one workload"},
-		"subjects and a table":           {subjects("spiffe://shop.example/ns/*"), table("spiffe://shop.example/ns/pay"), nil, "both can name one workload"},
-		"subjects and a table apart":     {subjects("spiffe://shop.example/vm/*"), table("spiffe://shop.example/ns/pay"), nil, ""},
-		"a table of the trust directory": {table("spiffe://shop.example/orders"), nil, nil, "may name spiffe://shop.example/orders, which has a key in the trust directory"},
-		"a table of it, shared":          {func(is *auth.Issuer) { table("spiffe://shop.example/orders")(is); is.Principals.Shared = true }, nil, nil, ""},
-		"no map at all":                  {func(*auth.Issuer) {}, nil, nil, "has no Subjects and no Principals"},
-		"a map without a claim":          {template("spiffe://shop.example/ns/pay"), nil, nil, "has no claim in braces"},
-		"users of the issuer":            {template("spiffe://shop.example/ns/{azp}"), nil, func(*auth.Issuer) {}, "vouches for users as well, and nothing tells their tokens"},
-		"users of it, told apart":        {same, nil, func(*auth.Issuer) {}, ""},
+		"two templates": {
+			template("spiffe://shop.example/ns/{a}/x"),
+			template("spiffe://shop.example/ns/pay/{b}"),
+			nil,
+			"both can name one workload; narrow one of them",
+		},
+		"templates apart": {
+			template("spiffe://shop.example/ns/{a}"),
+			template("spiffe://shop.example/vm/{a}"),
+			nil,
+			"",
+		},
+		"templates that begin alike": {
+			template("spiffe://shop.example/ns/{a}"),
+			template("spiffe://shop.example/ns/{a}/sa"),
+			nil,
+			"",
+		},
+		"a template and a table": {
+			template("spiffe://shop.example/ns/{a}"),
+			table("spiffe://shop.example/ns/pay"),
+			nil,
+			"may name spiffe://shop.example/ns/{a}, and Issuer \"https://b.example\" may name spiffe://shop.example/ns/pay",
+		},
+		"a table beside the template": {
+			template("spiffe://shop.example/ns/{a}"),
+			table("spiffe://shop.example/vm/pay"),
+			nil,
+			"",
+		},
+		"two tables": {
+			table("spiffe://shop.example/a", "spiffe://shop.example/b"),
+			table("spiffe://shop.example/b"),
+			nil,
+			"both can name one workload",
+		},
+		"a template and subjects": {
+			template("spiffe://shop.example/ns/{a}"),
+			subjects("spiffe://shop.example/*"),
+			nil,
+			"both can name one workload",
+		},
+		"subjects and a table": {
+			subjects("spiffe://shop.example/ns/*"),
+			table("spiffe://shop.example/ns/pay"),
+			nil,
+			"both can name one workload",
+		},
+		"subjects and a table apart": {
+			subjects("spiffe://shop.example/vm/*"),
+			table("spiffe://shop.example/ns/pay"),
+			nil,
+			"",
+		},
+		"a table of the trust directory": {
+			table("spiffe://shop.example/orders"),
+			nil,
+			nil,
+			"may name spiffe://shop.example/orders, which has a key in the trust directory",
+		},
+		"a table of it, shared": {
+			func(is *auth.Issuer) { table("spiffe://shop.example/orders")(is); is.Principals.Shared = true },
+			nil,
+			nil,
+			"",
+		},
+		"no map at all":         {func(*auth.Issuer) {}, nil, nil, "has no Subjects and no Principals"},
+		"a map without a claim": {template("spiffe://shop.example/ns/pay"), nil, nil, "has no claim in braces"},
+		"users of the issuer": {
+			template("spiffe://shop.example/ns/{azp}"),
+			nil,
+			func(*auth.Issuer) {},
+			"vouches for users as well, and nothing tells their tokens",
+		},
+		"users of it, told apart": {same, nil, func(*auth.Issuer) {}, ""},
 		"users of it, by a value": {func(is *auth.Issuer) {
 			template("spiffe://shop.example/ns/{azp}")(is)
 			is.Profile.RequiredValues = map[string]string{"gty": "client-credentials"}
@@ -257,14 +377,38 @@ func TestPrincipalsMistakes(t *testing.T) {
 		"users of it, by a value of both": {func(is *auth.Issuer) {
 			template("spiffe://shop.example/ns/{azp}")(is)
 			is.Profile.RequiredValues = map[string]string{"typ": "Bearer"}
-		}, nil, func(is *auth.Issuer) { is.Profile.RequiredValues = map[string]string{"typ": "Bearer"} }, "vouches for users as well"},
-		"a map for users":            {same, nil, same, "WithUserIssuers: Issuer \"https://a.example\" has Principals, which are workloads"},
-		"JWT-SVIDs, and a map":       {func(is *auth.Issuer) { same(is); is.Profile = profile.Of(profile.Spire) }, nil, nil, "whose tokens name their workload in sub; keep one"},
-		"a pattern of audiences":     {func(is *auth.Issuer) { same(is); is.Audiences = []string{"spiffe://shop.example/*"} }, nil, nil, `audience "spiffe://shop.example/*" has a star, and there are no patterns here`},
+		}, nil, func(is *auth.Issuer) {
+			is.Profile.RequiredValues = map[string]string{"typ": "Bearer"}
+		}, "vouches for users as well"},
+		"a map for users": {
+			same,
+			nil,
+			same,
+			"WithUserIssuers: Issuer \"https://a.example\" has Principals, which are workloads",
+		},
+		"JWT-SVIDs, and a map": {
+			func(is *auth.Issuer) { same(is); is.Profile = profile.Of(profile.Spire) },
+			nil,
+			nil,
+			"whose tokens name their workload in sub; keep one",
+		},
+		"a pattern of audiences": {
+			func(is *auth.Issuer) { same(is); is.Audiences = []string{"spiffe://shop.example/*"} },
+			nil,
+			nil,
+			`audience "spiffe://shop.example/*" has a star, and there are no patterns here`,
+		},
 		"a real star in an audience": {func(is *auth.Issuer) { same(is); is.Audiences = []string{`\*`} }, nil, nil, ""},
-		"a pattern of values": {func(is *auth.Issuer) { same(is); is.Profile.RequiredValues = map[string]string{"role": "guest-*"} },
-			nil, nil, `value of role "guest-*" has a star`},
-		"a pattern of issuers": {func(is *auth.Issuer) { same(is); is.Name = "https://*.example" }, nil, nil, `Name "https://*.example" has a star`},
+		"a pattern of values": {
+			func(is *auth.Issuer) { same(is); is.Profile.RequiredValues = map[string]string{"role": "guest-*"} },
+			nil, nil, `value of role "guest-*" has a star`,
+		},
+		"a pattern of issuers": {
+			func(is *auth.Issuer) { same(is); is.Name = "https://*.example" },
+			nil,
+			nil,
+			`Name "https://*.example" has a star`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -306,8 +450,11 @@ func TestOneIssuerOfWorkloadsAndUsers(t *testing.T) {
 			return auth.AttachUserToken(withBearer(t.Context(), bearer), user)
 		}
 		refused(t, "a service and a user", checkHealth(both(service, user), c2), codes.OK, "")
-		refused(t, "a user as a service", checkHealth(withBearer(t.Context(), user), c2), codes.Unauthenticated, rpcerr.CredentialsInvalid)
-		refused(t, "a service as a user", checkHealth(both(service, service), c2), codes.Unauthenticated, rpcerr.CredentialsInvalid)
+		for name, ctx := range map[string]context.Context{
+			"a user as a service": withBearer(t.Context(), user), "a service as a user": both(service, service),
+		} {
+			refused(t, name, checkHealth(ctx, c2), codes.Unauthenticated, rpcerr.CredentialsInvalid)
+		}
 		if !hasLine(c.w.log.String(), []string{"the token is that of a workload and no user's"}) {
 			t.Errorf("the log does not say what it is:\n%s", c.w.log)
 		}
@@ -326,18 +473,21 @@ func TestJWTSVID(t *testing.T) {
 				t.Fatal(err)
 			}
 			svid := strings.Replace(string(jwk), `"use":"sig"`, `"use":"jwt-svid"`, 1)
-			x509 := `{"use":"x509-svid","kty":"EC","crv":"P-256","x":"` + strings.Repeat("A", 43) + `","y":"` + strings.Repeat("A", 43) + `"}`
+			point := strings.Repeat("A", 43)
+			x509 := `{"use":"x509-svid","kty":"EC","crv":"P-256","x":"` + point + `","y":"` + point + `"}`
+			set := `{"spiffe_sequence":1,"spiffe_refresh_hint":300,"keys":[` + x509 + `,` + svid + `]}`
 			look := profile.Of(profile.Spire)
 			return auth.Issuer{
 				Name: v.name, Profile: look, Subjects: []principal.Pattern{domainOf(t, domain).Pattern()},
-				Keys: keyset.Static([]byte(`{"spiffe_sequence":1,"spiffe_refresh_hint":300,"keys":[`+x509+`,`+svid+`]}`), keyset.WithUses(look.KeyUses...)),
+				Keys: keyset.Static([]byte(set), keyset.WithUses(look.KeyUses...)),
 			}
 		}
 		table := tableOf(t, policy.Code(map[string]*policyv1.Policy{"/grpc.health.v1.Health/*": {Auth: &policyv1.Auth{
 			Peers: []string{"spiffe://partner.example/*", "spiffe://other.example/*"},
 		}}}))
 		roots, certificate := w.certificate()
-		identity := w.identity("payments", auth.WithAcceptDomains(domainOf(t, "partner.example"), domainOf(t, "other.example")))
+		partners := auth.WithAcceptDomains(domainOf(t, "partner.example"), domainOf(t, "other.example"))
+		identity := w.identity("payments", partners)
 		gate := identity.Server(table, auth.WithBearer(certificate),
 			auth.WithIssuers(bundle(spire, "partner.example"), bundle(other, "other.example")))
 		if err := gate.Check(); err != nil {

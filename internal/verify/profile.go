@@ -26,8 +26,8 @@ type Profile struct {
 	Keys Keys
 	// Audiences are those for whom a token may be meant; its aud must name one of them.
 	Audiences []string
-	// Subjects are the workloads that it may vouch for. Without any, and without Principals, its subjects are no workloads,
-	// or those of Keys.
+	// Subjects are the workloads that it may vouch for. Without any, and without Principals, its subjects are no
+	// workloads, or those of Keys.
 	Subjects []principal.Pattern
 	// Principals says which workload a token names; nil: the one that its subject is.
 	Principals *principal.Mapping

@@ -17,7 +17,7 @@ import (
 
 // Verifier checks the tokens of one place in a call, such as the bearer tokens of workloads.
 type Verifier struct {
-	own     *Profile                           // of tokens that workloads sign for themselves; nil where those have no place
+	own     *Profile                           // of tokens that workloads sign for themselves, where those have a place
 	issuers map[string]*Profile                // by name
 	domains map[principal.TrustDomain]*Profile // of tokens without iss, by the trust domain of sub
 	form    jose.Form                          // of what any of them accepts
