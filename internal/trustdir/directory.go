@@ -87,8 +87,8 @@ func (d *Directory) Current(kid string) bool {
 	return err == nil
 }
 
-// Names reports whether the directory holds a key of an ID, be it one that is revoked or was read too long ago. It never
-// waits. The error is [ErrUnavailable], also while the folder of the trust domain was never read.
+// Names reports whether the directory holds a key of an ID. Revoked keys, and keys that were read too long ago, count.
+// It never waits. The error is [ErrUnavailable], also while the folder of the trust domain was never read.
 func (d *Directory) Names(id string) (bool, error) {
 	domain, _, err := splitID(id)
 	if err != nil {

@@ -182,7 +182,8 @@ func (p parts) same(q parts) bool {
 func (s *snapshot) compose(before *answers) *answers {
 	a := &answers{
 		available: !s.good.IsZero() && !s.trust.old && !s.revoked.old,
-		entries:   map[string]Entry{}, ambiguous: map[string]bool{}, names: map[string]bool{}, skipped: slices.Clone(s.strays),
+		entries:   map[string]Entry{}, ambiguous: map[string]bool{}, names: map[string]bool{},
+		skipped: slices.Clone(s.strays),
 	}
 	owners := map[string]string{}
 	for _, domain := range slices.Sorted(maps.Keys(s.domains)) {

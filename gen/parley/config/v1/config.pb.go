@@ -1564,8 +1564,8 @@ type WorkloadIssuer struct {
 	Issuer *string `protobuf:"bytes,1,opt,name=issuer,proto3,oneof" json:"issuer,omitempty"`
 	// The public keys of the issuer.
 	Keys *Keys `protobuf:"bytes,2,opt,name=keys,proto3,oneof" json:"keys,omitempty"`
-	// The IDs or ID patterns of the workloads that the issuer may vouch for. Required without principals. With principals,
-	// a limit of what these may name.
+	// The IDs or ID patterns of the workloads that the issuer may vouch for. Required without principals. With
+	// principals, a limit of what these may name.
 	Subjects []string `protobuf:"bytes,3,rep,name=subjects,proto3" json:"subjects,omitempty"`
 	// The accepted audiences. A token must be issued for one of them. Default: the ID of this service.
 	Audiences []string `protobuf:"bytes,4,rep,name=audiences,proto3" json:"audiences,omitempty"`
@@ -1839,16 +1839,18 @@ func (x *WorkloadIssuer) GetPrincipals() *Principals {
 type Principals struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// An ID with claims in braces, at most one in each segment of the path, such as
-	// "spiffe://shop.example/ns/{kubernetes.io>namespace}". A ">" leads into an object. A dot leads into an object, or is a
-	// part of a name. A token is refused if a value has characters that an ID cannot have.
+	// "spiffe://shop.example/ns/{kubernetes.io>namespace}". A ">" leads into an object. A dot leads into an object, or is
+	// a part of a name. A token is refused if a value has characters that an ID cannot have.
 	Template *string `protobuf:"bytes,1,opt,name=template,proto3,oneof" json:"template,omitempty"`
 	// The claim whose values are the keys of ids, such as azp or client_id, written as in a template.
 	Claim *string `protobuf:"bytes,2,opt,name=claim,proto3,oneof" json:"claim,omitempty"`
 	// The workload for each value of claim: a name in the own trust domain, or an ID.
 	Ids map[string]string `protobuf:"bytes,3,rep,name=ids,proto3" json:"ids,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Claims that are equal in the tokens of workloads, such as sub and client_id. A token in which they differ is refused.
+	// Claims that are equal in the tokens of workloads, such as sub and client_id. A token in which they differ is
+	// refused.
 	Same []string `protobuf:"bytes,4,rep,name=same,proto3" json:"same,omitempty"`
-	// Also accepts workloads that have a key in the trust directory or an identity issuer. Default: such a token is refused.
+	// Also accepts workloads that have a key in the trust directory or an identity issuer. Default: such a token is
+	// refused.
 	Shared        *bool `protobuf:"varint,5,opt,name=shared,proto3,oneof" json:"shared,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
