@@ -41,6 +41,12 @@ func (k issuerKeys) same(other issuerKeys) bool {
 	return proto.Equal(stated, others) && (!provider || k.issuer == other.issuer)
 }
 
+// placedIssuer is an issuer and where it stands in the configuration.
+type placedIssuer struct {
+	place  string
+	issuer auth.Issuer
+}
+
 // readIssuer returns the issuer at place in the configuration, and starts keeping its keys fresh.
 func (p *parts) readIssuer(place string, stated statedProfile, where *configv1.Keys) (auth.Issuer, error) {
 	look, err := readProfile(place, stated, p.file.states)
@@ -150,6 +156,7 @@ func (p *parts) assembleWorkloads() error {
 				issuer.Subjects = append(issuer.Subjects, pattern)
 			}
 			p.workloads[server] = append(p.workloads[server], auth.WithIssuers(issuer))
+			p.vouching = append(p.vouching, placedIssuer{place, issuer})
 		}
 	}
 	return errors.Join(errs...)
@@ -208,7 +215,10 @@ func (p *parts) assembleUsers() error {
 		return issuer
 	}
 	for i, stated := range conf.GetIssuers() {
-		p.users = append(p.users, auth.WithUserIssuers(issuer(fmt.Sprintf("users.issuers[%d]", i), stated)))
+		place := fmt.Sprintf("users.issuers[%d]", i)
+		read := issuer(place, stated)
+		p.users = append(p.users, auth.WithUserIssuers(read))
+		p.vouching = append(p.vouching, placedIssuer{place, read})
 	}
 	if stated := conf.GetTransactions(); stated != nil {
 		p.users = append(p.users, auth.WithTransactionTokens(issuer("users.transactions", stated)))

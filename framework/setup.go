@@ -42,6 +42,7 @@ type parts struct {
 
 	users        []auth.ServerOption            // issuers of end users
 	workloads    map[string][]auth.ServerOption // issuers of the callers of each server
+	vouching     []placedIssuer                 // issuers of end users and of workloads
 	keySets      []issuerKeys                   // of every issuer
 	transport    http.RoundTripper              // for them; nil means their own
 	keyTokens    []*tokens.Keeper               // with which they are fetched

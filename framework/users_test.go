@@ -84,6 +84,16 @@ policies:
 			) + demand,
 			night, "",
 		},
+		"algorithms of transaction tokens": {
+			fmt.Sprintf(
+				"users: {transactions: {issuer: https://txn.example, keys: {file: %q, algorithms: [EdDSA], uses: [sig]}}}", keySet(t),
+			),
+			nil, "",
+		},
+		"a product's transaction tokens": {
+			fmt.Sprintf("users: {transactions: {issuer: https://txn.example, provider: okta, keys_file: %q}}", keySet(t)) + demand,
+			night, "transaction tokens settle the rest",
+		},
 		"shared secrets": {
 			fmt.Sprintf(
 				"users: {issuers: [{issuer: https://login.example, keys_file: %q, algorithms: [HS256]}]}", keySet(t),

@@ -44,7 +44,7 @@ func WithUserIssuers(issuers ...Issuer) ServerOption {
 // metadata key txn-token (draft-ietf-oauth-transaction-tokens). They are of type txntoken+jwt, their aud is exactly the
 // server's trust domain, they live at most 5 minutes, and they state iss, txn, sub, scope and req_wl. They are taken
 // only beside a workload that has proven itself, because they prove no workload. Of the issuer only Name, Keys and, in its
-// Profile, RequiredClaims, MaxLifetime and ClockSkew may be set.
+// Profile, RequiredClaims, MaxLifetime, ClockSkew, Algorithms and KeyUses may be set.
 func WithTransactionTokens(issuer Issuer) ServerOption {
 	return serverOption{"auth.WithTransactionTokens(" + issuerNames([]Issuer{issuer}) + ")", func(c *serverConfig) {
 		c.transactionIssuers = append(c.transactionIssuers, issuer)
@@ -113,11 +113,14 @@ func transactionIssuer(issuer Issuer, domain principal.TrustDomain) (Issuer, err
 		RequiredClaims: stated.RequiredClaims,
 		MaxLifetime:    stated.MaxLifetime,
 		ClockSkew:      stated.ClockSkew,
+		Algorithms:     stated.Algorithms,
+		KeyUses:        stated.KeyUses,
 	}
 	switch {
 	case issuer.Audiences != nil || issuer.Subjects != nil || !reflect.DeepEqual(stated, mayDiffer):
 		err = fmt.Errorf(
-			"auth: WithTransactionTokens: Issuer %s has Audiences, Subjects, or more in its Profile than RequiredClaims, MaxLifetime and ClockSkew; transaction tokens settle the rest, leave it out",
+			"auth: WithTransactionTokens: Issuer %s has Audiences, Subjects, or more in its Profile than "+
+				"RequiredClaims, MaxLifetime, ClockSkew, Algorithms and KeyUses; transaction tokens settle the rest, leave it out",
 			quote.Text(issuer.Name),
 		)
 	case stated.MaxLifetime > maxTransactionLifetime:

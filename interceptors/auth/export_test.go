@@ -39,6 +39,12 @@ func VerifyBearer(ctx context.Context, g *Gate, token string) (principal.Peer, e
 	return *t.Peer, nil
 }
 
+// VerifyUser checks a user's token as a call does.
+func VerifyUser(ctx context.Context, g *Gate, token string) error {
+	_, err := g.users.Verify(ctx, token, time.Now())
+	return err
+}
+
 // ReadPeer returns whom the values of the authorization key name. Its error holds the private cause.
 func ReadPeer(ctx context.Context, g *Gate, values ...string) (principal.Peer, error) {
 	t, err := g.readBearer(ctx, values, time.Now())

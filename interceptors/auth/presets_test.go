@@ -2,7 +2,9 @@ package auth_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -10,11 +12,16 @@ import (
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+
+	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/profile"
+	"github.com/parley-rpc/parley/rpcerr"
 )
 
 // preset is what is tested of a product: what its tokens say beside what all do, and which hostile tokens pass because
@@ -105,12 +112,16 @@ func TestPresetsUnderAttack(t *testing.T) {
 				w := newWorld(t)
 				w.enroll("payments", "mallory")
 				f, issuer := presetIssuer(t, w, name, product)
-				if got := passed(t, w, issuer, f.honest()); !got {
+				gate := w.identity("payments").Server(nil, auth.WithUserIssuers(issuer))
+				if err := gate.Check(); err != nil {
+					t.Fatal(err)
+				}
+				if !passes(t, w, gate, issuer, f.honest()) {
 					t.Fatal("its own token is refused")
 				}
 				var accepted []string
 				for attack, make := range hostileTokens() {
-					if passed(t, w, issuer, make(f)) {
+					if passes(t, w, gate, issuer, make(f)) {
 						accepted = append(accepted, attack)
 					}
 				}
@@ -161,16 +172,50 @@ func presetIssuer(t *testing.T, w *world, name profile.Provider, product preset)
 	}, issuer
 }
 
-// passed reports whether a token passes for one of the issuer.
-func passed(t *testing.T, w *world, issuer auth.Issuer, token string) bool {
+// passes reports whether a token passes for one of the issuer, in a call as well as in its explanation.
+func passes(t *testing.T, w *world, gate *auth.Gate, issuer auth.Issuer, token string) bool {
 	t.Helper()
-	self, err := principal.ParseID("spiffe://shop.example/payments")
+	report, err := auth.CheckToken(t.Context(), w.id("payments"), token, issuer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := auth.CheckToken(t.Context(), self, token, issuer)
-	if err != nil {
-		t.Fatal(err)
+	verdict := auth.VerifyUser(t.Context(), gate, token)
+	if report.Accepted() != (verdict == nil) {
+		t.Errorf("explained as %v, and the verdict is %v", report.Checks, verdict)
 	}
-	return report.Accepted()
+	return verdict == nil
 }
+
+// A token of 10.8 KB with 200 groups comes through a real call, unary and stream, and one that is longer than its issuer
+// may make it does not.
+func TestLongTokenOfAUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, issuer := presetIssuer(t, nil, profile.Keycloak, presetsUnderAttack()[profile.Keycloak])
+		issuer.Profile.ScopeClaims = []string{"scope", "groups"}
+		u := newUsers(t, payments{quote: func(ctx context.Context) error {
+			if user, _ := principal.UserFromContext(ctx); len(user.Scopes) != 200 || user.Scopes[199] != group(199) {
+				t.Errorf("the handler sees %d scopes", len(user.Scopes))
+			}
+			return nil
+		}}, &policyv1.Auth{User: &policyv1.User{
+			Presence: policyv1.Presence_PRESENCE_REQUIRED.Enum(), Scopes: []string{group(7)},
+		}}, auth.WithUserIssuers(issuer))
+		token := func(groups int) string {
+			var list []string
+			for n := range groups {
+				list = append(list, `"`+group(n)+`"`)
+			}
+			return f.token(goodHeader, f.payload(`"groups":["no scope",`+strings.Join(list, ",")+`],`))
+		}
+		long := token(200)
+		if len(long) < 10_800 {
+			t.Errorf("it has %d bytes", len(long))
+		}
+		ctx := metadata.AppendToOutgoingContext(t.Context(), userKey, long)
+		u.everyMode(ctx, t, codes.OK, "")
+		ctx = metadata.AppendToOutgoingContext(t.Context(), userKey, token(400))
+		u.everyMode(ctx, t, codes.Unauthenticated, rpcerr.CredentialsInvalid)
+	})
+}
+
+func group(n int) string { return fmt.Sprintf("%08x-1111-2222-3333-%012x", n, n) }

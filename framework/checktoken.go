@@ -1,0 +1,54 @@
+package framework
+
+import (
+	"context"
+	"errors"
+
+	"github.com/parley-rpc/parley/interceptors/auth"
+)
+
+// TokenReport is what an issuer of the configuration makes of a token.
+type TokenReport struct {
+	// Place is where the issuer stands, such as users.issuers[0].
+	Place string
+
+	auth.TokenReport
+}
+
+// CheckToken explains what the issuers of end users and of workloads in the configuration make of a token: which of them
+// it names, each check, and for one that fails which setting would let it pass and what that costs. There is a report for
+// each issuer that the token names, or, where it names none, one for each issuer, which says so. Nothing in a report could
+// be used as a token. Transaction tokens are not explained.
+//
+// It waits for the keys of the issuers, within ctx. The error is that of [App.Check], or says that there is no issuer.
+func (a *App) CheckToken(ctx context.Context, token string) ([]TokenReport, error) {
+	if err := a.Check(); err != nil {
+		return nil, err
+	}
+	p := &a.parts
+	if len(p.vouching) == 0 {
+		return nil, errors.New("no issuer of tokens is configured; state one in users.issuers or in the issuers of a server")
+	}
+	var named, all []TokenReport
+	var errs []error
+	for _, v := range p.vouching {
+		if err := v.issuer.Keys.Ready(ctx); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		report, err := auth.CheckToken(ctx, p.identity.ID(), token, v.issuer)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		placed := TokenReport{v.place, report}
+		all = append(all, placed)
+		if report.Issuer != "" {
+			named = append(named, placed)
+		}
+	}
+	if named != nil {
+		return named, nil
+	}
+	return all, errors.Join(errs...)
+}
