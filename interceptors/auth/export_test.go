@@ -57,16 +57,18 @@ func ReadPeer(ctx context.Context, g *Gate, values ...string) (principal.Peer, e
 	return *t.Peer, nil
 }
 
-// CheckBearer checks a bearer token of a workload that no cache knows.
-func CheckBearer(ctx context.Context, g *Gate, compact string) error {
+// BearerCheck returns what checks a bearer token of a workload that no cache knows.
+func BearerCheck(g *Gate) func(ctx context.Context, compact string) error {
 	own := &verify.Profile{Keys: verify.WorkloadKeys(g.identity.currentTrust)}
 	own.Default(g.identity.self)
-	token, err := jose.Parse(compact, own.Types...)
-	if err != nil {
+	return func(ctx context.Context, compact string) error {
+		token, err := jose.ParseForm(compact, own.Form())
+		if err != nil {
+			return err
+		}
+		_, err = verify.CheckToken(ctx, own, token, compact, g.turn)
 		return err
 	}
-	_, err = verify.CheckToken(ctx, own, token, compact, g.turn)
-	return err
 }
 
 // CountSignatureChecks makes the gate count how often somebody has a turn at its signature check, until ctx is over.
