@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/rounds"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/profile"
@@ -276,7 +277,7 @@ func TestProfilesOfRandomTokens(t *testing.T) {
 	t.Logf("seed %d", seed)
 	r := random{rand.New(rand.NewPCG(seed, 14))}
 	accepted := 0
-	const tokens = 4000
+	tokens := rounds.Of(1000)
 	for range tokens {
 		if s.judge(t, s.sign(r.header(), timely(r.payload())), r.Uint64()) {
 			accepted++
