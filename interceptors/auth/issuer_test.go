@@ -16,6 +16,7 @@ import (
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
+	"github.com/parley-rpc/parley/profile"
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
@@ -174,6 +175,9 @@ func TestIssuerMistakes(t *testing.T) {
 			"nil subject":       {func(is *auth.Issuer) { is.Subjects = []principal.Pattern{nil} }, "subject 1"},
 			"empty claim":       {func(is *auth.Issuer) { is.Profile.RequiredClaims = []string{""} }, "RequiredClaims"},
 			"negative lifetime": {func(is *auth.Issuer) { is.Profile.MaxLifetime = -1 }, "MaxLifetime"},
+			"every tenant of Entra": {func(is *auth.Issuer) {
+				is.Name, is.Profile = "https://login.microsoftonline.com/common/v2.0", profile.Of(profile.Entra)
+			}, "name the tenant by its ID"},
 			"negative count":    {func(is *auth.Issuer) { is.Profile.MaxAudiences = -1 }, "MaxAudiences"},
 			"skew of 6 minutes": {func(is *auth.Issuer) { is.Profile.ClockSkew = 6 * time.Minute }, "ClockSkew"},
 		} {

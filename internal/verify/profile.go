@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -51,6 +52,8 @@ func (p *Profile) Check() error {
 		}
 	}
 	wrong(p.Name == "", "it has no Name; state the iss of its tokens, byte for byte")
+	wrong(p.namesNoTenant(), "its Name is for every tenant of Entra ID, and no token states it; "+
+		"name the tenant by its ID in the place of common, organizations or consumers")
 	wrong(p.Keys == nil, "it has no Keys")
 	wrong(len(p.Audiences) == 0 || slices.Contains(p.Audiences, ""), "Audiences is empty or holds an empty name, "+
 		"and a token for anybody is never accepted; leave it out for the server's own ID")
@@ -59,6 +62,16 @@ func (p *Profile) Check() error {
 			fmt.Sprintf("subject %d is no ID; make it with ParseID, TrustDomain.ID or ParsePattern", n+1))
 	}
 	return errors.Join(errs...)
+}
+
+// namesNoTenant reports whether the name is one of those under which Entra ID documents the issuers of all tenants.
+func (p *Profile) namesNoTenant() bool {
+	if p.Provider() != profile.Entra && p.Provider() != profile.EntraV1 {
+		return false
+	}
+	return slices.ContainsFunc([]string{"common", "organizations", "consumers", "{tenantid}"}, func(all string) bool {
+		return strings.Contains(p.Name+"/", "/"+all+"/")
+	})
 }
 
 // skew is how far the clock of the issuer may be off.
