@@ -91,14 +91,15 @@ type entry struct {
 
 func (r Reason) entry() entry {
 	table := reasons()
-	if i := slices.IndexFunc(table, func(e entry) bool { return e.reason == r }); i >= 0 {
+	if i := slices.IndexFunc(table[:], func(e entry) bool { return e.reason == r }); i >= 0 {
 		return table[i]
 	}
 	return entry{reason: r, code: codes.Unknown}
 }
 
-func reasons() []entry {
-	return []entry{
+// reasons is the table. It is an array, so that a refusal looks up its reason without an allocation.
+func reasons() [17]entry {
+	return [...]entry{
 		{
 			CredentialsMissing, codes.Unauthenticated, "the call carries no credential",
 			"The call carried no credential.",

@@ -87,3 +87,11 @@ func TestRefuse(t *testing.T) {
 		t.Errorf("an unknown reason gives %+v; it must fail closed and say nothing", got)
 	}
 }
+
+// A refusal costs its error and nothing besides: anyone can cause any number of them.
+func TestRefusalAllocations(t *testing.T) {
+	cause := errors.New("the token is bad")
+	if n := testing.AllocsPerRun(100, func() { _ = rpcerr.Refuse(rpcerr.CredentialsInvalid, cause) }); n > 1 {
+		t.Errorf("%v allocations", n)
+	}
+}
