@@ -42,19 +42,24 @@ func compile(t testing.TB, a *policyv1.Auth, s *decide.Server) (*decide.Policy, 
 
 // compileLayers compiles the policy of GetQuote, narrowed by layers, for a server.
 func compileLayers(layers []*policyv1.Auth, s *decide.Server) (*decide.Policy, error) {
+	method, err := merged(layers)
+	if err != nil {
+		return nil, err
+	}
+	return decide.Compile(method, s)
+}
+
+// merged is the policy of the method with further layers.
+func merged(layers []*policyv1.Auth) (policy.Method, error) {
 	var stated []policy.Layer
 	for _, a := range layers {
 		stated = append(stated, policy.Code(map[string]*policyv1.Policy{quote: {Auth: a}}))
 	}
 	table, err := policy.New(stated...)
 	if err != nil {
-		return nil, err
+		return policy.Method{}, err
 	}
-	method, err := table.Method(quote)
-	if err != nil {
-		return nil, err
-	}
-	return decide.Compile(method, s)
+	return table.Method(quote)
 }
 
 // open is a server that accepts bearer tokens and one issuer of users.
