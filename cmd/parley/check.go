@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/parley-rpc/parley/framework"
+)
+
+type checkCommand struct {
+	Service  string   `arg:"" help:"Name of the service, as it gives it to framework.New."`
+	Config   string   `help:"Its configuration." placeholder:"FILE" required:""`
+	Contract string   `help:"${contract}" placeholder:"FILE"`
+	Serves   []string `help:"${check_serves}" placeholder:"NAME"`
+}
+
+// Run checks what the service itself checks before it starts, and prints every mistake.
+func (c *checkCommand) Run(s streams) error {
+	config, _, err := readConfig(c.Config)
+	if err != nil {
+		_, printed := fmt.Fprintln(s.out, err)
+		return errors.Join(printed, errNo)
+	}
+	if c.Contract != "" {
+		set, err := readContract(c.Contract)
+		if err != nil {
+			return err
+		}
+		if err := link(set); err != nil {
+			return err
+		}
+	}
+	quiet := framework.WithLogger(slog.New(slog.DiscardHandler))
+	app := framework.New(c.Service, framework.WithConfigFile(c.Config), quiet)
+	for _, name := range slices.Sorted(maps.Keys(config.GetClients())) {
+		app.Client(name)
+	}
+	if len(c.Serves)+len(config.GetServers()) > 0 {
+		server := app.Server("")
+		for _, name := range c.Serves {
+			description, err := describe(name)
+			if err != nil {
+				return errors.Join(err, app.Close())
+			}
+			server.RegisterService(description, struct{}{})
+		}
+	}
+	mistakes := app.Check()
+	if err := app.Close(); err != nil {
+		return err
+	}
+	if mistakes != nil {
+		_, err := fmt.Fprintln(s.out, mistakes)
+		return errors.Join(err, errNo)
+	}
+	_, err = fmt.Fprintf(s.out, "%s: no mistakes\n", c.Config)
+	return err
+}
+
+// describe describes a service that has no handlers.
+func describe(name string) (*grpc.ServiceDesc, error) {
+	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
+	service, ok := found.(protoreflect.ServiceDescriptor)
+	if err != nil || !ok {
+		return nil, fmt.Errorf(
+			"--serves: no service %s in the contract; name it with its package, and give --contract", name,
+		)
+	}
+	description := &grpc.ServiceDesc{ServiceName: name, HandlerType: (*any)(nil), Metadata: service.ParentFile().Path()}
+	for i := range service.Methods().Len() {
+		method := service.Methods().Get(i)
+		if method.IsStreamingClient() || method.IsStreamingServer() {
+			description.Streams = append(description.Streams, grpc.StreamDesc{
+				StreamName: string(method.Name()), Handler: noStream,
+				ServerStreams: method.IsStreamingServer(), ClientStreams: method.IsStreamingClient(),
+			})
+			continue
+		}
+		unary := grpc.MethodDesc{MethodName: string(method.Name()), Handler: noMethod}
+		description.Methods = append(description.Methods, unary)
+	}
+	return description, nil
+}
+
+// errNotServed is what methods answer here. Nothing is ever served.
+var errNotServed = errors.New("a check serves nothing")
+
+//nolint:revive // gRPC's order
+func noMethod(any, context.Context, func(any) error, grpc.UnaryServerInterceptor) (any, error) {
+	return nil, errNotServed
+}
+
+func noStream(any, grpc.ServerStream) error { return errNotServed }

@@ -1,0 +1,104 @@
+// Parley is the command of the framework: it explains policies and checks configurations without a running service.
+//
+//	parley explain shop.payments.v1.PaymentsService/Charge --contract api.binpb --as orders
+//	parley check payments --config payments.yaml --contract api.binpb --serves shop.payments.v1.PaymentsService
+//	parley diff old.binpb new.binpb
+//
+// It ends with status 0, with 1 if the answer is no (a call is refused, a check finds mistakes, a change opens), and
+// with 2 if it could not find an answer.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+type command struct {
+	Explain explainCommand `cmd:"" help:"${explain}"`
+	Check   checkCommand   `cmd:"" help:"${check}"`
+	Diff    diffCommand    `cmd:"" help:"Show what a change of policies opens, closes and shortens."`
+}
+
+// help are the texts that the fields of commands name.
+func help() kong.Vars {
+	return kong.Vars{
+		"contract": "Descriptor set of the .proto files, as 'buf build -o' makes it.",
+		"explain":  "Show the effective policy of a method, decide on a call, or play its attempts.",
+		"explain_method": "The method, such as shop.payments.v1.PaymentsService/Charge, or as much of its end as names " +
+			"one method alone.",
+		"explain_admin":    "Ask a running service instead, at the address of its admin surface.",
+		"explain_config":   "Configuration of the service, whose policies narrow those of the contract.",
+		"explain_domain":   "Trust domain of the service. Default: that of the configuration, or else local.",
+		"explain_as":       "Decide on a call of this workload: a name of the trust domain, or a full ID.",
+		"explain_token":    "The caller brings this bearer token. Its claims are read; nothing is verified.",
+		"explain_user":     "The call is made for the end user of this token, whose claims are read in the same way.",
+		"explain_script":   `Play the attempts of a call against these answers: "UNAVAILABLE, 300ms OK".`,
+		"explain_deadline": "Deadline that the caller states, for --script.",
+		"check":            "Check the configuration and the policies of a service, as the service itself reads them.",
+		"check_serves":     "A gRPC service that it serves, such as shop.payments.v1.PaymentsService.",
+	}
+}
+
+// errNo ends the program with status 1. What it means was printed.
+var errNo = errors.New("no")
+
+// streams are where a command reads and writes.
+type streams struct{ out, err io.Writer }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	status := run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr})
+	stop()
+	os.Exit(status)
+}
+
+// run runs the program and returns its exit status.
+func run(ctx context.Context, args []string, s streams) int {
+	status := -1
+	var c command
+	parser, err := kong.New(&c,
+		kong.Name("parley"),
+		kong.Description("Explains policies and checks configurations of services built with Parley."),
+		kong.UsageOnError(),
+		help(),
+		kong.Writers(s.out, s.err),
+		kong.Exit(func(code int) {
+			if status < 0 {
+				status = code // of help
+			}
+		}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(s),
+	)
+	if err != nil {
+		return s.failed(err)
+	}
+	parsed, err := parser.Parse(args)
+	if status >= 0 {
+		return status
+	}
+	if err == nil {
+		err = parsed.Run()
+	}
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errNo):
+		return 1
+	default:
+		return s.failed(err)
+	}
+}
+
+// failed prints why there is no answer, and returns the exit status.
+func (s streams) failed(err error) int {
+	_, _ = fmt.Fprintln(s.err, "parley:", err) // there is no other place to say it
+	return 2
+}

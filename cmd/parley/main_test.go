@@ -1,0 +1,291 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/parley-rpc/parley/admin"
+	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
+	_ "github.com/parley-rpc/parley/gen/shop/orders/v1"
+	_ "github.com/parley-rpc/parley/gen/shop/payments/v1"
+	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/principal"
+)
+
+// invoked runs the program in a folder of its own, where api.binpb is the contract of the shop.
+func invoked(t *testing.T, files map[string]string, args ...string) (status int, out, errs string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	write(t, "api.binpb", contract(t, func(*descriptorpb.FileDescriptorProto) {}))
+	for name, text := range files {
+		write(t, name, text)
+	}
+	var stdout, stderr bytes.Buffer
+	status = run(t.Context(), args, streams{&stdout, &stderr})
+	return status, stdout.String(), stderr.String()
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// contract is the descriptor set of the shop, changed.
+func contract(t *testing.T, change func(*descriptorpb.FileDescriptorProto)) string {
+	t.Helper()
+	set := new(descriptorpb.FileDescriptorSet)
+	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		if strings.HasPrefix(file.Path(), "shop/") {
+			described := protodesc.ToFileDescriptorProto(file)
+			change(described)
+			set.File = append(set.File, described)
+		}
+		return true
+	})
+	data, err := proto.Marshal(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func token(claims string) string {
+	part := base64.RawURLEncoding.EncodeToString
+	return part([]byte(`{"alg":"EdDSA"}`)) + "." + part([]byte(claims)) + "." + part([]byte("signature"))
+}
+
+func TestRun(t *testing.T) {
+	config := map[string]string{"payments.yaml": `
+identity: {trust_domain: shop.example}
+users: {issuers: [{issuer: "https://login.shop.example"}]}
+policies:
+  /shop.payments.v1.PaymentsService/Charge:
+    auth: {allow: [{name: staff, user: {subjects: [alice]}}]}
+`}
+	staff := map[string]string{
+		"payments.yaml": config["payments.yaml"],
+		"alice.jwt":     token(`{"iss":"https://login.shop.example","sub":"alice"}`),
+		"bob.jwt":       token(`{"iss":"https://login.shop.example","sub":"bob"}`),
+		"orders.jwt":    token(`{"sub":"spiffe://shop.example/orders","aud":"spiffe://shop.example/payments"}`),
+	}
+	const (
+		charge     = "explain Charge --contract api.binpb"
+		configured = charge + " --config payments.yaml"
+	)
+	for name, test := range map[string]struct {
+		files  map[string]string
+		args   string
+		script string // of --script
+		status int
+		want   []string // in the output, or among the errors where the status is 2
+	}{
+		"help":    {args: "--help", want: []string{"explain", "check", "diff"}},
+		"nothing": {status: 2, want: []string{"expected one of"}},
+		"a policy": {
+			args: charge,
+			want: []string{"/shop.payments.v1.PaymentsService/Charge (unary)", "peers", "orders"},
+		},
+		"no such file": {
+			args: "explain Charge --contract none.binpb", status: 2, want: []string{"buf build -o none.binpb"},
+		},
+		"a near method": {
+			args: "explain shop.payments.v1.PaymentsService/Charg --contract api.binpb", status: 2,
+			want: []string{"did you mean shop.payments.v1.PaymentsService/Charge?"},
+		},
+		"no contract": {
+			files: map[string]string{"x": "x"}, args: "explain Charge --contract x", status: 2,
+			want: []string{"x is no descriptor set"},
+		},
+		"a wrong key": {
+			files: map[string]string{"x.yaml": "polices: {}"}, args: charge + " --config x.yaml", status: 2,
+			want: []string{"x.yaml:1", "policies"},
+		},
+		"a caller passes": {args: charge + " --as orders", want: []string{"Charge: allowed", "peers: met"}},
+		"a caller is refused": {
+			args: charge + " --as billing", status: 1,
+			want: []string{"Charge: refused, POLICY_DENIED", "not among the peers"},
+		},
+		"a pattern is no caller": {
+			args: charge + " --as spiffe://local/*", status: 2, want: []string{"a caller is one workload"},
+		},
+		"a user passes": {
+			files: staff, args: configured + " --as orders --user-token-file alice.jwt",
+			want: []string{"Charge: allowed", "staff", "payments.yaml:5", "read, not verified"},
+		},
+		"a user is refused": {
+			files: staff, args: configured + " --token-file orders.jwt --user-token-file bob.jwt", status: 1,
+			want: []string{"Charge: refused", "payments.yaml:5"},
+		},
+		"no token": {
+			files: map[string]string{"x": "x"}, args: charge + " --token-file x", status: 2,
+			want: []string{"x holds no JWT"},
+		},
+		"attempts": {
+			args: "explain GetQuote --contract api.binpb", script: "UNAVAILABLE, 1ms OK",
+			want: []string{"PaymentsService/GetQuote", "recovered", "2 attempts", "UNAVAILABLE"},
+		},
+		"attempts of what must not be repeated": {
+			args: charge, script: "UNAVAILABLE, OK", status: 1,
+			want: []string{"1 attempt", "UNAVAILABLE", "stopped"},
+		},
+		"no script":  {args: charge, script: "MAYBE", status: 2, want: []string{`"MAYBE" is neither a status code`}},
+		"no changes": {args: "diff api.binpb ./api.binpb", want: []string{"no policy changes"}},
+		"a configuration narrows": {
+			files: config, args: "diff api.binpb ./api.binpb --new-config payments.yaml",
+			want: []string{
+				"closes",
+				"auth.allow: callers whom none of the rules staff allows may no longer call (file payments.yaml:5)",
+			},
+		},
+		"without it, it opens": {
+			files: config, args: "diff api.binpb ./api.binpb --old-config payments.yaml", status: 1,
+			want: []string{"opens"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			args := strings.Fields(test.args)
+			if test.script != "" {
+				args = append(args, "--script", test.script)
+			}
+			status, out, errs := invoked(t, test.files, args...)
+			if status != test.status {
+				t.Errorf("status %d, want %d", status, test.status)
+			}
+			text := out
+			if test.status == 2 {
+				text = errs
+			}
+			for _, want := range test.want {
+				if !strings.Contains(text, want) {
+					t.Errorf("%q is not in\n%s%s", want, out, errs)
+				}
+			}
+		})
+	}
+}
+
+func TestExplainAsJSON(t *testing.T) {
+	_, out, _ := invoked(t, nil, "explain", "Charge", "--contract", "api.binpb", "--as", "billing", "--output", "json")
+	var got explanationJSON
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if got.Allowed || got.Reason != "POLICY_DENIED" || len(got.Steps) == 0 || got.Steps[0].Source == "" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestDiffOfContracts(t *testing.T) {
+	charge := func(change func(*policyv1.Policy)) string {
+		return contract(t, func(file *descriptorpb.FileDescriptorProto) {
+			for _, s := range file.GetService() {
+				for _, m := range s.GetMethod() {
+					if m.GetName() != "Charge" {
+						continue
+					}
+					stated, _ := proto.GetExtension(m.GetOptions(), policyv1.E_Method).(*policyv1.Policy)
+					stated = proto.CloneOf(stated)
+					change(stated)
+					options := proto.CloneOf(m.GetOptions())
+					proto.SetExtension(options, policyv1.E_Method, stated)
+					m.Options = options
+				}
+			}
+		})
+	}
+	scoped := charge(func(p *policyv1.Policy) { p.Auth.Scopes = []string{"pay"} })
+	status, out, errs := invoked(
+		t, map[string]string{"new.binpb": scoped}, "diff", "api.binpb", "new.binpb", "--output", "json",
+	)
+	var changes []methodChange
+	if err := json.Unmarshal([]byte(out), &changes); err != nil {
+		t.Fatalf("%v: %s%s", err, out, errs)
+	}
+	if status != 0 || len(changes) != 1 || changes[0].Effect != "closes" || changes[0].Field != "auth.scopes" {
+		t.Errorf("status %d, changes %+v", status, changes)
+	}
+	status, out, _ = invoked(t, map[string]string{"old.binpb": scoped}, "diff", "old.binpb", "api.binpb")
+	if status != 1 {
+		t.Errorf("status %d: %s", status, out)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	const service = "shop.payments.v1.PaymentsService"
+	trust := filepath.Join(t.TempDir(), "trust")
+	id, err := principal.ParseID("spiffe://shop.example/payments")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := auth.Enroll(trust, id); err != nil {
+		t.Fatal(err)
+	}
+	config := "identity: {trust_domain: shop.example, trust_dir: " + trust + "}\n"
+	for name, test := range map[string]struct {
+		config string
+		status int
+		want   []string
+	}{
+		"two mistakes at once": {
+			config + "servers:\n  payments: {listen: \"127.0.0.1:0\"}\npolicies:\n" +
+				"  /shop.payments.v1.PaymentsService/Charg: {auth: {scopes: [pay]}}\n" +
+				"  /shop.payments.v1.PaymentsService/Charge: {deadline: {max: 3s}, retry: {max_attempts: 99}}\n",
+			1,
+			[]string{
+				`did you mean "/shop.payments.v1.PaymentsService/Charge"?`, "99 is out of range",
+				"payments.yaml:5", "payments.yaml:6",
+			},
+		},
+		"none": {
+			config + "servers:\n  payments: {listen: \"127.0.0.1:0\"}\n",
+			0,
+			[]string{"payments.yaml: no mistakes"},
+		},
+		"a wrong key": {"servers:\n  payments: {listn: x}\n", 1, []string{"payments.yaml:2", "listen"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, out, errs := invoked(t, map[string]string{"payments.yaml": test.config},
+				"check", "payments", "--config", "payments.yaml", "--serves", service)
+			if status != test.status {
+				t.Errorf("status %d, want %d: %s%s", status, test.status, out, errs)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(out, want) {
+					t.Errorf("%q is not in\n%s", want, out)
+				}
+			}
+		})
+	}
+}
+
+func TestExplainARunningService(t *testing.T) {
+	server := httptest.NewServer(admin.New(admin.Config{Policies: func() []admin.Policy {
+		return []admin.Policy{{
+			Method: "shop.payments.v1.PaymentsService/Charge", Kind: "unary, served",
+			Values: []admin.PolicyValue{{Name: "deadline", Value: "2s", Source: "file payments.yaml:3"}},
+		}}
+	}}))
+	defer server.Close()
+	status, out, errs := invoked(t, nil, "explain", "PaymentsService/Charge", "--admin", server.URL)
+	if status != 0 || !strings.Contains(out, "(unary, served)") || !strings.Contains(out, "file payments.yaml:3") {
+		t.Errorf("status %d: %s%s", status, out, errs)
+	}
+	status, _, errs = invoked(t, nil, "explain", "Refund", "--admin", server.URL)
+	if status != 2 || !strings.Contains(errs, "it knows shop.payments") {
+		t.Errorf("status %d: %s", status, errs)
+	}
+}
