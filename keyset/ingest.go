@@ -14,7 +14,7 @@ import (
 type Skipped struct {
 	// Key is its kid, or its place in the set when it has none that can be shown.
 	Key string
-	// Err says why.
+	// Err is the reason.
 	Err error
 	// Alarm says that an operator should look at it now: a secret was published.
 	Alarm bool

@@ -21,9 +21,9 @@ func Static(jwks []byte, opts ...Option) *Set {
 	return s
 }
 
-// File returns the set that lies in a file, which is read every 5 seconds and may be replaced at any time. The right to
-// write it is the right to decide who is trusted: it must belong to root or to the user of this process and be writable
-// by no other user, and so must the directories above it, as those of a trust directory must.
+// File returns the set in a file, which is read every 5 seconds and may be replaced at any time. A process that can
+// write the file decides which tokens are trusted. The file and the directories above it must therefore belong to root
+// or to the user of this process, and must not be writable by others, as with a trust directory.
 func File(path string, opts ...Option) *Set {
 	s := newSet(fmt.Sprintf("keyset.File(%q, ", path), opts, func(*config) (source, error) {
 		if path == "" {
@@ -47,8 +47,8 @@ func URL(address string, opts ...Option) *Set {
 	})
 }
 
-// Provider returns the set of an OpenID provider, fetched as that of [URL] is, from the jwks_uri in the provider's
-// discovery document, which must state the issuer byte for byte as it is given here.
+// Provider returns the set of an OpenID provider. It is fetched like the set of [URL], from the jwks_uri in the
+// provider's discovery document. The issuer in that document must equal issuer byte for byte.
 func Provider(issuer string, opts ...Option) *Set {
 	return newSet(fmt.Sprintf("keyset.Provider(%q, ", issuer), opts, func(c *config) (source, error) {
 		client, err := c.client(issuer)

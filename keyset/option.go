@@ -145,9 +145,9 @@ func WithUses(uses ...string) Option {
 	}
 }
 
-// WithAlgorithms says with which algorithms the issuer signs, by their JWA names: "EdDSA" (also called "Ed25519"),
-// "ES256", "ES384", "RS256" or "PS256". A key for another is skipped. The default is all of them, and there are no
-// others: none with a shared secret, and none that is weaker.
+// WithAlgorithms sets the algorithms that the issuer signs with, by their JWA names: "EdDSA" (also called "Ed25519"),
+// "ES256", "ES384", "RS256" or "PS256". Keys for other algorithms are skipped. The default is all of these. Weaker
+// algorithms and shared secrets are not supported.
 //
 // Keys of some providers do not say their alg. That of Ed25519, P-256 and P-384 follows from the key. An RSA key
 // without alg is skipped, unless exactly one of "RS256" and "PS256" is named here, which it then is for.
@@ -193,9 +193,9 @@ func fetchOption(text string, set func(*config), given bool) Option {
 	}}
 }
 
-// WithCAFile verifies the servers that the set and the discovery document are fetched from by the certificate
-// authorities in a file, PEM, in the place of those of the system. It is read again before each fetch. The right to
-// write it is the right to be these servers, so it must be as safe as the file of [File].
+// WithCAFile sets the PEM file with the certificate authorities that verify the servers of the set and of the discovery
+// document. The default is the certificate authorities of the system. The file is read before each fetch. A process
+// that can write it can impersonate these servers, so it must be as safe as the file of [File].
 func WithCAFile(path string) Option {
 	return fetchOption(
 		fmt.Sprintf("keyset.WithCAFile(%q)", path),
@@ -204,8 +204,8 @@ func WithCAFile(path string) Option {
 	)
 }
 
-// WithProxy fetches through an HTTP proxy, such as "http://proxy.shop.example:3128". TLS goes through it to the server
-// that is named. By default there is none, whatever the environment says.
+// WithProxy sets an HTTP proxy for fetching, such as "http://proxy.shop.example:3128". TLS goes through the proxy to
+// the server. By default there is no proxy, and proxies of the environment are not used.
 func WithProxy(address string) Option {
 	return fetchOption(
 		fmt.Sprintf("keyset.WithProxy(%q)", address),
@@ -217,8 +217,8 @@ func WithProxy(address string) Option {
 // WithBearerTokenFile authenticates each fetch with the bearer token in a file (RFC 6750), which is read again before
 // it, such as the token of a service account, without which the API server of Kubernetes shows no keys.
 //
-// The token is shown to one origin (scheme, host and port) alone: that of the URL, or that of the issuer. Where a
-// discovery document says that the keys are on another host, they are fetched from there without the token.
+// The token is sent to only one origin (scheme, host and port): that of the URL, or that of the issuer. If the keys are
+// on another host according to the discovery document, they are fetched from there without the token.
 func WithBearerTokenFile(path string) Option {
 	return fetchOption(fmt.Sprintf("keyset.WithBearerTokenFile(%q)", path), func(c *config) {
 		c.bearers++
@@ -235,8 +235,8 @@ func readTokenFile(path string) (string, error) {
 	return token, nil
 }
 
-// WithBearerTokens is [WithBearerTokenFile] with tokens from elsewhere, such as those of an authorization server. The
-// function is called before each fetch, and belongs to its 5 seconds.
+// WithBearerTokens is like [WithBearerTokenFile], with tokens from a function, such as tokens of an authorization
+// server. The function is called before each fetch, within the 5 seconds of the fetch.
 func WithBearerTokens(source func(context.Context) (string, error)) Option {
 	return fetchOption("keyset.WithBearerTokens", func(c *config) {
 		c.bearers++
@@ -244,9 +244,8 @@ func WithBearerTokens(source func(context.Context) (string, error)) Option {
 	}, source != nil)
 }
 
-// WithRoundTripper makes t do the requests, in the place of a transport that verifies certificates by the roots of the
-// system and takes 2 seconds at most to connect. All other limits remain. It does not go with [WithCAFile] and
-// [WithProxy].
+// WithRoundTripper sets the transport. The default verifies certificates with the roots of the system and connects
+// within 2 seconds. All other limits still apply. It cannot be combined with [WithCAFile] and [WithProxy].
 func WithRoundTripper(t http.RoundTripper) Option {
 	return option{"keyset.WithRoundTripper", func(c *config) { c.fetching.Transport = t }}
 }

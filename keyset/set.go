@@ -81,8 +81,8 @@ func (s *Set) Check() error {
 	return nil
 }
 
-// Ready waits until there are keys. The error is that of Check, or says that ctx has ended and why there are no keys
-// yet; then it is [ErrUnavailable], too.
+// Ready waits until there are keys. It returns the error of Check. If ctx ends before, the error contains the reason
+// why there are no keys yet, and matches [ErrUnavailable].
 func (s *Set) Ready(ctx context.Context) error {
 	if err := s.Check(); err != nil && (s == nil || s.err != nil) {
 		return err

@@ -30,7 +30,7 @@ type State struct {
 	Err error
 	// Fetches counts the readings.
 	Fetches uint64
-	// Failures counts those of them that failed.
+	// Failures counts the failed fetches.
 	Failures uint64
 }
 

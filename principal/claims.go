@@ -27,7 +27,7 @@ func ClaimsOf(verified *strictjson.Object) Claims { return Claims{verified} }
 // Lookup returns the claim at a path, for Parley's own rules.
 func (c Claims) Lookup(path []string) strictjson.Value { return c.claims.Lookup(path) }
 
-// Has reports whether there is such a claim.
+// Has reports whether the claim exists.
 func (c Claims) Has(path ...string) bool { return c.claims.Lookup(path).Exists() }
 
 // String returns a claim that is a string. It reports false when there is none or it is of another kind.
@@ -40,8 +40,7 @@ func (c Claims) Bool(path ...string) (value, ok bool) { return c.claims.Lookup(p
 // another kind.
 func (c Claims) Number(path ...string) (float64, bool) { return c.claims.Lookup(path).Number() }
 
-// Strings returns a claim that is a list of nothing but strings. It reports false when there is none or it is of
-// another kind.
+// Strings returns a claim that is a list of strings. It reports false if the claim does not exist or has another type.
 func (c Claims) Strings(path ...string) ([]string, bool) { return c.claims.Lookup(path).Strings() }
 
 // Names lists the names of the claims in the order in which the token states them.

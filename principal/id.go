@@ -8,8 +8,9 @@ import (
 	"github.com/parley-rpc/parley/internal/quote"
 )
 
-// ID names one workload: spiffe://<trust domain>/<service>. It cannot be invalid; the zero value is "no ID" and matches
-// nothing. It is comparable, and two IDs are the same workload exactly when they are equal: there is no normalisation.
+// ID is the ID of one workload: spiffe://<trust domain>/<service>. It cannot be invalid. The zero value means "no ID"
+// and matches no workload. IDs are comparable, and two IDs are the same workload exactly if they are equal, without
+// normalization.
 //
 // An ID is also the [Pattern] that matches itself alone.
 type ID struct {
@@ -42,7 +43,7 @@ func (id ID) TrustDomain() TrustDomain {
 	return TrustDomain{name: id.uri[len(Scheme) : len(Scheme)+id.domain]}
 }
 
-// Service is what follows the trust domain, without the slash: "payments", or "ns/pay/api".
+// Service returns the part after the trust domain, without the slash: "payments", or "ns/pay/api".
 func (id ID) Service() string {
 	if id.IsZero() {
 		return ""
@@ -59,7 +60,7 @@ func (id ID) Matches(other ID) bool { return id == other && !id.IsZero() }
 // MarshalText writes the ID as a URI, so that logs and JSON show it.
 func (id ID) MarshalText() ([]byte, error) { return []byte(id.uri), nil }
 
-// UnmarshalText reads what [ParseID] reads, and "" as the zero value.
+// UnmarshalText is like [ParseID], and reads "" as the zero value.
 func (id *ID) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		*id = ID{}

@@ -93,13 +93,13 @@ func (t subtree) Overlaps(other Pattern) bool {
 
 func (subtree) isPattern() {}
 
-// besideSubtrees is a pattern of another kind that knows what it has in common with a subtree.
+// besideSubtrees is a pattern of another kind that knows its overlap with a subtree.
 type besideSubtrees interface {
 	overlapsSubtree(domain TrustDomain, prefix string) bool
 }
 
-// ParsePeer reads what policies and configurations may write for a peer: what [ParsePattern] reads, or the bare name of
-// a service of this trust domain ("orders").
+// ParsePeer parses a peer of a policy or configuration: the forms of [ParsePattern], or the name of a service in this
+// trust domain ("orders").
 func (d TrustDomain) ParsePeer(s string) (Pattern, error) {
 	if strings.Contains(s, "://") {
 		return ParsePattern(s)

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-rpc/parley/internal/contextkey"
 )
 
-// Peer is the workload at the other end, as it was proven.
+// Peer is the proven workload at the other end.
 type Peer struct {
 	// ID is who it is.
 	ID ID
@@ -21,10 +21,10 @@ type Peer struct {
 	Expires time.Time
 	// Scopes are the scopes of a bearer token; a connection carries none. They must not be changed.
 	Scopes []string
-	// Audiences are those for whom the caller made its credential, or had it made: the aud of its token, and the
-	// server's own ID in connection mode. They must not be changed.
+	// Audiences are the audiences of the caller's credential: the aud of its token, or the server's own ID in connection
+	// mode. They must not be modified.
 	Audiences []string
-	// Claims are those of a bearer token; a connection has none.
+	// Claims are the claims of a bearer token. A connection has none.
 	Claims Claims
 }
 

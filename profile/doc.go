@@ -12,7 +12,7 @@
 //		Profile:   profile.Of(profile.Okta),
 //	})
 //
-// Some things no profile can open: an algorithm that is not the key's, a member of the header that changes what is
-// verified (crit, jku, jwk, x5u, x5c, b64, zip, cty), a member that stands twice, a token without an end, and one that
-// is for anybody.
+// No profile can accept the following: an algorithm other than that of the key, a header member that changes the
+// verification (crit, jku, jwk, x5u, x5c, b64, zip, cty), a duplicate member, a token without exp, and a token without
+// an audience.
 package profile

@@ -16,9 +16,9 @@ type Exception struct {
 	Setting string
 	// Field is the field of [Profile].
 	Field string
-	// Value is what it is set to, as text.
+	// Value is the value of the field, as text.
 	Value string
-	// Cost is what it costs in safety, in one sentence.
+	// Cost is the cost of the exception in safety, in one sentence.
 	Cost string
 }
 
@@ -36,8 +36,8 @@ func Setting(field string) (Exception, bool) {
 	return Exception{}, false
 }
 
-// Exceptions lists what the profile accepts beyond the strict one, in the order of its fields. What only narrows is not
-// among them.
+// Exceptions returns the exceptions of the profile from the strict one, in the order of its fields. It does not contain
+// fields that only require more.
 func (p Profile) Exceptions() []Exception {
 	var list []Exception
 	p = p.WithDefaults()

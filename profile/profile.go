@@ -15,8 +15,9 @@ import (
 // Untyped is the type of a token whose header has no typ.
 const Untyped = ""
 
-// Profile is what the tokens of one issuer look like. The zero Profile demands what Parley's own access tokens have.
-// Each field says what else is accepted, or demands more. A Profile must not be changed once it was handed on.
+// Profile defines what the tokens of one issuer must look like. The zero Profile is that of Parley's own access tokens.
+// Each field accepts something in addition, or requires more. A Profile must not be modified after it has been passed
+// on.
 type Profile struct {
 	// Types are the token types (the header's typ) that are accepted; [Untyped] is a header without one. Those of proofs,
 	// which are good for one use, are a mistake. Default: at+jwt (RFC 9068).
@@ -30,7 +31,7 @@ type Profile struct {
 	OtherHeaders bool
 	// NoKeyID accepts tokens whose header has no kid, by the one key that the issuer has. Default: kid is required.
 	NoKeyID bool
-	// NoIssuer accepts tokens without iss. The trust domain in sub then says whose keys count, as SPIFFE has it for
+	// NoIssuer accepts tokens without iss. The trust domain in sub then determines the keys, as SPIFFE defines for
 	// JWT-SVIDs. Default: iss is required.
 	NoIssuer bool
 	// BareIssuer also accepts an iss that is the issuer's name without its https:// (OpenID Connect Core section 15.6.2).
@@ -50,23 +51,23 @@ type Profile struct {
 	RequiredClaims []string
 	// RequiredValues are claims that must be exactly these strings, such as token_use: access. Default: none.
 	RequiredValues map[string]string
-	// RefusedClaims must not be there, such as those that only an ID token has. Default: none.
+	// RefusedClaims are claims that a token must not have, such as claims of ID tokens. Default: none.
 	RefusedClaims []string
 	// MaxAudiences bounds how many audiences a token may name. Default: 1.
 	MaxAudiences int
-	// AudienceClaim is the claim that says for whom a token is. Default: aud.
+	// AudienceClaim is the claim with the audience of a token. Default: aud.
 	AudienceClaim string
 	// AudienceText demands that this claim is one string and no list. Default: a list of strings will do.
 	AudienceText bool
 	// ClockSkew is how far the issuer's clock may be off, at most 5 minutes. Default: 30 seconds; negative means none.
 	ClockSkew time.Duration
-	// Algorithms are those with which it signs. Default: all that keyset.WithAlgorithms lists.
+	// Algorithms are the algorithms that the issuer signs with. Default: all algorithms of keyset.WithAlgorithms.
 	Algorithms []string
 	// KeyUses are the values of use that its keys may have, for keyset.WithUses. Default: sig.
 	KeyUses []string
-	// ScopeClaims are the claims that hold scopes, each as words in one string or as a list of strings. The scopes of a
-	// token are those of all of them. What is no scope (RFC 6749 section 3.3) is left out, and does not refuse the token.
-	// Default: scope.
+	// ScopeClaims are the claims that hold scopes, each as words in one string or as a list of strings. A token has the
+	// scopes of all of them. Invalid scopes (RFC 6749 section 3.3) are ignored and do not refuse the token. Default:
+	// scope.
 	ScopeClaims []string
 	// SubjectClaim is the claim that names the principal. Its values must be given to one principal each, for ever, by the
 	// issuer alone. Default: sub.

@@ -68,8 +68,8 @@ const (
 	Spire Provider = "spire"
 )
 
-// Of returns what the tokens of a product look like. Fields may be changed before it is used: to demand more, or to
-// accept what an operator has configured there. With an unknown provider [Profile.Check] fails.
+// Of returns the profile of a product's tokens. Change its fields before you use it to require more, or to accept
+// tokens of a product with other settings. With an unknown provider, [Profile.Check] returns an error.
 func Of(provider Provider) Profile {
 	p := presets()[provider].clone()
 	p.provider = provider

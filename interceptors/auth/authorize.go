@@ -19,9 +19,9 @@ func WithPredicate(name string, p policy.Predicate) ServerOption {
 	}}
 }
 
-// WithStepUp tells callers whom only scopes or claims of a token keep out that it is so: they are refused with
-// INSUFFICIENT_SCOPE in the place of POLICY_DENIED, so that they can ask for another token. Which ones are missing is
-// still not said. Without this option no caller learns how close a refused call came.
+// WithStepUp refuses callers with INSUFFICIENT_SCOPE instead of POLICY_DENIED if only scopes or claims of a token are
+// missing, so that they can request another token. The error does not name the missing scopes and claims. By default,
+// all refused callers get POLICY_DENIED.
 func WithStepUp() ServerOption {
 	return serverOption{"auth.WithStepUp()", func(c *serverConfig) { c.stepUp = true }}
 }
@@ -74,8 +74,8 @@ func (g *Gate) judge(ctx context.Context, p *decide.Policy, undecided error, cal
 	return nil
 }
 
-// Explain decides on a call as the interceptors do, and tells how. Call says what would be known of it; its Method must
-// be the full name. Predicates are asked, and nothing is logged or counted.
+// Explain decides about a call as the interceptors do, and explains the decision. Call has the properties of the call;
+// its Method must be the full name. Explain calls predicates. It does not log or count the decision.
 func (g *Gate) Explain(ctx context.Context, call policy.Call) policy.Explanation {
 	p, err := g.view.Get(call.Method)
 	if err != nil {
@@ -84,14 +84,14 @@ func (g *Gate) Explain(ctx context.Context, call policy.Call) policy.Explanation
 	return p.Explain(ctx, &call)
 }
 
-// HealthPolicy is the decision that servers usually want for gRPC's own health service, whose .proto states none:
-// anyone may ask. It is for a layer of the policy table, as [policy.Code] makes one; the health service must be linked.
+// HealthPolicy returns the usual policy for gRPC's own health service, whose .proto has no policy: any caller may call
+// it. Use it in a layer of the policy table, such as one of [policy.Code]. The program must link the health service.
 func HealthPolicy() map[string]*policyv1.Policy {
 	return systemPolicy(policyv1.Access_ACCESS_ANONYMOUS, "/grpc.health.v1.Health/*")
 }
 
-// ReflectionPolicy is what [HealthPolicy] is, for gRPC's reflection service in both of its versions: any workload that
-// has proven who it is may ask.
+// ReflectionPolicy is like [HealthPolicy], for both versions of gRPC's reflection service: any workload with a proven
+// identity may call it.
 func ReflectionPolicy() map[string]*policyv1.Policy {
 	return systemPolicy(policyv1.Access_ACCESS_AUTHENTICATED,
 		"/grpc.reflection.v1.ServerReflection/*", "/grpc.reflection.v1alpha.ServerReflection/*")

@@ -34,9 +34,8 @@ type callCredentials struct{ channel *Channel }
 // RequireTransportSecurity tells gRPC to send nothing over a connection without TLS.
 func (callCredentials) RequireTransportSecurity() bool { return true }
 
-// GetRequestMetadata returns the metadata for one wire attempt. Its errors are rpcerr errors. A call that does not come
-// through the interceptors of the channel, such as gRPC's own health check, carries no token, because nobody would
-// check the answer.
+// GetRequestMetadata returns the metadata for one wire attempt. Its errors are rpcerr errors. A call without the
+// interceptors of the channel, such as gRPC's own health check, has no token, because its answer would not be verified.
 func (cc callCredentials) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
 	e, ok := ctx.Value(tokenAttemptKey{}).(*tokenAttempt)
 	if !ok || e.channel != cc.channel {

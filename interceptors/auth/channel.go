@@ -22,9 +22,9 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// Channel is the client's side of one grpc.ClientConn: its transport credentials, which demand proof from every server,
-// and the innermost interceptors, which say why no connection can be had. Make one with [Identity.Channel]. It is safe
-// for concurrent use and needs no closing.
+// Channel is the client's side of one grpc.ClientConn: its transport credentials, which require a proof from every
+// server, and its innermost interceptors, which return the reason if there is no connection. Make one with
+// [Identity.Channel]. It is safe for concurrent use and need not be closed.
 type Channel struct {
 	identity  *workload
 	follower  follower
@@ -139,9 +139,9 @@ func (c *Channel) DialOptions() []grpc.DialOption {
 
 // TransportOptions returns the credentials of the connection and, in token mode, those of each call. The wait between
 // two attempts to connect begins at 50 milliseconds, so that a server that restarts is back soon, and grows to 5
-// seconds, so that a server that was refused is back soon after the trust has changed. Options of the same kind behind
-// them win. They need the interceptors: in token mode a call that does not come through them carries no token, and
-// nobody checks who answers it.
+// seconds, so that a server that was refused is back soon after the trust has changed. Later options of the same kind
+// override them. They need the interceptors: in token mode, a call without them has no token, and the identity of its
+// server is not verified.
 func (c *Channel) TransportOptions() []grpc.DialOption {
 	waits := backoff.DefaultConfig
 	waits.BaseDelay, waits.MaxDelay = connectBackoff, maxConnectBackoff
@@ -176,9 +176,9 @@ func (c *Channel) TransportCredentials() credentials.TransportCredentials {
 	return &clientCredentials{channel: c}
 }
 
-// UnaryClientInterceptor runs each attempt of a call on the wire. It must be the innermost one. When no connection can
-// be had because a handshake failed, it returns the status of that failure in the place of UNAVAILABLE, or of
-// DEADLINE_EXCEEDED when the call waited for a connection; see package rpcerr for the reasons.
+// UnaryClientInterceptor runs each attempt of a call on the wire. It must be the innermost one. If there is no
+// connection because a handshake failed, it returns the status of that failure instead of UNAVAILABLE, or instead of
+// DEADLINE_EXCEEDED if the call waited for a connection. See package rpcerr for the reasons.
 func (c *Channel) UnaryClientInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	if err := c.begin(ctx, cc); err != nil {
 		return err

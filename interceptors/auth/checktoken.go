@@ -9,12 +9,12 @@ import (
 	"github.com/parley-rpc/parley/profile"
 )
 
-// TokenReport says what a server makes of a token, check by check. It holds no part of the token that could be used to
-// make another, and can be logged.
+// TokenReport is the result of each check of a token by a server. It does not contain parts of the token from which
+// another token could be made, and can be logged.
 type TokenReport struct {
-	// Issuer is the Name of the issuer that the token names; "" where it is none of them. The checks end there.
+	// Issuer is the Name of the token's issuer. It is "" for an unknown issuer, and the checks then end.
 	Issuer string
-	// Profile is what the tokens of this issuer look like, with its defaults.
+	// Profile is the profile of this issuer's tokens, with its defaults.
 	Profile profile.Profile
 	// Checks are all checks, in the order in which a server makes them.
 	Checks []TokenCheck
@@ -22,9 +22,9 @@ type TokenReport struct {
 
 // TokenCheck is one check of a token.
 type TokenCheck struct {
-	// Name says what was checked, such as "audience".
+	// Name is the name of the check, such as "audience".
 	Name string
-	// Problem says why the token did not pass; "" where it did.
+	// Problem is the reason why the token failed the check, or "".
 	Problem string
 	// Remedies are the settings of the issuer that would let it pass, all of them together. There are none where no
 	// setting does.
@@ -35,9 +35,9 @@ type TokenCheck struct {
 type TokenRemedy struct {
 	// Setting is its key in the configuration file, such as max_lifetime.
 	Setting string
-	// Value is what it would have to be.
+	// Value is the value that would accept the token.
 	Value string
-	// Cost is what that costs in safety.
+	// Cost is the cost of this value in safety.
 	Cost string
 }
 

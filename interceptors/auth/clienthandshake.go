@@ -57,7 +57,7 @@ func (c *clientCredentials) ServerHandshake(net.Conn) (net.Conn, credentials.Aut
 	return nil, nil, errWrongEnd
 }
 
-// Info tells gRPC that the connection is secured by TLS, which decides on the :scheme of every call.
+// Info reports to gRPC that TLS secures the connection, which sets the :scheme of every call.
 func (c *clientCredentials) Info() credentials.ProtocolInfo { return protocolInfo(c.serverName) }
 
 // Clone returns credentials of the same channel.
@@ -72,7 +72,7 @@ func (c *clientCredentials) OverrideServerName(name string) error {
 	return nil
 }
 
-// UsesXDS tells the balancers of xDS whether these credentials take what a control plane says about TLS.
+// UsesXDS reports to the xDS balancers whether these credentials use the TLS configuration of a control plane.
 func (c *clientCredentials) UsesXDS() bool {
 	asked, ok := c.channel.managed.(interface{ UsesXDS() bool })
 	return ok && asked.UsesXDS()

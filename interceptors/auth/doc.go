@@ -27,25 +27,24 @@
 //	c := id.Channel([]principal.Pattern{orders}, auth.WithMode(auth.ModeToken))
 //	cc, err := grpc.NewClient(target, c.DialOptions()...)
 //
-// By default a workload signs its tokens itself. [WithTokenSource] takes them from elsewhere, and [WithIssuers] lets a
-// server accept those of an [Issuer].
+// By default a workload signs its tokens itself. [WithTokenSource] sets another source of tokens, and with
+// [WithIssuers] a server accepts the tokens of an [Issuer].
 //
 // # Issuers
 //
-// In the place of a trust directory an issuer may vouch for workloads, see [Issued]: it signs for each an identity
-// token that says which key is its own. Its keys are a [keyset.Set], which is kept fresh from a file, a URL or an
-// OpenID provider without any call waiting for it. Tokens to call others with come from a [tokens.Source];
-// [tokens.Keep] renews them ahead of time.
+// Instead of a trust directory, an issuer may vouch for workloads, see [Issued]: it signs an identity token for each
+// workload, which binds the workload's key to its ID. The keys of the issuer are a [keyset.Set], which is kept fresh
+// from a file, a URL or an OpenID provider; calls do not wait for it. The tokens of a client come from a
+// [tokens.Source], and [tokens.Keep] renews them in advance.
 //
-// Workloads sign with EdDSA (Ed25519) or ES256, and nothing else. Keys of issuers may also be for ES384, RS256 and
-// PS256, see [keyset.WithAlgorithms]. No key is for two algorithms, none has a shared secret, and "none" is no
-// algorithm.
+// Workloads sign only with EdDSA (Ed25519) or ES256. Keys of issuers may also be for ES384, RS256 and PS256, see
+// [keyset.WithAlgorithms]. Each key is for one algorithm. Shared secrets and the algorithm "none" are refused.
 //
 // # Who may call
 //
-// A server asks the [policy.Table] for each method. A method without a decision is refused, and [Gate.Resolve] names
-// all of them at start. Handlers read the proven caller with [principal.PeerFromContext]. [Gate.Explain] tells how a
-// decision comes about.
+// A server asks the [policy.Table] for each method. A method without a policy is refused, and [Gate.Resolve] lists all
+// of them at the start. Handlers read the proven caller with [principal.PeerFromContext]. [Gate.Explain] explains a
+// decision.
 //
 // # The end user
 //

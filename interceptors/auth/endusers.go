@@ -59,10 +59,10 @@ func issuerNames(issuers []Issuer) string {
 	return quote.List(names)
 }
 
-// WithUserAuthorization takes what a call states as "authorization: Bearer" for the access token of the end user, where
-// the caller is proven by its connection. Gateways, meshes and mobile clients put it there. On other connections, and
-// without this option everywhere, authorization is for the token of the calling workload. The key parley-user-token is
-// still read; a call that states both is refused, because it has one user. It needs [WithUserIssuers].
+// WithUserAuthorization accepts the access token of the end user in "authorization: Bearer", if the connection proves
+// the caller. Gateways, meshes and mobile clients send it there. On other connections, and without this option,
+// authorization has the token of the calling workload. The key parley-user-token is still read. A call with both is
+// refused, because a call has one user. It requires [WithUserIssuers].
 func WithUserAuthorization() ServerOption {
 	return serverOption{"auth.WithUserAuthorization()", func(c *serverConfig) { c.userAuthorization = true }}
 }

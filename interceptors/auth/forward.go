@@ -16,9 +16,9 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// Forwarder passes on from an incoming call to the calls that its handler makes what an allow-list names, and nothing
-// else. Make one with [Forward], and give its options only to channels within the trust domain: a transaction token
-// must not leave it. It is safe for concurrent use.
+// Forwarder passes metadata from an incoming call on to the calls that its handler makes. It passes only the keys of an
+// allow-list. Make one with [Forward], and use its options only for channels within the trust domain, because a
+// transaction token must not leave it. It is safe for concurrent use.
 type Forwarder struct {
 	keys      []string
 	configErr error
@@ -65,7 +65,7 @@ func unforwardable(key string) string {
 	}
 }
 
-// Check returns what is wrong with the keys.
+// Check returns the mistakes in the keys, joined.
 func (f *Forwarder) Check() error { return f.configErr }
 
 // String names the forwarder with its keys.
@@ -79,7 +79,8 @@ func (f *Forwarder) DialOptions() []grpc.DialOption {
 	}
 }
 
-// UnaryClientInterceptor adds what is passed on to the metadata of a call. Ctx must come from that of the handler.
+// UnaryClientInterceptor adds the passed keys to the metadata of a call. Ctx must be derived from the handler's
+// context.
 func (f *Forwarder) UnaryClientInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	if f.configErr != nil {
 		return refuse(rpcerr.ConfigurationInvalid, f.configErr)
@@ -134,15 +135,15 @@ func incoming(ctx context.Context, key string) []string {
 	return metadata.ValueFromIncomingContext(ctx, key)
 }
 
-// AttachUserToken returns a context whose calls carry the access token of an end user, in the place of any that was
+// AttachUserToken returns a context whose calls carry the access token of an end user. It replaces a token that was
 // attached before. It is for the program at which the user has logged in. The channel must be one of this package, or
 // TLS.
 func AttachUserToken(ctx context.Context, token string) context.Context {
 	return attach(ctx, UserTokenKey, token)
 }
 
-// AttachTransactionToken returns a context whose calls carry a transaction token, in the place of any that was attached
-// before or is being forwarded. It is for the service at the edge, which has just got it for the user's own token.
+// AttachTransactionToken returns a context whose calls carry a transaction token. It replaces a token that was attached
+// before or is being forwarded. It is for the service at the edge, which has exchanged the user's own token for it.
 func AttachTransactionToken(ctx context.Context, token string) context.Context {
 	return attach(ctx, TransactionTokenKey, token)
 }

@@ -172,8 +172,8 @@ func (g *Gate) Check() error {
 }
 
 // Resolve compiles the policies of the methods that a server has registered, by their full names, and returns every
-// mistake in them, joined. What may surprise in them is logged as a warning. All methods that lack a decision are named
-// in one [*policy.UndecidedError]. A server must not start after an error.
+// mistake in them, joined. It logs warnings about surprising policies. One [*policy.UndecidedError] lists all methods
+// without a policy. A server must not start after an error.
 func (g *Gate) Resolve(methods ...string) error {
 	var undecided []string
 	var errs []error

@@ -12,9 +12,9 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// Identity is one workload: its ID, its key, and the trust that says which key belongs to whom. It yields what clients
-// and servers need, and is safe for concurrent use. Make one with [TrustDir] or [Issued], and [Identity.Close] it when
-// its clients and servers are gone.
+// Identity is one workload: its ID, its key, and its trust, which binds keys to IDs. It makes the credentials of
+// clients and servers, and is safe for concurrent use. Make one with [TrustDir] or [Issued], and [Identity.Close] it
+// when its clients and servers are gone.
 //
 // A key file that is replaced is noticed within 2 seconds. Once it is vouched for, the new key makes all proofs and
 // tokens from then on; until then, and when the file makes no sense, the old key stays in use and the log says why.
@@ -26,9 +26,9 @@ type Identity struct{ *workload }
 //	<dir>/revoked/<thumbprint>                               a key that is not to be trusted, whatever else lies there
 //	<dir>/keys/<trust domain>/<service>.jwk                  the private key, unless WithKeyFile names another place
 //
-// Write access to the directory is the power to be any service, so it and its ancestors must belong to root or to the
-// user of this process and must be writable by nobody else. It is read again every 2 seconds: a key that disappears is
-// no longer trusted, and connections of its owner end.
+// A process that can write to the directory can become any service. The directory and its ancestors must therefore
+// belong to root or to the user of this process, and must not be writable by others. It is read again every 2 seconds:
+// a key that disappears is no longer trusted, and connections of its owner end.
 //
 // TrustDir does no I/O. [Identity.Check] does; without it the first connection does, and is refused if anything is
 // wrong.
@@ -50,9 +50,9 @@ func TrustDir(dir string, self principal.ID, opts ...Option) *Identity {
 // One of the issuers must vouch for the own trust domain; workloads of the others are accepted too.
 //
 // Key and token may be replaced while the program runs, each by itself: a pair that fits is used for all handshakes
-// from then on. A connection ends with the first of the two identity tokens behind it, and is made anew before. When no
-// token can be had any more, handshakes fail with TOKEN_SOURCE_UNAVAILABLE; while an issuer's keys cannot be had, with
-// KEYS_UNAVAILABLE.
+// from then on. A connection ends with the first of the two identity tokens behind it, and is made anew before. Without
+// a valid token, handshakes fail with TOKEN_SOURCE_UNAVAILABLE. While an issuer's keys are not available, they fail
+// with KEYS_UNAVAILABLE.
 //
 // Issued does no I/O; see [Identity.Check]. [Identity.Ready] waits for the keys of the issuers.
 func Issued(self principal.ID, identity tokens.Source, issuers []IdentityIssuer, opts ...Option) *Identity {
@@ -96,7 +96,7 @@ func (i *Identity) Channel(expected []principal.Pattern, opts ...ChannelOption) 
 	return newChannel(i.workload, expected, opts)
 }
 
-// Server returns a server's side, which lets callers in by the policies of t. A nil t stands for policy.FromProto().
+// Server returns a server's side, which authorizes callers by the policies of t. A nil t means policy.FromProto().
 func (i *Identity) Server(t *policy.Table, opts ...ServerOption) *Gate {
 	g := newGate(i.workload, t, opts)
 	i.mu.Lock()

@@ -16,10 +16,10 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// IdentityIssuer is somebody who vouches for the workloads of trust domains, by signing workload identity tokens: one
-// says which key a workload has. It vouches for those trust domains alone, and for each of them nobody else does.
+// IdentityIssuer is an issuer of workload identity tokens, which bind a workload's key to its ID. It vouches only for
+// its own trust domains, and each trust domain has exactly one issuer.
 type IdentityIssuer struct {
-	// Name is what its tokens state as iss, byte for byte, where they state it.
+	// Name is the iss of its tokens, byte for byte. Its tokens may omit iss.
 	Name string
 	// Keys are the keys with which it signs. The identity does not close them.
 	Keys *keyset.Set

@@ -18,21 +18,21 @@ import (
 // Issuer is an authority that vouches for others with tokens: its name, its keys, and which of its tokens count. Fields
 // that are not set have the stated defaults. An Issuer must not be changed once it was handed to an option.
 type Issuer struct {
-	// Name is what its tokens state as iss, byte for byte. Required, and unique within a server.
+	// Name is the iss of its tokens, byte for byte. Required, and unique within a server.
 	Name string
 	// Keys are the keys with which it signs. Required. A key counts for this issuer alone. [keyset.WithAlgorithms] says
 	// for which algorithms.
 	Keys *keyset.Set
-	// Audiences are those for whom a token may be meant; its aud must name one of them. Default: the server's own ID.
-	// An empty list that is not nil is a mistake: a token that is good for anybody is never accepted.
+	// Audiences are the accepted audiences; the aud of a token must contain one of them. Default: the server's own ID. An
+	// empty list that is not nil is a mistake, because a token without a certain audience is never accepted.
 	Audiences []string
-	// Subjects are the workloads that it may vouch for. A token whose sub is no ID that matches one of them is refused.
-	// Required where the tokens are those of workloads, unless Principals is set; then it bounds what that may name.
+	// Subjects are the workloads that it may vouch for. The sub of a token must be an ID that matches one of them.
+	// Required for tokens of workloads, unless Principals is set; then it limits the IDs of Principals.
 	Subjects []principal.Pattern
-	// Principals says which workload a token names, where sub is no ID: that of an issuer that knows nothing of Parley.
-	// It is for [WithIssuers]. Default: the workload is sub.
+	// Principals maps tokens to workloads, for an issuer whose sub is not an ID of Parley. It is for [WithIssuers].
+	// Default: the workload is sub.
 	Principals *principal.Map
-	// Profile is what its tokens look like, such as profile.Of(profile.Okta). Default: access tokens of RFC 9068, with a
+	// Profile is the profile of its tokens, such as profile.Of(profile.Okta). Default: access tokens of RFC 9068, with a
 	// jti, one audience and an hour to live at most.
 	Profile profile.Profile
 

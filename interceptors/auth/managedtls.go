@@ -12,10 +12,9 @@ import (
 	"github.com/parley-rpc/parley/internal/wire"
 )
 
-// ManagedTLS makes transport credentials whose TLS somebody else manages, such as a control plane of xDS. They are
-// asked for every connection first. Where nothing is said about a connection they hand it, untouched, to fallback,
-// which stands for what Parley does itself. What they secure must be TLS 1.3 with the ALPN name h2, and their AuthInfo
-// a [credentials.TLSInfo].
+// ManagedTLS makes transport credentials whose TLS another component manages, such as an xDS control plane. They get
+// every connection first. A connection without a TLS configuration is passed, unchanged, to fallback, which is Parley's
+// own handling. What they secure must be TLS 1.3 with the ALPN name h2, and their AuthInfo a [credentials.TLSInfo].
 type ManagedTLS func(fallback credentials.TransportCredentials) (credentials.TransportCredentials, error)
 
 // credentials returns what m makes, nil without any.

@@ -16,8 +16,8 @@ import (
 
 // Token signs a bearer token with which tools such as grpcurl call audience in the name of this workload, over a server
 // port that was opened with [WithBearer]. It carries the scopes given, which may be none, and is valid from now on for
-// lifetime, at most 1 hour. Whoever holds it is this workload to that server, so it belongs into no log and no shell
-// history.
+// lifetime, at most 1 hour. Anyone with this token can impersonate this workload at that server, so keep it out of logs
+// and shell histories.
 func (i *workload) Token(audience principal.ID, scopes []string, lifetime time.Duration) (string, error) {
 	switch {
 	case audience.IsZero():
@@ -50,7 +50,7 @@ func (i *workload) Token(audience principal.ID, scopes []string, lifetime time.D
 
 // ClientAssertion signs the token by which this workload authenticates to an issuer once (private_key_jwt, RFC 7523):
 // of type client-authentication+jwt, with iss = sub = client, aud = the issuer alone, a jti, and a life of 60 seconds.
-// Client is what the issuer calls the workload; "" stands for the ID of the workload, as Parley's issuer has it.
+// Client is the client ID of the workload at the issuer. "" means the ID of the workload, which Parley's issuer uses.
 func (i *workload) ClientAssertion(ctx context.Context, client, issuer string) (string, error) {
 	keys, err := i.usable(ctx)
 	if err != nil {

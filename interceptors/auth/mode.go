@@ -8,7 +8,7 @@ import (
 	"github.com/parley-rpc/parley/policy"
 )
 
-// Mode says which carriers a channel offers to a server. Nothing is negotiated beyond it.
+// Mode is the set of carriers that a channel offers to a server. A channel never uses another carrier.
 type Mode int
 
 // The modes of a channel.
@@ -37,7 +37,8 @@ func (m Mode) String() string {
 	}
 }
 
-// ChannelOption changes how a client proves itself to a server and what it demands. It prints itself.
+// ChannelOption configures how a client proves its identity and what it requires of a server. Its String method returns
+// the Go expression that made it.
 type ChannelOption interface {
 	fmt.Stringer
 	applyChannel(*channelConfig)
@@ -65,8 +66,8 @@ func WithMode(m Mode) ChannelOption {
 	return channelOption{fmt.Sprintf("auth.WithMode(%v)", m), func(c *channelConfig) { c.mode = m }}
 }
 
-// WithRoots names the certificate authorities that vouch for the TLS name of a server in token mode. The default is
-// those of the system.
+// WithRoots sets the certificate authorities that verify the TLS name of a server in token mode. The default is the
+// certificate authorities of the system.
 func WithRoots(roots *x509.CertPool) ChannelOption {
 	return channelOption{"auth.WithRoots", func(c *channelConfig) { c.roots = roots }}
 }
@@ -77,7 +78,7 @@ func WithServerName(name string) ChannelOption {
 	return channelOption{fmt.Sprintf("auth.WithServerName(%q)", name), func(c *channelConfig) { c.serverName = name }}
 }
 
-// WithTokenSource says where the tokens of token mode come from. By default the workload signs them with its own key,
+// WithTokenSource sets the source of the tokens for token mode. By default the workload signs them with its own key,
 // which works with servers that trust that key. The option prints the source if that is a [fmt.Stringer].
 func WithTokenSource(s tokens.Source) ChannelOption {
 	text := "auth.WithTokenSource"
@@ -92,9 +93,9 @@ func WithProofPolicy(t *policy.Table) ChannelOption {
 	return channelOption{"auth.WithProofPolicy", func(c *channelConfig) { c.table = t }}
 }
 
-// WithManagedTLS leaves the TLS of a channel in token mode to m where that has something to say. Whoever manages it
-// decides which authorities vouch for the server. The name stays the channel's: the certificate must carry the name of
-// [WithServerName], which may be a SPIFFE ID here, or the host of the target, or an expected ID.
+// WithManagedTLS lets m configure the TLS of a channel in token mode. M then chooses the certificate authorities for
+// the server. The name stays the channel's: the certificate must carry the name of [WithServerName], which may be a
+// SPIFFE ID here, or the host of the target, or an expected ID.
 func WithManagedTLS(m ManagedTLS) ChannelOption {
 	return channelOption{"auth.WithManagedTLS", func(c *channelConfig) { c.managed = m }}
 }

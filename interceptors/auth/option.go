@@ -66,15 +66,16 @@ func WithKeyFile(path string) Option {
 	return option{fmt.Sprintf("auth.WithKeyFile(%q)", path), func(c *config) { c.keyFile = path }}
 }
 
-// WithSigner names what keeps the private key in the place of a file, such as a key service: an Ed25519 or P-256 key,
-// safe for concurrent use. It is asked for a signature in each handshake, so it should answer within a second.
+// WithSigner sets a signer for the private key, such as a key service. It replaces the key file. The key must be
+// Ed25519 or P-256, and the signer safe for concurrent use. It makes a signature in each handshake, so it should answer
+// within a second.
 func WithSigner(s crypto.Signer) Option {
 	return option{"auth.WithSigner", func(c *config) { c.signer = s }}
 }
 
 // WithEnroll lets the workload make its key, if there is none, and publish it in the trust directory by itself. It
-// works only in a directory of mode 0700 that belongs to the same user, because whoever may write there may be any
-// service.
+// works only in a directory of mode 0700 that belongs to the same user, because a process that can write there can
+// become any service.
 func WithEnroll() Option {
 	return option{"auth.WithEnroll()", func(c *config) { c.enroll = true }}
 }
@@ -97,7 +98,7 @@ func WithLogger(l *slog.Logger) Option {
 	}}
 }
 
-// WithAcceptDomains accepts workloads of further trust domains beside the own one.
+// WithAcceptDomains accepts workloads of other trust domains, in addition to the workload's own trust domain.
 func WithAcceptDomains(domains ...principal.TrustDomain) Option {
 	names := make([]string, len(domains))
 	for i, d := range domains {

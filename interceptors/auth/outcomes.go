@@ -7,7 +7,7 @@ import (
 
 // Outcome is a way in which a handshake or the check of a call can end.
 type Outcome struct {
-	// Of is what ended: "handshake" or "call".
+	// Of is the kind of operation: "handshake" or "call".
 	Of string
 	// Role is this end's part in it: "client" or "server".
 	Role string

@@ -38,7 +38,7 @@ func (o *ownTokens) Token(ctx context.Context, audience principal.ID) (tokens.To
 	return o.sign(ctx, audience)
 }
 
-// Refresh signs a new token unless that has been done meanwhile.
+// Refresh signs a new token, unless another goroutine has signed one since.
 func (o *ownTokens) Refresh(ctx context.Context, audience principal.ID, expired tokens.Token) (tokens.Token, error) {
 	o.signing.Lock()
 	defer o.signing.Unlock()

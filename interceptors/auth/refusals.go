@@ -16,11 +16,10 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// Refusal is a call, a handshake or an answer that was refused, or several equal ones. What a peer wrote may stand in
-// its texts.
+// Refusal is one refused call, handshake or answer, or several equal ones. Its texts may contain text from a peer.
 type Refusal struct {
-	// Of is what was refused: "call", "handshake", "answer" for an answer of a server in token mode, or "trial" for a
-	// call that passed although a policy on trial would refuse it.
+	// Of is the kind of refusal: "call", "handshake", "answer" for an answer of a server in token mode, or "trial" for a
+	// call that a policy on trial would have refused.
 	Of string
 	// Role is this end's part in it: "client" or "server".
 	Role string
@@ -32,7 +31,7 @@ type Refusal struct {
 	KeyID string
 	// User is the end user under a pseudonym; "" without one.
 	User string
-	// Address is where the peer was, the last time; Agent is what it calls its program, unproven.
+	// Address is the last address of the peer. Agent is the user agent of the peer, which is not proven.
 	Address, Agent string
 	// Method is the method as "/pkg.Service/Method"; "" for a handshake.
 	Method string

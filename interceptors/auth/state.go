@@ -42,7 +42,7 @@ func (i *workload) Connections() []Connection {
 
 // Trust is a source of trusted keys at one moment.
 type Trust struct {
-	// Of says whose word the keys are: "trust directory", or the name of an issuer.
+	// Of is the source of the keys: "trust directory", or the name of an issuer.
 	Of string
 	// Source is where they come from: a directory, a file, a URL.
 	Source string
@@ -66,8 +66,8 @@ type Trust struct {
 // refused when it is full.
 func (t Trust) NearlyFull() bool { return trustdir.NearlyFull(t.Files, t.Limit) }
 
-// Trust lists what is trusted now: the trust directory or the keys of the issuers of workloads, and then those of the
-// issuers of each server. It is empty before the first [Identity.Check] without error and after Close.
+// Trust returns the present trust: the trust directory or the keys of the issuers of workloads, and then the keys of
+// the issuers of each server. It is empty before the first [Identity.Check] without error and after Close.
 func (i *workload) Trust() []Trust {
 	c := i.ready.Load()
 	if c == nil {

@@ -40,7 +40,7 @@ func (e *handshakeError) Error() string {
 
 func (e *handshakeError) Is(target error) bool { return e.refusal.Is(target) }
 
-// Temporary tells gRPC whether to connect again soon.
+// Temporary reports to gRPC whether it should connect again soon.
 func (e *handshakeError) Temporary() bool { return e.refusal.Code != codes.Unauthenticated }
 
 // refusalOf returns the refusal behind an error of a handshake, or nil when the connection just broke.

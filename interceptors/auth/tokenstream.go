@@ -86,7 +86,7 @@ func (s *provingStream) Header() (metadata.MD, error) {
 	}
 }
 
-// RecvMsg receives what a proven server sends.
+// RecvMsg receives a message after the server has been proven.
 func (s *provingStream) RecvMsg(m any) error {
 	stream, e := s.current()
 	verdict := s.judge(stream, e)

@@ -101,7 +101,7 @@ type ownCredentials struct {
 	trust   verify.Trust
 }
 
-// ErrClosed is what a closed [Identity] answers.
+// ErrClosed is the error of a closed [Identity].
 var ErrClosed = errors.New("auth: the Identity is closed")
 
 // keyFile is where the private key of a workload lies by default. A service of several segments has its slashes
@@ -239,8 +239,8 @@ func (i *workload) String() string {
 	return text + ")"
 }
 
-// Ready waits until the identity can be used: it passes Check, and the keys of all issuers are there. The error says
-// that ctx has ended and what is missing.
+// Ready waits until the identity can be used: it passes Check, and the keys of all issuers are available. If ctx ends
+// before, the error lists the missing parts.
 func (i *workload) Ready(ctx context.Context) error {
 	if err := i.Check(); err != nil {
 		return err

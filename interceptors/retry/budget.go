@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Budget limits what retries and hedges may cost the called service: a bucket of tokens that only successes fill.
+// Budget limits the load of retries and hedges on the called service. It is a token bucket that only successes fill.
 // Failures never add to it, so the more a service fails, the fewer retries it gets.
 //
 // A retry costs one token, and gives it back if it succeeds, because it was needed. A hedge costs one for good, because
@@ -17,14 +17,14 @@ import (
 // default budget and three attempts, attempts that fail at random make up to 1.32 attempts for each call (where 28 % of
 // them fail), and less than 1.1 where more than 52 % fail.
 type Budget struct {
-	// Ratio is what one successful call adds, in tokens: with 0.1 at most a tenth as many attempts are in vain as calls
-	// succeed. It is 0 to 1.
+	// Ratio is the number of tokens that one successful call adds. With 0.1, the number of failed retries is at most a
+	// tenth of the number of successful calls. It is 0 to 1.
 	Ratio float64
-	// Max is what the bucket holds at most, and at first, in retries. It is 1 to 1,000,000.
+	// Max is the capacity of the bucket, in retries. The bucket is full at first. It is 1 to 1,000,000.
 	Max float64
-	// MinPerSecond is what trickles in every second without any success, in retries, so that a client with few calls can
-	// find out that a service is back. During an outage every client adds this much load. It is 0 to 1, or with Unsafe up
-	// to 100.
+	// MinPerSecond is the number of retries that are added every second without any success, so that a client with few
+	// calls can find out that a service is back. During an outage every client adds this much load. It is 0 to 1, or with
+	// Unsafe up to 100.
 	MinPerSecond float64
 	// Unsafe allows a MinPerSecond above 1. With 50 clients and 10 each second an outage does not end by itself: the
 	// retries alone keep the service down.
@@ -121,7 +121,7 @@ func (k *bucket) withdraw() bool {
 	}
 }
 
-// drain takes one token, or what there is of one.
+// drain takes one token, or the remaining part of one.
 func (k *bucket) drain() {
 	k.trickle()
 	for {
@@ -132,7 +132,7 @@ func (k *bucket) drain() {
 	}
 }
 
-// balance is what the bucket holds, in tokens.
+// balance returns the number of tokens in the bucket.
 func (k *bucket) balance() float64 {
 	k.trickle()
 	return float64(k.tokens.Load()) / token

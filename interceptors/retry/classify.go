@@ -15,14 +15,14 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// Classification is what the error of an operation means for another attempt. The zero value allows none.
+// Classification is the meaning of an operation's error for another attempt. The zero value allows none.
 type Classification struct {
 	// Retryable says that the error may go away by itself.
 	Retryable bool
-	// NotRun says that the attempt provably did nothing, so that even what must not be repeated may be tried again. It
-	// implies Retryable.
+	// NotRun reports that the attempt certainly had no effect, so that even an operation that must not be repeated may be
+	// retried. It implies Retryable.
 	NotRun bool
-	// Pushback is what the other side said about when to try again, if anything, such as a Retry-After of HTTP.
+	// Pushback is the other side's statement of when to retry, if any, such as a Retry-After of HTTP.
 	Pushback rpcerr.Pushback
 }
 
@@ -78,7 +78,7 @@ func (c *call) classified(f *failure) bool {
 	return v.Retryable || v.NotRun
 }
 
-// hint is what the server said about another attempt.
+// hint is the server's statement about another attempt.
 type hint struct {
 	pushback rpcerr.Pushback
 	// What google.rpc.RetryInfo asks for, if said.
@@ -115,7 +115,7 @@ func (h *hint) readRetryInfo(detail *anypb.Any) {
 // any reports whether the server said anything about when to try again.
 func (h hint) any() bool { return h.said || h.pushback.Said }
 
-// source names what decides the wait, for the span.
+// source returns the name of the source of the wait, for the span.
 func (h hint) source() string {
 	switch {
 	case h.pushback.Said:

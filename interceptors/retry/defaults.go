@@ -2,21 +2,21 @@ package retry
 
 import "time"
 
-// Where a policy or an option states nothing, these hold.
+// The defaults of policies and options, and fixed limits.
 const (
-	// The deadline of a unary call for which neither the caller nor the method states one.
+	// The default deadline of a unary call, if neither the caller nor the method states one.
 	defaultDeadline = 10 * time.Second
 	// The attempts of one call, the first included.
 	defaultMaxAttempts = 3
 	// The upper bound of the first wait.
 	defaultInitialBackoff = 50 * time.Millisecond
-	// What no upper bound of a wait exceeds.
+	// The maximum of the upper bound of a wait.
 	defaultMaxBackoff = time.Second
-	// What one success adds to the budget, in retries.
+	// The number of retries that one success adds to the budget.
 	defaultBudgetRatio = 0.1
-	// What the budget holds at most, and at first, in retries.
+	// The capacity of the budget, in retries. The budget is full at first.
 	defaultBudgetMax = 10
-	// What trickles into the budget every second without any success, in retries.
+	// The number of retries that are added to the budget every second without any success.
 	defaultBudgetMinPerSecond = 0.1
 	// The most that may trickle into a budget every second; each client of a service adds this much to its load in an
 	// outage.
@@ -25,16 +25,16 @@ const (
 	maxUnsafeMinPerSecond = 100
 	// The most that a budget may hold, in retries.
 	maxBudgetMax = 1e6
-	// What an attempt is assumed to take at least, when the deadline is weighed.
+	// The minimum of the assumed duration of an attempt, when it is compared with the deadline.
 	minAttempt = 5 * time.Millisecond
-	// How much longer than a server asked for a wait may be, as a share of it: what it said to many callers does not bring
-	// them back at once.
+	// The maximum random extension of a wait that a server asked for, as a share of it, so that its callers do not all
+	// come back at the same time.
 	waitSpread = 0.1
 	// The least time between two planned ends of one call that cost no budget.
 	plannedInterval = 10 * time.Second
-	// The attempts that are out beside the first, where a policy wants hedges and does not say how many.
+	// The default number of hedges in flight, if a policy has hedging without a number.
 	defaultMaxHedges = 1
-	// What an attempt is out alone at least, when the delay of hedges is measured.
+	// The minimum of the measured delay of hedges.
 	minHedgeDelay = time.Millisecond
 	// The attempts after which measured times decide about hedges and timeouts.
 	trustedSamples = 100
@@ -42,17 +42,17 @@ const (
 	defaultFailureRatio = 0.5
 	// The attempts without which DefaultBreaker is not open.
 	defaultBreakerAttempts = 50
-	// How long an attempt counts for DefaultBreaker.
+	// The time over which DefaultBreaker counts attempts.
 	defaultBreakerWindow = 10 * time.Second
 	// The shortest window of a breaker.
 	minBreakerWindow = 100 * time.Millisecond
 	// The longest window of a breaker.
 	maxBreakerWindow = time.Hour
-	// What one stream may keep of what it has sent, to send it again, in bytes.
+	// The maximum size of the sent messages that one stream keeps for another attempt, in bytes.
 	defaultReplayLimit = 256 << 10
-	// What the streams of a Retrier may keep together, in bytes.
+	// The maximum size of the sent messages that all streams of a Retrier keep, in bytes.
 	defaultReplayMemory = 64 << 20
-	// What a kept message costs beside its content, in bytes.
+	// The memory of a kept message, in addition to its content, in bytes.
 	frameBytes = 64
 	// The most characters that an idempotency key may have.
 	maxKeyLength = 255

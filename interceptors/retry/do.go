@@ -11,11 +11,11 @@ import (
 	"github.com/parley-rpc/parley/policy"
 )
 
-// OperationPolicy says how an operation that is no gRPC call is tried again. Fields that are zero have the defaults of
-// gRPC methods.
+// OperationPolicy is the retry policy of an operation that is not a gRPC call. Fields that are zero have the defaults
+// of gRPC methods.
 type OperationPolicy struct {
-	// Idempotency says whether the operation may be repeated. By default it is tried again only if its error proves that
-	// it did nothing, see [Classification].
+	// Idempotency is whether the operation may be repeated. By default it is tried again only if its error proves that it
+	// did nothing, see [Classification].
 	Idempotency policy.Idempotency
 	// Deadline covers all attempts and waits.
 	Deadline time.Duration
@@ -42,9 +42,9 @@ type Operation struct {
 	classify func(error) Classification
 }
 
-// Operation returns an operation that shares the budget of the Retrier. What is known of its latency, and its circuit,
-// belong to the name, for as long as the Retrier lives: so the name must not depend on the data of a call. An error
-// says what is wrong with p.
+// Operation returns an operation that shares the budget of the Retrier. The Retrier keeps the latency and the circuit
+// of each name for its whole lifetime, so the name must not depend on the data of a call. The error lists the mistakes
+// in p.
 func (r *Retrier) Operation(name string, p OperationPolicy) (*Operation, error) {
 	if err := p.check(name); err != nil {
 		return nil, err
@@ -118,8 +118,8 @@ func said[T comparable](v T) policy.Value[T] {
 // when its context does. An error is an [*Error]; it wraps the error of the last attempt, and has its text. The status
 // of an error that has none is UNKNOWN.
 //
-// With hedges, run is called concurrently, and one that was abandoned may still be running when Do has returned: what
-// run shares with the caller must bear that.
+// With hedges, run is called concurrently, and an abandoned call of run may still be running after Do has returned.
+// Data that run shares with the caller must allow this.
 func Do[T any](ctx context.Context, o *Operation, run func(context.Context) (T, error)) (T, error) {
 	var result T
 	err := o.do(

@@ -17,22 +17,22 @@
 //	may the method be repeated, or did it provably not run?   not_idempotent
 //	does the server not forbid it?                            pushback
 //	is retrying switched on?                                  switched_off
-//	is no caller above trying again already?                  upstream_is_retrying
+//	is this call not below a retry of an upstream caller?     upstream_is_retrying
 //	is the method's circuit closed?                           circuit_open
 //	is there time for the wait and for a typical attempt?     deadline
 //	is there budget?                                          budget
 //
 // By default UNAVAILABLE can be retried, and RESOURCE_EXHAUSTED if the server says when; a method's policy may name
-// other codes. PERMISSION_DENIED is never retried, and UNAUTHENTICATED once for each call where the interceptor that
-// owns the credential has fetched a new one since (Renew of package attempt); that waits for nothing, costs nothing of
-// the budget, and does not ask for the switch, what is above, or the circuit. The idempotency_level of the .proto
-// decides whether a method may be repeated; where it states none, a policy in code or a file may. Without a statement,
-// a call is tried again only if no byte of it reached a server, or if the trailer parley-unprocessed says that the
-// handler never ran.
+// other codes. PERMISSION_DENIED is never retried. UNAUTHENTICATED is retried once for each call if the interceptor
+// that owns the credential has fetched a new one (Renew of package attempt). This retry does not wait and does not cost
+// budget. It is made even if retries are switched off, an upstream caller retries, or the circuit is open. The
+// idempotency_level of the .proto decides whether a method may be repeated; where it states none, a policy in code or a
+// file may. Without a statement, a call is tried again only if no byte of it reached a server, or if the trailer
+// parley-unprocessed says that the handler never ran.
 //
 // The wait is drawn between zero and a bound that doubles ("full jitter"), capped before it is drawn. A server that
 // sends the trailer grpc-retry-pushback-ms (gRFC A6) decides the wait, and a google.rpc.RetryInfo is its lower bound;
-// up to a tenth is added at random, so that not all whom the server told the same come back at once.
+// up to a tenth is added at random, so that the callers do not all come back at the same time.
 //
 // A wait that would leave no time for an attempt of the usual length does not begin: the caller has the real error at
 // once, rather than DEADLINE_EXCEEDED later.
@@ -69,15 +69,14 @@
 // the policy's delay, or once 100 attempts are known after their 95th percentile. Each attempt has its own context,
 // reply and call options; the first success wins and the others are cancelled. A failure that could be retried never
 // beats an attempt in flight, and sends the next hedge at once; any other failure is an answer. Hedges cost budget and
-// count as attempts. Nothing is hedged whose method may not be repeated, nor a service of which the balancing policy
-// has only one endpoint (package discovery/grpcbalancer, or [WithEndpoints]); that policy also sends the hedge to
-// another endpoint.
+// count as attempts. A call is not hedged if its method may not be repeated, or if the balancing policy has only one
+// endpoint (package discovery/grpcbalancer, or [WithEndpoints]). That policy also sends the hedge to another endpoint.
 //
 // # Chains of services
 //
-// [UnaryServerInterceptor] and [StreamServerInterceptor] keep retries from multiplying along a chain of services: below
-// a call that is itself a retry nothing is tried again, and a service whose own call has given up tells its callers so.
-// The comment of the first states the bound.
+// [UnaryServerInterceptor] and [StreamServerInterceptor] keep retries from multiplying along a chain of services: a
+// call below a retry is not retried, and a service whose own call has failed after its retries tells its callers not to
+// retry. The comment of the first states the bound.
 //
 // # Other I/O
 //
@@ -90,23 +89,23 @@
 // the reason committed. Before that, a new attempt is sent everything again that the stream has sent, in the bytes that
 // the first attempt has encoded: the caller may reuse its messages. They are kept until the stream is committed, up to
 // 256 KiB for each stream and 64 MiB for each Retrier (see [WithReplayLimit], [WithReplayMemory]). A stream that sends
-// more goes on without another attempt (buffer_overflow); one that sends what cannot be kept, such as a
-// grpc.PreparedMsg, is committed. SendMsg returns io.EOF only when it is decided that no other attempt follows.
+// more continues without another attempt (buffer_overflow). A stream that sends a message that cannot be kept, such as
+// a grpc.PreparedMsg, is committed. SendMsg returns io.EOF only when it is decided that no other attempt follows.
 //
 // A stream has a deadline only if its caller or its method states one. The per-attempt timeout bounds the opening of an
 // attempt, and then the time that the caller waits for the first message or the header. Where requests are streamed it
 // counts from the end of them, or in both directions from the first one. Streams are not hedged.
 //
-// [Resume] lets an application say how a server stream goes on after the last message that it has received.
+// With [Resume] an application continues a server stream after the last received message.
 //
-// # What it does not do
+// # Limits
 //
 // gRPC's own retry must be off, or the two multiply. [Retrier.DialOptions] switches it off; who does that by hand says
 // so [WithNativeRetryOff]. A channel that was dialled otherwise, and whose service config has a retry policy for the
 // method, is left to gRPC: the Retrier then makes one attempt and says so once (see [WithLogger]). gRPC's transparent
 // retries, of requests that never left the client, stay on.
 //
-// # What others see
+// # Traces and metrics
 //
 // Attempts after the first carry the metadata grpc-previous-rpc-attempts (gRFC A6). Each attempt carries a value of
 // package attempt in its context. If the caller's span records, it gets the events retry.scheduled, retry.pushback,

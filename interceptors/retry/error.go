@@ -20,7 +20,7 @@ type Error struct {
 	// Attempts counts the attempts that were made; for [Resume] from the last message on. It is 0 if the caller or its
 	// time was gone before the first one, the Retrier was closed, or a [Breaker] stopped the call.
 	Attempts int
-	// Reason says why there was no further one.
+	// Reason is the reason why there was no further attempt.
 	Reason StopReason
 	// Last is the error of the last attempt that ended by itself, or of the last one if none did.
 	Last error
@@ -82,8 +82,8 @@ func (e *Error) GRPCStatus() *status.Status { return e.status }
 // Unwrap returns Last.
 func (e *Error) Unwrap() error { return e.Last }
 
-// FromCall reports that the error came out of a client call, so that what a hop below said of itself goes no further
-// (see package rpcerr).
+// FromCall reports that this is an error of a client call, so that the statements of that hop are not passed on (see
+// package rpcerr).
 func (e *Error) FromCall() bool { return true }
 
 // statusOf is the status of an attempt's error. It also understands the errors of contexts, which interceptors between
@@ -110,7 +110,7 @@ func (c *call) endStatus(reason StopReason) *status.Status {
 	return status.New(ends, who+" after "+counted(c.attempts)+" ("+string(reason)+"); "+c.lastText())
 }
 
-// lastText says how the last attempt ended.
+// lastText describes the end of the last attempt.
 func (c *call) lastText() string {
 	if c.classify != nil {
 		return "last error: " + c.last.Error()

@@ -9,11 +9,11 @@ import (
 	"github.com/parley-rpc/parley/policy"
 )
 
-// WithEndpoints says how many endpoints the called service has now. A call is not hedged while there is only one, where
-// a second attempt would only wait in the same queue, and it does not wait for a connection while there is none. Count
-// is called once for each call that could be hedged or could wait; it must be fast and safe for concurrent use. Without
-// this option calls are hedged, and it is left to the picker to avoid the endpoints that were tried (see package
-// attempt).
+// WithEndpoints sets a function that returns the present number of endpoints of the called service. A call is not
+// hedged while there is only one, where a second attempt would only wait in the same queue, and it does not wait for a
+// connection while there is none. Count is called once for each call that could be hedged or could wait; it must be
+// fast and safe for concurrent use. Without this option calls are hedged, and it is left to the picker to avoid the
+// endpoints that were tried (see package attempt).
 func WithEndpoints(count func() int) Option {
 	return option{"retry.WithEndpoints(...)", func(c *config) { c.settings.endpoints = count }}
 }

@@ -26,8 +26,8 @@ type keyContext struct{}
 // deduplicating server refuses another request with the same key. A call with an unusable key fails with
 // INVALID_ARGUMENT and is not sent.
 //
-// A key alone makes nothing retryable, since a server may not look at it: that is what [WithKeyedMethods] states.
-// Streams carry no keys.
+// A key alone does not make a call retryable, because the server may ignore it. [WithKeyedMethods] states that the
+// server uses it. Streams carry no keys.
 func WithIdempotencyKey(ctx context.Context, key string) context.Context {
 	return context.WithValue(ctx, keyContext{}, key)
 }
@@ -78,7 +78,7 @@ func (r *Retrier) isKeyed(p policy.Method) bool {
 	return slices.Contains(r.keyed, p.Name) || slices.Contains(r.keyed, service)
 }
 
-// withKey puts the key of a call into what all of its attempts send.
+// withKey adds the key of a call to the metadata of all its attempts.
 func withKey(ctx context.Context, m *method) (context.Context, error) {
 	key, given := ctx.Value(keyContext{}).(string)
 	switch {

@@ -40,21 +40,20 @@ type option struct {
 func (o option) String() string  { return o.text }
 func (o option) apply(c *config) { o.set(c) }
 
-// WithPolicy gives the policies of the called methods. The default is what the linked .proto files state,
-// policy.FromProto.
+// WithPolicy gives the policies of the called methods. The default is policy.FromProto, the policies of the linked
+// .proto files.
 func WithPolicy(t *policy.Table) Option {
 	return option{"retry.WithPolicy(...)", func(c *config) { c.table = t }}
 }
 
-// WithBudget limits what retries may cost the called service. The default is [DefaultBudget].
+// WithBudget limits the load of retries on the called service. The default is [DefaultBudget].
 func WithBudget(b Budget) Option {
 	text := fmt.Sprintf("retry.WithBudget(ratio %v, max %v, min %v/s)", b.Ratio, b.Max, b.MinPerSecond)
 	return option{text, func(c *config) { c.budget = b }}
 }
 
-// WithBudgetOf shares the budget of another Retrier that calls the same service, and takes the place of WithBudget:
-// what the retries of a program may cost a service does not grow with the number of its channels. The default is a
-// budget of its own.
+// WithBudgetOf shares the budget of another Retrier for the same service, so that the load of a program's retries does
+// not grow with the number of its channels. It replaces WithBudget. The default is a budget of its own.
 func WithBudgetOf(other *Retrier) Option {
 	return option{"retry.WithBudgetOf(...)", func(c *config) { c.lender = other }}
 }
@@ -82,8 +81,8 @@ func WithMeterProvider(p metric.MeterProvider, target string) Option {
 	}
 }
 
-// WithDefaultDeadline gives a deadline to each unary call for which neither the caller nor the method states one. It
-// must be positive. The default is 10s.
+// WithDefaultDeadline sets the deadline of unary calls for which neither the caller nor the method states one. It must
+// be positive. The default is 10s.
 func WithDefaultDeadline(d time.Duration) Option {
 	source := policy.Source{Kind: policy.KindCode, Place: "retry.WithDefaultDeadline"}
 	return option{fmt.Sprintf("retry.WithDefaultDeadline(%v)", d), func(c *config) {

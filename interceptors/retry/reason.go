@@ -2,7 +2,7 @@ package retry
 
 import "github.com/parley-rpc/parley/internal/vocabulary"
 
-// StopReason says why a call had no further attempt. Each call has exactly one.
+// StopReason is the reason why a call had no further attempt. Each call has exactly one.
 type StopReason string
 
 // The closed set of stop reasons. Later versions may add to it. The table of package vocabulary holds what spans,

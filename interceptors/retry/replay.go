@@ -9,14 +9,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// ReplayMemory bounds what Retriers keep together of the messages that their streams have sent, so that they can be
-// sent again. Give one to all Retriers of a process, see [WithReplayMemory]. It is safe for concurrent use.
+// ReplayMemory limits the memory for the sent messages that several Retriers keep for further attempts of their
+// streams. Give one to all Retriers of a process, see [WithReplayMemory]. It is safe for concurrent use.
 type ReplayMemory struct {
 	limit int64
 	used  atomic.Int64
 }
 
-// NewReplayMemory returns a bound of so many bytes. With 0 bytes no stream that sends is retried once it has sent.
+// NewReplayMemory returns a bound of so many bytes. With 0 bytes, a stream is not retried after it has sent a message.
 func NewReplayMemory(bytes int64) *ReplayMemory { return &ReplayMemory{limit: bytes} }
 
 // DefaultReplayMemory is a new bound of 64 MiB.
@@ -39,9 +39,9 @@ func WithReplayMemory(m *ReplayMemory) Option {
 	return option{"retry.WithReplayMemory(...)", func(c *config) { c.settings.memory = m }}
 }
 
-// WithReplayLimit says how many bytes of what it has sent one stream may keep, bookkeeping of 64 bytes for each message
-// included. A stream that sends more goes on, but is not retried any more. It must not be negative; with 0 nothing is
-// kept. The default is 256 KiB, that of gRPC's own retry.
+// WithReplayLimit sets the maximum size of the sent messages that one stream keeps, in bytes. It includes 64 bytes of
+// bookkeeping for each message. A stream that sends more goes on, but is not retried any more. It must not be negative;
+// with 0 nothing is kept. The default is 256 KiB, that of gRPC's own retry.
 func WithReplayLimit(bytes int) Option {
 	return option{fmt.Sprintf("retry.WithReplayLimit(%d)", bytes), func(c *config) { c.settings.replayLimit = bytes }}
 }
@@ -79,7 +79,7 @@ func kindOf(m any) protoreflect.MessageType {
 	return nil
 }
 
-// replay is what a stream has sent and may have to send again. The mutex of the stream guards it.
+// replay has the sent messages of a stream, which may have to be sent again. The mutex of the stream guards it.
 type replay struct {
 	memory *ReplayMemory
 	limit  int

@@ -16,8 +16,8 @@ import (
 	"github.com/parley-rpc/parley/rpcerr"
 )
 
-// Retrier tries failed calls to one service again. Make one with [New] for each called service, and keep it: the budget
-// and what is known of the service's latency are in it. It is safe for concurrent use.
+// Retrier tries failed calls to one service again. Make one with [New] for each called service, and keep it, because it
+// has the budget and the observed latency of the service. It is safe for concurrent use.
 type Retrier struct {
 	table    *policy.Table
 	view     *policy.View[*method]
@@ -40,7 +40,7 @@ type Retrier struct {
 	close    context.CancelFunc
 }
 
-// New returns a Retrier. What is wrong with opts is kept for [Retrier.Check]; until then it refuses calls.
+// New returns a Retrier. [Retrier.Check] returns the mistakes in opts. A Retrier with mistakes refuses calls.
 func New(opts ...Option) *Retrier {
 	c := newConfig(opts)
 	r := &Retrier{mistakes: c.mend()}
@@ -61,16 +61,16 @@ func New(opts ...Option) *Retrier {
 	return r
 }
 
-// Check returns everything that is wrong with the options, and with what the policies of described methods say about
-// retries, joined. While an option is wrong, each call fails with FAILED_PRECONDITION and the same text. A method whose
-// policy is wrong is refused alone.
+// Check returns all mistakes in the options, and in the retry policies of methods with a linked .proto, joined. While
+// an option is wrong, each call fails with FAILED_PRECONDITION and the same text. A method whose policy is wrong is
+// refused alone.
 func (r *Retrier) Check() error {
 	return errors.Join(r.mistakes, r.view.Resolve(r.table.Methods()...))
 }
 
-// Close ends all waits between attempts at once; their calls return what their last attempt returned, with the reason
+// Close ends all waits between attempts at once. Their calls return the error of their last attempt, with the reason
 // closing. Attempts in flight go on, and have no further attempt. Later calls are refused with CANCELLED. It returns
-// what a meter provider says about ending its measurements, or nil.
+// the error of the meter provider, or nil.
 func (r *Retrier) Close() error {
 	r.close()
 	r.view.Close()
@@ -86,15 +86,16 @@ func (r *Retrier) BudgetBalance() float64 { return r.budget.balance() }
 // BudgetMax is the number of retries that the budget pays for when it is full.
 func (r *Retrier) BudgetMax() float64 { return float64(r.budget.limit) / token }
 
-// BudgetUse is the number of retries and hedges that the budget has paid for since it was made, and of those that it
-// refused to pay for.
+// BudgetUse returns the numbers of retries and hedges that the budget has paid for and refused to pay for, since it was
+// made.
 func (r *Retrier) BudgetUse() (spent, refused int64) {
 	return r.budget.spent.Load(), r.budget.refused.Load()
 }
 
-// DialOptions make a channel use the Retrier: its interceptors, those of package attempt inside of them, and gRPC's own
-// retry switched off. Interceptors that are given to the channel before them run once for each call, those after them
-// once for each attempt; there an attempt that its per-attempt timeout ends looks canceled.
+// DialOptions returns the options for a channel that uses the Retrier: its interceptors, the interceptors of package
+// attempt inside of them, and gRPC's own retry disabled. Interceptors that are given to the channel before them run
+// once for each call, those after them once for each attempt; there an attempt that its per-attempt timeout ends looks
+// canceled.
 func (r *Retrier) DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithDisableRetry(),

@@ -30,8 +30,8 @@ type Deduplicator struct {
 	mistakes error
 }
 
-// New returns a Deduplicator. What is wrong with opts is kept for [Deduplicator.Check]; until then it refuses calls
-// that carry a key.
+// New returns a Deduplicator. [Deduplicator.Check] returns the mistakes in opts. A Deduplicator with mistakes refuses
+// calls with a key.
 func New(opts ...Option) *Deduplicator {
 	d := &Deduplicator{
 		store:  NewMemory(0, 0),

@@ -27,7 +27,7 @@ type entry struct {
 	size        int
 }
 
-// NewMemory returns a store that holds at most so many keys and so many bytes; what is not positive is the default,
+// NewMemory returns a store with at most so many keys and bytes. Values that are not positive mean the defaults,
 // 100,000 keys and 64 MiB.
 func NewMemory(entries, bytes int) *Memory {
 	if entries <= 0 {
@@ -127,7 +127,7 @@ func (m *Memory) Len() int {
 	return len(m.known)
 }
 
-// expire drops what has expired, oldest first. Where answers are kept for different times, some go later than they
+// expire drops the expired entries, oldest first. Where answers are kept for different times, some go later than they
 // could.
 func (m *Memory) expire(now time.Time) {
 	for first := m.order.Front(); first != nil; first = m.order.Front() {

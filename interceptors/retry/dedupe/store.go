@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// ErrReused is what [Store.Claim] returns for a key that is known with another fingerprint.
+// ErrReused is the error of [Store.Claim] for a key that is known with another fingerprint.
 var ErrReused = errors.New("the key is known with another request")
 
-// ErrFull is what a [Store] returns that has no room left.
+// ErrFull is the error of a [Store] without room for another key.
 var ErrFull = errors.New("the store of idempotency keys is full")
 
 // Key names a call that must run once. It is comparable.

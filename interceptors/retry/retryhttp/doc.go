@@ -17,7 +17,7 @@
 // A Retry-After, in seconds or as a date, is waited for exactly. If it leaves no time before the deadline, the answer
 // is returned at once.
 //
-// # What the caller gets
+// # Results
 //
 // The response of the last attempt, whatever its status, with its body unread. The bodies of earlier responses are read
 // for a second at most, beside the next attempt, and closed, so that their connections can be used again. An error is

@@ -1,5 +1,5 @@
-// Package retrytest checks a retrier of gRPC calls, of any author: each [Case] is a script of what goes wrong at a
-// server, and what a caller must see of it. The numbers in the names are those of Parley's acceptance scenarios.
+// Package retrytest tests any retrier of gRPC calls. Each [Case] is a script of failures of a server, and the result
+// that a caller must see. The numbers in the names are those of Parley's acceptance scenarios.
 //
 //	func TestRetrier(t *testing.T) { retrytest.Run(t, mine) }
 //
@@ -27,8 +27,8 @@ const (
 	Upload = "/parley.retrytest.v1.ScriptService/Upload"
 )
 
-// Terms are what a case wants of the retrier. They hold for every method of the service; whether a method may be
-// repeated is no part of them. UNAVAILABLE is retried, and RESOURCE_EXHAUSTED where the server says when.
+// Terms are the settings that a case needs of the retrier. They apply to every method of the service. They do not state
+// whether a method may be repeated. UNAVAILABLE is retried, and RESOURCE_EXHAUSTED where the server says when.
 type Terms struct {
 	// MaxAttempts counts the attempts of a call, the first included.
 	MaxAttempts int
@@ -39,17 +39,17 @@ type Terms struct {
 	PerAttempt time.Duration
 }
 
-// Subject makes the retrier that is checked, and returns what puts it into a channel, and what ends it. It is called
-// inside the bubble of a case. Where the retrier is an interceptor, the options are grpc.WithDisableRetry and
-// grpc.WithChainUnaryInterceptor or grpc.WithChainStreamInterceptor. The budget of the retrier, if it has one, must
-// allow ten retries at first.
+// Subject makes the tested retrier. It returns the dial options for a channel with the retrier, and a function that
+// ends the retrier. It is called inside the bubble of a case. Where the retrier is an interceptor, the options are
+// grpc.WithDisableRetry and grpc.WithChainUnaryInterceptor or grpc.WithChainStreamInterceptor. The budget of the
+// retrier, if it has one, must allow ten retries at first.
 type Subject func(Terms) (options []grpc.DialOption, stop func())
 
 // Case is one promise of a retrier.
 type Case struct {
 	// Name is the promise.
 	Name string
-	// Terms are what the retrier is made with.
+	// Terms are the settings of the retrier.
 	Terms Terms
 
 	check func(s *scene) error
