@@ -25,11 +25,11 @@ func (a *App) adminHandler(r *run) *admin.Handler {
 		Rows:    a.budgetRows,
 		Empty:   "No service has been called yet.",
 	}}
-	if a.parts.file.path != "" {
+	if a.parts.file.path != "" || len(a.parts.sources) > 0 {
 		sections = append(sections, admin.Section{
 			Title:   "Configuration",
 			Columns: []string{"file", "generation", "since", "state"},
-			Rows:    a.parts.file.rows,
+			Rows:    a.parts.contentRows,
 		})
 	}
 	if registry := a.parts.registry; registry != nil {

@@ -84,6 +84,8 @@ type settings struct {
 	discoveryOptions []discovery.Option
 	engines          map[string]func(string) (driver.Driver, error)
 	layers           []policy.Layer
+	policyFiles      []policy.Files
+	policyFormats    map[string]func(path string) policy.Files
 	mounts           []admin.Mount
 	logLevel         *slog.LevelVar
 	forServers       []ServerOption

@@ -37,6 +37,7 @@ func (a *App) Describe(w io.Writer) error {
 	}
 	a.parts.describeIssuers(&b)
 	a.parts.file.describe(&b)
+	a.parts.describeSources(&b)
 	addrs := a.surfaceAddresses()
 	for _, s := range []struct{ name, addr string }{
 		{"probes", addrs.probes}, {"metrics", addrs.metrics}, {"admin", addrs.admin},
@@ -57,6 +58,16 @@ func (a *App) Describe(w io.Writer) error {
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// describeSources lists the policy sources, with what they state and nothing here enforces.
+func (p *parts) describeSources(b *bytes.Buffer) {
+	for _, s := range p.sources {
+		fmt.Fprintf(b, "policies from %v\n", s.files)
+		for _, note := range s.currentNotes() {
+			fmt.Fprintf(b, "  not enforced: %v\n", note)
+		}
+	}
 }
 
 func (s *Server) describe(b *bytes.Buffer) {

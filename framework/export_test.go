@@ -15,7 +15,7 @@ func (a *App) BudgetRows() []admin.Row { return a.budgetRows() }
 func (a *App) ClientRows() []admin.Row { return a.clientRows() }
 
 // ConfigRows is what the admin page shows of the configuration file.
-func (a *App) ConfigRows() []admin.Row { return a.parts.file.rows() }
+func (a *App) ConfigRows() []admin.Row { return a.parts.contentRows() }
 
 // StreamWorkers is how many goroutines a server keeps for calls.
 const StreamWorkers = streamWorkers

@@ -192,6 +192,39 @@ func WithPolicy(policies map[string]*policyv1.Policy) Option {
 	}}
 }
 
+// WithPolicySource narrows the policies by files of another kind than the configuration, such as those of a mesh:
+// istio.Dir of package policy/istio. They are looked at every second, and come in force as the configuration file does:
+// when two looks in a row have seen the same new content, and nothing is wrong in it. Otherwise, and when they are
+// missing, what was read before stays in force. What they state and nothing here enforces is logged at the start and
+// listed by [App.Describe]. It may be given several times.
+func WithPolicySource(files policy.Files) Option {
+	return appOption{fmt.Sprintf("WithPolicySource(%v)", files), func(a *App) {
+		if files == nil {
+			a.mistake("WithPolicySource: want files, got nil")
+			return
+		}
+		a.policyFiles = append(a.policyFiles, files)
+	}}
+}
+
+// WithPolicyFormat lets policies_from in the configuration name files of a kind whose reader is a module of its own:
+//
+//	framework.WithPolicyFormat("istio", istio.For(workload))
+//
+// Format is the key, and open makes of a path what [WithPolicySource] takes. It may be given several times.
+func WithPolicyFormat(format string, open func(path string) policy.Files) Option {
+	return appOption{fmt.Sprintf("WithPolicyFormat(%q)", format), func(a *App) {
+		if open == nil || format == "" {
+			a.mistake("WithPolicyFormat(%q): want a name and a function that makes the files", format)
+			return
+		}
+		if a.policyFormats == nil {
+			a.policyFormats = make(map[string]func(string) policy.Files)
+		}
+		a.policyFormats[format] = open
+	}}
+}
+
 // WithAdminMount adds a handler to the admin surface, such as the one of package admin/channelz. The configuration
 // surfaces.admin enables the surface.
 func WithAdminMount(m admin.Mount) Option {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -21,33 +22,8 @@ import (
 // configFile is the configuration file of an App, and the content that is in force.
 type configFile struct {
 	path string // "" without a file
-
-	mu     sync.Mutex
-	data   []byte // the content that is in force
+	watched
 	stated []statement
-	state  configState
-}
-
-// configState is the state of the configuration file: the content that is in force, and the reason why a newer content
-// is not.
-type configState struct {
-	generation int       // the number of contents that have been in force, including the content at the start
-	since      time.Time // when the content took effect
-	failure    error     // why the present content of the file is not in force, or nil
-	failing    time.Time // since when
-}
-
-// glance is the result of one look at the file.
-type glance struct {
-	data []byte
-	err  error
-}
-
-func (g glance) equal(other glance) bool {
-	if g.err != nil || other.err != nil {
-		return g.err != nil && other.err != nil && g.err.Error() == other.err.Error()
-	}
-	return bytes.Equal(g.data, other.data)
 }
 
 func (f *configFile) glance() glance {
@@ -60,34 +36,10 @@ func (f *configFile) glance() glance {
 
 // adopt records that data is in force.
 func (f *configFile) adopt(data []byte, stated []statement) {
+	f.watched.adopt(data)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.data, f.stated = data, stated
-	f.state = configState{generation: f.state.generation + 1, since: time.Now()}
-}
-
-// keep records why the file is not in force. A nil error means that it is in force again. It reports whether the state
-// has changed.
-func (f *configFile) keep(err error) (news bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	was := f.state.failure
-	f.state.failure = err
-	switch {
-	case err == nil:
-		f.state.failing = time.Time{}
-		return was != nil
-	case was == nil:
-		f.state.failing = time.Now()
-		return true
-	}
-	return was.Error() != err.Error()
-}
-
-func (f *configFile) current() configState {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.state
+	f.stated = stated
 }
 
 // states reports whether the configuration has a value at the path.
@@ -111,111 +63,77 @@ func (f *configFile) describe(b *bytes.Buffer) {
 	}
 }
 
-// rows show the file on the admin page.
-func (f *configFile) rows() []admin.Row {
-	if f.path == "" {
-		return nil
+// contentRows show the configuration file and the policy sources on the admin page.
+func (p *parts) contentRows() []admin.Row {
+	var rows []admin.Row
+	if p.file.path != "" {
+		rows = append(rows, p.file.row(p.file.path))
 	}
-	state := f.current()
-	row := admin.Row{State: admin.Good, Cells: []string{
-		f.path, fmt.Sprint(state.generation), age(time.Since(state.since)) + " ago", "in force",
-	}}
-	if state.failure != nil {
-		row.State = admin.Bad
-		row.Cells[3] = "not in force for " + age(time.Since(state.failing)) + ": " + state.failure.Error()
+	for _, s := range p.sources {
+		rows = append(rows, s.row(s.files.String()))
 	}
-	return []admin.Row{row}
+	return rows
 }
 
-// startReload starts checking the file every reloadInterval.
+// startReload looks at the configuration file and at the policy sources every reloadInterval.
 func (a *App) startReload(p *parts) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.stopReload = cancel
+	r := &reloader{table: p.table, logger: p.logger}
+	if p.file.path != "" {
+		r.add(&contentWatch{
+			watched: &p.file.watched, what: "the configuration file", name: p.file.path, glance: p.file.glance,
+			parse: func(seen glance) ([]policy.Layer, error) {
+				read, _, err := a.readChanged(p, seen)
+				return []policy.Layer{read.layer}, err
+			},
+			reload: func(seen glance) error { return a.reload(p, seen) },
+		})
+	}
+	for _, s := range p.sources {
+		r.add(&contentWatch{
+			watched: &s.watched, what: "the policy source", name: s.files.String(), glance: s.glance,
+			parse:  s.parse,
+			reload: func(seen glance) error { return a.reloadSource(p, s, seen) },
+		})
+	}
 	p.reload.Go(func() {
 		ticker := time.NewTicker(reloadInterval)
 		defer ticker.Stop()
-		started := glance{data: p.file.data}
-		w := configWatch{app: a, parts: p, seen: started, judged: started}
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
-				w.look(p.file.glance())
+				for _, w := range r.watches {
+					r.look(w, w.glance())
+				}
 			}
 		}
 	})
 }
 
-// configWatch decides when a new content of the file takes effect. Its stricter policies do at the first look. The rest
-// does when two looks in a row have seen the content, so that a file that is being written neither loosens a policy for
-// a moment nor ends streams.
-type configWatch struct {
-	app      *App
-	parts    *parts
-	seen     glance // the result of the last look
-	judged   glance // the last content that was accepted or refused
-	narrowed bool   // by a content that only one look has seen
-}
-
-func (w *configWatch) look(now glance) {
-	file := w.parts.file
-	settled := now.equal(w.seen)
-	w.seen = now
-	if now.err == nil && bytes.Equal(now.data, file.data) {
-		w.judged = now
-		if w.narrowed && !settled {
-			return
-		}
-		w.widen()
-		if file.keep(nil) {
-			w.parts.logger.Info("the content of the configuration file is in force again", slog.String("file", file.path))
-		}
-		return
+// reloadSource puts a new content of a policy source in force.
+func (a *App) reloadSource(p *parts, s *policySource, seen glance) error {
+	if seen.err != nil {
+		return seen.err
 	}
-	if now.equal(w.judged) {
-		return
+	layers, notes, err := s.files.Parse(seen.data)
+	if err != nil {
+		return err
 	}
-	if !settled {
-		w.narrow(now)
-		return
+	before := s.layers
+	s.layers = layers
+	if err := p.table.Replace(a.allLayers(p.sources, p.fileLayer)...); err != nil {
+		s.layers = before
+		return err
 	}
-	w.judged = now
-	err := w.app.reload(w.parts, now)
-	if err == nil {
-		w.narrowed = false
-		return
-	}
-	if file.keep(err) {
-		state := file.current()
-		w.parts.logger.Error("the configuration file is bad; the previous content stays in force",
-			slog.String("file", file.path), slog.Any("error", err),
-			slog.Int("generation", state.generation), slog.Time("since", state.since))
-	}
-}
-
-// narrow tightens the policies with a content that one look has seen, if a program would start with it. Mistakes in it,
-// and contradictions with the policies in force, are handled at the next look.
-func (w *configWatch) narrow(now glance) {
-	read, _, err := w.app.readChanged(w.parts, now)
-	if err != nil || w.parts.table.Narrow(read.layer) != nil {
-		return
-	}
-	w.narrowed = true
-	w.parts.logger.Info("the configuration file has changed; what it tightens is in force, and the rest will be when "+
-		"another look has seen the same", slog.String("file", w.parts.file.path))
-}
-
-// widen reverts narrow.
-func (w *configWatch) widen() {
-	if !w.narrowed {
-		return
-	}
-	if err := w.parts.table.Narrow(); err != nil {
-		w.parts.logger.Error("the policies stay as tight as the last configuration file", slog.Any("error", err))
-		return
-	}
-	w.narrowed = false
+	s.adoptNotes(notes)
+	s.adopt(seen.data)
+	p.logger.Info("policies reloaded",
+		slog.String("file", s.files.String()), slog.Int("generation", s.current().generation))
+	a.warn(p)
+	return nil
 }
 
 // readChanged reads a new content, and checks that a program would start with it. Beyond reports whether other sections
@@ -239,9 +157,10 @@ func (a *App) reload(p *parts, seen glance) error {
 	if err != nil {
 		return err
 	}
-	if err := p.table.Replace(append(a.codeLayers(), read.layer)...); err != nil {
+	if err := p.table.Replace(a.allLayers(p.sources, read.layer)...); err != nil {
 		return err
 	}
+	p.fileLayer = read.layer
 	p.file.adopt(seen.data, read.stated)
 	p.logger.Info("policies reloaded",
 		slog.String("file", p.file.path), slog.Int("generation", p.file.current().generation))
@@ -309,7 +228,10 @@ func (a *App) assembleTrial(running *parts, read reading) error {
 	p.file = &configFile{path: a.configFile(), stated: read.stated}
 	p.telemetry, p.tracer, p.ring = running.telemetry, running.tracer, running.ring
 	var err error
-	p.table, err = a.newTable(read.layer)
+	if p.sources = running.sources; !maps.Equal(read.config.GetPoliciesFrom(), running.config.GetPoliciesFrom()) {
+		keep(a.assembleSources(p))
+	}
+	p.table, err = a.newTable(p.sources, read.layer)
 	keep(err)
 	p.deadlines = policy.NewView(p.table, methodDeadline)
 	p.keySets = slices.Clone(running.keySets)

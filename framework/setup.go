@@ -3,9 +3,11 @@ package framework
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +31,8 @@ type parts struct {
 	config    *configv1.Config
 	unread    bool // the configuration is bad, so missing values are not reported
 	file      *configFile
+	sources   []*policySource // other files with policies
+	fileLayer policy.Layer    // of the configuration file, as it is in force
 	logger    *slog.Logger
 	telemetry *telemetry.Telemetry
 	tracer    *tracing.Tracer
@@ -89,7 +93,9 @@ func (a *App) assemble() error {
 	p.logger, p.transport = a.Logger(), a.transport
 	keep(a.assembleTelemetry(p))
 
-	p.table, err = a.newTable(read.layer)
+	keep(a.assembleSources(p))
+	p.fileLayer = read.layer
+	p.table, err = a.newTable(p.sources, read.layer)
 	keep(err)
 	p.deadlines = policy.NewView(p.table, methodDeadline)
 
@@ -102,7 +108,8 @@ func (a *App) assemble() error {
 	if warning := p.lifecycle().warning(); warning != "" {
 		p.logger.Warn(warning)
 	}
-	if p.file.path != "" {
+	p.logNotes()
+	if p.file.path != "" || len(p.sources) > 0 {
 		a.startReload(p)
 	}
 	return errors.Join(errs...)
@@ -159,10 +166,68 @@ type openRing struct{ *waterfall.Ring }
 
 func (openRing) Shutdown(context.Context) error { return nil }
 
-// newTable makes the table of policies with the layer of the configuration file. If a layer is wrong, it returns the
-// error and a table without that layer, so that the other layers can be checked.
-func (a *App) newTable(file policy.Layer) (*policy.Table, error) {
-	table, err := policy.New(append(a.codeLayers(), file)...)
+// assembleSources reads the files that options and the configuration name.
+func (a *App) assembleSources(p *parts) error {
+	p.sources = nil
+	named, err := a.namedFiles(p.config.GetPoliciesFrom())
+	errs := []error{err}
+	for _, files := range slices.Concat(a.policyFiles, named) {
+		s := &policySource{files: files}
+		p.sources = append(p.sources, s)
+		seen := s.glance()
+		if seen.err == nil {
+			s.layers, s.notes, seen.err = files.Parse(seen.data)
+		}
+		if seen.err != nil {
+			errs = append(errs, seen.err)
+			continue
+		}
+		s.adopt(seen.data)
+	}
+	return errors.Join(errs...)
+}
+
+// namedFiles makes the files that policies_from names, by their format.
+func (a *App) namedFiles(paths map[string]string) ([]policy.Files, error) {
+	var named []policy.Files
+	var errs []error
+	for _, format := range slices.Sorted(maps.Keys(paths)) {
+		open, ok := a.policyFormats[format]
+		switch {
+		case !ok:
+			errs = append(errs, fmt.Errorf("policies_from.%s: the program knows no such format; it has %s, and others "+
+				"WithPolicyFormat", format, list(slices.Collect(maps.Keys(a.policyFormats)))))
+		case paths[format] == "":
+			errs = append(errs, fmt.Errorf("policies_from.%s: the path is empty; name a folder or a file", format))
+		default:
+			named = append(named, open(paths[format]))
+		}
+	}
+	return named, errors.Join(errs...)
+}
+
+// logNotes logs what the policy sources state and nothing here enforces.
+func (p *parts) logNotes() {
+	for _, s := range p.sources {
+		for _, note := range s.currentNotes() {
+			p.logger.Info("a policy source states what is not enforced here", slog.Any("note", note))
+		}
+	}
+}
+
+// allLayers are the layers of code, of the other files with policies, and of the configuration file.
+func (a *App) allLayers(sources []*policySource, file policy.Layer) []policy.Layer {
+	layers := a.codeLayers()
+	for _, s := range sources {
+		layers = append(layers, s.layers...)
+	}
+	return append(layers, file)
+}
+
+// newTable makes the table of policies with the layers of files. If a layer is wrong, it returns the error and a table
+// without that layer, so that the other layers can be checked.
+func (a *App) newTable(sources []*policySource, file policy.Layer) (*policy.Table, error) {
+	table, err := policy.New(a.allLayers(sources, file)...)
 	if err == nil {
 		return table, nil
 	}

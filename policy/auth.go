@@ -25,6 +25,8 @@ type Auth struct {
 	Allow []Value[[]Rule]
 	// User says what the end user must be.
 	User User
+	// Guards are rules of another kind, of which each must let the call pass.
+	Guards []Guard
 }
 
 func (r *reader) auth(a *policyv1.Auth) Auth {
@@ -116,6 +118,7 @@ func mergeAuth(a, b Auth) Auth {
 			Issuers:  intersection(a.User.Issuers, b.User.Issuers),
 			Scopes:   union(a.User.Scopes, b.User.Scopes),
 		},
+		Guards: everyGuard(a.Guards, b.Guards),
 	}
 }
 

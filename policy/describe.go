@@ -95,6 +95,9 @@ func (s *statements) auth(prefix string, a Auth) {
 			s.rule(name, rule)
 		}
 	}
+	for _, guard := range a.Guards {
+		s.add(prefix+"guard", guard.String(), "which decides beside all this")
+	}
 }
 
 // rule writes what the rule demands behind its place, because it may be long.

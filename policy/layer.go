@@ -13,10 +13,11 @@ import (
 
 // Layer is a set of policies that narrow those of the .proto files, with the places where they are stated. A key is a
 // method "/package.Service/Method", a service "/package.Service/*", a package "/package.*" with all packages below it,
-// or "/*", which is every method that a linked .proto describes. The zero Layer states nothing. A Layer does not
-// change; what is wrong in it is reported by [New] and [Table.Replace].
+// or "/*", which is every method that a linked .proto describes. [Guarded] and [Decided] make layers without keys. The
+// zero Layer states nothing. A Layer does not change; what is wrong in it is reported by [New] and [Table.Replace].
 type Layer struct {
 	statements map[string]statement
+	everywhere terms // what is stated without a key, for every described method
 }
 
 // statement is one entry of a layer.
@@ -96,7 +97,7 @@ func (l Layer) about(service, method string, m Method) (terms, []error) {
 	}
 	whole, own := l.statements[joinName(service, wildcard)].terms, l.statements[joinName(service, method)].terms
 	both, contradicting := narrow(whole, own, m)
-	return merge(wide, both), contradicting
+	return merge(merge(wide, both), l.everywhere), contradicting
 }
 
 // narrow merges what one layer says about a method into what it says about its service.

@@ -77,6 +77,9 @@ func authEffect(a policy.Auth) policy.Auth {
 	slices.SortFunc(allow, func(a, b policy.Value[[]policy.Rule]) int {
 		return strings.Compare(fmt.Sprint(a.Value), fmt.Sprint(b.Value))
 	})
+	a.Guards = slices.SortedFunc(slices.Values(a.Guards), func(a, b policy.Guard) int {
+		return strings.Compare(a.String(), b.String())
+	})
 	a.Peers, a.Deny, a.Allow = lists, rulesEffect(a.Deny), allow
 	return a
 }
@@ -136,6 +139,11 @@ func tightensRules(t *testing.T, before, after policy.Method) {
 			t.Errorf("%s: nothing denies by %v any more", after.Name, rule)
 		}
 	}
+	for _, guard := range before.Auth.Guards {
+		if !slices.ContainsFunc(after.Auth.Guards, guard.Same) {
+			t.Errorf("%s: %v guards no more", after.Name, guard)
+		}
+	}
 	was, is := authEffect(before.Auth), authEffect(after.Auth)
 	for _, list := range was.Allow {
 		if !slices.ContainsFunc(is.Allow, func(l policy.Value[[]policy.Rule]) bool {
@@ -180,6 +188,14 @@ func admits(m policy.Method, peer string) bool {
 }
 
 func randomLayer(r *rand.Rand) policy.Layer {
+	switch r.IntN(8) {
+	case 0:
+		return policy.Guarded(&wall{string(rune('a' + r.IntN(3)))}, &wall{"d"})
+	case 1:
+		return policy.GuardedOnTrial(&wall{string(rune('a' + r.IntN(3)))})
+	case 2:
+		return policy.Decided(policy.Access(r.IntN(3)+1), policy.Source{Kind: policy.KindFile, Place: "random"})
+	}
 	p := policies{}
 	for _, key := range []string{
 		"/*", "/shop.*", "/shop.payments.v1.*", allPayments, getQuote, charge, watchCharge, allOrders, watchOrder,

@@ -11,6 +11,8 @@ type terms struct {
 	deadline Value[time.Duration]
 	retry    Retry
 	hedge    Hedge
+	// Who may call where no other statement decides.
+	otherwise Value[Access]
 	// What a layer says where the .proto says nothing. It is not merged here, because the .proto decides whether it
 	// counts.
 	idempotency Value[Idempotency]
@@ -34,11 +36,15 @@ func merge(a, b terms) terms {
 			MaxHedges: smallest(a.hedge.MaxHedges, b.hedge.MaxHedges),
 			Delay:     largest(a.hedge.Delay, b.hedge.Delay),
 		},
+		otherwise: largest(a.otherwise, b.otherwise),
 	}
 }
 
 // settle resolves what only the merged terms show. It tightens, and settling twice changes nothing.
 func (t terms) settle() terms {
+	if !t.auth.Access.Stated() {
+		t.auth.Access = t.otherwise
+	}
 	t.auth, t.trial = t.auth.settle(), t.trial.settle()
 	if t.retry.MaxBackoff.Stated() {
 		t.retry.MaxBackoff = largest(t.retry.MaxBackoff, t.retry.InitialBackoff)

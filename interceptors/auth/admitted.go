@@ -86,16 +86,7 @@ func (a *admitted) Received(name string) []string {
 
 // metadataKey returns the key under which gRPC keeps the metadata received, or nil where it does not find what is
 // there.
-func metadataKey() any {
-	key := contextkey.AskedBy(func(ctx context.Context) { metadata.FromIncomingContext(ctx) })
-	if key == nil {
-		return nil
-	}
-	if _, ok := metadata.FromIncomingContext(context.WithValue(context.Background(), key, metadata.MD{})); !ok {
-		return nil
-	}
-	return key
-}
+func metadataKey() any { return contextkey.NewMetadata().Key() }
 
 func stripped(all metadata.MD) metadata.MD {
 	rest := make(metadata.MD, len(all))

@@ -33,6 +33,15 @@ func compile(m policy.Method, a policy.Auth, s *Server) (*requirements, error) {
 		errs = append(errs, err)
 		req.allow = append(req.allow, allowList{rules, stated.Source})
 	}
+	for _, guard := range a.Guards {
+		compiled, err := guard.Compile(m.Name, s.Domain)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", m.Name, err))
+		}
+		if compiled != nil {
+			req.guards = append(req.guards, compiled)
+		}
+	}
 	if len(req.peers) > 0 && errors.Join(errs...) == nil {
 		errs = append(errs, req.neverMatched(m))
 	}

@@ -34,7 +34,8 @@ func Compile(m policy.Method, s *Server) (*Policy, error) {
 
 // states reports whether anything is stated.
 func states(a policy.Auth) bool {
-	return a.Access.Stated() || a.Carrier.Stated() || len(a.Deny) > 0 || a.User.Stated()
+	return a.Access.Stated() || a.Carrier.Stated() || len(a.Deny) > 0 || a.User.Stated() ||
+		len(a.Guards) > 0
 }
 
 // Proof is the proof that server and caller owe each other in token mode.

@@ -18,6 +18,7 @@ type requirements struct {
 	deny    []*rule
 	allow   []allowList // one rule of each must hold
 	user    policy.User
+	guards  []policy.MethodGuard
 	stepUp  bool // a caller learns that only scopes or claims keep it out
 }
 
@@ -77,14 +78,34 @@ func (req *requirements) decide(ctx context.Context, call *policy.Call, t *trail
 			)
 		}
 	}
+	if objection := req.askGuards(ctx, call, t); objection != nil {
+		return req.refuse(call, Decision{why: objection.Why, name: objection.Rule, source: &objection.Source})
+	}
 	if lacking.Allows() {
 		lacking = req.judgeScopes(call, t)
 	}
 	return lacking
 }
 
-// refuse gives a refusal its reason. A caller that has proven nothing is asked for credentials, and does not learn that
-// the call is forbidden.
+// askGuards returns the objection of the first guard that has one.
+func (req *requirements) askGuards(ctx context.Context, call *policy.Call, t *trail) *policy.Objection {
+	for _, guard := range req.guards {
+		if t == nil {
+			if objection := guard.Judge(ctx, call); objection != nil {
+				return objection
+			}
+			continue
+		}
+		objection, steps := guard.Explain(ctx, call)
+		t.steps = append(t.steps, steps...)
+		if objection != nil {
+			return objection
+		}
+	}
+	return nil
+}
+
+// refuse gives a refusal its reason. A caller that could not be identified does not learn that it is forbidden.
 func (req *requirements) refuse(call *policy.Call, r Decision) Decision {
 	r.reason = rpcerr.PolicyDenied
 	if call.Peer == nil && call.User == nil {

@@ -213,7 +213,10 @@ type Config struct {
 	// "/package.Service/*", a package "/package.*", or "/*" for every method.
 	Policies map[string]*v1.Policy `protobuf:"bytes,7,rep,name=policies,proto3" json:"policies,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The issuers that vouch for end users.
-	Users         *Users `protobuf:"bytes,10,opt,name=users,proto3,oneof" json:"users,omitempty"`
+	Users *Users `protobuf:"bytes,10,opt,name=users,proto3,oneof" json:"users,omitempty"`
+	// Folders or files of another kind whose policies narrow those above, by the name of the kind, such as istio. The program
+	// links the reader of each kind.
+	PoliciesFrom  map[string]string `protobuf:"bytes,20,rep,name=policies_from,json=policiesFrom,proto3" json:"policies_from,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -300,6 +303,13 @@ func (x *Config) GetPolicies() map[string]*v1.Policy {
 func (x *Config) GetUsers() *Users {
 	if x != nil {
 		return x.Users
+	}
+	return nil
+}
+
+func (x *Config) GetPoliciesFrom() map[string]string {
+	if x != nil {
+		return x.PoliciesFrom
 	}
 	return nil
 }
@@ -2622,7 +2632,7 @@ var File_parley_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\x1dparley/config/v1/config.proto\x12\x10parley.config.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1dparley/policy/v1/policy.proto\"\xbf\x06\n" +
+	"\x1dparley/config/v1/config.proto\x12\x10parley.config.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1dparley/policy/v1/policy.proto\"\xd1\a\n" +
 	"\x06Config\x12;\n" +
 	"\bidentity\x18\x01 \x01(\v2\x1a.parley.config.v1.IdentityH\x00R\bidentity\x88\x01\x01\x12?\n" +
 	"\aclients\x18\x02 \x03(\v2%.parley.config.v1.Config.ClientsEntryR\aclients\x12?\n" +
@@ -2632,7 +2642,8 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\tlifecycle\x18\x06 \x01(\v2\x1b.parley.config.v1.LifecycleH\x03R\tlifecycle\x88\x01\x01\x12B\n" +
 	"\bpolicies\x18\a \x03(\v2&.parley.config.v1.Config.PoliciesEntryR\bpolicies\x122\n" +
 	"\x05users\x18\n" +
-	" \x01(\v2\x17.parley.config.v1.UsersH\x04R\x05users\x88\x01\x01\x1aT\n" +
+	" \x01(\v2\x17.parley.config.v1.UsersH\x04R\x05users\x88\x01\x01\x12O\n" +
+	"\rpolicies_from\x18\x14 \x03(\v2*.parley.config.v1.Config.PoliciesFromEntryR\fpoliciesFrom\x1aT\n" +
 	"\fClientsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12.\n" +
 	"\x05value\x18\x02 \x01(\v2\x18.parley.config.v1.ClientR\x05value:\x028\x01\x1aT\n" +
@@ -2641,7 +2652,10 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x18.parley.config.v1.ServerR\x05value:\x028\x01\x1aU\n" +
 	"\rPoliciesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12.\n" +
-	"\x05value\x18\x02 \x01(\v2\x18.parley.policy.v1.PolicyR\x05value:\x028\x01B\v\n" +
+	"\x05value\x18\x02 \x01(\v2\x18.parley.policy.v1.PolicyR\x05value:\x028\x01\x1a?\n" +
+	"\x11PoliciesFromEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\v\n" +
 	"\t_identityB\f\n" +
 	"\n" +
 	"_discoveryB\v\n" +
@@ -3056,7 +3070,7 @@ func file_parley_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_parley_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_parley_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_parley_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_parley_config_v1_config_proto_goTypes = []any{
 	(Enroll)(0),                 // 0: parley.config.v1.Enroll
 	(AudienceParameter)(0),      // 1: parley.config.v1.AudienceParameter
@@ -3087,13 +3101,14 @@ var file_parley_config_v1_config_proto_goTypes = []any{
 	nil,                         // 26: parley.config.v1.Config.ClientsEntry
 	nil,                         // 27: parley.config.v1.Config.ServersEntry
 	nil,                         // 28: parley.config.v1.Config.PoliciesEntry
-	nil,                         // 29: parley.config.v1.WorkloadIssuer.RequiredValuesEntry
-	nil,                         // 30: parley.config.v1.Principals.IdsEntry
-	nil,                         // 31: parley.config.v1.Discovery.ServicesEntry
-	nil,                         // 32: parley.config.v1.UserIssuer.RequiredValuesEntry
-	(*durationpb.Duration)(nil), // 33: google.protobuf.Duration
-	(v1.Carrier)(0),             // 34: parley.policy.v1.Carrier
-	(*v1.Policy)(nil),           // 35: parley.policy.v1.Policy
+	nil,                         // 29: parley.config.v1.Config.PoliciesFromEntry
+	nil,                         // 30: parley.config.v1.WorkloadIssuer.RequiredValuesEntry
+	nil,                         // 31: parley.config.v1.Principals.IdsEntry
+	nil,                         // 32: parley.config.v1.Discovery.ServicesEntry
+	nil,                         // 33: parley.config.v1.UserIssuer.RequiredValuesEntry
+	(*durationpb.Duration)(nil), // 34: google.protobuf.Duration
+	(v1.Carrier)(0),             // 35: parley.policy.v1.Carrier
+	(*v1.Policy)(nil),           // 36: parley.policy.v1.Policy
 }
 var file_parley_config_v1_config_proto_depIdxs = []int32{
 	4,  // 0: parley.config.v1.Config.identity:type_name -> parley.config.v1.Identity
@@ -3104,61 +3119,62 @@ var file_parley_config_v1_config_proto_depIdxs = []int32{
 	23, // 5: parley.config.v1.Config.lifecycle:type_name -> parley.config.v1.Lifecycle
 	28, // 6: parley.config.v1.Config.policies:type_name -> parley.config.v1.Config.PoliciesEntry
 	24, // 7: parley.config.v1.Config.users:type_name -> parley.config.v1.Users
-	0,  // 8: parley.config.v1.Identity.enroll:type_name -> parley.config.v1.Enroll
-	33, // 9: parley.config.v1.Identity.max_connection_age:type_name -> google.protobuf.Duration
-	5,  // 10: parley.config.v1.Identity.issued:type_name -> parley.config.v1.Issued
-	6,  // 11: parley.config.v1.Issued.issuers:type_name -> parley.config.v1.IdentityIssuer
-	7,  // 12: parley.config.v1.IdentityIssuer.keys:type_name -> parley.config.v1.Keys
-	33, // 13: parley.config.v1.Keys.max_stale:type_name -> google.protobuf.Duration
-	14, // 14: parley.config.v1.Keys.client_credentials:type_name -> parley.config.v1.TokenEndpoint
-	2,  // 15: parley.config.v1.Client.mode:type_name -> parley.config.v1.ChannelMode
-	15, // 16: parley.config.v1.Client.retry_budget:type_name -> parley.config.v1.RetryBudget
-	13, // 17: parley.config.v1.Client.token:type_name -> parley.config.v1.TokenSource
-	10, // 18: parley.config.v1.Client.hash_key:type_name -> parley.config.v1.HashKey
-	11, // 19: parley.config.v1.Client.subset:type_name -> parley.config.v1.Subset
-	12, // 20: parley.config.v1.Client.outliers:type_name -> parley.config.v1.Outliers
-	9,  // 21: parley.config.v1.Client.keepalive:type_name -> parley.config.v1.Keepalive
-	33, // 22: parley.config.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	33, // 23: parley.config.v1.Keepalive.timeout:type_name -> google.protobuf.Duration
-	33, // 24: parley.config.v1.Outliers.interval:type_name -> google.protobuf.Duration
-	33, // 25: parley.config.v1.Outliers.rest:type_name -> google.protobuf.Duration
-	14, // 26: parley.config.v1.TokenSource.endpoint:type_name -> parley.config.v1.TokenEndpoint
-	1,  // 27: parley.config.v1.TokenEndpoint.audience_parameter:type_name -> parley.config.v1.AudienceParameter
-	19, // 28: parley.config.v1.TokenEndpoint.certificate:type_name -> parley.config.v1.Certificate
-	34, // 29: parley.config.v1.Server.carriers:type_name -> parley.policy.v1.Carrier
-	19, // 30: parley.config.v1.Server.tls:type_name -> parley.config.v1.Certificate
-	17, // 31: parley.config.v1.Server.issuers:type_name -> parley.config.v1.WorkloadIssuer
-	9,  // 32: parley.config.v1.Server.keepalive:type_name -> parley.config.v1.Keepalive
-	7,  // 33: parley.config.v1.WorkloadIssuer.keys:type_name -> parley.config.v1.Keys
-	33, // 34: parley.config.v1.WorkloadIssuer.max_lifetime:type_name -> google.protobuf.Duration
-	33, // 35: parley.config.v1.WorkloadIssuer.clock_skew:type_name -> google.protobuf.Duration
-	29, // 36: parley.config.v1.WorkloadIssuer.required_values:type_name -> parley.config.v1.WorkloadIssuer.RequiredValuesEntry
-	18, // 37: parley.config.v1.WorkloadIssuer.principals:type_name -> parley.config.v1.Principals
-	30, // 38: parley.config.v1.Principals.ids:type_name -> parley.config.v1.Principals.IdsEntry
-	31, // 39: parley.config.v1.Discovery.services:type_name -> parley.config.v1.Discovery.ServicesEntry
-	33, // 40: parley.config.v1.Discovery.ttl:type_name -> google.protobuf.Duration
-	33, // 41: parley.config.v1.Discovery.hold:type_name -> google.protobuf.Duration
-	33, // 42: parley.config.v1.Discovery.first_wait:type_name -> google.protobuf.Duration
-	33, // 43: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
-	33, // 44: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
-	33, // 45: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
-	33, // 46: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
-	33, // 47: parley.config.v1.Lifecycle.total:type_name -> google.protobuf.Duration
-	25, // 48: parley.config.v1.Users.issuers:type_name -> parley.config.v1.UserIssuer
-	25, // 49: parley.config.v1.Users.transactions:type_name -> parley.config.v1.UserIssuer
-	7,  // 50: parley.config.v1.UserIssuer.keys:type_name -> parley.config.v1.Keys
-	33, // 51: parley.config.v1.UserIssuer.max_lifetime:type_name -> google.protobuf.Duration
-	33, // 52: parley.config.v1.UserIssuer.clock_skew:type_name -> google.protobuf.Duration
-	32, // 53: parley.config.v1.UserIssuer.required_values:type_name -> parley.config.v1.UserIssuer.RequiredValuesEntry
-	8,  // 54: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
-	16, // 55: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
-	35, // 56: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
-	21, // 57: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
-	58, // [58:58] is the sub-list for method output_type
-	58, // [58:58] is the sub-list for method input_type
-	58, // [58:58] is the sub-list for extension type_name
-	58, // [58:58] is the sub-list for extension extendee
-	0,  // [0:58] is the sub-list for field type_name
+	29, // 8: parley.config.v1.Config.policies_from:type_name -> parley.config.v1.Config.PoliciesFromEntry
+	0,  // 9: parley.config.v1.Identity.enroll:type_name -> parley.config.v1.Enroll
+	34, // 10: parley.config.v1.Identity.max_connection_age:type_name -> google.protobuf.Duration
+	5,  // 11: parley.config.v1.Identity.issued:type_name -> parley.config.v1.Issued
+	6,  // 12: parley.config.v1.Issued.issuers:type_name -> parley.config.v1.IdentityIssuer
+	7,  // 13: parley.config.v1.IdentityIssuer.keys:type_name -> parley.config.v1.Keys
+	34, // 14: parley.config.v1.Keys.max_stale:type_name -> google.protobuf.Duration
+	14, // 15: parley.config.v1.Keys.client_credentials:type_name -> parley.config.v1.TokenEndpoint
+	2,  // 16: parley.config.v1.Client.mode:type_name -> parley.config.v1.ChannelMode
+	15, // 17: parley.config.v1.Client.retry_budget:type_name -> parley.config.v1.RetryBudget
+	13, // 18: parley.config.v1.Client.token:type_name -> parley.config.v1.TokenSource
+	10, // 19: parley.config.v1.Client.hash_key:type_name -> parley.config.v1.HashKey
+	11, // 20: parley.config.v1.Client.subset:type_name -> parley.config.v1.Subset
+	12, // 21: parley.config.v1.Client.outliers:type_name -> parley.config.v1.Outliers
+	9,  // 22: parley.config.v1.Client.keepalive:type_name -> parley.config.v1.Keepalive
+	34, // 23: parley.config.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	34, // 24: parley.config.v1.Keepalive.timeout:type_name -> google.protobuf.Duration
+	34, // 25: parley.config.v1.Outliers.interval:type_name -> google.protobuf.Duration
+	34, // 26: parley.config.v1.Outliers.rest:type_name -> google.protobuf.Duration
+	14, // 27: parley.config.v1.TokenSource.endpoint:type_name -> parley.config.v1.TokenEndpoint
+	1,  // 28: parley.config.v1.TokenEndpoint.audience_parameter:type_name -> parley.config.v1.AudienceParameter
+	19, // 29: parley.config.v1.TokenEndpoint.certificate:type_name -> parley.config.v1.Certificate
+	35, // 30: parley.config.v1.Server.carriers:type_name -> parley.policy.v1.Carrier
+	19, // 31: parley.config.v1.Server.tls:type_name -> parley.config.v1.Certificate
+	17, // 32: parley.config.v1.Server.issuers:type_name -> parley.config.v1.WorkloadIssuer
+	9,  // 33: parley.config.v1.Server.keepalive:type_name -> parley.config.v1.Keepalive
+	7,  // 34: parley.config.v1.WorkloadIssuer.keys:type_name -> parley.config.v1.Keys
+	34, // 35: parley.config.v1.WorkloadIssuer.max_lifetime:type_name -> google.protobuf.Duration
+	34, // 36: parley.config.v1.WorkloadIssuer.clock_skew:type_name -> google.protobuf.Duration
+	30, // 37: parley.config.v1.WorkloadIssuer.required_values:type_name -> parley.config.v1.WorkloadIssuer.RequiredValuesEntry
+	18, // 38: parley.config.v1.WorkloadIssuer.principals:type_name -> parley.config.v1.Principals
+	31, // 39: parley.config.v1.Principals.ids:type_name -> parley.config.v1.Principals.IdsEntry
+	32, // 40: parley.config.v1.Discovery.services:type_name -> parley.config.v1.Discovery.ServicesEntry
+	34, // 41: parley.config.v1.Discovery.ttl:type_name -> google.protobuf.Duration
+	34, // 42: parley.config.v1.Discovery.hold:type_name -> google.protobuf.Duration
+	34, // 43: parley.config.v1.Discovery.first_wait:type_name -> google.protobuf.Duration
+	34, // 44: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
+	34, // 45: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
+	34, // 46: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
+	34, // 47: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
+	34, // 48: parley.config.v1.Lifecycle.total:type_name -> google.protobuf.Duration
+	25, // 49: parley.config.v1.Users.issuers:type_name -> parley.config.v1.UserIssuer
+	25, // 50: parley.config.v1.Users.transactions:type_name -> parley.config.v1.UserIssuer
+	7,  // 51: parley.config.v1.UserIssuer.keys:type_name -> parley.config.v1.Keys
+	34, // 52: parley.config.v1.UserIssuer.max_lifetime:type_name -> google.protobuf.Duration
+	34, // 53: parley.config.v1.UserIssuer.clock_skew:type_name -> google.protobuf.Duration
+	33, // 54: parley.config.v1.UserIssuer.required_values:type_name -> parley.config.v1.UserIssuer.RequiredValuesEntry
+	8,  // 55: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
+	16, // 56: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
+	36, // 57: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
+	21, // 58: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
+	59, // [59:59] is the sub-list for method output_type
+	59, // [59:59] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_parley_config_v1_config_proto_init() }
@@ -3194,7 +3210,7 @@ func file_parley_config_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_config_v1_config_proto_rawDesc), len(file_parley_config_v1_config_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   30,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,22 @@
+package istio
+
+const (
+	// The namespace whose policies count everywhere, unless the workload says otherwise.
+	defaultRootNamespace = "istio-system"
+	// How many bytes all files of a folder may have together.
+	maxBytes = 16 << 20
+	// How many files a folder may hold.
+	maxFiles = 10_000
+	// How many values one document may hold, with those that aliases repeat.
+	maxValues = 100_000
+	// How deep a document may nest.
+	maxNesting = 64
+	// How many mistakes are reported; behind them the files are not read on.
+	maxMistakes = 200
+	// How much of a wrong value is shown, in characters.
+	maxShown = 60
+	// For how many callers a method keeps what is left of its rules. Further callers are held against all of them.
+	maxCallers = 256
+	// How many policies the refusal of a call that no ALLOW rule matches names as its source.
+	maxSources = 3
+)

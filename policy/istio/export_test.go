@@ -1,0 +1,14 @@
+package istio
+
+import "github.com/parley-rpc/parley/policy"
+
+// Parse reads a text as the file mesh.yaml of a workload.
+func Parse(w Workload, text string) ([]policy.Layer, []policy.Note, error) {
+	return Dir(".", w).Parse(appendFile(nil, "mesh.yaml", []byte(text)))
+}
+
+// MatchesTemplate and Glob are what paths and IDs are matched by.
+func MatchesTemplate(template, path string) bool { return matchesTemplate(template, path) }
+
+// Glob matches a whole text.
+func Glob(pattern, text string, dots bool) bool { return glob(pattern, text, dots) }

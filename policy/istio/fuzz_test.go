@@ -1,0 +1,96 @@
+package istio_test
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/parley-rpc/parley/policy/istio"
+)
+
+// FuzzParse reads whatever there is: it ends, its mistakes have places, and what it takes can be asked.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		"", "---\n---\n", "a: &a [*a]", head + "spec: &s {<<: *s}\n", denyDev, namespace(),
+		"{apiVersion: v1, kind: List, items: [*x]}",
+		head + "spec: {rules: [{when: [{key: \"request.auth.claims[a][b]\", values: [\"*\"]}]}]}\n",
+		head + "spec: {rules: [{to: [{operation: {paths: [\"/{*}/{**}\"], hosts: [\"*.X\"]}}]}]}\n",
+		strings.ReplaceAll(denyDev, "\n", "\r\n"),
+		"apiVersion: security.istio.io/v1\nkind: AuthorizationPolicyList\nitems: [null]\n",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		layers, notes, err := istio.Parse(orders(), text)
+		if err != nil {
+			m, ok := errors.AsType[*istio.Mistake](err)
+			if ok && (m.File != "mesh.yaml" || m.Problem == "") {
+				t.Errorf("a mistake without a place or a problem: %#v", m)
+			}
+			return
+		}
+		for _, n := range notes {
+			if !strings.HasPrefix(n.Place, "mesh.yaml:") || n.Text == "" {
+				t.Errorf("a note without a place or a text: %#v", n)
+			}
+		}
+		judge(t, layers, readCall(t, `shop/web user=x|anna c={"a":{"b":"c"}}`))
+	})
+}
+
+// FuzzGlob compares with the slow way to say the same.
+func FuzzGlob(f *testing.F) {
+	f.Add("*/ns/*/*", "spiffe://a/ns/b/sa/c", false)
+	f.Add("a.*", "axb", true)
+	f.Add("**a*", "aa", false)
+	f.Fuzz(func(t *testing.T, pattern, text string, dots bool) {
+		if len(pattern) > 20 || len(text) > 40 || strings.ContainsAny(pattern+text, "\n") || !isASCII(pattern+text) {
+			return
+		}
+		if got, want := istio.Glob(pattern, text, dots), full(globExpression(pattern, dots), text); got != want {
+			t.Errorf("%q matches %q: %v, want %v", pattern, text, got, want)
+		}
+	})
+}
+
+// FuzzTemplate compares templates with the expressions that Envoy makes of them.
+func FuzzTemplate(f *testing.F) {
+	f.Add("/{*}/GetOrder", "/a/GetOrder")
+	f.Add("/a/{**}", "/a/")
+	f.Add("/{**}", "/a/b")
+	f.Fuzz(func(t *testing.T, template, path string) {
+		text := head + "spec: {rules: [{to: [{operation: {paths: [" + quoted(template) + "]}}]}]}\n"
+		if !isASCII(template+path) || !strings.Contains(template, "{*}") && !strings.Contains(template, "{**}") {
+			return
+		}
+		if _, _, err := istio.Parse(orders(), text); err != nil {
+			return
+		}
+		if got, want := istio.MatchesTemplate(template, path), full(templateExpression(template), path); got != want {
+			t.Errorf("%q matches %q: %v, want %v", template, path, got, want)
+		}
+	})
+}
+
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
+// quoted is a text as YAML writes it.
+func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+func globExpression(pattern string, dots bool) string {
+	var b strings.Builder
+	for _, r := range pattern {
+		switch {
+		case r == '*':
+			b.WriteString(".*")
+		case r == '.' && dots:
+			b.WriteString(".")
+		default:
+			b.WriteString(regexp.QuoteMeta(string(r)))
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,155 @@
+package istio
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+	securityv1 "istio.io/api/security/v1beta1"
+
+	"github.com/parley-rpc/parley/internal/contextkey"
+	"github.com/parley-rpc/parley/policy"
+)
+
+// Parse reads what [Files.Read] returned. Its layers enforce the policies that count for the workload, and put those on
+// trial that istio.io/dry-run marks; where an ALLOW policy counts, they also decide about methods on which nothing else
+// decides. Its error joins a [Mistake] for everything that is wrong, in whatever policy, and for everything in a policy
+// that counts which cannot be enforced.
+func (f *Files) Parse(content []byte) ([]policy.Layer, []policy.Note, error) {
+	files, err := filesOf(content)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := &reader{defaultNamespace: f.workload.DefaultNamespace}
+	for _, file := range files {
+		r.file(file)
+	}
+	var policies []*authorization
+	for _, o := range r.objects {
+		policies = append(policies, readAuthorization(o))
+	}
+	r.unique()
+	if len(r.objects)+len(r.skipped) == 0 && len(r.mistakes.errs) == 0 {
+		return nil, nil, errors.New("istio: " + f.path + ": the files hold no document, and emptied files must not pass " +
+			"for a mesh without policies; write the policies there, or remove the source")
+	}
+	s := newSelection(f.workload, r.skipped)
+	s.noteSkipped(r.skipped)
+	enforced, tried := s.choose(policies)
+	if err := r.mistakes.join(); err != nil {
+		return nil, nil, err
+	}
+	return f.layers(enforced, tried), s.notes, nil
+}
+
+// unique reports objects that are there twice: which of them counted last in the cluster cannot be seen.
+func (r *reader) unique() {
+	first := map[string]*object{}
+	for _, o := range r.objects {
+		if before := first[o.subject()]; before != nil {
+			o.wrong(o.node, "metadata.name", "the object is there before, at %s; keep one of them", before.place(before.node))
+			continue
+		}
+		first[o.subject()] = o
+	}
+}
+
+// noteSkipped names the kinds that are not read.
+func (s *selection) noteSkipped(skipped []*object) {
+	for _, o := range skipped {
+		if slices.Contains(kindsSkipped()[o.group], o.kind) {
+			s.note(o, "", "the kind %s is not read", o.kind)
+		}
+	}
+}
+
+// choose returns the policies that count, those in force apart from those on trial.
+func (s *selection) choose(policies []*authorization) (enforced, tried [2]point) {
+	for _, a := range policies {
+		at := s.of(a)
+		if at == nowhere || !s.enforceable(a) {
+			continue
+		}
+		p := &enforced[at-atWorkload]
+		if a.dryRun {
+			p = &tried[at-atWorkload]
+		}
+		switch a.spec.GetAction() {
+		case securityv1.AuthorizationPolicy_DENY:
+			p.deny = append(p.deny, a)
+			if len(a.rules) == 0 {
+				s.note(a.object, "spec", "it has no rules, so it denies no call")
+			}
+		case securityv1.AuthorizationPolicy_AUDIT:
+			p.audit = append(p.audit, a)
+			s.note(a.object, "spec.action", "the action AUDIT decides nothing; explanations show which rules match")
+		case securityv1.AuthorizationPolicy_ALLOW:
+			p.allow = append(p.allow, a)
+		case securityv1.AuthorizationPolicy_CUSTOM: // refused before
+		}
+	}
+	return enforced, tried
+}
+
+func (f *Files) layers(enforced, tried [2]point) []policy.Layer {
+	var layers []policy.Layer
+	if g := f.guard(enforced); g != nil {
+		layers = append(layers, policy.Guarded(g))
+	}
+	if g := f.guard(tried); g != nil {
+		layers = append(layers, policy.GuardedOnTrial(g))
+	}
+	allow := slices.Concat(enforced[0].allow, enforced[1].allow)
+	switch {
+	case len(allow) > 0:
+		layers = append(layers, policy.Decided(policy.AccessAuthenticated, sourceOf(allow)))
+	case f.workload.AllowByDefault:
+		layers = append(layers, policy.Decided(policy.AccessAuthenticated,
+			policy.Source{Kind: policy.KindCode, Place: "istio.Workload.AllowByDefault"}))
+	}
+	return layers
+}
+
+// guard makes the guard of the points that have a policy, or nil.
+func (f *Files) guard(points [2]point) *guard {
+	g := &guard{
+		name: f.String(), aliases: f.workload.TrustDomainAliases, health: f.workload.GuardHealth, words: splitWords(),
+		metadata: contextkey.NewMetadata(),
+	}
+	for i, p := range points {
+		if len(p.deny)+len(p.allow)+len(p.audit) == 0 {
+			continue
+		}
+		g.points = append(g.points, p)
+		g.key += fmt.Sprintf("point %d", i)
+		for _, a := range slices.Concat(p.deny, p.allow, p.audit) {
+			g.key += keyOf(a)
+		}
+	}
+	for _, alias := range g.aliases {
+		g.key += framed(alias)
+	}
+	if g.health {
+		g.key += framed("health")
+	}
+	if len(g.points) == 0 {
+		return nil
+	}
+	return g
+}
+
+// keyOf is the same for two policies exactly when they judge every call alike and have the same name.
+func keyOf(a *authorization) string {
+	spec, err := proto.MarshalOptions{Deterministic: true}.Marshal(a.spec)
+	if err != nil {
+		return a.object.place(a.object.node) // as good as none: it is the same only as itself
+	}
+	return framed(a.object.namespace) + framed(a.object.name) + framed(string(spec))
+}
+
+// framed writes a text behind its length, so that no two lists of texts look alike.
+func framed(text string) string {
+	return string(binary.AppendUvarint(nil, uint64(len(text)))) + text
+}

@@ -1,0 +1,279 @@
+package istio
+
+import (
+	"context"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/principal"
+)
+
+// rule is a rule of an AuthorizationPolicy, compiled for one trust domain and, without the paths and methods in to, for
+// one method.
+type rule struct {
+	objection *policy.Objection // of a rule that denies
+	text      string            // what it states, for explanations
+	from, to  [][]condition
+	when      []condition
+}
+
+// condition is a statedCondition, compiled.
+type condition struct {
+	subject
+	split       bool // a string is a list of words
+	values, not alternatives
+}
+
+// alternatives are values of which one must match. Which list counts is a matter of the attribute.
+type alternatives struct {
+	stated   bool
+	patterns []pattern
+	accounts []account
+	users    []userPattern
+	blocks   []netip.Prefix
+	ports    []uint16
+}
+
+// compiler compiles conditions of one policy.
+type compiler struct {
+	domains   []string // the names of the trust domain, the present one first
+	namespace string   // of the policy
+	denies    bool     // what is not clear counts against the caller
+	words     []string // claims that are lists of words
+}
+
+func (c *compiler) conditions(stated []statedCondition) []condition {
+	conditions := make([]condition, 0, len(stated))
+	for _, s := range stated {
+		conditions = append(conditions, condition{
+			subject: s.subject,
+			split:   len(s.claim) == 1 && contains(c.words, s.claim[0]),
+			values:  c.alternatives(s.subject, s.values, c.denies),
+			not:     c.alternatives(s.subject, s.not, !c.denies),
+		})
+	}
+	return conditions
+}
+
+// alternatives compiles values. Wide ones match more where Istio's regular expressions do.
+func (c *compiler) alternatives(of subject, values []string, wide bool) alternatives {
+	a := alternatives{stated: len(values) > 0}
+	if of.attribute == attributePrincipal {
+		values = inDomains(values, c.domains)
+	}
+	for _, value := range values {
+		switch of.attribute {
+		case attributePrincipal:
+			a.patterns = append(a.patterns, readPrincipal(value, wide))
+		case attributeNamespace:
+			a.patterns = append(a.patterns, readNamespace(value))
+		case attributeAccount:
+			a.accounts = append(a.accounts, c.account(value, wide))
+		case attributeUser:
+			a.users = append(a.users, readUserPattern(value))
+		case attributeSourceIP, attributeRemoteIP, attributeDestinationIP:
+			block, _ := readPrefix(value) // checked before
+			a.blocks = append(a.blocks, block)
+		case attributePort:
+			port, _ := strconv.ParseUint(value, 10, 16) // checked before
+			a.ports = append(a.ports, uint16(port))
+		case attributeHost:
+			a.patterns = append(a.patterns, readHostPattern(value))
+		case attributeHeader, attributeMethod:
+			a.patterns = append(a.patterns, readHeaderPattern(value))
+		case attributePath:
+			a.patterns = append(a.patterns, readPath(value))
+		case attributeClaim:
+			a.patterns = append(a.patterns, readPattern(value))
+		case attributeUnknown, attributeSNI, attributeFilter, attributeInlineHeader: // refused before
+		}
+	}
+	return a
+}
+
+// readPrincipal reads a pattern for an ID without its scheme.
+func readPrincipal(value string, wide bool) pattern {
+	p := readPattern(value)
+	switch p.kind { //nolint:exhaustive // the others match as they stand
+	case matchExact, matchPrefix:
+		p.text = principal.Scheme + p.text
+	case matchSuffix: // a regular expression to Istio
+		p.kind, p.text = matchGlob, principal.Scheme+"*"+p.text
+		if wide {
+			p.kind = matchGlobDot
+		}
+	}
+	return p
+}
+
+// readNamespace reads a pattern for the namespace in an ID.
+func readNamespace(value string) pattern {
+	if !strings.Contains(value, "*") {
+		return pattern{kind: matchInside, text: "/ns/" + value + "/"}
+	}
+	return pattern{kind: matchGlob, text: "*/ns/" + value + "/*"}
+}
+
+func (c *compiler) account(value string, wide bool) account {
+	namespace, name, ok := strings.Cut(value, "/")
+	if !ok {
+		namespace, name = c.namespace, value
+	}
+	return account{namespace, name, wide}
+}
+
+// forCaller is what is left of the rule for one caller. It reports false where no call of the caller matches.
+func (r *rule) forCaller(ctx context.Context, f *facts) (rule, bool) {
+	left := *r
+	var ok bool
+	if left.when, ok = conditionsLeft(r.when, ctx, f); !ok {
+		return rule{}, false
+	}
+	left.from = nil
+	for _, conditions := range r.from {
+		rest, ok := conditionsLeft(conditions, ctx, f)
+		switch {
+		case !ok:
+		case len(rest) == 0:
+			left.from = nil
+			return left, true
+		default:
+			left.from = append(left.from, rest)
+		}
+	}
+	return left, len(left.from) > 0 || len(r.from) == 0
+}
+
+// conditionsLeft leaves out the conditions on the caller's ID. It reports false where one of them does not hold.
+func conditionsLeft(conditions []condition, ctx context.Context, f *facts) ([]condition, bool) {
+	var left []condition
+	for i := range conditions {
+		switch conditions[i].attribute { //nolint:exhaustive // the others are about more than the ID
+		case attributePrincipal, attributeNamespace, attributeAccount:
+			if !conditions[i].holds(ctx, f) {
+				return nil, false
+			}
+		default:
+			left = append(left, conditions[i])
+		}
+	}
+	return left, true
+}
+
+// holds reports whether the rule matches a call.
+func (r *rule) holds(ctx context.Context, f *facts) bool {
+	return allHold(r.when, ctx, f) && oneHolds(r.from, ctx, f) && oneHolds(r.to, ctx, f)
+}
+
+// oneHolds reports whether one of the lists holds. No list at all holds.
+func oneHolds(lists [][]condition, ctx context.Context, f *facts) bool {
+	for _, conditions := range lists {
+		if allHold(conditions, ctx, f) {
+			return true
+		}
+	}
+	return len(lists) == 0
+}
+
+func allHold(conditions []condition, ctx context.Context, f *facts) bool {
+	for i := range conditions {
+		if !conditions[i].holds(ctx, f) {
+			return false
+		}
+	}
+	return true
+}
+
+// holds reports whether the subject has one of the values and none of those that it must not have. What cannot be
+// known counts against the caller.
+func (c *condition) holds(ctx context.Context, f *facts) bool {
+	if !f.knows(ctx, c.attribute) {
+		return f.denies
+	}
+	return (!c.values.stated || c.one(&c.values, ctx, f)) && (!c.not.stated || !c.one(&c.not, ctx, f))
+}
+
+// one reports whether one of the alternatives matches. What the call does not have matches none.
+func (c *condition) one(a *alternatives, ctx context.Context, f *facts) bool {
+	switch c.attribute {
+	case attributePrincipal, attributeNamespace:
+		return f.id != "" && anyMatches(a.patterns, f.id)
+	case attributeAccount:
+		return f.id != "" && anyAccount(a.accounts, f.id)
+	case attributeUser:
+		return f.call.User != nil && anyUser(a.users, f.call.User)
+	case attributeClaim:
+		return f.call.User != nil && anyClaim(a.patterns, f.call.User.Claims.Lookup(c.claim), c.split)
+	case attributeSourceIP, attributeRemoteIP:
+		return anyContains(a.blocks, f.remote.Addr())
+	case attributeDestinationIP:
+		return anyContains(a.blocks, f.local.Addr())
+	case attributePort:
+		return contains(a.ports, f.local.Port())
+	case attributeHost:
+		return f.headerMatches(ctx, headerAuthority, a.patterns)
+	case attributeHeader:
+		return f.headerMatches(ctx, c.header, a.patterns)
+	case attributeMethod:
+		return anyMatches(a.patterns, httpMethod)
+	case attributePath:
+		return anyMatches(a.patterns, f.call.Method)
+	case attributeUnknown, attributeSNI, attributeFilter, attributeInlineHeader: // refused before
+	}
+	return f.denies
+}
+
+func anyAccount(accounts []account, id string) bool {
+	for i := range accounts {
+		if accounts[i].matches(id) {
+			return true
+		}
+	}
+	return false
+}
+
+func anyUser(users []userPattern, u *principal.User) bool {
+	for i := range users {
+		if u.Issuer != "" && u.Subject != "" && users[i].issuer.matches(u.Issuer) && users[i].subject.matches(u.Subject) {
+			return true
+		}
+	}
+	return false
+}
+
+// anyClaim compares a claim that is a string, and the strings of one that is a list. Numbers and booleans match
+// nothing.
+func anyClaim[V policy.ClaimValue[V]](patterns []pattern, value V, split bool) bool {
+	if value.IsList() {
+		for first, rest, ok := value.Element(); ok; first, rest, ok = rest.Element() {
+			if text, isText := first.String(); isText && anyMatches(patterns, text) {
+				return true
+			}
+		}
+		return false
+	}
+	text, isText := value.String()
+	if !isText {
+		return false
+	}
+	if !split {
+		return anyMatches(patterns, text)
+	}
+	for word := range strings.SplitSeq(text, " ") {
+		if anyMatches(patterns, word) {
+			return true
+		}
+	}
+	return false
+}
+
+func contains[T comparable](list []T, wanted T) bool {
+	for _, item := range list {
+		if item == wanted {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,137 @@
+package istio
+
+import (
+	"fmt"
+	"slices"
+
+	securityv1 "istio.io/api/security/v1beta1"
+	typev1 "istio.io/api/type/v1beta1"
+
+	"github.com/parley-rpc/parley/policy"
+)
+
+// waypointClass is the class of gateways that stand before workloads of an ambient mesh.
+const waypointClass = "istio-waypoint"
+
+// where says which of the enforcement points of the mesh a policy counts at, whose place this process takes.
+type where int
+
+const (
+	nowhere    where = iota
+	atWorkload       // the sidecar
+	atWaypoint       // the waypoint proxy before the workload
+)
+
+// selection is the policies that count for a workload, and what is to be said of the others.
+type selection struct {
+	workload  Workload
+	waypoints []string // of the namespace
+	notes     []policy.Note
+}
+
+func newSelection(w Workload, skipped []*object) *selection {
+	s := &selection{workload: w, waypoints: slices.Clone(w.Waypoints)}
+	for _, o := range skipped {
+		if o.group == gatewayGroup && o.kind == "Gateway" && o.namespace == w.Namespace && o.gatewayClass() == waypointClass {
+			s.waypoints = append(s.waypoints, o.name)
+		}
+	}
+	return s
+}
+
+// gatewayClass is the spec.gatewayClassName of a Gateway.
+func (o *object) gatewayClass() string {
+	if o.spec == nil {
+		return ""
+	}
+	for i := 0; i+1 < len(o.spec.Content); i += 2 {
+		if o.spec.Content[i].Value == "gatewayClassName" {
+			return o.spec.Content[i+1].Value
+		}
+	}
+	return ""
+}
+
+func (s *selection) note(o *object, path, format string, args ...any) {
+	s.notes = append(s.notes, policy.Note{
+		Place: o.placeOf(path), Subject: o.subject(), Text: fmt.Sprintf(format, args...),
+	})
+}
+
+// of says where a policy counts for the workload.
+func (s *selection) of(a *authorization) where {
+	root := a.object.namespace == s.workload.RootNamespace
+	if refs := a.targets(); len(refs) > 0 {
+		if a.object.namespace != s.workload.Namespace && !root {
+			return nowhere
+		}
+		for i, ref := range refs {
+			if s.targeted(a, i, ref, root) {
+				return atWaypoint
+			}
+		}
+		return nowhere
+	}
+	labels := a.spec.GetSelector().GetMatchLabels()
+	if !root && a.object.namespace != s.workload.Namespace || !s.workload.selectedBy(labels) {
+		return nowhere
+	}
+	return atWorkload
+}
+
+// targeted reports whether a target is a Service of the workload or a waypoint before it. Istio takes no target of
+// another namespace.
+func (s *selection) targeted(a *authorization, i int, ref *typev1.PolicyTargetReference, root bool) bool {
+	path := fmt.Sprintf("spec.targetRefs[%d]", i)
+	own := a.object.namespace == s.workload.Namespace &&
+		(ref.GetNamespace() == "" || ref.GetNamespace() == s.workload.Namespace)
+	switch {
+	case ref.GetKind() == "Service" && (ref.GetGroup() == "" || ref.GetGroup() == "core"):
+		return own && slices.Contains(s.workload.Services, ref.GetName())
+	case ref.GetKind() == "GatewayClass" && ref.GetGroup() == gatewayGroup && ref.GetName() == waypointClass && root:
+		if len(s.waypoints) == 0 {
+			s.note(a.object, path, "it is not enforced, because no waypoint of the workload is known; if there was one, "+
+				"name it in Workload.Waypoints")
+		}
+		return len(s.waypoints) > 0
+	case ref.GetKind() == "Gateway" && ref.GetGroup() == gatewayGroup && own:
+		if slices.Contains(s.waypoints, ref.GetName()) {
+			return true
+		}
+		s.note(a.object, path, "it is left to the gateway %s; if that was a waypoint of the workload, name it in "+
+			"Workload.Waypoints", ref.GetName())
+	case own:
+		s.note(a.object, path, "it is left to the %s %s, which is not this workload", ref.GetKind(), ref.GetName())
+	}
+	return false
+}
+
+// enforceable reports what a policy that counts asks for and nothing here can answer. One that is only tried or audited
+// refuses no call, so it is noted, and left out.
+func (s *selection) enforceable(a *authorization) bool {
+	if a.spec.GetAction() == securityv1.AuthorizationPolicy_CUSTOM {
+		return s.refuse(a, "spec.action", "the action CUSTOM asks a service outside of this process, which is not "+
+			"supported; take the policy out of the folder and ask that service in an interceptor of the program")
+	}
+	good := true
+	for _, rule := range a.rules {
+		for _, conditions := range slices.Concat(rule.from, rule.to, [][]statedCondition{rule.when}) {
+			for _, c := range conditions {
+				if why := c.refusal(s.workload); why != "" {
+					good = s.refuse(a, c.path, "%s", why) && good
+				}
+			}
+		}
+	}
+	return good
+}
+
+// refuse reports what cannot be enforced, and returns false.
+func (s *selection) refuse(a *authorization, path, format string, args ...any) bool {
+	if a.dryRun || a.spec.GetAction() == securityv1.AuthorizationPolicy_AUDIT {
+		s.note(a.object, path, "the policy is not tried: "+format, args...)
+	} else {
+		a.object.wrongAt(path, format, args...)
+	}
+	return false
+}

@@ -1,0 +1,83 @@
+package istio
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/parley-rpc/parley/principal"
+)
+
+// Workload says which policies of a mesh are about this program, and what else they leave to the mesh.
+type Workload struct {
+	// Namespace is the namespace in which the program runs.
+	Namespace string
+	// Labels are those of its pods, which selectors match.
+	Labels map[string]string
+	// Services are the names of the Kubernetes Services of the namespace that lead to it, for policies with targetRefs.
+	Services []string
+	// Waypoints are the names of the waypoint proxies of the namespace that stood before it, for policies with
+	// targetRefs. One whose Gateway lies among the files need not be named.
+	Waypoints []string
+	// RootNamespace is that whose policies count in every namespace. Default: istio-system.
+	RootNamespace string
+	// DefaultNamespace is that of documents that state none. Default: such a document is a mistake.
+	DefaultNamespace string
+	// TrustDomainAliases are the former names of the trust domain (trustDomainAliases of the mesh's configuration).
+	// Principals of any of these names match callers of all of them.
+	TrustDomainAliases []string
+	// NoProxies says that no proxy passes calls on to the program, so that remote.ip and remoteIpBlocks are the address
+	// of the connection. Default: a policy that asks for them is a mistake, because what a proxy wrote into
+	// x-forwarded-for cannot be told from what a caller wrote there.
+	NoProxies bool
+	// GuardHealth lets every rule also decide who may ask gRPC's health service. Clients ask it before they call, and a
+	// client that it refuses takes the server for dead. Default: only DENY rules whose paths name that service count
+	// there, so that a refused caller learns that it is refused.
+	GuardHealth bool
+	// AllowByDefault decides about methods on which no ALLOW policy and nothing else decides as Istio does: every caller
+	// that no DENY policy refuses may call, if it has proven who it is. Default: a server with such a method does not
+	// start.
+	AllowByDefault bool
+}
+
+// withDefaults returns the workload with its defaults applied.
+func (w Workload) withDefaults() Workload {
+	if w.RootNamespace == "" {
+		w.RootNamespace = defaultRootNamespace
+	}
+	return w
+}
+
+func (w Workload) check() error {
+	var errs []error
+	if w.Namespace == "" {
+		errs = append(errs, errors.New("istio: Workload.Namespace is empty; name the namespace in which the program runs"))
+	}
+	for _, alias := range w.TrustDomainAliases {
+		if _, err := principal.ParseTrustDomain(alias); err != nil {
+			errs = append(errs, fmt.Errorf("istio: Workload.TrustDomainAliases: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// String is the workload in one line: "shop app=orders".
+func (w Workload) String() string {
+	labels := make([]string, 0, len(w.Labels))
+	for name, value := range w.Labels {
+		labels = append(labels, name+"="+value)
+	}
+	slices.Sort(labels)
+	return strings.TrimSpace(w.Namespace + " " + strings.Join(labels, ","))
+}
+
+// selectedBy reports whether the labels match those of a selector, all of them.
+func (w Workload) selectedBy(labels map[string]string) bool {
+	for name, value := range labels {
+		if own, ok := w.Labels[name]; !ok || own != value {
+			return false
+		}
+	}
+	return true
+}
