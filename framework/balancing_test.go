@@ -28,7 +28,8 @@ func TestBalancingByConfiguration(t *testing.T) {
 		{"outliers: {interval: 5s, min_calls: 10, failure_percent: 80, rest: 1m, max_percent: 20}", ""},
 		{
 			"balancing: fastest",
-			`clients.payments: this program does not know the balancing policy "fastest"; use one of least_request, pick_first, ring_hash, round_robin, weighted_round_robin, zone_weighted, or`,
+			`clients.payments: this program does not know the balancing policy "fastest"; use one of ` +
+				"least_request, pick_first, ring_hash, round_robin, weighted_round_robin, zone_weighted, or",
 		},
 		{"balancing: ring_hash, hash_key: {}", "clients.payments: hash_key: set either metadata or field"},
 		{"balancing: ring_hash, hash_key: {metadata: a, field: b}", "hash_key: set either metadata or field"},
@@ -38,7 +39,8 @@ func TestBalancingByConfiguration(t *testing.T) {
 		{"outliers: {rest: 1h}", "a rest of 1h0m0s"},
 		{
 			`target: "xds:///payments"`,
-			`Client("payments"): target "xds:///payments": the App has no control plane; add one with WithControlPlane(xds.New())`,
+			`Client("payments"): target "xds:///payments": the App has no control plane; ` +
+				"add one with WithControlPlane(xds.New())",
 		},
 	} {
 		t.Run(tt.client, func(t *testing.T) {

@@ -68,7 +68,8 @@ func TestCheckOfAControlPlane(t *testing.T) {
 		"an unfit one": {"", &tower{unfit: errors.New("no bootstrap")}, "WithControlPlane: no bootstrap"},
 		"connection mode": {
 			"clients: {orders: {target: 'xds:///orders'}}", &tower{},
-			`clients.orders: connection mode does not work with target "xds:///orders", whose control plane configures TLS; set clients.orders.mode to token`,
+			`clients.orders: connection mode does not work with target "xds:///orders", whose control plane ` +
+				`configures TLS; set clients.orders.mode to token`,
 		},
 		"prefer": {
 			"clients: {orders: {target: 'xds:///orders', mode: prefer}}", &tower{}, "set clients.orders.mode to token",

@@ -28,7 +28,8 @@ func TestDriversByURL(t *testing.T) {
 		{"mem://there", "discovery.driver: want mem://here"},
 		{
 			"etcd://10.0.0.1:2379",
-			`discovery.driver: this program has no driver for the scheme "etcd"; it has dns:, file:, mem:, static:, and WithEngine adds others`,
+			`discovery.driver: this program has no driver for the scheme "etcd"; it has dns:, file:, mem:, static:, ` +
+				`and WithEngine adds others`,
 		},
 	} {
 		t.Run(tt.url, func(t *testing.T) {

@@ -108,10 +108,10 @@ func (t *Table) Replace(layers ...Layer) error {
 	return err
 }
 
-// Narrow lets layers narrow the policies for a while, beside those that the Table was made with or last given: until the
-// next Narrow, which takes their place, or the next Replace. Nothing becomes looser by it. It is for what a source has
-// stated and may take back soon, so those who listen to a View are not called, and what runs goes on. When anything is
-// wrong, nothing changes, and the error is one of Replace.
+// Narrow lets layers narrow the policies for a while, beside those that the Table was made with or last given: until
+// the next Narrow, which takes their place, or the next Replace. Nothing becomes looser by it. It is for what a source
+// has stated and may take back soon, so those who listen to a View are not called, and what runs goes on. When
+// anything is wrong, nothing changes, and the error is one of Replace.
 func (t *Table) Narrow(layers ...Layer) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

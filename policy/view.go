@@ -92,8 +92,8 @@ func (v *View[T]) Resolve(methods ...string) error {
 	return join(errs)
 }
 
-// Listen makes changed be called after each [Table.Replace], when the new policies are visible. Replace waits for it. It
-// may be called by several goroutines at once, and must not use Listen or Replace. The returned function ends that.
+// Listen makes changed be called after each [Table.Replace], when the new policies are visible. Replace waits for it.
+// It may be called by several goroutines at once, and must not use Listen or Replace. The returned function ends that.
 func (v *View[T]) Listen(changed func()) (stop func()) {
 	v.table.mu.Lock()
 	defer v.table.mu.Unlock()

@@ -215,17 +215,23 @@ func TestNarrow(t *testing.T) {
 	table := newTable(t, file(policies{charge: deadline(time.Second)}))
 	v := deadlines(table)
 	want(t, v, charge, time.Second)
+	narrow := func(most time.Duration) func() error {
+		return func() error { return table.Narrow(file(policies{charge: deadline(most)})) }
+	}
 	for _, step := range []struct {
 		what    string
 		change  func() error
 		charges time.Duration
 	}{
-		{"looser", func() error { return table.Narrow(file(policies{charge: deadline(2 * time.Second)})) }, time.Second},
-		{"tighter", func() error { return table.Narrow(file(policies{charge: deadline(time.Second / 2)})) }, time.Second / 2},
-		{"less tight", func() error { return table.Narrow(file(policies{charge: deadline(time.Second * 3 / 4)})) }, time.Second * 3 / 4},
+		{"looser", narrow(2 * time.Second), time.Second},
+		{"tighter", narrow(time.Second / 2), time.Second / 2},
+		{"less tight", narrow(time.Second * 3 / 4), time.Second * 3 / 4},
 		{"taken back", func() error { return table.Narrow() }, time.Second},
-		{"tight again", func() error { return table.Narrow(file(policies{charge: deadline(time.Second / 2)})) }, time.Second / 2},
-		{"replaced", func() error { return table.Replace(file(policies{charge: deadline(2 * time.Second)})) }, 2 * time.Second},
+		{"tight again", narrow(time.Second / 2), time.Second / 2},
+		{
+			"replaced", func() error { return table.Replace(file(policies{charge: deadline(2 * time.Second)})) },
+			2 * time.Second,
+		},
 		{"taken back again", func() error { return table.Narrow() }, 2 * time.Second},
 	} {
 		if err := step.change(); err != nil {

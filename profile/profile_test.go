@@ -92,7 +92,10 @@ func TestProviders(t *testing.T) {
 func TestStrict(t *testing.T) {
 	for _, p := range []profile.Profile{
 		{}, {Types: []string{"at+jwt"}, MaxLifetime: time.Minute, ClockSkew: -1, MaxLength: 1000, AudienceText: true},
-		{RefusedClaims: []string{"nonce"}, RequiredValues: map[string]string{"a": "b"}, RequiredClaims: []string{"jti", "env"}},
+		{
+			RefusedClaims: []string{"nonce"}, RequiredValues: map[string]string{"a": "b"},
+			RequiredClaims: []string{"jti", "env"},
+		},
 		profile.Profile{}.WithDefaults(),
 	} {
 		if p.String() != "strict" || p.Exceptions() != nil {

@@ -147,7 +147,8 @@ func TestARestingOutlierDoesNotShieldASecondOne(t *testing.T) {
 	})
 }
 
-// An instance that comes back early, and still fails, rests again after one call. The one that rested for it comes back.
+// An instance that comes back early, and still fails, rests again after one call. The one that rested for it comes
+// back.
 func TestATrialCostsOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t)

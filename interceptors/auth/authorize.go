@@ -47,8 +47,8 @@ func (g *Gate) describeServer() decide.Server {
 	return s
 }
 
-// authorize decides on a call, and tries what is on trial. Its error is a refusal. Undecided is why there is no policy to
-// decide by.
+// authorize decides on a call, and tries what is on trial. Its error is a refusal. Undecided is why there is no policy
+// to decide by.
 func (g *Gate) authorize(ctx context.Context, p *decide.Policy, undecided error, call policy.Call) error {
 	if err := g.judge(ctx, p, undecided, call); err != nil {
 		return err

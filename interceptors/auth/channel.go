@@ -60,7 +60,8 @@ func newChannel(i *workload, expected []principal.Pattern, opts []ChannelOption)
 	}
 	c.configErr = errors.Join(c.configErr, c.setManagedTLS())
 	if c.config.mode == ModeRequire && (c.config.source != nil || c.config.roots != nil || c.config.serverName != "") {
-		c.configErr = errors.Join(c.configErr, errors.New("auth: Channel: WithTokenSource, WithRoots and WithServerName have no meaning in connection mode; set WithMode, or leave them out"))
+		c.configErr = errors.Join(c.configErr, errors.New("auth: Channel: WithTokenSource, WithRoots and "+
+			"WithServerName have no meaning in connection mode; set WithMode, or leave them out"))
 	}
 	c.follower.changed = c.credentialChanged
 	i.followers.add(&c.follower)
@@ -69,7 +70,8 @@ func newChannel(i *workload, expected []principal.Pattern, opts []ChannelOption)
 
 func (c *Channel) setManagedTLS() (err error) {
 	if c.config.managed != nil && c.config.mode != ModeToken {
-		return fmt.Errorf("auth: Channel: WithManagedTLS secures connections that prove no identity, which mode %v does not make; set WithMode(ModeToken), or leave it out", c.config.mode)
+		return fmt.Errorf("auth: Channel: WithManagedTLS secures connections that prove no identity, which mode %v "+
+			"does not make; set WithMode(ModeToken), or leave it out", c.config.mode)
 	}
 	c.managed, err = c.config.managed.credentials()
 	return err
@@ -79,7 +81,8 @@ func (c *Channel) setManagedTLS() (err error) {
 func (c *Channel) setTokenMode() error {
 	var errs []error
 	if c.config.mode != ModePrefer && c.config.mode != ModeToken {
-		errs = append(errs, fmt.Errorf("auth: WithMode(%d): there is no such mode; use ModeRequire, ModePrefer or ModeToken", c.config.mode))
+		errs = append(errs, fmt.Errorf("auth: WithMode(%d): there is no such mode; use ModeRequire, ModePrefer or "+
+			"ModeToken", c.config.mode))
 	}
 	if len(c.expected) == 1 {
 		switch one := c.expected[0].(type) {
@@ -92,12 +95,14 @@ func (c *Channel) setTokenMode() error {
 		}
 	}
 	if c.audience.IsZero() {
-		errs = append(errs, fmt.Errorf("auth: Channel: mode %v needs exactly one expected server and no pattern, because a token is for one server; name it", c.config.mode))
+		errs = append(errs, fmt.Errorf("auth: Channel: mode %v needs exactly one expected server and no pattern, "+
+			"because a token is for one server; name it", c.config.mode))
 	}
 	if c.source = c.config.source; c.source == nil {
 		c.source = newOwnTokens(c.identity)
 		if len(c.identity.kind.issuers()) > 0 {
-			errs = append(errs, errors.New("auth: Channel: servers do not know the key of a workload that an issuer vouches for; say WithTokenSource where its tokens come from, such as tokens.FromIssuer"))
+			errs = append(errs, errors.New("auth: Channel: servers do not know the key of a workload that an issuer "+
+				"vouches for; say WithTokenSource where its tokens come from, such as tokens.FromIssuer"))
 		}
 	}
 	table := c.config.table
@@ -112,15 +117,18 @@ func (c *Channel) setTokenMode() error {
 
 func (c *Channel) checkExpected() error {
 	if len(c.expected) == 0 {
-		return errors.New("auth: Channel: no server is expected; name the IDs that the server may prove, such as spiffe://shop.example/payments")
+		return errors.New("auth: Channel: no server is expected; name the IDs that the server may prove, such as " +
+			"spiffe://shop.example/payments")
 	}
 	var errs []error
 	for n, p := range c.expected {
 		switch {
 		case !principal.IsPattern(p):
-			errs = append(errs, fmt.Errorf("auth: Channel: expected server %d is no ID; make it with ParseID, TrustDomain.ID or ParsePattern", n+1))
+			errs = append(errs, fmt.Errorf("auth: Channel: expected server %d is no ID; make it with ParseID, "+
+				"TrustDomain.ID or ParsePattern", n+1))
 		case !c.identity.accepts(p.TrustDomain()):
-			errs = append(errs, fmt.Errorf("auth: Channel: expected server %s is of trust domain %s, which is not accepted; accept it WithAcceptDomains", p, p.TrustDomain()))
+			errs = append(errs, fmt.Errorf("auth: Channel: expected server %s is of trust domain %s, which is not "+
+				"accepted; accept it WithAcceptDomains", p, p.TrustDomain()))
 		}
 	}
 	return errors.Join(errs...)

@@ -68,7 +68,8 @@ func (d directory) checkOwnKey(i *workload, c *ownCredentials) error {
 	owner, _, err := c.trust.Lookup(kid)
 	switch {
 	case err != nil:
-		return fmt.Errorf("auth: %s does not vouch for key %s of %s: %w; publish it there with auth.Enroll, or start the service WithEnroll", d.path, kid, i.self, err)
+		return fmt.Errorf("auth: %s does not vouch for key %s of %s: %w; publish it there with auth.Enroll, or start "+
+			"the service WithEnroll", d.path, kid, i.self, err)
 	case owner != i.self:
 		return fmt.Errorf("auth: the key in %s belongs to %s and not to %s; give each workload a key of its own", i.keyPlace(), owner, i.self)
 	}

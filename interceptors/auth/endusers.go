@@ -43,8 +43,8 @@ func WithUserIssuers(issuers ...Issuer) ServerOption {
 // WithTransactionTokens accepts transaction tokens of the one service of the trust domain that makes them, in the
 // metadata key txn-token (draft-ietf-oauth-transaction-tokens). They are of type txntoken+jwt, their aud is exactly the
 // server's trust domain, they live at most 5 minutes, and they state iss, txn, sub, scope and req_wl. They are taken
-// only beside a workload that has proven itself, because they prove no workload. Of the issuer only Name, Keys and, in its
-// Profile, RequiredClaims, MaxLifetime, ClockSkew, Algorithms and KeyUses may be set.
+// only beside a workload that has proven itself, because they prove no workload. Of the issuer only Name, Keys and, in
+// its Profile, RequiredClaims, MaxLifetime, ClockSkew, Algorithms and KeyUses may be set.
 func WithTransactionTokens(issuer Issuer) ServerOption {
 	return serverOption{"auth.WithTransactionTokens(" + issuerNames([]Issuer{issuer}) + ")", func(c *serverConfig) {
 		c.transactionIssuers = append(c.transactionIssuers, issuer)
@@ -95,7 +95,8 @@ func (g *Gate) makeUserVerifiers() error {
 		errs = append(errs, err)
 	}
 	if len(g.config.transactionIssuers) > 1 {
-		errs = append(errs, errors.New("auth: WithTransactionTokens is there twice; a trust domain has one service that makes transaction tokens, so keep one"))
+		errs = append(errs, errors.New("auth: WithTransactionTokens is there twice; a trust domain has one service "+
+			"that makes transaction tokens, so keep one"))
 	}
 	if len(g.config.transactionIssuers) > 0 {
 		issuer, err := transactionIssuer(g.config.transactionIssuers[0], g.identity.self.TrustDomain())
@@ -233,8 +234,8 @@ func (g *Gate) userToken(has *receivedCredentials) (*receivedUser, *verify.Verif
 	return received, by, values, nil
 }
 
-// plainInfoOf returns the information of a call that came over plain HTTP/2 with TLS, where tokens are accepted, and nil
-// for any other call.
+// plainInfoOf returns the information of a call that came over plain HTTP/2 with TLS, where tokens are accepted, and
+// nil for any other call.
 func plainInfoOf(ctx context.Context) *conn.PlainInfo {
 	p, ok := peer.FromContext(ctx)
 	if !ok {

@@ -117,10 +117,12 @@ func (g *Gate) checkOptions() error {
 	g.managed, err = g.config.managed.credentials()
 	errs = append(errs, err)
 	if g.config.managed != nil && !g.config.bearer {
-		errs = append(errs, errors.New("auth: WithManagedServerTLS secures connections that prove no identity; accept bearer tokens on them WithBearer"))
+		errs = append(errs, errors.New("auth: WithManagedServerTLS secures connections that prove no identity; accept "+
+			"bearer tokens on them WithBearer"))
 	}
 	if g.config.bearer && g.config.certificate == nil && g.config.managed == nil {
-		errs = append(errs, errors.New("auth: WithBearer: there is no source of certificates; callers with bearer tokens need one that they verify, so pass a function that returns it"))
+		errs = append(errs, errors.New("auth: WithBearer: there is no source of certificates; callers with bearer "+
+			"tokens need one that they verify, so pass a function that returns it"))
 	}
 	return errors.Join(errs...)
 }

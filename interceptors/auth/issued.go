@@ -135,9 +135,11 @@ func (is *issued) checkOwnToken(i *workload, key *jose.PrivateKey, token string)
 	case err != nil:
 		return time.Time{}, fmt.Errorf("auth: own identity token: %w", err)
 	case read.ID != i.self:
-		return time.Time{}, fmt.Errorf("auth: the identity token is that of %s and not of %s; give each workload one of its own", read.ID, i.self)
+		return time.Time{}, fmt.Errorf("auth: the identity token is that of %s and not of %s; give each workload one "+
+			"of its own", read.ID, i.self)
 	case read.Key.Thumbprint() != key.Public().Thumbprint():
-		return time.Time{}, fmt.Errorf("auth: the identity token is for another key than the one in %s; both must be replaced together", i.keyPlace())
+		return time.Time{}, fmt.Errorf("auth: the identity token is for another key than the one in %s; both must be "+
+			"replaced together", i.keyPlace())
 	}
 	return read.Expires, nil
 }

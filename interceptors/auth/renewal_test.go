@@ -114,8 +114,8 @@ func TestOwnKeyIsReplacedAndEnrolled(t *testing.T) {
 	})
 }
 
-// A server whose key was revoked is called again when it has another one: after it has noticed the file, after the client
-// has noticed the key, and after the longest wait of gRPC between two handshakes, 5 s and a fifth.
+// A server whose key was revoked is called again when it has another one: after it has noticed the file, after the
+// client has noticed the key, and after the longest wait of gRPC between two handshakes, 5 s and a fifth.
 func TestRevokedKeyIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair(t, payments{})

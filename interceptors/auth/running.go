@@ -7,7 +7,8 @@ import (
 	"github.com/parley-rpc/parley/policy"
 )
 
-// runningStreams are the streams of a server that its policies let begin, so that a change of the policies reaches them.
+// runningStreams are the streams of a server that its policies let begin, so that a change of the policies reaches
+// them.
 type runningStreams struct {
 	mu  sync.Mutex
 	all map[*runningStream]struct{}

@@ -16,12 +16,12 @@ import (
 )
 
 // StreamServerInterceptor is [Gate.UnaryServerInterceptor] for streams. A stream ends with the credentials that opened
-// it, the caller's or the end user's, whichever is first, with its server ([WithPlannedEnd]), or when [policy.Table.Replace]
-// brings policies that would not let it begin. The interceptor then answers PLANNED_END where another stream will do,
-// CREDENTIALS_EXPIRED where the credential was revoked or is a user's, and what a new call would get where a policy
-// refuses; the handler's context is cancelled with that error as its cause, and every Send and Receive of the handler
-// fails. The handler sees a planned end coming with [plannedend.FromContext]. It runs on a goroutine of its own; a
-// panic in it goes on in the interceptor.
+// it, the caller's or the end user's, whichever is first, with its server ([WithPlannedEnd]), or when
+// [policy.Table.Replace] brings policies that would not let it begin. The interceptor then answers PLANNED_END where
+// another stream will do, CREDENTIALS_EXPIRED where the credential was revoked or is a user's, and what a new call
+// would get where a policy refuses; the handler's context is cancelled with that error as its cause, and every Send
+// and Receive of the handler fails. The handler sees a planned end coming with [plannedend.FromContext]. It runs on a
+// goroutine of its own; a panic in it goes on in the interceptor.
 func (g *Gate) StreamServerInterceptor(
 	srv any,
 	stream grpc.ServerStream,

@@ -35,13 +35,21 @@ func Events() []Event {
 			[]string{AttrNextAttempt, AttrAfter, AttrEndpoint},
 			"Another attempt starts while one is in flight.",
 		},
-		{EventPushback, SpanCall, []string{AttrMilliseconds}, "The server sent a pushback: when to retry; negative means never."},
+		{
+			EventPushback, SpanCall,
+			[]string{AttrMilliseconds},
+			"The server sent a pushback: when to retry; negative means never.",
+		},
 		{
 			EventExhausted, SpanCall,
 			[]string{AttrReason, AttrEndpoint},
 			"Attempts or budget are used up. The reason is the stop reason.",
 		},
-		{EventAborted, SpanCall, []string{AttrReason, AttrEndpoint}, "There is no further attempt because of another stop reason."},
+		{
+			EventAborted, SpanCall,
+			[]string{AttrReason, AttrEndpoint},
+			"There is no further attempt because of another stop reason.",
+		},
 		{
 			EventWouldRefuse, SpanServer,
 			[]string{AttrAuthReason, AttrAuthCause, AttrAuthDecided},
