@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/parley-rpc/parley/interceptors/auth/tokens"
@@ -396,5 +397,42 @@ func TestMistakesInHowAClientProvesItself(t *testing.T) {
 	}
 	if _, err := jose.ParseCertificateKey(nil, nil, ""); err == nil {
 		t.Error("nothing is a certificate")
+	}
+}
+
+// The answers of products, as they send them.
+func TestAnswersOfProducts(t *testing.T) {
+	for product, test := range map[string]struct {
+		answer string
+		life   time.Duration
+	}{
+		"Microsoft Entra ID": {
+			`{"token_type":"Bearer","expires_in":3599,"ext_expires_in":3599,"access_token":"opaque"}`, 3599 * time.Second,
+		},
+		"Microsoft Entra ID, v1": {
+			`{"token_type":"Bearer","expires_in":"3599","ext_expires_in":"3599","expires_on":"1388444763",` +
+				`"not_before":"1388440863","resource":"api://payments","access_token":"opaque"}`, 3599 * time.Second,
+		},
+		"Keycloak": {
+			`{"access_token":"opaque","expires_in":300,"refresh_expires_in":0,"token_type":"Bearer",` +
+				`"not-before-policy":0,"scope":"profile email"}`, 5 * time.Minute,
+		},
+		"Okta":    {`{"token_type":"Bearer","expires_in":3600,"access_token":"opaque","scope":"pay"}`, time.Hour},
+		"Cognito": {`{"access_token":"opaque","expires_in":3600,"token_type":"Bearer"}`, time.Hour},
+		"Auth0":   {`{"access_token":"opaque","scope":"pay","expires_in":86400,"token_type":"Bearer"}`, 24 * time.Hour},
+		"a token without end": {
+			`{"access_token":"opaque","token_type":"bearer","expires_in":253402300799}`, 30 * 24 * time.Hour,
+		},
+	} {
+		t.Run(product, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				workload, _ := orders(t)
+				c := &counter{t: t, answer: says(200, test.answer)}
+				token, err := client(c, workload).Token(t.Context(), id(t, "payments"))
+				if err != nil || token.Value != "opaque" || time.Until(token.Expires) != test.life {
+					t.Errorf("got %v, %v, want one for %v", token, err, test.life)
+				}
+			})
+		})
 	}
 }
