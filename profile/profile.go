@@ -26,8 +26,8 @@ type Profile struct {
 	// Default: byte for byte.
 	TypeVariants bool
 	// OtherHeaders ignores members of the header that Parley does not know, as RFC 7515 section 4 demands. Those that
-	// change what is verified are refused all the same: crit, jku, jwk, x5u, x5c, b64, zip and cty. Default: a header is
-	// alg, kid and typ.
+	// change what is verified are refused all the same: crit, jku, jwk, x5u, x5c, b64, zip and cty. A kid may be what a
+	// key of a key set may be called. Default: a header is alg, kid and typ, and kid 1 to 128 bytes of printable ASCII.
 	OtherHeaders bool
 	// NoKeyID accepts tokens whose header has no kid, by the one key that the issuer has. Default: kid is required.
 	NoKeyID bool
