@@ -46,8 +46,8 @@ func checkPrincipals(issuers, users []Issuer, identity *workload) error {
 		for _, user := range users {
 			if user.Name == issuer.Name && !issuer.tellsUsers(user) {
 				wrong(issuer, "vouches for users as well, and nothing tells their tokens from those of workloads; "+
-					"name claims that are the same in those of workloads (Principals.Same), or a value that they have "+
-					"(Profile.RequiredValues)")
+					"list workloads by the claim that names users (Principals.Claim), or name claims that are the same in "+
+					"those of workloads (Principals.Same), or a value that they have (Profile.RequiredValues)")
 			}
 		}
 	}
@@ -90,7 +90,13 @@ func common(a, b []principal.Pattern) (p, q principal.Pattern, both bool) {
 // tellsUsers reports whether the issuer states what tells the tokens of workloads from those of users, for whom it
 // vouches as well.
 func (is Issuer) tellsUsers(users Issuer) bool {
-	if len(is.Principals.Same) > 0 {
+	subject := users.Profile.WithDefaults().SubjectClaim
+	switch {
+	case len(is.Principals.Same) > 0:
+		return true
+	case is.Principals.Claim == subject: // which names one principal, and those that are listed are workloads
+		return true
+	case slices.Contains(is.Profile.RefusedClaims, subject): // which the token of every user has
 		return true
 	}
 	for name, value := range is.Profile.RequiredValues {

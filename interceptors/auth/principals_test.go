@@ -374,6 +374,18 @@ func TestPrincipalsMistakes(t *testing.T) {
 			template("spiffe://shop.example/ns/{azp}")(is)
 			is.Profile.RequiredValues = map[string]string{"gty": "client-credentials"}
 		}, nil, func(*auth.Issuer) {}, ""},
+		"users of it, by a table of sub": {func(is *auth.Issuer) {
+			table("spiffe://shop.example/ns/pay")(is)
+			is.Principals.Claim = "sub"
+		}, nil, func(*auth.Issuer) {}, ""},
+		"users of it, by another name of users": {func(is *auth.Issuer) {
+			table("spiffe://shop.example/ns/pay")(is)
+			is.Principals.Claim = "sub"
+		}, nil, func(is *auth.Issuer) { is.Profile.SubjectClaim = "oid" }, "vouches for users as well"},
+		"users of it, who have a sub": {func(is *auth.Issuer) {
+			table("spiffe://shop.example/ns/pay")(is)
+			is.Profile.SubjectClaim, is.Profile.RefusedClaims = "azp", []string{"sub"}
+		}, nil, func(*auth.Issuer) {}, ""},
 		"users of it, by a value of both": {func(is *auth.Issuer) {
 			template("spiffe://shop.example/ns/{azp}")(is)
 			is.Profile.RequiredValues = map[string]string{"typ": "Bearer"}
