@@ -78,14 +78,7 @@ func startKubernetes(t testing.TB) *cluster {
 
 func (c *cluster) ready(t testing.TB) {
 	t.Helper()
-	pool := x509.NewCertPool()
-	text, err := os.ReadFile(filepath.Join(c.dir, "cert.pem"))
-	if err != nil || !pool.AppendCertsFromPEM(text) {
-		t.Fatal("no certificate", err)
-	}
-	asking := &http.Client{Timeout: time.Second, Transport: &http.Transport{
-		DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
-	}}
+	asking := c.asking(t, time.Second)
 	await(t, "the API server is ready", func(ctx context.Context) bool {
 		response, ok := answers(ctx, asking, "https://"+c.addr+"/readyz", token)
 		if response != nil {
@@ -93,6 +86,25 @@ func (c *cluster) ready(t testing.TB) {
 		}
 		return ok
 	})
+}
+
+// asking is a client that trusts the API server.
+func (c *cluster) asking(t testing.TB, timeout time.Duration) *http.Client {
+	t.Helper()
+	return &http.Client{Timeout: timeout, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		TLSClientConfig:   &tls.Config{RootCAs: roots(t, filepath.Join(c.dir, "cert.pem")), MinVersion: tls.VersionTLS12},
+	}}
+}
+
+func roots(t testing.TB, file string) *x509.CertPool {
+	t.Helper()
+	pool := x509.NewCertPool()
+	text, err := os.ReadFile(file)
+	if err != nil || !pool.AppendCertsFromPEM(text) {
+		t.Fatal("no certificate", err)
+	}
+	return pool
 }
 
 func (c *cluster) kill(t *testing.T) {

@@ -53,20 +53,37 @@ func TestHydra(t *testing.T) {
 	response := get(t, app.loginURL(url.Values{"scope": {scope}, "audience": {audience}}))
 	_ = response.Body.Close() // it has been at the application again
 	user := app.redeem().AccessToken
+	workload := app.ask(url.Values{
+		"grant_type": {"client_credentials"}, "scope": {scope}, "audience": {audience},
+	}, url.UserPassword(batchClient, batchSecret)).AccessToken
 	s := newShop(t, issuer.Login{
 		Name: provider, JWKSURL: provider + "/.well-known/jwks.json", Audiences: []string{audience},
 		Profile: profile.Of(profile.Hydra),
 	})
 	s.open(fmt.Sprintf(`
+servers:
+  payments:
+    issuers:
+    - issuer: %[1]q
+      provider: hydra
+      audiences: [payments]
+      keys: {loopback_http: true}
+      principals: {claim: client_id, ids: {%[2]s: orders}, same: [sub, client_id], shared: true}
 users:
   issuers:
   - {issuer: %[1]q, provider: hydra, audiences: [payments], keys: {loopback_http: true}}
-  - {issuer: %[2]q, keys_file: ISSUER}
-`, provider, issuerName))
+  - {issuer: %[3]q, keys_file: ISSUER}
+`, provider, batchClient, issuerName))
 	for name, token := range map[string]string{"at the provider": user, "at the issuer": s.exchange(user)} {
 		if seen, err := s.chargeFor(token); err != nil || seen.Subject != "alice" ||
 			!slices.Equal(seen.Scopes, []string{scope}) {
 			t.Errorf("logged in %s: payments saw %q with %q, %v", name, seen.Subject, seen.Scopes, err)
 		}
+	}
+	if peer, err := s.chargeWith(workload); err != nil || peer.ID.String() != ordersID {
+		t.Errorf("the workload: payments saw %s, %v", peer.ID, err)
+	}
+	if _, err := s.chargeWith(user); status.Code(err) != codes.Unauthenticated {
+		t.Errorf("a user's token in place of a workload's: %v", err)
 	}
 }
