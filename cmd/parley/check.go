@@ -9,10 +9,14 @@ import (
 	"slices"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/parley-rpc/parley/framework"
+	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
+	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 )
 
 type checkCommand struct {
@@ -38,20 +42,9 @@ func (c *checkCommand) Run(s streams) error {
 			return err
 		}
 	}
-	quiet := framework.WithLogger(slog.New(slog.DiscardHandler))
-	app := framework.New(c.Service, framework.WithConfigFile(c.Config), quiet)
-	for _, name := range slices.Sorted(maps.Keys(config.GetClients())) {
-		app.Client(name)
-	}
-	if len(c.Serves)+len(config.GetServers()) > 0 {
-		server := app.Server("")
-		for _, name := range c.Serves {
-			description, err := describe(name)
-			if err != nil {
-				return errors.Join(err, app.Close())
-			}
-			server.RegisterService(description, struct{}{})
-		}
+	app, err := appOf(c.Service, c.Config, config, c.Serves)
+	if err != nil {
+		return err
 	}
 	mistakes := app.Check()
 	if err := app.Close(); err != nil {
@@ -63,6 +56,57 @@ func (c *checkCommand) Run(s streams) error {
 	}
 	_, err = fmt.Fprintf(s.out, "%s: no mistakes\n", c.Config)
 	return err
+}
+
+// appOf is the service with this configuration. Where nothing says what it serves, it serves nothing.
+func appOf(service, path string, config *configv1.Config, serves []string) (*framework.App, error) {
+	quiet := framework.WithLogger(slog.New(slog.DiscardHandler))
+	app := framework.New(service, framework.WithConfigFile(path), quiet)
+	for _, name := range slices.Sorted(maps.Keys(config.GetClients())) {
+		app.Client(name)
+	}
+	if len(serves)+len(config.GetServers()) == 0 {
+		return app, nil
+	}
+	server := app.Server("")
+	if len(serves) == 0 {
+		if err := linkPlaceholder(); err != nil {
+			return nil, errors.Join(err, app.Close())
+		}
+		serves = []string{placeholder}
+	}
+	for _, name := range serves {
+		description, err := describe(name)
+		if err != nil {
+			return nil, errors.Join(err, app.Close())
+		}
+		server.RegisterService(description, struct{}{})
+	}
+	return app, nil
+}
+
+// placeholder is a service that stands for those of a server where no flag names them: a server without any is a
+// mistake. No caller may call it.
+const placeholder = "parley.cli.Placeholder"
+
+func linkPlaceholder() error {
+	if _, err := protoregistry.GlobalFiles.FindDescriptorByName(placeholder); err == nil {
+		return nil
+	}
+	options := new(descriptorpb.MethodOptions)
+	proto.SetExtension(options, policyv1.E_Method, &policyv1.Policy{
+		Auth: &policyv1.Auth{Access: policyv1.Access_ACCESS_DENIED.Enum()},
+	})
+	return link(&descriptorpb.FileDescriptorSet{File: []*descriptorpb.FileDescriptorProto{{
+		Name: new("parley/cli/placeholder.proto"), Package: new("parley.cli"), Syntax: new("proto3"),
+		MessageType: []*descriptorpb.DescriptorProto{{Name: new("Empty")}},
+		Service: []*descriptorpb.ServiceDescriptorProto{{
+			Name: new("Placeholder"),
+			Method: []*descriptorpb.MethodDescriptorProto{{
+				Name: new("Call"), InputType: new(".parley.cli.Empty"), OutputType: new(".parley.cli.Empty"), Options: options,
+			}},
+		}},
+	}}})
 }
 
 // describe describes a service that has no handlers.

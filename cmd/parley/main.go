@@ -2,6 +2,7 @@
 //
 //	parley explain shop.payments.v1.PaymentsService/Charge --contract api.binpb --as orders
 //	parley check payments --config payments.yaml --contract api.binpb --serves shop.payments.v1.PaymentsService
+//	parley token check user.jwt --service payments --config payments.yaml
 //	parley diff old.binpb new.binpb
 //
 // It ends with status 0, with 1 if the answer is no (a call is refused, a check finds mistakes, a change opens), and
@@ -23,6 +24,7 @@ import (
 type command struct {
 	Explain explainCommand `cmd:"" help:"${explain}"`
 	Check   checkCommand   `cmd:"" help:"${check}"`
+	Token   tokenCommand   `cmd:"" help:"Look at tokens."`
 	Diff    diffCommand    `cmd:"" help:"Show what a change of policies opens, closes and shortens."`
 }
 
@@ -42,6 +44,7 @@ func help() kong.Vars {
 		"explain_script":   `Play the attempts of a call against these answers: "UNAVAILABLE, 300ms OK".`,
 		"explain_deadline": "Deadline that the caller states, for --script.",
 		"check":            "Check the configuration and the policies of a service, as the service itself reads them.",
+		"token_check":      "Show each check that a service makes of a token, and which setting would let it pass.",
 		"check_serves":     "A gRPC service that it serves, such as shop.payments.v1.PaymentsService.",
 	}
 }

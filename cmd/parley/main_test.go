@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
@@ -21,6 +23,7 @@ import (
 	_ "github.com/parley-rpc/parley/gen/shop/orders/v1"
 	_ "github.com/parley-rpc/parley/gen/shop/payments/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -224,8 +227,9 @@ func TestDiffOfContracts(t *testing.T) {
 	}
 }
 
-func TestCheck(t *testing.T) {
-	const service = "shop.payments.v1.PaymentsService"
+// trusted is a trust directory with the key of payments.
+func trusted(t *testing.T) string {
+	t.Helper()
 	trust := filepath.Join(t.TempDir(), "trust")
 	id, err := principal.ParseID("spiffe://shop.example/payments")
 	if err != nil {
@@ -234,7 +238,12 @@ func TestCheck(t *testing.T) {
 	if err := auth.Enroll(trust, id); err != nil {
 		t.Fatal(err)
 	}
-	config := "identity: {trust_domain: shop.example, trust_dir: " + trust + "}\n"
+	return trust
+}
+
+func TestCheck(t *testing.T) {
+	const service = "shop.payments.v1.PaymentsService"
+	config := "identity: {trust_domain: shop.example, trust_dir: " + trusted(t) + "}\n"
 	for name, test := range map[string]struct {
 		config string
 		status int
@@ -267,6 +276,58 @@ func TestCheck(t *testing.T) {
 				if !strings.Contains(out, want) {
 					t.Errorf("%q is not in\n%s", want, out)
 				}
+			}
+		})
+	}
+}
+
+func TestTokenCheck(t *testing.T) {
+	key, err := jose.GenerateKey(jose.EdDSA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := key.Public().MarshalJWK()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().Unix()
+	signed, err := key.Sign("JWT", fmt.Appendf(nil,
+		`{"iss":"https://login.example","sub":"alice","aud":"api://shop","iat":%d,"exp":%d,"jti":"1"}`, now, now+600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := func(more string) string {
+		return "identity: {trust_domain: shop.example, trust_dir: " + trusted(t) + "}\n" +
+			"servers: {payments: {listen: \"127.0.0.1:0\"}}\n" +
+			"users: {issuers: [{issuer: \"https://login.example\", keys: {file: keys.json}, audiences: [\"api://shop\"]" +
+			more + "}]}\n"
+	}
+	for name, test := range map[string]struct {
+		more   string
+		output string
+		status int
+		want   []string
+	}{
+		"accepted": {", types: [JWT]", "text", 0, []string{"users.issuers[0] https://login.example: accepted", "ok"}},
+		"refused":  {"", "text", 1, []string{"refused", "FAIL", "types: ", "would let it pass"}},
+		"as JSON":  {"", "json", 1, []string{`"accepted": false`, `"setting": "types"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := map[string]string{
+				"keys.json": `{"keys":[` + string(jwk) + `]}`, "user.jwt": signed + "\n", "payments.yaml": config(test.more),
+			}
+			status, out, errs := invoked(t, files, "token", "check", "user.jwt", "--service", "payments", "--config",
+				"payments.yaml", "--output", test.output)
+			if status != test.status {
+				t.Errorf("status %d, want %d: %s%s", status, test.status, out, errs)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(out, want) {
+					t.Errorf("%q is not in\n%s", want, out)
+				}
+			}
+			if strings.Contains(out, signed[:40]) || strings.Contains(out, "alice") {
+				t.Errorf("the token is shown:\n%s", out)
 			}
 		})
 	}
