@@ -61,7 +61,7 @@ func floorAttempt(
 	return sendTraceContext(ctx, method, req, reply, cc, invoker, append(opts, grpc.Peer(&p), grpc.Trailer(&trailer))...)
 }
 
-// floorCredentials are what token mode sends, the same in each call; nobody looks at them.
+// floorCredentials are the metadata of token mode, the same in each call. They are not verified.
 func floorCredentials() grpc.DialOption {
 	return grpc.WithPerRPCCredentials(bearer{
 		"authorization": "Bearer " + strings.Repeat("t", 500), "parley-nonce": strings.Repeat("n", 22),

@@ -15,10 +15,10 @@ type TokenReport struct {
 	auth.TokenReport
 }
 
-// CheckToken explains what the issuers of end users and of workloads in the configuration make of a token: which of them
-// it names, each check, and for one that fails which setting would let it pass and what that costs. There is a report for
-// each issuer that the token names, or, where it names none, one for each issuer, which says so. Nothing in a report could
-// be used as a token. Transaction tokens are not explained.
+// CheckToken explains what the issuers of end users and of workloads in the configuration make of a token: which of
+// them it names, each check, and for one that fails which setting would let it pass and what that costs. There is a
+// report for each issuer that the token names, or, where it names none, one for each issuer, which says so. Nothing in
+// a report could be used as a token. Transaction tokens are not explained.
 //
 // It waits for the keys of the issuers, within ctx. The error is that of [App.Check], or says that there is no issuer.
 func (a *App) CheckToken(ctx context.Context, token string) ([]TokenReport, error) {

@@ -1,5 +1,5 @@
-// The live connection. It comes back by itself; when the service has been restarted the page begins anew. A page that
-// nobody sees lets go of it: a browser has only six connections to a service, for all of its tabs.
+// The live connection. The browser opens it again by itself. After a restart of the service the page starts again. A
+// hidden page closes it, because a browser has only six connections to a service, for all of its tabs.
 
 let source = null;
 

@@ -1,5 +1,6 @@
 // Issuer shows a login system for services. Orders logs in at the issuer with its own key and gets a token for
-// payments, which has never heard of orders and believes the issuer. Then others try to get what they were not granted.
+// payments, which has never heard of orders and believes the issuer. Then other callers request tokens that they may
+// not have.
 //
 // It ends by itself, with status 0 if everything behaved as it says and 1 if anything did not.
 package main
@@ -30,7 +31,7 @@ func main() {
 }
 
 func run(ctx context.Context, out io.Writer) (err error) {
-	dir, err := os.MkdirTemp("", "parley-issuer-") // fresh, and nobody else may read it
+	dir, err := os.MkdirTemp("", "parley-issuer-") // new, and not readable by others
 	if err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func anotherKey(_ context.Context, s *shop) error {
 	for _, key := range s.keys.State() {
 		s.say("%s is %s.", key.KeyID, key.Use)
 	}
-	s.say("It signs in %v, when everybody has seen it.", time.Until(signs).Round(time.Minute))
+	s.say("It signs in %v, when every verifier has read it.", time.Until(signs).Round(time.Minute))
 	return nil
 }
 

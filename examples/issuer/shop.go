@@ -109,7 +109,7 @@ func (s *shop) publicKey(service string) ([]byte, error) {
 	return fmt.Appendf(nil, `{"keys":[%s]}`, entry.JWK), err
 }
 
-// openPayments starts a gRPC server that lets in whom the issuer vouches for.
+// openPayments starts a gRPC server that accepts callers for which the issuer vouches.
 func (s *shop) openPayments() error {
 	table, err := policy.New(policy.Code(map[string]*policyv1.Policy{
 		paymentsv1.PaymentsService_GetQuote_FullMethodName: {Auth: &policyv1.Auth{Scopes: []string{"payments.quote"}}},
@@ -136,7 +136,7 @@ func (s *shop) openPayments() error {
 	return gate.Check()
 }
 
-// GetQuote is what orders calls. It remembers who did.
+// GetQuote is the method that orders calls. It remembers who did.
 func (s *shop) GetQuote(ctx context.Context, _ *paymentsv1.GetQuoteRequest) (*paymentsv1.GetQuoteResponse, error) {
 	s.seen, _ = principal.PeerFromContext(ctx)
 	return &paymentsv1.GetQuoteResponse{}, nil

@@ -2,8 +2,8 @@
 // prove to each other who they are, survive failures, and show every attempt of every call. It needs no certificate and
 // no configuration: keys are made in a temporary trust directory.
 //
-// It ends by itself, with status 0 if everything behaved as it says and 1 if anything did not. With -serve it goes on
-// and prints what to look at.
+// It ends by itself, with status 0 if everything behaved as it says and 1 if anything did not. With -serve it keeps
+// running and prints commands to try.
 package main
 
 import (
@@ -32,7 +32,7 @@ func main() {
 
 // run plays every scene and, with serve, goes on until ctx ends.
 func run(ctx context.Context, out io.Writer, serve bool, adminAddr string) (err error) {
-	dir, err := os.MkdirTemp("", "parley-quickstart-") // fresh, and nobody else may read it
+	dir, err := os.MkdirTemp("", "parley-quickstart-") // new, and not readable by others
 	if err != nil {
 		return err
 	}

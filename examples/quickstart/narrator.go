@@ -10,7 +10,7 @@ import (
 	"github.com/parley-rpc/parley/waterfall"
 )
 
-// narrator tells what happens, in plain words.
+// narrator prints the events in plain words.
 type narrator struct {
 	out  io.Writer
 	shop *shop

@@ -117,7 +117,7 @@ func notRepeated(ctx context.Context, s *shop, n *narrator) error {
 	}
 	n.say(
 		"The handler ran once and failed, and may have charged the card: "+
-			"nobody knows.\nThe .proto does not call Charge idempotent, so the caller gets the error: "+
+			"the caller cannot know.\nThe .proto does not call Charge idempotent, so the caller gets the error: "+
 			"UNAVAILABLE, stop reason %s.",
 		retry.StopNotIdempotent,
 	)

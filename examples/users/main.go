@@ -32,7 +32,7 @@ func main() {
 }
 
 func run(ctx context.Context, out io.Writer) (err error) {
-	dir, err := os.MkdirTemp("", "parley-users-") // fresh, and nobody else may read it
+	dir, err := os.MkdirTemp("", "parley-users-") // new, and not readable by others
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	}{
 		{"Alice logs in with the scope orders.place and buys a kettle.", alice},
 		{"Bob, who may only browse, tries the same.", bob},
-		{"Nobody is logged in.", nobody},
+		{"No user is logged in.", nobody},
 		{"The web front calls payments itself, with Alice's token.", shortcut},
 		{"The web front has got hold of Alice's transaction token and takes it to orders.", stolen},
 	} {

@@ -47,7 +47,7 @@ type web struct {
 	payments paymentsv1.PaymentsServiceClient
 }
 
-// sight is whom a handler saw.
+// sight is the caller and the user that a handler saw.
 type sight struct{ service, user string }
 
 func openShop(dir string, out io.Writer) (*shop, error) {
@@ -66,7 +66,7 @@ func (s *shop) open(dir string) (err error) {
 		return err
 	}
 	who := map[string]*auth.Identity{}
-	for _, name := range []string{"web", "edge", "orders", "payments"} { // every key, before anybody starts
+	for _, name := range []string{"web", "edge", "orders", "payments"} { // all keys, before the services start
 		if who[name], err = s.enroll(dir, name); err != nil {
 			return err
 		}
@@ -122,7 +122,7 @@ func (s *shop) openWeb(id *auth.Identity) error {
 
 const placeOrder = ordersv1.OrdersService_PlaceOrder_FullMethodName
 
-// edgePolicy lets the web front in, with a user who has logged in and may place orders.
+// edgePolicy allows calls of the web front, with a user who has logged in and may place orders.
 func edgePolicy(login string) map[string]*policyv1.Policy {
 	return map[string]*policyv1.Policy{placeOrder: {Auth: &policyv1.Auth{
 		Peers: []string{"web"},
@@ -133,7 +133,7 @@ func edgePolicy(login string) map[string]*policyv1.Policy {
 	}}}
 }
 
-// ordersPolicy lets the edge in, within a transaction.
+// ordersPolicy allows calls of the edge, within a transaction.
 func ordersPolicy(mint string) map[string]*policyv1.Policy {
 	return map[string]*policyv1.Policy{placeOrder: {Auth: &policyv1.Auth{
 		Allow: []*policyv1.Rule{{
@@ -143,7 +143,7 @@ func ordersPolicy(mint string) map[string]*policyv1.Policy {
 	}}}
 }
 
-// paymentsPolicy narrows the .proto, which lets orders in: there must be a user whose transaction may charge.
+// paymentsPolicy tightens the .proto, which allows calls of orders: there must be a user whose transaction may charge.
 func paymentsPolicy() map[string]*policyv1.Policy {
 	return map[string]*policyv1.Policy{paymentsv1.PaymentsService_Charge_FullMethodName: {Auth: &policyv1.Auth{
 		User: &policyv1.User{Presence: policyv1.Presence_PRESENCE_REQUIRED.Enum(), Scopes: []string{"payments.charge"}},
@@ -206,7 +206,7 @@ func (s *shop) dial(from *auth.Identity, to *service, options ...grpc.DialOption
 	return cc, err
 }
 
-// saw prints who calls a handler, and for whom.
+// saw prints the caller and the user of a call.
 func (s *shop) saw(ctx context.Context, name string) {
 	peer, _ := principal.PeerFromContext(ctx)
 	user, _ := principal.UserFromContext(ctx)

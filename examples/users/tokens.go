@@ -37,7 +37,7 @@ func (i *issuer) trusted() auth.Issuer {
 	return auth.Issuer{Name: i.name, Keys: keyset.Static(fmt.Appendf(nil, `{"keys":[{"kid":"%s",%s]}`, i.kid, i.jwk[1:]))}
 }
 
-// accessToken is what a user gets who logs in: it is meant for one service.
+// accessToken returns the token that a user gets at login. Its audience is one service.
 func (i *issuer) accessToken(user, audience, scope string) (string, error) {
 	now := time.Now()
 	return i.sign("at+jwt", map[string]any{
@@ -46,8 +46,8 @@ func (i *issuer) accessToken(user, audience, scope string) (string, error) {
 	})
 }
 
-// transactionToken is what the edge gets for the user's token: it is meant for the trust domain, lives for two minutes
-// and names the transaction and the workload that asked for it.
+// transactionToken returns the token that the edge gets for the user's token. Its audience is the trust domain, it
+// lives for two minutes, and it contains the transaction and the workload that requested it.
 func (i *issuer) transactionToken(user, requester, scope string) (string, error) {
 	now := time.Now()
 	return i.sign("txntoken+jwt", map[string]any{

@@ -258,8 +258,8 @@ func (c *Channel) secures(cc *grpc.ClientConn) bool {
 		own.Elem().FieldByName("channel").Pointer() == reflect.ValueOf(c).Pointer()
 }
 
-// credentialChanged ends the explanation of failed calls by a refusal of the old credential. A change of trust does not: until
-// the next handshake has ended, calls that find no connection owe the status of the last one. gRPC tries again within seconds,
-// see maxConnectBackoff; grpc.ClientConn.ResetConnectBackoff would make that sooner, and races with its own balancer (v1.85.0
-// reads the map of its connections without a lock).
+// credentialChanged ends the explanation of failed calls by a refusal of the old credential. A change of trust does
+// not: until the next handshake has ended, calls that find no connection owe the status of the last one. gRPC tries
+// again within seconds, see maxConnectBackoff; grpc.ClientConn.ResetConnectBackoff would make that sooner, and races
+// with its own balancer (v1.85.0 reads the map of its connections without a lock).
 func (c *Channel) credentialChanged() { c.failure.Store(nil) }

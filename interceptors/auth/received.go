@@ -9,8 +9,8 @@ import (
 	"github.com/parley-rpc/parley/internal/wire"
 )
 
-// receivedCredentials are the credentials in the metadata of a call, which no handler gets to see. In connection mode most of
-// them have no meaning.
+// receivedCredentials are the credentials in the metadata of a call, which no handler gets to see. In connection mode
+// most of them have no meaning.
 type receivedCredentials struct {
 	any bool
 

@@ -37,8 +37,8 @@ func (req *requirements) judge(ctx context.Context, call *policy.Call, t *trail)
 	return t.end(req.decide(ctx, call, t))
 }
 
-// decide first asks a caller that has proven nothing for its credentials. Then any one deny rule refuses, and then every
-// requirement must be met. A requirement that another token could meet comes last.
+// decide first asks a caller that has proven nothing for its credentials. Then any one deny rule refuses, and then
+// every requirement must be met. A requirement that another token could meet comes last.
 func (req *requirements) decide(ctx context.Context, call *policy.Call, t *trail) Decision {
 	if call.Peer == nil && req.needsPeer() {
 		return Decision{reason: rpcerr.CredentialsMissing, why: "the caller has proven nothing", source: &req.access.Source}

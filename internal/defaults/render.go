@@ -30,7 +30,7 @@ func Render(root string) ([]byte, error) {
 	var table bytes.Buffer
 	fmt.Fprintf(&table, `# Defaults and limits
 
-Every time, size and count that Parley assumes when nobody says otherwise, and the limits that nobody can change. Names
+Every default time, size and count of Parley, and its fixed limits. Names
 in lower case are not part of the API. This file is written by `+"`%s`"+` from the code that uses the
 values.
 

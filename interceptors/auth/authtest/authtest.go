@@ -1,6 +1,6 @@
-// Package authtest checks a verifier of bearer tokens, or a source of them, whoever wrote it, against Parley's attack table. The
-// number of an [Attack] is that of its row there; attacktable_test.go of package auth lists the rows. What is more than one token,
-// such as floods, key sets that are broken and relays, is not part of this kit.
+// Package authtest checks a verifier of bearer tokens, or a source of them, whoever wrote it, against Parley's attack
+// table. The number of an [Attack] is that of its row there; attacktable_test.go of package auth lists the rows. What
+// is more than one token, such as floods, key sets that are broken and relays, is not part of this kit.
 //
 // A verifier is a function:
 //
@@ -8,11 +8,11 @@
 //		authtest.Verify(t, func(t *testing.T, trust authtest.Trust) authtest.Verifier { return newVerifier(trust).Check })
 //	}
 //
-// or a gRPC server, whose calls [Calls] makes. What needs no key can also be made from a token of a real issuer, by [WithoutKey].
-// A source of tokens is checked by [Sources].
+// or a gRPC server, whose calls [Calls] makes. What needs no key can also be made from a token of a real issuer, by
+// [WithoutKey]. A source of tokens is checked by [Sources].
 //
-// Each attack and each promise of a source can also be checked by itself, by its method Check, inside of a testing/synctest bubble
-// as well as outside. Nothing of this is fit for production: the keys are known to everybody.
+// Each attack and each promise of a source can also be checked by itself, by its method Check, inside of a
+// testing/synctest bubble as well as outside. Nothing of this is fit for production: the keys are known to everybody.
 package authtest
 
 import (
@@ -23,11 +23,12 @@ import (
 	"time"
 )
 
-// Verifier checks a bearer token, without the scheme in front of it. An error refuses the token. It may be called from many
-// goroutines.
+// Verifier checks a bearer token, without the scheme in front of it. An error refuses the token. It may be called from
+// many goroutines.
 type Verifier func(ctx context.Context, token string) error
 
-// ErrUndecided is what a Verifier returns when it could not find out what becomes of a token. It fails the test either way.
+// ErrUndecided is what a Verifier returns when it could not find out what becomes of a token. It fails the test either
+// way.
 var ErrUndecided = errors.New("authtest: neither accepted nor refused")
 
 // Attack is a token and what has to become of it.
@@ -38,7 +39,8 @@ type Attack struct {
 	Name string
 	// Token is the token.
 	Token string
-	// Good is whether the token must be accepted. Most are not: those that are show that a verifier does not just refuse everything.
+	// Good is whether the token must be accepted. Most are not: those that are show that a verifier does not just refuse
+	// everything.
 	Good bool
 }
 
@@ -63,8 +65,8 @@ func (a Attack) Check(ctx context.Context, verify Verifier) (err error) {
 	return nil
 }
 
-// Verify runs every attack against a verifier, each in a test of its own and two times, for what a cache may have kept. Open
-// makes the verifier; it is called once.
+// Verify runs every attack against a verifier, each in a test of its own and two times, for what a cache may have kept.
+// Open makes the verifier; it is called once.
 func Verify(t *testing.T, open func(*testing.T, Trust) Verifier) {
 	t.Helper()
 	issuer := NewIssuer()

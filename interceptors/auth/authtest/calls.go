@@ -18,8 +18,8 @@ import (
 type Server struct {
 	// Conn leads to the server. Nothing on it may add metadata or try again.
 	Conn grpc.ClientConnInterface
-	// Unary is the full name of a unary method that demands a token, such as /shop.v1.Orders/Get. It is called with an empty
-	// message. Empty leaves unary calls out.
+	// Unary is the full name of a unary method that demands a token, such as /shop.v1.Orders/Get. It is called with an
+	// empty message. Empty leaves unary calls out.
 	Unary string
 	// Stream is the same of a streaming method. One of the two is required.
 	Stream string
@@ -31,8 +31,8 @@ type Call struct {
 	md metadata.MD
 }
 
-// Calls runs every attack against a gRPC server, each in a test of its own and two times, for what a cache may have kept. Open
-// makes the server; it is called once.
+// Calls runs every attack against a gRPC server, each in a test of its own and two times, for what a cache may have
+// kept. Open makes the server; it is called once.
 func Calls(t *testing.T, open func(*testing.T, Trust) Server) {
 	t.Helper()
 	issuer := NewIssuer()
@@ -49,7 +49,8 @@ func Calls(t *testing.T, open func(*testing.T, Trust) Server) {
 	}
 }
 
-// Calls are the attacks that metadata can carry, and those on metadata itself. They are made now, and their times count from now.
+// Calls are the attacks that metadata can carry, and those on metadata itself. They are made now, and their times count
+// from now.
 func (i *Issuer) Calls() []Call {
 	var calls []Call
 	for _, attack := range i.Attacks() {
@@ -87,9 +88,9 @@ func printable(text string) bool {
 	return true
 }
 
-// Check makes the call, unary and as a stream. A call that ends with UNAUTHENTICATED was refused. One that succeeds, or ends with
-// a status of a handler or of a policy, was let in. With a server that cannot be reached or has no such method, nothing is decided,
-// which is an error, too, as is a Server without methods.
+// Check makes the call, unary and as a stream. A call that ends with UNAUTHENTICATED was refused. One that succeeds, or
+// ends with a status of a handler or of a policy, was let in. With a server that cannot be reached or has no such
+// method, nothing is decided, which is an error, too, as is a Server without methods.
 func (c Call) Check(ctx context.Context, s Server) error {
 	if s.Unary == "" && s.Stream == "" {
 		return errors.New("authtest: the server has neither a unary nor a streaming method")

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// Attacks are all attacks, in the order of their rows: what can be made from an honest token without a key, and what only the
-// issuer could sign, which shows the checks behind that of the signature. They are made now, and their times count from now.
+// Attacks are all attacks, in the order of their rows: what can be made from an honest token without a key, and what
+// only the issuer could sign, which shows the checks behind that of the signature. They are made now, and their times
+// count from now.
 func (i *Issuer) Attacks() []Attack {
 	all := slices.Concat(i.honest(), WithoutKey(i.Token()), i.headers(), i.keys(), i.texts(), i.times(), i.names())
 	slices.SortStableFunc(all, func(a, b Attack) int { return a.Row - b.Row })

@@ -43,11 +43,12 @@ type SourceCase struct {
 // Applies reports whether a harness can check the promise.
 func (c SourceCase) Applies(h Harness) bool { return c.needs == nil || c.needs(h) }
 
-// Check checks the promise. It lets time pass, so it belongs in a testing/synctest bubble, in which the harness was made.
+// Check checks the promise. It lets time pass, so it belongs in a testing/synctest bubble, in which the harness was
+// made.
 func (c SourceCase) Check(ctx context.Context, h Harness) error { return c.check(ctx, h) }
 
-// Sources checks every promise of a token source that its harness can check, each in a bubble of its own and with a harness of its
-// own. What gives out the tokens must stay in memory: in a bubble, nobody waits for a network.
+// Sources checks every promise of a token source that its harness can check, each in a bubble of its own and with a
+// harness of its own. What gives out the tokens must stay in memory: in a bubble, nobody waits for a network.
 func Sources(t *testing.T, open func(*testing.T) Harness) {
 	t.Helper()
 	for _, c := range SourceCases() {

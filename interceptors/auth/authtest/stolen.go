@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// WithoutKey makes from a good token what whoever holds it can make of it without any key. The token may be one of a real issuer,
-// by whatever algorithm; a verifier must refuse all of them. It returns nil for a text that has not three segments.
+// WithoutKey makes from a good token what whoever holds it can make of it without any key. The token may be one of a
+// real issuer, by whatever algorithm; a verifier must refuse all of them. It returns nil for a text that has not three
+// segments.
 func WithoutKey(good string) []Attack {
 	s := strings.Split(good, ".")
 	if len(s) != 3 {
@@ -68,8 +69,8 @@ func withAlgorithm(segment, alg string) string {
 	return string(text)
 }
 
-// spareBits writes the same bytes in other letters where the last letter has bits that mean nothing, and other bytes where it has
-// none.
+// spareBits writes the same bytes in other letters where the last letter has bits that mean nothing, and other bytes
+// where it has none.
 func spareBits(segment string) string {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	last := len(segment) - 1
