@@ -17,7 +17,8 @@ import (
 // mean the same as none, and so open what somebody meant to close.
 func TestEveryEmptyListIsAMistake(t *testing.T) {
 	var paths []string
-	walkBelow(new(policyv1.Policy).ProtoReflect().Descriptor(), "", nil, func(root *policyv1.Policy, path string, empty func()) {
+	described := new(policyv1.Policy).ProtoReflect().Descriptor()
+	walkBelow(described, "", nil, func(root *policyv1.Policy, path string, empty func()) {
 		paths = append(paths, path)
 		empty()
 		_, err := policy.New(code(policies{charge: root}))

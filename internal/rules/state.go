@@ -87,8 +87,13 @@ func (f *file) judge(name *ast.Ident, v variable) (what, remedy string) {
 	return what, "make it a constant, a function, or a field of a value (internal/rules/state.go lists what may stay)"
 }
 
-// sentinel reports whether an expression makes a plain error.
+// sentinel reports whether an expression makes a plain error: by a function, or as the empty value of an error type of
+// the package, which may carry a gRPC status.
 func (f *file) sentinel(value ast.Expr) bool {
+	if literal, ok := value.(*ast.CompositeLit); ok && len(literal.Elts) == 0 {
+		kind, local := literal.Type.(*ast.Ident)
+		return local && strings.HasSuffix(kind.Name, "Error")
+	}
 	call, ok := value.(*ast.CallExpr)
 	if !ok {
 		return false

@@ -14,9 +14,11 @@ import (
 var _ io.Reader = (*reader)(nil)
 
 var (
-	ErrGone  = errors.New("gone")
-	errSmall = errors.New("small")
-	gone     = errors.New("gone") // want `error gone is not named like one`
+	ErrGone        = errors.New("gone")
+	ErrOver  error = overError{}
+	Over     error = overError{} // want `error Over is not named like one`
+	errSmall       = errors.New("small")
+	gone           = errors.New("gone") // want `error gone is not named like one`
 )
 
 //go:embed page.html
@@ -58,3 +60,7 @@ func one() {
 	page = "a local variable of the same name"
 	_ = page
 }
+
+type overError struct{}
+
+func (overError) Error() string { return "over" }
