@@ -109,16 +109,18 @@ var (
 			"pass an interceptor that only calls the next step",
 	)
 	errRanTwice = errors.New("framework: Run was called before; an App runs once, make a new one with New")
-	// ErrClosed is the error of a client's RPC, of Check and of Run after the App has stopped. Its gRPC status is
-	// CANCELED, like the status of a call on a closed grpc.ClientConn.
-	ErrClosed error = closedError{}
+	// ErrClosed is the error of a client's RPC, of Check and of Run after the App has stopped. A client's RPC returns it
+	// with the status CANCELED, like the status of a call on a closed grpc.ClientConn.
+	ErrClosed = errors.New(
+		"framework: the App has stopped, and an App runs once; call before Close, or make another App with New",
+	)
 )
 
+// closedError is ErrClosed with its status.
 type closedError struct{}
 
-func (closedError) Error() string {
-	return "framework: the App has stopped, and an App runs once; call before Close, or make another App with New"
-}
+func (closedError) Error() string { return ErrClosed.Error() }
+func (closedError) Unwrap() error { return ErrClosed }
 
 func (e closedError) GRPCStatus() *status.Status { return status.New(codes.Canceled, e.Error()) }
 

@@ -103,7 +103,7 @@ func (c *Client) channel() (*channel, error) {
 	case ch != nil:
 		return ch, nil
 	case c.closed:
-		return nil, ErrClosed
+		return nil, closedError{}
 	case c.failed != nil:
 		return nil, c.failed
 	}

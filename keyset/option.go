@@ -64,7 +64,8 @@ func (c *config) check() error {
 	if c.root != "" && !isThumbprint(c.root) {
 		errs = append(
 			errs,
-			errors.New("WithPinnedRoot: a pin is the SHA-256 thumbprint of the root key (RFC 7638), 43 characters of base64url; copy it as the issuer prints it"),
+			errors.New("WithPinnedRoot: a pin is the SHA-256 thumbprint of the root key (RFC 7638), "+
+				"43 characters of base64url; copy it as the issuer prints it"),
 		)
 	}
 	if c.maxStale < minStale || c.maxStale > maxStale {
@@ -83,7 +84,8 @@ func (c *config) check() error {
 		errs = append(errs, errors.New("WithUses: no use is named; name one, or leave the option out for sig"))
 	}
 	if c.keys.Algorithms != nil && len(c.keys.Algorithms) == 0 {
-		errs = append(errs, errors.New("WithAlgorithms: no algorithm is named, and no key would count; name one, or leave the option out"))
+		errs = append(errs, errors.New(
+			"WithAlgorithms: no algorithm is named, and no key would count; name one, or leave the option out"))
 	}
 	for _, alg := range c.keys.Algorithms {
 		if !slices.Contains(jose.Algorithms(), alg) {

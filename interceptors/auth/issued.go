@@ -62,7 +62,8 @@ func (is *issued) check(i *workload) []error {
 		}
 	}
 	_, own := vouched[i.self.TrustDomain()]
-	wrong(!own, "no issuer vouches for the own trust domain %s; name it among the Domains of the one that does", i.self.TrustDomain())
+	wrong(!own, "no issuer vouches for the own trust domain %s; name it among the Domains of the one that does",
+		i.self.TrustDomain())
 	return errs
 }
 

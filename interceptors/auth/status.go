@@ -49,7 +49,8 @@ func refusalOf(err error) *rpcerr.Error {
 	return refusal
 }
 
-var errWrongEnd = errors.New("auth: credentials of a client and of a server are not interchangeable; use DialOptions for grpc.NewClient and ServerOptions for grpc.NewServer")
+var errWrongEnd = errors.New("auth: credentials of a client and of a server are not interchangeable; " +
+	"use DialOptions for grpc.NewClient and ServerOptions for grpc.NewServer")
 
 // broken reports whether err is the end of a connection, as opposed to something that the peer said, such as a TLS
 // alert.

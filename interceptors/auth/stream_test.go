@@ -103,18 +103,20 @@ func TestHandlersErrorPasses(t *testing.T) {
 // Policies that are replaced end the streams that they would not let begin, with what a new stream gets, and no others.
 // A unary call keeps its decision.
 func TestATightenedPolicyEndsStreams(t *testing.T) {
+	const denied, missing = codes.PermissionDenied, rpcerr.CredentialsMissing
 	access := func(a policyv1.Access) *policyv1.Auth { return &policyv1.Auth{Access: a.Enum()} }
+	onConnections := &policyv1.Auth{Carrier: policyv1.Carrier_CARRIER_CONNECTION.Enum()}
 	for name, test := range map[string]struct {
 		caller string
 		policy *policyv1.Auth
 		code   codes.Code
 		reason rpcerr.Reason
 	}{
-		"denied to all":         {"connection", access(policyv1.Access_ACCESS_DENIED), codes.PermissionDenied, rpcerr.PolicyDenied},
-		"other peers":           {"connection", &policyv1.Auth{Peers: []string{"billing"}}, codes.PermissionDenied, rpcerr.PolicyDenied},
-		"another carrier":       {"token", &policyv1.Auth{Carrier: policyv1.Carrier_CARRIER_CONNECTION.Enum()}, codes.PermissionDenied, rpcerr.PolicyDenied},
-		"a scope":               {"token", &policyv1.Auth{Scopes: []string{"watch"}}, codes.PermissionDenied, rpcerr.PolicyDenied},
-		"no strangers":          {"nobody", access(policyv1.Access_ACCESS_AUTHENTICATED), codes.Unauthenticated, rpcerr.CredentialsMissing},
+		"denied to all":         {"connection", access(policyv1.Access_ACCESS_DENIED), denied, rpcerr.PolicyDenied},
+		"other peers":           {"connection", &policyv1.Auth{Peers: []string{"billing"}}, denied, rpcerr.PolicyDenied},
+		"another carrier":       {"token", onConnections, denied, rpcerr.PolicyDenied},
+		"a scope":               {"token", &policyv1.Auth{Scopes: []string{"watch"}}, denied, rpcerr.PolicyDenied},
+		"no strangers":          {"nobody", access(policyv1.Access_ACCESS_AUTHENTICATED), codes.Unauthenticated, missing},
 		"still allowed":         {"connection", &policyv1.Auth{Peers: []string{"orders", "billing"}}, codes.OK, ""},
 		"still allowed, token":  {"token", &policyv1.Auth{Peers: []string{"orders"}}, codes.OK, ""},
 		"still allowed, nobody": {"nobody", nil, codes.OK, ""},
@@ -144,7 +146,8 @@ func TestATightenedPolicyEndsStreams(t *testing.T) {
 				case "connection":
 					cc = dial(t, s.dialer, orders.DialOptions(w.id("payments"))...)
 				case "token":
-					c := orders.Channel([]principal.Pattern{w.id("payments")}, auth.WithMode(auth.ModeToken), auth.WithRoots(roots), auth.WithServerName("localhost"))
+					c := orders.Channel([]principal.Pattern{w.id("payments")},
+						auth.WithMode(auth.ModeToken), auth.WithRoots(roots), auth.WithServerName("localhost"))
 					cc = dial(t, s.dialer, c.DialOptions()...)
 				default:
 					cc = newStranger(t, &tokenWorld{w, s, roots}).ClientConn
@@ -165,7 +168,8 @@ func TestATightenedPolicyEndsStreams(t *testing.T) {
 					}
 					quoted <- nil
 					if test.policy != nil {
-						layers = append(layers, policy.Code(map[string]*policyv1.Policy{"/grpc.health.v1.Health/*": {Auth: test.policy}}))
+						health := map[string]*policyv1.Policy{"/grpc.health.v1.Health/*": {Auth: test.policy}}
+						layers = append(layers, policy.Code(health))
 					}
 				} else {
 					stream, err := paymentsv1.NewPaymentsServiceClient(cc).WatchCharge(ctx, &paymentsv1.WatchChargeRequest{})

@@ -80,8 +80,8 @@ func TestAttack47WaitsForTheTrustDirectoryAreBounded(t *testing.T) {
 		gate, _ := openGate(t, w)
 		payload := b64(`{"iss":"spiffe://shop.example/orders"}`)
 		verify := func(n int) {
-			unknown := b64(`{"alg":"EdDSA","kid":"k`+strconv.Itoa(n)+`","typ":"at+jwt"}`) + "." + payload + "." + strings.Repeat("A", 86)
-			_, err := auth.VerifyBearer(t.Context(), gate, unknown)
+			header := b64(`{"alg":"EdDSA","kid":"k` + strconv.Itoa(n) + `","typ":"at+jwt"}`)
+			_, err := auth.VerifyBearer(t.Context(), gate, header+"."+payload+"."+strings.Repeat("A", 86))
 			refused(t, "unknown key", err, codes.Unauthenticated, rpcerr.CredentialsInvalid)
 		}
 		// The directory is read at once for the first unknown key, and for the others a second later: without it, some of

@@ -254,7 +254,9 @@ func (i *workload) Ready(ctx context.Context) error {
 }
 
 // errOwnTokenExpired says that the workload's own identity token has expired and that there is no other.
-var errOwnTokenExpired = errors.New("auth: the own identity token has expired, and its source has no other; see why nobody renews it")
+var errOwnTokenExpired = errors.New(
+	"auth: the own identity token has expired, and its source has no other; see why nobody renews it",
+)
 
 // hello makes the body of a hello frame that proves the identity.
 func (c *ownCredentials) hello(

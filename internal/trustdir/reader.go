@@ -138,7 +138,8 @@ func (r *reader) readTrust(root *os.Root, l *reading) error {
 	var folders []string
 	for _, name := range names {
 		if !isFolder(name.Name()) || !name.IsDir() && name.Type() != fs.ModeSymlink {
-			l.strays = append(l.strays, skip(entered.path(name.Name()), errors.New("is no folder of a trust domain; remove it")))
+			err := errors.New("is no folder of a trust domain; remove it")
+			l.strays = append(l.strays, skip(entered.path(name.Name()), err))
 			continue
 		}
 		folders = append(folders, name.Name())

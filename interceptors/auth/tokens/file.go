@@ -91,7 +91,8 @@ func heldTokenFor(value string, audience principal.ID, servers []principal.Patte
 	if !audience.IsZero() {
 		named, _ := claims.Strings("aud")
 		if !slices.Contains(named, audience.String()) && !principal.MatchesAny(servers, audience) {
-			return Token{}, fmt.Errorf("it is not meant for %s, and so is not shown to it; get one with that audience, or name the server where the source is made", audience)
+			return Token{}, fmt.Errorf("it is not meant for %s, and so is not shown to it; "+
+				"get one with that audience, or name the server where the source is made", audience)
 		}
 	}
 	return Token{Value: value, Expires: expires}, nil
