@@ -12,6 +12,7 @@ const (
 	attributeUnknown attribute = iota
 	attributePrincipal
 	attributeNamespace
+	attributeTrustDomain
 	attributeAccount
 	attributeSourceIP
 	attributeRemoteIP
@@ -43,6 +44,7 @@ func plainKeys() map[string]attribute {
 		"source.namespace":       attributeNamespace,
 		"source.principal":       attributePrincipal,
 		"source.serviceAccount":  attributeAccount,
+		"source.trustDomain":     attributeTrustDomain,
 		"request.auth.principal": attributeUser,
 		"request.auth.audiences": attributeClaim,
 		"request.auth.presenter": attributeClaim,
@@ -160,8 +162,8 @@ func (s subject) refusal(w Workload) string {
 		}
 	case attributeHeader:
 		return refusedHeader(s.header)
-	case attributeUnknown, attributePrincipal, attributeNamespace, attributeAccount, attributeSourceIP,
-		attributeDestinationIP, attributePort, attributeUser, attributeClaim, attributeHost, attributeMethod, attributePath:
+	case attributeUnknown, attributePrincipal, attributeNamespace, attributeTrustDomain, attributeAccount,
+		attributeSourceIP, attributeDestinationIP, attributePort, attributeUser, attributeClaim, attributeHost, attributeMethod, attributePath:
 	}
 	return ""
 }

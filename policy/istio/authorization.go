@@ -2,9 +2,12 @@ package istio
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	securityv1 "istio.io/api/security/v1beta1"
 	typev1 "istio.io/api/type/v1beta1"
 )
@@ -52,11 +55,25 @@ func readAuthorization(o *object) *authorization {
 			o.wrongAt("metadata.annotations["+show(dryRunAnnotation)+"]", "want \"true\" or \"false\", got %s", show(text))
 		}
 	}
+	a.known("spec", a.spec, "selector", "targetRef", "targetRefs", "rules", "action", "provider")
 	a.checkTargets()
+	if a.spec.GetAction() == securityv1.AuthorizationPolicy_DENY && len(a.spec.GetRules()) == 0 {
+		o.wrongAt("spec", "a DENY policy without rules denies no call, which Istio refuses; write a rule, where {} is any call")
+	}
 	for i, rule := range a.spec.GetRules() {
 		a.rules = append(a.rules, a.rule(fmt.Sprintf("spec.rules[%d]", i), rule))
 	}
 	return a
+}
+
+// known reports fields that this package does not read, because a newer version of Istio's types has them.
+func (a *authorization) known(path string, m proto.Message, names ...string) {
+	m.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+		if !slices.Contains(names, field.JSONName()) {
+			a.object.wrongAt(path+"."+field.JSONName(), "this version of Parley does not know what it means; take it out")
+		}
+		return true
+	})
 }
 
 func (a *authorization) checkTargets() {
@@ -87,6 +104,7 @@ func (a *authorization) targets() []*typev1.PolicyTargetReference {
 
 func (a *authorization) rule(path string, stated *securityv1.Rule) statedRule {
 	r := statedRule{path: path}
+	a.known(path, stated, "from", "to", "when")
 	for i, from := range stated.GetFrom() {
 		at := fmt.Sprintf("%s.from[%d].source", path, i)
 		r.from = append(r.from, a.source(at, from.GetSource()))
@@ -97,6 +115,7 @@ func (a *authorization) rule(path string, stated *securityv1.Rule) statedRule {
 	}
 	for i, when := range stated.GetWhen() {
 		at := fmt.Sprintf("%s.when[%d]", path, i)
+		a.known(at, when, "key", "values", "notValues")
 		of, problem := readKey(when.GetKey())
 		switch {
 		case when.GetKey() == "":
@@ -118,11 +137,12 @@ func (a *authorization) rule(path string, stated *securityv1.Rule) statedRule {
 }
 
 func (a *authorization) source(path string, s *securityv1.Source) []statedCondition {
-	conditions := a.conditions(path, []listed{
+	conditions := a.conditions(path, s, []listed{
 		{attributePrincipal, "principals", s.GetPrincipals(), s.GetNotPrincipals()},
 		{attributeUser, "requestPrincipals", s.GetRequestPrincipals(), s.GetNotRequestPrincipals()},
 		{attributeAccount, "serviceAccounts", s.GetServiceAccounts(), s.GetNotServiceAccounts()},
 		{attributeNamespace, "namespaces", s.GetNamespaces(), s.GetNotNamespaces()},
+		{attributeTrustDomain, "trustDomains", s.GetTrustDomains(), s.GetNotTrustDomains()},
 		{attributeRemoteIP, "remoteIpBlocks", s.GetRemoteIpBlocks(), s.GetNotRemoteIpBlocks()},
 		{attributeSourceIP, "ipBlocks", s.GetIpBlocks(), s.GetNotIpBlocks()},
 	})
@@ -135,7 +155,7 @@ func (a *authorization) source(path string, s *securityv1.Source) []statedCondit
 }
 
 func (a *authorization) operation(path string, o *securityv1.Operation) []statedCondition {
-	return a.conditions(path, []listed{
+	return a.conditions(path, o, []listed{
 		{attributeHost, "hosts", o.GetHosts(), o.GetNotHosts()},
 		{attributeMethod, "methods", o.GetMethods(), o.GetNotMethods()},
 		{attributePath, "paths", o.GetPaths(), o.GetNotPaths()},
@@ -150,8 +170,17 @@ type listed struct {
 	values, not []string
 }
 
-func (a *authorization) conditions(path string, lists []listed) []statedCondition {
+// negated is the name of the list of what must not match: "notPaths".
+func (l listed) negated() string { return "not" + strings.ToUpper(l.name[:1]) + l.name[1:] }
+
+// conditions reads the lists of a message, which has no other fields.
+func (a *authorization) conditions(path string, m proto.Message, lists []listed) []statedCondition {
 	var conditions []statedCondition
+	var names []string
+	for _, l := range lists {
+		names = append(names, l.name, l.negated())
+	}
+	a.known(path, m, names...)
 	for _, l := range lists {
 		if len(l.values)+len(l.not) == 0 {
 			continue
@@ -159,7 +188,7 @@ func (a *authorization) conditions(path string, lists []listed) []statedConditio
 		c := statedCondition{
 			subject: subject{attribute: l.attribute}, path: path + "." + l.name, values: l.values, not: l.not,
 		}
-		negated := path + ".not" + strings.ToUpper(l.name[:1]) + l.name[1:]
+		negated := path + "." + l.negated()
 		if len(l.values) == 0 {
 			c.path = negated
 		}
@@ -190,15 +219,6 @@ func isName(text, further string) bool {
 	return text != "" && ends && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789"+further) == ""
 }
 
-// isPlainSuffix reports whether a text means the same to Istio as to its readers, although Istio makes a regular
-// expression of it.
-func isPlainSuffix(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool {
-		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-		return !letter && !strings.ContainsRune("._/-", r)
-	})
-}
-
 // wrongValue says what is wrong with a value, or "".
 func wrongValue(of attribute, value string) string {
 	if value == "" {
@@ -206,12 +226,12 @@ func wrongValue(of attribute, value string) string {
 	}
 	switch of {
 	case attributePrincipal:
-		rest, suffix := strings.CutPrefix(value, "*")
-		switch {
-		case strings.Contains(value, "://"):
+		if strings.Contains(value, "://") {
 			return "Istio writes principals without a scheme, and this one would never match; leave it out"
-		case value != "*" && suffix && !isPlainSuffix(rest):
-			return "Istio takes the part behind the asterisk for a regular expression; write letters, digits and . _ - / alone"
+		}
+	case attributeTrustDomain:
+		if strings.Count(value, "*") > 1 || !isName(value, "*-._") {
+			return show(value) + " is no trust domain; write its name, in which one * stands for any characters"
 		}
 	case attributeNamespace:
 		if !isName(value, "*-") {

@@ -212,8 +212,13 @@ func (c call) context(t testing.TB) (context.Context, policy.Call) {
 // judge asks the guards of the layers, and compares what they explain.
 func judge(t testing.TB, layers []policy.Layer, c call) *policy.Objection {
 	t.Helper()
+	return judgeBy(t, compiled(t, layers, c.method), c)
+}
+
+func judgeBy(t testing.TB, guards []policy.MethodGuard, c call) *policy.Objection {
+	t.Helper()
 	ctx, made := c.context(t)
-	for _, guard := range compiled(t, layers, c.method) {
+	for _, guard := range guards {
 		why := guard.Judge(ctx, &made)
 		explained, _ := guard.Explain(ctx, &made)
 		if again := guard.Judge(ctx, &made); explained != why || again != why {

@@ -11,4 +11,4 @@ func Parse(w Workload, text string) ([]policy.Layer, []policy.Note, error) {
 func MatchesTemplate(template, path string) bool { return matchesTemplate(template, path) }
 
 // Glob matches a whole text.
-func Glob(pattern, text string, dots bool) bool { return glob(pattern, text, dots) }
+func Glob(pattern, text string) bool { return glob(pattern, text) }

@@ -192,7 +192,6 @@ func TestNotes(t *testing.T) {
 	text := strings.Join([]string{
 		"apiVersion: networking.istio.io/v1\nkind: EnvoyFilter\nmetadata: {name: f, namespace: shop}\n",
 		strings.Replace(head, "name: p,", "name: audit,", 1) + "spec: {action: AUDIT, rules: [{}]}\n",
-		strings.Replace(head, "name: p,", "name: nothing,", 1) + "spec: {action: DENY}\n",
 		strings.Replace(head, "name: p,", "name: gate,", 1) +
 			"spec:\n  targetRefs:\n  - {group: gateway.networking.k8s.io, kind: Gateway, name: ingress}\n",
 		"apiVersion: apps/v1\nkind: Deployment\n",
@@ -209,8 +208,7 @@ func TestNotes(t *testing.T) {
 		"mesh.yaml:1 (document 1): EnvoyFilter: the kind EnvoyFilter is not read",
 		"mesh.yaml:8 (document 2): AuthorizationPolicy shop/audit: the action AUDIT decides nothing; explanations show " +
 			"which rules match",
-		"mesh.yaml:13 (document 3): AuthorizationPolicy shop/nothing: it has no rules, so it denies no call",
-		"mesh.yaml:20 (document 4): AuthorizationPolicy shop/gate: it is left to the gateway ingress; if that was a " +
+		"mesh.yaml:15 (document 3): AuthorizationPolicy shop/gate: it is left to the gateway ingress; if that was a " +
 			"waypoint of the workload, name it in Workload.Waypoints",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {

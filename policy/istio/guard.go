@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	securityv1 "istio.io/api/security/v1beta1"
-
 	"github.com/parley-rpc/parley/internal/contextkey"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
@@ -111,10 +109,7 @@ func (g *guard) program(domain principal.TrustDomain) *program {
 func (g *guard) rules(policies []*authorization, domains []string) ruleSet {
 	var rules []ruleFor
 	for _, a := range policies {
-		c := compiler{
-			domains: domains, namespace: a.object.namespace, words: g.words,
-			denies: a.spec.GetAction() == securityv1.AuthorizationPolicy_DENY,
-		}
+		c := compiler{domains: domains, namespace: a.object.namespace, words: g.words}
 		for _, stated := range a.rules {
 			name := a.object.namespace + "/" + a.object.name + " " + stated.path
 			r := rule{

@@ -85,9 +85,7 @@ func (p *pattern) matches(text string) bool {
 	case matchInside:
 		return strings.Contains(text, p.text)
 	case matchGlob:
-		return glob(p.text, text, false)
-	case matchGlobDot:
-		return glob(p.text, text, true)
+		return glob(p.text, text)
 	}
 	return false
 }
@@ -130,9 +128,8 @@ func lowerByte(c byte) byte {
 	return c
 }
 
-// glob matches a whole text. An asterisk stands for any characters, slashes included. With dots, "." stands for any one
-// character, as it does in the regular expressions that Istio makes of such patterns.
-func glob(pattern, text string, dots bool) bool {
+// glob matches a whole text. An asterisk stands for any characters, including slashes.
+func glob(pattern, text string) bool {
 	p, t := 0, 0
 	star, from := -1, 0 // the last asterisk, and where the text behind it begins
 	for t < len(text) {
@@ -140,7 +137,7 @@ func glob(pattern, text string, dots bool) bool {
 		case p < len(pattern) && pattern[p] == '*':
 			star, from = p, t
 			p++
-		case p < len(pattern) && (pattern[p] == text[t] || dots && pattern[p] == '.'):
+		case p < len(pattern) && pattern[p] == text[t]:
 			p++
 			t++
 		case star >= 0:
@@ -157,10 +154,7 @@ func glob(pattern, text string, dots bool) bool {
 }
 
 // account is a service account of a namespace.
-type account struct {
-	namespace, name string
-	dots            bool // "." in the name stands for any one character
-}
+type account struct{ namespace, name string }
 
 // matches finds, as Istio does, "/ns/<namespace>/" with "sa/<name>" behind it as whole segments of an ID, whatever
 // stands before, between and behind them.
@@ -199,16 +193,8 @@ func (a *account) inSegments(path string) bool {
 
 // begins reports whether the name is the first segment of a path.
 func (a *account) begins(path string) bool {
-	if len(path) < len(a.name) {
-		return false
-	}
-	for i := range len(a.name) {
-		if path[i] != a.name[i] && (!a.dots || a.name[i] != '.') {
-			return false
-		}
-	}
-	behind := path[len(a.name):]
-	return behind == "" || len(behind) > 1 && behind[0] == '/'
+	behind, ok := strings.CutPrefix(path, a.name)
+	return ok && (behind == "" || len(behind) > 1 && behind[0] == '/')
 }
 
 // userPattern is a pattern for "<issuer>/<subject>".

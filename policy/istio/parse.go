@@ -79,9 +79,6 @@ func (s *selection) choose(policies []*authorization) (enforced, tried [2]point)
 		switch a.spec.GetAction() {
 		case securityv1.AuthorizationPolicy_DENY:
 			p.deny = append(p.deny, a)
-			if len(a.rules) == 0 {
-				s.note(a.object, "spec", "it has no rules, so it denies no call")
-			}
 		case securityv1.AuthorizationPolicy_AUDIT:
 			p.audit = append(p.audit, a)
 			s.note(a.object, "spec.action", "the action AUDIT decides nothing; explanations show which rules match")

@@ -17,6 +17,20 @@ import (
 type reference struct {
 	domains []string
 	points  [2][]referencePolicy // the workload's, and those of its waypoint
+	expressions
+}
+
+// expressions are the regular expressions that have been needed before.
+type expressions map[string]*regexp.Regexp
+
+// full reports whether an expression matches a whole text.
+func (e expressions) full(expression, text string) bool {
+	known := e[expression]
+	if known == nil {
+		known = regexp.MustCompile("^(?s:" + expression + ")$")
+		e[expression] = known
+	}
+	return known.MatchString(text)
 }
 
 type referencePolicy struct {
@@ -76,6 +90,7 @@ func (e evaluation) rule(r *securityv1.Rule) bool {
 		from = from || e.holds("source.principal", s.GetPrincipals(), s.GetNotPrincipals()) &&
 			e.holds("request.auth.principal", s.GetRequestPrincipals(), s.GetNotRequestPrincipals()) &&
 			e.holds("source.namespace", s.GetNamespaces(), s.GetNotNamespaces()) &&
+			e.holds("source.trustDomain", s.GetTrustDomains(), s.GetNotTrustDomains()) &&
 			e.holds("source.serviceAccount", s.GetServiceAccounts(), s.GetNotServiceAccounts()) &&
 			e.holds("source.ip", s.GetIpBlocks(), s.GetNotIpBlocks()) &&
 			e.holds("remote.ip", s.GetRemoteIpBlocks(), s.GetNotRemoteIpBlocks())
@@ -104,14 +119,10 @@ func (e evaluation) holds(key string, values, not []string) bool {
 		slices.Contains([]string{"destination.ip", "destination.port"}, key) && !e.call.to.IsValid() {
 		return e.denies
 	}
-	matches := func(list []string, wide bool) bool {
-		return slices.ContainsFunc(list, func(value string) bool { return e.matches(key, value, wide) })
+	matches := func(list []string) bool {
+		return slices.ContainsFunc(list, func(value string) bool { return e.matches(key, value) })
 	}
-	return (len(values) == 0 || matches(values, e.denies)) && !matches(not, !e.denies)
-}
-
-func full(expression, text string) bool {
-	return regexp.MustCompile("^(?s:" + expression + ")$").MatchString(text)
+	return (len(values) == 0 || matches(values)) && !matches(not)
 }
 
 // plain is the expression of exact, prefix, suffix and presence.
@@ -128,23 +139,28 @@ func plainExpression(value string) string {
 	}
 }
 
-func (e evaluation) matches(key, value string, wide bool) bool {
+func (e evaluation) matches(key, value string) bool {
 	c := e.call
 	switch {
 	case key == "source.principal":
 		return c.id != "" &&
-			slices.ContainsFunc(e.written(value), func(p string) bool { return full(idExpression(p, wide), c.id) })
+			slices.ContainsFunc(e.written(value), func(p string) bool { return e.full(idExpression(p), c.id) })
 	case key == "source.namespace":
-		return c.id != "" && full(".*/ns/"+strings.ReplaceAll(value, "*", ".*")+"/.*", c.id)
+		return c.id != "" && e.full(".*/ns/"+strings.ReplaceAll(value, "*", ".*")+"/.*", c.id)
+	case key == "source.trustDomain":
+		domains := []string{value}
+		if slices.Contains(e.domains, value) {
+			domains = e.domains
+		}
+		return c.id != "" && slices.ContainsFunc(domains, func(d string) bool {
+			return e.full("spiffe://"+strings.ReplaceAll(regexp.QuoteMeta(d), `\*`, "[^/]*")+"/.*", c.id)
+		})
 	case key == "source.serviceAccount":
 		namespace, name, ok := strings.Cut(value, "/")
 		if !ok {
 			namespace, name = e.namespace, value
 		}
-		if !wide {
-			name = regexp.QuoteMeta(name)
-		}
-		return c.id != "" && full("spiffe://.+/ns/"+namespace+"/(.+/|)sa/"+name+"(/.+)?", c.id)
+		return c.id != "" && e.full("spiffe://.+/ns/"+namespace+"/(.+/|)sa/"+regexp.QuoteMeta(name)+"(/.+)?", c.id)
 	case key == "source.ip" || key == "remote.ip":
 		return inBlock(value, c.from.Addr().String())
 	case key == "destination.ip":
@@ -153,17 +169,17 @@ func (e evaluation) matches(key, value string, wide bool) bool {
 		return value == strconv.Itoa(int(c.to.Port()))
 	case key == "hosts":
 		host, ok := c.headers[":authority"]
-		return ok && (value == "*" || full("(?i)"+plainExpression(value), host[0]))
+		return ok && (value == "*" || e.full("(?i)"+plainExpression(value), host[0]))
 	case key == "methods":
-		return full(plainExpression(value), "POST")
+		return e.full(plainExpression(value), "POST")
 	case key == "paths" && (strings.Contains(value, "{*}") || strings.Contains(value, "{**}")):
-		return full(templateExpression(value), c.method)
+		return e.full(templateExpression(value), c.method)
 	case key == "paths" || key == "request.headers[:path]":
-		return full(plainExpression(value), c.method)
+		return e.full(plainExpression(value), c.method)
 	case strings.HasPrefix(key, "request.headers["):
 		name := strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(key, "request.headers["), "]"))
 		found, ok := c.headers[name]
-		return ok && (value == "*" || full(plainExpression(value), strings.Join(found, ",")))
+		return ok && (value == "*" || e.full(plainExpression(value), strings.Join(found, ",")))
 	case key == "request.auth.principal":
 		return e.user(value)
 	case key == "request.auth.audiences":
@@ -176,15 +192,8 @@ func (e evaluation) matches(key, value string, wide bool) bool {
 	}
 }
 
-// idExpression is the expression of a principal, of which Istio leaves the part behind a first asterisk as it stands.
-// Where that would let more callers in than the text says, its dots are dots.
-func idExpression(p string, wide bool) string {
-	if rest, ok := strings.CutPrefix(p, "*"); ok && rest != "" {
-		if !wide {
-			rest = regexp.QuoteMeta(rest)
-		}
-		return "spiffe://.*" + rest
-	}
+// idExpression is the expression of a principal.
+func idExpression(p string) string {
 	if p == "*" {
 		return ".+"
 	}
@@ -198,12 +207,12 @@ func (e evaluation) written(p string) []string {
 		return []string{p}
 	}
 	of := plainExpression(parts[0])
-	if parts[0] != "cluster.local" && !slices.ContainsFunc(e.domains, func(d string) bool { return full(of, d) }) {
+	if parts[0] != "cluster.local" && !slices.ContainsFunc(e.domains, func(d string) bool { return e.full(of, d) }) {
 		return []string{p}
 	}
 	var all []string
 	for _, d := range e.domains {
-		if strings.HasPrefix(parts[0], "*") && full(of, d) {
+		if strings.HasPrefix(parts[0], "*") && e.full(of, d) {
 			all = append(all, p)
 		} else {
 			all = append(all, strings.Join(append([]string{d}, parts[1:]...), "/"))
@@ -252,7 +261,7 @@ func (e evaluation) user(value string) bool {
 	default:
 		of, who = regexp.QuoteMeta(issuer), regexp.QuoteMeta(subject)
 	}
-	return full(of, e.call.issuer) && full(who, e.call.user)
+	return e.full(of, e.call.issuer) && e.full(who, e.call.user)
 }
 
 // claim compares a claim that is a string, or the strings in one that is a list.
@@ -281,6 +290,6 @@ func (e evaluation) claim(path []string, value string) bool {
 	}
 	return slices.ContainsFunc(list, func(item any) bool {
 		text, ok := item.(string)
-		return ok && full(plainExpression(value), text)
+		return ok && e.full(plainExpression(value), text)
 	})
 }

@@ -40,7 +40,6 @@ type alternatives struct {
 type compiler struct {
 	domains   []string // the names of the trust domain, the present one first
 	namespace string   // of the policy
-	denies    bool     // what is not clear counts against the caller
 	words     []string // claims that are lists of words
 }
 
@@ -50,27 +49,31 @@ func (c *compiler) conditions(stated []statedCondition) []condition {
 		conditions = append(conditions, condition{
 			subject: s.subject,
 			split:   len(s.claim) == 1 && contains(c.words, s.claim[0]),
-			values:  c.alternatives(s.subject, s.values, c.denies),
-			not:     c.alternatives(s.subject, s.not, !c.denies),
+			values:  c.alternatives(s.subject, s.values),
+			not:     c.alternatives(s.subject, s.not),
 		})
 	}
 	return conditions
 }
 
-// alternatives compiles values. Wide ones match more where Istio's regular expressions do.
-func (c *compiler) alternatives(of subject, values []string, wide bool) alternatives {
+func (c *compiler) alternatives(of subject, values []string) alternatives {
 	a := alternatives{stated: len(values) > 0}
-	if of.attribute == attributePrincipal {
+	switch of.attribute { //nolint:exhaustive // the others name no trust domain
+	case attributePrincipal:
 		values = inDomains(values, c.domains)
+	case attributeTrustDomain:
+		values = withAliases(values, c.domains)
 	}
 	for _, value := range values {
 		switch of.attribute {
 		case attributePrincipal:
-			a.patterns = append(a.patterns, readPrincipal(value, wide))
+			a.patterns = append(a.patterns, readPrincipal(value))
 		case attributeNamespace:
 			a.patterns = append(a.patterns, readNamespace(value))
 		case attributeAccount:
-			a.accounts = append(a.accounts, c.account(value, wide))
+			a.accounts = append(a.accounts, c.account(value))
+		case attributeTrustDomain:
+			a.patterns = append(a.patterns, pattern{kind: matchGlob, text: value})
 		case attributeUser:
 			a.users = append(a.users, readUserPattern(value))
 		case attributeSourceIP, attributeRemoteIP, attributeDestinationIP:
@@ -94,16 +97,13 @@ func (c *compiler) alternatives(of subject, values []string, wide bool) alternat
 }
 
 // readPrincipal reads a pattern for an ID without its scheme.
-func readPrincipal(value string, wide bool) pattern {
+func readPrincipal(value string) pattern {
 	p := readPattern(value)
 	switch p.kind { //nolint:exhaustive // the others match as they stand
 	case matchExact, matchPrefix:
 		p.text = principal.Scheme + p.text
-	case matchSuffix: // a regular expression to Istio
+	case matchSuffix: // which does not reach into the scheme
 		p.kind, p.text = matchGlob, principal.Scheme+"*"+p.text
-		if wide {
-			p.kind = matchGlobDot
-		}
 	}
 	return p
 }
@@ -116,12 +116,12 @@ func readNamespace(value string) pattern {
 	return pattern{kind: matchGlob, text: "*/ns/" + value + "/*"}
 }
 
-func (c *compiler) account(value string, wide bool) account {
+func (c *compiler) account(value string) account {
 	namespace, name, ok := strings.Cut(value, "/")
 	if !ok {
 		namespace, name = c.namespace, value
 	}
-	return account{namespace, name, wide}
+	return account{namespace, name}
 }
 
 // forCaller is what is left of the rule for one caller. It reports false where no call of the caller matches.
@@ -151,7 +151,7 @@ func conditionsLeft(conditions []condition, ctx context.Context, f *facts) ([]co
 	var left []condition
 	for i := range conditions {
 		switch conditions[i].attribute { //nolint:exhaustive // the others are about more than the ID
-		case attributePrincipal, attributeNamespace, attributeAccount:
+		case attributePrincipal, attributeNamespace, attributeAccount, attributeTrustDomain:
 			if !conditions[i].holds(ctx, f) {
 				return nil, false
 			}
@@ -200,6 +200,8 @@ func (c *condition) one(a *alternatives, ctx context.Context, f *facts) bool {
 	switch c.attribute {
 	case attributePrincipal, attributeNamespace:
 		return f.id != "" && anyMatches(a.patterns, f.id)
+	case attributeTrustDomain:
+		return f.id != "" && anyMatches(a.patterns, f.call.Peer.ID.TrustDomain().String())
 	case attributeAccount:
 		return f.id != "" && anyAccount(a.accounts, f.id)
 	case attributeUser:

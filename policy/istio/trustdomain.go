@@ -31,6 +31,19 @@ func inDomains(principals, domains []string) []string {
 	return all
 }
 
+// withAliases writes a trust domain that is the present one or an alias of it as all of them.
+func withAliases(values, domains []string) []string {
+	var all []string
+	for _, value := range values {
+		if slices.Contains(domains, value) {
+			all = append(all, domains...)
+		} else {
+			all = append(all, value)
+		}
+	}
+	return all
+}
+
 // cutDomain takes "<domain>/ns/<namespace>/sa/<account>" apart behind the domain. Anything else names no domain.
 func cutDomain(p string) (domain, rest string, ok bool) {
 	if strings.Count(p, "/") != 4 {

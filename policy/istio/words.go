@@ -47,6 +47,8 @@ func (s subject) name() string {
 		return "principal"
 	case attributeNamespace:
 		return "namespace"
+	case attributeTrustDomain:
+		return "trust domain"
 	case attributeAccount:
 		return "service account"
 	case attributeSourceIP:
