@@ -7,7 +7,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth"
 )
 
-// TokenReport is what an issuer of the configuration makes of a token.
+// TokenReport is the result of checking a token for one configured issuer.
 type TokenReport struct {
 	// Place is where the issuer stands, such as users.issuers[0].
 	Place string
@@ -15,12 +15,13 @@ type TokenReport struct {
 	auth.TokenReport
 }
 
-// CheckToken explains what the issuers of end users and of workloads in the configuration make of a token: which of
-// them it names, each check, and for one that fails which setting would let it pass and what that costs. There is a
-// report for each issuer that the token names, or, where it names none, one for each issuer, which says so. Nothing in
-// a report could be used as a token. Transaction tokens are not explained.
+// CheckToken explains a token for the configured issuers of end users and of workloads: the issuer of the token, the
+// result of each check, and for a failed check the setting that would accept the token, with its cost. There is a
+// report for each issuer that the token names, or, where it names none, one for each issuer, which says so. A report
+// does not contain usable parts of the token. Transaction tokens are not explained.
 //
-// It waits for the keys of the issuers, within ctx. The error is that of [App.Check], or says that there is no issuer.
+// It waits for the keys of the issuers, within ctx. It returns the error of [App.Check], or an error if no issuer is
+// configured.
 func (a *App) CheckToken(ctx context.Context, token string) ([]TokenReport, error) {
 	if err := a.Check(); err != nil {
 		return nil, err

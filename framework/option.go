@@ -192,11 +192,11 @@ func WithPolicy(policies map[string]*policyv1.Policy) Option {
 	}}
 }
 
-// WithPolicySource narrows the policies by files of another kind than the configuration, such as those of a mesh:
-// istio.Dir of package policy/istio. They are looked at every second, and come in force as the configuration file does:
-// when two looks in a row have seen the same new content, and nothing is wrong in it. Otherwise, and when they are
-// missing, what was read before stays in force. What they state and nothing here enforces is logged at the start and
-// listed by [App.Describe]. It may be given several times.
+// WithPolicySource tightens the policies with files of another format than the configuration, such as those of a mesh:
+// istio.Dir of package policy/istio. The App checks them every second. Like the configuration file, a new content takes
+// effect when two checks in a row have seen it and it has no mistakes. If the files are bad or missing, the previous
+// content stays in force. Statements that Parley does not enforce are logged at the start and listed by [App.Describe].
+// It may be given several times.
 func WithPolicySource(files policy.Files) Option {
 	return appOption{fmt.Sprintf("WithPolicySource(%v)", files), func(a *App) {
 		if files == nil {
@@ -207,11 +207,12 @@ func WithPolicySource(files policy.Files) Option {
 	}}
 }
 
-// WithPolicyFormat lets policies_from in the configuration name files of a kind whose reader is a module of its own:
+// WithPolicyFormat adds a format of policy files whose reader is a separate module, so that policies_from in the
+// configuration can name such files:
 //
 //	framework.WithPolicyFormat("istio", istio.For(workload))
 //
-// Format is the key, and open makes of a path what [WithPolicySource] takes. It may be given several times.
+// Format is the key. Open returns the source for a path, as for [WithPolicySource]. It may be given several times.
 func WithPolicyFormat(format string, open func(path string) policy.Files) Option {
 	return appOption{fmt.Sprintf("WithPolicyFormat(%q)", format), func(a *App) {
 		if open == nil || format == "" {

@@ -1575,7 +1575,7 @@ type WorkloadIssuer struct {
 	// The public keys of the issuer.
 	Keys *Keys `protobuf:"bytes,2,opt,name=keys,proto3,oneof" json:"keys,omitempty"`
 	// The IDs or ID patterns of the workloads that the issuer may vouch for. Required without principals. With
-	// principals, a limit of what these may name.
+	// principals, they limit the IDs of principals.
 	Subjects []string `protobuf:"bytes,3,rep,name=subjects,proto3" json:"subjects,omitempty"`
 	// The accepted audiences. A token must be issued for one of them. Default: the ID of this service.
 	Audiences []string `protobuf:"bytes,4,rep,name=audiences,proto3" json:"audiences,omitempty"`
@@ -1854,12 +1854,12 @@ type Principals struct {
 	Template *string `protobuf:"bytes,1,opt,name=template,proto3,oneof" json:"template,omitempty"`
 	// The claim whose values are the keys of ids, such as azp or client_id, written as in a template.
 	Claim *string `protobuf:"bytes,2,opt,name=claim,proto3,oneof" json:"claim,omitempty"`
-	// The workload for each value of claim: a name in the own trust domain, or an ID.
+	// The workload for each value of claim: a name in the trust domain of this service, or an ID.
 	Ids map[string]string `protobuf:"bytes,3,rep,name=ids,proto3" json:"ids,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Claims that are equal in the tokens of workloads, such as sub and client_id. A token in which they differ is
 	// refused.
 	Same []string `protobuf:"bytes,4,rep,name=same,proto3" json:"same,omitempty"`
-	// Also accepts workloads that have a key in the trust directory or an identity issuer. Default: such a token is
+	// Also accepts workloads with a key in the trust directory or with an identity issuer. Default: such a token is
 	// refused.
 	Shared        *bool `protobuf:"varint,5,opt,name=shared,proto3,oneof" json:"shared,omitempty"`
 	unknownFields protoimpl.UnknownFields
