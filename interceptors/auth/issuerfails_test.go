@@ -156,8 +156,9 @@ func TestAttack56And57BadKeysBesideAGoodOne(t *testing.T) {
 		l, cc := e.server(t)
 		twin, other := newKey(t, jose.EdDSA), newKey(t, jose.EdDSA)
 		named := strings.Replace(strings.TrimSuffix(jwksOf(t, other)[9:], "]}"), other.Public().KeyID(), twin.Public().KeyID(), 1)
-		list := strings.TrimSuffix(jwksOf(t, l.key, twin), "]}")
-		e.set(publishing(list + "," + named + "," + strings.Join([]string{
+		list := strings.TrimSuffix(jwksOf(t, l.key), "]}")
+		second := strings.TrimSuffix(jwksOf(t, twin)[9:], "]}")
+		e.set(publishing(list + "," + named + "," + second + "," + strings.Join([]string{
 			`{"kty":"OKP","crv":"Ed25519","kid":"short","x":"AA"}`, `{"kty":"OKP","crv":"Ed448","kid":"curve","x":"AA"}`,
 			`{"kty":"EC","crv":"P-256","kid":"off","x":"AQ","y":"AQ"}`, `{"kty":"RSA","kid":"weak","n":"AQAB","e":"AQ"}`,
 			`{"kty":"AKP","alg":"ML-DSA-44","kid":"new","pub":"AA"}`, `{"kty":"oct","kid":"secret","k":"AA"}`, `null`, `7`,
