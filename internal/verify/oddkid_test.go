@@ -42,7 +42,8 @@ func TestOddKeyIDs08(t *testing.T) {
 			}
 			p := s.profile(test.look)
 			p.Keys = verify.IssuerKeys(set)
-			payload := timely(`{"iss":"` + login + `","sub":"ann","aud":"` + payments + `","iat":NOW0,"exp":NOW60,"jti":"1"}`)
+			names := `{"iss":"` + login + `","sub":"ann","aud":"` + payments + `"`
+			payload := timely(names + `,"iat":NOW0,"exp":NOW60,"jti":"1"}`)
 			token, err := s.verdict(t, p, s.sign(`{"alg":"EdDSA","typ":"at+jwt"`+test.kid+`}`, payload))
 			if (err == nil) != test.good {
 				t.Fatalf("got %v", err)
