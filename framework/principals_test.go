@@ -12,8 +12,9 @@ import (
 func TestPrincipalsInTheConfiguration(t *testing.T) {
 	t.Parallel()
 	const (
-		good     = "template: \"spiffe://shop.example/ns/{kubernetes.io>namespace}\""
-		issuers  = "    - {issuer: https://kubernetes.default.svc, provider: kubernetes, keys: {file: %[3]q}, principals: {%[4]s}}\n"
+		good    = "template: \"spiffe://shop.example/ns/{kubernetes.io>namespace}\""
+		issuers = "    - {issuer: https://kubernetes.default.svc, provider: kubernetes, keys: {file: %[3]q}, " +
+			"principals: {%[4]s}}\n"
 		place    = "servers.payments.issuers[0].principals"
 		apart    = "spiffe://shop.example/vm/{azp}"
 		overlaps = "spiffe://shop.example/{kind}/pay"
@@ -25,14 +26,22 @@ func TestPrincipalsInTheConfiguration(t *testing.T) {
 		principals, further string
 		want                string
 	}{
-		"a template":            {good, "", ""},
-		"a table":               {"claim: azp, ids: {0oa1: batch, 0oa2: spiffe://partner.example/till}, same: [sub, azp]", "", ""},
-		"two issuers":           {good, second(apart), ""},
-		"two for one ID":        {good, second(overlaps), "both can name one workload"},
-		"nothing":               {"same: [sub, azp]", "", place + ": principal: Map: it names nobody"},
-		"no claim":              {"template: spiffe://shop.example/orders", "", place + ": principal: template"},
-		"two ways":              {good + ", claim: azp, ids: {a: batch}", "", "keep one"},
-		"a pattern of IDs":      {"claim: azp, ids: {a: \"spiffe://shop.example/*\"}", "", place + `.ids: "a": spiffe://shop.example/* is a pattern; name one workload`},
+		"a template": {good, "", ""},
+		"a table": {
+			"claim: azp, ids: {0oa1: batch, 0oa2: spiffe://partner.example/till}, same: [sub, azp]",
+			"",
+			"",
+		},
+		"two issuers":    {good, second(apart), ""},
+		"two for one ID": {good, second(overlaps), "both can name one workload"},
+		"nothing":        {"same: [sub, azp]", "", place + ": principal: Map: it names nobody"},
+		"no claim":       {"template: spiffe://shop.example/orders", "", place + ": principal: template"},
+		"two ways":       {good + ", claim: azp, ids: {a: batch}", "", "keep one"},
+		"a pattern of IDs": {
+			"claim: azp, ids: {a: \"spiffe://shop.example/*\"}",
+			"",
+			place + `.ids: "a": spiffe://shop.example/* is a pattern; name one workload`,
+		},
 		"a pattern of values":   {"claim: azp, ids: {\"0oa*\": batch}", "", `"0oa*" has a star`},
 		"no ID":                 {"claim: azp, ids: {a: \"spiffe://shop.example\"}", "", place + `.ids: "a": principal:`},
 		"an unknown key":        {good + ", tables: {}", "", `unknown key "tables"`},

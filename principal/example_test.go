@@ -44,3 +44,29 @@ func ExampleUserFromContext() {
 	handler(principal.ContextWithUser(ctx, principal.User{Subject: "alice", Claims: claims}))
 	// Output: orders calls for alice of blue
 }
+
+// A local map says which workload a token of an issuer stands for that knows nothing of IDs.
+func ExampleMap() {
+	mapping, err := principal.Map{
+		Template: "spiffe://shop.example/ns/{kubernetes.io>namespace}/sa/{kubernetes.io>serviceaccount>name}",
+	}.Compile()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, token := range []string{
+		`{"kubernetes.io": {"namespace": "pay", "serviceaccount": {"name": "api"}}}`,
+		`{"kubernetes.io": {"namespace": "pay/sa/root", "serviceaccount": {"name": "api"}}}`,
+	} {
+		claims, err := principal.ParseClaims([]byte(token))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		id, err := mapping.ID(claims)
+		fmt.Println(id, err)
+	}
+	// Output:
+	// spiffe://shop.example/ns/pay/sa/api <nil>
+	//  claim kubernetes.io>namespace cannot be a part of an ID: that is A-Z a-z 0-9 . _ - and not dots alone
+}
