@@ -31,11 +31,18 @@ import (
 
 // door is a place at which tokens of a product are taken.
 type door struct {
-	name string // as the table shows it
+	name string
 	kind string // of the fixture's tokens
 	// knock brings a token and returns whom it was taken for. The error is the refusal.
 	knock func(token string) (seen, error)
 }
+
+// The doors, as the table shows them.
+const (
+	userDoor     = "user token"
+	exchangeDoor = "login exchange"
+	workloadDoor = "workload token"
+)
 
 // seen is whom a token was taken for.
 type seen struct {
@@ -146,7 +153,7 @@ func (s *shop) userDoor() door {
 	s.t.Helper()
 	orders := s.app("orders", s.environment("orders", "PARLEY_CLIENTS_PAYMENTS_TARGET=passthrough:///"+s.server))
 	client := paymentsv1.NewPaymentsServiceClient(orders.Client("payments"))
-	return door{"user token", "user", func(token string) (seen, error) {
+	return door{userDoor, "user", func(token string) (seen, error) {
 		err := s.charge(client, auth.AttachUserToken(s.t.Context(), token))
 		return seen{s.bank.user.Subject, s.bank.user.Scopes}, err
 	}}
@@ -172,7 +179,7 @@ func (s *shop) workloadDoor() door {
 	}
 	s.t.Cleanup(func() { _ = conn.Close() })
 	client := paymentsv1.NewPaymentsServiceClient(conn)
-	return door{"workload token", "workload", func(token string) (seen, error) {
+	return door{workloadDoor, "workload", func(token string) (seen, error) {
 		err := s.charge(client, metadata.AppendToOutgoingContext(s.t.Context(), "authorization", "Bearer "+token))
 		return seen{principal: s.bank.peer.ID.String()}, err
 	}}

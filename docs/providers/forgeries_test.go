@@ -35,7 +35,7 @@ type forgery struct {
 	name string
 	// kind is the token that is forged, where it is not the one that the door is for.
 	kind string
-	// door is the kind of token that the door is for. Default: all doors.
+	// door is the name of the only door that it is tried at. Default: all doors.
 	door string
 	// of says which products it is for. Default: all.
 	of   func(*product) bool
@@ -82,9 +82,18 @@ func statements() []forgery {
 			make: func(f *forge) string { return f.token() },
 		},
 		{
-			name: "of a user who came through the workload's client", kind: "user", door: "workload",
+			name: "of a user who came through the workload's client", kind: "user", door: workloadDoor,
 			of:   func(p *product) bool { return p.ThroughWorkload != nil },
 			make: set(func(p *product) map[string]any { return p.ThroughWorkload }),
+		},
+		{
+			name: "of a user in place of a workload's", kind: "user", door: workloadDoor,
+			of:   func(p *product) bool { return p.Tokens["user"].Header != nil },
+			make: func(f *forge) string { return f.token() },
+		},
+		{
+			name: "of a workload in place of a user's", kind: "workload", door: userDoor,
+			make: func(f *forge) string { return f.token() },
 		},
 	}
 }

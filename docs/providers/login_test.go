@@ -51,7 +51,7 @@ func loginDoor(t *testing.T, p *product) door {
 	if err := id.Check(); err != nil {
 		t.Fatal(err)
 	}
-	return door{"login exchange", "user", func(token string) (seen, error) {
+	return door{exchangeDoor, "user", func(token string) (seen, error) {
 		answer, err := exchange(t, id, own, token)
 		if err != nil {
 			return seen{}, err

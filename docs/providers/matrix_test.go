@@ -22,7 +22,7 @@ type cell struct {
 }
 
 // doorNames are the columns of the matrix.
-func doorNames() []string { return []string{"user token", "login exchange", "workload token"} }
+func doorNames() []string { return []string{userDoor, exchangeDoor, workloadDoor} }
 
 // Every product's tokens are taken at every door that they are for, with provider: and two or three lines beside it,
 // and each of their forgeries is refused. The tables of docs/providers.md are what this test found.
@@ -83,7 +83,7 @@ func tryDoor(t *testing.T, p *product, d door) *cell {
 		c.accepted = true
 	}
 	for _, f := range forgeries() {
-		if f.of != nil && !f.of(p) || f.door != "" && f.door != d.kind {
+		if f.of != nil && !f.of(p) || f.door != "" && f.door != d.name {
 			continue
 		}
 		kind := d.kind
