@@ -23,6 +23,7 @@ import (
 // signatory signs any header and any payload with the key of the issuer login, which is known by two names.
 type signatory struct {
 	raw  ed25519.PrivateKey
+	jwk  string
 	keys verify.Keys
 	ref  reference
 }
@@ -33,12 +34,11 @@ func newSignatory(t testing.TB) *signatory {
 	t.Helper()
 	raw := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{'k'}, ed25519.SeedSize))
 	public := raw.Public().(ed25519.PublicKey)
-	set := keyset.Static(
-		[]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"` + kid + `","x":"` + b64(string(public)) + `"}]}`),
-	)
+	jwk := `{"kty":"OKP","crv":"Ed25519","kid":"` + kid + `","x":"` + b64(string(public)) + `"}`
+	set := keyset.Static([]byte(`{"keys":[` + jwk + `]}`))
 	t.Cleanup(func() { _ = set.Close() })
 	return &signatory{
-		raw: raw, keys: verify.IssuerKeys(set),
+		raw: raw, jwk: jwk, keys: verify.IssuerKeys(set),
 		ref: reference{login, payments, map[string]ed25519.PublicKey{kid: public}, 30 * time.Second},
 	}
 }

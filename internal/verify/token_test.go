@@ -139,6 +139,40 @@ func TestCheckToken(t *testing.T) {
 	}
 }
 
+// A token without kid is checked with the one key that its issuer has, where the profile says so, and never by guessing.
+func TestTokenWithoutKeyID(t *testing.T) {
+	s := newSignatory(t)
+	compact := s.sign(`{"alg":"EdDSA","typ":"at+jwt"}`, timely(`{"iss":"`+login+`","sub":"alice","aud":"`+payments+
+		`","iat":NOW0,"exp":NOW60,"jti":"7"}`))
+	if _, err := s.verdict(t, s.profile(profile.Profile{}), compact); !errors.Is(err, jose.ReasonHeader) {
+		t.Errorf("the strict profile: %v", err)
+	}
+	token, err := s.verdict(t, s.profile(profile.Profile{NoKeyID: true}), compact)
+	if err != nil || token.KeyID != kid {
+		t.Errorf("with no_key_id: %v", err)
+	}
+	other, err := jose.GenerateKey(jose.EdDSA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := other.Public().MarshalJWK()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, keys := range map[string]string{
+		"two keys":    `{"keys":[` + s.jwk + `,` + string(jwk) + `]}`,
+		"another key": `{"keys":[` + string(jwk) + `]}`,
+	} {
+		set := keyset.Static([]byte(keys))
+		t.Cleanup(func() { _ = set.Close() })
+		p := s.profile(profile.Profile{NoKeyID: true})
+		p.Keys = verify.IssuerKeys(set)
+		if _, err := s.verdict(t, p, compact); err == nil {
+			t.Errorf("%s: it is good", name)
+		}
+	}
+}
+
 // A verifier checks a token once, remembers it, and forgets it with its key. Each issuer's tokens are of its own types.
 func TestVerifier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
