@@ -28,7 +28,9 @@ func (a *App) CheckToken(ctx context.Context, token string) ([]TokenReport, erro
 	}
 	p := &a.parts
 	if len(p.vouching) == 0 {
-		return nil, errors.New("no issuer of tokens is configured; state one in users.issuers or in the issuers of a server")
+		return nil, errors.New(
+			"no issuer of tokens is configured; state one in users.issuers or in the issuers of a server",
+		)
 	}
 	var named, all []TokenReport
 	var errs []error

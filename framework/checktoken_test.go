@@ -36,7 +36,11 @@ func TestCheckToken(t *testing.T) {
 	}
 	check := func(sections string) ([]framework.TokenReport, error) {
 		dir, keyFile := state(t)
-		config := fmt.Sprintf("identity: {trust_domain: shop.example, trust_dir: %q, key_file: %q}\n", dir, keyFile) + sections
+		config := fmt.Sprintf(
+			"identity: {trust_domain: shop.example, trust_dir: %q, key_file: %q}\n",
+			dir,
+			keyFile,
+		) + sections
 		return newPayments(t, framework.WithConfigFile(writeFile(t, config))).CheckToken(t.Context(), token)
 	}
 	issuer := func(name, more string) string {
@@ -49,7 +53,8 @@ func TestCheckToken(t *testing.T) {
 			"users.issuers[1] true"},
 		"refused": {"users: {issuers: [" + login("") + "]}", `users.issuers[0] false types: ["at+jwt", "JWT"]`},
 		"as a workload's": {
-			"servers: {payments: {carriers: [token], tls: TLS, issuers: [" + login("types: [JWT], subjects: ['spiffe://shop.example/*']") + "]}}",
+			"servers: {payments: {carriers: [token], tls: TLS, issuers: [" +
+				login("types: [JWT], subjects: ['spiffe://shop.example/*']") + "]}}",
 			"servers.payments.issuers[0] false",
 		},
 		"of no issuer": {"users: {issuers: [" + issuer("https://other.example", "") + "]}",

@@ -80,10 +80,12 @@ func TestStatedProfile(t *testing.T) {
 	for stated, want := range map[string]profile.Profile{
 		"":               {},
 		"provider: okta": profile.Of(profile.Okta),
-		"provider: okta, max_lifetime: 24h, required_claims: [], refused_claims: [], types: ['', JWT]": okta(func(p *profile.Profile) {
+		"provider: okta, max_lifetime: 24h, required_claims: [], refused_claims: [], " +
+			"types: ['', JWT]": okta(func(p *profile.Profile) {
 			p.MaxLifetime, p.RequiredClaims, p.RefusedClaims, p.Types = 24*time.Hour, []string{}, []string{}, []string{"", "JWT"}
 		}),
-		"provider: okta, keys: {url: 'https://x.example', algorithms: [ES256], uses: [sig, enc]}": okta(func(p *profile.Profile) {
+		"provider: okta, keys: {url: 'https://x.example', " +
+			"algorithms: [ES256], uses: [sig, enc]}": okta(func(p *profile.Profile) {
 			p.Algorithms, p.KeyUses = []string{"ES256"}, []string{"sig", "enc"}
 		}),
 		"provider: github-actions, other_headers: false": func() profile.Profile {
@@ -100,9 +102,10 @@ func TestStatedProfile(t *testing.T) {
 			SubjectClaim: "oid",
 		},
 	} {
+		const server = "servers: {payments: {issuers: [{issuer: 'https://x.example', subjects: ['x'], %s}]}}"
 		for section, place := range map[string]string{
-			"users: {issuers: [{issuer: 'https://login.example', %s}]}":                                "users.issuers[0]",
-			"servers: {payments: {issuers: [{issuer: 'https://login.example', subjects: ['x'], %s}]}}": "servers.payments.issuers[0]",
+			"users: {issuers: [{issuer: 'https://login.example', %s}]}": "users.issuers[0]",
+			server: "servers.payments.issuers[0]",
 		} {
 			got, keys, err := readStated(t, fmt.Sprintf(section, stated), place)
 			if err != nil || !reflect.DeepEqual(got, want) {
@@ -119,7 +122,11 @@ func TestStatedProfile(t *testing.T) {
 		"max_audiences: 0": "users.issuers[0].max_audiences: it must be at least 1",
 		"max_lifetime: 0s": "users.issuers[0].max_lifetime: no token lives for 0s",
 	} {
-		_, _, err := readStated(t, fmt.Sprintf("users: {issuers: [{issuer: 'https://login.example', %s}]}", stated), "users.issuers[0]")
+		_, _, err := readStated(
+			t,
+			fmt.Sprintf("users: {issuers: [{issuer: 'https://login.example', %s}]}", stated),
+			"users.issuers[0]",
+		)
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: got %v, want %q", stated, err, says)
 		}
@@ -151,7 +158,11 @@ func readStated(t *testing.T, text, place string) (profile.Profile, *configv1.Ke
 func TestSharedKeySets(t *testing.T) {
 	p := parts{file: new(configFile), logger: slog.New(slog.DiscardHandler)}
 	read := func(issuer string, stated *configv1.Keys) *keyset.Set {
-		keys, _ := p.readKeys("users.issuers[0]", issuer, stated) // the providers cannot be reached, which does not matter
+		keys, _ := p.readKeys(
+			"users.issuers[0]",
+			issuer,
+			stated,
+		) // the providers cannot be reached, which does not matter
 		t.Cleanup(func() { _ = keys.Close() })
 		return keys
 	}

@@ -86,13 +86,14 @@ policies:
 		},
 		"algorithms of transaction tokens": {
 			fmt.Sprintf(
-				"users: {transactions: {issuer: https://txn.example, keys: {file: %q, algorithms: [EdDSA], uses: [sig]}}}", keySet(t),
+				"users: {transactions: {issuer: https://txn.example, keys: {file: %q, algorithms: [EdDSA], uses: [sig]}}}",
+				keySet(t),
 			),
 			nil, "",
 		},
 		"a product's transaction tokens": {
-			fmt.Sprintf("users: {transactions: {issuer: https://txn.example, provider: okta, keys_file: %q}}", keySet(t)) + demand,
-			night, "transaction tokens settle the rest",
+			fmt.Sprintf("users: {transactions: {issuer: https://txn.example, provider: okta, keys_file: %q}}", keySet(t)),
+			nil, "transaction tokens settle the rest",
 		},
 		"shared secrets": {
 			fmt.Sprintf(

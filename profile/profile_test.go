@@ -65,7 +65,8 @@ func TestProviders(t *testing.T) {
 		if err := p.Check(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if len(p.Exceptions()) == 0 || p.Provider() != name || !strings.HasPrefix(p.String(), string(name)+"; types: ") {
+		if len(p.Exceptions()) == 0 || p.Provider() != name ||
+			!strings.HasPrefix(p.String(), string(name)+"; types: ") {
 			t.Errorf("%s is %v", name, p)
 		}
 		for _, e := range p.Exceptions() {

@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -30,42 +31,61 @@ func problems(r auth.TokenReport) string {
 // A report names the issuer, every check that fails and what would mend it at which price, and no part of the token.
 func TestCheckToken(t *testing.T) {
 	const us = "spiffe://shop.example/payments"
+	says := func(typ string, change claims) func(authority) string {
+		said := claims{"sub": "alice"}
+		maps.Copy(said, change)
+		return func(a authority) string { return a.token(t, typ, said) }
+	}
+	strict := profile.Profile{}
 	for name, test := range map[string]struct {
 		look  profile.Profile
 		token func(a authority) string
 		want  string
 	}{
-		"good": {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", claims{"sub": "alice"}) }, ""},
-		"an ID token of Entra by the strict profile": {profile.Profile{}, func(a authority) string {
-			return a.token(t, "JWT", claims{"sub": "alice", "jti": nil, "exp": in(2 * time.Hour), "aud": []string{us, "x"}})
-		}, `type: jose: typ: not allowed here; types: ["at+jwt", "JWT"]
+		"good": {strict, says("at+jwt", nil), ""},
+		"an ID token of Entra by the strict profile": {
+			strict, says("JWT", claims{"jti": nil, "exp": in(2 * time.Hour), "aud": []string{us, "x"}}),
+			`type: jose: typ: not allowed here; types: ["at+jwt", "JWT"]
 audience: aud names 2 audiences; at most 1 are accepted; max_audiences: 2
 required claims: jti is missing; required_claims: []
-lifetime: the lifetime is too long; max_lifetime: 2h0m0s`},
-		"expired for long": {profile.Profile{}, func(a authority) string {
-			return a.token(t, "at+jwt", claims{"sub": "alice", "iat": in(-time.Hour), "exp": in(-time.Hour / 2)})
-		}, `time: exp has passed`},
-		"expired a moment ago": {profile.Profile{}, func(a authority) string {
-			return a.token(t, "at+jwt", claims{"sub": "alice", "iat": in(-time.Hour), "exp": in(-time.Minute)})
-		}, `time: exp has passed; clock_skew: 1m1s`},
-		"good from tomorrow on": {profile.Profile{}, func(a authority) string {
-			return a.token(t, "at+jwt", claims{"sub": "alice", "nbf": in(9 * time.Minute)})
-		}, `time: nbf lies ahead`},
-		"a workload's":      {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", nil) }, `user: sub is a workload and no user`},
-		"for another":       {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", claims{"sub": "alice", "aud": "api://x"}) }, `audience: aud is not this server; audiences: ["api://x"]`},
-		"an identity token": {profile.Profile{}, func(a authority) string { return a.token(t, "wit+jwt", claims{"sub": "alice"}) }, `type: jose: typ: not allowed here`},
-		"of another issuer": {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", claims{"iss": "https://x.example"}) }, `issuer: iss is "https://x.example", which is no issuer that is accepted here; issuer: "https://x.example"`},
-		"by another key": {profile.Profile{}, func(a authority) string {
-			return authority{a.Issuer, newAuthority(t, "x").key}.token(t, "at+jwt", claims{"sub": "alice"})
-		}, "key: keyset: the issuer has no key of that kid\nsignature: not checked, because there is no key to check it with"},
-		"a signature of nobody": {profile.Profile{}, func(a authority) string {
-			token := a.token(t, "at+jwt", claims{"sub": "alice"})
+lifetime: the lifetime is too long; max_lifetime: 2h0m0s`,
+		},
+		"expired for long": {
+			strict, says("at+jwt", claims{"iat": in(-time.Hour), "exp": in(-time.Hour / 2)}), `time: exp has passed`,
+		},
+		"expired a moment ago": {
+			strict, says("at+jwt", claims{"iat": in(-time.Hour), "exp": in(-time.Minute)}),
+			`time: exp has passed; clock_skew: 1m1s`,
+		},
+		"good in nine minutes": {strict, says("at+jwt", claims{"nbf": in(9 * time.Minute)}), `time: nbf lies ahead`},
+		"a workload's": {
+			strict, says("at+jwt", claims{"sub": "spiffe://legacy.example/till"}), `user: sub is a workload and no user`,
+		},
+		"for another": {
+			strict, says("at+jwt", claims{"aud": "api://x"}), `audience: aud is not this server; audiences: ["api://x"]`,
+		},
+		"an identity token": {strict, says("wit+jwt", nil), `type: jose: typ: not allowed here`},
+		"of another issuer": {
+			strict, says("at+jwt", claims{"iss": "https://x.example"}),
+			`issuer: iss is "https://x.example", which is no issuer that is accepted here; issuer: "https://x.example"`,
+		},
+		"by another key": {
+			strict, func(a authority) string { return says("at+jwt", nil)(authority{a.Issuer, newAuthority(t, "x").key}) },
+			"key: keyset: the issuer has no key of that kid\n" +
+				"signature: not checked, because there is no key to check it with",
+		},
+		"a signature of nobody": {strict, func(a authority) string {
+			token := says("at+jwt", nil)(a)
 			return token[:len(token)-86] + strings.Repeat("A", 86)
 		}, "signature: jose: signature: does not hold"},
-		"half of one": {profile.Profile{}, func(a authority) string { return a.token(t, "at+jwt", nil)[:100] }, "form: jose: segments: fewer than three segments"},
-		"Keycloak's ID token by its preset": {profile.Of(profile.Keycloak), func(a authority) string {
-			return a.token(t, "JWT", claims{"sub": "alice", "typ": "ID"})
-		}, `required claims: typ is not "Bearer"; required_values: {}`},
+		"half of one": {
+			strict, func(a authority) string { return says("at+jwt", nil)(a)[:100] },
+			"form: jose: segments: fewer than three segments",
+		},
+		"Keycloak's ID token by its preset": {
+			profile.Of(profile.Keycloak), says("JWT", claims{"typ": "ID"}),
+			`required claims: typ is not "Bearer"; required_values: {}`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -99,7 +119,8 @@ lifetime: the lifetime is too long; max_lifetime: 2h0m0s`},
 	if _, err := auth.CheckToken(t.Context(), w.id("payments"), "x", auth.Issuer{}); err == nil {
 		t.Error("an issuer without a name and without keys is none")
 	}
-	if _, err := auth.CheckToken(t.Context(), w.id("payments"), "x", auth.Issuer{Name: "x", Keys: keyset.Static([]byte("{"))}); err == nil {
+	broken := auth.Issuer{Name: "x", Keys: keyset.Static([]byte("{"))}
+	if _, err := auth.CheckToken(t.Context(), w.id("payments"), "x", broken); err == nil {
 		t.Error("keys that cannot be read are none")
 	}
 }

@@ -189,8 +189,8 @@ func passes(t *testing.T, w *world, gate *auth.Gate, issuer auth.Issuer, token s
 	return verdict == nil
 }
 
-// A token of 10.8 KB with 200 groups comes through a real call, unary and stream, and one that is longer than its issuer
-// may make it does not.
+// A token of 10.8 KB with 200 groups comes through a real call, unary and stream, and one that is longer than its
+// issuer may make it does not.
 func TestLongTokenOfAUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, issuer := presetIssuer(t, nil, profile.Keycloak, presetsUnderAttack()[profile.Keycloak])

@@ -139,7 +139,7 @@ func TestCheckToken(t *testing.T) {
 	}
 }
 
-// A token without kid is checked with the one key that its issuer has, where the profile says so, and never by guessing.
+// A token without kid is checked with the one key that its issuer has, where the profile says so, and never by a guess.
 func TestTokenWithoutKeyID(t *testing.T) {
 	s := newSignatory(t)
 	compact := s.sign(`{"alg":"EdDSA","typ":"at+jwt"}`, timely(`{"iss":"`+login+`","sub":"alice","aud":"`+payments+
