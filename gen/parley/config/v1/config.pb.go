@@ -214,8 +214,8 @@ type Config struct {
 	Policies map[string]*v1.Policy `protobuf:"bytes,7,rep,name=policies,proto3" json:"policies,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The issuers that vouch for end users.
 	Users *Users `protobuf:"bytes,10,opt,name=users,proto3,oneof" json:"users,omitempty"`
-	// Folders or files of another kind whose policies narrow those above, by the name of the kind, such as istio. The program
-	// links the reader of each kind.
+	// Folders or files of another kind whose policies narrow those above, by the name of the kind, such as istio. The
+	// program links the reader of each kind.
 	PoliciesFrom  map[string]string `protobuf:"bytes,20,rep,name=policies_from,json=policiesFrom,proto3" json:"policies_from,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -13,8 +13,8 @@
 // issuers, and the union of scopes and deny rules. One allow rule of each place must match.
 //
 // A star is a pattern where that is said, and a mistake everywhere else: peers are the one field with patterns of their
-// own, and subjects and claims have operators for the beginning and the end of a string. In audiences, issuers, subjects,
-// scopes, and the paths and values of claims, \* is a real star.
+// own, and subjects and claims have operators for the beginning and the end of a string. In audiences, issuers,
+// subjects, scopes, and the paths and values of claims, \* is a real star.
 
 package policyv1
 
