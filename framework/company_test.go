@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// intranet is what a company keeps to itself: key sets and a token endpoint behind a certificate of its own authority and
-// a login.
+// intranet is what a company keeps to itself: key sets and a token endpoint behind a certificate of its own authority
+// and a login.
 type intranet struct {
 	*httptest.Server
 	requests chan string
@@ -63,14 +63,16 @@ users:
       url: "%[1]s/keys"
       ca_file: %[2]q
       client_credentials:
-        {issuer: "%[1]s", url: "%[1]s/token", ca_file: %[2]q, client_id: payments-1, client_secret_file: %[4]q, scopes: [keys]}
+        {issuer: "%[1]s", url: "%[1]s/token", ca_file: %[2]q, client_id: payments-1,
+         client_secret_file: %[4]q, scopes: [keys]}
 clients:
   ledger:
     target: "localhost:1"
     mode: token
     token:
       endpoint:
-        {issuer: "%[1]s", url: "%[1]s/token", ca_file: %[2]q, client_id: a, assertion_file: %[3]q, audience_parameter: none}
+        {issuer: "%[1]s", url: "%[1]s/token", ca_file: %[2]q, client_id: a,
+         assertion_file: %[3]q, audience_parameter: none}
 `, i.URL, o.file("ca.crt"), o.file("pod"), o.file("secret"))))
 	app.Client("ledger")
 	if err := app.Check(); err != nil {
@@ -113,8 +115,8 @@ func TestMistakesInHowKeysAndTokensAreFetched(t *testing.T) {
 			`keyset.WithCAFile("/ca.crt"): nothing is fetched here`: `keys: {file: KEYS, ca_file: /ca.crt}`,
 		"a user name or a password":                       `keys: {url: "https://a.example", proxy: "http://a:b@proxy:1"}`,
 		"token file /no/token":                            `keys: {url: "https://a.example", bearer_token_file: /no/token}`,
-		"users.issuers[0]: keys.client_credentials: asse": `keys: {url: "https://a.example", client_credentials: {assertion_algorithm: PS256}}`,
-		"no client is named that this proves to be":       `keys: {url: "https://a.example", client_credentials: {client_secret_file: KEYS}}`,
+		"users.issuers[0]: keys.client_credentials: asse": `keys: {client_credentials: {assertion_algorithm: PS256}}`,
+		"no client is named that this proves to be":       `keys: {client_credentials: {client_secret_file: KEYS}}`,
 		"are ways to prove who the client is": `keys: {url: "https://a.example", client_credentials: ` +
 			`{client_id: a, client_secret_file: KEYS, assertion_file: KEYS}}`,
 		"one token goes with a request": `keys: {url: "https://a.example", bearer_token_file: KEYS, client_credentials: ` +

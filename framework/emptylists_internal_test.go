@@ -10,8 +10,8 @@ import (
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 )
 
-// No empty list of a configuration file silently means what no list means: it is a mistake, or it says something and the
-// reader can tell the two apart.
+// No empty list of a configuration file silently means what no list means: it is a mistake, or it says something and
+// the reader can tell the two apart.
 func TestEveryEmptyListSaysSomething(t *testing.T) {
 	tried := 0
 	root := new(configv1.Config).ProtoReflect().Descriptor()

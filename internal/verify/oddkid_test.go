@@ -10,8 +10,8 @@ import (
 	"github.com/parley-rpc/parley/profile"
 )
 
-// A token without kid is verified with the only key of its issuer, and one with a long kid where the issuer's headers are
-// its own matter. Neither is so for an issuer with the strict profile.
+// A token without kid is verified with the only key of its issuer, and one with a long kid where the issuer's headers
+// are its own matter. Neither is so for an issuer with the strict profile.
 func TestOddKeyIDs08(t *testing.T) {
 	s := newSignatory(t)
 	x := b64(string(s.raw.Public().(ed25519.PublicKey))) //nolint:forcetypeassert // it is
