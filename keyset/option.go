@@ -60,7 +60,7 @@ func (c *config) checkFiles() error {
 }
 
 func (c *config) check() error {
-	errs := c.mistakes
+	errs := slices.Clone(c.mistakes)
 	if c.root != "" && !isThumbprint(c.root) {
 		errs = append(
 			errs,

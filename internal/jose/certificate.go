@@ -37,7 +37,7 @@ func ParseCertificateKey(certificate, key []byte, alg Algorithm) (k *Certificate
 	}()
 	pair, err := tls.X509KeyPair(certificate, key)
 	if err != nil {
-		return nil, refuse(ReasonKey, "certificate and private key are not a pair in PEM form")
+		return nil, refuse(ReasonKey, "certificate and private key are not a pair in PEM form; write both there, and of one key")
 	}
 	if alg, err = certificateAlgorithm(pair.PrivateKey, alg); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/parley-rpc/parley/internal/httpdoc"
@@ -116,7 +117,7 @@ func WithRoundTripper(t http.RoundTripper) Option {
 
 // check returns every mistake in the options.
 func (c *config) check() []error {
-	errs := c.mistakes
+	errs := slices.Clone(c.mistakes)
 	if len(c.scopes) > 0 {
 		if err := jose.CheckScopes(c.scopes); err != nil {
 			errs = append(errs, fmt.Errorf("WithScopes: %w", err))
@@ -126,21 +127,16 @@ func (c *config) check() []error {
 	case "", Resource, Audience:
 	case NoAudience:
 		if c.audience != "" {
-			errs = append(
-				errs,
-				errors.New("WithAudience: WithAudienceParameter says that no audience is sent; remove one of the two"),
-			)
+			errs = append(errs, errors.New("WithAudience: WithAudienceParameter says that no audience is sent; "+
+				"remove one of the two"))
 		}
 	default:
 		errs = append(errs, fmt.Errorf("WithAudienceParameter: %s is none of resource, audience and none",
 			quote.Text(string(c.parameter))))
 	}
 	if len(c.ways) > 1 {
-		errs = append(
-			errs,
-			errors.New("a certificate, an assertion file, a client secret and a bearer token are ways to prove "+
-				"who the client is; keep one of them"),
-		)
+		errs = append(errs, errors.New("a certificate, an assertion file, a client secret and a bearer token are ways "+
+			"to prove who the client is; keep one of them"))
 	}
 	return errs
 }

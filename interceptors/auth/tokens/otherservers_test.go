@@ -391,7 +391,10 @@ func TestMistakesInHowAClientProvesItself(t *testing.T) {
 			source := tokens.FromIssuer(issuerName, tokenEndpoint, workload, options...)
 			err := source.Check()
 			if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), expired) {
-				t.Errorf("got %v", err)
+				t.Fatalf("got %v", err)
+			}
+			if again := source.Check(); again == nil || again.Error() != err.Error() {
+				t.Errorf("the second time it is %v", again)
 			}
 		})
 	}
