@@ -163,7 +163,8 @@ func (s subject) refusal(w Workload) string {
 	case attributeHeader:
 		return refusedHeader(s.header)
 	case attributeUnknown, attributePrincipal, attributeNamespace, attributeTrustDomain, attributeAccount,
-		attributeSourceIP, attributeDestinationIP, attributePort, attributeUser, attributeClaim, attributeHost, attributeMethod, attributePath:
+		attributeSourceIP, attributeDestinationIP, attributePort, attributeUser, attributeClaim, attributeHost,
+		attributeMethod, attributePath:
 	}
 	return ""
 }

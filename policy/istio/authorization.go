@@ -9,7 +9,6 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	securityv1 "istio.io/api/security/v1beta1"
-	typev1 "istio.io/api/type/v1beta1"
 )
 
 const (
@@ -44,9 +43,7 @@ type statedCondition struct {
 func readAuthorization(o *object) *authorization {
 	a := &authorization{object: o, spec: new(securityv1.AuthorizationPolicy)}
 	d := &decoder{object: o, left: maxValues}
-	before := len(o.reader.mistakes.errs)
-	d.spec(a.spec)
-	if len(o.reader.mistakes.errs) > before {
+	if !d.spec(a.spec) {
 		return a // what could not be read would look as if it was missing
 	}
 	if text, ok := o.annotations[dryRunAnnotation]; ok {
@@ -58,7 +55,8 @@ func readAuthorization(o *object) *authorization {
 	a.known("spec", a.spec, "selector", "targetRef", "targetRefs", "rules", "action", "provider")
 	a.checkTargets()
 	if a.spec.GetAction() == securityv1.AuthorizationPolicy_DENY && len(a.spec.GetRules()) == 0 {
-		o.wrongAt("spec", "a DENY policy without rules denies no call, which Istio refuses; write a rule, where {} is any call")
+		o.wrongAt("spec",
+			"a DENY policy without rules denies no call, which Istio refuses; write a rule, where {} is any call")
 	}
 	for i, rule := range a.spec.GetRules() {
 		a.rules = append(a.rules, a.rule(fmt.Sprintf("spec.rules[%d]", i), rule))
@@ -80,7 +78,7 @@ func (a *authorization) checkTargets() {
 	if len(a.spec.GetTargetRefs()) > 0 && a.spec.GetSelector() != nil {
 		a.object.wrongAt("spec.targetRefs", "a policy has either targetRefs or a selector; take one of them out")
 	}
-	for i, ref := range a.targets() {
+	for i, ref := range targetsOf(a.spec) {
 		if ref.GetKind() == "" || ref.GetName() == "" {
 			a.object.wrongAt(fmt.Sprintf("spec.targetRefs[%d]", i), "a target has a kind and a name; write them")
 		}
@@ -89,17 +87,6 @@ func (a *authorization) checkTargets() {
 	if a.spec.GetProvider() != nil && !isCustom {
 		a.object.wrongAt("spec.provider", "only the action CUSTOM has a provider; take it out, or correct the action")
 	}
-}
-
-// targets are the references of either kind.
-func (a *authorization) targets() []*typev1.PolicyTargetReference {
-	if refs := a.spec.GetTargetRefs(); len(refs) > 0 {
-		return refs
-	}
-	if ref := a.spec.GetTargetRef(); ref != nil { //nolint:staticcheck // Istio still reads it
-		return []*typev1.PolicyTargetReference{ref}
-	}
-	return nil
 }
 
 func (a *authorization) rule(path string, stated *securityv1.Rule) statedRule {

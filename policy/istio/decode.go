@@ -30,14 +30,16 @@ type decoder struct {
 	depth  int
 }
 
-// spec reads the spec of the object into m. A missing spec is an empty one.
-func (d *decoder) spec(m proto.Message) {
+// spec reads the spec of the object into m, and reports whether it has no mistake. A missing spec is an empty one.
+func (d *decoder) spec(m proto.Message) bool {
 	o := d.object
 	if o.spec == nil || o.spec.ShortTag() == nullTag {
-		return
+		return true
 	}
+	before := len(o.reader.mistakes.errs)
 	o.places["spec"] = o.spec
 	d.message(o.spec, m.ProtoReflect(), "spec")
+	return len(o.reader.mistakes.errs) == before
 }
 
 // resolve follows an alias.
@@ -83,7 +85,7 @@ func (d *decoder) entries(n *yaml.Node, path string, visit func(key, value *yaml
 		switch {
 		case key.ShortTag() == mergeTag:
 			merged = append(merged, value)
-		case key.Kind != yaml.ScalarNode || key.ShortTag() != stringTag:
+		case key.Kind != yaml.ScalarNode || key.ShortTag() != stringTag && key.ShortTag() != intTag: // as "8443:" is
 			d.object.wrong(key, path, "want a name as key, got %s%s", got(key), quotes(key))
 		case repeated:
 			d.object.wrong(key, path, "the key %s is stated before, at line %d; keep one of them", show(key.Value), first)
@@ -206,7 +208,11 @@ func (d *decoder) mapping(n *yaml.Node, values protoreflect.Map, field protorefl
 		at := path + "[" + show(key.Value) + "]"
 		value = d.resolve(value)
 		d.object.places[at] = key
-		of := protoreflect.ValueOfString(key.Value).MapKey()
+		of, ok := mapKey(key.Value, field.MapKey().Kind())
+		if !ok {
+			d.object.wrong(key, path, "want a number as key, got %s", show(key.Value))
+			return
+		}
 		if element := field.MapValue(); element.Message() != nil && !isScalar(element.Message()) {
 			fresh := values.NewValue()
 			d.message(value, fresh.Message(), at)
@@ -215,6 +221,15 @@ func (d *decoder) mapping(n *yaml.Node, values protoreflect.Map, field protorefl
 			values.Set(of, read)
 		}
 	})
+}
+
+// mapKey reads the key of a map.
+func mapKey(text string, kind protoreflect.Kind) (protoreflect.MapKey, bool) {
+	if kind != protoreflect.Uint32Kind {
+		return protoreflect.ValueOfString(text).MapKey(), true
+	}
+	n, err := strconv.ParseUint(text, 10, 32)
+	return protoreflect.ValueOfUint32(uint32(n)).MapKey(), err == nil
 }
 
 // text reads a string.

@@ -10,8 +10,9 @@
 // # What is read
 //
 // Files end in .yaml, .yml or .json, at any depth below the folder. A file may hold several documents, and lists as
-// kubectl writes them. AuthorizationPolicy is enforced, in the versions v1, v1beta1 and v1alpha3; whatever else lies in
-// the folder is skipped by name, or refused by name where skipping it would let a caller in. A key that Istio does not
+// kubectl writes them. AuthorizationPolicy is enforced, in the versions v1, v1beta1 and v1alpha3. PeerAuthentication
+// and RequestAuthentication are checked: what they demand and Parley does not do is refused by name, and the issuers of
+// users belong into the configuration. Whatever else lies in the folder is skipped by name. A key that Istio does not
 // know, a key that is stated twice, a value of the wrong type and an empty list are mistakes; all of them are reported
 // at once, each as a [Mistake] with its place.
 //

@@ -209,12 +209,11 @@ const (
 
 // kindsRead lists the kinds that are read, and those of Istio that are not, by their groups.
 func kindsRead() map[string][]string {
-	return map[string][]string{securityGroup: {kindAuthorization}}
+	return map[string][]string{securityGroup: {kindAuthorization, kindRequest, kindPeer}}
 }
 
 func kindsSkipped() map[string][]string {
 	return map[string][]string{
-		securityGroup: {"RequestAuthentication", "PeerAuthentication"},
 		networkingGroup: {
 			"VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "EnvoyFilter", "WorkloadEntry",
 			"WorkloadGroup", "ProxyConfig",

@@ -26,10 +26,6 @@ func (f *Files) Parse(content []byte) ([]policy.Layer, []policy.Note, error) {
 	for _, file := range files {
 		r.file(file)
 	}
-	var policies []*authorization
-	for _, o := range r.objects {
-		policies = append(policies, readAuthorization(o))
-	}
 	r.unique()
 	if len(r.objects)+len(r.skipped) == 0 && len(r.mistakes.errs) == 0 {
 		return nil, nil, errors.New("istio: " + f.path + ": the files hold no document, and emptied files must not pass " +
@@ -37,11 +33,12 @@ func (f *Files) Parse(content []byte) ([]policy.Layer, []policy.Note, error) {
 	}
 	s := newSelection(f.workload, r.skipped)
 	s.noteSkipped(r.skipped)
-	enforced, tried := s.choose(policies)
+	s.authentication(r.objects)
+	enforced, tried := s.choose(r.objects)
 	if err := r.mistakes.join(); err != nil {
 		return nil, nil, err
 	}
-	return f.layers(enforced, tried), s.notes, nil
+	return f.layers(s, enforced, tried), s.notes, nil
 }
 
 // unique reports objects that are there twice: which of them counted last in the cluster cannot be seen.
@@ -65,10 +62,14 @@ func (s *selection) noteSkipped(skipped []*object) {
 	}
 }
 
-// choose returns the policies that count, those in force apart from those on trial.
-func (s *selection) choose(policies []*authorization) (enforced, tried [2]point) {
-	for _, a := range policies {
-		at := s.of(a)
+// choose returns the AuthorizationPolicies that count, those in force apart from those on trial.
+func (s *selection) choose(objects []*object) (enforced, tried [2]point) {
+	for _, o := range objects {
+		if o.kind != kindAuthorization {
+			continue
+		}
+		a := readAuthorization(o)
+		at := s.of(o, a.spec)
 		if at == nowhere || !s.enforceable(a) {
 			continue
 		}
@@ -90,12 +91,12 @@ func (s *selection) choose(policies []*authorization) (enforced, tried [2]point)
 	return enforced, tried
 }
 
-func (f *Files) layers(enforced, tried [2]point) []policy.Layer {
+func (f *Files) layers(s *selection, enforced, tried [2]point) []policy.Layer {
 	var layers []policy.Layer
-	if g := f.guard(enforced); g != nil {
+	if g := f.guard(s, enforced); g != nil {
 		layers = append(layers, policy.Guarded(g))
 	}
-	if g := f.guard(tried); g != nil {
+	if g := f.guard(s, tried); g != nil {
 		layers = append(layers, policy.GuardedOnTrial(g))
 	}
 	allow := slices.Concat(enforced[0].allow, enforced[1].allow)
@@ -110,9 +111,9 @@ func (f *Files) layers(enforced, tried [2]point) []policy.Layer {
 }
 
 // guard makes the guard of the points that have a policy, or nil.
-func (f *Files) guard(points [2]point) *guard {
+func (f *Files) guard(s *selection, points [2]point) *guard {
 	g := &guard{
-		name: f.String(), aliases: f.workload.TrustDomainAliases, health: f.workload.GuardHealth, words: splitWords(),
+		name: f.String(), aliases: f.workload.TrustDomainAliases, health: f.workload.GuardHealth, words: s.words,
 		metadata: contextkey.NewMetadata(),
 	}
 	for i, p := range points {
@@ -127,6 +128,9 @@ func (f *Files) guard(points [2]point) *guard {
 	}
 	for _, alias := range g.aliases {
 		g.key += framed(alias)
+	}
+	for _, word := range g.words {
+		g.key += framed(word)
 	}
 	if g.health {
 		g.key += framed("health")

@@ -197,7 +197,8 @@ func (r random) methods() []string { return r.some("POST", "GET", "P*", "*T", "*
 func (r random) ports() []string { return r.some("8443", "9000", "0") }
 
 func (r random) condition() *securityv1.Condition {
-	w := &securityv1.Condition{Key: r.pick("source.ip", "remote.ip", "source.namespace", "source.principal", "source.trustDomain",
+	w := &securityv1.Condition{Key: r.pick(
+		"source.ip", "remote.ip", "source.namespace", "source.principal", "source.trustDomain",
 		"source.serviceAccount", "request.auth.principal", "request.auth.audiences", "request.auth.presenter",
 		"request.auth.claims[groups]", "request.auth.claims[realm][roles]", "request.auth.claims[scope]",
 		"request.headers[X-Tenant]", "request.headers[:path]", "destination.ip", "destination.port")}

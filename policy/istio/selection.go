@@ -26,11 +26,13 @@ const (
 type selection struct {
 	workload  Workload
 	waypoints []string // of the namespace
+	words     []string // claims that are lists of words
+	written   []string // headers that the sidecar wrote from verified tokens
 	notes     []policy.Note
 }
 
 func newSelection(w Workload, skipped []*object) *selection {
-	s := &selection{workload: w, waypoints: slices.Clone(w.Waypoints)}
+	s := &selection{workload: w, waypoints: slices.Clone(w.Waypoints), words: splitWords()}
 	for _, o := range skipped {
 		if o.group == gatewayGroup && o.kind == "Gateway" && o.namespace == w.Namespace && o.gatewayClass() == waypointClass {
 			s.waypoints = append(s.waypoints, o.name)
@@ -58,39 +60,62 @@ func (s *selection) note(o *object, path, format string, args ...any) {
 	})
 }
 
+// targeting is a policy that says what it is about.
+type targeting interface {
+	GetSelector() *typev1.WorkloadSelector
+	GetTargetRef() *typev1.PolicyTargetReference
+	GetTargetRefs() []*typev1.PolicyTargetReference
+}
+
+// targetsOf are the references of either kind.
+func targetsOf(p targeting) []*typev1.PolicyTargetReference {
+	if refs := p.GetTargetRefs(); len(refs) > 0 {
+		return refs
+	}
+	if ref := p.GetTargetRef(); ref != nil {
+		return []*typev1.PolicyTargetReference{ref}
+	}
+	return nil
+}
+
 // of says where a policy counts for the workload.
-func (s *selection) of(a *authorization) where {
-	root := a.object.namespace == s.workload.RootNamespace
-	if refs := a.targets(); len(refs) > 0 {
-		if a.object.namespace != s.workload.Namespace && !root {
+func (s *selection) of(o *object, p targeting) where {
+	root := o.namespace == s.workload.RootNamespace
+	if refs := targetsOf(p); len(refs) > 0 {
+		if o.namespace != s.workload.Namespace && !root {
 			return nowhere
 		}
 		for i, ref := range refs {
-			if s.targeted(a, i, ref, root) {
+			if s.targeted(o, i, ref, root) {
 				return atWaypoint
 			}
 		}
 		return nowhere
 	}
-	labels := a.spec.GetSelector().GetMatchLabels()
-	if !root && a.object.namespace != s.workload.Namespace || !s.workload.selectedBy(labels) {
+	if !s.selects(o, p.GetSelector()) {
 		return nowhere
 	}
 	return atWorkload
 }
 
+// selects reports whether a selector in the namespace of an object matches the workload.
+func (s *selection) selects(o *object, selector *typev1.WorkloadSelector) bool {
+	near := o.namespace == s.workload.RootNamespace || o.namespace == s.workload.Namespace
+	return near && s.workload.selectedBy(selector.GetMatchLabels())
+}
+
 // targeted reports whether a target is a Service of the workload or a waypoint before it. Istio takes no target of
 // another namespace.
-func (s *selection) targeted(a *authorization, i int, ref *typev1.PolicyTargetReference, root bool) bool {
+func (s *selection) targeted(o *object, i int, ref *typev1.PolicyTargetReference, root bool) bool {
 	path := fmt.Sprintf("spec.targetRefs[%d]", i)
-	own := a.object.namespace == s.workload.Namespace &&
+	own := o.namespace == s.workload.Namespace &&
 		(ref.GetNamespace() == "" || ref.GetNamespace() == s.workload.Namespace)
 	switch {
 	case ref.GetKind() == "Service" && (ref.GetGroup() == "" || ref.GetGroup() == "core"):
 		return own && slices.Contains(s.workload.Services, ref.GetName())
 	case ref.GetKind() == "GatewayClass" && ref.GetGroup() == gatewayGroup && ref.GetName() == waypointClass && root:
 		if len(s.waypoints) == 0 {
-			s.note(a.object, path, "it is not enforced, because no waypoint of the workload is known; if there was one, "+
+			s.note(o, path, "it is not enforced, because no waypoint of the workload is known; if there was one, "+
 				"name it in Workload.Waypoints")
 		}
 		return len(s.waypoints) > 0
@@ -98,10 +123,10 @@ func (s *selection) targeted(a *authorization, i int, ref *typev1.PolicyTargetRe
 		if slices.Contains(s.waypoints, ref.GetName()) {
 			return true
 		}
-		s.note(a.object, path, "it is left to the gateway %s; if that was a waypoint of the workload, name it in "+
+		s.note(o, path, "it is left to the gateway %s; if that was a waypoint of the workload, name it in "+
 			"Workload.Waypoints", ref.GetName())
 	case own:
-		s.note(a.object, path, "it is left to the %s %s, which is not this workload", ref.GetKind(), ref.GetName())
+		s.note(o, path, "it is left to the %s %s, which is not this workload", ref.GetKind(), ref.GetName())
 	}
 	return false
 }
@@ -117,7 +142,12 @@ func (s *selection) enforceable(a *authorization) bool {
 	for _, rule := range a.rules {
 		for _, conditions := range slices.Concat(rule.from, rule.to, [][]statedCondition{rule.when}) {
 			for _, c := range conditions {
-				if why := c.refusal(s.workload); why != "" {
+				why := c.refusal(s.workload)
+				if c.attribute == attributeHeader && slices.Contains(s.written, c.header) {
+					why = "a RequestAuthentication lets the sidecar write this header from a verified token, and without it a " +
+						"caller can write there what it likes; ask for the claim"
+				}
+				if why != "" {
 					good = s.refuse(a, c.path, "%s", why) && good
 				}
 			}
