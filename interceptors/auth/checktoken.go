@@ -55,8 +55,9 @@ func (r TokenReport) Accepted() bool {
 }
 
 // CheckToken makes every check that a server with the ID self makes of a token of these issuers, also those behind one
-// that failed. An issuer with Subjects vouches for workloads, any other for end users. It waits for the keys as a call
-// does. The error is that of the issuers, with nothing said about the token.
+// that failed. An issuer with Subjects or Principals vouches for workloads, any other for end users. It waits for the
+// keys as a call does, and does not ask who is in a trust directory. The error is that of the issuers, with nothing said
+// about the token.
 func CheckToken(ctx context.Context, self principal.ID, token string, issuers ...Issuer) (TokenReport, error) {
 	var profiles []*verify.Profile
 	var errs []error
