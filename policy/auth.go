@@ -40,6 +40,10 @@ func (r *reader) auth(a *policyv1.Auth) Auth {
 			access = AccessPeers
 		}
 	}
+	if access == AccessAnonymous && r.source.Reach != "" {
+		r.wrong("auth.access", "anonymous cannot be said of everything at once, which would open methods that nobody "+
+			"thought of; say it of each method or service")
+	}
 	if access == AccessAnonymous {
 		if len(scopes) > 0 {
 			r.wrong("auth",

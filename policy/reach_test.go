@@ -183,6 +183,18 @@ func TestWideStatementsContradictNothing(t *testing.T) {
 	}))
 }
 
+// A wide statement never opens methods that nobody thought of.
+func TestNothingIsAnonymousWidely(t *testing.T) {
+	anonymous := auth(&policyv1.Auth{Access: policyv1.Access_ACCESS_ANONYMOUS.Enum()})
+	for _, key := range []string{"/*", "/grpc.*"} {
+		_, err := policy.New(file(policies{key: anonymous}))
+		if err == nil || !strings.Contains(err.Error(), key+": auth.access: anonymous cannot be said of everything at once") {
+			t.Errorf("got %v", err)
+		}
+	}
+	newTable(t, file(policies{"/grpc.health.v1.Health/*": anonymous}))
+}
+
 // Nobody knows of every method of a package that it may be repeated.
 func TestIdempotencyIsNotStatedWidely(t *testing.T) {
 	for _, key := range []string{"/*", "/shop.*"} {
