@@ -113,6 +113,7 @@ func TestPolicySource(t *testing.T) {
 			{"", codes.OK, "rulebook: there is no file"},
 			{"closed", codes.PermissionDenied, "policies reloaded"},
 		} {
+			synctest.Wait()
 			log.Reset()
 			book.write(step.text)
 			time.Sleep(2 * time.Second)

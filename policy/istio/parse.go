@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	securityv1 "istio.io/api/security/v1beta1"
@@ -116,28 +117,28 @@ func (f *Files) guard(s *selection, points [2]point) *guard {
 		name: f.String(), aliases: f.workload.TrustDomainAliases, health: f.workload.GuardHealth, words: s.words,
 		metadata: contextkey.NewMetadata(),
 	}
+	var key strings.Builder
 	for i, p := range points {
 		if len(p.deny)+len(p.allow)+len(p.audit) == 0 {
 			continue
 		}
 		g.points = append(g.points, p)
-		g.key += fmt.Sprintf("point %d", i)
+		fmt.Fprintf(&key, "point %d", i)
 		for _, a := range slices.Concat(p.deny, p.allow, p.audit) {
-			g.key += keyOf(a)
+			key.WriteString(keyOf(a))
 		}
-	}
-	for _, alias := range g.aliases {
-		g.key += framed(alias)
-	}
-	for _, word := range g.words {
-		g.key += framed(word)
-	}
-	if g.health {
-		g.key += framed("health")
 	}
 	if len(g.points) == 0 {
 		return nil
 	}
+	for _, list := range [][]string{g.aliases, g.words} {
+		fmt.Fprintf(&key, "list %d", len(list))
+		for _, text := range list {
+			key.WriteString(framed(text))
+		}
+	}
+	fmt.Fprintf(&key, "health %v", g.health)
+	g.key = key.String()
 	return g
 }
 
