@@ -237,6 +237,9 @@ func scopesOf(claims principal.Claims) []string {
 	return strings.Fields(text)
 }
 
+// adminTimeout bounds the wait for the answer of a running service.
+const adminTimeout = 10 * time.Second
+
 // ask asks a running service for the policy that is in force.
 func (c *explainCommand) ask(ctx context.Context, out io.Writer) error {
 	address := strings.TrimSuffix(c.Admin, "/") + "/policies"
@@ -245,7 +248,7 @@ func (c *explainCommand) ask(ctx context.Context, out io.Writer) error {
 		return fmt.Errorf("--admin: %w", err)
 	}
 	request.Header.Set("Accept", "application/json")
-	response, err := http.DefaultClient.Do(request)
+	response, err := (&http.Client{Timeout: adminTimeout}).Do(request)
 	if err != nil {
 		return fmt.Errorf("--admin: %w", err)
 	}
