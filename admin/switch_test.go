@@ -28,7 +28,9 @@ func TestSwitches(t *testing.T) {
 		{"on again", http.MethodPost, url.Values{"title": {"Retries"}, "on": {"true"}}, 200, `"on":true`, true},
 		{"neither", http.MethodPost, url.Values{"title": {"Retries"}, "on": {"maybe"}}, 400, "want true or false", true},
 		{
-			"unknown", http.MethodPost, url.Values{"title": {"Lights"}, "on": {"false"}}, 404,
+			"unknown", http.MethodPost,
+			url.Values{"title": {"Lights"}, "on": {"false"}},
+			404,
 			"GET /switches lists the switches", true,
 		},
 	} {

@@ -49,16 +49,20 @@ func TestCheckToken(t *testing.T) {
 	login := func(more string) string { return issuer("https://login.example", more) }
 	cert, certKey := certificateFor(t)
 	for name, test := range map[string]struct{ sections, want string }{
-		"accepted": {"users: {issuers: [" + issuer("https://other.example", "") + ", " + login("types: [JWT]") + "]}",
-			"users.issuers[1] true"},
+		"accepted": {
+			"users: {issuers: [" + issuer("https://other.example", "") + ", " + login("types: [JWT]") + "]}",
+			"users.issuers[1] true",
+		},
 		"refused": {"users: {issuers: [" + login("") + "]}", `users.issuers[0] false types: ["at+jwt", "JWT"]`},
 		"as a workload's": {
 			"servers: {payments: {carriers: [token], tls: TLS, issuers: [" +
 				login("types: [JWT], subjects: ['spiffe://shop.example/*']") + "]}}",
 			"servers.payments.issuers[0] false",
 		},
-		"of no issuer": {"users: {issuers: [" + issuer("https://other.example", "") + "]}",
-			`users.issuers[0] false issuer: "https://login.example"`},
+		"of no issuer": {
+			"users: {issuers: [" + issuer("https://other.example", "") + "]}",
+			`users.issuers[0] false issuer: "https://login.example"`,
+		},
 	} {
 		sections := strings.ReplaceAll(test.sections, "TLS", fmt.Sprintf("{cert: %q, key: %q}", cert, certKey))
 		reports, err := check(sections)

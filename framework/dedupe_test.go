@@ -57,7 +57,9 @@ func TestKeyedCallIsRetriedAndRunsOnce(t *testing.T) {
 		charges int64
 	}{
 		{
-			"with keys on both sides", []framework.ServerOption{framework.WithDedupe()}, []framework.ClientOption{keyed},
+			"with keys on both sides",
+			[]framework.ServerOption{framework.WithDedupe()},
+			[]framework.ClientOption{keyed},
 			codes.OK, 150 * time.Millisecond, 1,
 		},
 		{"without keys", []framework.ServerOption{framework.WithDedupe()}, nil, codes.OK, 150 * time.Millisecond, 1},

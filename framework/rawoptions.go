@@ -388,7 +388,7 @@ func boundOf(value reflect.Value) uint32 {
 	if !value.IsValid() || !value.CanUint() {
 		return 0
 	}
-	return uint32(min(value.Uint(), math.MaxUint32)) //nolint:gosec // bounded
+	return uint32(min(value.Uint(), math.MaxUint32))
 }
 
 // durationOf reads a duration of keepalive parameters. It returns 0 if they do not have the field.

@@ -15,18 +15,18 @@ import (
 // mistake in what is stated of it.
 func newTokenEndpoint(stated *configv1.TokenEndpoint, workload tokens.Workload) (*tokens.IssuerClient, error) {
 	var options []tokens.Option
-	text := func(value *string, option func(string) tokens.Option) {
-		if value != nil {
-			options = append(options, option(*value))
+	text := func(stated bool, value string, option func(string) tokens.Option) {
+		if stated {
+			options = append(options, option(value))
 		}
 	}
-	text(stated.ClientId, tokens.WithClientID)
-	text(stated.Audience, tokens.WithAudience)
-	text(stated.AssertionFile, tokens.WithAssertionFile)
-	text(stated.ClientSecretFile, tokens.WithClientSecretFile)
-	text(stated.BearerTokenFile, tokens.WithBearerTokenFile)
-	text(stated.CaFile, tokens.WithCAFile)
-	text(stated.Proxy, tokens.WithProxy)
+	text(stated.ClientId != nil, stated.GetClientId(), tokens.WithClientID)
+	text(stated.Audience != nil, stated.GetAudience(), tokens.WithAudience)
+	text(stated.AssertionFile != nil, stated.GetAssertionFile(), tokens.WithAssertionFile)
+	text(stated.ClientSecretFile != nil, stated.GetClientSecretFile(), tokens.WithClientSecretFile)
+	text(stated.BearerTokenFile != nil, stated.GetBearerTokenFile(), tokens.WithBearerTokenFile)
+	text(stated.CaFile != nil, stated.GetCaFile(), tokens.WithCAFile)
+	text(stated.Proxy != nil, stated.GetProxy(), tokens.WithProxy)
 	if len(stated.GetScopes()) > 0 {
 		options = append(options, tokens.WithScopes(stated.GetScopes()...))
 	}

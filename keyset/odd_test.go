@@ -75,7 +75,9 @@ func TestOddSets57(t *testing.T) {
 		{"keys without kid beside one with a kid", jwks(ec(``), sig(1, ""), sig(2, ""), sig(3, "a")), one{"a"}, 3},
 		{
 			"many keys without kid",
-			jwks(ec(``), sig(1, ""), sig(2, ""), sig(3, ""), sig(4, ""), sig(5, ""), b), one{"b"}, 6,
+			jwks(ec(``), sig(1, ""), sig(2, ""), sig(3, ""), sig(4, ""), sig(5, ""), b),
+			one{"b"},
+			6,
 		},
 		{"a kid of 178 bytes", jwks(ec(`,"kid":"` + azure + `"`)), one{azure}, 0},
 		{"a kid of 512 bytes", jwks(ec(`,"kid":"` + longest + `"`)), one{longest}, 0},
@@ -102,7 +104,9 @@ func TestOddSets57(t *testing.T) {
 		{"one key for two algorithms", jwks(sig(1, "a"), rsa(1, `,"kid":"a","alg":"PS256"`)), one{"a", "a"}, 0},
 		{
 			"five keys of one kid and algorithm",
-			jwks(sig(1, "a"), sig(2, "a"), sig(3, "a"), sig(4, "a"), sig(5, "a"), a), one{"a", "a", "a", "a", "a"}, 1,
+			jwks(sig(1, "a"), sig(2, "a"), sig(3, "a"), sig(4, "a"), sig(5, "a"), a),
+			one{"a", "a", "a", "a", "a"},
+			1,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -39,7 +39,7 @@ func TestEveryEmptyListIsAMistake(t *testing.T) {
 
 func mistakesIn(err error) func(func(*policy.Mistake) bool) {
 	return func(yield func(*policy.Mistake) bool) {
-		joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the list itself is wanted
+		joined, ok := err.(interface{ Unwrap() []error })
 		if !ok {
 			return
 		}

@@ -77,7 +77,8 @@ func TestDecided(t *testing.T) {
 		{"where the .proto decides", charge, []policy.Layer{decided}, policy.AccessPeers},
 		{
 			"of two the stricter one", health,
-			[]policy.Layer{policy.Decided(policy.AccessDenied, source), decided}, policy.AccessDenied,
+			[]policy.Layer{policy.Decided(policy.AccessDenied, source), decided},
+			policy.AccessDenied,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

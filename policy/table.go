@@ -249,7 +249,7 @@ func (g *generation) check() error {
 func once(err error, reported map[Mistake]bool) error {
 	var left []error
 	for _, e := range split(err) {
-		if m, ok := e.(*Mistake); ok && m.Source.Reach != "" {
+		if m, ok := errors.AsType[*Mistake](e); ok && m.Source.Reach != "" {
 			known := Mistake{Source: m.Source, Field: m.Field, Problem: m.Problem}
 			if reported[known] {
 				continue

@@ -108,7 +108,11 @@ func parseSegment(text string) (segment, error) {
 }
 
 func notInID(c rune) bool {
-	return c > '~' || !isLower(byte(c)) && !isUpper(byte(c)) && !isDigit(byte(c)) && c != '.' && c != '-' && c != '_'
+	if c > '~' {
+		return true
+	}
+	b := byte(c) //nolint:gosec // one of ASCII
+	return !isLower(b) && !isUpper(b) && !isDigit(b) && b != '.' && b != '-' && b != '_'
 }
 
 // ID is the workload that a token with these claims names. Every value stands for a part of one segment as it is: one

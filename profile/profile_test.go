@@ -92,7 +92,8 @@ func TestProviders(t *testing.T) {
 // The zero profile opens nothing, and what narrows is no exception.
 func TestStrict(t *testing.T) {
 	for _, p := range []profile.Profile{
-		{}, {Types: []string{"at+jwt"}, MaxLifetime: time.Minute, ClockSkew: -1, MaxLength: 1000, AudienceText: true},
+		{},
+		{Types: []string{"at+jwt"}, MaxLifetime: time.Minute, ClockSkew: -1, MaxLength: 1000, AudienceText: true},
 		{
 			RefusedClaims: []string{"nonce"}, RequiredValues: map[string]string{"a": "b"},
 			RequiredClaims: []string{"jti", "env"},

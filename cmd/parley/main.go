@@ -12,8 +12,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -48,12 +46,6 @@ func help() kong.Vars {
 		"check_serves":     "A gRPC service that it serves, such as shop.payments.v1.PaymentsService.",
 	}
 }
-
-// errNo ends the program with status 1. What it means was printed.
-var errNo = errors.New("no")
-
-// streams are where a command reads and writes.
-type streams struct{ out, err io.Writer }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -98,10 +90,4 @@ func run(ctx context.Context, args []string, s streams) int {
 	default:
 		return s.failed(err)
 	}
-}
-
-// failed prints why there is no answer, and returns the exit status.
-func (s streams) failed(err error) int {
-	_, _ = fmt.Fprintln(s.err, "parley:", err) // there is no other place to say it
-	return 2
 }

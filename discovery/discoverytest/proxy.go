@@ -48,7 +48,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 // Addr returns the address of the proxy, to which drivers connect.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// SetDown(true) closes every connection, and each new one at once. SetDown(false) ends this.
+// SetDown closes every connection, and each new one at once, while down is true.
 func (p *Proxy) SetDown(down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -60,7 +60,7 @@ func (p *Proxy) SetDown(down bool) {
 	}
 }
 
-// SetFrozen(true) keeps connections open and passes no data on. SetFrozen(false) ends this.
+// SetFrozen keeps connections open and passes no data on while frozen is true.
 func (p *Proxy) SetFrozen(frozen bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -48,11 +48,13 @@ func TestWeightedRoundRobin(t *testing.T) {
 			"one": {Rate: 100, Utilization: 0.2}, "two": {Rate: 100, Utilization: 0.6},
 		}, map[string]int{"one": 150, "two": 50, "three": 100}},
 		{
-			"one report is none", map[string]orca.Report{"one": {Rate: 100, Utilization: 0.01}},
+			"one report is none",
+			map[string]orca.Report{"one": {Rate: 100, Utilization: 0.01}},
 			map[string]int{"one": 100, "two": 100, "three": 100},
 		},
 		{
-			"idle ones say nothing", map[string]orca.Report{"one": {Rate: 100}, "two": {Utilization: 1}},
+			"idle ones say nothing",
+			map[string]orca.Report{"one": {Rate: 100}, "two": {Utilization: 1}},
 			map[string]int{"one": 100, "two": 100, "three": 100},
 		},
 	} {

@@ -198,7 +198,8 @@ func TestTheSubsetIsLogged(t *testing.T) {
 		}{
 			{[]string{"one", "two"}, 2, ""},
 			{
-				[]string{"one", "two", "three"}, 1,
+				[]string{"one", "two", "three"},
+				1,
 				"level=INFO msg=\"the service is large; the channel connects to a subset\" subset=1 instances=3\n",
 			},
 			{[]string{"three", "two", "one"}, 1, ""},

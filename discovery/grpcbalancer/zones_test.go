@@ -90,11 +90,13 @@ func TestZoneWeighted(t *testing.T) {
 		want      map[string]int // of 300 calls
 	}{
 		{
-			"no zones and no weights: in turn", []discovery.Instance{{ID: "one"}, {ID: "two"}, {ID: "three"}},
+			"no zones and no weights: in turn",
+			[]discovery.Instance{{ID: "one"}, {ID: "two"}, {ID: "three"}},
 			map[string]int{"one": 100, "two": 100, "three": 100},
 		},
 		{
-			"by weight", []discovery.Instance{{ID: "one", Weight: 4}, {ID: "two"}, {ID: "three"}},
+			"by weight",
+			[]discovery.Instance{{ID: "one", Weight: 4}, {ID: "two"}, {ID: "three"}},
 			map[string]int{"one": 200, "two": 50, "three": 50},
 		},
 		{

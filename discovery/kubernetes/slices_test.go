@@ -81,26 +81,32 @@ func TestSlices(t *testing.T) {
 		},
 		{
 			"a slice without endpoints adds nothing", "",
-			[]discoveryv1.EndpointSlice{slice("1", ready("a", "10.0.0.1")), slice("2")}, []string{"a"},
+			[]discoveryv1.EndpointSlice{slice("1", ready("a", "10.0.0.1")), slice("2")},
+			[]string{"a"},
 		},
 		{
 			"endpoints that are not ready are left out", "",
-			[]discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", no, no, no), ready("b", "10.0.0.2"))}, []string{"b"},
+			[]discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", no, no, no), ready("b", "10.0.0.2"))},
+			[]string{"b"},
 		},
 		{
 			"also when it serves, as readiness decides", "",
-			[]discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", no, yes, no))}, nil,
+			[]discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", no, yes, no))},
+			nil,
 		},
 		{
 			"an endpoint that terminates and serves is draining", "",
-			[]discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", no, yes, yes))}, []string{"-a"},
+			[]discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", no, yes, yes))},
+			[]string{"-a"},
 		},
 		{
 			"an endpoint that terminates and does not serve is left out", "",
-			[]discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", no, no, yes))}, nil,
+			[]discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", no, no, yes))},
+			nil,
 		},
 		{
-			"unknown conditions mean ready", "", []discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", nil, nil, nil))},
+			"unknown conditions mean ready", "",
+			[]discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", nil, nil, nil))},
 			[]string{"a"},
 		},
 		{"unknown serving is as ready", "", []discoveryv1.EndpointSlice{slice("1", pod("a", "10.0.0.1", no, nil, yes))}, nil},

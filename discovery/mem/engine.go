@@ -173,10 +173,10 @@ func (e *Engine) changed(service string) {
 	}
 }
 
-// failWatchers ends the watches for which which returns true. The caller holds the lock.
-func (e *Engine) failWatchers(err error, which func(*watcher) bool) {
+// failWatchers ends the watches that chosen selects. The caller holds the lock.
+func (e *Engine) failWatchers(err error, chosen func(*watcher) bool) {
 	for w := range e.watchers {
-		if which(w) {
+		if chosen(w) {
 			w.err = err
 			w.notify()
 		}

@@ -58,7 +58,7 @@ func documents(t *testing.T, found map[string]string) {
 	case t.Failed():
 		t.Errorf("%s stays as it is, because the test has failed", document)
 	default:
-		if err := os.WriteFile(document, []byte(after), 0o644); err != nil { //nolint:gosec // documentation
+		if err := os.WriteFile(document, []byte(after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -154,7 +154,7 @@ func (s *shop) userDoor() door {
 	orders := s.app("orders", s.environment("orders", "PARLEY_CLIENTS_PAYMENTS_TARGET=passthrough:///"+s.server))
 	client := paymentsv1.NewPaymentsServiceClient(orders.Client("payments"))
 	return door{userDoor, "user", func(token string) (seen, error) {
-		err := s.charge(client, auth.AttachUserToken(s.t.Context(), token))
+		err := s.charge(auth.AttachUserToken(s.t.Context(), token), client)
 		return seen{s.bank.user.Subject, s.bank.user.Scopes}, err
 	}}
 }
@@ -180,13 +180,13 @@ func (s *shop) workloadDoor() door {
 	s.t.Cleanup(func() { _ = conn.Close() })
 	client := paymentsv1.NewPaymentsServiceClient(conn)
 	return door{workloadDoor, "workload", func(token string) (seen, error) {
-		err := s.charge(client, metadata.AppendToOutgoingContext(s.t.Context(), "authorization", "Bearer "+token))
+		err := s.charge(metadata.AppendToOutgoingContext(s.t.Context(), "authorization", "Bearer "+token), client)
 		return seen{principal: s.bank.peer.ID.String()}, err
 	}}
 }
 
 // charge makes one call. A refusal is errRefused, and no handler may have run.
-func (s *shop) charge(client paymentsv1.PaymentsServiceClient, ctx context.Context) error {
+func (s *shop) charge(ctx context.Context, client paymentsv1.PaymentsServiceClient) error {
 	before := s.bank.calls
 	_, err := client.Charge(ctx, &paymentsv1.ChargeRequest{})
 	if err != nil && s.bank.calls != before {

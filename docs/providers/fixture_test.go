@@ -3,7 +3,6 @@ package providers_test
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,13 +45,6 @@ type fixture struct {
 
 // shape is one token.
 type shape struct{ Header, Claims map[string]any }
-
-// with returns the shape with other claims.
-func (s shape) with(claims map[string]any) shape {
-	s.Claims = maps.Clone(s.Claims)
-	maps.Copy(s.Claims, claims)
-	return s
-}
 
 // products are the names of all products.
 func products(t *testing.T) []string {

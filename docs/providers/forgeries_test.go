@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -56,9 +57,7 @@ func statements() []forgery {
 	}
 	set := func(of func(*product) map[string]any) func(*forge) string {
 		return claims(func(f *forge) {
-			for name, value := range of(f.product) {
-				f.claims[name] = value
-			}
+			maps.Copy(f.claims, of(f.product))
 		})
 	}
 	return []forgery{

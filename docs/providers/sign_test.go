@@ -6,7 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // x5t is a SHA-1 (RFC 7515 section 4.1.7)
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -89,7 +89,7 @@ func member(t *testing.T, name string, key *key) string {
 	t.Helper()
 	switch name {
 	case "x5t":
-		sum := sha1.Sum(key.certificate) //nolint:gosec // as above
+		sum := sha1.Sum(key.certificate)
 		return b64(sum[:])
 	case "x5t#S256":
 		sum := sha256.Sum256(key.certificate)
@@ -101,7 +101,7 @@ func member(t *testing.T, name string, key *key) string {
 		if name == "n" {
 			return b64(public.N.Bytes())
 		}
-		exponent := binary.BigEndian.AppendUint32(nil, uint32(public.E)) //nolint:gosec // 65537
+		exponent := binary.BigEndian.AppendUint32(nil, uint32(public.E))
 		return b64(exponent[1:])
 	case *ecdsa.PublicKey:
 		point, err := public.Bytes()

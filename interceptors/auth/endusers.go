@@ -77,7 +77,7 @@ func (g *Gate) makeUserVerifiers() error {
 	}
 	if len(g.config.userIssuers) > 0 {
 		for _, issuer := range g.config.userIssuers {
-			field := ""
+			var field string
 			switch {
 			case len(issuer.Subjects) > 0:
 				field = "Subjects"

@@ -219,8 +219,3 @@ func TestSystemPolicies(t *testing.T) {
 		}
 	}
 }
-
-// codeAt is a layer about one method, stated at a place.
-func codeAt(place, method string, a *policyv1.Auth) policy.Layer {
-	return policy.CodeAt(place, map[string]*policyv1.Policy{method: {Auth: a}})
-}

@@ -120,8 +120,8 @@ func TestPresetsUnderAttack(t *testing.T) {
 					t.Fatal("its own token is refused")
 				}
 				var accepted []string
-				for attack, make := range hostileTokens() {
-					if passes(t, w, gate, issuer, make(f)) {
+				for attack, token := range hostileTokens() {
+					if passes(t, w, gate, issuer, token(f)) {
 						accepted = append(accepted, attack)
 					}
 				}

@@ -110,10 +110,8 @@ func (is Issuer) tellsUsers(users Issuer) bool {
 // issuerFor is the name of the issuer of the identity that vouches for a trust domain, "" where none does.
 func (i *workload) issuerFor(domain principal.TrustDomain) string {
 	for _, issuer := range i.kind.issuers() {
-		for _, d := range issuer.Domains {
-			if d == domain {
-				return issuer.Name
-			}
+		if slices.Contains(issuer.Domains, domain) {
+			return issuer.Name
 		}
 	}
 	return ""

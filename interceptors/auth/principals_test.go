@@ -200,10 +200,12 @@ func TestPrincipalsOfForeignTokens(t *testing.T) {
 			invalid,
 			"claims sub and azp are not the same, so it is no workload's token",
 		},
-		"beyond the subjects": {func(is *auth.Issuer) {
-			is.Subjects = []principal.Pattern{idOf(t, "spiffe://shop.example/ns/pay/sa/web")}
+		"beyond the subjects": {
+			func(is *auth.Issuer) {
+				is.Subjects = []principal.Pattern{idOf(t, "spiffe://shop.example/ns/pay/sa/web")}
+			},
+			nil, invalid, "name no workload that the issuer may vouch for",
 		},
-			nil, invalid, "name no workload that the issuer may vouch for"},
 		"of another trust domain": {
 			by(principal.Map{Template: "spiffe://pay.example/{azp}"}),
 			claims{"azp": "orders"},
@@ -220,6 +222,7 @@ func TestPrincipalsOfForeignTokens(t *testing.T) {
 					code = codes.OK
 				case denied:
 					code = codes.PermissionDenied
+				default:
 				}
 				ctx := withBearer(t.Context(), c.token(t, test.says))
 				refused(t, "unary", checkHealth(ctx, c.cc), code, test.want)

@@ -45,7 +45,8 @@ func TestExplain(t *testing.T) {
 		call policy.Call
 		want string
 	}{
-		"allowed": {policy.Call{Peer: j.peer("reports", ""), User: j.user("alice", "")},
+		"allowed": {
+			policy.Call{Peer: j.peer("reports", ""), User: j.user("alice", "")},
 			`/grpc.health.v1.Health/Check: allowed
   deny no-dev: claim env any "dev": does not hold (code main.go:31)
   peers: met (code main.go:31)
@@ -54,15 +55,18 @@ func TestExplain(t *testing.T) {
   allow shoppers: user; user subjects alice: holds (code main.go:31)
 on trial: /grpc.health.v1.Health/Check: allowed
     deny no-orders: peers orders: does not hold (code main.go:77)
-`},
-		"denied": {policy.Call{Peer: j.peer("orders", `{"env":"dev"}`)},
+`,
+		},
+		"denied": {
+			policy.Call{Peer: j.peer("orders", `{"env":"dev"}`)},
 			`/grpc.health.v1.Health/Check: refused, POLICY_DENIED: denied by rule no-dev
   deny no-dev: claim env any "dev": holds (code main.go:31)
   decided: denied by rule no-dev (code main.go:31)
 on trial: /grpc.health.v1.Health/Check: refused, POLICY_DENIED: denied by rule no-orders
     deny no-orders: peers orders: holds (code main.go:77)
     decided: denied by rule no-orders (code main.go:77)
-`},
+`,
+		},
 		"nobody": {policy.Call{}, `/grpc.health.v1.Health/Check: refused, CREDENTIALS_MISSING: the caller has proven nothing
   decided: the caller has proven nothing (code main.go:31)
 on trial: /grpc.health.v1.Health/Check: allowed

@@ -139,7 +139,8 @@ func TestRulesThatCannotHold67(t *testing.T) {
 			`accept one WithAcceptDomains`,
 		},
 		"a predicate that nobody wrote": {
-			rule(&policyv1.Rule{Predicates: []string{"at-nigth"}}), []change{night},
+			rule(&policyv1.Rule{Predicates: []string{"at-nigth"}}),
+			[]change{night},
 			`the server has no predicate "at-nigth"; it has at-night`,
 		},
 		"no predicates at all": {
@@ -154,15 +155,18 @@ func TestRulesThatCannotHold67(t *testing.T) {
 			`name one WithUserIssuers or WithTransactionTokens`,
 		},
 		"users of an unknown issuer": {
-			rule(&policyv1.Rule{User: &policyv1.UserCondition{Issuers: []string{"https://x"}}}), []change{users},
+			rule(&policyv1.Rule{User: &policyv1.UserCondition{Issuers: []string{"https://x"}}}),
+			[]change{users},
 			`the server accepts none of these issuers: "https://x"`,
 		},
 		"a required user without issuers": {
-			&policyv1.Auth{User: &policyv1.User{Presence: policyv1.Presence_PRESENCE_REQUIRED.Enum()}}, []change{bearer},
+			&policyv1.Auth{User: &policyv1.User{Presence: policyv1.Presence_PRESENCE_REQUIRED.Enum()}},
+			[]change{bearer},
 			`auth.user.presence: it can never hold`,
 		},
 		"issuers of which none is known": {
-			&policyv1.Auth{User: &policyv1.User{Issuers: []string{loginName + "/"}}}, []change{users},
+			&policyv1.Auth{User: &policyv1.User{Issuers: []string{loginName + "/"}}},
+			[]change{users},
 			`auth.user.issuers: it can never hold`,
 		},
 		"a rule about callers that the same place keeps out": {

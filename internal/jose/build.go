@@ -83,7 +83,7 @@ func (b *ClaimsBuilder) Integer(name string, n int64) *ClaimsBuilder {
 func (b *ClaimsBuilder) Object(name string, object []byte) *ClaimsBuilder {
 	if b.name(name) {
 		b.text = append(b.text, object...)
-		if _, err := readClaims(string(object)); err != nil && b.err == nil {
+		if err := checkClaims(string(object)); err != nil && b.err == nil {
 			b.err = err
 		}
 	}
@@ -100,7 +100,7 @@ func (b *ClaimsBuilder) Claims() ([]byte, error) {
 		return []byte("{}"), nil
 	}
 	text := append(slices.Clone(b.text), '}')
-	if _, err := readClaims(string(text)); err != nil {
+	if err := checkClaims(string(text)); err != nil {
 		return nil, err // nested too deep, or too many
 	}
 	return text, nil

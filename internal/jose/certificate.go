@@ -88,7 +88,7 @@ func (k *CertificateKey) Ends() time.Time { return k.ends }
 
 // SignAssertion returns a compact JWS over claims, which must be a strict JSON object. Every error is an [*Error].
 func (k *CertificateKey) SignAssertion(claims []byte) (string, error) {
-	if _, err := readClaims(string(claims)); err != nil {
+	if err := checkClaims(string(claims)); err != nil {
 		return "", err
 	}
 	signed := appendSegment(nil, k.header)

@@ -110,7 +110,7 @@ func (k *PrivateKey) Sign(typ string, claims []byte) (string, error) {
 	if !safeType(typ) {
 		return "", refuse(ReasonType, "has characters that no token type has")
 	}
-	if _, err := readClaims(string(claims)); err != nil {
+	if err := checkClaims(string(claims)); err != nil {
 		return "", err
 	}
 	signed := make([]byte, 0, 1024)

@@ -61,7 +61,8 @@ func SpanAttributes() []Attribute {
 		{AttrPreviousAttempts, []string{SpanAttempt, SpanServer}, "The number of earlier attempts (gRFC A72)."},
 		{AttrHedge, []string{SpanAttempt}, "True if another attempt was in flight."},
 		{
-			AttrDeadline, []string{SpanCall},
+			AttrDeadline,
+			[]string{SpanCall},
 			"The deadline of the policy, in seconds, if it is earlier than that of the caller.",
 		},
 		{AttrAttempts, []string{SpanCall}, "The number of attempts."},

@@ -139,7 +139,7 @@ func (c *IssuerClient) form(audience principal.ID) url.Values {
 	case NoAudience:
 	case Audience:
 		setIfAny(form, "audience", name)
-	default:
+	case Resource:
 		setIfAny(form, "resource", name)
 	}
 	return form

@@ -6,7 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // the thumbprint x5t is defined so
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -128,28 +128,33 @@ func TestTokenEndpointsOfOthers(t *testing.T) {
 		{"Parley", nil, false, with("resource", payments), true, ""},
 		{
 			"a client ID for the workload's key (Okta, Keycloak)",
-			[]tokens.Option{tokens.WithClientID(client), tokens.WithScopes("pay"), noAudience}, false,
+			[]tokens.Option{tokens.WithClientID(client), tokens.WithScopes("pay"), noAudience},
+			false,
 			with("client_id", client, "scope", "pay"), true, "",
 		},
 		{
 			"Microsoft Entra ID, a certificate",
-			[]tokens.Option{tokens.WithClientID(client), tokens.WithCertificate(certFile, keyFile, ""), api, noAudience}, true,
+			[]tokens.Option{tokens.WithClientID(client), tokens.WithCertificate(certFile, keyFile, ""), api, noAudience},
+			true,
 			with("client_id", client, "scope", "api://payments/.default"), true, "",
 		},
 		{
 			"Microsoft Entra ID, federated",
-			[]tokens.Option{tokens.WithClientID(client), tokens.WithAssertionFile(projected), api, noAudience}, true,
+			[]tokens.Option{tokens.WithClientID(client), tokens.WithAssertionFile(projected), api, noAudience},
+			true,
 			with("client_id", client, "scope", "api://payments/.default", "client_assertion", "e30.e30.c2ln",
 				"client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"), false, "",
 		},
 		{
 			"Auth0",
-			[]tokens.Option{tokens.WithClientID(client), audience, tokens.WithAudience("https://payments.shop.example")}, false,
+			[]tokens.Option{tokens.WithClientID(client), audience, tokens.WithAudience("https://payments.shop.example")},
+			false,
 			with("client_id", client, "audience", "https://payments.shop.example"), true, "",
 		},
 		{
 			"Cognito, a secret in the header",
-			[]tokens.Option{tokens.WithClientID("a b"), tokens.WithClientSecretFile(secret), api, noAudience}, true,
+			[]tokens.Option{tokens.WithClientID("a b"), tokens.WithClientSecretFile(secret), api, noAudience},
+			true,
 			with("scope", "api://payments/.default"), false,
 			"Basic " + base64.StdEncoding.EncodeToString([]byte("a+b:s3cr%2Bt")),
 		},
@@ -157,11 +162,14 @@ func TestTokenEndpointsOfOthers(t *testing.T) {
 			"Keycloak, a secret in the body",
 			[]tokens.Option{
 				tokens.WithClientID(client), tokens.WithClientSecretFile(secret), tokens.WithClientSecretInBody(), audience,
-			}, true,
+			},
+			true,
 			with("client_id", client, "client_secret", "s3cr+t", "audience", payments), false, "",
 		},
 		{
-			"an exchange of tokens", []tokens.Option{tokens.WithBearerTokenFile(projected)}, true,
+			"an exchange of tokens",
+			[]tokens.Option{tokens.WithBearerTokenFile(projected)},
+			true,
 			with("resource", payments), false, "Bearer e30.e30.c2ln",
 		},
 	} {
@@ -250,7 +258,7 @@ func TestAssertionsByCertificate(t *testing.T) {
 				if !test.holds(digest[:], signature) {
 					t.Error("the signature does not hold")
 				}
-				strong, weak := sha256.Sum256(cert), sha1.Sum(cert) //nolint:gosec // as above
+				strong, weak := sha256.Sum256(cert), sha1.Sum(cert)
 				want := map[string]any{"alg": test.alg, "typ": "JWT", "x5t#S256": base64.RawURLEncoding.EncodeToString(strong[:])}
 				if test.x5t {
 					want["x5t"] = base64.RawURLEncoding.EncodeToString(weak[:])
@@ -344,7 +352,7 @@ func TestProofsAreReadAgain(t *testing.T) {
 func TestMistakesInHowAClientProvesItself(t *testing.T) {
 	f := newFolder(t)
 	workload, key := orders(t)
-	small, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // which is to be refused
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,9 @@ func Cases() []Case {
 		}},
 		{"caller, method and key tell calls apart", func(t *testing.T, s dedupe.Store) {
 			for _, k := range []dedupe.Key{
-				key, {Method: key.Method, Key: key.Key}, {Caller: key.Caller, Method: "/shop.v1.Shop/Sell", Key: key.Key},
+				key,
+				{Method: key.Method, Key: key.Key},
+				{Caller: key.Caller, Method: "/shop.v1.Shop/Sell", Key: key.Key},
 				{Caller: key.Caller, Method: key.Method, Key: "k2"},
 			} {
 				claim(t, s, k)
