@@ -135,11 +135,11 @@ func (c *IssuerClient) form(audience principal.ID) url.Values {
 	if name == "" && !audience.IsZero() {
 		name = audience.String()
 	}
-	switch c.config.parameter {
-	case NoAudience:
-	case Audience:
+	switch parameter := c.config.parameter; {
+	case parameter == NoAudience:
+	case parameter == Audience:
 		setIfAny(form, "audience", name)
-	case Resource:
+	default:
 		setIfAny(form, "resource", name)
 	}
 	return form
