@@ -70,6 +70,30 @@ func TestRequiredValuesBesideAProvider(t *testing.T) {
 	}
 }
 
+// A further claim that a token must have or must not have does not open what the product demands: it adds to that, and
+// only an empty list takes it away. A product that demands no jti does not get one by a further claim either.
+func TestClaimsBesideAProvider(t *testing.T) {
+	for stated, want := range map[string]struct{ required, refused []string }{
+		"provider: okta, required_claims: [auth_time, cid]": {
+			[]string{"jti", "cid", "auth_time"}, []string{"nonce", "at_hash", "c_hash"},
+		},
+		"provider: okta, refused_claims: [test]":                  {[]string{"jti", "cid"}, []string{"nonce", "at_hash", "c_hash", "test"}},
+		"provider: ping, required_claims: [acr]":                  {[]string{"client_id", "acr"}, []string{"nonce", "at_hash", "c_hash"}},
+		"provider: cognito, required_claims: [sub]":               {[]string{"jti", "sub"}, nil},
+		"provider: dex, required_claims: [email]":                 {[]string{"email"}, nil},
+		"provider: okta, required_claims: [], refused_claims: []": {[]string{}, []string{}},
+		"required_claims: [env], refused_claims: [test]":          {[]string{"env"}, []string{"test"}},
+	} {
+		look, _, err := readStated(
+			t, fmt.Sprintf("users: {issuers: [{issuer: 'https://login.example', %s}]}", stated), "users.issuers[0]",
+		)
+		if err != nil || !slices.Equal(look.RequiredClaims, want.required) || !slices.Equal(look.RefusedClaims, want.refused) {
+			t.Errorf("%s: the claims %v are required and %v refused, %v; want %v and %v",
+				stated, look.RequiredClaims, look.RefusedClaims, err, want.required, want.refused)
+		}
+	}
+}
+
 // The file states a profile as code does: a product, and what is stated beside it instead.
 func TestStatedProfile(t *testing.T) {
 	okta := func(change func(*profile.Profile)) profile.Profile {

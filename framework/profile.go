@@ -3,6 +3,7 @@ package framework
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -51,6 +52,7 @@ func readProfile(place string, stated statedProfile, states func(path string) bo
 			return look, fmt.Errorf("%s: %w", place, err)
 		}
 		look = profile.Of(provider)
+		look.RequiredClaims = look.WithDefaults().RequiredClaims // where the product's are the default, those count as its
 	}
 	set := func(field string) bool {
 		m := stated.ProtoReflect()
@@ -59,13 +61,16 @@ func readProfile(place string, stated statedProfile, states func(path string) bo
 	for field, to := range map[string]struct {
 		list   *[]string
 		stated []string
+		adds   bool // to what the provider demands, which tells its access tokens from its ID tokens
 	}{
-		"types":           {&look.Types, stated.GetTypes()},
-		"required_claims": {&look.RequiredClaims, stated.GetRequiredClaims()},
-		"refused_claims":  {&look.RefusedClaims, stated.GetRefusedClaims()},
-		"scope_claims":    {&look.ScopeClaims, stated.GetScopeClaims()},
+		"types":           {list: &look.Types, stated: stated.GetTypes()},
+		"required_claims": {list: &look.RequiredClaims, stated: stated.GetRequiredClaims(), adds: true},
+		"refused_claims":  {list: &look.RefusedClaims, stated: stated.GetRefusedClaims(), adds: true},
+		"scope_claims":    {list: &look.ScopeClaims, stated: stated.GetScopeClaims()},
 	} {
 		switch {
+		case len(to.stated) > 0 && to.adds:
+			*to.list = union(*to.list, to.stated)
 		case len(to.stated) > 0:
 			*to.list = to.stated
 		case states(place + "." + field):
@@ -115,7 +120,7 @@ func readProfile(place string, stated statedProfile, states func(path string) bo
 			*to.value = to.stated
 		}
 	}
-	// What tells the provider's access tokens from its ID tokens stays demanded beside further values.
+	// As with the lists above, what the provider demands stays demanded beside further values.
 	for claim, value := range stated.GetRequiredValues() {
 		if look.RequiredValues == nil {
 			look.RequiredValues = map[string]string{}
@@ -131,6 +136,17 @@ func readProfile(place string, stated statedProfile, states func(path string) bo
 		look.ClockSkew = skew(stated.GetClockSkew())
 	}
 	return look, errors.Join(errs...)
+}
+
+// union is a list with the elements of another that it lacks.
+func union(list, more []string) []string {
+	list = slices.Clone(list)
+	for _, element := range more {
+		if !slices.Contains(list, element) {
+			list = append(list, element)
+		}
+	}
+	return list
 }
 
 // skew is the clock skew that is stated. None at all is stated as 0s, and in a profile as a negative one.

@@ -1581,8 +1581,8 @@ type WorkloadIssuer struct {
 	Audiences []string `protobuf:"bytes,4,rep,name=audiences,proto3" json:"audiences,omitempty"`
 	// The accepted token types. "" accepts a header without typ. Default: at+jwt.
 	Types []string `protobuf:"bytes,5,rep,name=types,proto3" json:"types,omitempty"`
-	// The claims that a token must have in addition to iss, sub, aud, exp and iat. Default: jti. In a file, [] means no
-	// further claims.
+	// The claims that a token must have in addition to iss, sub, aud, exp and iat, and to those that the provider
+	// requires. Default without a provider: jti. In a file, [] means no further claims, not even those of the provider.
 	RequiredClaims []string `protobuf:"bytes,6,rep,name=required_claims,json=requiredClaims,proto3" json:"required_claims,omitempty"`
 	// The maximum lifetime of a token. Default: 1h.
 	MaxLifetime *durationpb.Duration `protobuf:"bytes,7,opt,name=max_lifetime,json=maxLifetime,proto3,oneof" json:"max_lifetime,omitempty"`
@@ -1615,7 +1615,8 @@ type WorkloadIssuer struct {
 	NoIssuedAt *bool `protobuf:"varint,28,opt,name=no_issued_at,json=noIssuedAt,proto3,oneof" json:"no_issued_at,omitempty"`
 	// The claims that must have these values, such as token_use: access, in addition to those that the provider requires.
 	RequiredValues map[string]string `protobuf:"bytes,29,rep,name=required_values,json=requiredValues,proto3" json:"required_values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// The claims that a token must not have, such as claims of ID tokens. In a file, [] means no claims.
+	// The claims that a token must not have, such as claims of ID tokens, in addition to those that the provider refuses.
+	// In a file, [] means no claims.
 	RefusedClaims []string `protobuf:"bytes,30,rep,name=refused_claims,json=refusedClaims,proto3" json:"refused_claims,omitempty"`
 	// The claim with the audience of a token. Default: aud.
 	AudienceClaim *string `protobuf:"bytes,31,opt,name=audience_claim,json=audienceClaim,proto3,oneof" json:"audience_claim,omitempty"`
@@ -2358,8 +2359,8 @@ type UserIssuer struct {
 	Audiences []string `protobuf:"bytes,3,rep,name=audiences,proto3" json:"audiences,omitempty"`
 	// The accepted token types. "" accepts a header without typ. Default: at+jwt.
 	Types []string `protobuf:"bytes,4,rep,name=types,proto3" json:"types,omitempty"`
-	// The claims that a token must have in addition to iss, sub, aud, exp and iat. Default: jti. In a file, [] means no
-	// further claims.
+	// The claims that a token must have in addition to iss, sub, aud, exp and iat, and to those that the provider
+	// requires. Default without a provider: jti. In a file, [] means no further claims, not even those of the provider.
 	RequiredClaims []string `protobuf:"bytes,5,rep,name=required_claims,json=requiredClaims,proto3" json:"required_claims,omitempty"`
 	// The maximum lifetime of a token. Default: 1h. For transaction tokens the default is 5m, which is also their
 	// maximum.
@@ -2393,7 +2394,8 @@ type UserIssuer struct {
 	NoIssuedAt *bool `protobuf:"varint,28,opt,name=no_issued_at,json=noIssuedAt,proto3,oneof" json:"no_issued_at,omitempty"`
 	// The claims that must have these values, such as token_use: access, in addition to those that the provider requires.
 	RequiredValues map[string]string `protobuf:"bytes,29,rep,name=required_values,json=requiredValues,proto3" json:"required_values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// The claims that a token must not have, such as claims of ID tokens. In a file, [] means no claims.
+	// The claims that a token must not have, such as claims of ID tokens, in addition to those that the provider refuses.
+	// In a file, [] means no claims.
 	RefusedClaims []string `protobuf:"bytes,30,rep,name=refused_claims,json=refusedClaims,proto3" json:"refused_claims,omitempty"`
 	// The claim with the audience of a token. Default: aud.
 	AudienceClaim *string `protobuf:"bytes,31,opt,name=audience_claim,json=audienceClaim,proto3,oneof" json:"audience_claim,omitempty"`
