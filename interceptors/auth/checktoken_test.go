@@ -61,6 +61,9 @@ lifetime: the lifetime is too long; max_lifetime: 2h0m0s`,
 		"a workload's": {
 			strict, says("at+jwt", claims{"sub": "spiffe://legacy.example/till"}), `user: sub is a workload and no user`,
 		},
+		"a workload's in another case": {
+			strict, says("at+jwt", claims{"sub": "Spiffe://legacy.example/till"}), `user: sub is a workload and no user`,
+		},
 		"for another": {
 			strict, says("at+jwt", claims{"aud": "api://x"}), `audience: aud is not this server; audiences: ["api://x"]`,
 		},

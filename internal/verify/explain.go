@@ -65,9 +65,10 @@ func Explain(ctx context.Context, issuers []*Profile, compact string) (*Profile,
 	return p, e.findings
 }
 
-// CheckUser refuses a user who is a workload, so that no workload passes for a user with its own token.
+// CheckUser refuses a user who is a workload, so that no workload passes for a user with its own token. Schemes are
+// compared without case (RFC 3986 section 3.1), as another reader of the user may do.
 func CheckUser(t *Token) error {
-	if strings.HasPrefix(t.Subject, principal.Scheme) {
+	if n := len(principal.Scheme); len(t.Subject) >= n && strings.EqualFold(t.Subject[:n], principal.Scheme) {
 		return errors.New("sub is a workload and no user")
 	}
 	return nil
