@@ -55,7 +55,8 @@ type Profile struct {
 	RefusedClaims []string
 	// MaxAudiences bounds how many audiences a token may name. Default: 1.
 	MaxAudiences int
-	// AudienceClaim is the claim with the audience of a token. Default: aud.
+	// AudienceClaim is the claim with the audience of a token. With another one than aud, an aud that is there must name
+	// an accepted audience, too. Default: aud.
 	AudienceClaim string
 	// AudienceText demands that this claim is one string and no list. Default: a list of strings will do.
 	AudienceText bool

@@ -188,13 +188,14 @@ func (p *Profile) names() []string {
 // bare is the name of an issuer without its scheme, which some leave out of iss.
 func bare(name string) string { return strings.TrimPrefix(name, "https://") }
 
+// checkAudience checks the audience claim, and aud beside another one: a token that says for whom it is must not be
+// used elsewhere, whatever its issuer's other tokens leave out.
 func (p *Profile) checkAudience(t *Token) error {
 	audience, ok := t.Claims.Strings(p.AudienceClaim)
 	if p.AudienceText {
 		text, isText := t.Claims.String(p.AudienceClaim)
 		audience, ok = []string{text}, isText
 	}
-	meant := func(a string) bool { return slices.Contains(p.Audiences, a) }
 	switch {
 	case !ok || len(audience) == 0:
 		return errors.New(p.AudienceClaim + " is missing, or of a form that is not accepted")
@@ -205,11 +206,20 @@ func (p *Profile) checkAudience(t *Token) error {
 			len(audience),
 			p.MaxAudiences,
 		)
-	case !slices.ContainsFunc(audience, meant):
+	case !slices.ContainsFunc(audience, p.isAudience):
 		return errors.New(p.AudienceClaim + " is not this server")
+	}
+	if p.AudienceClaim == wire.ClaimAudience || !t.Claims.Has(wire.ClaimAudience) {
+		return nil
+	}
+	if aud, _ := t.Claims.Strings(wire.ClaimAudience); !slices.ContainsFunc(aud, p.isAudience) {
+		return errors.New("aud is there beside " + p.AudienceClaim + " and is not this server")
 	}
 	return nil
 }
+
+// isAudience reports whether the audience is one of the server's.
+func (p *Profile) isAudience(audience string) bool { return slices.Contains(p.Audiences, audience) }
 
 func (p *Profile) checkRequired(t *Token) error {
 	for _, name := range p.RequiredClaims {

@@ -97,7 +97,7 @@ func (p *Profile) audienceRemedies(t *Token) []Remedy {
 			Remedy{Field: "MaxAudiences", Value: strconv.Itoa(n), apply: func(p *Profile) { p.MaxAudiences = n }},
 		)
 	}
-	if !slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(p.Audiences, a) }) {
+	if !slices.ContainsFunc(audience, p.isAudience) {
 		list = append(
 			list,
 			Remedy{Field: "Audiences", Value: "[" + quote.Text(audience[0]) + "]", apply: func(p *Profile) {

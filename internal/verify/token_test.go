@@ -222,3 +222,26 @@ func TestVerifier(t *testing.T) {
 		}
 	})
 }
+
+// A token whose audience is found by another claim, as that of Amazon Cognito by client_id, is refused where its aud
+// names another service.
+func TestAudienceBesideAnotherClaim(t *testing.T) {
+	s := newSignatory(t)
+	p := s.profile(profile.Profile{AudienceClaim: "client_id", AudienceText: true})
+	p.Audiences = []string{"app", payments}
+	for aud, accepted := range map[string]bool{
+		``:                             true,
+		`,"aud":"` + payments + `"`:    true,
+		`,"aud":["` + payments + `"]`:  true,
+		`,"aud":"https://ledger.shop"`: false,
+		`,"aud":[]`:                    false,
+		`,"aud":null`:                  false,
+		`,"aud":{"app":"app"}`:         false,
+	} {
+		_, err := s.verdict(t, p, s.sign(`{"alg":"EdDSA","kid":"`+kid+`","typ":"at+jwt"}`, timely(
+			`{"iss":"`+login+`","sub":"alice","client_id":"app","iat":NOW0,"exp":NOW3600,"jti":"7"`+aud+`}`)))
+		if (err == nil) != accepted {
+			t.Errorf("%s: got %v, want accepted: %v", aud, err, accepted)
+		}
+	}
+}
