@@ -64,21 +64,37 @@ func groupings(parts []string) [][]string {
 // find returns the claim, which must be a string. The error says nothing of what the token holds.
 func (p claimPath) find(claims Claims) (string, error) {
 	var place []string
+	otherwise := false // whether another reading finds null, or no object above
 	for _, names := range p.places {
-		if !claims.Has(names...) {
-			continue
-		}
-		if place != nil {
+		switch found := claims.Lookup(names); {
+		case !found.Exists():
+			otherwise = otherwise || found.IsNull() || blocked(claims, names)
+		case place != nil:
 			return "", fmt.Errorf(`claim %s is in two places of the token; write ">" between its names`, p.text)
+		default:
+			place = names
 		}
-		place = names
 	}
 	if place == nil {
 		return "", fmt.Errorf("claim %s is missing", p.text)
+	}
+	if otherwise {
+		return "", fmt.Errorf(`claim %s is null, or below a claim that is no object, in a second place of the token; `+
+			`write ">" between its names`, p.text)
 	}
 	text, ok := claims.String(place...)
 	if !ok {
 		return "", fmt.Errorf("claim %s is no string", p.text)
 	}
 	return text, nil
+}
+
+// blocked reports whether a claim above a place is there and is no object.
+func blocked(claims Claims, names []string) bool {
+	for above := 1; above < len(names); above++ {
+		if parent := claims.Lookup(names[:above]); parent.IsNull() || parent.Exists() && !parent.IsObject() {
+			return true
+		}
+	}
+	return false
 }

@@ -165,6 +165,37 @@ func TestTemplateID(t *testing.T) {
 			"",
 			"is in two places",
 		},
+		"a flat name beside a parent that is null": {
+			byDots,
+			`{"kubernetes.io":null,"kubernetes.io.namespace":"pay","kubernetes.io.serviceaccount.name":"api"}`,
+			"",
+			"in a second place",
+		},
+		"a flat name beside a parent that is a list": {
+			byDots,
+			`{"kubernetes.io":[],"kubernetes.io.namespace":"pay","kubernetes.io.serviceaccount.name":"api"}`,
+			"",
+			"in a second place",
+		},
+		"a flat name beside a parent that is a string": {
+			byDots,
+			`{"kubernetes.io":"x","kubernetes.io.namespace":"pay","kubernetes.io.serviceaccount.name":"api"}`,
+			"",
+			"in a second place",
+		},
+		"a flat name beside a claim that is null": {
+			byDots,
+			`{"kubernetes.io":{"namespace":null},"kubernetes.io.namespace":"pay","kubernetes.io.serviceaccount.name":"api"}`,
+			"",
+			"in a second place",
+		},
+		"flat names alone": {
+			byDots,
+			`{"kubernetes.io.namespace":"pay","kubernetes.io.serviceaccount.name":"api"}`,
+			"spiffe://shop.example/ns/pay/sa/api",
+			"",
+		},
+		"a parent that is null": {byDots, `{"kubernetes.io":null}`, "", "is missing"},
 		"another place, by path": {
 			byPath,
 			`{"kubernetes.io":{"namespace":"pay","serviceaccount":{"name":"api"}},"kubernetes":{"io":{"namespace":"admin"}}}`,

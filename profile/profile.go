@@ -47,11 +47,12 @@ type Profile struct {
 	MaxLifetime time.Duration
 	// NoIssuedAt accepts tokens without iat. MaxLifetime then bounds the time that is left. Default: iat is required.
 	NoIssuedAt bool
-	// RequiredClaims must be there beside iss, sub, aud, exp and iat. Empty and not nil means none. Default: jti.
+	// RequiredClaims must be there beside iss, sub, aud, exp and iat. One that is null, false, "", {} or [] is missing.
+	// Empty and not nil means none. Default: jti.
 	RequiredClaims []string
 	// RequiredValues are claims that must be exactly these strings, such as token_use: access. Default: none.
 	RequiredValues map[string]string
-	// RefusedClaims are claims that a token must not have, such as claims of ID tokens. Default: none.
+	// RefusedClaims are claims that a token must not have, not even as null, such as claims of ID tokens. Default: none.
 	RefusedClaims []string
 	// MaxAudiences bounds how many audiences a token may name. Default: 1.
 	MaxAudiences int

@@ -68,6 +68,9 @@ func (o *Object) value(name string) Value {
 // Has reports whether there is a member of this name, of whatever kind.
 func (o *Object) Has(name string) bool { return o.value(name).kind != 0 }
 
+// States reports whether there is a member of this name that says something: not null, false, "", {} or [].
+func (o *Object) States(name string) bool { return o.value(name).States() }
+
 // Names lists the names of all members in their order.
 func (o *Object) Names() []string {
 	names := make([]string, len(o.members))

@@ -99,3 +99,18 @@ func TestReadDocumentTakes512Members(t *testing.T) {
 		t.Error("513 members are accepted")
 	}
 }
+
+func TestStates(t *testing.T) {
+	for value, want := range map[string]bool{
+		`null`: false, `false`: false, `""`: false, `{}`: false, `[]`: false, `[ ]`: false, "{\n}": false,
+		`true`: true, `"a"`: true, `" "`: true, `0`: true, `[null]`: true, `{"a":null}`: true,
+	} {
+		object := read(t, `{"name":`+value+`}`)
+		if got := object.States("name"); got != want || !object.Has("name") {
+			t.Errorf("%s: got %v, want %v", value, got, want)
+		}
+	}
+	if read(t, `{}`).States("name") {
+		t.Error("a missing member says something")
+	}
+}

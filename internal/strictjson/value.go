@@ -30,6 +30,21 @@ func (v Value) Text() string { return v.text }
 // Exists reports whether there is a value and it is not null.
 func (v Value) Exists() bool { return v.kind != 0 && v.kind != kindNull }
 
+// States reports whether there is a value that says something: not null, false, "", {} or [].
+func (v Value) States() bool {
+	switch v.kind {
+	case kindObject, kindArray:
+		end := skipSpace(v.text, 1)
+		return v.text[end] != '}' && v.text[end] != ']'
+	case kindString:
+		return v.text != `""`
+	case kindBool:
+		return v.text[0] == 't'
+	default:
+		return v.Exists()
+	}
+}
+
 // String returns a string. It reports false when the value is of another kind.
 func (v Value) String() (string, bool) {
 	if v.kind != kindString {
@@ -52,6 +67,9 @@ func (v Value) Number() (float64, bool) {
 	n, err := strconv.ParseFloat(v.text, 64)
 	return n, err == nil
 }
+
+// IsNull reports whether there is a value and it is null.
+func (v Value) IsNull() bool { return v.kind == kindNull }
 
 // IsList reports whether the value is an array.
 func (v Value) IsList() bool { return v.kind == kindArray }

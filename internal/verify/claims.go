@@ -235,12 +235,15 @@ func (p *Profile) checkRequired(t *Token) error {
 	return nil
 }
 
-// states reports whether a claim is there and not empty.
+// states reports whether a claim is there and says something. A jti must be a string.
 func states(claims *strictjson.Object, name string) bool {
-	text, isText := claims.String(name)
-	return claims.Has(name) && (isText && text != "" || !isText && name != wire.ClaimTokenID)
+	if _, isText := claims.String(name); name == wire.ClaimTokenID && !isText {
+		return false
+	}
+	return claims.States(name)
 }
 
+// checkRefused refuses a claim that is there even as null.
 func (p *Profile) checkRefused(t *Token) error {
 	for _, name := range p.RefusedClaims {
 		if t.Claims.Has(name) {

@@ -245,3 +245,31 @@ func TestAudienceBesideAnotherClaim(t *testing.T) {
 		}
 	}
 }
+
+// A required claim that says nothing is missing. A refused claim is refused whatever it says.
+func TestClaimsThatSayNothing(t *testing.T) {
+	s := newSignatory(t)
+	verdict := func(look profile.Profile, claims string) error {
+		_, err := s.verdict(t, s.profile(look), s.sign(`{"alg":"EdDSA","kid":"`+kid+`","typ":"at+jwt"}`, timely(
+			`{"iss":"`+login+`","sub":"alice","aud":"`+payments+`","iat":NOW0,"exp":NOW3600,`+claims+`}`)))
+		return err
+	}
+	for value, says := range map[string]bool{
+		`null`: false, `false`: false, `""`: false, `{}`: false, `[]`: false,
+		`true`: true, `0`: true, `"a"`: true, `["a"]`: true, `{"a":1}`: true,
+	} {
+		err := verdict(profile.Profile{RequiredClaims: []string{"tid"}}, `"tid":`+value)
+		if (err == nil) != says {
+			t.Errorf("tid %s is required: got %v, want accepted: %v", value, err, says)
+		}
+		refused := profile.Profile{RequiredClaims: []string{}, RefusedClaims: []string{"cid"}}
+		if err := verdict(refused, `"cid":`+value); err == nil {
+			t.Errorf("cid %s is refused, and accepted", value)
+		}
+	}
+	if err := verdict(profile.Profile{
+		RequiredClaims: []string{}, RequiredValues: map[string]string{"ver": "2.0"},
+	}, `"ver":null`); err == nil {
+		t.Error("a value is required, and null accepted")
+	}
+}
