@@ -3,6 +3,7 @@ package principal
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -43,6 +44,13 @@ func parseClaimPath(text string) (claimPath, error) {
 		}
 	}
 	return path, nil
+}
+
+// overlaps reports whether both may find a claim in one place.
+func (p claimPath) overlaps(q claimPath) bool {
+	return slices.ContainsFunc(p.places, func(place []string) bool {
+		return slices.ContainsFunc(q.places, func(other []string) bool { return slices.Equal(place, other) })
+	})
 }
 
 func notInClaimPath(c rune) bool { return c <= ' ' || c > '~' || c == '*' || c == '{' || c == '}' }

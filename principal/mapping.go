@@ -84,8 +84,13 @@ func (m Map) Compile() (*Mapping, error) {
 	if len(m.Same) == 1 {
 		wrong("Same has one claim; name those that must be the same")
 	}
-	for _, text := range m.Same {
+	for n, text := range m.Same {
 		c.same = append(c.same, path("Same", text))
+		for _, other := range c.same[:n] {
+			if c.same[n].overlaps(other) {
+				wrong("Same has one claim twice, %s and %s; name different ones", quote.Text(other.text), quote.Text(text))
+			}
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -95,17 +100,8 @@ func (m Map) Compile() (*Mapping, error) {
 
 // ID is the workload that a token with these claims names. The error says nothing of what the token holds.
 func (m *Mapping) ID(claims Claims) (ID, error) {
-	first := ""
-	for i, path := range m.same {
-		text, err := path.find(claims)
-		switch {
-		case err != nil:
-			return ID{}, err
-		case i == 0:
-			first = text
-		case text != first:
-			return ID{}, fmt.Errorf("claims %s and %s are not the same, so it is no workload's token", m.same[0].text, path.text)
-		}
+	if err := m.CheckSame(claims); err != nil {
+		return ID{}, err
 	}
 	if m.template != nil {
 		return m.template.ID(claims)
@@ -119,6 +115,23 @@ func (m *Mapping) ID(claims Claims) (ID, error) {
 		return ID{}, fmt.Errorf("claim %s names no workload that is listed", m.claim.text)
 	}
 	return id, nil
+}
+
+// CheckSame refuses claims of which those that must be the same are not. The error says nothing of what the token holds.
+func (m *Mapping) CheckSame(claims Claims) error {
+	first := ""
+	for i, path := range m.same {
+		text, err := path.find(claims)
+		switch {
+		case err != nil:
+			return err
+		case i == 0:
+			first = text
+		case text != first:
+			return fmt.Errorf("claims %s and %s are not the same, so it is no workload's token", m.same[0].text, path.text)
+		}
+	}
+	return nil
 }
 
 // Patterns are those of all IDs that the map can name, sorted.

@@ -90,7 +90,8 @@ func common(a, b []principal.Pattern) (p, q principal.Pattern, both bool) {
 // tellsUsers reports whether the issuer states what tells the tokens of workloads from those of users, for whom it
 // vouches as well.
 func (is Issuer) tellsUsers(users Issuer) bool {
-	subject := users.Profile.WithDefaults().SubjectClaim
+	mine, theirs := is.Profile.WithDefaults(), users.Profile.WithDefaults()
+	subject := theirs.SubjectClaim
 	switch {
 	case len(is.Principals.Same) > 0:
 		return true
@@ -99,12 +100,7 @@ func (is Issuer) tellsUsers(users Issuer) bool {
 	case slices.Contains(is.Profile.RefusedClaims, subject): // which the token of every user has
 		return true
 	}
-	for name, value := range is.Profile.RequiredValues {
-		if other, ok := users.Profile.RequiredValues[name]; !ok || other != value {
-			return true
-		}
-	}
-	return false
+	return len(verify.TellingValues(mine, theirs)) > 0
 }
 
 // issuerFor is the name of the issuer of the identity that vouches for a trust domain, "" where none does.

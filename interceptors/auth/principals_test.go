@@ -3,6 +3,7 @@ package auth_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -393,6 +394,14 @@ func TestPrincipalsMistakes(t *testing.T) {
 		}, nil, func(is *auth.Issuer) {
 			is.Profile.RequiredValues = map[string]string{"typ": "Bearer"}
 		}, "vouches for users as well"},
+		"users of it, by the issuer and the audience": {func(is *auth.Issuer) {
+			template("spiffe://shop.example/ns/{azp}")(is)
+			is.Profile.RequiredValues = map[string]string{"iss": is.Name, "aud": "spiffe://shop.example/payments"}
+		}, nil, func(*auth.Issuer) {}, "vouches for users as well"},
+		"users of it, by one claim twice": {func(is *auth.Issuer) {
+			same(is)
+			is.Principals.Same = []string{"azp", "azp"}
+		}, nil, func(*auth.Issuer) {}, `Same has one claim twice, "azp" and "azp"`},
 		"a map for users": {
 			same,
 			nil,
@@ -472,6 +481,60 @@ func TestOneIssuerOfWorkloadsAndUsers(t *testing.T) {
 			t.Errorf("the log does not say what it is:\n%s", c.w.log)
 		}
 	})
+}
+
+// What tells workloads from users decides at the door of users, whether or not the workload is listed.
+func TestWorkloadsAndUsersAreToldApart(t *testing.T) {
+	const invalid = rpcerr.CredentialsInvalid
+	table := func(is *auth.Issuer, claim string) {
+		is.Principals = &principal.Map{
+			Claim: claim, IDs: map[string]principal.ID{"api": idOf(t, "spiffe://shop.example/ns/pay/api")},
+		}
+	}
+	same := func(is *auth.Issuer) { table(is, "azp"); is.Principals.Same = []string{"sub", "azp"} }
+	value := func(is *auth.Issuer) {
+		table(is, "azp")
+		is.Profile.RequiredValues = map[string]string{"gty": "client-credentials"}
+	}
+	sub := func(is *auth.Issuer) {
+		table(is, "azp")
+		is.Profile.SubjectClaim, is.Profile.RefusedClaims = "azp", []string{"sub"}
+	}
+	for name, test := range map[string]struct {
+		workloads     func(*auth.Issuer)
+		service, user claims
+		want          rpcerr.Reason
+	}{
+		"same, listed":              {same, nil, claims{"azp": "api", "sub": "api"}, invalid},
+		"same, not listed":          {same, nil, claims{"azp": "ledger", "sub": "ledger"}, invalid},
+		"same, a user":              {same, nil, claims{"azp": "api", "sub": "alice"}, ""},
+		"a value, listed":           {value, nil, claims{"azp": "api", "sub": "x", "gty": "client-credentials"}, invalid},
+		"a value, not listed":       {value, nil, claims{"azp": "y", "sub": "x", "gty": "client-credentials"}, invalid},
+		"a value, a user":           {value, nil, claims{"azp": "api", "sub": "alice", "gty": "password"}, ""},
+		"a refused sub, a user":     {sub, claims{"sub": nil}, claims{"azp": "api", "sub": "alice"}, ""},
+		"a refused sub, a workload": {sub, claims{"sub": nil}, claims{"azp": "api", "sub": nil}, invalid},
+		"a table of sub, listed":    {func(is *auth.Issuer) { table(is, "sub") }, nil, claims{"sub": "api"}, invalid},
+		"a table of sub, a user":    {func(is *auth.Issuer) { table(is, "sub") }, nil, claims{"sub": "alice"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var users auth.Issuer
+				c := newCluster(t, func(is *auth.Issuer) {
+					users = *is
+					users.Principals = nil
+					test.workloads(is)
+				})
+				service := claims{"azp": "api", "sub": "api", "gty": "client-credentials"}
+				maps.Copy(service, test.service)
+				code := codes.OK
+				if test.want != "" {
+					code = codes.Unauthenticated
+				}
+				ctx := auth.AttachUserToken(withBearer(t.Context(), c.token(t, service)), c.token(t, test.user))
+				refused(t, name, checkHealth(ctx, c.serve(t, auth.WithUserIssuers(users))), code, test.want)
+			})
+		})
+	}
 }
 
 // JWT-SVIDs need no iss: the trust domain of sub says whose keys count, and they are those for this use.

@@ -11,6 +11,7 @@ import (
 	"github.com/parley-rpc/parley/internal/strictjson"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
+	"github.com/parley-rpc/parley/profile"
 )
 
 // claimCheck is one check of the claims of a token whose signature holds. It keeps in the token what it read.
@@ -125,19 +126,41 @@ func (p *Profile) checkWorkload(t *Token) (err error) {
 	return nil
 }
 
-// NamesWorkload reports whether a token of the issuer with these claims is that of a workload by its own map. It serves
-// where the issuer vouches for users as well.
-func (p *Profile) NamesWorkload(claims *strictjson.Object) bool {
+// NamesWorkload reports whether a token that passed for a user's is that of a workload by what the issuer's workloads
+// have, listed or not. It serves where the issuer vouches for users as well.
+func (p *Profile) NamesWorkload(t *Token) bool {
 	if p.Principals == nil {
 		return false
 	}
-	for name, want := range p.RequiredValues {
-		if !wire.SameClaim(claims, name, want) {
-			return false
+	users := t.profile.Profile
+	if slices.Contains(p.RefusedClaims, users.SubjectClaim) {
+		return false // each user has it, and no workload
+	}
+	claims := principal.ClaimsOf(t.Claims)
+	if p.Principals.TellsUsers() {
+		return p.Principals.CheckSame(claims) == nil
+	}
+	if telling := TellingValues(p.Profile, users); len(telling) > 0 {
+		return !slices.ContainsFunc(telling, func(name string) bool {
+			return !wire.SameClaim(t.Claims, name, p.RequiredValues[name])
+		})
+	}
+	_, err := p.Principals.ID(claims)
+	return err == nil
+}
+
+// TellingValues are the names of the values that tell the tokens of workloads from those of users of the same issuer:
+// workloads must have them, and users need not. Both profiles have their defaults. The issuer and the audience are the
+// same in tokens of either kind.
+func TellingValues(workloads, users profile.Profile) []string {
+	common := []string{wire.ClaimIssuer, wire.ClaimAudience, workloads.AudienceClaim, users.AudienceClaim}
+	var names []string
+	for name, value := range workloads.RequiredValues {
+		if other, ok := users.RequiredValues[name]; (!ok || other != value) && !slices.Contains(common, name) {
+			names = append(names, name)
 		}
 	}
-	_, err := p.Principals.ID(principal.ClaimsOf(claims))
-	return err == nil
+	return names
 }
 
 // speaksIn reports whether a token with these claims is one of the issuer, if its signature holds: it states the

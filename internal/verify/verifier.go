@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/quote"
-	"github.com/parley-rpc/parley/internal/strictjson"
 	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
@@ -69,10 +69,12 @@ func New(
 // Accepts reports whether the verifier takes tokens of an issuer. A nil Verifier takes none.
 func (v *Verifier) Accepts(issuer string) bool { return v != nil && v.issuers[issuer] != nil }
 
-// NamesWorkload reports whether a token of an issuer would be that of a workload here.
-func (v *Verifier) NamesWorkload(issuer string, claims *strictjson.Object) bool {
-	p := v.issuers[issuer]
-	return p != nil && p.NamesWorkload(claims)
+// NamesWorkload reports whether a token that passed for a user's would be that of a workload here.
+func (v *Verifier) NamesWorkload(t *Token) bool {
+	return slices.ContainsFunc(t.profile.names(), func(name string) bool {
+		p := v.issuers[name]
+		return p != nil && p.NamesWorkload(t)
+	})
 }
 
 // ClaimedIssuer is what a token states as iss, which nothing proves. It is for the log. It reports false where a token
