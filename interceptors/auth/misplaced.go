@@ -1,9 +1,11 @@
 package auth
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
@@ -16,7 +18,7 @@ type tokenPlaces struct{ workloads, users, transactions *verify.Verifier }
 // which is the usual cause of such an error. It is for the log: nothing is proven of the token, and no caller learns of
 // it.
 func (p tokenPlaces) misplacedBearer(compact string, err error) error {
-	workloads, users, transactions := p.claimedKind(compact)
+	workloads, users, transactions := p.claimedKind(compact, err)
 	switch {
 	case workloads:
 		return err
@@ -34,7 +36,7 @@ func (p tokenPlaces) misplacedBearer(compact string, err error) error {
 
 // misplacedUser is misplacedBearer for a token in a place of the user's.
 func (p tokenPlaces) misplacedUser(compact string, u *receivedUser, err error) error {
-	workloads, users, transactions := p.claimedKind(compact)
+	workloads, users, transactions := p.claimedKind(compact, err)
 	switch isTransaction := u.key == wire.TransactionTokenKey; {
 	case users && !isTransaction, transactions && isTransaction:
 		return err
@@ -55,12 +57,24 @@ func (p tokenPlaces) misplacedUser(compact string, u *receivedUser, err error) e
 	}
 }
 
-// claimedKind is what a token would be by the iss that it states.
-func (p tokenPlaces) claimedKind(compact string) (workloads, users, transactions bool) {
+// claimedKind is what a token would be by the iss that it states, where err refuses it for something else than its form.
+func (p tokenPlaces) claimedKind(compact string, err error) (workloads, users, transactions bool) {
+	if badForm(err) {
+		return false, false, false
+	}
 	issuer, ok := verify.ClaimedIssuer(compact)
 	if !ok {
 		return false, false, false
 	}
 	workloads = p.workloads.Accepts(issuer) || strings.HasPrefix(issuer, principal.Scheme)
 	return workloads, p.users.Accepts(issuer), p.transactions.Accepts(issuer)
+}
+
+// badForm reports whether an error refuses a token for its form, before its payload was read. Nothing more is read of
+// such a token for the log: anyone can send one, and it must stay cheap. The type is an exception, because tokens for
+// another place often differ in it.
+func badForm(err error) bool {
+	_, isReason := errors.AsType[jose.Reason](err)
+	_, isError := errors.AsType[*jose.Error](err)
+	return (isReason || isError) && !errors.Is(err, jose.ReasonType)
 }

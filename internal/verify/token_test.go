@@ -273,3 +273,27 @@ func TestClaimsThatSayNothing(t *testing.T) {
 		t.Error("a value is required, and null accepted")
 	}
 }
+
+// What a token claims is read for the log only as far as the strict form goes: anyone can send one.
+func TestClaimedIssuerIsStrict(t *testing.T) {
+	s := newSignatory(t)
+	const header = `{"alg":"EdDSA","kid":"k","typ":"x","x5t":"AA"}`
+	for name, test := range map[string]struct {
+		token string
+		ok    bool
+	}{
+		"an issuer":        {s.sign(header, `{"iss":"a"}`), true},
+		"no kid, no typ":   {s.sign(`{"alg":"EdDSA"}`, `{"iss":"a"}`), true},
+		"64 members":       {s.sign(header, `{"iss":"a",`+many(63)+`}`), true},
+		"65 members":       {s.sign(header, `{"iss":"a",`+many(64)+`}`), false},
+		"65 inner members": {s.sign(header, `{"iss":"a","o":{`+many(65)+`}}`), false},
+		"too long":         {s.sign(header, `{"iss":"a","o":"`+strings.Repeat("o", 8192)+`"}`), false},
+		"alg none":         {s.sign(`{"alg":"none"}`, `{"iss":"a"}`), false},
+		"no token":         {"a.b", false},
+		"no issuer":        {s.sign(header, `{"sub":"a"}`), false},
+	} {
+		if issuer, ok := verify.ClaimedIssuer(test.token); ok != test.ok || ok && issuer != "a" {
+			t.Errorf("%s: got %q, %v, want %v", name, issuer, ok, test.ok)
+		}
+	}
+}
