@@ -135,11 +135,11 @@ func (c *IssuerClient) form(audience principal.ID) url.Values {
 	if name == "" && !audience.IsZero() {
 		name = audience.String()
 	}
-	switch parameter := c.config.parameter; {
-	case parameter == NoAudience:
-	case parameter == Audience:
+	switch c.config.parameter {
+	case NoAudience:
+	case Audience:
 		setIfAny(form, "audience", name)
-	default:
+	case Resource, "":
 		setIfAny(form, "resource", name)
 	}
 	return form
