@@ -235,7 +235,7 @@ func mapKey(text string, kind protoreflect.Kind) (protoreflect.MapKey, bool) {
 // text reads a string.
 func (d *decoder) text(n *yaml.Node, path string) (string, bool) {
 	switch {
-	case n.Kind == yaml.ScalarNode && n.ShortTag() == stringTag && !(plain(n) && isOldBool(n.Value)):
+	case n.Kind == yaml.ScalarNode && n.ShortTag() == stringTag && (!plain(n) || !isOldBool(n.Value)):
 		return n.Value, true
 	case n.Kind == yaml.ScalarNode && n.ShortTag() == stringTag:
 		d.object.wrong(n, path, "%s without quotes is a boolean to Kubernetes; put it in quotes", show(n.Value))
@@ -310,7 +310,7 @@ func (d *decoder) enum(n *yaml.Node, enum protoreflect.EnumDescriptor, path stri
 func (d *decoder) number(n *yaml.Node, kind protoreflect.Kind, path string) (protoreflect.Value, bool) {
 	tag := n.ShortTag()
 	if n.Kind == yaml.ScalarNode && (tag == intTag || tag == floatTag) {
-		switch kind { //nolint:exhaustive // those that scalar passes on
+		switch kind {
 		case protoreflect.Int32Kind:
 			if v, err := strconv.ParseInt(n.Value, 10, 32); err == nil {
 				return protoreflect.ValueOfInt32(int32(v)), true

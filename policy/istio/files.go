@@ -46,7 +46,7 @@ func (f *Files) Read() ([]byte, error) {
 	}
 	var content []byte
 	for _, name := range names {
-		data, err := os.ReadFile(name)
+		data, err := os.ReadFile(name) //nolint:gosec // below the folder of policies
 		if err != nil {
 			return nil, fmt.Errorf("istio: %w", err)
 		}
@@ -145,7 +145,7 @@ func filesOf(content []byte) ([]file, error) {
 	var files []file
 	next := func() ([]byte, bool) {
 		n, size := binary.Uvarint(content)
-		if size <= 0 || n > uint64(len(content)-size) {
+		if size <= 0 || n > uint64(len(content)-size) { //nolint:gosec // size is at most the length
 			return nil, false
 		}
 		part := content[size : size+int(n)] //nolint:gosec // at most len(content)

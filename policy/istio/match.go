@@ -19,7 +19,6 @@ const (
 	matchTemplate           // a template of a path
 	matchInside             // the text holds the pattern
 	matchGlob               // "*" stands for any characters
-	matchGlobDot            // as matchGlob, and "." stands for any one character
 )
 
 // pattern is a pattern of Istio, compiled.

@@ -3,6 +3,7 @@ package istio
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,7 +49,7 @@ func (c *compiler) conditions(stated []statedCondition) []condition {
 	for _, s := range stated {
 		conditions = append(conditions, condition{
 			subject: s.subject,
-			split:   len(s.claim) == 1 && contains(c.words, s.claim[0]),
+			split:   len(s.claim) == 1 && slices.Contains(c.words, s.claim[0]),
 			values:  c.alternatives(s.subject, s.values),
 			not:     c.alternatives(s.subject, s.not),
 		})
@@ -128,12 +129,12 @@ func (c *compiler) account(value string) account {
 func (r *rule) forCaller(ctx context.Context, f *facts) (rule, bool) {
 	left := *r
 	var ok bool
-	if left.when, ok = conditionsLeft(r.when, ctx, f); !ok {
+	if left.when, ok = conditionsLeft(ctx, r.when, f); !ok {
 		return rule{}, false
 	}
 	left.from = nil
 	for _, conditions := range r.from {
-		rest, ok := conditionsLeft(conditions, ctx, f)
+		rest, ok := conditionsLeft(ctx, conditions, f)
 		switch {
 		case !ok:
 		case len(rest) == 0:
@@ -147,7 +148,7 @@ func (r *rule) forCaller(ctx context.Context, f *facts) (rule, bool) {
 }
 
 // conditionsLeft leaves out the conditions on the caller's ID. It reports false where one of them does not hold.
-func conditionsLeft(conditions []condition, ctx context.Context, f *facts) ([]condition, bool) {
+func conditionsLeft(ctx context.Context, conditions []condition, f *facts) ([]condition, bool) {
 	var left []condition
 	for i := range conditions {
 		switch conditions[i].attribute { //nolint:exhaustive // the others are about more than the ID
@@ -164,20 +165,20 @@ func conditionsLeft(conditions []condition, ctx context.Context, f *facts) ([]co
 
 // holds reports whether the rule matches a call.
 func (r *rule) holds(ctx context.Context, f *facts) bool {
-	return allHold(r.when, ctx, f) && oneHolds(r.from, ctx, f) && oneHolds(r.to, ctx, f)
+	return allHold(ctx, r.when, f) && oneHolds(ctx, r.from, f) && oneHolds(ctx, r.to, f)
 }
 
 // oneHolds reports whether one of the lists holds. No list at all holds.
-func oneHolds(lists [][]condition, ctx context.Context, f *facts) bool {
+func oneHolds(ctx context.Context, lists [][]condition, f *facts) bool {
 	for _, conditions := range lists {
-		if allHold(conditions, ctx, f) {
+		if allHold(ctx, conditions, f) {
 			return true
 		}
 	}
 	return len(lists) == 0
 }
 
-func allHold(conditions []condition, ctx context.Context, f *facts) bool {
+func allHold(ctx context.Context, conditions []condition, f *facts) bool {
 	for i := range conditions {
 		if !conditions[i].holds(ctx, f) {
 			return false
@@ -213,7 +214,7 @@ func (c *condition) one(a *alternatives, ctx context.Context, f *facts) bool {
 	case attributeDestinationIP:
 		return anyContains(a.blocks, f.local.Addr())
 	case attributePort:
-		return contains(a.ports, f.local.Port())
+		return slices.Contains(a.ports, f.local.Port())
 	case attributeHost:
 		return f.headerMatches(ctx, headerAuthority, a.patterns)
 	case attributeHeader:
@@ -265,15 +266,6 @@ func anyClaim[V policy.ClaimValue[V]](patterns []pattern, value V, split bool) b
 	}
 	for word := range strings.SplitSeq(text, " ") {
 		if anyMatches(patterns, word) {
-			return true
-		}
-	}
-	return false
-}
-
-func contains[T comparable](list []T, wanted T) bool {
-	for _, item := range list {
-		if item == wanted {
 			return true
 		}
 	}

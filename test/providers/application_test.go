@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -63,9 +65,7 @@ func (a *application) loginURL(more url.Values) string {
 		"client_id": {webClient}, "redirect_uri": {a.redirectURI}, "response_type": {"code"}, "state": {a.state},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"},
 	}
-	for name, values := range more {
-		query[name] = values
-	}
+	maps.Copy(query, more)
 	return a.authorization + "?" + query.Encode()
 }
 
@@ -154,6 +154,8 @@ func serve(t *testing.T, listener net.Listener, handler http.Handler) {
 	go func() { ended <- server.Serve(listener) }()
 	t.Cleanup(func() {
 		_ = server.Close()
-		<-ended
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
 	})
 }
