@@ -44,7 +44,7 @@ func checkPrincipals(issuers, users []Issuer, identity *workload) error {
 			}
 		}
 		for _, user := range users {
-			if user.Name == issuer.Name && !issuer.tellsUsers(user) {
+			if issuer.sharesName(user) && !issuer.tellsUsers(user) {
 				wrong(issuer, "vouches for users as well, and nothing tells their tokens from those of workloads; "+
 					"list workloads by the claim that names users (Principals.Claim), or name claims that are the same in "+
 					"those of workloads (Principals.Same), or a value that they have (Profile.RequiredValues)")
@@ -85,6 +85,12 @@ func common(a, b []principal.Pattern) (p, q principal.Pattern, both bool) {
 		}
 	}
 	return nil, nil, false
+}
+
+// sharesName reports whether one iss may be that of tokens of both issuers.
+func (is Issuer) sharesName(other Issuer) bool {
+	mine, theirs := verify.Profile{Profile: is.Profile, Name: is.Name}, verify.Profile{Profile: other.Profile, Name: other.Name}
+	return mine.SharesName(&theirs)
 }
 
 // tellsUsers reports whether the issuer states what tells the tokens of workloads from those of users, for whom it

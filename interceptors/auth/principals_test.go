@@ -371,6 +371,27 @@ func TestPrincipalsMistakes(t *testing.T) {
 			func(*auth.Issuer) {},
 			"vouches for users as well, and nothing tells their tokens",
 		},
+		"users of the issuer without its scheme": {
+			func(is *auth.Issuer) { template("spiffe://shop.example/ns/{azp}")(is); is.Name = "a.example" },
+			nil,
+			func(is *auth.Issuer) { is.Profile.BareIssuer = true },
+			"vouches for users as well, and nothing tells their tokens",
+		},
+		"users of the issuer with its scheme": {
+			func(is *auth.Issuer) {
+				template("spiffe://shop.example/ns/{azp}")(is)
+				is.Profile.BareIssuer = true
+			},
+			nil,
+			func(is *auth.Issuer) { is.Name = "a.example" },
+			"vouches for users as well, and nothing tells their tokens",
+		},
+		"users of another with that name": {
+			func(is *auth.Issuer) { template("spiffe://shop.example/ns/{azp}")(is); is.Name = "a.example" },
+			nil,
+			func(*auth.Issuer) {},
+			"",
+		},
 		"users of it, told apart": {same, nil, func(*auth.Issuer) {}, ""},
 		"users of it, by a value": {func(is *auth.Issuer) {
 			template("spiffe://shop.example/ns/{azp}")(is)
@@ -535,6 +556,28 @@ func TestWorkloadsAndUsersAreToldApart(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The issuer of users may leave https:// out, and the one of workloads may be named without it: they are one.
+func TestWorkloadsAndUsersOfABareIssuer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var users auth.Issuer
+		bare := strings.TrimPrefix(clusterName, "https://")
+		c := newCluster(t, func(is *auth.Issuer) {
+			users = *is
+			users.Principals, users.Profile.BareIssuer = nil, true
+			is.Name = bare
+			is.Principals = &principal.Map{Template: "spiffe://shop.example/ns/pay/{azp}", Same: []string{"sub", "azp"}}
+		})
+		cc := c.serve(t, auth.WithUserIssuers(users))
+		service := c.token(t, claims{"iss": bare, "azp": "api", "sub": "api"})
+		with := func(user string) context.Context {
+			return auth.AttachUserToken(withBearer(t.Context(), service), user)
+		}
+		user := c.token(t, claims{"iss": bare, "azp": "api", "sub": "alice"})
+		refused(t, "a user", checkHealth(with(user), cc), codes.OK, "")
+		refused(t, "a service as a user", checkHealth(with(service), cc), codes.Unauthenticated, rpcerr.CredentialsInvalid)
+	})
 }
 
 // JWT-SVIDs need no iss: the trust domain of sub says whose keys count, and they are those for this use.

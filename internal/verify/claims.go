@@ -208,6 +208,11 @@ func (p *Profile) names() []string {
 	return []string{p.Name}
 }
 
+// SharesName reports whether one iss may be that of tokens of both issuers.
+func (p *Profile) SharesName(other *Profile) bool {
+	return slices.ContainsFunc(p.names(), func(name string) bool { return slices.Contains(other.names(), name) })
+}
+
 // bare is the name of an issuer without its scheme, which some leave out of iss.
 func bare(name string) string { return strings.TrimPrefix(name, "https://") }
 
