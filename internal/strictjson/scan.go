@@ -36,6 +36,9 @@ type scanner struct {
 	shallow bool     // members of inner objects are neither counted nor compared
 	cased   bool     // names that differ in case alone are two names
 	shape   Shape    // what was met
+	spare   *nameSet // empty, for the next object with many names
+
+	comparisons int // of names, by which a test finds how their cost grows
 }
 
 // scan reads the whole text and returns the members of its one object.
@@ -142,11 +145,12 @@ func (s *scanner) object() error {
 		s.leave()
 		return nil
 	}
+	var set *nameSet
 	for count := 1; ; count++ {
 		if count > s.limit && (outermost || !s.shallow) {
 			return s.fail("too many members")
 		}
-		name, err := s.name(outermost, open)
+		name, err := s.name(outermost, open, &set)
 		if err != nil {
 			return err
 		}
@@ -163,6 +167,7 @@ func (s *scanner) object() error {
 			return err
 		case !more:
 			s.names = s.names[:open]
+			s.release(set)
 			s.shape.Members = max(s.shape.Members, count)
 			return nil
 		}
@@ -192,7 +197,7 @@ func (s *scanner) leave() {
 
 // name reads a member's name and the colon. A name that an earlier member of the same object bears, in whatever case,
 // is refused: encoding/json, for one, takes "EXP" for "exp".
-func (s *scanner) name(outermost bool, open int) (string, error) {
+func (s *scanner) name(outermost bool, open int, set **nameSet) (string, error) {
 	start := s.at
 	if s.peek() != '"' {
 		return "", s.fail("no member name")
@@ -201,19 +206,13 @@ func (s *scanner) name(outermost bool, open int) (string, error) {
 		return "", err
 	}
 	name := unquote(s.text[start:s.at])
-	if outermost {
-		for i := range s.members {
-			if s.same(s.members[i].Name, name) {
-				return "", &SyntaxError{Offset: start, Problem: "duplicate member"}
-			}
+	if outermost || !s.shallow {
+		if s.isDuplicate(name, outermost, open, set) {
+			return "", &SyntaxError{Offset: start, Problem: "duplicate member"}
 		}
-	} else if !s.shallow {
-		for _, other := range s.names[open:] {
-			if s.same(other, name) {
-				return "", &SyntaxError{Offset: start, Problem: "duplicate member"}
-			}
+		if !outermost {
+			s.names = append(s.names, name)
 		}
-		s.names = append(s.names, name)
 	}
 	s.space()
 	if s.peek() != ':' {
@@ -222,16 +221,4 @@ func (s *scanner) name(outermost bool, open int) (string, error) {
 	s.at++
 	s.space()
 	return name, nil
-}
-
-// same reports whether two names of one object are one.
-func (s *scanner) same(a, b string) bool {
-	if !strings.EqualFold(a, b) {
-		return false
-	}
-	if s.cased && a != b {
-		s.shape.CaseVariants = true
-		return false
-	}
-	return true
 }
