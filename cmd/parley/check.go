@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 
 	"google.golang.org/grpc"
@@ -60,15 +61,17 @@ func (c *checkCommand) Run(s streams) error {
 
 // appOf is the service with this configuration. Where nothing says what it serves, it serves nothing.
 func appOf(service, path string, config *configv1.Config, serves []string) (*framework.App, error) {
+	// A service may enroll when it starts. Looking at its configuration makes and publishes no key.
+	environment := framework.WithEnviron(append(os.Environ(), "PARLEY_IDENTITY_ENROLL=never"))
 	quiet := framework.WithLogger(slog.New(slog.DiscardHandler))
-	app := framework.New(service, framework.WithConfigFile(path), quiet)
+	app := framework.New(service, framework.WithConfigFile(path), environment, quiet)
 	for _, name := range slices.Sorted(maps.Keys(config.GetClients())) {
 		app.Client(name)
 	}
 	if len(serves)+len(config.GetServers()) == 0 {
 		return app, nil
 	}
-	server := app.Server("")
+	server := app.Server("127.0.0.1:0") // which the configuration overrides, and which is never bound
 	if len(serves) == 0 {
 		if err := linkPlaceholder(); err != nil {
 			return nil, errors.Join(err, app.Close())

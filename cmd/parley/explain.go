@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -36,6 +37,10 @@ type explainCommand struct {
 // Run prints the policy of the method, and what it makes of the call that the flags describe.
 func (c *explainCommand) Run(ctx context.Context, s streams) error {
 	if c.Admin != "" {
+		if c.As+c.TokenFile+c.UserToken+c.Script+c.Config != "" {
+			return errors.New("--admin shows the policy that is in force, and decides on nothing; give --contract for the " +
+				"other flags")
+		}
 		return c.ask(ctx, s.out)
 	}
 	set, err := readContract(c.Contract)

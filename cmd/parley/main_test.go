@@ -264,6 +264,9 @@ func TestCheck(t *testing.T) {
 			0,
 			[]string{"payments.yaml: no mistakes"},
 		},
+		"an address in code": {
+			config + "servers:\n  payments: {reflection: true}\n", 0, []string{"payments.yaml: no mistakes"},
+		},
 		"a wrong key": {"servers:\n  payments: {listn: x}\n", 1, []string{"payments.yaml:2", "listen"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -278,6 +281,20 @@ func TestCheck(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A look at the configuration of a service that enrolls itself makes no key.
+func TestCheckEnrollsNothing(t *testing.T) {
+	trust := t.TempDir()
+	config := "identity: {trust_domain: shop.example, trust_dir: " + trust + ", enroll: self}\n"
+	status, out, _ := invoked(t, map[string]string{"p.yaml": config}, "check", "payments", "--config", "p.yaml")
+	if status != 1 || !strings.Contains(out, "no private key") {
+		t.Errorf("status %d: %s", status, out)
+	}
+	left, err := os.ReadDir(trust)
+	if err != nil || len(left) > 0 {
+		t.Errorf("the trust directory holds %v, %v", left, err)
 	}
 }
 
@@ -344,6 +361,10 @@ func TestExplainARunningService(t *testing.T) {
 	status, out, errs := invoked(t, nil, "explain", "PaymentsService/Charge", "--admin", server.URL)
 	if status != 0 || !strings.Contains(out, "(unary, served)") || !strings.Contains(out, "file payments.yaml:3") {
 		t.Errorf("status %d: %s%s", status, out, errs)
+	}
+	status, _, errs = invoked(t, nil, "explain", "Charge", "--admin", server.URL, "--as", "billing")
+	if status != 2 || !strings.Contains(errs, "--admin shows the policy") {
+		t.Errorf("status %d: %s", status, errs)
 	}
 	status, _, errs = invoked(t, nil, "explain", "Refund", "--admin", server.URL)
 	if status != 2 || !strings.Contains(errs, "it knows shop.payments") {

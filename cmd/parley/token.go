@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/parley-rpc/parley/framework"
 )
@@ -23,6 +24,9 @@ type tokenCheckCommand struct {
 	Config  string `help:"Its configuration, which names the issuers." placeholder:"FILE" required:""`
 	Output  string `help:"How to print the checks: text or json." enum:"text,json" default:"text"`
 }
+
+// keysTimeout bounds the wait for the keys of the issuers.
+const keysTimeout = 15 * time.Second
 
 // Run prints what the service makes of the token, and never the token.
 func (c *tokenCheckCommand) Run(ctx context.Context, s streams) (err error) {
@@ -39,7 +43,9 @@ func (c *tokenCheckCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, app.Close()) }()
-	reports, err := app.CheckToken(ctx, token)
+	waiting, cancel := context.WithTimeout(ctx, keysTimeout)
+	defer cancel()
+	reports, err := app.CheckToken(waiting, token)
 	if err != nil {
 		return err
 	}

@@ -278,7 +278,7 @@ func (r *ruleFor) operationsOf(call *policy.Call) ([][]condition, bool) {
 	var left [][]condition
 	for i := range r.to {
 		o := &r.to[i]
-		if !allHold(o.method, context.Background(), &f) {
+		if !allHold(context.Background(), o.method, &f) {
 			continue
 		}
 		if len(o.call) == 0 {

@@ -193,11 +193,11 @@ func (c *condition) holds(ctx context.Context, f *facts) bool {
 	if !f.knows(ctx, c.attribute) {
 		return f.denies
 	}
-	return (!c.values.stated || c.one(&c.values, ctx, f)) && (!c.not.stated || !c.one(&c.not, ctx, f))
+	return (!c.values.stated || c.one(ctx, &c.values, f)) && (!c.not.stated || !c.one(&c.not, ctx, f))
 }
 
 // one reports whether one of the alternatives matches. What the call does not have matches none.
-func (c *condition) one(a *alternatives, ctx context.Context, f *facts) bool {
+func (c *condition) one(ctx context.Context, a *alternatives, f *facts) bool {
 	switch c.attribute {
 	case attributePrincipal, attributeNamespace:
 		return f.id != "" && anyMatches(a.patterns, f.id)
