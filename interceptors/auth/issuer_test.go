@@ -148,7 +148,8 @@ func TestIssuerBesideTheDirectory(t *testing.T) {
 		w := newWorld(t)
 		w.enroll("orders", "payments")
 		roots, certificate := w.certificate()
-		s := serve(t, payments{}, w.identity("payments").ServerOptions(nil, auth.WithBearer(certificate), auth.WithIssuers(newAuthority(t, "https://id.example").Issuer))...)
+		s := serve(t, payments{}, w.identity("payments", auth.WithAcceptDomains(domainOf(t, "legacy.example"))).ServerOptions(nil,
+			auth.WithBearer(certificate), auth.WithIssuers(newAuthority(t, "https://id.example").Issuer))...)
 		cc := newStranger(t, &tokenWorld{w, s, roots}).ClientConn
 		if err := quote(withBearer(t.Context(), mint(t, w, "orders", nil)), cc); err != nil {
 			t.Error(err)

@@ -11,7 +11,8 @@ import (
 )
 
 // checkPrincipals returns every mistake in which workloads issuers of bearer tokens may name: no two of them may name
-// one, and without saying so none may name a workload for which the identity has an issuer of its own.
+// one, without saying so none may name a workload for which the identity has an issuer of its own, and Subjects are of
+// accepted trust domains.
 func checkPrincipals(issuers, users []Issuer, identity *workload) error {
 	var errs []error
 	wrong := func(issuer Issuer, format string, args ...any) {
@@ -20,6 +21,14 @@ func checkPrincipals(issuers, users []Issuer, identity *workload) error {
 	for n, issuer := range issuers {
 		if len(issuer.Subjects) == 0 && issuer.Principals == nil {
 			wrong(issuer, "has no Subjects and no Principals; state which workloads it may vouch for")
+		}
+		if issuer.Principals == nil {
+			for _, p := range issuer.Subjects {
+				if principal.IsPattern(p) && !identity.accepts(p.TrustDomain()) {
+					wrong(issuer, "has the subject %v of a trust domain that is not accepted, so each such token would be refused; "+
+						"accept it WithAcceptDomains (identity.accept_domains), or leave the subject out", p)
+				}
+			}
 		}
 		mine := issuer.mayName()
 		for _, other := range issuers[n+1:] {

@@ -363,6 +363,12 @@ func TestPrincipalsMistakes(t *testing.T) {
 			nil,
 			"",
 		},
+		"subjects of a domain that is not accepted": {
+			subjects("spiffe://partner.example/*"),
+			nil,
+			nil,
+			"accept it WithAcceptDomains (identity.accept_domains)",
+		},
 		"no map at all":         {func(*auth.Issuer) {}, nil, nil, "has no Subjects and no Principals"},
 		"a map without a claim": {template("spiffe://shop.example/ns/pay"), nil, nil, "has no claim in braces"},
 		"users of the issuer": {
