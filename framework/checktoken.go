@@ -18,7 +18,8 @@ type TokenReport struct {
 // CheckToken explains a token for the configured issuers of end users and of workloads: the issuer of the token, the
 // result of each check, and for a failed check the setting that would accept the token, with its cost. There is a
 // report for each issuer that the token names, or, where it names none, one for each issuer, which says so. A report
-// does not contain usable parts of the token. Transaction tokens are not explained.
+// does not contain usable parts of the token. Transaction tokens are not explained, and the trust directory is not asked
+// whether it has a key of the workload that a token names.
 //
 // It waits for the keys of the issuers, within ctx. It returns the error of [App.Check], or an error if no issuer is
 // configured.
@@ -34,12 +35,21 @@ func (a *App) CheckToken(ctx context.Context, token string) ([]TokenReport, erro
 	}
 	var named, all []TokenReport
 	var errs []error
+	var workloads []auth.Issuer
+	for _, v := range p.vouching {
+		if v.issuer.Principals != nil {
+			workloads = append(workloads, v.issuer)
+		}
+	}
 	for _, v := range p.vouching {
 		if err := v.issuer.Keys.Ready(ctx); err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		report, err := auth.CheckToken(ctx, p.identity.ID(), token, v.issuer)
+		if err == nil && report.Issuer != "" {
+			report, err = auth.CheckToken(ctx, p.identity.ID(), token, append([]auth.Issuer{v.issuer}, workloads...)...)
+		}
 		if err != nil {
 			errs = append(errs, err)
 			continue

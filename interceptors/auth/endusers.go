@@ -146,7 +146,7 @@ func transactionIssuer(issuer Issuer, domain principal.TrustDomain) (Issuer, err
 // acceptUser makes a user of an access token that is not a workload's own.
 func (g *Gate) acceptUser(t *verify.Token) error {
 	if g.bearer.NamesWorkload(t) {
-		return errors.New("the token is that of a workload and no user's")
+		return verify.ErrNamesWorkload
 	}
 	if err := verify.CheckUser(t); err != nil {
 		return err

@@ -26,6 +26,9 @@ type Finding struct {
 // errUnproven is the finding of a check that had no key to check with.
 var errUnproven = errors.New("not checked, because there is no key to check it with")
 
+// ErrNamesWorkload refuses the token of a workload where that of a user belongs.
+var ErrNamesWorkload = errors.New("the token is that of a workload and no user's")
+
 // Explain runs every check of a token, in the order in which they are made, also those behind one that failed. It
 // returns the issuer that the token names, nil where it is none of these, and a token that it accepts exactly where
 // [CheckToken] does. Nothing in the findings can be used to make a token. Waits are those of [Keys].
@@ -57,6 +60,7 @@ func Explain(ctx context.Context, issuers []*Profile, compact string) (*Profile,
 	}
 	if len(p.Subjects) == 0 && p.Principals == nil {
 		e.add("user", CheckUser(t))
+		e.add("user or workload", checkNoWorkload(t, issuers))
 	}
 	if !t.Expires.IsZero() {
 		now := time.Now()
@@ -70,6 +74,16 @@ func Explain(ctx context.Context, issuers []*Profile, compact string) (*Profile,
 func CheckUser(t *Token) error {
 	if n := len(principal.Scheme); len(t.Subject) >= n && strings.EqualFold(t.Subject[:n], principal.Scheme) {
 		return errors.New("sub is a workload and no user")
+	}
+	return nil
+}
+
+// checkNoWorkload refuses the token of a user that is a workload's for one of the issuers.
+func checkNoWorkload(t *Token, issuers []*Profile) error {
+	for _, p := range issuers {
+		if p.SharesName(t.profile) && p.NamesWorkload(t) {
+			return ErrNamesWorkload
+		}
 	}
 	return nil
 }
