@@ -193,7 +193,7 @@ func (c *condition) holds(ctx context.Context, f *facts) bool {
 	if !f.knows(ctx, c.attribute) {
 		return f.denies
 	}
-	return (!c.values.stated || c.one(ctx, &c.values, f)) && (!c.not.stated || !c.one(&c.not, ctx, f))
+	return (!c.values.stated || c.one(ctx, &c.values, f)) && (!c.not.stated || !c.one(ctx, &c.not, f))
 }
 
 // one reports whether one of the alternatives matches. What the call does not have matches none.
