@@ -59,6 +59,11 @@ func TestCheckToken(t *testing.T) {
 				login("types: [JWT], subjects: ['spiffe://shop.example/*']") + "]}}",
 			"servers.payments.issuers[0] false",
 		},
+		"a workload's in place of a user's": {
+			"users: {issuers: [" + login("types: [JWT]") + "]}\nservers: {payments: {carriers: [token], tls: TLS, issuers: [" +
+				login("types: [JWT], principals: {claim: sub, ids: {alice: batch}}") + "]}}",
+			"users.issuers[0] false servers.payments.issuers[0] true",
+		},
 		"of no issuer": {
 			"users: {issuers: [" + issuer("https://other.example", "") + "]}",
 			`users.issuers[0] false issuer: "https://login.example"`,
