@@ -18,8 +18,8 @@ type TokenReport struct {
 // CheckToken explains a token for the configured issuers of end users and of workloads: the issuer of the token, the
 // result of each check, and for a failed check the setting that would accept the token, with its cost. There is a
 // report for each issuer that the token names, or, where it names none, one for each issuer, which says so. A report
-// does not contain usable parts of the token. Transaction tokens are not explained, and the trust directory is not asked
-// whether it has a key of the workload that a token names.
+// does not contain usable parts of the token. Transaction tokens are not explained, and the trust directory is not
+// asked whether it has a key of the workload that a token names.
 //
 // It waits for the keys of the issuers, within ctx. It returns the error of [App.Check], or an error if no issuer is
 // configured.

@@ -60,7 +60,8 @@ func TestCheckToken(t *testing.T) {
 			"servers.payments.issuers[0] false",
 		},
 		"a workload's in place of a user's": {
-			"users: {issuers: [" + login("types: [JWT]") + "]}\nservers: {payments: {carriers: [token], tls: TLS, issuers: [" +
+			"users: {issuers: [" + login("types: [JWT]") + "]}\n" +
+				"servers: {payments: {carriers: [token], tls: TLS, issuers: [" +
 				login("types: [JWT], principals: {claim: sub, ids: {alice: batch}}") + "]}}",
 			"users.issuers[0] false servers.payments.issuers[0] true",
 		},

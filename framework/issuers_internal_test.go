@@ -77,8 +77,12 @@ func TestClaimsBesideAProvider(t *testing.T) {
 		"provider: okta, required_claims: [auth_time, cid]": {
 			[]string{"jti", "cid", "auth_time"}, []string{"nonce", "at_hash", "c_hash"},
 		},
-		"provider: okta, refused_claims: [test]":                  {[]string{"jti", "cid"}, []string{"nonce", "at_hash", "c_hash", "test"}},
-		"provider: ping, required_claims: [acr]":                  {[]string{"client_id", "acr"}, []string{"nonce", "at_hash", "c_hash"}},
+		"provider: okta, refused_claims: [test]": {
+			[]string{"jti", "cid"}, []string{"nonce", "at_hash", "c_hash", "test"},
+		},
+		"provider: ping, required_claims: [acr]": {
+			[]string{"client_id", "acr"}, []string{"nonce", "at_hash", "c_hash"},
+		},
 		"provider: cognito, required_claims: [sub]":               {[]string{"jti", "sub"}, nil},
 		"provider: dex, required_claims: [email]":                 {[]string{"email"}, nil},
 		"provider: okta, required_claims: [], refused_claims: []": {[]string{}, []string{}},
@@ -87,7 +91,8 @@ func TestClaimsBesideAProvider(t *testing.T) {
 		look, _, err := readStated(
 			t, fmt.Sprintf("users: {issuers: [{issuer: 'https://login.example', %s}]}", stated), "users.issuers[0]",
 		)
-		if err != nil || !slices.Equal(look.RequiredClaims, want.required) || !slices.Equal(look.RefusedClaims, want.refused) {
+		if err != nil || !slices.Equal(look.RequiredClaims, want.required) ||
+			!slices.Equal(look.RefusedClaims, want.refused) {
 			t.Errorf("%s: the claims %v are required and %v refused, %v; want %v and %v",
 				stated, look.RequiredClaims, look.RefusedClaims, err, want.required, want.refused)
 		}

@@ -52,7 +52,8 @@ func readProfile(place string, stated statedProfile, states func(path string) bo
 			return look, fmt.Errorf("%s: %w", place, err)
 		}
 		look = profile.Of(provider)
-		look.RequiredClaims = look.WithDefaults().RequiredClaims // where the product's are the default, those count as its
+		// Where the claims of the product are the default, those count as its own.
+		look.RequiredClaims = look.WithDefaults().RequiredClaims
 	}
 	set := func(field string) bool {
 		m := stated.ProtoReflect()

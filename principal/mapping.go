@@ -88,7 +88,9 @@ func (m Map) Compile() (*Mapping, error) {
 		c.same = append(c.same, path("Same", text))
 		for _, other := range c.same[:n] {
 			if c.same[n].overlaps(other) {
-				wrong("Same has one claim twice, %s and %s; name different ones", quote.Text(other.text), quote.Text(text))
+				wrong(
+					"Same has one claim twice, %s and %s; name different ones", quote.Text(other.text), quote.Text(text),
+				)
 			}
 		}
 	}
@@ -117,7 +119,8 @@ func (m *Mapping) ID(claims Claims) (ID, error) {
 	return id, nil
 }
 
-// CheckSame refuses claims of which those that must be the same are not. The error says nothing of what the token holds.
+// CheckSame refuses claims of which those that must be the same are not. The error says nothing of what the token
+// holds.
 func (m *Mapping) CheckSame(claims Claims) error {
 	first := ""
 	for i, path := range m.same {
@@ -128,7 +131,9 @@ func (m *Mapping) CheckSame(claims Claims) error {
 		case i == 0:
 			first = text
 		case text != first:
-			return fmt.Errorf("claims %s and %s are not the same, so it is no workload's token", m.same[0].text, path.text)
+			return fmt.Errorf(
+				"claims %s and %s are not the same, so it is no workload's token", m.same[0].text, path.text,
+			)
 		}
 	}
 	return nil

@@ -35,7 +35,8 @@ func TestMapMistakes(t *testing.T) {
 		"a claim that is a path":   {principal.Map{Claim: "a>", IDs: ids}, "one of its names is empty"},
 		"one claim that is itself": {principal.Map{Claim: "azp", IDs: ids, Same: []string{"sub"}}, "Same has one claim"},
 		"one claim twice": {
-			principal.Map{Claim: "azp", IDs: ids, Same: []string{"sub", "azp", "sub"}}, `Same has one claim twice, "sub" and "sub"`,
+			principal.Map{Claim: "azp", IDs: ids, Same: []string{"sub", "azp", "sub"}},
+			`Same has one claim twice, "sub" and "sub"`,
 		},
 		"one place in two spellings": {
 			principal.Map{Claim: "azp", IDs: ids, Same: []string{"act.sub", "act>sub"}}, "Same has one claim twice",

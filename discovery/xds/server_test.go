@@ -294,7 +294,7 @@ func refusedByPrincipal(t testing.TB, n news, resource string) {
 		t.Fatal("the server serves")
 	}
 	if principals.Resource != resource || principals.Policy != "only-orders" ||
-		!strings.Contains(principals.Error(), "name who may call in the auth section") {
+		!strings.Contains(principals.Error(), "list the callers in the auth section") {
 		t.Errorf("the refusal is %v", principals)
 	}
 }

@@ -59,9 +59,9 @@ func (r TokenReport) Accepted() bool {
 // that the token names is the one that is checked; where that vouches for users, those behind it that vouch for
 // workloads can make the token one of a workload.
 //
-// It waits for the keys as a call does. It does not ask who is in a trust directory, so that it accepts a token in which
-// a foreign issuer names a workload that has a key there, which a server refuses; nor which trust domains are accepted,
-// which [Gate.Check] does. The error is that of the issuers, with nothing said about the token.
+// It waits for the keys as a call does. It does not ask who is in a trust directory, so that it accepts a token in
+// which a foreign issuer names a workload that has a key there, which a server refuses; nor which trust domains are
+// accepted, which [Gate.Check] does. The error is that of the issuers, with nothing said about the token.
 func CheckToken(ctx context.Context, self principal.ID, token string, issuers ...Issuer) (TokenReport, error) {
 	var profiles []*verify.Profile
 	var errs []error

@@ -57,7 +57,8 @@ func (p tokenPlaces) misplacedUser(compact string, u *receivedUser, err error) e
 	}
 }
 
-// claimedKind is what a token would be by the iss that it states, where err refuses it for something else than its form.
+// claimedKind is what a token would be by the iss that it states, where err refuses it for something else than its
+// form.
 func (p tokenPlaces) claimedKind(compact string, err error) (workloads, users, transactions bool) {
 	if badForm(err) {
 		return false, false, false

@@ -25,8 +25,8 @@ func checkPrincipals(issuers, users []Issuer, identity *workload) error {
 		if issuer.Principals == nil {
 			for _, p := range issuer.Subjects {
 				if principal.IsPattern(p) && !identity.accepts(p.TrustDomain()) {
-					wrong(issuer, "has the subject %v of a trust domain that is not accepted, so each such token would be refused; "+
-						"accept it WithAcceptDomains (identity.accept_domains), or leave the subject out", p)
+					wrong(issuer, "has the subject %v of a trust domain that is not accepted, so each such token would be "+
+						"refused; accept it WithAcceptDomains (identity.accept_domains), or leave the subject out", p)
 				}
 			}
 		}
@@ -98,7 +98,8 @@ func common(a, b []principal.Pattern) (p, q principal.Pattern, both bool) {
 
 // sharesName reports whether one iss may be that of tokens of both issuers.
 func (is Issuer) sharesName(other Issuer) bool {
-	mine, theirs := verify.Profile{Profile: is.Profile, Name: is.Name}, verify.Profile{Profile: other.Profile, Name: other.Name}
+	mine := verify.Profile{Profile: is.Profile, Name: is.Name}
+	theirs := verify.Profile{Profile: other.Profile, Name: other.Name}
 	return mine.SharesName(&theirs)
 }
 

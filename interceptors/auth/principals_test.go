@@ -218,10 +218,8 @@ func TestPrincipalsOfForeignTokens(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := newCluster(t, test.issuer)
 				code := codes.Unauthenticated
-				if test.want == good {
-					code = codes.OK
-				} else if test.want == denied {
-					code = codes.PermissionDenied
+				if known, ok := map[rpcerr.Reason]codes.Code{good: codes.OK, denied: codes.PermissionDenied}[test.want]; ok {
+					code = known
 				}
 				ctx := withBearer(t.Context(), c.token(t, test.says))
 				refused(t, "unary", checkHealth(ctx, c.cc), code, test.want)

@@ -40,9 +40,11 @@ func (v Value) States() bool {
 		return v.text != `""`
 	case kindBool:
 		return v.text[0] == 't'
-	default:
-		return v.Exists()
+	case kindNumber:
+		return true
+	case kindNull:
 	}
+	return false
 }
 
 // String returns a string. It reports false when the value is of another kind.

@@ -218,7 +218,7 @@ func TestRBACByPrincipalIsRefused(t *testing.T) {
 	if err := c.charge(t.Context()); status.Code(err) != codes.Unavailable {
 		t.Errorf("a call of a service that is refused ended with %v", err)
 	}
-	for _, want := range []string{`\"no-orders\" decides by principals`, "would never find"} {
+	for _, want := range []string{`\"no-orders\" has principals`, "in TLS client certificates"} {
 		if !strings.Contains(r.log.String(), want) {
 			t.Errorf("the log does not say %q:\n%s", want, r.log)
 		}
