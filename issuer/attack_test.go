@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,6 +16,9 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/issuer"
 )
+
+// jwtText is the beginning of a token. A thumbprint may have its first letters, too, but no dot behind them.
+var jwtText = regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.`)
 
 // Row 68: a claim whose name would end its own quotes is refused when it is registered, and where a registry has it all
 // the same the issuer answers with 400 and makes no token.
@@ -181,7 +185,7 @@ func TestAttack71Assertions(t *testing.T) {
 				if len(r.members) != 1 {
 					t.Errorf("the answer says more: %v", r.members)
 				}
-				if strings.Contains(s.log.String(), "eyJ") {
+				if jwtText.MatchString(s.log.String()) {
 					t.Error("there is a token in the log")
 				}
 			})
@@ -321,7 +325,7 @@ func TestAttack72ExchangeForMore(t *testing.T) {
 				s := newShop(t)
 				form := change(s.userForm(sign(t, s.login, "at+jwt", alice().with(test.user))), test.form)
 				s.refuses(t, s.post(form), http.StatusBadRequest, test.code)
-				if strings.Contains(s.log.String(), "eyJ") || strings.Contains(s.log.String(), "alice") {
+				if jwtText.MatchString(s.log.String()) || strings.Contains(s.log.String(), "alice") {
 					t.Error("there is a token or a user in the log")
 				}
 			})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,9 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/principal"
 )
+
+// jwtText is the beginning of a token. A thumbprint may have its first letters, too, but no dot behind them.
+var jwtText = regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.`)
 
 // callerKey returns a server whose handler tells by which key its caller was proven.
 func callerKey(t testing.TB, i *auth.Identity) (*server, <-chan string) {
@@ -90,7 +94,7 @@ func TestOwnKeyIsReplaced(t *testing.T) {
 		}
 		time.Sleep(reread)
 		proven("readable for all", next)
-		if strings.Contains(w.log.String(), "eyJ") {
+		if jwtText.MatchString(w.log.String()) {
 			t.Error("there is a token in the log")
 		}
 	})
