@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -111,9 +110,7 @@ func compare(before, after *policy.Table, name string) ([]methodChange, error) {
 
 func (c *diffCommand) print(out io.Writer, changes []methodChange) error {
 	if c.Output == "json" {
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(changes)
+		return printJSON(out, changes)
 	}
 	if len(changes) == 0 {
 		_, err := fmt.Fprintln(out, "no policy changes")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -140,9 +139,7 @@ func (c *explainCommand) decide(
 
 func (c *explainCommand) print(out io.Writer, e policy.Explanation) error {
 	if c.Output == "json" {
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(explanationOf(e))
+		return printJSON(out, explanationOf(e))
 	}
 	text := e.String()
 	if c.TokenFile+c.UserToken != "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,4 +17,11 @@ type streams struct{ out, err io.Writer }
 func (s streams) failed(err error) int {
 	_, _ = fmt.Fprintln(s.err, "parley:", err) // there is no other place to say it
 	return 2
+}
+
+// printJSON prints a value for --output json.
+func printJSON(out io.Writer, value any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -99,9 +98,7 @@ func (c *tokenCheckCommand) print(out io.Writer, reports []framework.TokenReport
 		for _, r := range reports {
 			list = append(list, reportOf(r))
 		}
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(list)
+		return printJSON(out, list)
 	}
 	var b strings.Builder
 	for _, r := range reports {
