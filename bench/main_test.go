@@ -12,8 +12,8 @@ func TestEveryStackAnswers(t *testing.T) {
 // Allocations are exact but for a few tenths on any machine, so that a test can hold what only a run on a quiet machine
 // can show of the time.
 func TestAllocationsOfACall(t *testing.T) {
-	// Above plain grpc-go with TLS. The goal is 25; what the process does beside the calls adds some tenths.
-	const most = 26
+	// Above plain grpc-go with TLS, where 21.5 were measured. What the process does beside the calls adds some tenths.
+	const most = 23
 	stacks, err := openStacks(t.Context(), "^plain grpc-go with TLS$|^Parley, everything on, nothing sampled$")
 	defer closeStacks(stacks)
 	if err != nil {

@@ -168,7 +168,7 @@ func (s terms) policy() *policyv1.Policy {
 }
 
 // tableOf is a table with one policy for a method.
-func tableOf(t *testing.T, method string, s terms) *policy.Table {
+func tableOf(t testing.TB, method string, s terms) *policy.Table {
 	t.Helper()
 	table, err := policy.New(policy.Code(map[string]*policyv1.Policy{method: s.policy()}))
 	if err != nil {
@@ -178,7 +178,7 @@ func tableOf(t *testing.T, method string, s terms) *policy.Table {
 }
 
 // newRetrier makes a Retrier for one method. Its waits are half of their bounds.
-func newRetrier(t *testing.T, method string, s terms, opts ...retry.Option) *retry.Retrier {
+func newRetrier(t testing.TB, method string, s terms, opts ...retry.Option) *retry.Retrier {
 	t.Helper()
 	r := retry.New(append([]retry.Option{
 		retry.WithPolicy(tableOf(t, method, s)),

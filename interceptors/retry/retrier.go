@@ -33,6 +33,7 @@ type Retrier struct {
 	undescribed latency
 	stats       sync.Map // of *methodStats, by the name of a described method; the others share one
 
+	limits  sync.Pool    // of *limit, not in use
 	unmeter func() error // ends the measurements, nil if there are none
 
 	native   sync.Once // guards the warning about native retry

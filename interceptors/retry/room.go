@@ -48,7 +48,8 @@ func (c *call) attemptLimit(now time.Time) time.Duration {
 
 // limit is the per-attempt timeout of the attempt that is out. It is no deadline of a context, because it may be
 // lifted: it does not hold for an attempt that nothing can follow, and that can change while the attempt is out. The
-// server is told the deadline of the call alone.
+// server is told the deadline of the call alone. The retrier keeps a limit that was not reached for a later attempt,
+// which saves three allocations, see BenchmarkSuccess.
 type limit struct {
 	known  standing        // as the attempt began, because the call belongs to another goroutine
 	caller context.Context //nolint:containedctx // of the call, which ends no later than the limit
@@ -62,17 +63,25 @@ type limit struct {
 }
 
 // limited ends the attempt this, which begins now, with cancel after d if another attempt may follow then and is paid
-// for.
+// for. The limit must be finished.
 func (c *call) limited(
 	caller context.Context,
 	this *attempt.Attempt,
 	d time.Duration,
 	cancel context.CancelFunc,
 ) *limit {
-	l := &limit{known: c.standing, caller: caller, this: this, cancel: cancel}
+	l, kept := c.retrier.limits.Get().(*limit)
+	if !kept {
+		l = new(limit)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.timer = time.AfterFunc(d, l.expire)
+	l.known, l.caller, l.this, l.cancel, l.ended = c.standing, caller, this, cancel, false
+	if kept {
+		l.timer.Reset(d)
+	} else {
+		l.timer = time.AfterFunc(d, l.expire)
+	}
 	return l
 }
 
@@ -86,15 +95,21 @@ func (l *limit) expire() {
 	}
 }
 
-// finish says that the attempt has ended, and returns when the timeout did that, if it did.
+// finish says that the attempt has ended, and returns when the timeout did that, if it did. The limit must not be used
+// afterwards.
 func (l *limit) finish() time.Time {
 	if l == nil {
 		return time.Time{}
 	}
-	l.timer.Stop()
+	unreached := l.timer.Stop()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ended = true
+	if unreached { // so expire will not run
+		retrier := l.known.retrier
+		l.known, l.caller, l.this, l.cancel = standing{}, nil, nil, nil
+		retrier.limits.Put(l)
+	}
 	return l.cut
 }
 

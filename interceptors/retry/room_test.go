@@ -146,6 +146,23 @@ func TestTimeoutOnlyWhereAnotherAttemptMayFollow(t *testing.T) {
 	}
 }
 
+// The Retrier uses what measures a per-attempt timeout again. It ends no attempt but its own.
+func TestTimeoutHoldsForItsOwnAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		work := []time.Duration{200 * ms, 200 * ms, time.Hour, 200 * ms, 0, time.Hour, 0}
+		l := newLab(t, func(ctx context.Context, n int) error { return sleep(ctx, work[n-1]) })
+		r := newRetrier(t, readMethod, terms{deadline: 2 * time.Second, perAttempt: 250 * ms})
+		cc := l.dial(t, r)
+		for i, want := range []time.Duration{200 * ms, 200 * ms, 475 * ms, 0, 275 * ms} {
+			start := time.Now()
+			if _, err := call(t.Context(), cc, readMethod); err != nil {
+				t.Fatal(i, err)
+			}
+			took(t, start, want)
+		}
+	})
+}
+
 // What the timeout takes from the budget it gives back when the attempt succeeds or nothing follows after all.
 func TestTimeoutThatCutsForNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

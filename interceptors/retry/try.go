@@ -77,12 +77,13 @@ func (c *call) try(ctx context.Context, now time.Time) *failure {
 		}
 		if d > 0 {
 			limited = c.limited(caller, this, d, cancel)
-			defer limited.finish()
+			defer func() { limited.finish() }() // an interceptor may panic
 		}
 	}
 	err := c.invoker(ctx, c.method, c.req, c.reply, c.conn, c.options...)
 	end := now.Add(time.Since(now))
 	cut := limited.finish()
+	limited = nil
 	c.reserved = !cut.IsZero()
 	if err == nil {
 		c.release()
