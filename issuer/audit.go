@@ -27,9 +27,12 @@ func (is *Issuer) auditToken(r *http.Request, c caller, w wish, m made) {
 	is.config.logger.LogAttrs(r.Context(), slog.LevelInfo, "parley: token issued", attrs...)
 }
 
-// refusedKey identifies equal refusals: the same code, and the same client, or the same address if the client is not
-// proven.
-type refusedKey struct{ who, code string }
+// refusedKey identifies equal refusals: the same code and kind of cause, and the same client, or the same address if
+// the client is not proven.
+type refusedKey struct {
+	who, code string
+	cause     uint64
+}
 
 // refusals are the recent refusals. Those of proven clients are kept separately from the others.
 type refusals struct {
@@ -43,7 +46,7 @@ func newRefusals() refusals {
 
 // auditRefusal logs a refusal. A repeated refusal is logged once per logInterval, with a count.
 func (is *Issuer) auditRefusal(r *http.Request, c caller, why *refusal) {
-	events, key := is.refused.proven, refusedKey{c.ID, why.code}
+	events, key := is.refused.proven, refusedKey{c.ID, why.code, recent.Kind(why.cause.Error())}
 	if c.ID == "" {
 		events = is.refused.unproven
 		key.who, _, _ = net.SplitHostPort(r.RemoteAddr)

@@ -269,5 +269,11 @@ func TestRefusalsThatRepeatAreLoggedOnceInAWhile(t *testing.T) {
 			!strings.Contains(log, "agent=") {
 			t.Errorf("%d lines, want 2, the second with repeated=49:\n%s", n, log)
 		}
+		expired := honest(edge)
+		expired["iat"], expired["exp"] = in(-time.Hour), in(-time.Hour/2)
+		s.refuses(t, s.post(s.formWith(sign(t, s.edge, assertionType, expired))), 400, "invalid_client")
+		if n := strings.Count(s.log.String(), "parley: token refused"); n != 3 {
+			t.Errorf("%d lines, want a third one for another cause:\n%s", n, s.log)
+		}
 	})
 }

@@ -125,13 +125,13 @@ type nameless struct {
 func (j *judge) add(text []byte) {
 	j.seen++
 	if j.count == maxKeys {
-		j.skip(j.nameOf(text), errTooMany)
+		j.skipText(text, errTooMany)
 		return
 	}
 	key, err := jose.ParseSetKey(text, j.c.keys)
 	switch {
 	case err != nil:
-		j.skip(j.nameOf(text), err)
+		j.skipText(text, err)
 	case key.Nameless():
 		j.keepNameless(key)
 	default:
@@ -195,6 +195,15 @@ func (j *judge) settleNameless() {
 	for _, one := range j.nameless {
 		j.skip(one.place, errNameless)
 	}
+}
+
+// skipText is skip for a key that was not read. The text is read for its name only where that is shown.
+func (j *judge) skipText(text []byte, err error) {
+	if len(j.named) < maxNamed || errors.Is(err, jose.ReasonSecret) {
+		j.skip(j.nameOf(text), err)
+		return
+	}
+	j.unnamed++
 }
 
 // skip names a key that does not count, as long as there are not too many of them. An alarm takes the place of another.

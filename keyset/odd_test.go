@@ -1,6 +1,7 @@
 package keyset_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -279,5 +280,42 @@ func TestSetsOfProducts(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A token without kid is told so, and not that a key of that kid is missing.
+func TestATokenWithoutKidIsTold(t *testing.T) {
+	_, one := key(t)
+	_, two := key(t)
+	s := keyset.Static([]byte(`{"keys":[` + one + `,` + two + `]}`))
+	t.Cleanup(func() { _ = s.Close() })
+	for kid, want := range map[string]string{
+		"":  "keyset: the token has no kid, and the issuer has not exactly one key; let the issuer state a kid",
+		"x": "keyset: the issuer has no key of that kid",
+	} {
+		_, err := s.Lookup(kid, jose.EdDSA)
+		if !errors.Is(err, keyset.ErrUnknownKey) || err.Error() != want {
+			t.Errorf("kid %q: %v, want %q", kid, err, want)
+		}
+	}
+}
+
+// A bad key costs no text that nobody is shown: an issuer's set may have 40,000 of them, and it is read each minute.
+func TestBadKeysCostNoText(t *testing.T) {
+	const many = 20_000
+	good, text := key(t)
+	bad := strings.Repeat(`{"kty":"AKP"},{"kty":"oct"},`, many/2)
+	set := []byte(`{"keys":[` + bad + text + `]}`)
+	var s *keyset.Set
+	allocations := testing.AllocsPerRun(1, func() { s = keyset.Static(set) })
+	if err := s.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Lookup(kidOf(good), jose.EdDSA); err != nil {
+		t.Error(err)
+	}
+	t.Logf("%.1f allocations for a bad key", allocations/many)
+	if allocations/many > 14 {
+		t.Errorf("a bad key costs %.1f allocations, want 14 at most", allocations/many)
 	}
 }

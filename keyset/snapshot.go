@@ -33,7 +33,7 @@ func (s *snapshot) lookup(kid string, alg jose.Algorithm) ([]*jose.PublicKey, er
 	if !s.loaded() {
 		return nil, s.unavailable()
 	}
-	return nil, ErrUnknownKey
+	return nil, unknownKey{nameless: kid == ""}
 }
 
 func (s *snapshot) unavailable() error {

@@ -37,6 +37,11 @@ func ParseTemplate(s string) (*Template, error) {
 }
 
 func parseTemplate(s string) (*Template, error) {
+	rest, _ := strings.CutPrefix(s, Scheme)
+	if domain, _, _ := strings.Cut(rest, "/"); rest != s && strings.Contains(domain, "{") {
+		return nil, errors.New("its trust domain is a claim, so that the issuer could name workloads of any; " +
+			"write the trust domain out, and put claims behind it, as in spiffe://shop.example/{azp}")
+	}
 	domain, path, err := splitID(s)
 	if err != nil {
 		return nil, err

@@ -33,9 +33,10 @@ func TestParseTemplateMistakes(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                               "does not begin with spiffe://",
 		"{azp}":                          "does not begin with spiffe://",
-		"spiffe://{azp}/a":               "byte 0 is not one of",
-		"spiffe://{a/b}/c":               "byte 0 is not one of",
-		"spiffe://shop.{azp}/a":          "byte 5 is not one of",
+		"spiffe://{tid}/a":               "its trust domain is a claim, so that the issuer could name workloads of any",
+		"spiffe://{a/b}/c":               "its trust domain is a claim",
+		"spiffe://shop.{azp}/a":          "its trust domain is a claim",
+		"spiffe://{azp}":                 "its trust domain is a claim",
 		"spiffe://shop.example":          "names no service",
 		"spiffe://shop.example/":         "names no service",
 		"spiffe://shop.example/orders":   "has no claim in braces",

@@ -104,8 +104,9 @@ func (i *workload) auditReply(ctx context.Context, method string, err error) {
 }
 
 // Refusals returns the recent refusals, the newest first. Equal ones are counted in one entry: of one peer, or of one
-// address where the peer is not proven, and one user, for one reason and one method. The newest 128 entries of proven
-// peers are kept, and as many of others, so that neither displaces the other.
+// address where the peer is not proven, and one user, for one reason, one method and causes that differ at most in
+// numbers and quoted text. The newest 128 entries of proven peers are kept, and as many of others, so that neither
+// displaces the other.
 func (i *workload) Refusals() []Refusal { return i.refused.list() }
 
 // report keeps a refusal, and logs it if it is its turn.

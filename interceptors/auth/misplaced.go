@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
@@ -18,10 +19,12 @@ type tokenPlaces struct{ workloads, users, transactions *verify.Verifier }
 // which is the usual cause of such an error. It is for the log: nothing is proven of the token, and no caller learns of
 // it.
 func (p tokenPlaces) misplacedBearer(compact string, err error) error {
-	workloads, users, transactions := p.claimedKind(compact, err)
+	workloads, users, transactions, unknown := p.claimedKind(compact, err)
 	switch {
 	case workloads:
 		return err
+	case unknown != "":
+		return unknownIssuer(unknown, err)
 	case users:
 		return fmt.Errorf(
 			"%w; a user's token stands in authorization, which is for that of the calling workload: it belongs in %s, "+
@@ -36,7 +39,7 @@ func (p tokenPlaces) misplacedBearer(compact string, err error) error {
 
 // misplacedUser is misplacedBearer for a token in a place of the user's.
 func (p tokenPlaces) misplacedUser(compact string, u *receivedUser, err error) error {
-	workloads, users, transactions := p.claimedKind(compact, err)
+	workloads, users, transactions, unknown := p.claimedKind(compact, err)
 	switch isTransaction := u.key == wire.TransactionTokenKey; {
 	case users && !isTransaction, transactions && isTransaction:
 		return err
@@ -52,30 +55,50 @@ func (p tokenPlaces) misplacedUser(compact string, u *receivedUser, err error) e
 				"leave it out", err)
 	case workloads:
 		return fmt.Errorf("%w; a workload's token stands in %s, which is the user's", err, u.place)
+	case unknown != "":
+		return unknownIssuer(unknown, err)
 	default:
 		return err
 	}
 }
 
+// unknownIssuer puts the cause that can be mended ahead of another one, such as the type of a token: no setting of it
+// would let the token of an unknown issuer pass.
+func unknownIssuer(issuer string, err error) error {
+	if errors.Is(err, verify.ErrUnknownIssuer) {
+		return err
+	}
+	return fmt.Errorf("iss is %s, which is no issuer that is accepted here; %w", quote.Text(issuer), err)
+}
+
 // claimedKind is what a token would be by the iss that it states, where err refuses it for something else than its
-// form.
-func (p tokenPlaces) claimedKind(compact string, err error) (workloads, users, transactions bool) {
+// form. Unknown is an iss that no place of the server knows.
+func (p tokenPlaces) claimedKind(compact string, err error) (workloads, users, transactions bool, unknown string) {
 	if badForm(err) {
-		return false, false, false
+		return false, false, false, ""
 	}
 	issuer, ok := verify.ClaimedIssuer(compact)
 	if !ok {
-		return false, false, false
+		return false, false, false, ""
 	}
 	workloads = p.workloads.Accepts(issuer) || strings.HasPrefix(issuer, principal.Scheme)
-	return workloads, p.users.Accepts(issuer), p.transactions.Accepts(issuer)
+	users, transactions = p.users.Accepts(issuer), p.transactions.Accepts(issuer)
+	if !workloads && !users && !transactions {
+		unknown = issuer
+	}
+	return workloads, users, transactions, unknown
 }
 
 // badForm reports whether an error refuses a token for its form, before its payload was read. Nothing more is read of
-// such a token for the log: anyone can send one, and it must stay cheap. The type is an exception, because tokens for
-// another place often differ in it.
+// such a token for the log: anyone can send one, and it must stay cheap. The header is an exception, because tokens for
+// another place, and those of unknown issuers, often differ in it.
 func badForm(err error) bool {
 	_, isReason := errors.AsType[jose.Reason](err)
 	_, isError := errors.AsType[*jose.Error](err)
-	return (isReason || isError) && !errors.Is(err, jose.ReasonType)
+	return (isReason || isError) && !badHeader(err)
+}
+
+// badHeader reports whether an error refuses a token for a header that another issuer may well write.
+func badHeader(err error) bool {
+	return errors.Is(err, jose.ReasonType) || errors.Is(err, jose.ReasonHeader) || errors.Is(err, jose.ReasonKeyID)
 }

@@ -47,6 +47,7 @@ type Refusal struct {
 type refusalKey struct {
 	of, who, user, method string
 	reason                rpcerr.Reason
+	cause                 uint64 // its kind
 }
 
 // key returns what the refusal is counted under.
@@ -58,7 +59,7 @@ func (r *Refusal) key() refusalKey {
 			who = r.Address
 		}
 	}
-	return refusalKey{r.Of, who, r.User, r.Method, r.Reason}
+	return refusalKey{r.Of, who, r.User, r.Method, r.Reason, recent.Kind(r.Cause)}
 }
 
 // refusals keeps the recent refusals, of proven peers apart from others, and says which of them are logged.

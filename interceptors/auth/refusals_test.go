@@ -39,15 +39,54 @@ func TestAFloodOfUnprovenPeersHidesNobody(t *testing.T) {
 	}
 }
 
-// Another port of an address is the same peer, another address, user, method or reason is another one.
+// The causes of one peer are as many lines, and bounded: the first hides no other, and none fills the log.
+func TestEachCauseHasItsLine(t *testing.T) {
+	r, now := newRefusals(), time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	add := func(cause string) bool {
+		log, _, _ := r.add(
+			Refusal{Of: ofCall, Address: "10.0.0.1:1", Reason: rpcerr.CredentialsInvalid, Cause: cause}, now)
+		return log
+	}
+	for n, step := range []struct {
+		cause string
+		log   bool
+	}{
+		{"jti is missing", true},
+		{"jti is missing", false},
+		{"aud is not this server", true},
+		{`iss is "a", which is no issuer that is accepted here`, true},
+		{`iss is "b", which is no issuer that is accepted here`, false},
+		{"aud names 2 audiences; at most 1 are accepted", true},
+		{"aud names 3 audiences; at most 1 are accepted", false},
+	} {
+		if log := add(step.cause); log != step.log {
+			t.Errorf("line %d, %s: logged: %v, want %v", n+1, step.cause, log, step.log)
+		}
+	}
+	lines := 4
+	for n := range 1000 {
+		if add(strings.Repeat("x", n+1)) {
+			lines++
+		}
+	}
+	if list := r.list(); lines != logBurst || len(list) != maxRefusals {
+		t.Errorf("%d lines and %d entries, want %d and %d", lines, len(list), logBurst, maxRefusals)
+	}
+}
+
+// Another port of an address is the same peer, another address, user, method, reason or cause is another one, and a
+// cause is the same one whatever it quotes.
 func TestEqualRefusals(t *testing.T) {
-	first := Refusal{Of: ofCall, Address: "10.0.0.1:1000", Method: "/s.S/M", Reason: rpcerr.CredentialsMissing}
+	first := Refusal{
+		Of: ofCall, Address: "10.0.0.1:1000", Method: "/s.S/M", Reason: rpcerr.CredentialsMissing, Cause: `sub is not "a"`,
+	}
 	for name, tt := range map[string]struct {
 		change func(*Refusal)
 		equal  bool
 	}{
 		"another port":    {func(r *Refusal) { r.Address = "10.0.0.1:2000" }, true},
-		"another cause":   {func(r *Refusal) { r.Cause = "x" }, true},
+		"another cause":   {func(r *Refusal) { r.Cause = `aud is not "a"` }, false},
+		"another quote":   {func(r *Refusal) { r.Cause = `sub is not "b"` }, true},
 		"another address": {func(r *Refusal) { r.Address = "10.0.0.2:1000" }, false},
 		"another user":    {func(r *Refusal) { r.User = "x" }, false},
 		"another method":  {func(r *Refusal) { r.Method = "/s.S/N" }, false},

@@ -181,3 +181,37 @@ func TestAttack07KeyIDOfAnotherIssuer(t *testing.T) {
 		}
 	}
 }
+
+// Names of members are compared byte for byte: TYP is a member that nobody knows, and whoever wrote it is told so.
+func TestHeaderNamesInAnotherCase(t *testing.T) {
+	f := newForger(t)
+	foreign := jose.Form{Types: []string{"JWT"}, OtherHeaders: true}
+	const told = "; the member of that name in another case is another member"
+	for name, test := range map[string]struct {
+		header string
+		form   jose.Form
+		want   string // "" where the token is read
+	}{
+		"TYP":              {`{"alg":"EdDSA","kid":KID,"TYP":"JWT"}`, foreign, "jose: header: typ is missing" + told},
+		"Kid":              {`{"alg":"EdDSA","Kid":KID,"typ":"JWT"}`, foreign, "jose: header: kid is missing" + told},
+		"Alg":              {`{"Alg":"EdDSA","kid":KID,"typ":"JWT"}`, foreign, "jose: header: alg is missing" + told},
+		"no typ at all":    {`{"alg":"EdDSA","kid":KID}`, foreign, "jose: header: typ is missing"},
+		"Typ, strictly":    {`{"alg":"EdDSA","kid":KID,"Typ":"JWT"}`, jose.Form{Types: []string{"JWT"}}, "jose: header: a member other than alg, kid and typ" + told},
+		"x5t, strictly":    {`{"alg":"EdDSA","kid":KID,"x5t":"a"}`, jose.Form{Types: []string{"JWT"}}, "jose: header: a member other than alg, kid and typ"},
+		"TYP, any type":    {`{"alg":"EdDSA","kid":KID,"TYP":"JWT"}`, jose.Widest(), ""},
+		"TYP beside typ":   {`{"alg":"EdDSA","kid":KID,"typ":"JWT","TYP":"JOSE"}`, foreign, "jose: header: duplicate member"},
+		"CRIT is as hard":  {`{"alg":"EdDSA","kid":KID,"typ":"JWT","CRIT":["exp"]}`, foreign, "jose: header: member crit, which is never accepted"},
+		"TYP in its place": {`{"alg":"EdDSA","kid":KID,"TYP":"JWT"}`, jose.Form{Types: []string{""}, OtherHeaders: true}, ""},
+	} {
+		token, err := jose.ParseForm(f.token(test.header, `{"sub":"a"}`), test.form)
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.HasPrefix(err.Error(), test.want)) {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+		if name == "TYP, any type" {
+			want := "jose: typ: not allowed here" + told
+			if err := token.Within(foreign); err == nil || err.Error() != want {
+				t.Errorf("within the form: %v, want %q", err, want)
+			}
+		}
+	}
+}

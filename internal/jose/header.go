@@ -14,6 +14,26 @@ type header struct {
 	keyID     string
 	typ       string
 	others    bool // there are members that were ignored
+	spelled   spelled
+}
+
+// spelled says which of the names of a header stand there in another case. Such a member is another one (RFC 7515
+// section 4), and a publisher who writes it needs to be told.
+type spelled struct{ alg, kid, typ bool }
+
+// note notes a member that is none of those that count.
+func (s *spelled) note(name string) {
+	s.alg = s.alg || strings.EqualFold(name, "alg")
+	s.kid = s.kid || strings.EqualFold(name, "kid")
+	s.typ = s.typ || strings.EqualFold(name, "typ")
+}
+
+// inOtherCase adds to a problem that the member is there under another name.
+func inOtherCase(problem string, otherwise bool) string {
+	if otherwise {
+		return problem + "; the member of that name in another case is another member"
+	}
+	return problem
 }
 
 const (
@@ -64,8 +84,9 @@ func headerOf(members []strictjson.Member, form *Form) (h header, err error) {
 			if hardHeader(name) {
 				return header{}, refuse(ReasonHeader, "member "+strings.ToLower(name)+", which is never accepted")
 			}
+			h.spelled.note(name)
 			if !form.OtherHeaders {
-				return header{}, refuse(ReasonHeader, otherMember)
+				return header{}, refuse(ReasonHeader, h.otherMember())
 			}
 			h.others = true
 			continue
@@ -76,11 +97,11 @@ func headerOf(members []strictjson.Member, form *Form) (h header, err error) {
 	}
 	switch {
 	case !hasAlgorithm:
-		return header{}, refuse(ReasonHeader, "alg is missing")
+		return header{}, refuse(ReasonHeader, inOtherCase("alg is missing", h.spelled.alg))
 	case !hasKeyID && !form.NoKeyID:
-		return header{}, refuse(ReasonHeader, "kid is missing")
+		return header{}, refuse(ReasonHeader, h.noKeyID())
 	case !hasType && !form.allows(""):
-		return header{}, refuse(ReasonHeader, "typ is missing")
+		return header{}, refuse(ReasonHeader, inOtherCase("typ is missing", h.spelled.typ))
 	case hasType && h.typ == "":
 		return header{}, refuse(ReasonType, "empty")
 	case hasKeyID && !form.allowsKeyID(h.keyID):
@@ -94,10 +115,20 @@ func (h header) check(form *Form) error {
 	case h.algorithm == "":
 		return refuse(ReasonAlgorithm, "none that is accepted")
 	case !form.allows(h.typ):
-		return refuse(ReasonType, "not allowed here")
+		return refuse(ReasonType, h.badType())
 	default:
 		return nil
 	}
+}
+
+func (h header) otherMember() string {
+	return inOtherCase("a member other than alg, kid and typ", h.spelled != spelled{})
+}
+
+func (h header) noKeyID() string { return inOtherCase("kid is missing", h.spelled.kid) }
+
+func (h header) badType() string {
+	return inOtherCase("not allowed here", h.typ == "" && h.spelled.typ)
 }
 
 // hardHeader reports whether a header member of this name is refused whatever the form: it changes what is verified, or
@@ -107,10 +138,7 @@ func hardHeader(name string) bool {
 		func(hard string) bool { return strings.EqualFold(hard, name) })
 }
 
-const (
-	otherMember = "a member other than alg, kid and typ"
-	badKeyID    = "empty, too long or not printable"
-)
+const badKeyID = "empty, too long or not printable"
 
 func safeType(typ string) bool {
 	if typ == "" || len(typ) > maxNameLength {

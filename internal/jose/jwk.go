@@ -81,7 +81,7 @@ func (f *fields) decide() (alg Algorithm, err error) {
 	case kty == "RSA":
 		return f.rsaAlgorithm()
 	case kty == "oct":
-		return "", refuse(ReasonSecret, "the key is a shared secret (kty oct); "+f.remedy())
+		return "", &Error{Reason: ReasonSecret, Detail: "the key is a shared secret (kty oct)", supported: f.algorithms}
 	default:
 		return "", f.unsupported("the key's kty and crv are missing or not supported")
 	}
@@ -91,15 +91,9 @@ func (f *fields) decide() (alg Algorithm, err error) {
 	return alg, nil
 }
 
-func (f *fields) unsupported(problem string) error { return refuse(ReasonKey, problem+"; "+f.remedy()) }
-
-// remedy ends the refusal of a key of a kind that is not supported.
-func (f *fields) remedy() string {
-	var kinds []string
-	for _, alg := range f.algorithms {
-		kinds = append(kinds, string(alg)+" ("+alg.keys()+")")
-	}
-	return "use a key for " + strings.Join(kinds, " or ")
+// unsupported refuses a key of a kind that is not supported.
+func (f *fields) unsupported(problem string) error {
+	return &Error{Reason: ReasonKey, Detail: problem, supported: f.algorithms}
 }
 
 // The length of every number in an Ed25519 or P-256 key, and in a P-384 key.

@@ -40,6 +40,8 @@ type Error struct {
 	Detail string
 	// Cause is the error below, often a [*strictjson.SyntaxError]. May be nil.
 	Cause error
+
+	supported []Algorithm // the remedy: keys for one of these. A set may have 100,000 bad keys, of which few are shown
 }
 
 // Error is the full text.
@@ -47,6 +49,14 @@ func (e *Error) Error() string {
 	text := e.Reason.Error()
 	if e.Detail != "" {
 		text += ": " + e.Detail
+	}
+	for n, alg := range e.supported {
+		if n == 0 {
+			text += "; use a key for "
+		} else {
+			text += " or "
+		}
+		text += string(alg) + " (" + alg.keys() + ")"
 	}
 	if e.Cause != nil {
 		text += ": " + e.Cause.Error()

@@ -63,13 +63,13 @@ func (t *Token) Within(f Form) error {
 	case t.length > f.Length:
 		return tooLong(f.Length)
 	case t.header.others && !f.OtherHeaders:
-		return refuse(ReasonHeader, otherMember)
+		return refuse(ReasonHeader, t.header.otherMember())
 	case t.header.keyID == "" && !f.NoKeyID:
-		return refuse(ReasonHeader, "kid is missing")
+		return refuse(ReasonHeader, t.header.noKeyID())
 	case t.header.keyID != "" && !f.allowsKeyID(t.header.keyID):
 		return refuse(ReasonKeyID, badKeyID)
 	case !f.allows(t.header.typ):
-		return refuse(ReasonType, "not allowed here")
+		return refuse(ReasonType, t.header.badType())
 	}
 	return nil
 }

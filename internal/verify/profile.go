@@ -69,7 +69,7 @@ func (p *Profile) namesNoTenant() bool {
 	if p.Provider() != profile.Entra && p.Provider() != profile.EntraV1 {
 		return false
 	}
-	return slices.ContainsFunc([]string{"common", "organizations", "consumers", "{tenantid}"}, func(all string) bool {
+	return slices.ContainsFunc([]string{"common", "organizations", "consumers", "{tenantid}", "{tid}"}, func(all string) bool {
 		return strings.Contains(p.Name+"/", "/"+all+"/")
 	})
 }

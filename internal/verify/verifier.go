@@ -148,6 +148,9 @@ func (v *Verifier) profileOf(token *jose.Token) (*Profile, jose.Payload, error) 
 	return v.own, payload, v.unnamed(payload)
 }
 
+// ErrUnknownIssuer refuses a token of an issuer that has no place here.
+var ErrUnknownIssuer = errors.New("iss is no issuer that is accepted here")
+
 // unnamed says why no issuer is found, where only issuers may vouch.
 func (v *Verifier) unnamed(payload jose.Payload) error {
 	switch {
@@ -156,6 +159,6 @@ func (v *Verifier) unnamed(payload jose.Payload) error {
 	case payload.Claims == nil || !payload.Claims.Has(wire.ClaimIssuer):
 		return errors.New("iss is missing")
 	default:
-		return errors.New("iss is no issuer that is accepted here")
+		return ErrUnknownIssuer
 	}
 }
