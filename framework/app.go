@@ -24,6 +24,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/retry"
 	"github.com/parley-rpc/parley/interceptors/retry/dedupe"
 	"github.com/parley-rpc/parley/interceptors/tracing"
+	"github.com/parley-rpc/parley/internal/joined"
 	"github.com/parley-rpc/parley/plannedend"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/waterfall"
@@ -302,26 +303,10 @@ func (a *App) mistake(format string, args ...any) {
 // without returns the errors of err that are not in reported, because the App reports an error only once.
 func without(err, reported error) error {
 	known := map[string]bool{}
-	for _, e := range single(reported) {
+	for _, e := range joined.Errors(reported) {
 		known[e.Error()] = true
 	}
-	return errors.Join(slices.DeleteFunc(single(err), func(e error) bool { return known[e.Error()] })...)
-}
-
-// single returns the errors that err joins.
-func single(err error) []error {
-	if err == nil {
-		return nil
-	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
-	}
-	var errs []error
-	for _, e := range joined.Unwrap() {
-		errs = append(errs, single(e)...)
-	}
-	return errs
+	return errors.Join(slices.DeleteFunc(joined.Errors(err), func(e error) bool { return known[e.Error()] })...)
 }
 
 func checkServiceNames(servers []*Server) error {

@@ -72,11 +72,11 @@ func (closed) Compile(method string, _ principal.TrustDomain) (policy.MethodGuar
 
 func (closed) Same(other policy.Guard) bool { return other == policy.Guard(closed{}) }
 
-func (closed) Judge(context.Context, *policy.Call) *policy.Objection {
+func (closed) Judge(context.Context, policy.Call) *policy.Objection {
 	return &policy.Objection{Why: "it is closed", Source: policy.Source{Kind: policy.KindFile, Place: "rulebook:1"}}
 }
 
-func (c closed) Explain(ctx context.Context, call *policy.Call) (*policy.Objection, []policy.Step) {
+func (c closed) Explain(ctx context.Context, call policy.Call) (*policy.Objection, []policy.Step) {
 	return c.Judge(ctx, call), nil
 }
 

@@ -26,9 +26,9 @@ type MethodGuard interface {
 	// Judge returns why a call must be refused, and nil where it may pass. It is asked for each call: it must be quick,
 	// allocate nothing and keep nothing of the call. What is not in the call stands in the context: the addresses of the
 	// connection, as [google.golang.org/grpc/peer] has them, and the metadata received.
-	Judge(ctx context.Context, call *Call) *Objection
+	Judge(ctx context.Context, call Call) *Objection
 	// Explain is Judge with the questions that were asked on the way, up to the one that decided.
-	Explain(ctx context.Context, call *Call) (*Objection, []Step)
+	Explain(ctx context.Context, call Call) (*Objection, []Step)
 }
 
 // Objection is why a guard refuses a call. It is made before the first call, and shared.

@@ -22,11 +22,11 @@ func (w *wall) Same(other policy.Guard) bool {
 	return ok && o.name == w.name
 }
 
-func (w *wall) Judge(context.Context, *policy.Call) *policy.Objection {
+func (w *wall) Judge(context.Context, policy.Call) *policy.Objection {
 	return &policy.Objection{Why: "there is a wall"}
 }
 
-func (w *wall) Explain(ctx context.Context, call *policy.Call) (*policy.Objection, []policy.Step) {
+func (w *wall) Explain(ctx context.Context, call policy.Call) (*policy.Objection, []policy.Step) {
 	return w.Judge(ctx, call), nil
 }
 

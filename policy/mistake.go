@@ -1,8 +1,13 @@
 package policy
 
-import "errors"
+import (
+	"errors"
 
-// Mistake is one thing that is wrong with a policy. Errors of this package are Mistakes, joined; errors.As finds them.
+	"github.com/parley-rpc/parley/internal/joined"
+)
+
+// Mistake is one thing that is wrong with a policy. Errors of this package are Mistakes, joined; [Mistakes] takes them
+// apart.
 type Mistake struct {
 	// Source is where the wrong thing is stated.
 	Source Source
@@ -24,6 +29,17 @@ func (m *Mistake) Error() string {
 		}
 	}
 	return text + m.Problem
+}
+
+// Mistakes returns the Mistakes that err joins, in their order. It leaves out errors of other kinds.
+func Mistakes(err error) []*Mistake {
+	var mistakes []*Mistake
+	for _, e := range joined.Errors(err) {
+		if m, ok := errors.AsType[*Mistake](e); ok {
+			mistakes = append(mistakes, m)
+		}
+	}
+	return mistakes
 }
 
 // join joins errors and leaves out each that repeats an earlier text: a mistake in the statement about a service shows

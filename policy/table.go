@@ -9,6 +9,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/parley-rpc/parley/internal/joined"
 )
 
 // Table holds the policy of every method: what the linked .proto files state, narrowed by layers. Make one with [New]
@@ -238,7 +240,7 @@ func (g *generation) check() error {
 				if err != nil && wide {
 					err = once(without(err, alone, name), reported)
 				}
-				errs = append(errs, split(err)...)
+				errs = append(errs, joined.Errors(err)...)
 			}
 		}
 	}
@@ -248,7 +250,7 @@ func (g *generation) check() error {
 // once is err without the mistakes of wide statements that were reported for another method.
 func once(err error, reported map[Mistake]bool) error {
 	var left []error
-	for _, e := range split(err) {
+	for _, e := range joined.Errors(err) {
 		if m, ok := errors.AsType[*Mistake](e); ok && m.Source.Reach != "" {
 			known := Mistake{Source: m.Source, Field: m.Field, Problem: m.Problem}
 			if reported[known] {
@@ -265,18 +267,10 @@ func once(err error, reported map[Mistake]bool) error {
 func without(err error, other *generation, method string) error {
 	_, known := other.method(method)
 	var left []error
-	for _, e := range split(err) {
-		if !slices.ContainsFunc(split(known), func(k error) bool { return k != nil && k.Error() == e.Error() }) {
+	for _, e := range joined.Errors(err) {
+		if !slices.ContainsFunc(joined.Errors(known), func(k error) bool { return k.Error() == e.Error() }) {
 			left = append(left, e)
 		}
 	}
 	return errors.Join(left...)
-}
-
-// split takes joined errors apart, so that one that shows in several methods is reported once.
-func split(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
-	}
-	return []error{err}
 }

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"strings"
 	"sync/atomic"
+
+	"github.com/parley-rpc/parley/internal/joined"
 )
 
 // ErrClosed is what a closed [View] answers.
@@ -87,7 +89,7 @@ func (v *View[T]) Resolve(methods ...string) error {
 	var errs []error
 	for _, method := range methods {
 		_, err := v.Get(method)
-		errs = append(errs, split(err)...)
+		errs = append(errs, joined.Errors(err)...)
 	}
 	return join(errs)
 }
@@ -179,7 +181,7 @@ func (v *View[T]) prepare(next *generation) error {
 		m, err := next.method(name)
 		r := v.make(m, err)
 		if r.err != nil && before.err == nil {
-			errs = append(errs, split(r.err)...)
+			errs = append(errs, joined.Errors(r.err)...)
 		}
 		methods[name] = r
 	}

@@ -34,7 +34,7 @@ func lintRules() []*check.RuleSpec {
 	mistakes := func(id, purpose string, about func(*policy.Mistake) bool) *check.RuleSpec {
 		return rule(id, purpose, func(f finding, m protoreflect.MethodDescriptor, t *policy.Table) {
 			_, err := t.Method(nameOf(m))
-			for _, mistake := range mistakesOf(err) {
+			for _, mistake := range policy.Mistakes(err) {
 				if about(mistake) {
 					f.mistake(mistake)
 				}

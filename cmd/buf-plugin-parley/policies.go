@@ -53,18 +53,3 @@ func tableOf(files []descriptor.FileDescriptor) (*policy.Table, error) {
 func nameOf(m protoreflect.MethodDescriptor) string {
 	return "/" + string(m.Parent().FullName()) + "/" + string(m.Name())
 }
-
-// mistakesOf are those that err joins.
-func mistakesOf(err error) []*policy.Mistake {
-	var mistakes []*policy.Mistake
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, e := range joined.Unwrap() {
-			mistakes = append(mistakes, mistakesOf(e)...)
-		}
-		return mistakes
-	}
-	if mistake, ok := errors.AsType[*policy.Mistake](err); ok {
-		mistakes = append(mistakes, mistake)
-	}
-	return mistakes
-}

@@ -64,6 +64,23 @@ func TestADecisionAllocatesNothing(t *testing.T) {
 	}
 }
 
+// A call stays on the stack of the interceptor that asks, even where guards judge it.
+func TestAGuardedDecisionAllocatesNothing(t *testing.T) {
+	compiled, err := guarded(t, quote, policy.Guarded(newAgainst("billing"), newAgainst("reports")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, caller := t.Context(), peer(t, "orders", "read")
+	if allocs := testing.AllocsPerRun(100, func() {
+		call := policy.Call{Method: quote, Peer: caller}
+		if !compiled.Judge(ctx, &call).Allows() {
+			t.Error("refused")
+		}
+	}); allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
+
 // BenchmarkDecision is a decision by a full policy: scopes, peers, a user, two deny and two allow rules with nested
 // claims.
 func BenchmarkDecision(b *testing.B) {

@@ -41,14 +41,14 @@ func (a *against) Compile(method string, domain principal.TrustDomain) (policy.M
 
 func (a *against) Same(other policy.Guard) bool { return a == other }
 
-func (a *against) Judge(_ context.Context, call *policy.Call) *policy.Objection {
+func (a *against) Judge(_ context.Context, call policy.Call) *policy.Objection {
 	if call.Peer == nil || strings.HasSuffix(call.Peer.ID.String(), "/"+a.name) {
 		return &a.objection
 	}
 	return nil
 }
 
-func (a *against) Explain(ctx context.Context, call *policy.Call) (*policy.Objection, []policy.Step) {
+func (a *against) Explain(ctx context.Context, call policy.Call) (*policy.Objection, []policy.Step) {
 	return a.Judge(ctx, call), []policy.Step{{Asked: "deny", Rule: a.name, Outcome: "asked", Source: a.objection.Source}}
 }
 

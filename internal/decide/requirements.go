@@ -89,23 +89,14 @@ func (req *requirements) decide(ctx context.Context, call *policy.Call, t *trail
 
 // askGuards returns the objection of the first guard that has one.
 func (req *requirements) askGuards(ctx context.Context, call *policy.Call, t *trail) *policy.Objection {
-	if len(req.guards) == 0 {
-		return nil
-	}
-	return objectionOf(ctx, req.guards, *call, t)
-}
-
-// objectionOf gives the guards a copy of the call. What is passed to an interface is on the heap, and calls that no
-// guard judges need not be.
-func objectionOf(ctx context.Context, guards []policy.MethodGuard, call policy.Call, t *trail) *policy.Objection {
-	for _, guard := range guards {
+	for _, guard := range req.guards {
 		if t == nil {
-			if objection := guard.Judge(ctx, &call); objection != nil {
+			if objection := guard.Judge(ctx, *call); objection != nil {
 				return objection
 			}
 			continue
 		}
-		objection, steps := guard.Explain(ctx, &call)
+		objection, steps := guard.Explain(ctx, *call)
 		t.steps = append(t.steps, steps...)
 		if objection != nil {
 			return objection

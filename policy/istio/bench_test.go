@@ -56,7 +56,7 @@ func typical(t testing.TB) (policy.MethodGuard, context.Context, policy.Call) {
 		t.Fatalf("there are %d guards", len(guards))
 	}
 	ctx, made := readCall(t, "shop/web").context(t)
-	if why := guards[0].Judge(ctx, &made); why != nil {
+	if why := guards[0].Judge(ctx, made); why != nil {
 		t.Fatalf("it is refused: %v", why)
 	}
 	return guards[0], ctx, made
@@ -66,14 +66,14 @@ func BenchmarkDecision(b *testing.B) {
 	guard, ctx, made := typical(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		guard.Judge(ctx, &made)
+		guard.Judge(ctx, made)
 	}
 }
 
 // A decision allocates nothing, whatever the rules ask about.
 func TestDecisionAllocatesNothing(t *testing.T) {
 	guard, ctx, made := typical(t)
-	if n := testing.AllocsPerRun(100, func() { guard.Judge(ctx, &made) }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { guard.Judge(ctx, made) }); n > 0 {
 		t.Errorf("a decision of a typical namespace allocates %v times", n)
 	}
 	for name, rule := range map[string]string{
@@ -95,7 +95,7 @@ func TestDecisionAllocatesNothing(t *testing.T) {
 		c := readCall(t, `shop/web h=x-tenant:a user=x|anna c={"groups":["a","b"],"scope":"c\u0020d"}`)
 		ctx, made := c.context(t)
 		guards := compiled(t, layers, getOrder)
-		if n := testing.AllocsPerRun(100, func() { guards[0].Judge(ctx, &made) }); n > 0 {
+		if n := testing.AllocsPerRun(100, func() { guards[0].Judge(ctx, made) }); n > 0 {
 			t.Errorf("%s: a decision allocates %v times", name, n)
 		}
 	}

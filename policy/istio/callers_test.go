@@ -17,7 +17,7 @@ func TestManyCallers(t *testing.T) {
 				name := []string{"even", "odd"}[i%2]
 				c := readCall(t, fmt.Sprintf("shop/%s-%d", name, i*(n%2+1)))
 				ctx, made := c.context(t)
-				if passes := guards[0].Judge(ctx, &made) == nil; passes != (name == "even") {
+				if passes := guards[0].Judge(ctx, made) == nil; passes != (name == "even") {
 					t.Errorf("%s passes: %v", c.id, passes)
 				}
 			}

@@ -219,9 +219,9 @@ func judgeBy(t testing.TB, guards []policy.MethodGuard, c call) *policy.Objectio
 	t.Helper()
 	ctx, made := c.context(t)
 	for _, guard := range guards {
-		why := guard.Judge(ctx, &made)
-		explained, _ := guard.Explain(ctx, &made)
-		if again := guard.Judge(ctx, &made); explained != why || again != why {
+		why := guard.Judge(ctx, made)
+		explained, _ := guard.Explain(ctx, made)
+		if again := guard.Judge(ctx, made); explained != why || again != why {
 			t.Fatalf("it is judged as %v, then as %v, and explained as %v", why, again, explained)
 		}
 		if why != nil {

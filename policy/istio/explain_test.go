@@ -29,7 +29,7 @@ func explain(layers []policy.Layer, caller string) string {
 		if err != nil {
 			return err.Error()
 		}
-		_, steps := compiled.Explain(context.Background(), &policy.Call{Method: getOrder, Peer: &principal.Peer{ID: id}})
+		_, steps := compiled.Explain(context.Background(), policy.Call{Method: getOrder, Peer: &principal.Peer{ID: id}})
 		for _, s := range steps {
 			lines = append(lines, fmt.Sprintf("%s %s: %s (%s)", s.Asked, s.Rule, s.Outcome, s.Source))
 		}

@@ -18,15 +18,15 @@ const httpMethod = "POST"
 // facts are what rules ask of one call. Addresses are looked up once, when the first rule asks.
 type facts struct {
 	call     *policy.Call
-	metadata contextkey.Metadata
-	id       string // of the caller, "" for one that has proven nothing
-	denies   bool   // whether the rules that are asked now deny
+	metadata *contextkey.Metadata // by pointer, so that the call stays on the stack of the one who asks
+	id       string               // of the caller, "" for one that has proven nothing
+	denies   bool                 // whether the rules that are asked now deny
 
 	looked        bool
 	remote, local netip.AddrPort // invalid where the connection has none
 }
 
-func factsOf(call *policy.Call, metadata contextkey.Metadata) facts {
+func factsOf(call *policy.Call, metadata *contextkey.Metadata) facts {
 	f := facts{call: call, metadata: metadata}
 	if call.Peer != nil {
 		f.id = call.Peer.ID.String()

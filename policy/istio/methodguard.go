@@ -29,8 +29,8 @@ type methodPoint struct {
 }
 
 // Judge asks what denies first, then what allows.
-func (m *methodGuard) Judge(ctx context.Context, call *policy.Call) *policy.Objection {
-	f := factsOf(call, m.metadata)
+func (m *methodGuard) Judge(ctx context.Context, call policy.Call) *policy.Objection {
+	f := factsOf(&call, &m.metadata)
 	points := m.of(ctx, &f)
 	for i := range points {
 		if objection := points[i].judge(ctx, &f); objection != nil {
@@ -103,8 +103,8 @@ func (p *methodPoint) judge(ctx context.Context, f *facts) *policy.Objection {
 }
 
 // Explain asks in the same order, and keeps the questions. AUDIT rules are asked first, and decide nothing.
-func (m *methodGuard) Explain(ctx context.Context, call *policy.Call) (*policy.Objection, []policy.Step) {
-	f := factsOf(call, m.metadata)
+func (m *methodGuard) Explain(ctx context.Context, call policy.Call) (*policy.Objection, []policy.Step) {
+	f := factsOf(&call, &m.metadata)
 	var steps []policy.Step
 	ask := func(asked string, rules []rule, denies bool) int {
 		f.denies = denies

@@ -1,9 +1,6 @@
 package istio
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Path templates: "{*}" is one segment of a path, "{**}" any number of characters at its end.
 
@@ -41,29 +38,29 @@ func checkTemplate(path string) string {
 
 // matchesTemplate reports whether a path fits a template without mistakes.
 func matchesTemplate(template, path string) bool {
-	if !strings.HasPrefix(path, "/") {
-		return false
-	}
-	parts, segments := strings.Split(template[1:], "/"), strings.Split(path[1:], "/")
-	for i, part := range parts {
-		switch {
-		case part == allSegments:
-			return i < len(segments) && !slices.ContainsFunc(segments[i:], hasForeign)
-		case i >= len(segments):
-			return false
-		case part == oneSegment && (segments[i] == "" || hasForeign(segments[i])):
-			return false
-		case part != oneSegment && part != segments[i]:
-			return false
+	template = strings.TrimPrefix(template, "/")
+	path, ok := strings.CutPrefix(path, "/")
+	for ok {
+		part, parts, moreParts := strings.Cut(template, "/")
+		if part == allSegments {
+			return !strings.ContainsFunc(path, func(r rune) bool { return r != '/' && isForeign(r) })
 		}
+		segment, segments, moreSegments := strings.Cut(path, "/")
+		switch {
+		case part != oneSegment && part != segment, moreParts != moreSegments:
+			return false
+		case part == oneSegment && (segment == "" || strings.ContainsFunc(segment, isForeign)):
+			return false
+		case !moreParts:
+			return true
+		}
+		template, path = parts, segments
 	}
-	return len(parts) == len(segments)
+	return false
 }
 
-// hasForeign reports whether a segment has a character that Envoy's templates do not match.
-func hasForeign(segment string) bool {
-	return strings.ContainsFunc(segment, func(r rune) bool {
-		alphanumeric := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-		return !alphanumeric && !strings.ContainsRune("-._~%!$&'()+,;:@=", r)
-	})
+// isForeign reports whether Envoy's templates do not match a character in a segment.
+func isForeign(r rune) bool {
+	alphanumeric := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+	return !alphanumeric && !strings.ContainsRune("-._~%!$&'()+,;:@=", r)
 }
