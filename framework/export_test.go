@@ -40,3 +40,13 @@ func ConnectionAgeOf(s *Server) time.Duration {
 	}
 	return durationOf(options["keepaliveParams"], "MaxConnectionAge")
 }
+
+// Looks ends the looks of a running App at its files, and returns a function that does one.
+func (a *App) Looks() func() {
+	a.parts.stopReload()
+	a.parts.reload.Wait()
+	return a.parts.reloader.lookAround
+}
+
+// Generation counts the contents of the configuration file that have been in force.
+func (a *App) Generation() int { return a.parts.file.current().generation }

@@ -97,6 +97,7 @@ func (a *App) startReload(p *parts) {
 			reload: func(seen glance) error { return a.reloadSource(p, s, seen) },
 		})
 	}
+	p.reloader = r
 	p.reload.Go(func() {
 		ticker := time.NewTicker(reloadInterval)
 		defer ticker.Stop()
@@ -105,9 +106,7 @@ func (a *App) startReload(p *parts) {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
-				for _, w := range r.watches {
-					r.look(w, w.glance())
-				}
+				r.lookAround()
 			}
 		}
 	})

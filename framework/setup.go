@@ -52,6 +52,7 @@ type parts struct {
 	keyTokens    []*tokens.Keeper               // with which they are fetched
 	workload     atomic.Pointer[auth.Identity]  // the identity, for tokens that it asks for in the background
 	ownsIdentity bool
+	reloader     *reloader
 	stopReload   context.CancelFunc
 	reload       sync.WaitGroup
 }

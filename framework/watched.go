@@ -104,6 +104,13 @@ func (r *reloader) add(w *contentWatch) {
 	r.watches = append(r.watches, w)
 }
 
+// lookAround looks at every content once.
+func (r *reloader) lookAround() {
+	for _, w := range r.watches {
+		r.look(w, w.glance())
+	}
+}
+
 func (r *reloader) look(w *contentWatch, now glance) {
 	settled := now.equal(w.seen)
 	w.seen = now
