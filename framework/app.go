@@ -71,6 +71,7 @@ type settings struct {
 	name           string
 	options        []Option
 	configFiles    []string // Check refuses more than one
+	configContent  []byte   // of WithConfig; nil for a file that the App reads
 	environ        []string
 	identity       *auth.Identity
 	insecure       bool

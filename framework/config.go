@@ -10,10 +10,10 @@ import (
 	"syscall"
 	"time"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
+	"github.com/parley-rpc/parley/internal/issuerconfig"
 	"github.com/parley-rpc/parley/internal/protoyaml"
 	"github.com/parley-rpc/parley/internal/protoyaml/nearest"
 	"github.com/parley-rpc/parley/policy"
@@ -38,11 +38,11 @@ func (a *App) read(data []byte) (reading, error) {
 	path := a.configFile()
 	if path != "" {
 		var err error
-		if places, err = protoyaml.Unmarshal(path, data, config, mayBeEmpty()...); err != nil {
+		if places, err = protoyaml.Unmarshal(path, data, config, issuerconfig.MayBeEmpty()...); err != nil {
 			return reading{config: new(configv1.Config)}, err
 		}
 		if err := checkWhole(data); err != nil {
-			return reading{config: config}, fmt.Errorf("WithConfigFile(%q): %w", path, err)
+			return reading{config: config}, fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	if err := refusePolicies(a.environ); err != nil {
@@ -91,7 +91,7 @@ func (a *App) checkConfigFiles() error {
 	if len(a.configFiles) < 2 {
 		return nil
 	}
-	return fmt.Errorf("WithConfigFile is given for %s; one file holds the whole configuration, so keep one",
+	return fmt.Errorf("the configuration is given as %s; one file holds the whole configuration, so keep one",
 		strings.Join(a.configFiles, " and "))
 }
 
@@ -125,16 +125,6 @@ func (a *App) environNames(section, entry string) bool {
 	}
 	prefix := strings.Join([]string{envPrefix, section, protoyaml.Spell(entry), ""}, "_")
 	return slices.ContainsFunc(a.environ, func(e string) bool { return strings.HasPrefix(e, prefix) })
-}
-
-// mayBeEmpty returns the lists that have a meaning when they are empty.
-func mayBeEmpty() []protoreflect.FullName {
-	return []protoreflect.FullName{
-		"parley.config.v1.UserIssuer.refused_claims",
-		"parley.config.v1.UserIssuer.required_claims",
-		"parley.config.v1.WorkloadIssuer.refused_claims",
-		"parley.config.v1.WorkloadIssuer.required_claims",
-	}
 }
 
 // statements returns the places of all values. If the environment overrides a value of the file, it is the place in the

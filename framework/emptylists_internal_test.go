@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
+	"github.com/parley-rpc/parley/internal/issuerconfig"
 )
 
 // No empty list of a configuration file silently means what no list means: it is a mistake, or it says something and
@@ -19,7 +20,7 @@ func TestEveryEmptyListSaysSomething(t *testing.T) {
 		tried++
 		app := &App{settings: settings{configFiles: []string{"payments.yaml"}}}
 		read, err := app.read([]byte(text))
-		if !slices.Contains(mayBeEmpty(), field.FullName()) {
+		if !slices.Contains(issuerconfig.MayBeEmpty(), field.FullName()) {
 			if err == nil || !strings.Contains(err.Error(), path+": the list is empty") {
 				t.Errorf("%s: an empty list is no mistake: %v", path, err)
 			}

@@ -13,7 +13,7 @@ import (
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/auth/tokens"
-	"github.com/parley-rpc/parley/internal/quote"
+	"github.com/parley-rpc/parley/internal/issuerconfig"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -48,9 +48,9 @@ type placedIssuer struct {
 }
 
 // readIssuer returns the issuer at place in the configuration, and starts keeping its keys fresh.
-func (p *parts) readIssuer(place string, stated statedProfile, where *configv1.Keys) (auth.Issuer, error) {
-	look, err := readProfile(place, stated, p.file.states)
-	keys, keysErr := p.readKeys(place, stated.GetIssuer(), keysOf(where, &look))
+func (p *parts) readIssuer(place string, stated issuerconfig.Issuer, where *configv1.Keys) (auth.Issuer, error) {
+	look, err := issuerconfig.Profile(place, stated, p.file.states)
+	keys, keysErr := p.readKeys(place, stated.GetIssuer(), issuerconfig.Keys(where, &look))
 	return auth.Issuer{
 		Name: stated.GetIssuer(), Keys: keys, Audiences: stated.GetAudiences(), Profile: look,
 	}, errors.Join(err, keysErr)
@@ -145,52 +145,15 @@ func (p *parts) assembleWorkloads() error {
 				errs = append(errs, fmt.Errorf(
 					"%s.subjects: set it to the workloads that the issuer may vouch for, or set principals", place))
 			}
-			issuer.Principals, err = p.readPrincipals(place+".principals", stated.GetPrincipals())
+			issuer.Principals, err = issuerconfig.Principals(place+".principals", p.domain, stated.GetPrincipals())
 			errs = append(errs, err)
-			for _, subject := range stated.GetSubjects() {
-				pattern, err := p.domain.ParsePeer(subject)
-				if err != nil {
-					errs = append(errs, fmt.Errorf("%s.subjects: %w", place, err))
-					continue
-				}
-				issuer.Subjects = append(issuer.Subjects, pattern)
-			}
+			issuer.Subjects, err = issuerconfig.Subjects(place+".subjects", p.domain, stated.GetSubjects())
+			errs = append(errs, err)
 			p.workloads[server] = append(p.workloads[server], auth.WithIssuers(issuer))
 			p.vouching = append(p.vouching, placedIssuer{place, issuer})
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// readPrincipals returns which workloads the tokens of an issuer name, nil where sub does.
-func (p *parts) readPrincipals(place string, stated *configv1.Principals) (*principal.Map, error) {
-	if stated == nil {
-		return nil, nil //nolint:nilnil // as it says above
-	}
-	m := &principal.Map{
-		Template: stated.GetTemplate(), Claim: stated.GetClaim(), Same: stated.GetSame(), Shared: stated.GetShared(),
-	}
-	var errs []error
-	for _, value := range slices.Sorted(maps.Keys(stated.GetIds())) {
-		named, err := p.domain.ParsePeer(stated.GetIds()[value])
-		id, single := named.(principal.ID)
-		switch {
-		case err != nil:
-			errs = append(errs, fmt.Errorf("%s.ids: %s: %w", place, quote.Text(value), err))
-		case !single:
-			errs = append(errs, fmt.Errorf("%s.ids: %s: %v is a pattern; name one workload", place, quote.Text(value), named))
-		case m.IDs == nil:
-			m.IDs = map[string]principal.ID{value: id}
-		default:
-			m.IDs[value] = id
-		}
-	}
-	if len(errs) == 0 {
-		if _, err := m.Compile(); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", place, err))
-		}
-	}
-	return m, errors.Join(errs...)
 }
 
 // describeIssuers writes every issuer and the location of its keys.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
+	"github.com/parley-rpc/parley/internal/issuerconfig"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/profile"
 )
@@ -61,7 +62,7 @@ func TestRequiredValuesBesideAProvider(t *testing.T) {
 	stated := &configv1.UserIssuer{
 		Provider: new("keycloak"), RequiredValues: map[string]string{"azp": "shop-web"},
 	}
-	look, err := readProfile("users.issuers[0]", stated, func(string) bool { return false })
+	look, err := issuerconfig.Profile("users.issuers[0]", stated, func(string) bool { return false })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +171,7 @@ func readStated(t *testing.T, text, place string) (profile.Profile, *configv1.Ke
 	if err != nil {
 		t.Fatal(err)
 	}
-	var stated statedProfile
+	var stated issuerconfig.Issuer
 	var keys *configv1.Keys
 	for _, issuer := range content.config.GetUsers().GetIssuers() {
 		stated, keys = issuer, issuer.GetKeys()
@@ -179,8 +180,8 @@ func readStated(t *testing.T, text, place string) (profile.Profile, *configv1.Ke
 		stated, keys = issuer, issuer.GetKeys()
 	}
 	file := &configFile{stated: content.stated}
-	look, err := readProfile(place, stated, file.states)
-	return look, keysOf(keys, &look), err
+	look, err := issuerconfig.Profile(place, stated, file.states)
+	return look, issuerconfig.Keys(keys, &look), err
 }
 
 // Issuers share the keys of one place only where everything about them is stated alike.

@@ -90,8 +90,8 @@ type appOrClientOption struct{ clientOption }
 func (o appOrClientOption) applyApp(a *App) { a.forClients = append(a.forClients, o) }
 
 // WithConfigFile reads the configuration from a YAML file with the schema parley.config.v1.Config. Unknown keys and an
-// empty file are mistakes. Without this option the configuration comes only from the environment. The option may be
-// used once.
+// empty file are mistakes. Without this option or WithConfig the configuration comes only from the environment. One of
+// them may be used, once.
 //
 // The App checks the file every second. If a program would start with a new content, its stricter policies take effect
 // at once. When two checks in a row have seen the same content, all of its policies replace the previous ones. If the
@@ -99,6 +99,15 @@ func (o appOrClientOption) applyApp(a *App) { a.forClients = append(a.forClients
 // reason. Changes of other sections take effect at the next start.
 func WithConfigFile(path string) Option {
 	return appOption{fmt.Sprintf("WithConfigFile(%q)", path), func(a *App) { a.configFiles = append(a.configFiles, path) }}
+}
+
+// WithConfig is WithConfigFile for a content that the program has read itself, such as an embedded file. Errors
+// have the name in place of a path. The content is not read again.
+func WithConfig(name string, content []byte) Option {
+	return appOption{fmt.Sprintf("WithConfig(%q, %d bytes)", name, len(content)), func(a *App) {
+		a.configFiles = append(a.configFiles, name)
+		a.configContent = append([]byte{}, content...)
+	}}
 }
 
 // WithEnviron sets the environment, as "KEY=value" entries, from which the App reads PARLEY_* and OTEL_* variables. The

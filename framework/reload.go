@@ -21,12 +21,19 @@ import (
 
 // configFile is the configuration file of an App, and the content that is in force.
 type configFile struct {
-	path string // "" without a file
+	path  string // "" without a file
+	fixed []byte // the content of WithConfig; nil for a file that the App reads
 	watched
 	stated []statement
 }
 
+// mayChange reports whether there is a file, whose content may change.
+func (f *configFile) mayChange() bool { return f.path != "" && f.fixed == nil }
+
 func (f *configFile) glance() glance {
+	if f.fixed != nil {
+		return glance{data: f.fixed}
+	}
 	data, err := os.ReadFile(f.path)
 	if err != nil {
 		err = fmt.Errorf("WithConfigFile(%q): %w", f.path, withRemedy(err))
@@ -80,7 +87,7 @@ func (a *App) startReload(p *parts) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.stopReload = cancel
 	r := &reloader{table: p.table, logger: p.logger}
-	if p.file.path != "" {
+	if p.file.mayChange() {
 		r.add(&contentWatch{
 			watched: &p.file.watched, what: "the configuration file", name: p.file.path, glance: p.file.glance,
 			parse: func(seen glance) ([]policy.Layer, error) {

@@ -315,6 +315,44 @@ func TestASecondConfigFileIsRefused(t *testing.T) {
 	}
 }
 
+// A configuration that the program has read itself is read as a file is, and is complete without one.
+func TestAConfigurationThatTheProgramHasRead(t *testing.T) {
+	t.Parallel()
+	check := func(options ...framework.Option) (*framework.App, error) {
+		t.Helper()
+		app := framework.New("orders", append(options, framework.WithEnviron(nil), framework.WithInsecureDev())...)
+		t.Cleanup(func() { _ = app.Close() })
+		return app, app.Check()
+	}
+	content := []byte(openFile)
+	app, err := check(framework.WithConfig("embedded.yaml", content))
+	clear(content) // which belongs to the program
+	if err != nil {
+		t.Errorf("Check = %v", err)
+	}
+	var text bytes.Buffer
+	if err := app.Describe(&text); err != nil || !strings.Contains(text.String(), "lifecycle.grace  embedded.yaml:1") {
+		t.Errorf("the description has no place of the value: %v\n%s", err, text.String())
+	}
+	for name, test := range map[string]struct {
+		options []framework.Option
+		want    string
+	}{
+		"a wrong key": {[]framework.Option{framework.WithConfig("e.yaml", []byte("lifecycl: {}"))}, "e.yaml:1"},
+		"nothing":     {[]framework.Option{framework.WithConfig("e.yaml", nil)}, "e.yaml: the file is empty"},
+		"beside a file": {
+			[]framework.Option{
+				framework.WithConfigFile(writeFile(t, openFile)), framework.WithConfig("e.yaml", []byte(openFile)),
+			},
+			"one file holds the whole configuration",
+		},
+	} {
+		if _, err := check(test.options...); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: Check = %v, want %q", name, err, test.want)
+		}
+	}
+}
+
 // A container without a file configures its clients and servers in the environment.
 func TestTheEnvironmentNamesClientsAndServers(t *testing.T) {
 	t.Parallel()

@@ -78,7 +78,7 @@ func (a *App) assemble() error {
 	var errs []error
 	keep := func(err error) { errs = append(errs, err) }
 
-	p.file = &configFile{path: a.configFile()}
+	p.file = &configFile{path: a.configFile(), fixed: a.configContent}
 	var content glance
 	if p.file.path != "" {
 		content = p.file.glance()
@@ -110,7 +110,7 @@ func (a *App) assemble() error {
 		p.logger.Warn(warning)
 	}
 	p.logNotes()
-	if p.file.path != "" || len(p.sources) > 0 {
+	if p.file.mayChange() || len(p.sources) > 0 {
 		a.startReload(p)
 	}
 	return errors.Join(errs...)

@@ -63,7 +63,7 @@ policies:
 			) + demand,
 			night, "",
 		},
-		"nobody vouches": {demand, night, `name one WithUserIssuers or WithTransactionTokens`},
+		"nobody vouches": {demand, night, `name one in users.issuers, or WithUserIssuers`},
 		"in authorization": {
 			fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}]}\n", keySet(t)) +
 				"servers: {payments: {user_authorization: true}}\n" + demand, night, "",

@@ -16,7 +16,6 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/parley-rpc/parley/framework"
-	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 )
 
@@ -29,7 +28,7 @@ type checkCommand struct {
 
 // Run checks what the service itself checks before it starts, and prints every mistake.
 func (c *checkCommand) Run(s streams) error {
-	config, _, err := readConfig(c.Config)
+	config, err := readConfig(c.Config)
 	if err != nil {
 		_, printed := fmt.Fprintln(s.out, err)
 		return errors.Join(printed, errNo)
@@ -43,7 +42,7 @@ func (c *checkCommand) Run(s streams) error {
 			return err
 		}
 	}
-	app, err := appOf(c.Service, c.Config, config, c.Serves)
+	app, err := appOf(c.Service, config, c.Serves)
 	if err != nil {
 		return err
 	}
@@ -52,6 +51,10 @@ func (c *checkCommand) Run(s streams) error {
 		return err
 	}
 	if mistakes != nil {
+		if c.Contract == "" && len(config.GetPolicies()) > 0 {
+			mistakes = errors.Join(mistakes, errors.New("policies: without --contract the methods of the service are not "+
+				"known here; give --contract"))
+		}
 		_, err := fmt.Fprintln(s.out, mistakes)
 		return errors.Join(err, errNo)
 	}
@@ -60,11 +63,11 @@ func (c *checkCommand) Run(s streams) error {
 }
 
 // appOf is the service with this configuration. Where nothing says what it serves, it serves nothing.
-func appOf(service, path string, config *configv1.Config, serves []string) (*framework.App, error) {
+func appOf(service string, config configuration, serves []string) (*framework.App, error) {
 	// A service may enroll when it starts. Looking at its configuration makes and publishes no key.
 	environment := framework.WithEnviron(append(os.Environ(), "PARLEY_IDENTITY_ENROLL=never"))
 	quiet := framework.WithLogger(slog.New(slog.DiscardHandler))
-	app := framework.New(service, framework.WithConfigFile(path), environment, quiet)
+	app := framework.New(service, framework.WithConfig(config.path, config.content), environment, quiet)
 	for _, name := range slices.Sorted(maps.Keys(config.GetClients())) {
 		app.Client(name)
 	}

@@ -12,10 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
-	"github.com/parley-rpc/parley/internal/protoyaml"
 	"github.com/parley-rpc/parley/internal/protoyaml/nearest"
-	"github.com/parley-rpc/parley/policy"
 )
 
 // readContract reads a descriptor set.
@@ -47,24 +44,6 @@ func link(set *descriptorpb.FileDescriptorSet) error {
 		return true
 	})
 	return errors.Join(errs...)
-}
-
-// readConfig reads the configuration of a service, and the policies in it. Without a path there is nothing in either.
-func readConfig(path string) (*configv1.Config, policy.Layer, error) {
-	config := new(configv1.Config)
-	if path == "" {
-		return config, policy.Code(nil), nil
-	}
-	data, err := os.ReadFile(path) //nolint:gosec // the user names it
-	if err != nil {
-		return nil, policy.Layer{}, fmt.Errorf("the configuration: %w", err)
-	}
-	places, err := protoyaml.Unmarshal(path, data, config)
-	if err != nil {
-		return nil, policy.Layer{}, err
-	}
-	line := func(key string) int { return places.Line("policies", key) }
-	return config, policy.File(path, config.GetPolicies(), line), nil
 }
 
 // methodsOf are the full names of all methods of a contract, as gRPC writes them.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -44,7 +43,7 @@ func (c *diffCommand) Run(s streams) error {
 	changes := []methodChange{}
 	opens := false
 	for _, name := range slices.Sorted(maps.Keys(known)) {
-		found, err := compare(before, after, name)
+		found, err := c.compare(before, after, name)
 		if err != nil {
 			return err
 		}
@@ -68,13 +67,13 @@ func tableOf(contract, config string) (*policy.Table, map[string]bool, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	_, layer, err := readConfig(config)
+	read, err := readConfig(config)
 	if err != nil {
 		return nil, nil, err
 	}
-	table, err := policy.FromDescriptors(set, layer)
+	table, err := policy.FromDescriptors(set, read.layer)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, invalid(contract, config, err)
 	}
 	known := map[string]bool{}
 	for _, name := range methodsOf(set) {
@@ -83,11 +82,22 @@ func tableOf(contract, config string) (*policy.Table, map[string]bool, error) {
 	return table, known, nil
 }
 
-func compare(before, after *policy.Table, name string) ([]methodChange, error) {
-	old, err1 := before.Method(name)
-	now, err2 := after.Method(name)
-	if err := errors.Join(err1, err2); err != nil {
-		return nil, err
+// invalid says in which of the two contracts, and its configuration, a mistake is.
+func invalid(contract, config string, err error) error {
+	if config != "" {
+		contract += " with " + config
+	}
+	return fmt.Errorf("%s: this contract has a mistake and cannot be compared: %w", contract, err)
+}
+
+func (c *diffCommand) compare(before, after *policy.Table, name string) ([]methodChange, error) {
+	old, err := before.Method(name)
+	if err != nil {
+		return nil, invalid(c.Old, c.OldConfig, err)
+	}
+	now, err := after.Method(name)
+	if err != nil {
+		return nil, invalid(c.New, c.NewConfig, err)
 	}
 	one := func(effect policy.Effect, text string) []methodChange {
 		source := cmp.Or(now.Auth.Access.Source, old.Auth.Access.Source)

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +14,7 @@ import (
 	"github.com/parley-rpc/parley/internal/decide"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
+	"github.com/parley-rpc/parley/rpcerr"
 )
 
 type explainCommand struct {
@@ -46,11 +45,11 @@ func (c *explainCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	config, layer, err := readConfig(c.Config)
+	config, err := readConfig(c.Config)
 	if err != nil {
 		return err
 	}
-	table, err := policy.FromDescriptors(set, layer)
+	table, err := policy.FromDescriptors(set, config.layer)
 	if err != nil {
 		return err
 	}
@@ -69,60 +68,43 @@ func (c *explainCommand) Run(ctx context.Context, s streams) error {
 		}
 		return play(ctx, s.out, table, name, c.Script, c.Deadline)
 	case c.As != "" || c.TokenFile != "" || c.UserToken != "":
-		domain := c.TrustDomain
-		if domain == "" {
-			domain = config.GetIdentity().GetTrustDomain()
-		}
-		if domain == "" {
-			domain = defaultTrustDomain
-		}
-		issuers := make([]string, 0, len(config.GetUsers().GetIssuers()))
-		for _, issuer := range config.GetUsers().GetIssuers() {
-			issuers = append(issuers, issuer.GetIssuer())
-		}
-		return c.decide(ctx, s.out, method, domain, config.GetIdentity().GetAcceptDomains(), issuers)
+		return c.decide(ctx, s.out, method, config)
 	default:
 		return method.Describe(s.out)
 	}
 }
 
-// defaultTrustDomain is that of a service whose configuration names none.
-const defaultTrustDomain = "local"
-
 // decide prints how the policy comes to its decision on the call.
-func (c *explainCommand) decide(
-	ctx context.Context, out io.Writer, method policy.Method, name string, accepted, issuers []string,
-) error {
-	domain, err := principal.ParseTrustDomain(name)
+func (c *explainCommand) decide(ctx context.Context, out io.Writer, method policy.Method, config configuration) error {
+	domain, err := principal.ParseTrustDomain(cmp.Or(c.TrustDomain, config.trustDomain()))
+	if err != nil {
+		return err
+	}
+	known, err := issuersOf(config, domain)
 	if err != nil {
 		return err
 	}
 	call := policy.Call{Method: method.Name}
 	if c.As != "" || c.TokenFile != "" {
-		if call.Peer, err = c.peer(domain); err != nil {
-			return err
-		}
+		call.Peer, err = c.peer(domain, known)
 	}
-	if c.UserToken != "" {
-		claims, err := claimsOf(c.UserToken)
-		if err != nil {
-			return err
-		}
-		user := &principal.User{Claims: claims, Scopes: scopesOf(claims)}
-		user.Issuer, _ = claims.String("iss")
-		user.Subject, _ = claims.String("sub")
-		if len(issuers) == 0 {
-			issuers = []string{user.Issuer} // without a configuration, every user is one whom the server accepts
-		}
-		call.User = user
+	if err == nil && c.UserToken != "" {
+		call.User, err = known.user(c.UserToken)
+	}
+	if refused, ok := errors.AsType[refusedError](err); ok {
+		why := policy.Explanation{Method: method.Name, Reason: rpcerr.CredentialsInvalid, Why: refused.Error()}
+		return errors.Join(c.print(out, why), errNo)
+	}
+	if err != nil {
+		return err
 	}
 	compiled, err := decide.Compile(method, &decide.Server{
 		Domain: domain,
 		Accepts: func(d principal.TrustDomain) bool {
-			return d == domain || slices.Contains(accepted, d.String())
+			return d == domain || slices.Contains(config.GetIdentity().GetAcceptDomains(), d.String())
 		},
 		Tokens:      true,
-		UserIssuers: issuers,
+		UserIssuers: known.ofUsers(method, call.User),
 	})
 	if err != nil {
 		return err
@@ -181,62 +163,34 @@ func explanationOf(e policy.Explanation) explanationJSON {
 }
 
 // peer is the caller that the flags describe: proven by its connection, or by its token where there is one.
-func (c *explainCommand) peer(domain principal.TrustDomain) (*principal.Peer, error) {
+func (c *explainCommand) peer(domain principal.TrustDomain, known *issuers) (*principal.Peer, error) {
 	peer := &principal.Peer{Carrier: principal.CarrierConnection, Expires: time.Now().Add(time.Hour)}
-	as := c.As
 	if c.TokenFile != "" {
-		claims, err := claimsOf(c.TokenFile)
-		if err != nil {
+		var err error
+		if peer, err = known.workload(c.TokenFile); err != nil {
 			return nil, err
 		}
-		peer.Carrier, peer.Claims, peer.Scopes = principal.CarrierToken, claims, scopesOf(claims)
-		if audience, ok := claims.String("aud"); ok {
-			peer.Audiences = []string{audience}
-		} else {
-			peer.Audiences, _ = claims.Strings("aud")
-		}
-		if as == "" {
-			as, _ = claims.String("sub")
-		}
 	}
-	pattern, err := domain.ParsePeer(as)
+	if c.As == "" {
+		if peer.ID.IsZero() {
+			return nil, fmt.Errorf("%s: sub is no ID of a workload; give a configuration with principals for its issuer, "+
+				"or --as", c.TokenFile)
+		}
+		return peer, nil
+	}
+	pattern, err := domain.ParsePeer(c.As)
 	if err != nil {
 		return nil, fmt.Errorf("--as: %w", err)
 	}
 	id, ok := pattern.(principal.ID)
-	if !ok {
-		return nil, fmt.Errorf("--as: %s is a pattern, and a caller is one workload", as)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("--as: %s is a pattern, and a caller is one workload", c.As)
+	case !peer.ID.IsZero() && peer.ID != id:
+		return nil, fmt.Errorf("--as: the token is that of %v and not of %v; leave one of the two flags out", peer.ID, id)
 	}
 	peer.ID = id
 	return peer, nil
-}
-
-// claimsOf reads the claims of the token in a file.
-func claimsOf(path string) (principal.Claims, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // the user names it
-	if err != nil {
-		return principal.Claims{}, err
-	}
-	_, rest, _ := strings.Cut(string(bytes.TrimSpace(data)), ".")
-	payload, _, ok := strings.Cut(rest, ".")
-	if !ok {
-		return principal.Claims{}, fmt.Errorf("%s holds no JWT, which has three parts with dots between them", path)
-	}
-	text, err := base64.RawURLEncoding.DecodeString(payload)
-	if err != nil {
-		return principal.Claims{}, fmt.Errorf("%s: the payload of the token: %w", path, err)
-	}
-	claims, err := principal.ParseClaims(text)
-	if err != nil {
-		return principal.Claims{}, fmt.Errorf("%s: the claims of the token: %w", path, err)
-	}
-	return claims, nil
-}
-
-// scopesOf are the scopes of an access token (RFC 9068).
-func scopesOf(claims principal.Claims) []string {
-	text, _ := claims.String("scope")
-	return strings.Fields(text)
 }
 
 // adminTimeout bounds the wait for the answer of a running service.

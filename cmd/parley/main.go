@@ -37,7 +37,7 @@ func help() kong.Vars {
 		"explain_config":   "Configuration of the service, whose policies narrow those of the contract.",
 		"explain_domain":   "Trust domain of the service. Default: that of the configuration, or else local.",
 		"explain_as":       "Decide on a call of this workload: a name of the trust domain, or a full ID.",
-		"explain_token":    "The caller brings this bearer token. Its claims are read; nothing is verified.",
+		"explain_token":    "The caller brings this bearer token. It is read by the configuration, and not verified.",
 		"explain_user":     "The call is made for the end user of this token, whose claims are read in the same way.",
 		"explain_script":   `Play the attempts of a call against these answers: "UNAVAILABLE, 300ms OK".`,
 		"explain_deadline": "Deadline that the caller states, for --script.",

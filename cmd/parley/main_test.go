@@ -66,6 +66,25 @@ func contract(t *testing.T, change func(*descriptorpb.FileDescriptorProto)) stri
 	return string(data)
 }
 
+// changingCharge changes the policy of the method Charge in a contract.
+func changingCharge(change func(*policyv1.Policy)) func(*descriptorpb.FileDescriptorProto) {
+	return func(file *descriptorpb.FileDescriptorProto) {
+		for _, s := range file.GetService() {
+			for _, m := range s.GetMethod() {
+				if m.GetName() != "Charge" {
+					continue
+				}
+				stated, _ := proto.GetExtension(m.GetOptions(), policyv1.E_Method).(*policyv1.Policy)
+				stated = proto.CloneOf(stated)
+				change(stated)
+				options := proto.CloneOf(m.GetOptions())
+				proto.SetExtension(options, policyv1.E_Method, stated)
+				m.Options = options
+			}
+		}
+	}
+}
+
 func token(claims string) string {
 	part := base64.RawURLEncoding.EncodeToString
 	return part([]byte(`{"alg":"EdDSA"}`)) + "." + part([]byte(claims)) + "." + part([]byte("signature"))
@@ -85,10 +104,25 @@ policies:
 		"bob.jwt":       token(`{"iss":"https://login.shop.example","sub":"bob"}`),
 		"orders.jwt":    token(`{"sub":"spiffe://shop.example/orders","aud":"spiffe://shop.example/payments"}`),
 	}
+	mapped := map[string]string{
+		"payments.yaml": `
+identity: {trust_domain: shop.example}
+users: {issuers: [{issuer: "https://id.shop.example", provider: keycloak}]}
+servers:
+  payments:
+    issuers:
+    - {issuer: "https://id.shop.example", provider: keycloak, required_claims: [], scope_claims: [roles],
+      principals: {claim: azp, ids: {job: orders}, same: [azp, client_id]}}
+`,
+		"job.jwt":      token(`{"iss":"https://id.shop.example","sub":"1","azp":"job","client_id":"job","roles":["pay"]}`),
+		"other.jwt":    token(`{"iss":"https://id.shop.example","sub":"1","azp":"other","client_id":"other"}`),
+		"stranger.jwt": token(`{"iss":"https://id.stranger.example","sub":"1"}`),
+	}
 	const (
 		charge     = "explain Charge --contract api.binpb"
 		configured = charge + " --config payments.yaml"
 	)
+	wrong := contract(t, changingCharge(func(p *policyv1.Policy) { p.Hedge = &policyv1.Hedge{MaxHedges: new(uint32(1))} }))
 	for name, test := range map[string]struct {
 		files  map[string]string
 		args   string
@@ -133,6 +167,46 @@ policies:
 			files: staff, args: configured + " --token-file orders.jwt --user-token-file bob.jwt", status: 1,
 			want: []string{"Charge: refused", "payments.yaml:5"},
 		},
+		"a user of whom no configuration says anything": {
+			files: map[string]string{"refund.yaml": "policies: {/shop.payments.v1.PaymentsService/Charge: " +
+				"{auth: {user: {presence: required}}}}"},
+			args: charge + " --as orders --config refund.yaml", status: 2, want: []string{"name one in users.issuers"},
+		},
+		"a user who is required, without a configuration": {
+			files: map[string]string{"user.binpb": contract(t, changingCharge(func(p *policyv1.Policy) {
+				p.Auth.User = &policyv1.User{Presence: policyv1.Presence_PRESENCE_REQUIRED.Enum()}
+			}))},
+			args: "explain Charge --contract user.binpb --as orders", status: 1, want: []string{"refused, CREDENTIALS_MISSING"},
+		},
+		"an empty list that says something": {
+			files: map[string]string{"x.yaml": "users: {issuers: [{issuer: \"https://x.example\", required_claims: []}]}"},
+			args:  charge + " --as orders --config x.yaml", want: []string{"allowed"},
+		},
+		"a workload of a map": {
+			files: mapped, args: configured + " --token-file job.jwt",
+			want: []string{"Charge: allowed", "peers: met", "read, not verified"},
+		},
+		"a workload that the map does not list": {
+			files: mapped, args: configured + " --token-file other.jwt", status: 1,
+			want: []string{
+				"refused, CREDENTIALS_INVALID", "other.jwt: principals: claim azp names no workload that is listed",
+			},
+		},
+		"a token of an issuer that is not configured": {
+			files: mapped, args: configured + " --token-file stranger.jwt", status: 1,
+			want: []string{"refused, CREDENTIALS_INVALID", `iss is "https://id.stranger.example"`},
+		},
+		"the workload of another token": {
+			files: mapped, args: configured + " --token-file job.jwt --as billing", status: 2,
+			want: []string{"the token is that of spiffe://shop.example/orders"},
+		},
+		"a workload in the place of a user": {
+			files: mapped, args: configured + " --as orders --user-token-file job.jwt", status: 1,
+			want: []string{"refused, CREDENTIALS_INVALID", "the token is that of a workload and no user's"},
+		},
+		"a map, without its configuration": {
+			files: mapped, args: charge + " --token-file job.jwt", status: 2, want: []string{"principals"},
+		},
 		"no token": {
 			files: map[string]string{"x": "x"}, args: charge + " --token-file x", status: 2,
 			want: []string{"x holds no JWT"},
@@ -153,6 +227,18 @@ policies:
 				"closes",
 				"auth.allow: callers whom none of the rules staff allows may no longer call (file payments.yaml:5)",
 			},
+		},
+		"an old contract with a mistake": {
+			files: map[string]string{"old.binpb": wrong}, args: "diff old.binpb api.binpb", status: 2,
+			want: []string{"old.binpb: this contract has a mistake", "hedge"},
+		},
+		"a new contract with a mistake": {
+			files: map[string]string{"new.binpb": wrong}, args: "diff api.binpb new.binpb", status: 2,
+			want: []string{"new.binpb: this contract has a mistake", "hedge"},
+		},
+		"a configuration of another contract": {
+			files: map[string]string{"p.yaml": "policies: {/shop.v2.S/Get: {deadline: {max: 1s}}}"}, status: 2,
+			args: "diff api.binpb ./api.binpb --new-config p.yaml", want: []string{"./api.binpb with p.yaml: this contract"},
 		},
 		"without it, it opens": {
 			files: config, args: "diff api.binpb ./api.binpb --old-config payments.yaml", status: 1,
@@ -193,24 +279,7 @@ func TestExplainAsJSON(t *testing.T) {
 }
 
 func TestDiffOfContracts(t *testing.T) {
-	charge := func(change func(*policyv1.Policy)) string {
-		return contract(t, func(file *descriptorpb.FileDescriptorProto) {
-			for _, s := range file.GetService() {
-				for _, m := range s.GetMethod() {
-					if m.GetName() != "Charge" {
-						continue
-					}
-					stated, _ := proto.GetExtension(m.GetOptions(), policyv1.E_Method).(*policyv1.Policy)
-					stated = proto.CloneOf(stated)
-					change(stated)
-					options := proto.CloneOf(m.GetOptions())
-					proto.SetExtension(options, policyv1.E_Method, stated)
-					m.Options = options
-				}
-			}
-		})
-	}
-	scoped := charge(func(p *policyv1.Policy) { p.Auth.Scopes = []string{"pay"} })
+	scoped := contract(t, changingCharge(func(p *policyv1.Policy) { p.Auth.Scopes = []string{"pay"} }))
 	status, out, errs := invoked(
 		t, map[string]string{"new.binpb": scoped}, "diff", "api.binpb", "new.binpb", "--output", "json",
 	)
@@ -281,6 +350,21 @@ func TestCheck(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Without a contract the methods of a service are not known, which no user could guess from the mistakes alone.
+func TestCheckAsksForTheContract(t *testing.T) {
+	config := "identity: {trust_domain: shop.example, trust_dir: " + trusted(t) + "}\n" +
+		"policies: {/shop.v2.S/Get: {deadline: {max: 1s}}}\n"
+	status, out, errs := invoked(t, map[string]string{"p.yaml": config}, "check", "payments", "--config", "p.yaml")
+	if status != 1 || !strings.Contains(out, "give --contract") {
+		t.Errorf("status %d: %s%s", status, out, errs)
+	}
+	status, out, errs = invoked(t, map[string]string{"p.yaml": config}, "check", "payments", "--config", "p.yaml",
+		"--contract", "api.binpb")
+	if status != 1 || strings.Contains(out, "give --contract") {
+		t.Errorf("status %d: %s%s", status, out, errs)
 	}
 }
 

@@ -33,11 +33,11 @@ func (c *tokenCheckCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	config, _, err := readConfig(c.Config)
+	config, err := readConfig(c.Config)
 	if err != nil {
 		return err
 	}
-	app, err := appOf(c.Service, c.Config, config, nil)
+	app, err := appOf(c.Service, config, nil)
 	if err != nil {
 		return err
 	}

@@ -136,7 +136,7 @@ func TestRulesThatCannotHold67(t *testing.T) {
 		},
 		"peers of a foreign domain": {
 			rule(&policyv1.Rule{Peers: []string{"spiffe://other.example/a"}}), nil,
-			`accept one WithAcceptDomains`,
+			`accept one in identity.accept_domains`,
 		},
 		"a predicate that nobody wrote": {
 			rule(&policyv1.Rule{Predicates: []string{"at-nigth"}}),
@@ -147,12 +147,12 @@ func TestRulesThatCannotHold67(t *testing.T) {
 			rule(&policyv1.Rule{Predicates: []string{"at-night"}}), nil,
 			`give it one WithPredicate`,
 		},
-		"scopes without tokens":           {rule(&policyv1.Rule{Scopes: []string{"a"}}), nil, `open the server WithBearer`},
-		"claims without tokens":           {rule(&policyv1.Rule{Claims: claim}), nil, `open the server WithBearer`},
+		"scopes without tokens":           {rule(&policyv1.Rule{Scopes: []string{"a"}}), nil, `with token in its carriers`},
+		"claims without tokens":           {rule(&policyv1.Rule{Claims: claim}), nil, `with token in its carriers`},
 		"scopes of the method, no tokens": {&policyv1.Auth{Scopes: []string{"a"}}, nil, `auth.scopes: it can never hold`},
 		"users for whom nobody vouches": {
 			rule(&policyv1.Rule{User: &policyv1.UserCondition{}}), nil,
-			`name one WithUserIssuers or WithTransactionTokens`,
+			`name one in users.issuers, or WithUserIssuers`,
 		},
 		"users of an unknown issuer": {
 			rule(&policyv1.Rule{User: &policyv1.UserCondition{Issuers: []string{"https://x"}}}),

@@ -86,7 +86,7 @@ func (s *Server) checkPeers(patterns []principal.Pattern) error {
 		return nil
 	}
 	return errors.New("it can never hold, because the server accepts no caller of the trust domains of its peers; " +
-		"accept one WithAcceptDomains")
+		"accept one in identity.accept_domains, or WithAcceptDomains")
 }
 
 // checkTokens finds a requirement of scopes or claims where no caller has any.
@@ -95,19 +95,19 @@ func (s *Server) checkTokens() error {
 		return nil
 	}
 	return errors.New("it can never hold, because the server takes connections alone, whose callers have neither scopes " +
-		"nor claims; open the server WithBearer")
+		"nor claims; let it take tokens, with token in its carriers, or WithBearer")
 }
 
 // checkIssuers finds a requirement that no user can meet: no issuer of users is accepted, or none of these.
 func (s *Server) checkIssuers(issuers []string) error {
 	if len(s.UserIssuers) == 0 {
 		return errors.New("it can never hold, because the server accepts no issuer of users; " +
-			"name one WithUserIssuers or WithTransactionTokens")
+			"name one in users.issuers, or WithUserIssuers or WithTransactionTokens")
 	}
 	accepted := func(issuer string) bool { return slices.Contains(s.UserIssuers, issuer) }
 	if len(issuers) == 0 || slices.ContainsFunc(issuers, accepted) {
 		return nil
 	}
 	return fmt.Errorf("it can never hold, because the server accepts none of these issuers: %s; "+
-		"name one WithUserIssuers or WithTransactionTokens", quote.List(issuers))
+		"name one in users.issuers, or WithUserIssuers or WithTransactionTokens", quote.List(issuers))
 }

@@ -15,7 +15,7 @@ func rows() [][]string {
 		{"principal"},
 		{"internal/jose"},
 		{"profile"},
-		{"internal/trustdir", "internal/wire"},
+		{"internal/issuerconfig", "internal/trustdir", "internal/wire"},
 		{"keyset"},
 		{"internal/verify"},
 		{"policy"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/quote"
+	"github.com/parley-rpc/parley/internal/strictjson"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
 )
@@ -58,7 +59,7 @@ func Explain(ctx context.Context, issuers []*Profile, compact string) (*Profile,
 		err := c.run(p, t)
 		e.add(c.name, err, p.remediesOf(c.name, t)...)
 	}
-	if len(p.Subjects) == 0 && p.Principals == nil {
+	if p.vouchesForUsers() {
 		e.add("user", CheckUser(t))
 		e.add("user or workload", checkNoWorkload(t, issuers))
 	}
@@ -68,6 +69,28 @@ func Explain(ctx context.Context, issuers []*Profile, compact string) (*Profile,
 	}
 	return p, e.findings
 }
+
+// Unproven reads of a token whom it names, by the first of the issuers that it states. It verifies nothing: neither the
+// key nor the audience nor the time. The Token is nil if it states none of the issuers. An error refuses the token.
+func Unproven(issuers []*Profile, claims *strictjson.Object) (*Token, error) {
+	for _, p := range issuers {
+		if !p.speaksIn(claims) {
+			continue
+		}
+		t := &Token{profile: p, Claims: claims, Issuer: p.Name}
+		if err := p.checkSubject(t); err != nil {
+			return nil, err
+		}
+		if p.vouchesForUsers() {
+			return t, errors.Join(CheckUser(t), checkNoWorkload(t, issuers))
+		}
+		return t, p.checkWorkload(t)
+	}
+	return nil, nil //nolint:nilnil // as it says above
+}
+
+// vouchesForUsers reports whether the tokens of the issuer name no workloads.
+func (p *Profile) vouchesForUsers() bool { return len(p.Subjects) == 0 && p.Principals == nil }
 
 // CheckUser refuses a user who is a workload, so that no workload passes for a user with its own token. Schemes are
 // compared without case (RFC 3986 section 3.1), as another reader of the user may do.

@@ -1,4 +1,6 @@
-package framework
+// Package issuerconfig reads what a configuration states of an issuer of tokens: the profile of its tokens, its keys,
+// and the workloads that they stand for.
+package issuerconfig
 
 import (
 	"errors"
@@ -7,14 +9,15 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/profile"
 )
 
-// statedProfile is what the configuration says of any issuer of tokens, and of what they look like.
-type statedProfile interface {
+// Issuer is what a configuration states of an issuer, whether it vouches for workloads or for users.
+type Issuer interface {
 	proto.Message
 	GetIssuer() string
 	GetProvider() string
@@ -41,9 +44,9 @@ type statedProfile interface {
 	GetAudienceText() bool
 }
 
-// readProfile returns the profile of the provider that is stated, changed by what is stated beside it. States reports
-// whether there is a value at a path, which may be an empty list.
-func readProfile(place string, stated statedProfile, states func(path string) bool) (profile.Profile, error) {
+// Profile returns the profile of the stated provider, changed by the other fields. States reports whether the
+// configuration has a value at a path; the value may be an empty list. Place is the path of the issuer, for errors.
+func Profile(place string, stated Issuer, states func(path string) bool) (profile.Profile, error) {
 	var look profile.Profile
 	var errs []error
 	if name := stated.GetProvider(); name != "" {
@@ -139,6 +142,16 @@ func readProfile(place string, stated statedProfile, states func(path string) bo
 	return look, errors.Join(errs...)
 }
 
+// MayBeEmpty returns the lists of an issuer for which [] has a meaning of its own.
+func MayBeEmpty() []protoreflect.FullName {
+	return []protoreflect.FullName{
+		"parley.config.v1.UserIssuer.refused_claims",
+		"parley.config.v1.UserIssuer.required_claims",
+		"parley.config.v1.WorkloadIssuer.refused_claims",
+		"parley.config.v1.WorkloadIssuer.required_claims",
+	}
+}
+
 // union is a list with the elements of another that it lacks.
 func union(list, more []string) []string {
 	list = slices.Clone(list)
@@ -158,9 +171,9 @@ func skew(stated *durationpb.Duration) time.Duration {
 	return stated.AsDuration()
 }
 
-// keysOf returns where the keys of an issuer are and which of them count. What is not stated of them is what the
-// provider's are, and the profile gets what is stated.
-func keysOf(stated *configv1.Keys, look *profile.Profile) *configv1.Keys {
+// Keys returns where the keys of an issuer are and which of them are used. The provider of the profile decides what is
+// not stated, and the profile gets what is stated.
+func Keys(stated *configv1.Keys, look *profile.Profile) *configv1.Keys {
 	if len(stated.GetAlgorithms()) > 0 {
 		look.Algorithms = stated.GetAlgorithms()
 	}
