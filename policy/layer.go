@@ -13,11 +13,13 @@ import (
 
 // Layer is a set of policies that narrow those of the .proto files, with the places where they are stated. A key is a
 // method "/package.Service/Method", a service "/package.Service/*", a package "/package.*" with all packages below it,
-// or "/*", which is every method that a linked .proto describes. [Guarded] and [Decided] make layers without keys. The
-// zero Layer states nothing. A Layer does not change; what is wrong in it is reported by [New] and [Table.Replace].
+// or "/*", which is every method that a linked .proto describes. [Guarded], [Decided] and [Routed] make layers without
+// keys. The zero Layer states nothing. A Layer does not change; what is wrong in it is reported by [New] and
+// [Table.Replace].
 type Layer struct {
 	statements map[string]statement
 	everywhere terms // what is stated without a key, for every described method
+	routes     Routes
 }
 
 // statement is one entry of a layer.

@@ -16,6 +16,12 @@ import (
 // Table holds the policy of every method: what the linked .proto files state, narrowed by layers. Make one with [New]
 // or [FromProto]. It is safe for concurrent use.
 type Table struct {
+	*shared
+	host string // that its clients call; "" for servers
+}
+
+// shared is what all views of a Table toward hosts have in common.
+type shared struct {
 	current atomic.Pointer[generation]
 
 	// Guards the set of views, the first use of a method in any of them, and the change of generation.
@@ -70,7 +76,7 @@ func FromDescriptors(set *descriptorpb.FileDescriptorSet, layers ...Layer) (*Tab
 }
 
 func newTable(files *protoregistry.Files, layers []Layer) *Table {
-	t := &Table{views: map[view]struct{}{}, replaced: slices.Clone(layers)}
+	t := &Table{shared: &shared{views: map[view]struct{}{}, replaced: slices.Clone(layers)}}
 	t.current.Store(&generation{newDescribed(files), t.replaced})
 	return t
 }
@@ -79,7 +85,7 @@ func newTable(files *protoregistry.Files, layers []Layer) *Table {
 // .proto describes has the zero policy, with its name; that is no error. The error joins the [Mistake]s in what is
 // stated about the method; its policy must then not be used.
 func (t *Table) Method(name string) (Method, error) {
-	return t.current.Load().method(name)
+	return t.current.Load().method(t.host, name)
 }
 
 // Methods returns the names of the described methods about which anything is stated, sorted.
@@ -143,7 +149,8 @@ func (t *Table) show(layers []Layer) error {
 	return nil
 }
 
-func (g *generation) method(name string) (Method, error) {
+// method returns the policy of a method for the clients of a host, or for servers.
+func (g *generation) method(host, name string) (Method, error) {
 	service, method, ok := splitName(name)
 	if !ok {
 		return Method{Name: name}, nil
@@ -170,7 +177,7 @@ func (g *generation) method(name string) (Method, error) {
 		errs = append(errs, contradicting...)
 		effective = merge(effective, stated)
 	}
-	effective = effective.settle()
+	effective = g.toward(host, m.Name, effective).settle()
 	errs = append(errs, unsatisfiable(effective, m.Name)...)
 	m.Auth, m.Trial = effective.auth, effective.trial
 	m.Deadline, m.Retry, m.Hedge = effective.deadline, effective.retry, effective.hedge
@@ -236,7 +243,7 @@ func (g *generation) check() error {
 					continue
 				}
 				checked[name], widely[name] = !wide, true
-				_, err := g.method(name)
+				_, err := g.method("", name)
 				if err != nil && wide {
 					err = once(without(err, alone, name), reported)
 				}
@@ -265,7 +272,7 @@ func once(err error, reported map[Mistake]bool) error {
 
 // without is err without what is wrong with a method in another generation, too.
 func without(err error, other *generation, method string) error {
-	_, known := other.method(method)
+	_, known := other.method("", method)
 	var left []error
 	for _, e := range joined.Errors(err) {
 		if !slices.ContainsFunc(joined.Errors(known), func(k error) bool { return k.Error() == e.Error() }) {

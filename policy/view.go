@@ -143,7 +143,7 @@ func (v *View[T]) first(method string) (T, error) {
 		v.table.mu.Unlock()
 		return r.value, r.err
 	}
-	m, err := c.generation.method(method)
+	m, err := c.generation.method(v.table.host, method)
 	if !m.Described && (c.undescribed >= maxUndescribedMethods || len(method) > maxUndescribedName) {
 		v.table.mu.Unlock()
 		r := v.make(m, err)
@@ -178,7 +178,7 @@ func (v *View[T]) prepare(next *generation) error {
 	methods := make(map[string]result[T], len(*now.methods.Load()))
 	var errs []error
 	for name, before := range *now.methods.Load() {
-		m, err := next.method(name)
+		m, err := next.method(v.table.host, name)
 		r := v.make(m, err)
 		if r.err != nil && before.err == nil {
 			errs = append(errs, joined.Errors(r.err)...)

@@ -9,7 +9,9 @@ import (
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 // Tags that the YAML library gives to plain values.
@@ -270,6 +272,9 @@ func (d *decoder) scalar(n *yaml.Node, field protoreflect.FieldDescriptor, path 
 		}
 		return protoreflect.ValueOfMessage(durationpb.New(duration).ProtoReflect()), true
 	}
+	if m := field.Message(); m != nil && isWrapper(m) {
+		return d.wrapper(n, m, path)
+	}
 	switch field.Kind() {
 	case protoreflect.StringKind:
 		text, ok := d.text(n, path)
@@ -341,7 +346,31 @@ func (d *decoder) number(n *yaml.Node, kind protoreflect.Kind, path string) (pro
 }
 
 // isScalar reports whether a message is written as a scalar.
-func isScalar(m protoreflect.MessageDescriptor) bool { return m.FullName() == durationName() }
+func isScalar(m protoreflect.MessageDescriptor) bool {
+	return m.FullName() == durationName() || isWrapper(m)
+}
+
+// isWrapper reports whether a message is a scalar that may be missing, as google.protobuf.BoolValue.
+func isWrapper(m protoreflect.MessageDescriptor) bool {
+	return m.ParentFile().Path() == wrapperspb.File_google_protobuf_wrappers_proto.Path()
+}
+
+// wrapper reads a scalar that may be missing.
+func (d *decoder) wrapper(n *yaml.Node, m protoreflect.MessageDescriptor, path string) (protoreflect.Value, bool) {
+	kind, err := protoregistry.GlobalTypes.FindMessageByName(m.FullName())
+	if err != nil {
+		d.object.wrong(n, path, "this cannot be read here; take it out")
+		return protoreflect.Value{}, false
+	}
+	field := m.Fields().ByNumber(1)
+	value, ok := d.scalar(n, field, path)
+	if !ok {
+		return protoreflect.Value{}, false
+	}
+	wrapped := kind.New()
+	wrapped.Set(field, value)
+	return protoreflect.ValueOfMessage(wrapped), true
+}
 
 func durationName() protoreflect.FullName {
 	return (*durationpb.Duration)(nil).ProtoReflect().Descriptor().FullName()

@@ -1,5 +1,7 @@
 package istio
 
+import "time"
+
 const (
 	// The namespace whose policies count everywhere, unless the workload says otherwise.
 	defaultRootNamespace = "istio-system"
@@ -19,4 +21,15 @@ const (
 	maxCallers = 256
 	// How many policies the refusal of a call that no ALLOW rule matches names as its source.
 	maxSources = 3
+	// The most attempts of a call; see package policy.
+	maxAttempts = 10
+	// How long a regular expression may be.
+	maxExpression = 1024
+	// Envoy's longest wait between attempts, in the time of the first, and the longest first wait.
+	backoffGrowth  = 10
+	longestBackoff = time.Hour
+	// How long an instance may rest at first, and over how long its failures are counted, at most.
+	longestRest = 5 * time.Minute
+	// How many retries of a hundred calls a budget pays for that states no percentage.
+	defaultBudgetPercent = 20.0
 )

@@ -209,14 +209,17 @@ const (
 
 // kindsRead lists the kinds that are read, and those of Istio that are not, by their groups.
 func kindsRead() map[string][]string {
-	return map[string][]string{securityGroup: {kindAuthorization, kindRequest, kindPeer}}
+	return map[string][]string{
+		securityGroup:   {kindAuthorization, kindRequest, kindPeer},
+		networkingGroup: {kindVirtualService, kindDestinationRule},
+		gatewayGroup:    {kindGRPCRoute, kindHTTPRoute},
+	}
 }
 
 func kindsSkipped() map[string][]string {
 	return map[string][]string{
 		networkingGroup: {
-			"VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "EnvoyFilter", "WorkloadEntry",
-			"WorkloadGroup", "ProxyConfig",
+			"Gateway", "ServiceEntry", "Sidecar", "EnvoyFilter", "WorkloadEntry", "WorkloadGroup", "ProxyConfig",
 		},
 		"telemetry.istio.io":  {"Telemetry"},
 		"extensions.istio.io": {"WasmPlugin", "TrafficExtension"},
@@ -224,8 +227,16 @@ func kindsSkipped() map[string][]string {
 	}
 }
 
-// versions are the versions of the kinds that are read.
-func versions() []string { return []string{"v1", "v1beta1", "v1alpha3"} }
+// versions are the versions of the kinds of a group that are read.
+func versions(group string) []string {
+	if group == gatewayGroup {
+		return []string{"v1", "v1beta1", "v1alpha2"}
+	}
+	return []string{"v1", "v1beta1", "v1alpha3"}
+}
+
+// otherGatewayKinds are kinds of the Gateway API that are not read and look like one that is.
+func otherGatewayKinds() []string { return []string{"TCPRoute", "TLSRoute", "UDPRoute"} }
 
 func cutVersion(apiVersion string) (group, version string) {
 	group, version, ok := strings.Cut(apiVersion, "/")
@@ -239,8 +250,8 @@ func cutVersion(apiVersion string) (group, version string) {
 // mistake: to skip it would open what it closes.
 func (o *object) isRead(version string) bool {
 	if slices.Contains(kindsRead()[o.group], o.kind) {
-		if !slices.Contains(versions(), version) {
-			o.wrong(o.node, "apiVersion", "version %s is not known%s", show(version), meant(version, versions()))
+		if known := versions(o.group); !slices.Contains(known, version) {
+			o.wrong(o.node, "apiVersion", "version %s is not known%s", show(version), meant(version, known))
 			return false
 		}
 		return true
@@ -252,6 +263,12 @@ func (o *object) isRead(version string) bool {
 		if slices.Contains(kinds, o.kind) && nearest.Of(o.group, []string{group}) != "" {
 			o.wrong(o.node, "apiVersion", "group %s is not known%s", show(o.group), meant(o.group, []string{group}))
 		}
+	}
+	if o.group == gatewayGroup {
+		if nearest.Of(o.kind, known) != "" && !slices.Contains(otherGatewayKinds(), o.kind) {
+			o.wrong(o.node, "kind", "kind %s is not known%s", show(o.kind), meant(o.kind, known))
+		}
+		return false
 	}
 	if slices.Contains(groups, o.group) && !slices.Contains(known, o.kind) {
 		o.wrong(o.node, "kind", "kind %s is not known%s", show(o.kind), meant(o.kind, known))

@@ -16,7 +16,7 @@ import (
 
 // Parse reads what [Files.Read] returned. Its layers enforce the policies that count for the workload, and put those on
 // trial that istio.io/dry-run marks; where an ALLOW policy counts, they also decide about methods on which nothing else
-// decides. Its error joins a [Mistake] for everything that is wrong, in whatever policy, and for everything in a policy
+// decides. They have the routes of the clients of the workload. Its error joins a [Mistake] for everything that is wrong, in whatever policy, and for everything in a policy
 // that counts which cannot be enforced.
 func (f *Files) Parse(content []byte) ([]policy.Layer, []policy.Note, error) {
 	files, err := filesOf(content)
@@ -36,10 +36,16 @@ func (f *Files) Parse(content []byte) ([]policy.Layer, []policy.Note, error) {
 	s.noteSkipped(r.skipped)
 	s.authentication(r.objects)
 	enforced, tried := s.choose(r.objects)
+	out := &routes{f.String(), s.traffic(r.objects)}
+	out.noteRivals()
 	if err := r.mistakes.join(); err != nil {
 		return nil, nil, err
 	}
-	return f.layers(s, enforced, tried), s.notes, nil
+	layers := f.layers(s, enforced, tried)
+	if len(out.services)+len(out.gateway)+len(out.destinations) > 0 {
+		layers = append(layers, policy.Routed(out))
+	}
+	return layers, s.notes, nil
 }
 
 // unique reports objects that are there twice: which of them counted last in the cluster cannot be seen.

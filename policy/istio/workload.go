@@ -24,6 +24,8 @@ type Workload struct {
 	RootNamespace string
 	// DefaultNamespace is that of documents that state none. Default: such a document is a mistake.
 	DefaultNamespace string
+	// ClusterDomain is the domain of the full names of Services. Default: cluster.local.
+	ClusterDomain string
 	// TrustDomainAliases are the former names of the trust domain (trustDomainAliases of the mesh's configuration).
 	// Principals of any of these names match callers of all of them.
 	TrustDomainAliases []string
@@ -45,6 +47,9 @@ type Workload struct {
 func (w Workload) withDefaults() Workload {
 	if w.RootNamespace == "" {
 		w.RootNamespace = defaultRootNamespace
+	}
+	if w.ClusterDomain == "" {
+		w.ClusterDomain = localDomain
 	}
 	return w
 }
