@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -27,9 +28,9 @@ type statement struct{ path, place string }
 
 // reading is the result of reading the configuration file and the environment.
 type reading struct {
-	config *configv1.Config // never nil
-	layer  policy.Layer     // the policies of the file
-	stated []statement
+	config *configv1.Config   // never nil
+	layer  policy.Layer       // the policies of the file
+	stated func() []statement // there are many, and few ask for them
 }
 
 // read reads data, the content of the configuration file, and then the environment, which overrides it.
@@ -57,7 +58,7 @@ func (a *App) read(data []byte) (reading, error) {
 	return reading{
 		config: config,
 		layer:  policy.File(path, config.GetPolicies(), line),
-		stated: statements(places, overridden),
+		stated: sync.OnceValue(func() []statement { return statements(places, overridden) }),
 	}, checkValues(config)
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/parley-rpc/parley/admin"
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
@@ -24,7 +25,7 @@ type configFile struct {
 	path  string // "" without a file
 	fixed []byte // the content of WithConfig; nil for a file that the App reads
 	watched
-	stated []statement
+	stated func() []statement // nil: nothing is
 }
 
 // mayChange reports whether there is a file, whose content may change.
@@ -42,30 +43,36 @@ func (f *configFile) glance() glance {
 }
 
 // adopt records that data is in force.
-func (f *configFile) adopt(data []byte, stated []statement) {
+func (f *configFile) adopt(data []byte, stated func() []statement) {
 	f.watched.adopt(data)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stated = stated
 }
 
-// states reports whether the configuration has a value at the path.
-func (f *configFile) states(path string) bool {
+func (f *configFile) statements() []statement {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.ContainsFunc(f.stated, func(s statement) bool { return s.path == path })
+	if f.stated == nil {
+		return nil
+	}
+	return f.stated()
+}
+
+// states reports whether the configuration has a value at the path.
+func (f *configFile) states(path string) bool {
+	return slices.ContainsFunc(f.statements(), func(s statement) bool { return s.path == path })
 }
 
 // describe writes the paths of the configured values and the places that state them. It does not write the values,
 // because they can be read in their places.
 func (f *configFile) describe(b *bytes.Buffer) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.stated) == 0 {
+	stated := f.statements()
+	if len(stated) == 0 {
 		return
 	}
 	b.WriteString("configuration\n")
-	for _, s := range f.stated {
+	for _, s := range stated {
 		fmt.Fprintf(b, "  %s  %s\n", s.path, s.place)
 	}
 }
@@ -201,9 +208,19 @@ func (a *App) warn(p *parts) {
 }
 
 func changedBeyondPolicies(a, b *configv1.Config) bool {
-	a, b = proto.CloneOf(a), proto.CloneOf(b)
-	a.Policies, b.Policies = nil, nil
-	return !proto.Equal(a, b)
+	return !proto.Equal(withoutPolicies(a), withoutPolicies(b))
+}
+
+// withoutPolicies shares everything with c but the policies.
+func withoutPolicies(c *configv1.Config) *configv1.Config {
+	shared := new(configv1.Config)
+	c.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		if field.Name() != "policies" {
+			shared.ProtoReflect().Set(field, value)
+		}
+		return true
+	})
+	return shared
 }
 
 // try checks that a program like this one would start with a configuration. It runs the check of an App with the same

@@ -15,37 +15,39 @@ type decoder struct {
 	file       string
 	mayBeEmpty []protoreflect.FullName
 	mistakes   mistakes
-	places     Places
+	root       place // of the message
 }
 
-func (d *decoder) wrong(at *yaml.Node, p path, format string, args ...any) {
-	d.mistakes.add(fmt.Sprintf("%s:%d:%d", d.file, at.Line, at.Column), p.String(), fmt.Sprintf(format, args...))
+func (d *decoder) wrong(n *yaml.Node, at *place, format string, args ...any) {
+	d.mistakes.add(fmt.Sprintf("%s:%d:%d", d.file, n.Line, n.Column), at.path().String(), fmt.Sprintf(format, args...))
 }
 
-func (d *decoder) stated(at *yaml.Node, p path) {
-	d.places.add(p, fmt.Sprintf("%s:%d", d.file, at.Line), at.Line)
+// stated notes that the value of a place is stated at n.
+func (d *decoder) stated(n *yaml.Node, at *place) {
+	at.source, at.line = d.file, n.Line
+	at.above.adopt(at)
 }
 
 func (d *decoder) document(root *yaml.Node, m protoreflect.Message) {
 	if root.ShortTag() == nullTag && root.Value == "" && root.Anchor == "" {
 		return // nothing but comments
 	}
-	d.message(root, m, nil)
+	d.message(root, m, &d.root)
 }
 
 // message reads a mapping from field names to values.
-func (d *decoder) message(n *yaml.Node, m protoreflect.Message, p path) {
-	if !d.want(n, yaml.MappingNode, p) {
+func (d *decoder) message(n *yaml.Node, m protoreflect.Message, in *place) {
+	if !d.want(n, yaml.MappingNode, in) {
 		return
 	}
 	fields := m.Descriptor().Fields()
-	d.entries(n, p, func(key, value *yaml.Node) {
+	d.entries(n, in, func(key, value *yaml.Node) {
 		field := fields.ByName(protoreflect.Name(key.Value))
 		if field == nil {
-			d.unknown(key, fields, p)
+			d.unknown(key, fields, in)
 			return
 		}
-		at := p.toField(key.Value)
+		at := in.toField(key.Value)
 		if oneof := field.ContainingOneof(); oneof != nil && !oneof.IsSynthetic() && m.WhichOneof(oneof) != nil {
 			d.wrong(key, at, "it excludes %q, which is stated as well; keep one of them", m.WhichOneof(oneof).Name())
 			return
@@ -55,38 +57,38 @@ func (d *decoder) message(n *yaml.Node, m protoreflect.Message, p path) {
 	})
 }
 
-func (d *decoder) unknown(key *yaml.Node, fields protoreflect.FieldDescriptors, p path) {
+func (d *decoder) unknown(key *yaml.Node, fields protoreflect.FieldDescriptors, at *place) {
 	if near := nearest.Of(key.Value, fieldNames(fields)); near != "" {
-		d.wrong(key, p, "unknown key %s; did you mean %q?", show(key.Value), near)
+		d.wrong(key, at, "unknown key %s; did you mean %q?", show(key.Value), near)
 		return
 	}
-	d.wrong(key, p, "unknown key %s; the keys here are %s", show(key.Value), list(fieldNames(fields)))
+	d.wrong(key, at, "unknown key %s; the keys here are %s", show(key.Value), list(fieldNames(fields)))
 }
 
 // field reads the value of one field.
-func (d *decoder) field(n *yaml.Node, m protoreflect.Message, field protoreflect.FieldDescriptor, p path) {
+func (d *decoder) field(n *yaml.Node, m protoreflect.Message, field protoreflect.FieldDescriptor, at *place) {
 	switch {
 	case field.IsMap():
-		d.mapping(n, m.Mutable(field).Map(), field, p)
+		d.mapping(n, m.Mutable(field).Map(), field, at)
 	case field.IsList():
-		d.list(n, m.Mutable(field).List(), field, p)
+		d.list(n, m.Mutable(field).List(), field, at)
 	default:
-		if value, ok := d.single(n, m.NewField(field), field, p); ok {
+		if value, ok := d.single(n, m.NewField(field), field, at); ok {
 			m.Set(field, value)
 		}
 	}
 }
 
-func (d *decoder) list(n *yaml.Node, values protoreflect.List, field protoreflect.FieldDescriptor, p path) {
-	if !d.want(n, yaml.SequenceNode, p) {
+func (d *decoder) list(n *yaml.Node, values protoreflect.List, field protoreflect.FieldDescriptor, in *place) {
+	if !d.want(n, yaml.SequenceNode, in) {
 		return
 	}
 	if len(n.Content) == 0 && !slices.Contains(d.mayBeEmpty, field.FullName()) {
-		d.wrong(n, p, "the list is empty, which would mean the same as no list; write its values, or remove the key")
+		d.wrong(n, in, "the list is empty, which would mean the same as no list; write its values, or remove the key")
 		return
 	}
 	for i, item := range n.Content {
-		at := p.toIndex(i)
+		at := in.toIndex(i)
 		d.stated(item, at)
 		var fresh protoreflect.Value
 		if field.Message() != nil {
@@ -101,15 +103,15 @@ func (d *decoder) list(n *yaml.Node, values protoreflect.List, field protoreflec
 	}
 }
 
-func (d *decoder) mapping(n *yaml.Node, values protoreflect.Map, field protoreflect.FieldDescriptor, p path) {
-	if !d.want(n, yaml.MappingNode, p) {
+func (d *decoder) mapping(n *yaml.Node, values protoreflect.Map, field protoreflect.FieldDescriptor, in *place) {
+	if !d.want(n, yaml.MappingNode, in) {
 		return
 	}
-	d.entries(n, p, func(key, value *yaml.Node) {
-		at := p.toKey(key.Value)
+	d.entries(n, in, func(key, value *yaml.Node) {
+		at := in.toKey(key.Value)
 		read, problem := parse(field.MapKey(), key.Value)
 		if problem != "" {
-			d.wrong(key, p, "the key %s", problem)
+			d.wrong(key, in, "the key %s", problem)
 			return
 		}
 		d.stated(key, at)
@@ -128,40 +130,40 @@ func (d *decoder) single(
 	n *yaml.Node,
 	fresh protoreflect.Value,
 	field protoreflect.FieldDescriptor,
-	p path,
+	at *place,
 ) (protoreflect.Value, bool) {
 	if m := field.Message(); m != nil && !isScalar(m) {
-		d.message(n, fresh.Message(), p)
+		d.message(n, fresh.Message(), at)
 		return fresh, true
 	}
-	return d.scalar(n, field, p)
+	return d.scalar(n, field, at)
 }
 
-func (d *decoder) scalar(n *yaml.Node, field protoreflect.FieldDescriptor, p path) (protoreflect.Value, bool) {
-	if d.refused(n, p) {
+func (d *decoder) scalar(n *yaml.Node, field protoreflect.FieldDescriptor, at *place) (protoreflect.Value, bool) {
+	if d.refused(n, at) {
 		return protoreflect.Value{}, false
 	}
 	if n.Kind != yaml.ScalarNode || !fits(n.ShortTag(), field) {
-		d.wrong(n, p, "want %s, got %s%s", wanted(field), got(n), hint(n, field))
+		d.wrong(n, at, "want %s, got %s%s", wanted(field), got(n), hint(n, field))
 		return protoreflect.Value{}, false
 	}
 	if m := field.Message(); m != nil && isValue(m) {
 		value, problem := parseValue(n.ShortTag(), n.Value)
 		if problem != "" {
-			d.wrong(n, p, "%s", problem)
+			d.wrong(n, at, "%s", problem)
 		}
 		return value, problem == ""
 	}
 	value, problem := parse(field, n.Value)
 	if problem != "" {
-		d.wrong(n, p, "%s", problem)
+		d.wrong(n, at, "%s", problem)
 		return protoreflect.Value{}, false
 	}
 	return value, true
 }
 
 // entries visits the entries of a mapping whose keys are strings, each key once.
-func (d *decoder) entries(n *yaml.Node, p path, visit func(key, value *yaml.Node)) {
+func (d *decoder) entries(n *yaml.Node, at *place, visit func(key, value *yaml.Node)) {
 	lines := make(map[string]int, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
@@ -169,12 +171,12 @@ func (d *decoder) entries(n *yaml.Node, p path, visit func(key, value *yaml.Node
 		case d.mistakes.full():
 			return
 		case key.ShortTag() == mergeTag:
-			d.wrong(key, p, "merge keys are not supported; write the keys out")
-		case d.refused(key, p):
+			d.wrong(key, at, "merge keys are not supported; write the keys out")
+		case d.refused(key, at):
 		case key.Kind != yaml.ScalarNode || key.ShortTag() != stringTag || key.Value == "":
-			d.wrong(key, p, "want a name as key, got %s%s", got(key), quotes(key))
+			d.wrong(key, at, "want a name as key, got %s%s", got(key), quotes(key))
 		case repeated:
-			d.wrong(key, p, "the key %s is stated before, at line %d; keep one of them", show(key.Value), first)
+			d.wrong(key, at, "the key %s is stated before, at line %d; keep one of them", show(key.Value), first)
 		default:
 			lines[key.Value] = key.Line
 			visit(key, value)
@@ -183,12 +185,12 @@ func (d *decoder) entries(n *yaml.Node, p path, visit func(key, value *yaml.Node
 }
 
 // want reports whether n is a mapping or a list, as wanted, and reports it when not.
-func (d *decoder) want(n *yaml.Node, kind yaml.Kind, p path) bool {
-	if d.refused(n, p) {
+func (d *decoder) want(n *yaml.Node, kind yaml.Kind, at *place) bool {
+	if d.refused(n, at) {
 		return false
 	}
-	if len(p) > maxNesting {
-		d.wrong(n, p, "this nests more than %d deep", maxNesting)
+	if at.depth() > maxNesting {
+		d.wrong(n, at, "this nests more than %d deep", maxNesting)
 		return false
 	}
 	if n.Kind == kind {
@@ -198,19 +200,19 @@ func (d *decoder) want(n *yaml.Node, kind yaml.Kind, p path) bool {
 	if kind == yaml.MappingNode {
 		what = "keys and values"
 	}
-	d.wrong(n, p, "want %s, got %s", what, got(n))
+	d.wrong(n, at, "want %s, got %s", what, got(n))
 	return false
 }
 
 // refused reports what makes a file mean something else than it seems to.
-func (d *decoder) refused(n *yaml.Node, p path) bool {
+func (d *decoder) refused(n *yaml.Node, at *place) bool {
 	switch {
 	case n.Kind == yaml.AliasNode:
-		d.wrong(n, p, "aliases are not supported; write the value out")
+		d.wrong(n, at, "aliases are not supported; write the value out")
 	case n.Anchor != "":
-		d.wrong(n, p, "anchors are not supported; write the value out where it is needed")
+		d.wrong(n, at, "anchors are not supported; write the value out where it is needed")
 	case n.Style&yaml.TaggedStyle != 0:
-		d.wrong(n, p, "tags are not supported; take %s out", show(n.Tag))
+		d.wrong(n, at, "tags are not supported; take %s out", show(n.Tag))
 	default:
 		return false
 	}

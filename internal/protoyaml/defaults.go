@@ -10,4 +10,6 @@ const (
 	maxMistakes = 100
 	// How much of a wrong value is shown, in characters.
 	maxShown = 60
+	// From how many values in one place on they are looked up by name.
+	fewPlaces = 16
 )

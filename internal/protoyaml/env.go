@@ -20,11 +20,14 @@ import (
 //
 // Its error joins a [Mistake] for each variable that names nothing or has a wrong value; m is then left as it was.
 func ApplyEnv(prefix string, environ []string, m proto.Message) (Places, error) {
-	changed := proto.Clone(m)
 	e := &environment{prefix: prefix + "_", root: m.ProtoReflect()}
 	var places Places
 	var wrong mistakes
 	variables := e.variables(environ)
+	if len(variables) == 0 {
+		return places, nil
+	}
+	changed := proto.Clone(m)
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
 		source := "env " + name
 		t, problem := e.find(name)

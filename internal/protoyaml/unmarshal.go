@@ -32,8 +32,11 @@ func Unmarshal(file string, data []byte, m proto.Message, mayBeEmpty ...protoref
 		return Places{}, err
 	}
 	proto.Reset(m)
-	proto.Merge(m, read.Interface())
-	return d.places, nil
+	read.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		m.ProtoReflect().Set(field, value)
+		return true
+	})
+	return Places{&d.root}, nil
 }
 
 // parse returns the root of the only document, or nil when there is none or it is no YAML.
