@@ -19,8 +19,12 @@ const (
 	// maxDiscovery is the size in bytes beyond which no discovery document is read.
 	maxDiscovery = 64 << 10
 
-	// fetchTimeout bounds one reading of a source.
+	// fetchTimeout bounds one reading of a source, unless [WithTimeout] says otherwise.
 	fetchTimeout = 5 * time.Second
+	// minTimeout is the least that [WithTimeout] takes.
+	minTimeout = 10 * time.Millisecond
+	// maxTimeout is the most that [WithTimeout] takes.
+	maxTimeout = time.Minute
 	// defaultRefresh is how long after one fetch from a URL the next follows when the server does not say how long the set
 	// may be cached.
 	defaultRefresh = 5 * time.Minute

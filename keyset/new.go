@@ -37,7 +37,7 @@ func File(path string, opts ...Option) *Set {
 
 // URL returns the set that is fetched from a URL (a jwks_uri), over HTTPS with a certificate that the system trusts, or
 // [WithCAFile]. It is fetched again when the server says (Cache-Control, Age and Expires, RFC 9111), but not before a
-// minute and not after an hour, and after 5 minutes when it says nothing. A fetch takes 5 seconds at most, follows no
+// minute and not after an hour, and after 5 minutes when it says nothing. A fetch takes 5 seconds at most ([WithTimeout]), follows no
 // redirect but a permanent one (301, 308) on the same host, uses no proxy but that of [WithProxy], and reads no more
 // than 512 KiB.
 func URL(address string, opts ...Option) *Set {
@@ -61,7 +61,8 @@ func Provider(issuer string, opts ...Option) *Set {
 
 func newSet(text string, opts []Option, open func(*config) (source, error)) *Set {
 	s := &Set{
-		config: config{logger: slog.New(slog.DiscardHandler), maxStale: maxStale, random: rand.Float64},
+		config: config{logger: slog.New(slog.DiscardHandler), maxStale: maxStale, random: rand.Float64,
+			timeout: fetchTimeout},
 		banned: map[string]bool{}, listeners: map[*listener]struct{}{}, wall: wall,
 	}
 	for _, o := range opts {

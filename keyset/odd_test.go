@@ -319,3 +319,60 @@ func TestBadKeysCostNoText(t *testing.T) {
 		t.Errorf("a bad key costs %.1f allocations, want 14 at most", allocations/many)
 	}
 }
+
+// An RSA key without alg counts where its algorithm is settled, beside keys for every other algorithm.
+func TestUnstatedRSA(t *testing.T) {
+	text := jwks(rsa(1, `,"kid":"bare"`), rsa(2, `,"kid":"pss","alg":"PS256"`), ec(`,"kid":"ec"`))
+	for name, test := range map[string]struct {
+		options []keyset.Option
+		bare    jose.Algorithm
+	}{
+		"settled": {[]keyset.Option{keyset.WithUnstatedRSA()}, jose.RS256},
+		"open":    {nil, ""},
+		"settled otherwise": {
+			[]keyset.Option{keyset.WithUnstatedRSA(), keyset.WithAlgorithms("PS256", "EdDSA", "ES256")}, jose.PS256,
+		},
+	} {
+		s := keyset.Static([]byte(text), test.options...)
+		var got jose.Algorithm
+		found, err := s.Lookup("bare", jose.RS256)
+		if err == nil {
+			got = found[0].Algorithm()
+		}
+		if got != test.bare {
+			t.Errorf("%s: the key is for %q (%v), want %q", name, got, err, test.bare)
+		}
+		if pss, err := s.Lookup("pss", jose.PS256); err != nil || pss[0].Algorithm() != jose.PS256 {
+			t.Errorf("%s: %v, %v", name, pss, err)
+		}
+	}
+}
+
+// A fetch takes no longer than its timeout.
+func TestTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for timeout, want := range map[time.Duration]time.Duration{0: 5 * time.Second, time.Second: time.Second, 8 * time.Second: 8 * time.Second} {
+			began, took := time.Now(), make(chan time.Duration, 1)
+			e := &endpoint{answer: func(r *http.Request) (*http.Response, error) {
+				<-r.Context().Done()
+				select {
+				case took <- time.Since(began):
+				default:
+				}
+				return nil, r.Context().Err()
+			}}
+			options := []keyset.Option{keyset.WithRoundTripper(e)}
+			if timeout != 0 {
+				options = append(options, keyset.WithTimeout(timeout))
+			}
+			s := keyset.URL(address, options...)
+			if err := s.Check(); err != nil {
+				t.Fatal(err)
+			}
+			if got := <-took; got != want {
+				t.Errorf("WithTimeout(%v): a fetch took %v, want %v", timeout, got, want)
+			}
+			_ = s.Close()
+		}
+	})
+}

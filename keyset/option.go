@@ -34,6 +34,7 @@ type config struct {
 	maxStale   time.Duration
 	allowEmpty bool
 	keys       jose.SetProfile
+	timeout    time.Duration // of a fetch
 	logger     *slog.Logger
 	random     func() float64 // in [0, 1), for jitter
 }
@@ -70,6 +71,9 @@ func (c *config) check() error {
 	}
 	if c.maxStale < minStale || c.maxStale > maxStale {
 		errs = append(errs, fmt.Errorf("WithMaxStale(%v): must be between %v and %v", c.maxStale, minStale, maxStale))
+	}
+	if c.timeout < minTimeout || c.timeout > maxTimeout {
+		errs = append(errs, fmt.Errorf("WithTimeout(%v): must be between %v and %v", c.timeout, minTimeout, maxTimeout))
 	}
 	if c.remote != "" && !c.fetches {
 		errs = append(errs, fmt.Errorf("%s: nothing is fetched here; remove it", c.remote))
@@ -166,6 +170,22 @@ func WithAlgorithms(names ...string) Option {
 			c.keys.Algorithms = append(c.keys.Algorithms, alg)
 		}
 	}}
+}
+
+// WithUnstatedRSA makes RSA keys that do not state their alg count as keys for RS256, with which most issuers sign,
+// beside keys for every other algorithm. By default [WithAlgorithms] decides.
+func WithUnstatedRSA() Option {
+	return option{"keyset.WithUnstatedRSA()", func(c *config) { c.keys.UnstatedRSA = jose.RS256 }}
+}
+
+// WithTimeout bounds a fetch, which no call waits for longer than a second. The default is 5 seconds; the least is 10
+// milliseconds, the most a minute.
+func WithTimeout(d time.Duration) Option {
+	return fetchOption(
+		fmt.Sprintf("keyset.WithTimeout(%v)", d),
+		func(c *config) { c.timeout, c.fetching.Timeout = d, d },
+		d != 0,
+	)
 }
 
 // WithLogger logs to l which keys come, go and are skipped, and which readings fail. By default nothing is logged.

@@ -148,7 +148,7 @@ func (s *Set) load(ctx context.Context) error {
 func (s *Set) fetch(ctx context.Context) time.Duration {
 	s.fetching.Lock()
 	defer s.fetching.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.config.timeout)
 	defer cancel()
 	s.unknown.begin(time.Now())
 	doc, found, err := s.read(ctx)

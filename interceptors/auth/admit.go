@@ -90,7 +90,7 @@ func (g *Gate) authenticate(ctx context.Context, has *receivedCredentials, now t
 	}
 	switch info := p.AuthInfo.(type) {
 	case *conn.Info:
-		if g.config.userAuthorization {
+		if len(has.users.authorization) > 0 {
 			has.userBearer, has.authorization = has.authorization, nil
 		}
 		return g.authenticateConnection(ctx, info.Session, has.authorization, now)

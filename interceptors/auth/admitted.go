@@ -18,6 +18,7 @@ type admitted struct {
 	gate *Gate // knows under which key gRPC keeps the metadata received, or that Context hides the credentials already
 	peer *principal.Peer
 	user *receivedUser
+	set  *userSet
 	rest atomic.Pointer[metadata.MD] // nil until somebody asks
 }
 
@@ -31,9 +32,11 @@ func (g *Gate) admitted(ctx context.Context, c caller, p *receivedCredentials) c
 	}
 	if g.metadataKey == nil {
 		all, _ := metadata.FromIncomingContext(ctx)
-		ctx = metadata.NewIncomingContext(ctx, stripped(all))
+		rest := stripped(all)
+		p.users.rewrite(rest, all, c.received)
+		ctx = metadata.NewIncomingContext(ctx, rest)
 	}
-	a := &admitted{Context: ctx, gate: g, user: c.received}
+	a := &admitted{Context: ctx, gate: g, user: c.received, set: p.users}
 	if c.token != nil {
 		a.peer = c.peer
 	}
@@ -70,6 +73,7 @@ func (a *admitted) metadata() metadata.MD {
 	if a.rest.Load() == nil {
 		all, _ := a.Context.Value(a.gate.metadataKey).(metadata.MD)
 		rest := stripped(all)
+		a.set.rewrite(rest, all, a.user)
 		a.rest.CompareAndSwap(nil, &rest)
 	}
 	return *a.rest.Load()
@@ -77,10 +81,13 @@ func (a *admitted) metadata() metadata.MD {
 
 // Received returns the values of a name in that metadata, without making it.
 func (a *admitted) Received(name string) []string {
+	all, _ := a.Context.Value(a.gate.metadataKey).(metadata.MD)
+	if values, ok := a.set.shown(name, all[name], a.user); ok {
+		return values
+	}
 	if isCredential(name) {
 		return nil
 	}
-	all, _ := a.Context.Value(a.gate.metadataKey).(metadata.MD)
 	return all[name]
 }
 

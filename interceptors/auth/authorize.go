@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	policyv1 "github.com/parley-rpc/parley/gen/parley/policy/v1"
 	"github.com/parley-rpc/parley/internal/decide"
@@ -27,7 +28,11 @@ func WithStepUp() ServerOption {
 }
 
 // compile compiles the policy of a method for this server.
-func (g *Gate) compile(m policy.Method) (*decide.Policy, error) { return decide.Compile(m, &g.server) }
+func (g *Gate) compile(m policy.Method) (*decide.Policy, error) {
+	server := g.server
+	server.UserIssuers = append(slices.Clone(server.UserIssuers), g.config.users.issuers()...)
+	return decide.Compile(m, &server)
+}
 
 // describeServer says what this server can prove of its callers.
 func (g *Gate) describeServer() decide.Server {

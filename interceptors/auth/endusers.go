@@ -71,7 +71,7 @@ func WithUserAuthorization() ServerOption {
 func (g *Gate) makeUserVerifiers() error {
 	var errs []error
 	var err error
-	if g.config.userAuthorization && len(g.config.userIssuers) == 0 {
+	if g.config.userAuthorization && len(g.config.userIssuers) == 0 && g.config.users == nil {
 		errs = append(errs, errors.New(
 			"auth: WithUserAuthorization: nobody vouches for users; name an issuer WithUserIssuers"))
 	}
@@ -91,7 +91,15 @@ func (g *Gate) makeUserVerifiers() error {
 				quote.Text(issuer.Name), field,
 			))
 		}
-		g.users, err = g.newVerifier(nil, g.config.userIssuers, g.acceptUser)
+		g.static, err = g.newVerifier(nil, g.config.userIssuers, g.acceptUser)
+		errs = append(errs, err)
+	}
+	g.userSet.Store(new(userSet))
+	if g.config.users == nil {
+		errs = append(errs, g.adoptUsers(nil))
+	} else {
+		leave, err := g.config.users.join(g)
+		g.stops = append(g.stops, leave)
 		errs = append(errs, err)
 	}
 	if len(g.config.transactionIssuers) > 1 {
@@ -185,53 +193,63 @@ func acceptTransaction(t *verify.Token) error {
 
 // authenticateUser reads the one token of an end user that a call may carry beside what its caller has proven.
 func (g *Gate) authenticateUser(ctx context.Context, who *caller, has *receivedCredentials, now time.Time) error {
-	received, by, values, err := g.userToken(has)
+	found, err := g.userToken(has)
 	plain := plainInfoOf(ctx)
 	switch {
-	case err == nil && received == nil:
+	case err == nil && found.received == nil:
 		return nil
 	case who.peer == nil && plain == nil:
 		return nil
 	case err != nil:
 		return refuse(rpcerr.CredentialsInvalid, err)
-	case received.key == TransactionTokenKey && who.peer == nil:
+	case found.received.key == TransactionTokenKey && who.peer == nil:
 		return refuse(rpcerr.CredentialsMissing, errors.New("a transaction token proves no workload"))
 	}
-	if err := g.readUser(ctx, received, by, values, now); err != nil {
+	if err := g.readUser(ctx, found, now); err != nil {
 		return err
 	}
-	who.user, who.received = &received.user, received
+	who.user, who.received = &found.received.user, found.received
 	if plain != nil {
 		plain.Known() // a user whose token is good is as little a stranger as a workload is
 	}
 	return nil
 }
 
-// userToken returns the values that state the token of the user of a call, and who checks it; nil where nobody is there
-// to vouch for a user, or no user is named. The error says that there are several.
-func (g *Gate) userToken(has *receivedCredentials) (*receivedUser, *verify.Verifier, []string, error) {
-	var received *receivedUser
-	var by *verify.Verifier
-	var values []string
-	for _, place := range [...]struct {
-		key, kind string
-		by        *verify.Verifier
-		values    []string
-	}{
-		{UserTokenKey, UserTokenKey, g.users, has.user},
-		{wire.AuthorizationKey, UserTokenKey, g.users, has.userBearer},
-		{TransactionTokenKey, TransactionTokenKey, g.transactions, has.transaction},
-	} {
+// foundUser is the token of a user where a call states it, who checks it, and what is wrong with it there.
+type foundUser struct {
+	received     *receivedUser
+	values       []string
+	by           userVerifiers // of an access token
+	transactions *verify.Verifier
+	places       []tokenPlace // by one of them, by the prefix of the token
+}
+
+// userToken finds the token of the user of a call, none where nobody is there to vouch for a user, or no user is named.
+// The error says that there are several.
+func (g *Gate) userToken(has *receivedCredentials) (found foundUser, err error) {
+	add := func(f foundUser, key, place string) {
 		switch {
-		case place.by == nil || len(place.values) == 0:
-		case received != nil:
-			return nil, nil, nil, fmt.Errorf(
-				"a token of a user in %s and another in %s; a call has one user", received.place, place.key)
+		case len(f.values) == 0 || err != nil:
+		case found.received != nil:
+			err = fmt.Errorf("a token of a user in %s and another in %s; a call has one user", found.received.place, place)
 		default:
-			received, by, values = &receivedUser{key: place.kind, place: place.key}, place.by, place.values
+			f.received = &receivedUser{key: key, place: place}
+			found = f
 		}
 	}
-	return received, by, values, nil
+	if set := has.users; set != nil {
+		if len(set.own) > 0 {
+			add(foundUser{values: has.user, by: set.own}, UserTokenKey, UserTokenKey)
+		}
+		add(foundUser{values: has.userBearer, places: set.authorization}, UserTokenKey, wire.AuthorizationKey)
+		for n, h := range set.headers {
+			add(foundUser{values: has.inHeaders[n], places: h.places}, UserTokenKey, h.name)
+		}
+	}
+	if g.transactions != nil {
+		add(foundUser{values: has.transaction, transactions: g.transactions}, TransactionTokenKey, TransactionTokenKey)
+	}
+	return found, err
 }
 
 // plainInfoOf returns the information of a call that came over plain HTTP/2 with TLS, where tokens are accepted, and
@@ -245,24 +263,30 @@ func plainInfoOf(ctx context.Context) *conn.PlainInfo {
 	return info
 }
 
-func (g *Gate) places() tokenPlaces { return tokenPlaces{g.bearer, g.users, g.transactions} }
+func (g *Gate) places() tokenPlaces {
+	return tokenPlaces{g.bearer, g.userSet.Load().own, g.transactions}
+}
 
 // readUser checks the one token of a user. Its error is a refusal.
-func (g *Gate) readUser(
-	ctx context.Context, u *receivedUser, by *verify.Verifier, values []string, now time.Time,
-) error {
-	var err error
+func (g *Gate) readUser(ctx context.Context, found foundUser, now time.Time) (err error) {
+	u, values, by := found.received, found.values, found.by
 	switch {
-	case u.place == wire.AuthorizationKey:
-		if u.compact, err = bearerToken(values); err != nil {
-			return refuse(rpcerr.CredentialsInvalid, err)
-		}
+	case found.places != nil:
+		by, u.compact, err = placeOf(u.place, found.places, values)
 	case len(values) != 1:
-		return refuse(rpcerr.CredentialsInvalid, fmt.Errorf("%d values of %s instead of one", len(values), u.place))
+		err = fmt.Errorf("%d values of %s instead of one", len(values), u.place)
 	default:
 		u.compact = values[0]
 	}
-	t, err := by.Verify(ctx, u.compact, now)
+	if err != nil {
+		return refuse(rpcerr.CredentialsInvalid, err)
+	}
+	var t *verify.Token
+	if found.transactions != nil {
+		t, err = found.transactions.Verify(ctx, u.compact, now)
+	} else {
+		t, u.rule, err = by.verify(ctx, u.compact, now)
+	}
 	if err != nil {
 		return verify.CallerRefusal(g.places().misplacedUser(u.compact, u, err))
 	}

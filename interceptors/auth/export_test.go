@@ -41,7 +41,7 @@ func VerifyBearer(ctx context.Context, g *Gate, token string) (principal.Peer, e
 
 // VerifyUser checks a user's token as a call does.
 func VerifyUser(ctx context.Context, g *Gate, token string) error {
-	_, err := g.users.Verify(ctx, token, time.Now())
+	_, _, err := g.userSet.Load().own.verify(ctx, token, time.Now())
 	return err
 }
 
@@ -181,6 +181,7 @@ func CheckPossession(ctx context.Context, g *Gate, token, method, proof string) 
 // Admitted is the context of a call that came with credentials, whether or not it is known how gRPC keeps the metadata.
 func Admitted(ctx context.Context, known bool) context.Context {
 	g := &Gate{}
+	g.userSet.Store(new(userSet))
 	if known {
 		g.metadataKey = metadataKey()
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/metric"
 	"google.golang.org/grpc"
@@ -38,8 +39,9 @@ type Gate struct {
 	turn      turnstile.Turnstile
 	bearer    *verify.Verifier
 	proofs    *issuedProofs
-	users     *verify.Verifier // nil where nobody vouches for users
-	// The same for transaction tokens.
+	static    *verify.Verifier // of the users of WithUserIssuers; nil where nobody vouches for users
+	userSet   atomic.Pointer[userSet]
+	// Of transaction tokens; nil where nobody makes them.
 	transactions *verify.Verifier
 	refusals     metric.Int64Counter
 	replays      *replays.Memory[principal.ID, string]

@@ -37,6 +37,7 @@ type Issuer struct {
 	Profile profile.Profile
 
 	transactions bool // its tokens are transaction tokens, and nothing else
+	anyAudience  bool // a token may be for whatever audience
 }
 
 // profile is what the tokens of the issuer must look like, with its defaults applied. The error joins every mistake.
@@ -64,6 +65,7 @@ func (is Issuer) profile(self principal.ID) (*verify.Profile, error) {
 	if is.transactions {
 		p.Types = []string{jose.TypeTransaction}
 	}
+	p.AnyAudience = is.anyAudience
 	p.Default(self)
 	wrong(p.Check())
 	return p, errors.Join(errs...)

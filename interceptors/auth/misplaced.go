@@ -13,7 +13,11 @@ import (
 )
 
 // tokenPlaces are the verifiers of the tokens that a call may bring, by their places; nil where there is none.
-type tokenPlaces struct{ workloads, users, transactions *verify.Verifier }
+type tokenPlaces struct {
+	workloads    *verify.Verifier
+	users        userVerifiers
+	transactions *verify.Verifier
+}
 
 // misplacedBearer adds to the error of a token in the place of the calling workload's that it claims to be a user's,
 // which is the usual cause of such an error. It is for the log: nothing is proven of the token, and no caller learns of
@@ -82,7 +86,7 @@ func (p tokenPlaces) claimedKind(compact string, err error) (workloads, users, t
 		return false, false, false, ""
 	}
 	workloads = p.workloads.Accepts(issuer) || strings.HasPrefix(issuer, principal.Scheme)
-	users, transactions = p.users.Accepts(issuer), p.transactions.Accepts(issuer)
+	users, transactions = p.users.accepts(issuer), p.transactions.Accepts(issuer)
 	if !workloads && !users && !transactions {
 		unknown = issuer
 	}

@@ -20,7 +20,7 @@ func TestTheUnknownIssuerIsTheCause(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	places := tokenPlaces{users: users}
+	places := tokenPlaces{users: userVerifiers{{Verifier: users}}}
 	user := &receivedUser{key: wire.UserTokenKey, place: wire.UserTokenKey}
 	const unknown = `iss is "https://x.example", which is no issuer that is accepted here; `
 	segment := base64.RawURLEncoding.EncodeToString
@@ -64,7 +64,7 @@ func TestNoHintForBadForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	places := tokenPlaces{users: users}
+	places := tokenPlaces{users: userVerifiers{{Verifier: users}}}
 	token := func(alg string) string {
 		segment := base64.RawURLEncoding.EncodeToString
 		return segment([]byte(`{"alg":"`+alg+`"}`)) + "." +

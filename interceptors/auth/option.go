@@ -37,7 +37,8 @@ type serverConfig struct {
 
 	predicates         []decide.Predicate
 	userIssuers        []Issuer
-	userAuthorization  bool // of callers in connection mode, authorization is the user's
+	users              *Users // who else vouches for users, and may change; nil for nobody
+	userAuthorization  bool   // of callers in connection mode, authorization is the user's
 	transactionIssuers []Issuer
 	stepUp             bool
 	meters             metric.MeterProvider

@@ -52,11 +52,20 @@ func checkPrincipals(issuers, users []Issuer, identity *workload) error {
 					p, quote.Text(own))
 			}
 		}
+	}
+	return errors.Join(append(errs, checkTelling(issuers, users))...)
+}
+
+// checkTelling finds issuers of workloads that vouch for users as well, where nothing tells the tokens apart.
+func checkTelling(issuers, users []Issuer) error {
+	var errs []error
+	for _, issuer := range issuers {
 		for _, user := range users {
-			if issuer.sharesName(user) && !issuer.tellsUsers(user) {
-				wrong(issuer, "vouches for users as well, and nothing tells their tokens from those of workloads; "+
-					"list workloads by the claim that names users (Principals.Claim), or name claims that are the same in "+
-					"those of workloads (Principals.Same), or a value that they have (Profile.RequiredValues)")
+			if issuer.Principals != nil && issuer.sharesName(user) && !issuer.tellsUsers(user) {
+				errs = append(errs, fmt.Errorf("auth: Issuer %s vouches for users as well, and nothing tells their tokens from "+
+					"those of workloads; list workloads by the claim that names users (Principals.Claim), or name claims that are "+
+					"the same in those of workloads (Principals.Same), or a value that they have (Profile.RequiredValues)",
+					quote.Text(issuer.Name)))
 			}
 		}
 	}

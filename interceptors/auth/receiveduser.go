@@ -15,6 +15,7 @@ type receivedUser struct {
 	place   string // the key in which it came
 	compact string
 	token   *verify.Token
+	rule    *userRule // that the token meets; nil for an issuer of the options
 }
 
 type receivedUserKey struct{}

@@ -1,6 +1,7 @@
 package httpdoc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,8 @@ type Options struct {
 	// Proxy is the URL of the HTTP proxy that leads to all hosts but loopback addresses. Default: none, whatever the
 	// environment says.
 	Proxy string
+	// Timeout bounds a whole exchange. Default: 5 seconds.
+	Timeout time.Duration
 	// Bearer returns the bearer token (RFC 6750) that goes with each request to the origin of BearerURL, and with no
 	// other request. Default: none.
 	Bearer func(context.Context) (string, error)
@@ -115,7 +118,7 @@ func (c *Client) exchange(
 	if err := errors.Join(c.err, c.CheckURL(address)); err != nil {
 		return Document{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.options.Timeout, totalTimeout))
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {

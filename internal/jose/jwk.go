@@ -22,6 +22,7 @@ type profile struct {
 	foreign    bool        // the key of another publisher, who chose its kid and wrote members as he likes
 	uses       []string    // allowed values of use
 	algorithms []Algorithm // allowed values of alg
+	unstated   Algorithm   // that of an RSA key which does not say it, where two are allowed; "" for none
 }
 
 // ownProfile is the profile of workload keys.

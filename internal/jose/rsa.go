@@ -26,6 +26,8 @@ func (f *fields) rsaAlgorithm() (Algorithm, error) {
 			return "", refuse(ReasonKey, "member alg of an RSA key is not "+list(possible))
 		}
 		return Algorithm(alg), nil
+	case slices.Contains(possible, f.unstated):
+		return f.unstated, nil
 	case len(possible) > 1:
 		return "", refuse(ReasonKey, "an RSA key does not say its alg, which may be "+list(possible)+
 			"; allow only one of them for this issuer")

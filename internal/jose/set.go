@@ -52,6 +52,9 @@ type SetProfile struct {
 	Uses []string
 	// Algorithms lists the allowed algorithms. Default: all of [Algorithms].
 	Algorithms []Algorithm
+	// UnstatedRSA is the algorithm of an RSA key that states none, where Algorithms allows it. Default: none where both
+	// RS256 and PS256 are allowed.
+	UnstatedRSA Algorithm
 }
 
 // ParseSetKey is [ParsePublicKey] for a key of another publisher's set: Ed25519, P-256, P-384, or RSA of 2048 to 8192
@@ -61,8 +64,8 @@ type SetProfile struct {
 // Publishers write members that mean nothing: kid, alg, use, key_ops and those of secrets count as absent when they are
 // null, "" or []. Members that keys of this type do not have are ignored.
 //
-// An RSA key is for the algorithm that it states as alg; when it states none, it is for the one of RS256 and PS256 that
-// p allows, and refused when p allows both.
+// An RSA key is for the algorithm that it states as alg; when it states none, it is for UnstatedRSA, else
+// for the one of RS256 and PS256 that p allows, and refused when p allows both.
 func ParseSetKey(jwk []byte, p SetProfile) (*PublicKey, error) {
 	if p.Uses == nil {
 		p.Uses = ownProfile().uses
@@ -70,7 +73,7 @@ func ParseSetKey(jwk []byte, p SetProfile) (*PublicKey, error) {
 	if p.Algorithms == nil {
 		p.Algorithms = Algorithms()
 	}
-	return parsePublicKey(jwk, profile{foreign: true, uses: p.Uses, algorithms: p.Algorithms})
+	return parsePublicKey(jwk, profile{foreign: true, uses: p.Uses, algorithms: p.Algorithms, unstated: p.UnstatedRSA})
 }
 
 // KeyIDOf returns the kid of a JSON Web Key that may be malformed, for messages, or "" when it has none that can be

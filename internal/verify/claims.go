@@ -219,6 +219,12 @@ func bare(name string) string { return strings.TrimPrefix(name, "https://") }
 // checkAudience checks the audience claim, and aud beside another one: a token that says for whom it is must not be
 // used elsewhere, whatever its issuer's other tokens leave out.
 func (p *Profile) checkAudience(t *Token) error {
+	if p.AnyAudience {
+		if _, ok := t.Claims.Strings(p.AudienceClaim); !ok && t.Claims.Has(p.AudienceClaim) {
+			return errors.New(p.AudienceClaim + " is neither a string nor a list of strings")
+		}
+		return nil
+	}
 	audience, ok := t.Claims.Strings(p.AudienceClaim)
 	if p.AudienceText {
 		text, isText := t.Claims.String(p.AudienceClaim)

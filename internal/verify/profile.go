@@ -27,6 +27,8 @@ type Profile struct {
 	Keys Keys
 	// Audiences are those for whom a token may be meant; its aud must name one of them.
 	Audiences []string
+	// AnyAudience accepts tokens for whatever audience, and those without one. Audiences is then empty.
+	AnyAudience bool
 	// Subjects are the workloads that it may vouch for. Without any, and without Principals, its subjects are no
 	// workloads, or those of Keys.
 	Subjects []principal.Pattern
@@ -37,7 +39,7 @@ type Profile struct {
 // Default sets what is not set: the audience self, and what the zero [profile.Profile] means.
 func (p *Profile) Default(self principal.ID) {
 	p.Profile = p.WithDefaults()
-	if p.Audiences == nil {
+	if p.Audiences == nil && !p.AnyAudience {
 		p.Audiences = []string{self.String()}
 	}
 }
@@ -55,7 +57,7 @@ func (p *Profile) Check() error {
 	wrong(p.namesNoTenant(), "its Name is for every tenant of Entra ID, and no token states it; "+
 		"name the tenant by its ID in the place of common, organizations or consumers")
 	wrong(p.Keys == nil, "it has no Keys")
-	wrong(len(p.Audiences) == 0 || slices.Contains(p.Audiences, ""), "Audiences is empty or holds an empty name, "+
+	wrong(len(p.Audiences) == 0 && !p.AnyAudience || slices.Contains(p.Audiences, ""), "Audiences is empty or holds an empty name, "+
 		"and a token for anybody is never accepted; leave it out for the server's own ID")
 	for n, s := range p.Subjects {
 		wrong(!principal.IsPattern(s),

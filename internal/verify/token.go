@@ -118,6 +118,9 @@ func (t *Token) checkContent(
 	return nil
 }
 
+// Profile is what the token was checked by.
+func (t *Token) Profile() *Profile { return t.profile }
+
 // Validity says whether the key of the token still vouches for it.
 func (t *Token) Validity() Validity { return tokenValidity{t} }
 

@@ -1,0 +1,315 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/parley-rpc/parley/internal/quote"
+	"github.com/parley-rpc/parley/keyset"
+)
+
+// Users are rules about end users that may change while servers run, such as those of a mesh. Hand them to servers
+// with [WithUsers]. They keep the keys of the issuers, until Close. They are safe for concurrent use.
+type Users struct {
+	options []keyset.Option
+
+	mu     sync.Mutex
+	rules  []*userRule
+	next   []*userRule // of a change that is not decided yet
+	limit  []UserRule  // the rules beside which none counts for new calls; nil without a limit
+	keys   []*ruleKeys
+	gates  map[*Gate]struct{}
+	closed bool
+}
+
+// ruleKeys are the keys of rules that state them alike.
+type ruleKeys struct {
+	of   UserRule // one of them
+	set  *keyset.Set
+	stop func()
+}
+
+// NewUsers returns Users without rules. The options are for the keys of issuers.
+func NewUsers(keys ...keyset.Option) *Users {
+	return &Users{options: keys, gates: map[*Gate]struct{}{}}
+}
+
+// WithUsers accepts the tokens of the rules of u, beside those of [WithUserIssuers]. An issuer is stated in one of the
+// two places. Where the connection proves the caller, and a rule looks for tokens in authorization, that is the user's
+// for it, as with [WithUserAuthorization].
+func WithUsers(u *Users) ServerOption {
+	return serverOption{"auth.WithUsers", func(c *serverConfig) { c.users = u }}
+}
+
+// UserRuleState is a rule in force, and what its keys are.
+type UserRuleState struct {
+	UserRule
+
+	// Trusted is the issuer, with its keys, as [CheckToken] takes it.
+	Trusted Issuer
+}
+
+// Rules returns the rules in force.
+func (u *Users) Rules() []UserRuleState {
+	if u == nil {
+		return nil
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	states := make([]UserRuleState, 0, len(u.rules))
+	for _, r := range u.rules {
+		states = append(states, UserRuleState{r.rule(), r.issuer})
+	}
+	return states
+}
+
+// issuers are those who vouch for users, also by a change that is being decided. A nil Users has none.
+func (u *Users) issuers() []string {
+	if u == nil {
+		return nil
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	rules := u.rules
+	if u.next != nil {
+		rules = u.next
+	}
+	names := make([]string, 0, len(rules))
+	for _, r := range rules {
+		names = append(names, r.issuer.Name)
+	}
+	return names
+}
+
+// UserChange is a change of the rules of Users, which [Users.Prepare] has found good. End it with Apply or Discard.
+type UserChange struct {
+	users  *Users
+	stated []UserRule
+	rules  []*userRule
+	fresh  []*ruleKeys
+	sets   map[*Gate]*userSet
+}
+
+// Prepare checks rules that are to replace all that are there, with every server that uses them, and begins to read
+// their keys. Its error joins every mistake. One change can be prepared at a time.
+func (u *Users) Prepare(rules ...UserRule) (*UserChange, error) {
+	c := &UserChange{users: u, stated: rules, sets: map[*Gate]*userSet{}}
+	if err := c.prepare(rules); err != nil {
+		c.release(c.fresh)
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *UserChange) prepare(rules []UserRule) error {
+	u := c.users
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.closed || u.next != nil {
+		return errors.New("auth: Users are closed, or another change of them is being decided")
+	}
+	var errs []error
+	for _, stated := range rules {
+		r, err := c.rule(stated)
+		errs = append(errs, err)
+		c.rules = append(c.rules, r)
+	}
+	err := errors.Join(errs...)
+	for g := range u.gates {
+		if err == nil {
+			c.sets[g], err = g.newUserSet(c.rules)
+		}
+	}
+	if err == nil {
+		u.next = append([]*userRule{}, c.rules...)
+	}
+	return err
+}
+
+// rule returns the rule that is in force already, or a new one.
+func (c *UserChange) rule(stated UserRule) (*userRule, error) {
+	for _, r := range c.users.rules {
+		if r.rule().same(stated) && !slices.Contains(c.rules, r) {
+			return r, nil
+		}
+	}
+	keys, err := c.keysOf(stated)
+	r, ruleErr := newUserRule(stated, keys.set)
+	return r, errors.Join(err, ruleErr)
+}
+
+// keysOf returns keys that are there already, or begins to read new ones.
+func (c *UserChange) keysOf(stated UserRule) (*ruleKeys, error) {
+	for _, k := range slices.Concat(c.users.keys, c.fresh) {
+		if k.serve(stated) {
+			return k, nil
+		}
+	}
+	options := append(slices.Clone(c.users.options), keyset.WithUnstatedRSA())
+	k := &ruleKeys{of: stated}
+	switch {
+	case stated.JWKS != "":
+		k.set = keyset.Static([]byte(stated.JWKS), options...)
+	case stated.FetchTimeout != 0:
+		options = append(options, keyset.WithTimeout(stated.FetchTimeout))
+		fallthrough
+	default:
+		k.set = keyset.Provider(stated.Issuer, options...)
+		if stated.JWKSURL != "" {
+			k.set = keyset.URL(stated.JWKSURL, options...)
+		}
+	}
+	k.stop = k.set.Listen(func(uint64) { c.users.endUntrusted() })
+	c.fresh = append(c.fresh, k)
+	if err := k.set.Check(); err != nil {
+		return k, fmt.Errorf("%s: %w", stated.Place, err)
+	}
+	return k, nil
+}
+
+// serve reports whether a rule states its keys alike.
+func (k *ruleKeys) serve(r UserRule) bool {
+	provider := r.JWKS == "" && r.JWKSURL == ""
+	return k.of.JWKS == r.JWKS && k.of.JWKSURL == r.JWKSURL && k.of.FetchTimeout == r.FetchTimeout &&
+		(!provider || k.of.Issuer == r.Issuer)
+}
+
+// Apply puts the change in force. Streams of users whom no rule in force vouches for any more end.
+func (c *UserChange) Apply() {
+	u := c.users
+	u.mu.Lock()
+	before := u.rules
+	u.rules, u.next, u.limit = c.rules, nil, nil
+	for n, r := range c.rules {
+		r.stated.Store(&c.stated[n]) // which may stand elsewhere now
+	}
+	for _, r := range before {
+		if !slices.Contains(c.rules, r) {
+			r.withdrawn.Store(true)
+		}
+	}
+	for g := range u.gates {
+		if set := c.sets[g]; set != nil {
+			g.userSet.Store(set)
+		} else { // it came after Prepare, which cannot have found a mistake in it
+			g.adoptUsers(c.rules)
+		}
+	}
+	u.keys = append(u.keys, c.fresh...)
+	var left []*ruleKeys
+	u.keys = slices.DeleteFunc(u.keys, func(k *ruleKeys) bool {
+		used := slices.ContainsFunc(c.rules, func(r *userRule) bool { return r.issuer.Keys == k.set })
+		if !used {
+			left = append(left, k)
+		}
+		return !used
+	})
+	u.mu.Unlock()
+	c.release(left)
+	u.endUntrusted()
+}
+
+// Discard leaves everything as it was.
+func (c *UserChange) Discard() {
+	c.users.mu.Lock()
+	c.users.next = nil
+	c.users.mu.Unlock()
+	c.release(c.fresh)
+}
+
+func (c *UserChange) release(keys []*ruleKeys) {
+	for _, k := range keys {
+		k.stop()
+		_ = k.set.Close() // which never fails
+	}
+}
+
+// Limit lets only those rules in force count for new calls that are among rules, until the next Limit, Lift or change.
+// Streams go on.
+func (u *Users) Limit(rules ...UserRule) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.limit = append([]UserRule{}, rules...)
+	u.adopt()
+}
+
+// Lift ends Limit.
+func (u *Users) Lift() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.limit != nil {
+		u.limit = nil
+		u.adopt()
+	}
+}
+
+// counting are the rules in force that count for new calls.
+func (u *Users) counting() []*userRule {
+	if u.limit == nil {
+		return u.rules
+	}
+	return slices.DeleteFunc(slices.Clone(u.rules), func(r *userRule) bool {
+		return !slices.ContainsFunc(u.limit, r.rule().same)
+	})
+}
+
+func (u *Users) adopt() {
+	for g := range u.gates {
+		g.adoptUsers(u.counting())
+	}
+}
+
+// join lets a server use the rules. Its error is what is wrong with them there.
+func (u *Users) join(g *Gate) (leave func(), err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.gates[g] = struct{}{}
+	return func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		delete(u.gates, g)
+	}, g.adoptUsers(u.counting())
+}
+
+func (u *Users) endUntrusted() {
+	u.mu.Lock()
+	gates := make([]*Gate, 0, len(u.gates))
+	for g := range u.gates {
+		gates = append(gates, g)
+	}
+	u.mu.Unlock()
+	for _, g := range gates {
+		g.identity.sessions.EndUntrusted()
+	}
+}
+
+// Close ends the reading of keys. Users are then refused. It always returns nil.
+func (u *Users) Close() error {
+	if u == nil {
+		return nil
+	}
+	u.mu.Lock()
+	keys := u.keys
+	u.closed, u.keys = true, nil
+	u.mu.Unlock()
+	(&UserChange{}).release(keys)
+	return nil
+}
+
+// checkUserRules finds issuers that are stated by rules and by options alike, and such as vouch for workloads as well.
+func (g *Gate) checkUserRules(rules []*userRule) error {
+	var errs []error
+	issuers := make([]Issuer, 0, len(rules))
+	for _, r := range rules {
+		issuers = append(issuers, r.issuer)
+		for _, other := range g.config.userIssuers {
+			if r.issuer.sharesName(other) {
+				errs = append(errs, fmt.Errorf("auth: Issuer %s is stated WithUserIssuers and at %s; keep one of them",
+					quote.Text(other.Name), r.rule().Place))
+			}
+		}
+	}
+	return errors.Join(append(errs, checkTelling(g.config.issuers, issuers))...)
+}
