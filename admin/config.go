@@ -28,6 +28,8 @@ type Config struct {
 	Traffic *Traffic
 	// Refusals returns the recent refusals, newest first.
 	Refusals func() []Refusal
+	// Ready returns whether the service is ready, and the checks that /readyz lists.
+	Ready func() (bool, []Check)
 	// LogLevel is the log level, which the page shows and can change.
 	LogLevel *slog.LevelVar
 	// Switches are the switches, in order, which the page shows and can change.
@@ -55,18 +57,6 @@ type Row struct {
 	// Cells are its texts, one for each column. They may contain unescaped text from a peer.
 	Cells []string `json:"cells"`
 }
-
-// State is the state of a row. The zero value means that the row has no state.
-type State string
-
-const (
-	// Good means that the row is as expected.
-	Good State = "good"
-	// Warning means that an operator should look at the row.
-	Warning State = "warning"
-	// Bad means that the row does not work.
-	Bad State = "bad"
-)
 
 // Chart is one value over time.
 type Chart struct {

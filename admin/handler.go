@@ -3,7 +3,7 @@
 //   - [Probes] answers /livez and /readyz, without details. It may listen on any address.
 //   - [Metrics] answers /metrics. The monitoring must be able to reach it.
 //   - [New] is the admin surface: a live waterfall of recent calls, the state of the service, its configuration,
-//     profiles. It shows internals and has no login, so it must listen on a loopback address; see
+//     profiles, /readyz with details. It shows internals and has no login, so it must listen on a loopback address; see
 //     [CheckLoopback].
 //
 // The admin surface is protected against pages of other sites in the operator's browser: it answers only to loopback
@@ -59,6 +59,7 @@ func (h *Handler) routes() http.Handler {
 	mux.HandleFunc("GET /calls/stream", h.streamCalls)
 	mux.HandleFunc("GET /calls/{trace}", h.showTrace)
 	mux.HandleFunc("GET /status", h.status)
+	mux.HandleFunc("GET /readyz", h.ready)
 	mux.HandleFunc("GET /traffic", h.traffic)
 	mux.HandleFunc("GET /refusals", h.refusals)
 	mux.HandleFunc("GET /policies", h.policies)

@@ -50,3 +50,29 @@ func TestMetrics(t *testing.T) {
 	code, _ = get(t, admin.Metrics(nil), "/metrics")
 	want(t, "the status without an exporter", code, 404)
 }
+
+// The admin surface says which check fails, and what a policy source has.
+func TestReadyWithDetails(t *testing.T) {
+	ready := false
+	h := admin.New(admin.Config{Ready: func() (bool, []admin.Check) {
+		return ready, []admin.Check{
+			{State: admin.Good, Name: "database", Detail: "ok"},
+			{State: admin.Warning, Name: "orders.yaml", Detail: "needs a restart"},
+			{State: admin.Bad, Name: "istio /etc/mesh", Detail: "a.yaml:3: wrong\nb.yaml:4: wrong"},
+		}
+	}})
+	defer h.Close()
+	const checks = "[+] database: ok\n[!] orders.yaml: needs a restart\n" +
+		"[-] istio /etc/mesh: a.yaml:3: wrong; b.yaml:4: wrong\n"
+	code, body := get(t, h, "/readyz")
+	want(t, "the status", code, 503)
+	want(t, "the body", body, checks+"not ready\n")
+	ready = true
+	code, body = get(t, h, "/readyz")
+	want(t, "the status", code, 200)
+	want(t, "the body", body, checks+"ready\n")
+	without := admin.New(admin.Config{})
+	defer without.Close()
+	code, _ = get(t, without, "/readyz")
+	want(t, "the status without readiness", code, 404)
+}

@@ -3,6 +3,7 @@ package admin
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"time"
@@ -55,6 +56,23 @@ func (h *Handler) status(w http.ResponseWriter, _ *http.Request) {
 		view.LogLevel = h.config.LogLevel.Level().String()
 	}
 	writeJSON(w, view)
+}
+
+// ready answers as /readyz of the probes does, with the checks.
+func (h *Handler) ready(w http.ResponseWriter, _ *http.Request) {
+	if h.config.Ready == nil {
+		http.Error(w, "This service has no readiness.", http.StatusNotFound)
+		return
+	}
+	ready, checks := h.config.Ready()
+	setText(w)
+	last := "ready\n"
+	if !ready {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		last = "not ready\n"
+	}
+	writeChecks(w, checks)
+	_, _ = io.WriteString(w, last) // an error means that the client is gone
 }
 
 // traffic shows rate, share of errors and latency, by method (from the metrics) and by endpoint (from the kept calls).

@@ -66,6 +66,7 @@ func (a *App) adminHandler(r *run) *admin.Handler {
 		Charts:   r.budgets.charts,
 		Policies: r.policies,
 		Refusals: a.refusals,
+		Ready:    a.readyView,
 		Traffic:  r.traffic,
 		LogLevel: a.logLevel,
 		Switches: []admin.Switch{{
@@ -74,6 +75,22 @@ func (a *App) adminHandler(r *run) *admin.Handler {
 		}},
 		Mounts: a.mounts,
 	})
+}
+
+// readyView returns whether the App is ready, and the last result of each readiness check. The configuration file and
+// the policy sources follow: if they are bad, the App goes on with the previous content, and remains ready.
+func (a *App) readyView() (bool, []admin.Check) {
+	var checks []admin.Check
+	if last := a.checked.Load(); last != nil {
+		for _, c := range *last {
+			check := admin.Check{State: admin.Good, Name: c.name, Detail: "ok"}
+			if c.err != nil {
+				check.State, check.Detail = admin.Bad, c.err.Error()
+			}
+			checks = append(checks, check)
+		}
+	}
+	return a.ready.Load(), append(checks, a.parts.contentChecks()...)
 }
 
 // policies returns the policies of the methods that the App serves, followed by those of all other methods with a

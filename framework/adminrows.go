@@ -210,12 +210,15 @@ func (a *App) traffic() []admin.Counts {
 // age returns d, rounded to seconds and at least 0.
 func age(d time.Duration) string { return max(0, d).Round(time.Second).String() }
 
-// row shows the content called name on the admin page.
-func (w *watched) row(name string) admin.Row {
-	state := w.current()
+// row shows the state of the content called name on the admin page.
+func (state contentState) row(name string) admin.Row {
 	row := admin.Row{State: admin.Good, Cells: []string{
 		name, fmt.Sprint(state.generation), age(time.Since(state.since)) + " ago", "in force",
 	}}
+	if !state.pending.IsZero() {
+		row.State = admin.Warning
+		row.Cells[3] = "in force, with changes since " + age(time.Since(state.pending)) + " that need a restart"
+	}
 	if state.failure != nil {
 		row.State = admin.Bad
 		row.Cells[3] = "not in force for " + age(time.Since(state.failing)) + ": " + state.failure.Error()

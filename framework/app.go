@@ -50,7 +50,8 @@ type App struct {
 	stopRun    context.CancelFunc
 	runEnded   chan struct{}
 	ready      atomic.Bool
-	announced  chan struct{} // closed once the App is ready and registered
+	checked    atomic.Pointer[[]checked] // the last results of the readiness checks
+	announced  chan struct{}             // closed once the App is ready and registered
 
 	firstCall    sync.Once // before Run
 	firstCallErr error

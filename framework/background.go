@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -85,12 +86,19 @@ func stopTasks(tasks []*runningTask, bound time.Duration) []error {
 	return errs
 }
 
+// checked is the last result of a readiness check.
+type checked struct {
+	name string
+	err  error
+}
+
 // readiness runs the App's checks every second and passes the result on.
 type readiness struct {
 	checks []check
 	logger *slog.Logger
 	first  chan struct{} // closed when all checks have succeeded for the first time
 	again  chan struct{} // holds one token after the result of a check has changed
+	last   *atomic.Pointer[[]checked]
 	stop   context.CancelFunc
 	ended  sync.WaitGroup
 }
@@ -136,6 +144,7 @@ func (rd *readiness) watch(ctx context.Context, apply func(bool, error)) {
 
 func (rd *readiness) ask(ctx context.Context) error {
 	var errs []error
+	results := make([]checked, 0, len(rd.checks))
 	for _, c := range rd.checks {
 		ctx, cancel := context.WithTimeout(ctx, readinessTimeout)
 		asked := make(chan error, 1)
@@ -145,10 +154,15 @@ func (rd *readiness) ask(ctx context.Context) error {
 			func() error { return c.ready(ctx) },
 			func(err error) { asked <- err },
 		)
-		if err := <-asked; err != nil {
+		err := <-asked
+		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", c.name, err))
 		}
+		results = append(results, checked{c.name, err})
 		cancel()
+	}
+	if ctx.Err() == nil { // the end of the App is no result of a check
+		rd.last.Store(&results)
 	}
 	return errors.Join(errs...)
 }

@@ -31,6 +31,7 @@ type reading struct {
 	config *configv1.Config   // never nil
 	layer  policy.Layer       // the policies of the file
 	stated func() []statement // there are many, and few ask for them
+	keyed  bool               // whether the file has the key policies, even without a policy
 }
 
 // read reads data, the content of the configuration file, and then the environment, which overrides it.
@@ -59,6 +60,7 @@ func (a *App) read(data []byte) (reading, error) {
 		config: config,
 		layer:  policy.File(path, config.GetPolicies(), line),
 		stated: sync.OnceValue(func() []statement { return statements(places, overridden) }),
+		keyed:  places.Of("policies") != "",
 	}, checkValues(config)
 }
 

@@ -17,6 +17,9 @@ func (a *App) ClientRows() []admin.Row { return a.clientRows() }
 // ConfigRows is what the admin page shows of the configuration file.
 func (a *App) ConfigRows() []admin.Row { return a.parts.contentRows() }
 
+// AdminHandler is the admin surface of a running App.
+func (a *App) AdminHandler() *admin.Handler { return a.adminHandler(&run{app: a}) }
+
 // StreamWorkers is how many goroutines a server keeps for calls.
 const StreamWorkers = streamWorkers
 

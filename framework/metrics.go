@@ -28,6 +28,7 @@ type gauges struct {
 	generation  metric.Int64ObservableGauge
 	configAge   metric.Float64ObservableGauge
 	failing     metric.Float64ObservableGauge
+	pending     metric.Float64ObservableGauge
 }
 
 // assembleMetrics registers the metrics of the identity, discovery and the clients. They are computed only when metrics
@@ -52,16 +53,19 @@ func (a *App) assembleMetrics(p *parts) error {
 		generation:  of.ObservedGauge(vocabulary.MetricConfigGeneration),
 		configAge:   of.ObservedLevel(vocabulary.MetricConfigAge),
 		failing:     of.ObservedLevel(vocabulary.MetricConfigFailing),
+		pending:     of.ObservedLevel(vocabulary.MetricConfigPending),
 	}
 	var err error
 	p.measuring, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		g.observeIdentity(o, p)
 		g.observeDiscovery(o, p)
 		g.observeClients(o, a)
-		g.observeConfig(o, p.file)
+		for name, state := range p.contents {
+			g.observeContent(o, name, state)
+		}
 		return nil
 	}, g.handshakes, g.connections, g.keys, g.trustAge, g.trustLeft, g.trustFilled, g.instances, g.age, g.endpoints,
-		g.generation, g.configAge, g.failing)
+		g.generation, g.configAge, g.failing, g.pending)
 	if err := errors.Join(of.Err(), err); err != nil {
 		return fmt.Errorf("the meter provider refuses an instrument: %w", err)
 	}
@@ -116,18 +120,19 @@ func (g *gauges) observeDiscovery(o metric.Observer, p *parts) {
 	}
 }
 
-// observeConfig observes the state of the configuration file.
-func (g *gauges) observeConfig(o metric.Observer, f *configFile) {
-	if f.path == "" {
-		return
+// observeContent observes the state of the configuration file or of a policy source.
+func (g *gauges) observeContent(o metric.Observer, name string, state contentState) {
+	since := func(t time.Time) float64 {
+		if t.IsZero() {
+			return 0
+		}
+		return time.Since(t).Seconds()
 	}
-	state, failing := f.current(), 0.0
-	if state.failure != nil {
-		failing = time.Since(state.failing).Seconds()
-	}
-	o.ObserveInt64(g.generation, int64(state.generation))
-	o.ObserveFloat64(g.configAge, time.Since(state.since).Seconds())
-	o.ObserveFloat64(g.failing, failing)
+	source := metric.WithAttributes(attribute.String(vocabulary.LabelConfigSource, name))
+	o.ObserveInt64(g.generation, int64(state.generation), source)
+	o.ObserveFloat64(g.configAge, since(state.since), source)
+	o.ObserveFloat64(g.failing, since(state.failing), source)
+	o.ObserveFloat64(g.pending, since(state.pending), source)
 }
 
 // observeClients observes the sums of all clients of each target.

@@ -24,11 +24,21 @@ func (s *policySource) glance() glance {
 
 // parse reads the layers of a content that one look has seen.
 func (s *policySource) parse(seen glance) ([]policy.Layer, error) {
-	if seen.err != nil {
-		return nil, seen.err
-	}
-	layers, _, err := s.files.Parse(seen.data)
+	layers, _, err := s.read(seen)
 	return layers, err
+}
+
+// read reads a new content, which must not look like a part of the one in force.
+func (s *policySource) read(seen glance) ([]policy.Layer, []policy.Note, error) {
+	if seen.err != nil {
+		return nil, nil, seen.err
+	}
+	if files, ok := s.files.(policy.LossyFiles); ok {
+		if err := files.Lost(s.data, seen.data); err != nil {
+			return nil, nil, err
+		}
+	}
+	return s.files.Parse(seen.data)
 }
 
 func (s *policySource) adoptNotes(notes []policy.Note) {

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -126,6 +127,60 @@ func TestPolicySource(t *testing.T) {
 	})
 }
 
+// lossy is a rulebook that takes "open" for a part of "closed".
+type lossy struct{ *rulebook }
+
+func (lossy) Lost(before, after []byte) error {
+	if string(before) == "closed" && string(after) == "open" {
+		return errors.New("rulebook: the rule closed is missing; put it back, or restart")
+	}
+	return nil
+}
+
+// A policy source that has lost something changes nothing, which the log, the metrics and the page show with its name.
+func TestALossyPolicySource(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		book := lossy{&rulebook{text: "closed"}}
+		reader := sdkmetric.NewManualReader()
+		n := frameworktest.NewNetwork(t)
+		app := replica(n, &bank{}, framework.WithPolicySource(book),
+			framework.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))),
+			framework.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		n.Run(app)
+		calls := client(n)
+		expectQuote(t, calls, codes.PermissionDenied)
+		time.Sleep(8500 * time.Millisecond)
+		book.write("open")
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		expectQuote(t, calls, codes.PermissionDenied)
+		measured := strings.Join(collect(t, reader), "\n")
+		for _, want := range []string{
+			"age{parley.config.source=rulebook} 11.5", "failing{parley.config.source=rulebook} 1.5",
+			"generation{parley.config.source=rulebook} 1", "pending{parley.config.source=rulebook} 0",
+		} {
+			if !strings.Contains(measured+"\n", "parley.config."+want+"\n") {
+				t.Errorf("%s is not among\n%s", want, measured)
+			}
+		}
+		row := app.ConfigRows()[0]
+		if row.Cells[0] != "rulebook" || !strings.Contains(row.Cells[3], "the rule closed is missing") {
+			t.Errorf("the page shows %v", row)
+		}
+		if !strings.Contains(log.String(), "the rule closed is missing") {
+			t.Errorf("the log says\n%s", log.String())
+		}
+		book.write("closed")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if row := app.ConfigRows()[0]; row.Cells[3] != "in force" {
+			t.Errorf("the page shows %v", row)
+		}
+	})
+}
+
 // The configuration names a policy source, and a reload of its own policies leaves that in force.
 func TestPolicySourceOfTheConfiguration(t *testing.T) {
 	t.Parallel()
@@ -197,6 +252,13 @@ func TestPolicySourceMistakes(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+	twice := framework.New("payments", framework.WithInsecureDev(), source("closed"), source("open"))
+	if err := twice.Check(); err == nil || !strings.Contains(err.Error(), "rulebook: two policy sources have this name") {
+		t.Errorf("a name, twice: %v", err)
+	}
+	if err := twice.Close(); err != nil {
+		t.Error(err)
 	}
 	// A variable takes the place of what the file says, and so could loosen it.
 	app := framework.New("payments", framework.WithInsecureDev(), rules,

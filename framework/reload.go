@@ -25,7 +25,8 @@ type configFile struct {
 	path  string // "" without a file
 	fixed []byte // the content of WithConfig; nil for a file that the App reads
 	watched
-	stated func() []statement // nil: nothing is
+	policies bool               // whether the content in force has policies
+	stated   func() []statement // nil: nothing is
 }
 
 // mayChange reports whether there is a file, whose content may change.
@@ -42,12 +43,29 @@ func (f *configFile) glance() glance {
 	return glance{data, err}
 }
 
-// adopt records that data is in force.
-func (f *configFile) adopt(data []byte, stated func() []statement) {
-	f.watched.adopt(data)
+// lost returns an error if a new content looks like a part of the one in force, which has policies.
+func (f *configFile) lost(after []byte, read reading) error {
+	before := bytes.TrimSpace(f.data)
+	after = bytes.TrimSpace(after)
+	switch {
+	case !f.policies:
+		return nil
+	case !read.keyed:
+		return fmt.Errorf("%s: the file has lost its policies; put them back, or write \"policies: {}\" to remove them", f.path)
+	case len(after) < len(before) && bytes.HasPrefix(before, after):
+		return fmt.Errorf("%s: the file ends earlier than before and seems to be cut; complete it, or change a line before "+
+			"the end, such as a comment, to remove the end on purpose", f.path)
+	}
+	return nil
+}
+
+// adopt records that data is in force. Pending reports whether a part of it takes effect at the next start.
+func (f *configFile) adopt(data []byte, read reading, pending bool) {
+	f.watched.adopt(data, pending)
+	f.policies = len(read.config.GetPolicies()) > 0
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.stated = stated
+	f.stated = read.stated
 }
 
 func (f *configFile) statements() []statement {
@@ -77,16 +95,36 @@ func (f *configFile) describe(b *bytes.Buffer) {
 	}
 }
 
+// contents yields the name and the state of the configuration file and of each policy source.
+func (p *parts) contents(yield func(string, contentState) bool) {
+	if p.file.path != "" && !yield(p.file.path, p.file.current()) {
+		return
+	}
+	for _, s := range p.sources {
+		if !yield(s.files.String(), s.current()) {
+			return
+		}
+	}
+}
+
 // contentRows show the configuration file and the policy sources on the admin page.
 func (p *parts) contentRows() []admin.Row {
 	var rows []admin.Row
-	if p.file.path != "" {
-		rows = append(rows, p.file.row(p.file.path))
-	}
-	for _, s := range p.sources {
-		rows = append(rows, s.row(s.files.String()))
+	for name, state := range p.contents {
+		rows = append(rows, state.row(name))
 	}
 	return rows
+}
+
+// contentChecks are the same for the readiness view.
+func (p *parts) contentChecks() []admin.Check {
+	var checks []admin.Check
+	for name, state := range p.contents {
+		row := state.row(name)
+		checks = append(checks, admin.Check{State: row.State, Name: name, Detail: fmt.Sprintf("generation %d, since %s: %s",
+			state.generation, state.since.UTC().Format(time.RFC3339), row.Cells[3])})
+	}
+	return checks
 }
 
 // startReload looks at the configuration file and at the policy sources every reloadInterval.
@@ -128,10 +166,7 @@ func (a *App) startReload(p *parts) {
 
 // reloadSource puts a new content of a policy source in force.
 func (a *App) reloadSource(p *parts, s *policySource, seen glance) error {
-	if seen.err != nil {
-		return seen.err
-	}
-	layers, notes, err := s.files.Parse(seen.data)
+	layers, notes, err := s.read(seen)
 	if err != nil {
 		return err
 	}
@@ -142,7 +177,7 @@ func (a *App) reloadSource(p *parts, s *policySource, seen glance) error {
 		return err
 	}
 	s.adoptNotes(notes)
-	s.adopt(seen.data)
+	s.adopt(seen.data, false)
 	p.logger.Info("policies reloaded",
 		slog.String("file", s.files.String()), slog.Int("generation", s.current().generation))
 	a.warn(p)
@@ -156,6 +191,9 @@ func (a *App) readChanged(p *parts, seen glance) (read reading, beyond bool, err
 		return reading{}, false, seen.err
 	}
 	if read, err = a.read(seen.data); err != nil {
+		return reading{}, false, err
+	}
+	if err = p.file.lost(seen.data, read); err != nil {
 		return reading{}, false, err
 	}
 	if beyond = changedBeyondPolicies(read.config, p.config); beyond {
@@ -174,7 +212,7 @@ func (a *App) reload(p *parts, seen glance) error {
 		return err
 	}
 	p.fileLayer = read.layer
-	p.file.adopt(seen.data, read.stated)
+	p.file.adopt(seen.data, read, beyond)
 	p.logger.Info("policies reloaded",
 		slog.String("file", p.file.path), slog.Int("generation", p.file.current().generation))
 	a.warn(p)

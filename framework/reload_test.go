@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +29,7 @@ const (
 	openFile  = "lifecycle: {grace: 5s}\npolicies: {}\n"
 	tightFile = "lifecycle: {grace: 5s}\npolicies:\n  /shop.payments.v1.PaymentsService/GetQuote: {auth: {peers: " +
 		"[billing]}}\n"
+	twoPolicies = tightFile + "  /shop.payments.v1.PaymentsService/Charge: {auth: {peers: [billing]}}\n"
 )
 
 // reloaded is a service of payments whose configuration file changes while it runs, and a caller of it.
@@ -95,6 +98,15 @@ func (r *reloaded) measured(name string) float64 {
 	return 0
 }
 
+// ready returns what the admin surface says about the readiness.
+func (r *reloaded) ready() string {
+	r.t.Helper()
+	answer := httptest.NewRecorder()
+	request := httptest.NewRequestWithContext(r.t.Context(), http.MethodGet, "http://127.0.0.1/readyz", http.NoBody)
+	r.app.AdminHandler().ServeHTTP(answer, request)
+	return answer.Body.String()
+}
+
 func TestPoliciesAreReloadedWithinTwoSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -126,6 +138,8 @@ func TestABadFileKeepsWhatIsInForce(t *testing.T) {
 		"cut behind a section":   tightFile[:strings.Index(tightFile, "policies:")+len("policies:")] + "\n",
 		"cut behind a method":    tightFile[:strings.Index(tightFile, " {auth")] + "\n",
 		"cut in the first line":  "lifecy",
+		"cut at a line":          tightFile,
+		"without its policies":   "lifecycle: {grace: 6s}\n",
 		"unknown key":            "policies:\n  /shop.payments.v1.PaymentsService/GetQuote: {auth: {peesr: [billing]}}\n",
 		"unknown method":         "policies:\n  /shop.payments.v1.PaymentsService/GetQuot: {auth: {peers: [billing]}}\n",
 		"section of no server":   "servers: {shipping: {listen: \":1\"}}\n",
@@ -138,7 +152,11 @@ func TestABadFileKeepsWhatIsInForce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := newReloaded(t, tightFile)
+				whole := tightFile
+				if name == "cut at a line" {
+					whole = twoPolicies
+				}
+				r := newReloaded(t, whole)
 				r.expect(codes.PermissionDenied)
 				r.write(text)
 				if name == "missing" {
@@ -164,10 +182,14 @@ func TestABadFileKeepsWhatIsInForce(t *testing.T) {
 				if row.State != admin.Bad || !strings.Contains(row.Cells[3], "not in force for 8s: ") {
 					t.Errorf("the page shows %v", row)
 				}
+				if text := r.ready(); !strings.Contains(text, "[-] "+r.file+": generation 1, since ") ||
+					!strings.Contains(text, ": not in force for 8s: ") || !strings.HasSuffix(text, "\nready\n") {
+					t.Errorf("/readyz says\n%s", text)
+				}
 				if n := strings.Count(r.log.String(), "the previous content stays in force"); n != 1 {
 					t.Errorf("logged %d times, want once:\n%s", n, r.log.String())
 				}
-				r.write(tightFile)
+				r.write(whole)
 				time.Sleep(time.Second)
 				synctest.Wait()
 				if s := r.measured("parley.config.failing"); s != 0 {
@@ -301,6 +323,21 @@ func TestAGoodChangeBeyondThePoliciesLetsThemIn(t *testing.T) {
 		r.expect(codes.PermissionDenied)
 		if !strings.Contains(r.log.String(), "restart to apply them") {
 			t.Errorf("the log does not ask for a restart:\n%s", r.log.String())
+		}
+		r.write("servers: {payments: {max_request_bytes: 200}}\n" + tightFile)
+		time.Sleep(10 * time.Second)
+		if s := r.measured("parley.config.pending"); s != 10 {
+			t.Errorf("pending for %vs, want the 10s since the first such change took effect", s)
+		}
+		row := r.app.ConfigRows()[0]
+		if row.State != admin.Warning || row.Cells[3] != "in force, with changes since 10s that need a restart" {
+			t.Errorf("the page shows %v", row)
+		}
+		r.write(tightFile)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if s := r.measured("parley.config.pending"); s != 0 {
+			t.Errorf("pending for %vs after the change was taken back", s)
 		}
 	})
 }

@@ -38,7 +38,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	r := &run{app: a, logger: a.parts.logger, failed: make(chan struct{}, 1), budgets: budgetHistory{of: &a.budgets}}
 	r.traffic = admin.NewTraffic(a.traffic)
-	r.readiness.again = make(chan struct{}, 1)
+	r.readiness.again, r.readiness.last = make(chan struct{}, 1), &a.checked
 	if err := r.start(ctx); err != nil {
 		return errors.Join(err, r.stop())
 	}

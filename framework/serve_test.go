@@ -3,6 +3,8 @@ package framework_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -134,6 +136,17 @@ func TestNotReadyIsShownAndNotDeregistered(t *testing.T) {
 			{nil, healthv1.HealthCheckResponse_SERVING},
 		} {
 			setReady(step.err)
+			checked := httptest.NewRecorder()
+			app.AdminHandler().ServeHTTP(checked, httptest.NewRequestWithContext(
+				t.Context(), http.MethodGet, "http://127.0.0.1/readyz", http.NoBody,
+			))
+			line := "[+] cache: ok\nready\n"
+			if step.err != nil {
+				line = "[-] cache: the cache is cold again\nnot ready\n"
+			}
+			if checked.Body.String() != line {
+				t.Errorf("/readyz says\n%swant\n%s", checked.Body.String(), line)
+			}
 			if step.err != nil {
 				continue // health checks keep calls away; the next step shows that the instance stayed known
 			}

@@ -89,7 +89,7 @@ func (a *App) assemble() error {
 	}
 	keep(errors.Join(a.checkConfigFiles(), err))
 	p.config, p.unread = read.config, err != nil
-	p.file.adopt(content.data, read.stated)
+	p.file.adopt(content.data, read, false)
 
 	p.logger, p.transport = a.Logger(), a.transport
 	keep(a.assembleTelemetry(p))
@@ -173,6 +173,10 @@ func (a *App) assembleSources(p *parts) error {
 	named, err := a.namedFiles(p.config.GetPoliciesFrom())
 	errs := []error{err}
 	for _, files := range slices.Concat(a.policyFiles, named) {
+		if slices.ContainsFunc(p.sources, func(s *policySource) bool { return s.files.String() == files.String() }) {
+			errs = append(errs, fmt.Errorf("policies from %v: two policy sources have this name; give it once", files))
+			continue
+		}
 		s := &policySource{files: files}
 		p.sources = append(p.sources, s)
 		seen := s.glance()
@@ -183,7 +187,7 @@ func (a *App) assembleSources(p *parts) error {
 			errs = append(errs, seen.err)
 			continue
 		}
-		s.adopt(seen.data)
+		s.adopt(seen.data, false)
 	}
 	return errors.Join(errs...)
 }

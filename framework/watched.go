@@ -36,14 +36,21 @@ type contentState struct {
 	since      time.Time // when the content took effect
 	failure    error     // why the present content is not in force, or nil
 	failing    time.Time // since when
+	pending    time.Time // since when the content has changes that take effect at the next start, or zero
 }
 
-// adopt records that data is in force.
-func (w *watched) adopt(data []byte) {
+// adopt records that data is in force. Pending reports whether a part of it takes effect at the next start.
+func (w *watched) adopt(data []byte, pending bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.data = data
-	w.state = contentState{generation: w.state.generation + 1, since: time.Now()}
+	state := contentState{generation: w.state.generation + 1, since: time.Now()}
+	if pending {
+		if state.pending = w.state.pending; state.pending.IsZero() {
+			state.pending = state.since
+		}
+	}
+	w.state = state
 }
 
 // keep records why the present content is not in force. A nil error means that it is in force again. It reports whether

@@ -90,6 +90,7 @@ const (
 	LabelOutcome       = "parley.auth.outcome"
 	LabelTrustOf       = "parley.auth.trust.of"
 	LabelService       = "parley.discovery.service"
+	LabelConfigSource  = "parley.config.source"
 	LabelMemoryType    = "go.memory.type"
 	LabelCPUMode       = "cpu.mode"
 
@@ -120,6 +121,7 @@ func Labels() []Attribute {
 		{Name: LabelOutcome, Meaning: "`proven`, `broken` for a handshake that broke off, or the reason of the refusal."},
 		{Name: LabelTrustOf, Meaning: "The source of the keys: the trust directory, or an issuer."},
 		{Name: LabelService, Meaning: "The service."},
+		{Name: LabelConfigSource, Meaning: "The configuration file, or the name of the policy source."},
 		{Name: LabelMemoryType, Meaning: "`stack` or `other`."},
 		{Name: LabelCPUMode, Meaning: "`user` or `system`."},
 	}

@@ -55,6 +55,7 @@ const (
 	MetricConfigGeneration = "parley.config.generation"
 	MetricConfigAge        = "parley.config.age"
 	MetricConfigFailing    = "parley.config.failing"
+	MetricConfigPending    = "parley.config.pending"
 
 	MetricMemoryUsed      = "go.memory.used"
 	MetricMemoryLimit     = "go.memory.limit"
@@ -76,6 +77,7 @@ func Metrics() []Instrument {
 	conventional := []string{AttrMethod, AttrStatusCode, AttrErrorType}
 	target := []string{LabelTarget}
 	call := []string{LabelMethod, LabelTarget}
+	source := []string{LabelConfigSource}
 	return []Instrument{
 		{
 			MetricClientCallDuration, Histogram, "s", append(conventional[:3:3], AttrServerAddress, AttrServerPort),
@@ -129,13 +131,21 @@ func Metrics() []Instrument {
 			"Time since discovery last confirmed the instances of a service; 0 while it confirms them.",
 		},
 		{
-			MetricConfigGeneration, Gauge, "{generation}", nil,
-			"Contents of the configuration file that have been in force, including the content at the start.",
+			MetricConfigGeneration, Gauge, "{generation}", source,
+			"Contents of the configuration file or policy source that have been in force, including that at the start.",
 		},
-		{MetricConfigAge, Gauge, "s", nil, "Time since the content of the configuration file took effect."},
 		{
-			MetricConfigFailing, Gauge, "s", nil,
-			"Time since the configuration file went missing or bad, so that an older content is in force; 0 while it is good.",
+			MetricConfigAge, Gauge, "s", source,
+			"Time since the content of the configuration file or policy source took effect.",
+		},
+		{
+			MetricConfigFailing, Gauge, "s", source,
+			"Time since the configuration file or policy source went missing or bad, so that an older content is in force; " +
+				"0 while it is good.",
+		},
+		{
+			MetricConfigPending, Gauge, "s", source,
+			"Time since the configuration file has changes that take effect at the next start; 0 without such changes.",
 		},
 		{MetricMemoryUsed, Gauge, "By", []string{LabelMemoryType}, "Memory that the Go runtime uses."},
 		{MetricMemoryLimit, Gauge, "By", nil, "The memory limit of the Go runtime, if there is one (GOMEMLIMIT)."},

@@ -267,3 +267,78 @@ func TestDecisions(t *testing.T) {
 		}
 	}
 }
+
+// A file that is missing, emptied or cut off loses policies; one that was changed, or whose policies moved, does not.
+func TestLost(t *testing.T) {
+	const (
+		dev  = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: dev, namespace: shop}\n"
+		deny = dev + "spec:\n  action: DENY\n  rules:\n  - from:\n    - source: {namespaces: [dev]}\n"
+		more = "    - source: {namespaces: [test]}\n"
+		last = "---\n" + "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n" +
+			"metadata: {name: staging, namespace: shop}\nspec: {action: DENY, rules: [{}]}\n"
+		none = "apiVersion: v1\nkind: List\nitems: []\n"
+	)
+	type folder map[string]string
+	for name, test := range map[string]struct {
+		before, after folder
+		says          []string
+	}{
+		"missing": {
+			folder{"a.yaml": deny, "b.yaml": none}, folder{"b.yaml": none},
+			[]string{"a.yaml: the file is missing", "AuthorizationPolicy shop/dev"},
+		},
+		"emptied":       {folder{"a.yaml": deny}, folder{"a.yaml": "\n"}, []string{"a.yaml: the file is empty"}},
+		"comments left": {folder{"a.yaml": deny}, folder{"a.yaml": "# gone\n---\n"}, []string{"a.yaml: the file is empty"}},
+		"cut behind a document": {
+			folder{"a.yaml": deny + last}, folder{"a.yaml": deny},
+			[]string{"a.yaml: the file is cut off", "AuthorizationPolicy shop/staging"},
+		},
+		"cut in a document": {
+			folder{"a.yaml": deny + more}, folder{"a.yaml": deny},
+			[]string{"a.yaml: the file is cut off", "AuthorizationPolicy shop/dev"},
+		},
+		"two files": {
+			folder{"a.yaml": deny, "b.yaml": last, "c.yaml": none}, folder{"c.yaml": none},
+			[]string{"a.yaml: the file is missing", "b.yaml: the file is missing"},
+		},
+		"another name":         {folder{"a.yaml": deny}, folder{"b.yaml": deny}, nil},
+		"moved":                {folder{"a.yaml": deny + last}, folder{"a.yaml": deny, "b.yaml": last}, nil},
+		"removed on purpose":   {folder{"a.yaml": deny + last}, folder{"a.yaml": last}, nil},
+		"replaced by nothing":  {folder{"a.yaml": deny}, folder{"a.yaml": none}, nil},
+		"nothing is removed":   {folder{"a.yaml": deny, "b.yaml": none}, folder{"a.yaml": deny}, nil},
+		"a comment is removed": {folder{"a.yaml": deny + "# the end\n"}, folder{"a.yaml": deny}, nil},
+		"changed":              {folder{"a.yaml": deny}, folder{"a.yaml": strings.ReplaceAll(deny, "dev]", "qa]")}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			files := istio.Dir(dir, orders())
+			read := func(texts folder) []byte {
+				t.Helper()
+				if err := os.RemoveAll(dir); err != nil {
+					t.Fatal(err)
+				}
+				for name, text := range texts {
+					write(t, text, dir, name)
+				}
+				content, err := files.Read()
+				if err != nil {
+					t.Fatal(err)
+				}
+				return content
+			}
+			before := read(test.before)
+			if _, _, err := files.Parse(before); err != nil {
+				t.Fatal(err)
+			}
+			err := files.Lost(before, read(test.after))
+			if len(test.says) == 0 && err != nil {
+				t.Error(err)
+			}
+			for _, says := range test.says {
+				if err == nil || !strings.Contains(err.Error(), says) {
+					t.Errorf("got %v, want %q", err, says)
+				}
+			}
+		})
+	}
+}
