@@ -22,11 +22,19 @@ const assertionForm = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 type caller struct {
 	Client
 	keyID string // the key that it authenticated with
+
+	// Of a workload that is not registered, and enrolls:
+	key        *jose.PublicKey
+	authority  string // that knows it
+	evidenceID string // the hash of the authority's token
 }
 
 // authenticate authenticates the client (RFC 7523 section 3). It remembers an assertion only after the signature has
 // been verified. A client that cannot authenticate learns no reason. Every error is a refusal.
 func (is *Issuer) authenticate(ctx context.Context, f form) (caller, error) {
+	if f.enrolls() {
+		return is.enroll(ctx, f)
+	}
 	if f["client_assertion"] == "" || f["client_assertion_type"] != assertionForm {
 		return caller{}, badClient(errors.New("there is no client_assertion, or it is of another type"))
 	}
@@ -62,7 +70,7 @@ func (is *Issuer) authenticate(ctx context.Context, f form) (caller, error) {
 	if err != nil {
 		return caller{}, badClient(fmt.Errorf("%s: %w", quote.Text(id), err))
 	}
-	c := caller{client, token.KeyID()}
+	c := caller{Client: client, keyID: token.KeyID()}
 	return c, is.admit(c, t, time.Now())
 }
 
@@ -100,12 +108,17 @@ func (is *Issuer) admit(c caller, t *verify.Token, now time.Time) error {
 	if len(id) > maxTokenID {
 		return badClient(fmt.Errorf("%s: jti is too long", quote.Text(c.ID)))
 	}
+	return is.use(c, strings.Clone(id), now)
+}
+
+// use counts a request of a proven caller, and remembers its assertion. Every error is a refusal.
+func (is *Issuer) use(c caller, id string, now time.Time) error {
 	if ok, wait := is.meter.Take(c.ID, now); !ok {
 		r := tooMany(quote.Text(c.ID) + " asks too often")
 		r.after = wait
 		return r
 	}
-	switch fresh, err := is.replays.Use(c.ID, strings.Clone(id), now); {
+	switch fresh, err := is.replays.Use(c.ID, id, now); {
 	case err != nil:
 		return unavailable(fmt.Errorf("the memory of assertions of %s: %w", quote.Text(c.ID), err))
 	case !fresh:

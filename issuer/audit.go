@@ -24,6 +24,7 @@ func (is *Issuer) auditToken(r *http.Request, c caller, w wish, m made) {
 	if w.user {
 		attrs = append(attrs, slog.String("user", pseudonym(is.name, w.subject)))
 	}
+	attrs = append(attrs, c.evidence()...)
 	is.config.logger.LogAttrs(r.Context(), slog.LevelInfo, "parley: token issued", attrs...)
 }
 

@@ -26,6 +26,8 @@ type Client struct {
 	// Users is the grant for tokens in the name of users, for whose access tokens they are exchanged. With the trust
 	// domain as an audience, the service may get transaction tokens.
 	Users Grant
+	// Identity grants workload identity tokens for its keys, see [WithIdentities].
+	Identity bool
 	// Claims are additional claims of the access tokens in its own name. Each value is a string, bool, int or []string.
 	// Names consist of A-Z a-z 0-9 _ . : / - and must not be names with a meaning in this package.
 	Claims map[string]any

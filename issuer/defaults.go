@@ -14,6 +14,10 @@ const (
 	// minLife is the shortest lifetime of a token.
 	minLife = time.Second
 
+	// minIdentityLife is the shortest lifetime of an identity token (WithIdentityLifetime), whose longest and default is an
+	// hour.
+	minIdentityLife = time.Minute
+
 	// maxAssertionLife is the longest lifetime of an assertion, with which a service authenticates.
 	maxAssertionLife = time.Minute
 	// clockSkew is the tolerated difference to the clocks of services and of the login service of users.

@@ -27,7 +27,7 @@ func (is *Issuer) routes() map[string]http.HandlerFunc {
 	base := strings.TrimSuffix(is.name, "/")
 	name, _ := url.Parse(base) // check has parsed it before
 	grants := []string{clientCredentials}
-	if is.users != nil {
+	if is.users != nil || is.identities != nil && len(is.identities.authorities) > 0 {
 		grants = append(grants, tokenExchange)
 	}
 	about, _ := json.Marshal(metadata{ // it never fails, because all fields are strings

@@ -30,10 +30,14 @@ type wish struct {
 	life     time.Duration
 	until    time.Time // the latest end of the token; zero if only its lifetime limits it
 	claims   map[string]any
+	key      *jose.PublicKey // that an identity token binds
 }
 
 // wishOf reads the request of a client and compares it with the client's grants. The error is a refusal.
 func (is *Issuer) wishOf(ctx context.Context, c caller, f form) (wish, error) {
+	if f["requested_token_type"] == identityTokenURN {
+		return is.identityWish(c, f)
+	}
 	switch f["grant_type"] {
 	case clientCredentials:
 		return is.ownWish(c, f)
@@ -133,6 +137,9 @@ func (is *Issuer) make(c caller, w wish) (made, error) {
 		m.expires = w.until
 	}
 	m.life = m.expires.Sub(now)
+	if w.typ == jose.TypeIdentity {
+		return is.makeIdentity(w, m, now)
+	}
 	var b jose.ClaimsBuilder
 	b.String("iss", is.name).String("sub", w.subject).String("aud", w.audience)
 	b.NumericDate("iat", now).NumericDate("exp", m.expires)

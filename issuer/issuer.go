@@ -12,6 +12,8 @@ import (
 	"github.com/parley-rpc/parley/internal/replays"
 	"github.com/parley-rpc/parley/internal/shares"
 	"github.com/parley-rpc/parley/internal/turnstile"
+	"github.com/parley-rpc/parley/internal/wire"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -34,11 +36,14 @@ type Issuer struct {
 	text      string
 	configErr error
 
-	meter    *shares.Meter[string]
-	refused  refusals
-	replays  *replays.Memory[string, string]
-	turn     turnstile.Turnstile         // limits concurrent verifications of signatures
-	users    *users                      // nil without a login service
+	meter   *shares.Meter[string]
+	refused refusals
+	replays *replays.Memory[string, string]
+	turn    turnstile.Turnstile // limits concurrent verifications of signatures
+	users   *users              // nil without a login service
+
+	identities *identities // nil if it issues no identity tokens
+
 	handlers map[string]http.HandlerFunc // by path
 }
 
@@ -52,7 +57,7 @@ func New(name string, keys *Keys, registry Registry, opts ...Option) *Issuer {
 		name: name, keys: keys, registry: registry, refused: newRefusals(),
 		replays: replays.New[string, string](replayMemory, maxAssertions), turn: turnstile.New(), config: config{
 			logger: slog.New(slog.DiscardHandler), life: defaultTokenLife, transactionLife: defaultTransactionLife,
-			rate: defaultRate, burst: defaultBurst,
+			rate: defaultRate, burst: defaultBurst, identityLife: wire.MaxIdentityLifetime,
 		},
 	}
 	is.text = fmt.Sprintf("issuer.New(%q", name)
@@ -66,6 +71,9 @@ func New(name string, keys *Keys, registry Registry, opts ...Option) *Issuer {
 	is.configErr = is.check()
 	if is.configErr == nil && len(is.config.logins) == 1 {
 		is.users, is.configErr = newUsers(is.config.logins[0], &is.config, is.turn)
+	}
+	if is.configErr == nil {
+		is.identities, is.configErr = newIdentities(name, &is.config, registry)
 	}
 	if is.configErr == nil {
 		is.meter = shares.NewMeter[string](is.config.rate, is.config.burst)
@@ -102,6 +110,8 @@ func (is *Issuer) check() error {
 		maxTokenLife)
 	wrong(c.transactionLife < minLife || c.transactionLife > maxTransactionLife,
 		"WithTransactionLifetime(%v): must be between %v and %v", c.transactionLife, minLife, maxTransactionLife)
+	wrong(c.identityLife < minIdentityLife || c.identityLife > wire.MaxIdentityLifetime,
+		"WithIdentityLifetime(%v): must be between %v and %v", c.identityLife, minIdentityLife, wire.MaxIdentityLifetime)
 	wrong(c.rate < 1 || c.rate > maxRate || c.burst < 1 || c.burst > maxRate,
 		"WithRate(%d, %d): both must be between 1 and %d", c.rate, c.burst, maxRate)
 	return errors.Join(errs...)
@@ -111,7 +121,7 @@ func (is *Issuer) check() error {
 func (is *Issuer) String() string { return is.text }
 
 // Check returns every mistake in the arguments, joined, including those of a [Static] registry. Like the first request,
-// it starts keeping the keys of the login service fresh.
+// it starts keeping the keys of the login service and of authorities fresh.
 func (is *Issuer) Check() error {
 	if is.configErr == nil {
 		is.begin()
@@ -121,18 +131,33 @@ func (is *Issuer) Check() error {
 
 // begin starts the goroutines that Close ends. Its errors are always configuration errors.
 func (is *Issuer) begin() {
-	if is.users != nil {
-		_ = is.users.keys.Check()
+	for _, keys := range is.fetched() {
+		_ = keys.Check()
 	}
 }
 
-// Close stops keeping the keys of the login service fresh. After that, users' tokens are refused. It always returns nil
-// and may be called several times.
-func (is *Issuer) Close() error {
-	if is.users == nil {
-		return nil
+// fetched are the keys of others that the issuer keeps fresh.
+func (is *Issuer) fetched() []*keyset.Set {
+	var sets []*keyset.Set
+	if is.users != nil {
+		sets = append(sets, is.users.keys)
 	}
-	return is.users.keys.Close()
+	for _, b := range is.config.authorities {
+		if b.Keys != nil {
+			sets = append(sets, b.Keys)
+		}
+	}
+	return sets
+}
+
+// Close stops keeping the keys of the login service and of authorities fresh. After that, their tokens are refused. It
+// may be called several times.
+func (is *Issuer) Close() error {
+	var errs []error
+	for _, keys := range is.fetched() {
+		errs = append(errs, keys.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // ServeHTTP serves the endpoints of the issuer.

@@ -20,6 +20,10 @@ type config struct {
 	domain          string
 	transactions    bool
 	logins          []Login
+	identities      int // how often they were stated
+	identityDomain  string
+	identityLife    time.Duration
+	authorities     []Bootstrap
 	rate, burst     int
 	loopback        bool
 	transport       http.RoundTripper

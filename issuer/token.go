@@ -56,6 +56,8 @@ func (is *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
 		Scope: strings.Join(of.scopes, " "),
 	}
 	switch {
+	case of.typ == jose.TypeIdentity:
+		a.IssuedType, a.Type = identityTokenURN, "N_A"
 	case of.typ == jose.TypeTransaction:
 		a.IssuedType, a.Type = transactionTokenURN, "N_A" // it must not be sent as a bearer token
 	case of.user:

@@ -24,6 +24,9 @@ type Map struct {
 	// (RFC 9068 section 2.2). Where an issuer vouches for users as well, it tells their tokens from those of workloads.
 	// Default: nothing is asked.
 	Same []string
+	// Required are claims that must be there, as a string that is not empty, such as kubernetes.io>pod>uid for tokens that
+	// end with their pod. Default: those that Template, Claim and Same name.
+	Required []string
 	// Shared also lets the Map name workloads for which the identity of the server has keys or an identity issuer of its
 	// own. Default: a token that names one is refused, so that no foreign issuer can be a workload of one's own.
 	Shared bool
@@ -35,6 +38,7 @@ type Mapping struct {
 	claim    claimPath
 	ids      map[string]ID
 	same     []claimPath
+	required []claimPath
 	shared   bool
 }
 
@@ -94,6 +98,9 @@ func (m Map) Compile() (*Mapping, error) {
 			}
 		}
 	}
+	for _, text := range m.Required {
+		c.required = append(c.required, path("Required", text))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -104,6 +111,13 @@ func (m Map) Compile() (*Mapping, error) {
 func (m *Mapping) ID(claims Claims) (ID, error) {
 	if err := m.CheckSame(claims); err != nil {
 		return ID{}, err
+	}
+	for _, path := range m.required {
+		if text, err := path.find(claims); err != nil {
+			return ID{}, err
+		} else if text == "" {
+			return ID{}, fmt.Errorf("claim %s is empty", path.text)
+		}
 	}
 	if m.template != nil {
 		return m.template.ID(claims)
@@ -157,7 +171,7 @@ func (m *Mapping) Patterns() []Pattern {
 
 // ClaimNames are the names of the claims that decide which workload a token names, as far as they stand at its top.
 func (m *Mapping) ClaimNames() []string {
-	paths := append([]claimPath{m.claim}, m.same...)
+	paths := slices.Concat([]claimPath{m.claim}, m.same, m.required)
 	if m.template != nil {
 		for _, part := range m.template.segments {
 			if part.claim != nil {

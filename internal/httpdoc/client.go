@@ -1,6 +1,7 @@
 package httpdoc
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -72,7 +73,7 @@ func (c *Client) Check() error {
 	return err
 }
 
-// StatusError is an answer other than 200.
+// StatusError is an answer with another status than the one of success, which is 200, and 201 for PostJSON.
 type StatusError struct {
 	// Code is the HTTP status.
 	Code int
@@ -97,7 +98,7 @@ func (c *Client) Get(ctx context.Context, address, etag, accept string, limit in
 	if etag != "" {
 		header.Set("If-None-Match", etag)
 	}
-	return c.exchange(ctx, http.MethodGet, address, nil, header, limit)
+	return c.exchange(ctx, http.MethodGet, address, nil, header, http.StatusOK, limit)
 }
 
 // PostForm sends a form, and returns the answer of at most limit bytes as [Client.Get] does. Authorization is the
@@ -109,11 +110,18 @@ func (c *Client) PostForm(
 	if authorization != "" {
 		header.Set("Authorization", authorization)
 	}
-	return c.exchange(ctx, http.MethodPost, address, strings.NewReader(form.Encode()), header, limit)
+	return c.exchange(ctx, http.MethodPost, address, strings.NewReader(form.Encode()), header, http.StatusOK, limit)
+}
+
+// PostJSON sends a JSON document, and returns the answer of at most limit bytes as [Client.Get] does. It
+// creates something, so the answer has the status 201.
+func (c *Client) PostJSON(ctx context.Context, address string, document []byte, limit int) (Document, error) {
+	header := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/json"}}
+	return c.exchange(ctx, http.MethodPost, address, bytes.NewReader(document), header, http.StatusCreated, limit)
 }
 
 func (c *Client) exchange(
-	ctx context.Context, method, address string, body io.Reader, header http.Header, limit int,
+	ctx context.Context, method, address string, body io.Reader, header http.Header, want, limit int,
 ) (Document, error) {
 	if err := errors.Join(c.err, c.CheckURL(address)); err != nil {
 		return Document{}, err
@@ -141,7 +149,7 @@ func (c *Client) exchange(
 		return Document{}, fmt.Errorf("%s %s: %w", method, shown(request.URL), err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	document, err := read(response, header.Get("If-None-Match"), limit)
+	document, err := read(response, want, header.Get("If-None-Match"), limit)
 	if err != nil {
 		return Document{}, fmt.Errorf("%s %s: %w", method, shown(request.URL), err)
 	}
@@ -207,7 +215,7 @@ type Document struct {
 	Unchanged bool
 }
 
-func read(response *http.Response, etag string, limit int) (Document, error) {
+func read(response *http.Response, want int, etag string, limit int) (Document, error) {
 	var document Document
 	document.Fresh, document.Stated = freshness(response.Header, time.Now())
 	if response.StatusCode == http.StatusNotModified && etag != "" {
@@ -216,7 +224,7 @@ func read(response *http.Response, etag string, limit int) (Document, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, int64(limit)+1))
 	switch {
-	case response.StatusCode != http.StatusOK:
+	case response.StatusCode != want:
 		return Document{}, &StatusError{Code: response.StatusCode, Body: body[:min(len(body), limit)]}
 	case err != nil:
 		return Document{}, fmt.Errorf("the answer broke off: %w", err)

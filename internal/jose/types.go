@@ -15,6 +15,7 @@ const (
 	TypeClientProof = "parley-client+jwt"         // frame 2 of the handshake
 	TypeReplyProof  = "parley-proof+jwt"          // a server's proof in token mode
 	TypeAssertion   = "client-authentication+jwt" // a client's proof to an issuer (draft-ietf-oauth-rfc7523bis)
+	TypeEnrollment  = "parley-enrollment+jwt"     // a workload's proof of a new key to an issuer
 	TypeKeySet      = "jwk-set+jwt"               // a key set signed by its root
 	TypeDPoP        = "dpop+jwt"                  // a proof of possession of OAuth (RFC 9449)
 	TypeLogout      = "logout+jwt"                // OpenID Connect Back-Channel Logout 1.0

@@ -252,6 +252,17 @@ func (p *Profile) checkAudience(t *Token) error {
 	return nil
 }
 
+// Audience is the audience for which the profile accepts the token.
+func (t *Token) Audience() string {
+	audience, _ := t.Claims.Strings(t.profile.AudienceClaim)
+	for _, one := range audience {
+		if t.profile.isAudience(one) {
+			return one
+		}
+	}
+	return ""
+}
+
 // isAudience reports whether the audience is one of the server's.
 func (p *Profile) isAudience(audience string) bool { return slices.Contains(p.Audiences, audience) }
 

@@ -25,6 +25,8 @@ const (
 	possessionLifetime = 30 * time.Second
 	// maxProofIDLength is the most bytes of the jti of a proof of possession.
 	maxProofIDLength = 128
-	// maxIdentityLifetime is the longest lifetime of a workload identity token that is accepted.
-	maxIdentityLifetime = time.Hour
+	// MaxIdentityLifetime is the longest lifetime of a workload identity token that is accepted.
+	MaxIdentityLifetime = time.Hour
+	// enrollmentLifetime is how long a proof of a new key is valid after it was signed.
+	enrollmentLifetime = 30 * time.Second
 )

@@ -17,6 +17,28 @@ type IdentityToken struct {
 	Expires time.Time
 }
 
+// Claims are those of the token, issued now by issuer.
+func (t IdentityToken) Claims(issuer, id string, now time.Time) ([]byte, error) {
+	confirmation, err := confirm(t.Key)
+	if err != nil {
+		return nil, err
+	}
+	var b jose.ClaimsBuilder
+	b.String(ClaimIssuer, issuer).String(ClaimSubject, t.ID.String()).String(ClaimTokenID, id)
+	b.NumericDate(ClaimIssuedAt, now).NumericDate(ClaimExpires, t.Expires).Object(claimConfirmation, confirmation)
+	return b.Claims()
+}
+
+// confirm returns the claim cnf that binds a token to a key (RFC 7800 section 3.2).
+func confirm(key *jose.PublicKey) ([]byte, error) {
+	jwk, err := key.MarshalJWK()
+	if err != nil {
+		return nil, err
+	}
+	var b jose.ClaimsBuilder
+	return b.Object("jwk", jwk).Claims()
+}
+
 // ReadIdentityToken reads the claims of a workload identity token of the issuer. There is no leeway at its end, because
 // connections end there.
 func ReadIdentityToken(claims *strictjson.Object, issuer string, now time.Time) (t IdentityToken, err error) {
@@ -36,7 +58,7 @@ func ReadIdentityToken(claims *strictjson.Object, issuer string, now time.Time) 
 	if t.Key, err = confirmedKey(claims); err != nil {
 		return t, err
 	}
-	if err := checkTimes(claims, maxIdentityLifetime, now); err != nil {
+	if err := checkTimes(claims, MaxIdentityLifetime, now); err != nil {
 		return t, err
 	}
 	if t.Expires, _, err = claims.NumericDate(ClaimExpires); err != nil {

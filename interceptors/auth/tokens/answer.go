@@ -33,15 +33,15 @@ func errorCode(err error) string {
 	return ": " + code
 }
 
-// readTokenAnswer reads a successful answer (RFC 6749 section 5.1).
-func readTokenAnswer(body []byte, asked time.Time) (Token, error) {
+// readTokenAnswer reads a successful answer (RFC 6749 section 5.1) with a token of the given token_type.
+func readTokenAnswer(body []byte, kind string, asked time.Time) (Token, error) {
 	members, err := strictjson.ReadDocument(body)
 	if err != nil {
 		return Token{}, err
 	}
 	value, _ := members.String("access_token")
-	if kind, _ := members.String("token_type"); value == "" || !strings.EqualFold(kind, "Bearer") {
-		return Token{}, errors.New("it holds no bearer token")
+	if stated, _ := members.String("token_type"); value == "" || !strings.EqualFold(stated, kind) {
+		return Token{}, errors.New("it holds no token of the type " + kind)
 	}
 	life, known, err := readLife(members)
 	if err != nil {

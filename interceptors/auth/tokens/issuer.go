@@ -19,6 +19,9 @@ type Workload interface {
 	ClientAssertion(ctx context.Context, client, issuer string) (string, error)
 }
 
+// bearer is the token_type of bearer tokens (RFC 6750 section 4).
+const bearer = "Bearer"
+
 // IssuerClient is a [TokenSource] that asks an issuer's token endpoint, by the client credentials grant (RFC 6749
 // section 4.4). It is safe for concurrent use. [FromIssuer] makes one.
 type IssuerClient struct {
@@ -115,7 +118,7 @@ func (c *IssuerClient) Token(ctx context.Context, audience principal.ID) (Token,
 	if err != nil {
 		return Token{}, fmt.Errorf("tokens: token endpoint: %w%s", err, errorCode(err))
 	}
-	token, err := readTokenAnswer(answer.Body, asked)
+	token, err := readTokenAnswer(answer.Body, bearer, asked)
 	if err != nil {
 		return Token{}, fmt.Errorf("tokens: answer of the token endpoint: %w", err)
 	}
