@@ -15,9 +15,6 @@ import (
 	"github.com/parley-rpc/parley/profile"
 )
 
-// assertionForm is the name that RFC 7523 section 2.2 gives an assertion in a form.
-const assertionForm = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-
 // caller is an authenticated client.
 type caller struct {
 	Client
@@ -33,7 +30,7 @@ type caller struct {
 // been verified. A client that cannot authenticate learns no reason. Every error is a refusal.
 func (is *Issuer) authenticate(ctx context.Context, f form) (caller, error) {
 	if f.enrolls() {
-		return is.enroll(ctx, f)
+		return is.admitEnrolled(ctx, f)
 	}
 	if f["client_assertion"] == "" || f["client_assertion_type"] != assertionForm {
 		return caller{}, badClient(errors.New("there is no client_assertion, or it is of another type"))
@@ -72,6 +69,22 @@ func (is *Issuer) authenticate(ctx context.Context, f form) (caller, error) {
 	}
 	c := caller{Client: client, keyID: token.KeyID()}
 	return c, is.admit(c, t, time.Now())
+}
+
+// admitEnrolled authenticates a workload that is not registered. The authority is asked last, because that costs most.
+func (is *Issuer) admitEnrolled(ctx context.Context, f form) (caller, error) {
+	w, err := is.identities.enroll(ctx, f)
+	if err != nil {
+		return caller{}, err
+	}
+	c := caller{
+		Client: Client{ID: w.id.String()}, keyID: w.key.KeyID(), key: w.key, authority: w.authority,
+		evidenceID: w.evidenceID,
+	}
+	if err := is.use(c, w.proofID, time.Now()); err != nil {
+		return c, err
+	}
+	return c, w.review(ctx)
 }
 
 // assertions returns the profile of the assertions of a client. The audience must be this issuer, as a string and not

@@ -24,7 +24,9 @@ func (is *Issuer) auditToken(r *http.Request, c caller, w wish, m made) {
 	if w.user {
 		attrs = append(attrs, slog.String("user", pseudonym(is.name, w.subject)))
 	}
-	attrs = append(attrs, c.evidence()...)
+	if c.authority != "" {
+		attrs = append(attrs, slog.String("authority", c.authority), slog.String("evidence", c.evidenceID))
+	}
 	is.config.logger.LogAttrs(r.Context(), slog.LevelInfo, "parley: token issued", attrs...)
 }
 

@@ -14,50 +14,52 @@ import (
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/keyset"
+	"github.com/parley-rpc/parley/principal"
 )
 
-// enrolls reports whether a request is that of a workload with a token of another authority.
-func (f form) enrolls() bool {
-	return f["grant_type"] == tokenExchange && f["requested_token_type"] == identityTokenURN
+// enrolled is a workload that an authority knows, and that has proven its key.
+type enrolled struct {
+	id         principal.ID
+	key        *jose.PublicKey
+	proofID    string // good for one use
+	authority  string
+	evidenceID string // the hash of the authority's token
+	review     func(context.Context) error
 }
 
-// enroll authenticates a workload by the token of an authority, and the proof that it has the key that is to be bound.
-// The answer to an invalid token and to an invalid proof is the same. Every error is a refusal.
-func (is *Issuer) enroll(ctx context.Context, f form) (caller, error) {
+// enroll verifies the token of an authority, and the proof that the workload has the key that is to be bound. The
+// answers give no reason. Every error is a refusal.
+func (ids *identities) enroll(ctx context.Context, f form) (enrolled, error) {
 	switch {
-	case is.identities == nil || len(is.identities.authorities) == 0:
-		return caller{}, notGranted(errors.New("no authority can enroll workloads here"))
+	case ids == nil || len(ids.authorities) == 0:
+		return enrolled{}, notGranted(errors.New("no authority can enroll workloads here"))
 	case f["subject_token"] == "":
-		return caller{}, badRequest("there is no subject_token")
+		return enrolled{}, badRequest("there is no subject_token")
 	case f["subject_token_type"] != jwtURN:
-		return caller{}, badRequest("the subject_token_type is not supported; the token of an authority is a JWT")
+		return enrolled{}, badRequest("the subject_token_type is not supported; the token of an authority is a JWT")
 	case f["actor_token"] != "" || f["actor_token_type"] != "":
-		return caller{}, badRequest("actor tokens are not supported")
+		return enrolled{}, badRequest("actor tokens are not supported")
 	case f["client_assertion"] == "" || f["client_assertion_type"] != assertionForm:
-		return caller{}, badClient(errors.New("there is no client_assertion, or it is of another type"))
+		return enrolled{}, badClient(errors.New("there is no client_assertion, or it is of another type"))
 	}
 	evidence := f["subject_token"]
-	b, err := is.identities.authorityOf(evidence)
+	b, err := ids.authorityOf(evidence)
 	if err != nil {
-		return caller{}, badSubject(err)
+		return enrolled{}, badSubject(err)
 	}
-	t, err := is.checkEvidence(ctx, b, evidence)
+	t, err := ids.checkEvidence(ctx, b, evidence)
 	if err != nil {
-		return caller{}, err
+		return enrolled{}, err
 	}
-	proof := wire.Enrollment{ID: t.Workload, Issuer: is.name, Evidence: evidence}
-	key, proofID, err := is.checkEnrollment(ctx, proof, f["client_assertion"])
+	proof := wire.Enrollment{ID: t.Workload, Issuer: ids.issuer, Evidence: evidence}
+	key, proofID, err := ids.checkProof(ctx, proof, f["client_assertion"])
 	if err != nil {
-		return caller{}, err
+		return enrolled{}, err
 	}
-	c := caller{
-		Client: Client{ID: t.Workload.String()}, keyID: key.KeyID(), key: key,
-		authority: b.profile.Name, evidenceID: t.HashText,
-	}
-	if err := is.use(c, proofID, time.Now()); err != nil {
-		return c, err
-	}
-	return c, b.ask(ctx, evidence, t)
+	return enrolled{
+		id: t.Workload, key: key, proofID: proofID, authority: b.profile.Name, evidenceID: t.HashText,
+		review: func(ctx context.Context) error { return b.ask(ctx, evidence, t) },
+	}, nil
 }
 
 // authorityOf returns the authority that a token claims to be of.
@@ -74,12 +76,12 @@ func (ids *identities) authorityOf(evidence string) (*bootstrap, error) {
 }
 
 // checkEvidence verifies the token of an authority.
-func (is *Issuer) checkEvidence(ctx context.Context, b *bootstrap, evidence string) (*verify.Token, error) {
+func (ids *identities) checkEvidence(ctx context.Context, b *bootstrap, evidence string) (*verify.Token, error) {
 	token, err := jose.ParseForm(evidence, b.profile.Form())
 	if err != nil {
 		return nil, badSubject(err)
 	}
-	t, err := verify.CheckToken(ctx, b.profile, token, evidence, is.turn)
+	t, err := verify.CheckToken(ctx, b.profile, token, evidence, ids.turn)
 	switch {
 	case errors.Is(err, keyset.ErrUnavailable):
 		return nil, unavailable(fmt.Errorf("keys of %s: %w", quote.Text(b.profile.Name), err))
@@ -87,14 +89,14 @@ func (is *Issuer) checkEvidence(ctx context.Context, b *bootstrap, evidence stri
 		return nil, unavailable(err)
 	case err != nil:
 		return nil, badSubject(err)
-	case t.Workload.TrustDomain() != is.identities.domain:
+	case t.Workload.TrustDomain() != ids.domain:
 		return nil, badSubject(errors.New("the workload is of another trust domain"))
 	}
 	return t, nil
 }
 
-// checkEnrollment verifies the proof that the workload has the key, and returns the key.
-func (is *Issuer) checkEnrollment(
+// checkProof verifies the proof that the workload has the key, and returns the key.
+func (ids *identities) checkProof(
 	ctx context.Context, want wire.Enrollment, compact string,
 ) (key *jose.PublicKey, id string, err error) {
 	token, err := jose.Parse(compact, jose.TypeEnrollment)
@@ -108,7 +110,7 @@ func (is *Issuer) checkEnrollment(
 	if key, err = wire.EnrollmentKey(payload.Claims); err != nil {
 		return nil, "", badClient(err)
 	}
-	claims, err := verify.CheckSignature(ctx, token, key, is.turn)
+	claims, err := verify.CheckSignature(ctx, token, key, ids.turn)
 	switch {
 	case errors.Is(err, turnstile.ErrOverloaded):
 		return nil, "", unavailable(err)

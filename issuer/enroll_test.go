@@ -381,8 +381,9 @@ func TestReview(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				var asked map[string]any
-				if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || r.URL.Path != "/apis/authentication.k8s.io/v1/tokenreviews" ||
-					r.Header.Get("Authorization") != "Bearer ours" {
+				err := json.NewDecoder(r.Body).Decode(&asked)
+				if err != nil || r.Header.Get("Authorization") != "Bearer ours" ||
+					r.URL.Path != "/apis/authentication.k8s.io/v1/tokenreviews" {
 					t.Errorf("%s %v %v", r.URL, r.Header, err)
 				}
 				status := map[string]any{
@@ -444,11 +445,14 @@ func TestIdentitiesCheck(t *testing.T) {
 		opts        []issuer.Option
 		says        string
 	}{
-		"no trust domain":   {domain: "Shop", says: "trust domain"},
-		"no name":           {authorities: []issuer.Bootstrap{{Keys: keys(), Principals: account}}, says: "it has no Name"},
-		"no keys":           {authorities: []issuer.Bootstrap{{Name: "a", Principals: account}}, says: "it has no Keys"},
-		"no workload":       {authorities: []issuer.Bootstrap{{Name: "a", Keys: keys()}}, says: "it names no workload"},
-		"an empty audience": {authorities: []issuer.Bootstrap{{Name: "a", Keys: keys(), Principals: account, Audiences: []string{}}}, says: "Audiences is empty"},
+		"no trust domain": {domain: "Shop", says: "trust domain"},
+		"no name":         {authorities: []issuer.Bootstrap{{Keys: keys(), Principals: account}}, says: "it has no Name"},
+		"no keys":         {authorities: []issuer.Bootstrap{{Name: "a", Principals: account}}, says: "it has no Keys"},
+		"no workload":     {authorities: []issuer.Bootstrap{{Name: "a", Keys: keys()}}, says: "it names no workload"},
+		"an empty audience": {
+			authorities: []issuer.Bootstrap{{Name: "a", Keys: keys(), Principals: account, Audiences: []string{}}},
+			says:        "Audiences is empty",
+		},
 		"a star": {
 			authorities: []issuer.Bootstrap{{Name: "https://*", Keys: keys(), Principals: account}}, says: "has a star",
 		},
@@ -461,8 +465,10 @@ func TestIdentitiesCheck(t *testing.T) {
 			says:        "can both name",
 		},
 		"one authority twice": {
-			authorities: []issuer.Bootstrap{one, {Name: one.Name, Keys: keys(), Subjects: subtree("spiffe://shop.example/ci/*")}},
-			says:        "is there twice",
+			authorities: []issuer.Bootstrap{
+				one, {Name: one.Name, Keys: keys(), Subjects: subtree("spiffe://shop.example/ci/*")},
+			},
+			says: "is there twice",
 		},
 		"one workload of a key and an authority": {
 			authorities: []issuer.Bootstrap{{Name: "b", Keys: keys(), Subjects: subtree("spiffe://shop.example/*")}},

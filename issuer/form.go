@@ -10,6 +10,21 @@ import (
 	"unicode/utf8"
 )
 
+// The names that requests have for grants and tokens.
+const (
+	clientCredentials = "client_credentials"
+	tokenExchange     = "urn:ietf:params:oauth:grant-type:token-exchange" //nolint:gosec // a name, not a credential
+
+	accessTokenURN      = "urn:ietf:params:oauth:token-type:access_token" //nolint:gosec // a name, not a credential
+	jwtURN              = "urn:ietf:params:oauth:token-type:jwt"
+	transactionTokenURN = "urn:ietf:params:oauth:token-type:txn_token" //nolint:gosec // a name, not a credential
+	// identityTokenURN names the workload identity token. No RFC registers a name for it.
+	identityTokenURN = "urn:parley:token-type:wit" //nolint:gosec // a name, not a credential
+)
+
+// assertionForm is the name that RFC 7523 section 2.2 gives an assertion in a form.
+const assertionForm = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
 // form has the parameters of a request. Each parameter was sent once and is not empty.
 type form map[string]string
 
@@ -84,4 +99,9 @@ func (f form) scopes() ([]string, error) {
 		}
 	}
 	return scopes, nil
+}
+
+// enrolls reports whether a request is that of a workload with a token of another authority.
+func (f form) enrolls() bool {
+	return f["grant_type"] == tokenExchange && f["requested_token_type"] == identityTokenURN
 }

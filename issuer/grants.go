@@ -10,14 +10,8 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
-)
-
-const (
-	clientCredentials = "client_credentials"
-	tokenExchange     = "urn:ietf:params:oauth:grant-type:token-exchange" //nolint:gosec // a name, not a credential
-
-	accessTokenURN      = "urn:ietf:params:oauth:token-type:access_token" //nolint:gosec // a name, not a credential
-	transactionTokenURN = "urn:ietf:params:oauth:token-type:txn_token"    //nolint:gosec // a name, not a credential
+	"github.com/parley-rpc/parley/internal/wire"
+	"github.com/parley-rpc/parley/principal"
 )
 
 // wish is a token that a client requests and may have.
@@ -159,5 +153,46 @@ func (is *Issuer) make(c caller, w wish) (made, error) {
 		return m, err
 	}
 	m.compact, err = is.keys.sign(w.typ, claims)
+	return m, err
+}
+
+// identityWish returns an identity token for the key that the caller has proven.
+func (is *Issuer) identityWish(c caller, f form) (wish, error) {
+	w := wish{typ: jose.TypeIdentity, subject: c.ID, life: is.config.identityLife, key: c.key}
+	switch {
+	case is.identities == nil:
+		return w, notGranted(errors.New("this issuer issues no identity tokens"))
+	case f["audience"] != "" || f["resource"] != "":
+		return w, badTarget("an identity token has no audience; leave audience and resource out")
+	case f["scope"] != "":
+		return w, badScope("an identity token has no scope")
+	case c.authority != "":
+		return w, nil
+	case f["grant_type"] != clientCredentials:
+		return w, badRequest("a registered service gets an identity token by the grant client_credentials")
+	case !c.Identity:
+		return w, notGranted(errors.New("the client is granted no identity token"))
+	}
+	if err := is.identities.checkClient(c.Client); err != nil {
+		return w, notGranted(err)
+	}
+	var err error
+	if w.key, err = c.Client.key(c.keyID); err != nil {
+		return w, badClient(err) // the registration has changed since the caller was authenticated
+	}
+	return w, nil
+}
+
+// makeIdentity makes and signs an identity token.
+func (is *Issuer) makeIdentity(w wish, m made, now time.Time) (made, error) {
+	id, err := principal.ParseID(w.subject)
+	if err != nil {
+		return m, err
+	}
+	claims, err := wire.IdentityToken{ID: id, Key: w.key, Expires: m.expires}.Claims(is.name, m.id, now)
+	if err != nil {
+		return m, err
+	}
+	m.compact, err = is.keys.sign(jose.TypeIdentity, claims)
 	return m, err
 }

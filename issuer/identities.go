@@ -3,20 +3,12 @@ package issuer
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
-	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/quote"
-	"github.com/parley-rpc/parley/internal/wire"
+	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/principal"
 )
-
-// identityTokenURN names the workload identity token in requests. No RFC registers a name for it.
-const identityTokenURN = "urn:parley:token-type:wit" //nolint:gosec // a name, not a credential
-
-// jwtURN names the token of another authority (RFC 8693 section 3).
-const jwtURN = "urn:ietf:params:oauth:token-type:jwt"
 
 // WithIdentities issues workload identity tokens (wit+jwt) for the workloads of a trust domain, such as "shop.example",
 // to which auth.Issued refers. The issuer must be the only one for this trust domain. A registered service gets one for
@@ -41,12 +33,14 @@ func WithIdentityLifetime(d time.Duration) Option {
 
 // identities are the trust domain that the issuer vouches for, and the authorities that know its workloads.
 type identities struct {
+	issuer      string
 	domain      principal.TrustDomain
 	authorities []*bootstrap
+	turn        turnstile.Turnstile
 }
 
 // newIdentities checks what was stated. It returns nil if identity tokens are not issued.
-func newIdentities(name string, c *config, registry Registry) (*identities, error) {
+func newIdentities(name string, c *config, registry Registry, turn turnstile.Turnstile) (*identities, error) {
 	if c.identities == 0 {
 		return nil, nil //nolint:nilnil // as it says above
 	}
@@ -65,7 +59,7 @@ func newIdentities(name string, c *config, registry Registry) (*identities, erro
 	if c.transactions && c.domain != c.identityDomain {
 		wrong("the trust domain is %s and that of WithTransactions %s; name the same", domain, quote.Text(c.domain))
 	}
-	ids := &identities{domain: domain}
+	ids := &identities{issuer: name, domain: domain, turn: turn}
 	for _, stated := range c.authorities {
 		b, err := stated.compile(name, domain)
 		errs = append(errs, err)
@@ -110,53 +104,4 @@ func (ids *identities) checkClient(c Client) error {
 		}
 	}
 	return nil
-}
-
-// identityWish returns an identity token for the key that the caller has proven.
-func (is *Issuer) identityWish(c caller, f form) (wish, error) {
-	w := wish{typ: jose.TypeIdentity, subject: c.ID, life: is.config.identityLife, key: c.key}
-	switch {
-	case is.identities == nil:
-		return w, notGranted(errors.New("this issuer issues no identity tokens"))
-	case f["audience"] != "" || f["resource"] != "":
-		return w, badTarget("an identity token has no audience; leave audience and resource out")
-	case f["scope"] != "":
-		return w, badScope("an identity token has no scope")
-	case c.authority != "":
-		return w, nil
-	case f["grant_type"] != clientCredentials:
-		return w, badRequest("a registered service gets an identity token by the grant client_credentials")
-	case !c.Identity:
-		return w, notGranted(errors.New("the client is granted no identity token"))
-	}
-	if err := is.identities.checkClient(c.Client); err != nil {
-		return w, notGranted(err)
-	}
-	var err error
-	if w.key, err = c.Client.key(c.keyID); err != nil {
-		return w, badClient(err) // the registration has changed since the caller was authenticated
-	}
-	return w, nil
-}
-
-// makeIdentity makes and signs an identity token.
-func (is *Issuer) makeIdentity(w wish, m made, now time.Time) (made, error) {
-	id, err := principal.ParseID(w.subject)
-	if err != nil {
-		return m, err
-	}
-	claims, err := wire.IdentityToken{ID: id, Key: w.key, Expires: m.expires}.Claims(is.name, m.id, now)
-	if err != nil {
-		return m, err
-	}
-	m.compact, err = is.keys.sign(jose.TypeIdentity, claims)
-	return m, err
-}
-
-// evidence is what the audit log says of how an enrolled workload is known.
-func (c caller) evidence() []slog.Attr {
-	if c.authority == "" {
-		return nil
-	}
-	return []slog.Attr{slog.String("authority", c.authority), slog.String("evidence", c.evidenceID)}
 }

@@ -73,7 +73,7 @@ func New(name string, keys *Keys, registry Registry, opts ...Option) *Issuer {
 		is.users, is.configErr = newUsers(is.config.logins[0], &is.config, is.turn)
 	}
 	if is.configErr == nil {
-		is.identities, is.configErr = newIdentities(name, &is.config, registry)
+		is.identities, is.configErr = newIdentities(name, &is.config, registry, is.turn)
 	}
 	if is.configErr == nil {
 		is.meter = shares.NewMeter[string](is.config.rate, is.config.burst)

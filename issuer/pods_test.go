@@ -76,8 +76,8 @@ func (o *pod) identity() *auth.Identity {
 	return i
 }
 
-// Two workloads without a key file and without a trust directory call each other for half a day, while their tokens, the
-// issuer's key and their identities are renewed, and the issuer is away for 8 minutes.
+// Two workloads without a key file and without a trust directory call each other for half a day. Their tokens, their
+// identities and the issuer's key are renewed, and the issuer is away for 8 minutes.
 func TestPodsCallEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPods(t, nil)

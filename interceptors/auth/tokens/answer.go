@@ -41,7 +41,7 @@ func readTokenAnswer(body []byte, kind string, asked time.Time) (Token, error) {
 	}
 	value, _ := members.String("access_token")
 	if stated, _ := members.String("token_type"); value == "" || !strings.EqualFold(stated, kind) {
-		return Token{}, errors.New("it holds no token of the type " + kind)
+		return Token{}, errors.New("it holds no token, or not one of the token_type " + kind)
 	}
 	life, known, err := readLife(members)
 	if err != nil {

@@ -38,13 +38,13 @@ type IdentityClient struct {
 	text     string
 }
 
-// IdentityFromIssuer returns the source of the workload identity tokens that Parley's issuer makes for the workload self
-// and its key, which auth.WithSigner must get, too. The key is Ed25519 or P-256, and may be made when the process
+// IdentityFromIssuer returns the source of the workload identity tokens that Parley's issuer makes for the workload
+// self and its key, which auth.WithSigner must get, too. The key is Ed25519 or P-256, and may be made when the process
 // starts.
 //
 // Evidence is the file with the token by which an authority of the issuer names this workload, such as a projected
-// service account token of Kubernetes. It is read before each request. If it is "", the issuer must know the key as that
-// of a registered service.
+// service account token of Kubernetes. It is read before each request. If it is "", the issuer must know the key as
+// that of a registered service.
 //
 // The endpoint is spoken to as by [FromIssuer]. Of the options, [WithCAFile], [WithProxy], [WithRoundTripper] and
 // [WithLoopbackHTTP] may be used. Every call of Token is a request, so put the source behind [Keep].
