@@ -32,7 +32,10 @@ func breakingRules() []*check.RuleSpec {
 				}
 				now, err := read.now.Method(nameOf(m))
 				if err != nil {
-					return nil //nolint:nilerr // lint reports it
+					if id == ruleAuthKept { // one of the rules says it for all
+						reportInvalid(finding{w, m}, err)
+					}
+					return nil
 				}
 				for _, change := range policy.Compare(before, now) {
 					if breaks(change) && (!allowedByWord(change) || !said(m)) {
@@ -47,7 +50,7 @@ func breakingRules() []*check.RuleSpec {
 	const ask = "callers that rely on the former one fail; keep it, or write " + word + " into the comment of " +
 		"the method"
 	return []*check.RuleSpec{
-		rule("PARLEY_AUTH_KEPT", "Checks that no change lets more callers in.",
+		rule(ruleAuthKept, "Checks that no change lets more callers in.",
 			func(c policy.Change) bool { return c.Effect == policy.EffectOpens },
 			"what the author demanded protects every deployment; keep it, or make a new method"),
 		rule("PARLEY_IDEMPOTENCY_KEPT", "Checks that a method that may be repeated stays one.",
@@ -59,6 +62,18 @@ func breakingRules() []*check.RuleSpec {
 			func(c policy.Change) bool {
 				return c.Field == "retry.max_attempts" && c.Effect == policy.EffectShortens
 			}, ask),
+	}
+}
+
+// ruleAuthKept also reports a policy that is invalid, which no rule can compare.
+const ruleAuthKept = "PARLEY_AUTH_KEPT"
+
+// reportInvalid reports that nothing was compared. A mistake of a whole service is reported once.
+func reportInvalid(f finding, err error) {
+	for _, mistake := range policy.Mistakes(err) {
+		compared := *mistake
+		compared.Problem += "; a policy with a mistake is not compared with the former one"
+		f.mistake(&compared)
 	}
 }
 

@@ -162,6 +162,21 @@ func TestBreaking(t *testing.T) {
 			[]string{"PARLEY_AUTH_KEPT: 8", "PARLEY_AUTH_KEPT: 8"},
 		},
 		"a new method": {head, of(decided), nil},
+		"a policy with a mistake": {
+			of(decided),
+			of(decided + ` deadline: {max: {seconds: 1}} retry: {max_attempts: 3 per_attempt_timeout: {seconds: 1}}`),
+			[]string{"PARLEY_AUTH_KEPT: 7"},
+		},
+		"a mistake of the service": {
+			of(decided),
+			service(whole(`auth: {peers: ["orders"] deny: {name: "x"}}`), repeatable),
+			[]string{"PARLEY_AUTH_KEPT: 5"},
+		},
+		"a former policy with a mistake": {
+			of(decided + ` hedge: {max_hedges: 99}`),
+			of(`auth: {access: ACCESS_ANONYMOUS}`),
+			nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := annotations(t, test.after, test.before, check.RuleTypeBreaking)
