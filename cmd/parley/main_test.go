@@ -8,10 +8,12 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -454,4 +456,46 @@ func TestExplainARunningService(t *testing.T) {
 	if status != 2 || !strings.Contains(errs, "it knows shop.payments") {
 		t.Errorf("status %d: %s", status, errs)
 	}
+}
+
+// The commands in the documentation are those of this program.
+func TestDocumentedCommands(t *testing.T) {
+	commands := regexp.MustCompile(`(?m)^(?:bin/)?parley ([a-z].*)$`)
+	documents, err := filepath.Glob(filepath.Join("..", "..", "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, document := range documents {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range commands.FindAllStringSubmatch(string(text), -1) {
+			found++
+			parser, err := kong.New(new(command), help())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := parser.Parse(words(line[1])); err != nil {
+				t.Errorf("%s: parley %s: %v", document, line[1], err)
+			}
+		}
+	}
+	if found < 8 {
+		t.Errorf("only %d commands were found", found)
+	}
+}
+
+// words are the arguments of a command line, as a shell splits it.
+func words(line string) []string {
+	var all []string
+	for i, part := range strings.Split(line, `"`) {
+		if i%2 == 1 {
+			all = append(all, part)
+			continue
+		}
+		all = append(all, strings.Fields(part)...)
+	}
+	return all
 }

@@ -64,3 +64,44 @@ func TestTheProtocolNamesEveryReason(t *testing.T) {
 		t.Errorf("docs/protocol.md names %s, which package rpcerr does not have", name)
 	}
 }
+
+// A reader of the configuration keys gets from a key to its section.
+func TestLinksToSections(t *testing.T) {
+	text := read(t, "docs/configuration.md")
+	sections := map[string]bool{}
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(text, -1) {
+		sections[anchor(heading[1])] = true
+	}
+	links := regexp.MustCompile(`\]\(#([^)]+)\)`).FindAllStringSubmatch(text, -1)
+	for _, link := range links {
+		if !sections[link[1]] {
+			t.Errorf("the link to #%s leads to no section", link[1])
+		}
+	}
+	if len(links) < 30 {
+		t.Errorf("there are only %d links", len(links))
+	}
+}
+
+func TestComments(t *testing.T) {
+	for name, test := range map[string]struct{ said, meaning, byDefault string }{
+		"none":       {"The time.", "The time.", ""},
+		"at the end": {"The time. At most 5m. Default: 1s.", "The time. At most 5m.", "1s"},
+		"a number":   {"A ratio. Default: 0.1.", "A ratio.", "0.1"},
+		"inside":     {"A proxy. Default: no proxy. Others are not used.", "A proxy. Others are not used.", "no proxy"},
+		"of a case":  {"Claims. Default without a provider: jti. In a file.", "Claims. In a file.", "jti without a provider"},
+	} {
+		if meaning, byDefault := split(test.said); meaning != test.meaning || byDefault != test.byDefault {
+			t.Errorf("%s: got %q, %q", name, meaning, byDefault)
+		}
+	}
+	c := comments{}
+	err := c.read("package a.v1;\n// M is\n// one.\nmessage M {\n  // F.\n  optional string f = 1;\n}\n// E.\nenum E {\n  // V.\n" +
+		"  E_V = 0;\n}\n")
+	if err != nil || c["a.v1.M"] != "M is one." || c["a.v1.M.f"] != "F." || c["a.v1.E_V"] != "V." {
+		t.Errorf("got %v, %v", c, err)
+	}
+	if err := c.read("}\n"); err == nil {
+		t.Error("a block that did not begin is no mistake")
+	}
+}

@@ -16,7 +16,11 @@ const command = "go run ./docs/generate"
 
 // tables are the tables of each document, by the name in the comments around them. Root is the folder of the module.
 func tables(root string) (map[string]map[string]string, error) {
-	operators, err := claimOperators(root)
+	said, err := readComments(root, schemaFiles()...)
+	if err != nil {
+		return nil, err
+	}
+	configuration, err := configurationTables(said)
 	return map[string]map[string]string{
 		"docs/observability.md": {
 			"span attributes": spanAttributes(),
@@ -26,7 +30,8 @@ func tables(root string) (map[string]map[string]string, error) {
 			"refusals":        refusals(),
 			"stop reasons":    stopReasons(),
 		},
-		"docs/auth.md": {"operators": operators},
+		"docs/auth.md":          {"operators": claimOperators(said)},
+		"docs/configuration.md": configuration,
 	}, err
 }
 

@@ -317,9 +317,9 @@ func (x *Config) GetPoliciesFrom() map[string]string {
 // Identity is the identity of this service.
 type Identity struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The name of the trust domain, which is the host part of spiffe://<trust domain>/<service>. Default: "local".
+	// The trust domain, which is the host part of "spiffe://<trust domain>/<service>". Default: "local".
 	TrustDomain *string `protobuf:"bytes,1,opt,name=trust_domain,json=trustDomain,proto3,oneof" json:"trust_domain,omitempty"`
-	// The directory with the public keys of all services in trust/ and the revoked keys in revoked/.
+	// The directory with the public keys of all services in "trust/" and the revoked keys in "revoked/".
 	TrustDir *string `protobuf:"bytes,2,opt,name=trust_dir,json=trustDir,proto3,oneof" json:"trust_dir,omitempty"`
 	// The file with the private key. Its mode must be 0600.
 	KeyFile *string `protobuf:"bytes,3,opt,name=key_file,json=keyFile,proto3,oneof" json:"key_file,omitempty"`
@@ -714,9 +714,9 @@ type Client struct {
 	HashKey *HashKey `protobuf:"bytes,9,opt,name=hash_key,json=hashKey,proto3,oneof" json:"hash_key,omitempty"`
 	// Limits the number of instances that the channel connects to.
 	Subset *Subset `protobuf:"bytes,10,opt,name=subset,proto3,oneof" json:"subset,omitempty"`
-	// When an instance rests because it fails far more than the others. Default: the defaults of Outliers.
+	// When an instance rests because it fails far more than the others.
 	Outliers *Outliers `protobuf:"bytes,11,opt,name=outliers,proto3,oneof" json:"outliers,omitempty"`
-	// When the channel pings a silent server. Default: after 10s, with a timeout of 4s.
+	// When the channel pings a silent server.
 	Keepalive     *Keepalive `protobuf:"bytes,12,opt,name=keepalive,proto3,oneof" json:"keepalive,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -840,9 +840,9 @@ func (x *Client) GetKeepalive() *Keepalive {
 type Keepalive struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How long a connection is silent before a ping is sent. 0 disables pings. Otherwise at least 10s for clients, as
-	// gRPC requires, and at least 1s for servers.
+	// gRPC requires, and at least 1s for servers. Default: 10s for clients, 20s for servers.
 	Time *durationpb.Duration `protobuf:"bytes,1,opt,name=time,proto3,oneof" json:"time,omitempty"`
-	// How long to wait for the answer to a ping. At least 1s.
+	// How long to wait for the answer to a ping. At least 1s. Default: 4s for clients, 10s for servers.
 	Timeout       *durationpb.Duration `protobuf:"bytes,2,opt,name=timeout,proto3,oneof" json:"timeout,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1194,7 +1194,8 @@ type TokenEndpoint struct {
 	// The file with a secret that the service shares with the issuer, for servers without a better method. Its mode must
 	// be 0600. It is read before each request.
 	ClientSecretFile *string `protobuf:"bytes,11,opt,name=client_secret_file,json=clientSecretFile,proto3,oneof" json:"client_secret_file,omitempty"`
-	// Sends the secret in the body (client_secret_post). Default: in the header (client_secret_basic).
+	// Sends the secret in the body (client_secret_post). Default: it is sent in the header
+	// (client_secret_basic).
 	ClientSecretInBody *bool `protobuf:"varint,12,opt,name=client_secret_in_body,json=clientSecretInBody,proto3,oneof" json:"client_secret_in_body,omitempty"`
 	// The PEM file with the certificate authorities that verify the endpoint. It is read before each request. Default:
 	// the certificate authorities of the system.
@@ -1443,7 +1444,7 @@ type Server struct {
 	LoadReports *bool `protobuf:"varint,9,opt,name=load_reports,json=loadReports,proto3,oneof" json:"load_reports,omitempty"`
 	// Lets the control plane of the program configure this listener. Default: false.
 	ControlPlane *bool `protobuf:"varint,10,opt,name=control_plane,json=controlPlane,proto3,oneof" json:"control_plane,omitempty"`
-	// When the server pings a silent client. Default: after 20s, with a timeout of 10s.
+	// When the server pings a silent client.
 	Keepalive *Keepalive `protobuf:"bytes,11,opt,name=keepalive,proto3,oneof" json:"keepalive,omitempty"`
 	// Whether "authorization: Bearer" carries the token of the end user, if the connection proves the caller. On other
 	// connections it carries the token of the calling workload. Default: false.
@@ -1626,7 +1627,8 @@ type WorkloadIssuer struct {
 	ScopeClaims []string `protobuf:"bytes,33,rep,name=scope_claims,json=scopeClaims,proto3" json:"scope_claims,omitempty"`
 	// The claim with the name of the principal. Default: sub.
 	SubjectClaim *string `protobuf:"bytes,34,opt,name=subject_claim,json=subjectClaim,proto3,oneof" json:"subject_claim,omitempty"`
-	// Compares types without regard to case and to the prefix "application/". Default: byte for byte.
+	// Compares types without regard to case and to the prefix "application/". Default: they are compared byte
+	// for byte.
 	TypeVariants *bool `protobuf:"varint,35,opt,name=type_variants,json=typeVariants,proto3,oneof" json:"type_variants,omitempty"`
 	// The workload that a token stands for, if sub is not an ID: for issuers that do not know Parley. Default: sub.
 	Principals    *Principals `protobuf:"bytes,40,opt,name=principals,proto3,oneof" json:"principals,omitempty"`
@@ -2405,7 +2407,8 @@ type UserIssuer struct {
 	ScopeClaims []string `protobuf:"bytes,33,rep,name=scope_claims,json=scopeClaims,proto3" json:"scope_claims,omitempty"`
 	// The claim with the name of the principal. Default: sub.
 	SubjectClaim *string `protobuf:"bytes,34,opt,name=subject_claim,json=subjectClaim,proto3,oneof" json:"subject_claim,omitempty"`
-	// Compares types without regard to case and to the prefix "application/". Default: byte for byte.
+	// Compares types without regard to case and to the prefix "application/". Default: they are compared byte
+	// for byte.
 	TypeVariants  *bool `protobuf:"varint,35,opt,name=type_variants,json=typeVariants,proto3,oneof" json:"type_variants,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

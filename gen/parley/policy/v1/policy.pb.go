@@ -578,7 +578,7 @@ type Rule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name of the rule. It consists of letters, digits, ".", "_" and "-", and is unique among the rules of one place.
 	Name *string `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	// The caller is one of these workloads. The format is that of Auth.peers.
+	// The caller is one of these workloads, in the format of peers in auth.
 	Peers []string `protobuf:"bytes,2,rep,name=peers,proto3" json:"peers,omitempty"`
 	// The credential of the caller was issued for one of these audiences. The audience of a connection is the ID of the
 	// server.
@@ -956,6 +956,7 @@ func (x *Claim) GetSuffix() []string {
 type Deadline struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The maximum duration of a call. A call without a deadline gets this one, and a later deadline is shortened to it.
+	// Default: 10s for a unary call whose caller states no deadline, and otherwise no limit.
 	Max           *durationpb.Duration `protobuf:"bytes,1,opt,name=max,proto3,oneof" json:"max,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1002,16 +1003,16 @@ func (x *Deadline) GetMax() *durationpb.Duration {
 // method.
 type Retry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The maximum number of attempts of one call, including the first. 1 disables retries.
+	// The maximum number of attempts of one call, including the first. 1 disables retries. Default: 3.
 	MaxAttempts *uint32 `protobuf:"varint,1,opt,name=max_attempts,json=maxAttempts,proto3,oneof" json:"max_attempts,omitempty"`
 	// The upper bound of the first wait. The bound doubles for each further wait, and the wait is a random duration
-	// between zero and the bound.
+	// between zero and the bound. Default: 50ms.
 	InitialBackoff *durationpb.Duration `protobuf:"bytes,2,opt,name=initial_backoff,json=initialBackoff,proto3,oneof" json:"initial_backoff,omitempty"`
-	// The maximum of the bound.
+	// The maximum of the bound. Default: 1s.
 	MaxBackoff *durationpb.Duration `protobuf:"bytes,3,opt,name=max_backoff,json=maxBackoff,proto3,oneof" json:"max_backoff,omitempty"`
-	// How long one attempt may take. The last attempt may use all of the remaining time.
+	// How long one attempt may take. The last attempt may use all of the remaining time. Default: no limit.
 	PerAttemptTimeout *durationpb.Duration `protobuf:"bytes,4,opt,name=per_attempt_timeout,json=perAttemptTimeout,proto3,oneof" json:"per_attempt_timeout,omitempty"`
-	// The status codes that are retried, as upper-case names such as "UNAVAILABLE". Default: the set in docs/retry.md.
+	// The status codes that are retried, as upper-case names such as "UNAVAILABLE". Default: the codes in docs/retry.md.
 	Codes         []string `protobuf:"bytes,5,rep,name=codes,proto3" json:"codes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1086,6 +1087,7 @@ func (x *Retry) GetCodes() []string {
 type Hedge struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The maximum number of additional attempts in flight at the same time. 0 disables hedging.
+	// Default: 1, if hedge is set.
 	MaxHedges *uint32 `protobuf:"varint,1,opt,name=max_hedges,json=maxHedges,proto3,oneof" json:"max_hedges,omitempty"`
 	// How long to wait for an attempt before the next one is sent. Default: the observed 95th percentile.
 	Delay         *durationpb.Duration `protobuf:"bytes,2,opt,name=delay,proto3,oneof" json:"delay,omitempty"`
