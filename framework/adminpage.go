@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/parley-rpc/parley/admin"
+	"github.com/parley-rpc/parley/policy"
 )
 
 // adminHandler returns the handler of the admin surface.
@@ -25,6 +26,14 @@ func (a *App) adminHandler(r *run) *admin.Handler {
 		Rows:    a.budgetRows,
 		Empty:   "No service has been called yet.",
 	}}
+	if len(a.parts.sources) > 0 {
+		sections = append(sections, admin.Section{
+			Title:   "Routes of clients",
+			Columns: []string{"client", "host", "about", "stated", "where"},
+			Rows:    a.routeRows,
+			Empty:   "No policy source states anything about the called hosts.",
+		})
+	}
 	if a.parts.file.path != "" || len(a.parts.sources) > 0 {
 		sections = append(sections, admin.Section{
 			Title:   "Configuration",
@@ -94,11 +103,12 @@ func (a *App) readyView() (bool, []admin.Check) {
 }
 
 // policies returns the policies of the methods that the App serves, followed by those of all other methods with a
-// policy in a linked .proto file or in the configuration.
+// policy in a linked .proto file or in the configuration, and by what the routes of a mesh make of them for the clients
+// of the App.
 func (r *run) policies() []admin.Policy {
 	var list []admin.Policy
-	table, served := r.app.parts.table, map[string]bool{}
-	show := func(name, use string) {
+	own, served := r.app.parts.table, map[string]bool{}
+	show := func(table *policy.Table, name, use string) {
 		m, err := table.Method(name)
 		p := admin.Policy{Method: strings.TrimPrefix(name, "/"), Kind: m.Kind() + ", " + use}
 		for _, s := range m.Statements() {
@@ -113,13 +123,20 @@ func (r *run) policies() []admin.Policy {
 		for _, name := range s.methods() {
 			if !served[name] && !isInfrastructure(name) {
 				served[name] = true
-				show(name, "served")
+				show(own, name, "served")
 			}
 		}
 	}
-	for _, name := range table.Methods() {
+	for _, name := range own.Methods() {
 		if !served[name] && !isInfrastructure(name) {
-			show(name, "not served here")
+			show(own, name, "not served here")
+		}
+	}
+	for _, c := range r.app.allClients() {
+		for _, name := range own.Methods() {
+			if routed := c.table(); !served[name] && routed.Traffic(name).Stated() {
+				show(routed, name, "called by the client "+c.name)
+			}
 		}
 	}
 	return list

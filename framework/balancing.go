@@ -16,14 +16,17 @@ import (
 	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 )
 
-// balancing returns how the client distributes its calls. Values of the configuration override those of the code.
+// balancing returns how the client distributes its calls. Values of the configuration override
+// those of a mesh, and these override those of the code.
 func (c *Client) balancing() grpcbalancer.Balancing {
 	b, conf := c.spread, c.config()
 	if b.Zone == "" {
 		b.Zone = c.app.homeZone()
 	}
+	stated := b.HashMetadata
+	b = routed(b, c.table().Destination())
 	if conf.Balancing != nil {
-		b.Policy = conf.GetBalancing()
+		b.Policy, b.HashMetadata = conf.GetBalancing(), stated
 	}
 	if key := conf.GetHashKey(); key != nil {
 		b.HashMetadata = key.GetMetadata()

@@ -15,6 +15,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/retry"
+	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
 )
@@ -41,6 +42,7 @@ type clientSettings struct {
 	options []ClientOption
 
 	target        string
+	host          string // as a mesh knows it
 	peers         []string
 	dialer        func(context.Context, string) (net.Conn, error)
 	grpcOptions   []grpc.DialOption
@@ -58,6 +60,7 @@ type channel struct {
 	retrier *retry.Retrier
 	auth    *auth.Channel
 	states  *grpcbalancer.EndpointStates
+	routed  policy.Destination // with which it was opened
 
 	unfollow func() // ends the subscription of the endpoints; nil if there is none
 

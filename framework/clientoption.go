@@ -64,6 +64,13 @@ func WithTarget(target string) ClientOption {
 	return clientOption{fmt.Sprintf("WithTarget(%q)", target), func(c *Client) { c.target = target }}
 }
 
+// WithHost sets the host under which the routes of a mesh know the called service, with the port if they ask for it:
+// "payments.shop:8443". See [WithPolicySource]. The default is the host of the target, or the name of a service in
+// discovery. The configuration clients.<name>.host overrides it.
+func WithHost(host string) ClientOption {
+	return clientOption{fmt.Sprintf("WithHost(%q)", host), func(c *Client) { c.host = host }}
+}
+
 // WithPeers sets the expected identities of the server: IDs, or patterns that end in "/*". The server must prove one of
 // them. The default is the client's name in the App's trust domain. The configuration clients.<name>.peers overrides
 // it.

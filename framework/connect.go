@@ -23,7 +23,7 @@ const discoveryScheme = "parley"
 
 // connect makes the chain and the connection. The connection dials when it is first used.
 func (c *Client) connect() (*channel, error) {
-	ch := &channel{states: grpcbalancer.NewEndpointStates(c.logger())}
+	ch := &channel{states: grpcbalancer.NewEndpointStates(c.logger()), routed: c.table().Destination()}
 	more := c.followEndpoints(ch)
 	ch.retrier = c.app.budgets.join(c.effectiveTarget(), func(budget ...retry.Option) *retry.Retrier {
 		return c.makeRetrier(append(more, budget...)...)
@@ -86,14 +86,18 @@ func (c *Client) makeRetrier(more ...retry.Option) *retry.Retrier {
 	options := append(
 		more,
 		retry.WithNativeRetryOff(),
-		retry.WithPolicy(c.app.parts.table),
+		retry.WithPolicy(c.table()),
 		retry.WithReplayMemory(c.app.replay),
 		retry.WithSwitch(&c.app.retries),
 		retry.WithLogger(c.logger()),
 	)
 	options = append(options, c.retry...)
+	options = append(options, routedBudget(c.table().Destination())...)
 	if c.retryBudgetStated() {
 		conf, budget := c.config().GetRetryBudget(), retry.DefaultBudget()
+		if routed := c.table().Destination().BudgetRatio; routed.Stated() {
+			budget.Ratio = routed.Value
+		}
 		if conf.Ratio != nil {
 			budget.Ratio = conf.GetRatio()
 		}

@@ -109,6 +109,7 @@ func (c *Client) describe(b *bytes.Buffer) {
 	} else {
 		fmt.Fprintf(b, "  balancing: %s\n", c.describeBalancing())
 	}
+	c.describeRoutes(b)
 	fmt.Fprintf(b, "  %s\n", c.pings())
 	shown := &channel{retrier: &retry.Retrier{}} // only for the names of the steps; no call uses it
 	if c.app.parts.identity != nil {

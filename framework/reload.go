@@ -181,6 +181,7 @@ func (a *App) reloadSource(p *parts, s *policySource, seen glance) error {
 	p.logger.Info("policies reloaded",
 		slog.String("file", s.files.String()), slog.Int("generation", s.current().generation))
 	a.warn(p)
+	a.warnRouted(p.logger)
 	return nil
 }
 

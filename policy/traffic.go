@@ -27,6 +27,13 @@ type Traffic struct {
 	Retry Retry
 }
 
+// Stated reports whether anything is stated.
+func (t Traffic) Stated() bool {
+	r := t.Retry
+	return t.Deadline.Stated() || r.MaxAttempts.Stated() || r.PerAttemptTimeout.Stated() || r.InitialBackoff.Stated() ||
+		r.MaxBackoff.Stated() || r.Codes.Stated()
+}
+
 // Destination is how the calls to one host are spread over its instances, and what limits them. What is not stated is
 // left to the client.
 type Destination struct {
@@ -100,6 +107,15 @@ func (g *generation) toward(host, method string, t terms) terms {
 		t = merge(t, terms{deadline: traffic.Deadline, retry: traffic.Retry})
 	}
 	return t
+}
+
+// Same reports whether other says the same, wherever it is stated.
+func (d Destination) Same(other Destination) bool {
+	return d.Balancing.Value == other.Balancing.Value && d.HashMetadata.Value == other.HashMetadata.Value &&
+		d.OutliersOff.Value == other.OutliersOff.Value && d.Interval.Value == other.Interval.Value &&
+		d.FailurePercent.Value == other.FailurePercent.Value && d.Rest.Value == other.Rest.Value &&
+		d.MaxPercent.Value == other.MaxPercent.Value &&
+		d.BudgetRatio.Value == other.BudgetRatio.Value && d.BudgetRatio.Stated() == other.BudgetRatio.Stated()
 }
 
 // under returns d with what other states in its place.

@@ -22,6 +22,7 @@ type Option interface {
 type config struct {
 	table    *policy.Table
 	budget   Budget
+	given    bool // that the budget was stated
 	deadline policy.Value[time.Duration]
 	random   func() float64
 	logger   *slog.Logger
@@ -49,7 +50,17 @@ func WithPolicy(t *policy.Table) Option {
 // WithBudget limits the load of retries on the called service. The default is [DefaultBudget].
 func WithBudget(b Budget) Option {
 	text := fmt.Sprintf("retry.WithBudget(ratio %v, max %v, min %v/s)", b.Ratio, b.Max, b.MinPerSecond)
-	return option{text, func(c *config) { c.budget = b }}
+	return option{text, func(c *config) { c.budget, c.given = b, true }}
+}
+
+// WithBudgetRatio sets the Ratio of the budget: that of the default budget, and that of an earlier [WithBudget] if it is
+// larger. It is for a ratio that is stated apart from the rest of a budget.
+func WithBudgetRatio(ratio float64) Option {
+	return option{fmt.Sprintf("retry.WithBudgetRatio(%v)", ratio), func(c *config) {
+		if !c.given || ratio < c.budget.Ratio {
+			c.budget.Ratio = ratio
+		}
+	}}
 }
 
 // WithBudgetOf shares the budget of another Retrier for the same service, so that the load of a program's retries does

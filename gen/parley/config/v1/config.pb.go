@@ -717,7 +717,10 @@ type Client struct {
 	// When an instance rests because it fails far more than the others.
 	Outliers *Outliers `protobuf:"bytes,11,opt,name=outliers,proto3,oneof" json:"outliers,omitempty"`
 	// When the channel pings a silent server.
-	Keepalive     *Keepalive `protobuf:"bytes,12,opt,name=keepalive,proto3,oneof" json:"keepalive,omitempty"`
+	Keepalive *Keepalive `protobuf:"bytes,12,opt,name=keepalive,proto3,oneof" json:"keepalive,omitempty"`
+	// The host under which the routes of a mesh know the called service (policies_from), with the port if they ask for
+	// it: "payments.shop:8443". Default: the host of the target, or the name of a service in discovery.
+	Host          *string `protobuf:"bytes,13,opt,name=host,proto3,oneof" json:"host,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -834,6 +837,13 @@ func (x *Client) GetKeepalive() *Keepalive {
 		return x.Keepalive
 	}
 	return nil
+}
+
+func (x *Client) GetHost() string {
+	if x != nil && x.Host != nil {
+		return *x.Host
+	}
+	return ""
 }
 
 // Keepalive configures the HTTP/2 PING on a silent connection. The connection is closed if the peer does not answer.
@@ -2723,7 +2733,7 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\b_ca_fileB\b\n" +
 	"\x06_proxyB\x14\n" +
 	"\x12_bearer_token_fileB\x15\n" +
-	"\x13_client_credentials\"\xd6\x05\n" +
+	"\x13_client_credentials\"\xf8\x05\n" +
 	"\x06Client\x12\x1b\n" +
 	"\x06target\x18\x01 \x01(\tH\x00R\x06target\x88\x01\x01\x12\x14\n" +
 	"\x05peers\x18\x02 \x03(\tR\x05peers\x126\n" +
@@ -2739,7 +2749,8 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	" \x01(\v2\x18.parley.config.v1.SubsetH\bR\x06subset\x88\x01\x01\x12;\n" +
 	"\boutliers\x18\v \x01(\v2\x1a.parley.config.v1.OutliersH\tR\boutliers\x88\x01\x01\x12>\n" +
 	"\tkeepalive\x18\f \x01(\v2\x1b.parley.config.v1.KeepaliveH\n" +
-	"R\tkeepalive\x88\x01\x01B\t\n" +
+	"R\tkeepalive\x88\x01\x01\x12\x17\n" +
+	"\x04host\x18\r \x01(\tH\vR\x04host\x88\x01\x01B\t\n" +
 	"\a_targetB\a\n" +
 	"\x05_modeB\f\n" +
 	"\n" +
@@ -2753,7 +2764,8 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\a_subsetB\v\n" +
 	"\t_outliersB\f\n" +
 	"\n" +
-	"_keepalive\"\x8e\x01\n" +
+	"_keepaliveB\a\n" +
+	"\x05_host\"\x8e\x01\n" +
 	"\tKeepalive\x122\n" +
 	"\x04time\x18\x01 \x01(\v2\x19.google.protobuf.DurationH\x00R\x04time\x88\x01\x01\x128\n" +
 	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationH\x01R\atimeout\x88\x01\x01B\a\n" +
