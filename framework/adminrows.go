@@ -31,11 +31,8 @@ func (r *run) serverRows() []admin.Row {
 }
 
 func (a *App) clientRows() []admin.Row {
-	a.mu.Lock()
-	clients := a.clients
-	a.mu.Unlock()
 	var rows []admin.Row
-	for _, c := range clients {
+	for _, c := range a.allClients() {
 		row := admin.Row{Cells: []string{c.name, c.effectiveTarget(), "not used yet", ""}}
 		if ch := c.open.Load(); ch != nil {
 			state := ch.conn.GetState()
@@ -44,6 +41,23 @@ func (a *App) clientRows() []admin.Row {
 			row.Cells[3] = endpoints.String()
 		}
 		rows = append(rows, row)
+	}
+	return rows
+}
+
+func (a *App) allClients() []*Client {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.clients
+}
+
+// routeRows returns what the routes of a mesh state about the hosts that the clients call.
+func (a *App) routeRows() []admin.Row {
+	var rows []admin.Row
+	for _, c := range a.allClients() {
+		for _, s := range c.table().Statements() {
+			rows = append(rows, admin.Row{Cells: []string{c.name, c.meshHost(), s.Name, s.Value, s.Source}})
+		}
 	}
 	return rows
 }

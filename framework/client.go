@@ -157,6 +157,34 @@ func (c *Client) effectiveTarget() string {
 	return discoveryScheme + ":///" + c.name
 }
 
+// meshHost returns the host under which the routes of a mesh know the called service: the configured one, or else that
+// of the target. A socket of the file system has none.
+func (c *Client) meshHost() string {
+	if host := c.config().GetHost(); host != "" {
+		return host
+	}
+	if c.host != "" {
+		return c.host
+	}
+	target := c.effectiveTarget()
+	if scheme, rest, ok := strings.Cut(target, "://"); ok {
+		_, target, _ = strings.Cut(rest, "/")
+		if strings.HasPrefix(scheme, "unix") {
+			return ""
+		}
+	}
+	if strings.HasPrefix(target, "unix:") {
+		return ""
+	}
+	if rest, ok := strings.CutPrefix(target, "dns:"); ok {
+		return rest
+	}
+	return target
+}
+
+// table returns the policies as the calls of the client have them.
+func (c *Client) table() *policy.Table { return c.app.parts.table.Toward(c.meshHost()) }
+
 // raw reads the raw dial options of the client, once.
 func (c *Client) raw() *rawDialOptions {
 	c.stated.read(c.grpcOptions, c.name, c.controlled())

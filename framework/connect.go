@@ -92,25 +92,31 @@ func (c *Client) makeRetrier(more ...retry.Option) *retry.Retrier {
 		retry.WithLogger(c.logger()),
 	)
 	options = append(options, c.retry...)
-	options = append(options, routedBudget(c.table().Destination())...)
-	if c.retryBudgetStated() {
-		conf, budget := c.config().GetRetryBudget(), retry.DefaultBudget()
-		if routed := c.table().Destination().BudgetRatio; routed.Stated() {
-			budget.Ratio = routed.Value
-		}
-		if conf.Ratio != nil {
-			budget.Ratio = conf.GetRatio()
-		}
-		if conf.Max != nil {
-			budget.Max = float64(conf.GetMax())
-		}
-		if conf.MinPerSecond != nil {
-			budget.MinPerSecond = conf.GetMinPerSecond()
-		}
-		budget.Unsafe = conf.GetUnsafe()
-		options = append(options, retry.WithBudget(budget))
+	return retry.New(append(options, c.budgetOptions()...)...)
+}
+
+// budgetOptions returns the options for what a mesh and the configuration state about the retry budget.
+func (c *Client) budgetOptions() []retry.Option {
+	var options []retry.Option
+	conf, budget := c.config().GetRetryBudget(), retry.DefaultBudget()
+	if routed := c.table().Destination().BudgetRatio; routed.Stated() {
+		options = append(options, retry.WithBudgetRatio(routed.Value))
+		budget.Ratio = routed.Value
 	}
-	return retry.New(options...)
+	if !c.retryBudgetStated() {
+		return options
+	}
+	if conf.Ratio != nil {
+		budget.Ratio = conf.GetRatio()
+	}
+	if conf.Max != nil {
+		budget.Max = float64(conf.GetMax())
+	}
+	if conf.MinPerSecond != nil {
+		budget.MinPerSecond = conf.GetMinPerSecond()
+	}
+	budget.Unsafe = conf.GetUnsafe()
+	return append(options, retry.WithBudget(budget))
 }
 
 func (c *Client) retryBudgetStated() bool { return c.config().GetRetryBudget() != nil }

@@ -127,6 +127,18 @@ func (c *Client) describe(b *bytes.Buffer) {
 	fmt.Fprintf(b, "  chain: %s > wire\n", joinSteps(c.chain(shown)))
 }
 
+// describeRoutes writes what the routes of a mesh state about the called host, each with its place.
+func (c *Client) describeRoutes(b *bytes.Buffer) {
+	statements := c.table().Statements()
+	if len(statements) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "  host: %s\n", c.meshHost())
+	for _, s := range statements {
+		fmt.Fprintf(b, "    %s: %s (%s)\n", s.Name, s.Value, s.Source)
+	}
+}
+
 func joinSteps[U, S any](steps []step[U, S]) string {
 	names := make([]string, len(steps))
 	for i, s := range steps {

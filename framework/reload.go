@@ -246,6 +246,16 @@ func (a *App) warn(p *parts) {
 	}
 }
 
+// warnRouted warns of clients that were opened with another balancing or budget than the routes state now.
+func (a *App) warnRouted(logger *slog.Logger) {
+	for _, c := range a.allClients() {
+		if ch := c.open.Load(); ch != nil && !ch.routed.Same(c.table().Destination()) {
+			logger.Warn("the routes to a host state another balancing or retry budget; restart to apply them",
+				slog.String("client", c.name), slog.String("host", c.meshHost()))
+		}
+	}
+}
+
 func changedBeyondPolicies(a, b *configv1.Config) bool {
 	return !proto.Equal(withoutPolicies(a), withoutPolicies(b))
 }

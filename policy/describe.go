@@ -25,17 +25,6 @@ func (m Method) Describe(w io.Writer) error {
 	return lines.Flush()
 }
 
-// Statement is one value of an effective policy, in words.
-type Statement struct {
-	// Name says what the value is about: "deadline".
-	Name string
-	// Value is the value: "2s".
-	Value string
-	// Source is where it was stated, in words: "proto shop/orders/v1/orders.proto: OrdersService/GetOrder". What a rule
-	// demands, and what may surprise, stands behind it.
-	Source string
-}
-
 // Statements lists what is stated about the method, in the order of [Method.Describe].
 func (m Method) Statements() []Statement {
 	if !m.Described {

@@ -1,10 +1,6 @@
 package policy
 
-import (
-	"time"
-
-	"google.golang.org/grpc/codes"
-)
+import "time"
 
 // Method is the effective policy of one method: what the .proto and every layer state, merged. It is a snapshot; its
 // slices are shared and must not be changed.
@@ -35,27 +31,3 @@ type Method struct {
 
 // Streams reports whether either side sends a stream of messages.
 func (m Method) Streams() bool { return m.ClientStreams || m.ServerStreams }
-
-// Retry says how a failed call is tried again. What is not stated is left to the defaults of the retrier.
-type Retry struct {
-	// MaxAttempts counts the attempts of one call, the first included; 1 switches retries off. It is 1 to 10 if stated.
-	MaxAttempts Value[int]
-	// InitialBackoff bounds the first wait. It is positive if stated.
-	InitialBackoff Value[time.Duration]
-	// MaxBackoff bounds every wait. It is positive if stated, and never below a stated InitialBackoff.
-	MaxBackoff Value[time.Duration]
-	// PerAttemptTimeout bounds every attempt but the last. It is positive if stated. It may exceed the deadline where
-	// one layer states one and another layer the other; the deadline then ends the attempt.
-	PerAttemptTimeout Value[time.Duration]
-	// Codes are the status codes that may be retried, sorted. If stated, they may also be none, where two layers have
-	// no code in common: nothing is retried for its code then.
-	Codes Value[[]codes.Code]
-}
-
-// Hedge says how a slow call is raced against a second attempt.
-type Hedge struct {
-	// MaxHedges counts the additional attempts in flight at once; 0 switches hedging off. It is 0 to 9 if stated.
-	MaxHedges Value[int]
-	// Delay is how long an attempt may be out before the next is sent. It is not negative if stated.
-	Delay Value[time.Duration]
-}

@@ -99,3 +99,14 @@ func protoSource(d protoreflect.Descriptor) Source {
 	name := strings.TrimPrefix(string(d.FullName()), string(file.Package())+".")
 	return Source{Kind: KindProto, Place: file.Path() + ": " + strings.Replace(name, ".", "/", 1)}
 }
+
+// Statement is one value of an effective policy, in words.
+type Statement struct {
+	// Name says what the value is about: "deadline".
+	Name string
+	// Value is the value: "2s".
+	Value string
+	// Source is where it was stated, in words: "proto shop/orders/v1/orders.proto: OrdersService/GetOrder". What a rule
+	// demands, and what may surprise, stands behind it.
+	Source string
+}

@@ -3,6 +3,8 @@ package policy
 import (
 	"fmt"
 	"time"
+
+	"google.golang.org/grpc/codes"
 )
 
 // Routes says how calls to other services are made, by the host that is called, as the traffic rules of a mesh do. It
@@ -55,60 +57,6 @@ type Destination struct {
 	BudgetRatio Value[float64]
 }
 
-// Routed returns a layer of routes. They hold for the calls of clients, which ask with [Table.Toward]. Where several
-// layers state the same, the stricter traffic holds, and the destination of the last layer.
-func Routed(r Routes) Layer { return Layer{routes: r} }
-
-// Toward returns the Table as the clients of a host see it: the same policies, further narrowed by what [Routed] layers
-// state about calls to the host. The host is named as the mesh knows it, or shorter ("payments",
-// "payments.shop.svc.cluster.local:8443"). Replace and Narrow are those of t. An empty host has no routes.
-func (t *Table) Toward(host string) *Table { return &Table{t.shared, host} }
-
-// Traffic returns what the layers state about calls of a method to the host of [Table.Toward]. What the .proto and other
-// layers state of the method is not in it; [Table.Method] merges all of it.
-func (t *Table) Traffic(method string) Traffic {
-	stated := t.current.Load().toward(t.host, method, terms{})
-	return Traffic{stated.deadline, stated.retry}
-}
-
-// Destination returns what the layers state about the host of [Table.Toward].
-func (t *Table) Destination() Destination {
-	var all Destination
-	for _, routes := range t.current.Load().routes(t.host) {
-		all = all.under(routes.Destination(t.host))
-	}
-	return all
-}
-
-// Statements lists what the layers state about the host of [Table.Toward], in words.
-func (t *Table) Statements() []Statement {
-	var all []Statement
-	for _, routes := range t.current.Load().routes(t.host) {
-		all = append(all, routes.Statements(t.host)...)
-	}
-	return all
-}
-
-// routes are those of all layers, none for an empty host.
-func (g *generation) routes(host string) []Routes {
-	var all []Routes
-	for _, layer := range g.layers {
-		if layer.routes != nil && host != "" {
-			all = append(all, layer.routes)
-		}
-	}
-	return all
-}
-
-// toward narrows the terms of a method by the routes to a host.
-func (g *generation) toward(host, method string, t terms) terms {
-	for _, routes := range g.routes(host) {
-		traffic := routes.Traffic(host, method)
-		t = merge(t, terms{deadline: traffic.Deadline, retry: traffic.Retry})
-	}
-	return t
-}
-
 // Same reports whether other says the same, wherever it is stated.
 func (d Destination) Same(other Destination) bool {
 	return d.Balancing.Value == other.Balancing.Value && d.HashMetadata.Value == other.HashMetadata.Value &&
@@ -118,26 +66,26 @@ func (d Destination) Same(other Destination) bool {
 		d.BudgetRatio.Value == other.BudgetRatio.Value && d.BudgetRatio.Stated() == other.BudgetRatio.Stated()
 }
 
-// under returns d with what other states in its place.
-func (d Destination) under(other Destination) Destination {
-	if other.Balancing.Stated() { // a hash key belongs to a balancing policy
-		d.Balancing, d.HashMetadata = other.Balancing, other.HashMetadata
-	}
-	if other.OutliersOff.Stated() {
-		d.OutliersOff = other.OutliersOff
-	}
-	d.Interval = other.Interval.or(d.Interval)
-	d.FailurePercent = other.FailurePercent.or(d.FailurePercent)
-	d.Rest = other.Rest.or(d.Rest)
-	d.MaxPercent = other.MaxPercent.or(d.MaxPercent)
-	d.BudgetRatio = smallest(d.BudgetRatio, other.BudgetRatio)
-	return d
+// Retry says how a failed call is tried again. What is not stated is left to the defaults of the retrier.
+type Retry struct {
+	// MaxAttempts counts the attempts of one call, the first included; 1 switches retries off. It is 1 to 10 if stated.
+	MaxAttempts Value[int]
+	// InitialBackoff bounds the first wait. It is positive if stated.
+	InitialBackoff Value[time.Duration]
+	// MaxBackoff bounds every wait. It is positive if stated, and never below a stated InitialBackoff.
+	MaxBackoff Value[time.Duration]
+	// PerAttemptTimeout bounds every attempt but the last. It is positive if stated. It may exceed the deadline where
+	// one layer states one and another layer the other; the deadline then ends the attempt.
+	PerAttemptTimeout Value[time.Duration]
+	// Codes are the status codes that may be retried, sorted. If stated, they may also be none, where two layers have
+	// no code in common: nothing is retried for its code then.
+	Codes Value[[]codes.Code]
 }
 
-// or returns v, or other where v is not stated.
-func (v Value[T]) or(other Value[T]) Value[T] {
-	if v.Stated() {
-		return v
-	}
-	return other
+// Hedge says how a slow call is raced against a second attempt.
+type Hedge struct {
+	// MaxHedges counts the additional attempts in flight at once; 0 switches hedging off. It is 0 to 9 if stated.
+	MaxHedges Value[int]
+	// Delay is how long an attempt may be out before the next is sent. It is not negative if stated.
+	Delay Value[time.Duration]
 }

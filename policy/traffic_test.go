@@ -106,7 +106,8 @@ func TestTowardFollowsReplacements(t *testing.T) {
 // TestDestinations puts the destinations of several layers together.
 func TestDestinations(t *testing.T) {
 	first := &mesh{to: policy.Destination{
-		Balancing: at("ring_hash", "a:1"), HashMetadata: at("user", "a:2"), BudgetRatio: at(0.05, "a:3"), Rest: at(time.Second, "a:4"),
+		Balancing: at("ring_hash", "a:1"), HashMetadata: at("user", "a:2"), BudgetRatio: at(0.05, "a:3"),
+		Rest: at(time.Second, "a:4"),
 	}}
 	second := &mesh{to: policy.Destination{
 		Balancing: at("round_robin", "b:1"), BudgetRatio: at(0.2, "b:3"), Interval: at(time.Minute, "b:5"),
@@ -126,8 +127,8 @@ func TestDestinations(t *testing.T) {
 	}
 }
 
-// TestRoutesNarrow narrows random layers by random routes: what calls may do never grows, the order of the layers has no
-// effect, and servers see nothing of it.
+// TestRoutesNarrow narrows random layers by random routes: what calls may do never grows, the order of the layers has
+// no effect, and servers see nothing of it.
 func TestRoutesNarrow(t *testing.T) {
 	source := rand.New(rand.NewPCG(3, 4))
 	compared := 0

@@ -40,8 +40,11 @@ const (
 	charge   = paymentsService + "Charge"
 )
 
-const routesHead = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: payments, namespace: shop}\nspec:\n" +
-	"  hosts: [payments]\n  http:\n"
+const routesHead = "apiVersion: networking.istio.io/v1\nkind: VirtualService\n" +
+	"metadata: {name: payments, namespace: shop}\nspec:\n  hosts: [payments]\n  http:\n"
+
+const ruleHead = "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\n" +
+	"metadata: {name: p, namespace: shop}\n"
 
 // meshed is a client of payments whose files are in a folder.
 type meshed struct {
@@ -126,7 +129,8 @@ func TestClientsFollowTheMesh(t *testing.T) {
 			func(f *frameworktest.Faults) { f.Fail(getQuote, 1, codes.Internal) }, "OK after 100ms", 2,
 		},
 		{
-			"a route to another host is none, and the .proto decides", strings.Replace(retries(""), "hosts: [payments]", "hosts: [bank]", 1),
+			"a route to another host is none, and the .proto decides",
+			strings.Replace(retries(""), "hosts: [payments]", "hosts: [bank]", 1),
 			func(f *frameworktest.Faults) { f.Hang(getQuote, 1) }, "OK after 550ms", 2,
 		},
 	} {
@@ -174,8 +178,7 @@ func TestClientsFollowReloads(t *testing.T) {
 			{timeout("2s"), "DeadlineExceeded after 2s", "policies reloaded"},
 			{timeout("2x"), "DeadlineExceeded after 2s", "spec.http[0].timeout: want a duration"},
 			{
-				timeout("1s") + "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: p, namespace: shop}\n" +
-					"spec: {host: payments, trafficPolicy: {loadBalancer: {simple: LEAST_REQUEST}}}\n",
+				timeout("1s") + ruleHead + "spec: {host: payments, trafficPolicy: {loadBalancer: {simple: LEAST_REQUEST}}}\n",
 				"DeadlineExceeded after 1s", "restart to apply them",
 			},
 		} {
@@ -199,10 +202,10 @@ func TestClientsFollowReloads(t *testing.T) {
 func TestClientsAreDescribed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := newMeshed(t, routesHead+"  - match: [{uri: {prefix: /shop.payments.v1.PaymentsService/}, port: 8443}]\n    timeout: 2s\n"+
+		m := newMeshed(t, routesHead+"  - match: [{uri: {prefix: /shop.payments.v1.PaymentsService/}, port: 8443}]\n"+
+			"    timeout: 2s\n"+
 			"  - match: [{headers: {x-a: {exact: b}}}]\n  - retries: {attempts: 1, backoff: 25ms}\n"+
-			"---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: p, namespace: shop}\nspec:\n"+
-			"  host: payments\n  trafficPolicy:\n    loadBalancer:\n      consistentHash: {httpHeaderName: x-user}\n"+
+			ruleHead+"spec:\n  host: payments\n  trafficPolicy:\n    loadBalancer:\n      consistentHash: {httpHeaderName: x-user}\n"+
 			"    outlierDetection: {baseEjectionTime: 5s}\n    retryBudget: {percent: 5}\n",
 			framework.WithHost("payments.shop:8443"))
 		if err := m.orders.Check(); err != nil {

@@ -99,7 +99,8 @@ func (t *traffic) balancing(o *object, path string, lb *networkingv1.LoadBalance
 		switch lb.GetSimple() {
 		case networkingv1.LoadBalancerSettings_ROUND_ROBIN:
 			state("round_robin", simple)
-		case networkingv1.LoadBalancerSettings_LEAST_REQUEST, networkingv1.LoadBalancerSettings_LEAST_CONN: //nolint:staticcheck // deprecated, and in files
+		case networkingv1.LoadBalancerSettings_LEAST_REQUEST,
+			networkingv1.LoadBalancerSettings_LEAST_CONN: //nolint:staticcheck // deprecated, and in files
 			state("least_request", simple)
 		case networkingv1.LoadBalancerSettings_RANDOM, networkingv1.LoadBalancerSettings_PASSTHROUGH:
 			t.ignore(o, simple, "there is no such balancing; the client keeps its own")

@@ -35,7 +35,8 @@ func (t *traffic) httpFault(o *object, path string, stated *networkingv1.HTTPFau
 			o.wrongAt(path+".delay.exponentialDelay", "Istio does not support it; write fixedDelay")
 		}
 		f.delay = o.positive(path+".delay.fixedDelay", d.GetFixedDelay()).Value
-		f.delayed = o.share(path+".delay", d.GetPercentage(), float64(d.GetPercent())) //nolint:staticcheck // deprecated, and in files
+		whole := float64(d.GetPercent()) //nolint:staticcheck // deprecated, and in files
+		f.delayed = o.share(path+".delay", d.GetPercentage(), whole)
 	}
 	if a := stated.GetAbort(); a != nil {
 		f.aborted = o.share(path+".abort", a.GetPercentage(), 0)

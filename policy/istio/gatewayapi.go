@@ -78,8 +78,9 @@ type headerMatch struct {
 }
 
 type gatewayFilter struct {
-	Type string `yaml:"type"`
-	Body unread `yaml:"requestHeaderModifier,responseHeaderModifier,requestMirror,requestRedirect,urlRewrite,cors,externalAuth,extensionRef"`
+	Type    string `yaml:"type"`
+	Headers unread `yaml:"requestHeaderModifier,responseHeaderModifier"`
+	Calls   unread `yaml:"requestMirror,requestRedirect,urlRewrite,cors,externalAuth,extensionRef"`
 }
 
 type gatewayBackend struct {

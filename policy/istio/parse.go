@@ -16,8 +16,8 @@ import (
 
 // Parse reads what [Files.Read] returned. Its layers enforce the policies that count for the workload, and put those on
 // trial that istio.io/dry-run marks; where an ALLOW policy counts, they also decide about methods on which nothing else
-// decides. They have the routes of the clients of the workload. Its error joins a [Mistake] for everything that is wrong, in whatever policy, and for everything in a policy
-// that counts which cannot be enforced.
+// decides. They have the routes of the clients of the workload. Its error joins a [Mistake] for everything that is
+// wrong, in whatever policy, and for everything in a policy that counts which cannot be enforced.
 func (f *Files) Parse(content []byte) ([]policy.Layer, []policy.Note, error) {
 	files, err := filesOf(content)
 	if err != nil {

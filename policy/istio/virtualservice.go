@@ -85,7 +85,8 @@ func (t *traffic) httpRoute(
 	} else if reachable && known {
 		t.note(o, path, "the route states no retries, and Istio retries twice then; here the policy of the method decides")
 	}
-	if limit, attempt := r.traffic.Deadline, r.traffic.Retry.PerAttemptTimeout; limit.Stated() && attempt.Value > limit.Value {
+	limit, attempt := r.traffic.Deadline, r.traffic.Retry.PerAttemptTimeout
+	if limit.Stated() && attempt.Value > limit.Value {
 		t.note(o, path+".retries.perTryTimeout", "%v is longer than the timeout, %v, which ends the attempt", attempt.Value,
 			limit.Value)
 	}
@@ -146,7 +147,8 @@ func (t *traffic) httpRetries(o *object, path string, stated *networkingv1.HTTPR
 		o.wrongAt(path, "attempts are 0, which is no retry, and there is more about retries, which Istio refuses; state "+
 			"attempts, or take the rest out")
 	}
-	t.ignore(o, path+".retryRemoteLocalities", "another attempt goes to an instance that was not tried, in the own zone first")
+	t.ignore(o, path+".retryRemoteLocalities", "another attempt goes to an instance that was not tried, and first to one in "+
+		"the own zone")
 	if p := stated.GetRetryIgnorePreviousHosts(); p != nil && !p.GetValue() {
 		t.ignore(o, path+".retryIgnorePreviousHosts", "another attempt always prefers an instance that was not tried")
 	}
