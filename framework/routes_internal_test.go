@@ -115,7 +115,7 @@ func TestRoutedBudget(t *testing.T) {
 		config *configv1.RetryBudget
 		want   string
 	}{
-		"none":              {nil, "[retry.WithBudgetRatio(0.2)]"},
+		"none": {nil, "[retry.WithBudgetRatio(0.2)]"},
 		"the configuration": {
 			&configv1.RetryBudget{Max: new(uint32(4))},
 			"[retry.WithBudgetRatio(0.2) retry.WithBudget(ratio 0.2, max 4, min 0.1/s)]",

@@ -147,8 +147,8 @@ func (t *traffic) httpRetries(o *object, path string, stated *networkingv1.HTTPR
 		o.wrongAt(path, "attempts are 0, which is no retry, and there is more about retries, which Istio refuses; state "+
 			"attempts, or take the rest out")
 	}
-	t.ignore(o, path+".retryRemoteLocalities", "another attempt goes to an instance that was not tried, and first to one in "+
-		"the own zone")
+	t.ignore(o, path+".retryRemoteLocalities", "another attempt goes to an instance that was not tried, and first to "+
+		"one in the own zone")
 	if p := stated.GetRetryIgnorePreviousHosts(); p != nil && !p.GetValue() {
 		t.ignore(o, path+".retryIgnorePreviousHosts", "another attempt always prefers an instance that was not tried")
 	}
