@@ -206,7 +206,7 @@ func TestClientsAreDescribed(t *testing.T) {
 			"    timeout: 2s\n"+
 			"  - match: [{headers: {x-a: {exact: b}}}]\n  - retries: {attempts: 1, backoff: 25ms}\n"+
 			ruleHead+"spec:\n  host: payments\n  trafficPolicy:\n    loadBalancer:\n"+
-				"      consistentHash: {httpHeaderName: x-user}\n"+
+			"      consistentHash: {httpHeaderName: x-user}\n"+
 			"    outlierDetection: {baseEjectionTime: 5s}\n    retryBudget: {percent: 5}\n",
 			framework.WithHost("payments.shop:8443"))
 		if err := m.orders.Check(); err != nil {
