@@ -115,7 +115,7 @@ func (d *differences) auth(strict, loose Auth, effect Effect) {
 	}
 	everyWord(add, "auth.scopes", "scope", strict.Scopes, loose.Scopes)
 	for _, rule := range strict.Deny {
-		if !slices.ContainsFunc(loose.Deny, rule.same) {
+		if !hasRule(loose.Deny, &rule) {
 			add("auth.deny", rule.Source, Source{},
 				"rule "+rule.String()+" no longer denies", "rule "+rule.String()+" denies now")
 		}

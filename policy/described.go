@@ -19,10 +19,15 @@ type described struct {
 	files *protoregistry.Files
 	// Looks once for options that have the numbers of ours; nil: there are none.
 	collision func() *Mistake
+	options   *sync.Map // of *statement by descriptor: what was read of the options of services and methods
 }
 
 func newDescribed(files *protoregistry.Files) described {
-	return described{files, sync.OnceValue(func() *Mistake { return collision(files, protoregistry.GlobalTypes) })}
+	return described{
+		files:     files,
+		collision: sync.OnceValue(func() *Mistake { return collision(files, protoregistry.GlobalTypes) }),
+		options:   new(sync.Map),
+	}
 }
 
 // service returns the service called name, or nil.
@@ -72,16 +77,29 @@ func methodsOf(s protoreflect.ServiceDescriptor) []string {
 // about returns what the .proto says about a method: the option of its service narrowed by its own.
 func (d described) about(m protoreflect.MethodDescriptor, facts Method) (terms, []error) {
 	service := m.Parent()
-	var own, whole terms
-	var ownMistakes, wholeMistakes []error
-	if p := servicePolicy(service); p != nil {
-		whole, wholeMistakes = read(p, protoSource(service), joinName(string(service.FullName()), wildcard))
-	}
-	if p := methodPolicy(m); p != nil {
-		own, ownMistakes = read(p, protoSource(m), methodName(m))
+	whole := d.option(service, servicePolicy, joinName(string(service.FullName()), wildcard))
+	own := d.option(m, methodPolicy, facts.Name)
+	if whole == nil && own == nil {
+		return terms{}, nil
 	}
 	both, contradicting := narrow(whole, own, facts)
-	return both, slices.Concat(wholeMistakes, ownMistakes, contradicting)
+	return both, slices.Concat(whole.wrong(), own.wrong(), contradicting)
+}
+
+// option reads the option of a service or a method, once. It returns nil where there is none.
+func (d described) option(
+	of protoreflect.Descriptor, policyOf func(protoreflect.Descriptor) *policyv1.Policy, subject string,
+) *statement {
+	if known, ok := d.options.Load(of); ok {
+		return known.(*statement)
+	}
+	var stated *statement
+	if p := policyOf(of); p != nil {
+		stated = &statement{source: protoSource(of)}
+		stated.terms, stated.mistakes = read(p, stated.source, subject)
+	}
+	d.options.Store(of, stated)
+	return stated
 }
 
 // statesAnything reports whether the .proto says anything about a method.

@@ -8,7 +8,40 @@ import (
 
 // emptyLists returns the paths of the lists in a message that the program has made empty, and not left out. A message
 // cannot tell the two apart: a list of peers that somebody computed to be empty would open the method to everyone.
-func emptyLists(message any) []string { return emptyListsIn(reflect.ValueOf(message), "") }
+func emptyLists(message any) []string {
+	if v := reflect.ValueOf(message); hasEmptyList(v) {
+		return emptyListsIn(v, "")
+	}
+	return nil
+}
+
+// hasEmptyList reports whether emptyListsIn finds any, without its paths.
+func hasEmptyList(v reflect.Value) bool {
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+		return false
+	}
+	for i := range v.Elem().NumField() {
+		field := v.Elem().Field(i)
+		if !field.CanInterface() {
+			continue
+		}
+		if field.Kind() != reflect.Slice {
+			if hasEmptyList(field) {
+				return true
+			}
+			continue
+		}
+		if field.Len() == 0 && !field.IsNil() {
+			return true
+		}
+		for n := range field.Len() {
+			if hasEmptyList(field.Index(n)) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 func emptyListsIn(v reflect.Value, path string) (paths []string) {
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {

@@ -19,7 +19,7 @@ const (
 func SplitName(name string) (service, method string, ok bool) { return splitName(name) }
 
 // Same is Rule.same.
-func (r Rule) Same(other Rule) bool { return r.same(other) }
+func (r Rule) Same(other Rule) bool { return r.same(&other) }
 
 // ReadRule reads one rule; the mistakes are what is wrong with it.
 func ReadRule(stated *policyv1.Rule) (Rule, []error) {

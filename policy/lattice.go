@@ -21,6 +21,12 @@ func largest[T cmp.Ordered](a, b Value[T]) Value[T] {
 
 // bothLists holds every list of a and b once. Lists are alike when they hold the same patterns in any order.
 func bothLists(a, b []Value[[]string]) []Value[[]string] {
+	switch {
+	case len(a) == 0:
+		return b
+	case len(b) == 0:
+		return a
+	}
 	lists := slices.Clone(a)
 	for _, list := range b {
 		if !slices.ContainsFunc(lists, func(known Value[[]string]) bool { return sameSet(known.Value, list.Value) }) {
@@ -31,7 +37,7 @@ func bothLists(a, b []Value[[]string]) []Value[[]string] {
 }
 
 func sameSet(a, b []string) bool {
-	return slices.Equal(sortedSet(a), sortedSet(b))
+	return slices.Equal(a, b) || slices.Equal(sortedSet(a), sortedSet(b))
 }
 
 func sortedSet[T cmp.Ordered](values []T) []T {

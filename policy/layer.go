@@ -17,16 +17,25 @@ import (
 // keys. The zero Layer states nothing. A Layer does not change; what is wrong in it is reported by [New] and
 // [Table.Replace].
 type Layer struct {
-	statements map[string]statement
-	everywhere terms // what is stated without a key, for every described method
+	statements map[string]*statement
+	wide       bool   // there is a statement about more than one service
+	everywhere *terms // what is stated without a key, for every described method; nil: nothing
 	routes     Routes
 }
 
-// statement is one entry of a layer.
+// statement is one entry of a layer, or an option of a .proto. It does not change.
 type statement struct {
 	terms    terms
 	source   Source
 	mistakes []error
+}
+
+// wrong returns the mistakes in a statement, none of which are in no statement.
+func (s *statement) wrong() []error {
+	if s == nil {
+		return nil
+	}
+	return s.mistakes
 }
 
 // Code returns the layer of policies that the program states. Their place is the file and line of the caller.
@@ -58,11 +67,11 @@ func File(name string, policies map[string]*policyv1.Policy, line func(method st
 }
 
 func newLayer(policies map[string]*policyv1.Policy, source func(key string) Source) Layer {
-	l := Layer{statements: make(map[string]statement, len(policies))}
+	l := Layer{statements: make(map[string]*statement, len(policies))}
 	for key, p := range policies {
-		s := statement{source: source(key)}
+		s := &statement{source: source(key)}
 		if isWide(key) {
-			s.source.Reach = key
+			l.wide, s.source.Reach = true, key
 		}
 		s.terms, s.mistakes = read(p, s.source, key)
 		l.statements[key] = s
@@ -89,23 +98,49 @@ func (l Layer) states(service, method string) bool {
 	})
 }
 
+// idempotency returns what the statement with a key says about it.
+func (l Layer) idempotency(key string) Value[Idempotency] {
+	if s := l.statements[key]; s != nil {
+		return s.terms.idempotency
+	}
+	return Value[Idempotency]{}
+}
+
 // about returns what the layer says about m: the statement about its service narrowed by its own, and narrowed by those
 // that are about more than the service. These meet all kinds of methods, so they are compared with the others as little
 // as another layer is.
 func (l Layer) about(service, method string, m Method) (terms, []error) {
-	var wide terms
-	for _, key := range wideKeys(service) {
-		wide = merge(wide, l.statements[key].terms.reaching(m))
+	var all terms
+	if l.wide {
+		for _, key := range wideKeys(service) {
+			if s := l.statements[key]; s != nil {
+				all = merge(all, s.terms.reaching(m))
+			}
+		}
 	}
-	whole, own := l.statements[joinName(service, wildcard)].terms, l.statements[joinName(service, method)].terms
-	both, contradicting := narrow(whole, own, m)
-	return merge(merge(wide, both), l.everywhere), contradicting
+	var contradicting []error
+	whole, own := l.statements[joinName(service, wildcard)], l.statements[joinName(service, method)]
+	if whole != nil || own != nil {
+		var both terms
+		both, contradicting = narrow(whole, own, m)
+		all = merge(all, both)
+	}
+	if l.everywhere != nil {
+		all = merge(all, *l.everywhere)
+	}
+	return all, contradicting
 }
 
-// narrow merges what one layer says about a method into what it says about its service.
-func narrow(service, method terms, m Method) (terms, []error) {
-	both := merge(service.reaching(m), method)
-	return both, append(together(service, method, both, m.Name), unhedgeable(method, m)...)
+// narrow merges what one layer says about a method into what it says about its service. Either may be nil.
+func narrow(service, method *statement, m Method) (terms, []error) {
+	if method == nil {
+		return service.terms.reaching(m), nil
+	}
+	if service == nil {
+		return method.terms, unhedgeable(method.terms, m)
+	}
+	both := merge(service.terms.reaching(m), method.terms)
+	return both, append(together(service.terms, method.terms, both, m.Name), unhedgeable(method.terms, m)...)
 }
 
 // reaching is what a statement about more than a method says about this one. What the method cannot have does not reach

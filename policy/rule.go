@@ -36,7 +36,7 @@ func (r Rule) isEmpty() bool {
 
 // same reports whether two rules state the same, wherever they are stated. Rules are compared value by value, never by
 // their text: two rules that print alike would become one, and what the other denies would pass.
-func (r Rule) same(other Rule) bool {
+func (r *Rule) same(other *Rule) bool {
 	return r.Name == other.Name &&
 		slices.Equal(r.Peers, other.Peers) &&
 		slices.Equal(r.Audiences, other.Audiences) &&
@@ -125,17 +125,39 @@ func (r Rule) condition() string {
 
 // everyRule holds every rule of a and b once.
 func everyRule(a, b []Rule) []Rule {
+	switch {
+	case len(a) == 0:
+		return b
+	case len(b) == 0:
+		return a
+	}
 	all := slices.Clone(a)
-	for _, rule := range b {
-		if !slices.ContainsFunc(all, rule.same) {
-			all = append(all, rule)
+	for i := range b {
+		if !hasRule(all, &b[i]) {
+			all = append(all, b[i])
 		}
 	}
 	return all
 }
 
+// hasRule reports whether one of the rules states the same as another one.
+func hasRule(rules []Rule, other *Rule) bool {
+	for i := range rules {
+		if rules[i].same(other) {
+			return true
+		}
+	}
+	return false
+}
+
 // everyRuleList holds every list of a and b once. Lists are alike when they hold the same rules in any order.
 func everyRuleList(a, b []Value[[]Rule]) []Value[[]Rule] {
+	switch {
+	case len(a) == 0:
+		return b
+	case len(b) == 0:
+		return a
+	}
 	all := slices.Clone(a)
 	for _, list := range b {
 		if !slices.ContainsFunc(all, func(known Value[[]Rule]) bool { return sameRules(known.Value, list.Value) }) {
@@ -145,6 +167,14 @@ func everyRuleList(a, b []Value[[]Rule]) []Value[[]Rule] {
 	return all
 }
 
-func sameRules(a, b []Rule) bool {
-	return len(everyRule(a, b)) == len(a) && len(everyRule(b, a)) == len(b)
+func sameRules(a, b []Rule) bool { return hasRules(a, b) && hasRules(b, a) }
+
+// hasRules reports whether rules has each of the others.
+func hasRules(rules, others []Rule) bool {
+	for i := range others {
+		if !hasRule(rules, &others[i]) {
+			return false
+		}
+	}
+	return true
 }

@@ -34,6 +34,7 @@ type shared struct {
 type generation struct {
 	described described
 	layers    []Layer
+	memory    memory
 }
 
 // view is what a Table knows of a View[T].
@@ -77,7 +78,7 @@ func FromDescriptors(set *descriptorpb.FileDescriptorSet, layers ...Layer) (*Tab
 
 func newTable(files *protoregistry.Files, layers []Layer) *Table {
 	t := &Table{shared: &shared{views: map[view]struct{}{}, replaced: slices.Clone(layers)}}
-	t.current.Store(&generation{newDescribed(files), t.replaced})
+	t.current.Store(&generation{described: newDescribed(files), layers: t.replaced})
 	return t
 }
 
@@ -128,7 +129,7 @@ func (t *Table) Narrow(layers ...Layer) error {
 
 // show makes layers visible. The Table is locked.
 func (t *Table) show(layers []Layer) error {
-	next := &generation{t.current.Load().described, layers}
+	next := &generation{described: t.current.Load().described, layers: layers}
 	if err := next.check(); err != nil {
 		return err
 	}
@@ -151,6 +152,18 @@ func (t *Table) show(layers []Layer) error {
 
 // method returns the policy of a method for the clients of a host, or for servers.
 func (g *generation) method(host, name string) (Method, error) {
+	found := g.merged(host, name)
+	return found.method, found.err
+}
+
+func (g *generation) merged(host, name string) *merged {
+	return g.memory.find(calledMethod{host, name}, func() merged {
+		method, err := g.merge(host, name)
+		return merged{method, err}
+	})
+}
+
+func (g *generation) merge(host, name string) (Method, error) {
 	service, method, ok := splitName(name)
 	if !ok {
 		return Method{Name: name}, nil
@@ -191,7 +204,7 @@ func (g *generation) idempotency(service, method string, inProto Value[Idempoten
 	result := inProto
 	var errs []error
 	for _, layer := range g.layers {
-		own := layer.statements[joinName(service, method)].terms.idempotency
+		own := layer.idempotency(joinName(service, method))
 		if inProto.Stated() {
 			if own.Stated() && own.Value != inProto.Value {
 				errs = append(errs, &Mistake{
@@ -202,7 +215,7 @@ func (g *generation) idempotency(service, method string, inProto Value[Idempoten
 			}
 			continue
 		}
-		whole := layer.statements[joinName(service, wildcard)].terms.idempotency // wider ones say nothing about it
+		whole := layer.idempotency(joinName(service, wildcard)) // wider ones say nothing about it
 		result = smallest(result, smallest(whole, own))
 	}
 	return result, errs

@@ -38,12 +38,14 @@ type compiled[T any] struct {
 type result[T any] struct {
 	value T
 	err   error
+	of    *merged // what it was compiled of
 }
 
 // NewView returns a View of t that compile fills. Compile gets the policy of one method and makes of it what the
 // interceptor needs for each call; its error refuses the method. It must be cheap and quick, and must not use t or any
-// View of t. It may be called again for the same method: after [Table.Replace], and for each call of a method that no
-// linked .proto describes once the View keeps 1024 of them.
+// View of t. It may be called again for the same method: after a [Table.Replace] that changes its policy or moves a
+// statement about it to another place, and for each call of a method that no linked .proto describes once the View keeps
+// 1024 of them.
 func NewView[T any](t *Table, compile func(Method) (T, error)) *View[T] {
 	v := &View[T]{table: t, compile: compile}
 	t.mu.Lock()
@@ -143,34 +145,34 @@ func (v *View[T]) first(method string) (T, error) {
 		v.table.mu.Unlock()
 		return r.value, r.err
 	}
-	m, err := c.generation.method(v.table.host, method)
-	if !m.Described && (c.undescribed >= maxUndescribedMethods || len(method) > maxUndescribedName) {
+	found := c.generation.merged(v.table.host, method)
+	if m := &found.method; !m.Described && (c.undescribed >= maxUndescribedMethods || len(method) > maxUndescribedName) {
 		v.table.mu.Unlock()
-		r := v.make(m, err)
+		r := v.make(found)
 		return r.value, r.err
 	}
 	defer v.table.mu.Unlock()
-	m.Name = strings.Clone(method)
-	r := v.make(m, err)
-	if !m.Described {
+	if !found.method.Described {
+		found.method.Name = strings.Clone(method)
 		c.undescribed++
 	}
+	r := v.make(found)
 	grown := make(map[string]result[T], len(known)+1)
 	maps.Copy(grown, known)
-	grown[m.Name] = r
+	grown[found.method.Name] = r
 	c.methods.Store(&grown)
 	return r.value, r.err
 }
 
-func (v *View[T]) make(m Method, err error) result[T] {
-	if err != nil {
-		return result[T]{err: err}
+func (v *View[T]) make(of *merged) result[T] {
+	if of.err != nil {
+		return result[T]{err: of.err, of: of}
 	}
-	value, err := v.compile(m)
-	return result[T]{value, err}
+	value, err := v.compile(of.method)
+	return result[T]{value, err, of}
 }
 
-// prepare compiles for next what is compiled now. The Table is locked.
+// prepare compiles for next what is compiled now. What stays the same is not compiled again. The Table is locked.
 func (v *View[T]) prepare(next *generation) error {
 	now := v.current.Load()
 	c := newCompiled[T](next)
@@ -178,8 +180,12 @@ func (v *View[T]) prepare(next *generation) error {
 	methods := make(map[string]result[T], len(*now.methods.Load()))
 	var errs []error
 	for name, before := range *now.methods.Load() {
-		m, err := next.method(v.table.host, name)
-		r := v.make(m, err)
+		found := next.merged(v.table.host, name)
+		if before.err == nil && before.of.keeps(found) {
+			methods[name] = result[T]{before.value, nil, found}
+			continue
+		}
+		r := v.make(found)
 		if r.err != nil && before.err == nil {
 			errs = append(errs, joined.Errors(r.err)...)
 		}
