@@ -22,23 +22,18 @@ func (s *policySource) glance() glance {
 	return glance{data, err}
 }
 
-// parse reads the layers of a content that one look has seen.
-func (s *policySource) parse(seen glance) ([]policy.Layer, error) {
-	layers, _, err := s.read(seen)
-	return layers, err
-}
-
-// read reads a new content, which must not look like a part of the one in force.
-func (s *policySource) read(seen glance) ([]policy.Layer, []policy.Note, error) {
+// parse reads a new content, which must not look like a part of the one in force.
+func (s *policySource) parse(seen glance) (*parsed, error) {
 	if seen.err != nil {
-		return nil, nil, seen.err
+		return nil, seen.err
 	}
 	if files, ok := s.files.(policy.LossyFiles); ok {
 		if err := files.Lost(s.data, seen.data); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	return s.files.Parse(seen.data)
+	layers, notes, err := s.files.Parse(seen.data)
+	return &parsed{data: seen.data, layers: layers, notes: notes}, err
 }
 
 func (s *policySource) adoptNotes(notes []policy.Note) {

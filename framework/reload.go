@@ -135,18 +135,15 @@ func (a *App) startReload(p *parts) {
 	if p.file.mayChange() {
 		r.add(&contentWatch{
 			watched: &p.file.watched, what: "the configuration file", name: p.file.path, glance: p.file.glance,
-			parse: func(seen glance) ([]policy.Layer, error) {
-				read, _, err := a.readChanged(p, seen)
-				return []policy.Layer{read.layer}, err
-			},
-			reload: func(seen glance) error { return a.reload(p, seen) },
+			parse:  func(seen glance) (*parsed, error) { return a.readChanged(p, seen) },
+			reload: func(content *parsed) error { return a.reload(p, content) },
 		})
 	}
 	for _, s := range p.sources {
 		r.add(&contentWatch{
 			watched: &s.watched, what: "the policy source", name: s.files.String(), glance: s.glance,
 			parse:  s.parse,
-			reload: func(seen glance) error { return a.reloadSource(p, s, seen) },
+			reload: func(content *parsed) error { return a.reloadSource(p, s, content) },
 		})
 	}
 	p.reloader = r
@@ -165,19 +162,15 @@ func (a *App) startReload(p *parts) {
 }
 
 // reloadSource puts a new content of a policy source in force.
-func (a *App) reloadSource(p *parts, s *policySource, seen glance) error {
-	layers, notes, err := s.read(seen)
-	if err != nil {
-		return err
-	}
+func (a *App) reloadSource(p *parts, s *policySource, content *parsed) error {
 	before := s.layers
-	s.layers = layers
+	s.layers = content.layers
 	if err := p.table.Replace(a.allLayers(p.sources, p.fileLayer)...); err != nil {
 		s.layers = before
 		return err
 	}
-	s.adoptNotes(notes)
-	s.adopt(seen.data, false)
+	s.adoptNotes(content.notes)
+	s.adopt(content.data, false)
 	p.logger.Info("policies reloaded",
 		slog.String("file", s.files.String()), slog.Int("generation", s.current().generation))
 	a.warn(p)
@@ -185,39 +178,39 @@ func (a *App) reloadSource(p *parts, s *policySource, seen glance) error {
 	return nil
 }
 
-// readChanged reads a new content, and checks that a program would start with it. Beyond reports whether other sections
-// than the policies have changed.
-func (a *App) readChanged(p *parts, seen glance) (read reading, beyond bool, err error) {
+// readChanged reads a new content, and checks that a program would start with it.
+func (a *App) readChanged(p *parts, seen glance) (*parsed, error) {
 	if seen.err != nil {
-		return reading{}, false, seen.err
+		return nil, seen.err
 	}
-	if read, err = a.read(seen.data); err != nil {
-		return reading{}, false, err
+	read, err := a.read(seen.data)
+	if err != nil {
+		return nil, err
 	}
-	if err = p.file.lost(seen.data, read); err != nil {
-		return reading{}, false, err
+	if err := p.file.lost(seen.data, read); err != nil {
+		return nil, err
 	}
-	if beyond = changedBeyondPolicies(read.config, p.config); beyond {
+	content := &parsed{
+		data: seen.data, layers: []policy.Layer{read.layer}, read: read,
+		beyond: changedBeyondPolicies(read.config, p.config),
+	}
+	if content.beyond {
 		err = a.try(read)
 	}
-	return read, beyond, err
+	return content, err
 }
 
-// reload makes the policies of a new content take effect, if a program would start with it.
-func (a *App) reload(p *parts, seen glance) error {
-	read, beyond, err := a.readChanged(p, seen)
-	if err != nil {
+// reload makes the policies of a new content take effect.
+func (a *App) reload(p *parts, content *parsed) error {
+	if err := p.table.Replace(a.allLayers(p.sources, content.read.layer)...); err != nil {
 		return err
 	}
-	if err := p.table.Replace(a.allLayers(p.sources, read.layer)...); err != nil {
-		return err
-	}
-	p.fileLayer = read.layer
-	p.file.adopt(seen.data, read, beyond)
+	p.fileLayer = content.read.layer
+	p.file.adopt(content.data, content.read, content.beyond)
 	p.logger.Info("policies reloaded",
 		slog.String("file", p.file.path), slog.Int("generation", p.file.current().generation))
 	a.warn(p)
-	if beyond {
+	if content.beyond {
 		p.logger.Warn("the configuration file has changes outside of its policies; restart to apply them",
 			slog.String("file", p.file.path))
 	}

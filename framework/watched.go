@@ -98,11 +98,21 @@ type contentWatch struct {
 	watched    *watched
 	what, name string
 	glance     func() glance
-	parse      func(glance) ([]policy.Layer, error)
-	reload     func(glance) error
+	parse      func(glance) (*parsed, error)
+	reload     func(*parsed) error
 	seen       glance         // the result of the last look
+	parsed     *parsed        // what the last look has made of it, or nil
 	judged     glance         // the last content that was accepted or refused
 	narrowing  []policy.Layer // of a content that only one look has seen
+}
+
+// parsed is a content with which a program would start.
+type parsed struct {
+	data   []byte
+	layers []policy.Layer
+	notes  []policy.Note // of a policy source
+	read   reading       // of the configuration file
+	beyond bool          // other sections than the policies have changed
 }
 
 func (r *reloader) add(w *contentWatch) {
@@ -120,7 +130,9 @@ func (r *reloader) lookAround() {
 
 func (r *reloader) look(w *contentWatch, now glance) {
 	settled := now.equal(w.seen)
-	w.seen = now
+	if w.seen = now; !settled {
+		w.parsed = nil
+	}
 	if now.err == nil && w.watched.isInForce(now.data) {
 		w.judged = now
 		if w.narrowing != nil && !settled {
@@ -140,7 +152,7 @@ func (r *reloader) look(w *contentWatch, now glance) {
 		return
 	}
 	w.judged = now
-	err := w.reload(now)
+	err := w.take(now)
 	if err == nil {
 		w.narrowing = nil
 		r.narrowAgain()
@@ -154,15 +166,29 @@ func (r *reloader) look(w *contentWatch, now glance) {
 	}
 }
 
+// take puts a content in force that two looks have seen.
+func (w *contentWatch) take(now glance) error {
+	content := w.parsed
+	w.parsed = nil
+	if content == nil {
+		var err error
+		if content, err = w.parse(now); err != nil {
+			return err
+		}
+	}
+	return w.reload(content)
+}
+
 // narrow tightens the policies with a content that one look has seen, if a program would start with it. Mistakes in it,
 // and contradictions with the policies in force, are handled at the next look.
 func (r *reloader) narrow(w *contentWatch, now glance) {
-	layers, err := w.parse(now)
+	content, err := w.parse(now)
 	if err != nil {
 		return
 	}
+	w.parsed = content
 	before := w.narrowing
-	w.narrowing = append([]policy.Layer{}, layers...)
+	w.narrowing = append([]policy.Layer{}, content.layers...)
 	if r.table.Narrow(r.narrowing()...) != nil {
 		w.narrowing = before
 		return
