@@ -36,3 +36,6 @@ func Collision(files *protoregistry.Files, types *protoregistry.Types) *Mistake 
 func Reached(key string) (methods []string, problem string) {
 	return newDescribed(protoregistry.GlobalFiles).reached(key)
 }
+
+// Keeps reports whether a View keeps what it has compiled of a where b takes its place.
+func Keeps(a, b Method) bool { return (&merged{method: a}).keeps(&merged{method: b}) }

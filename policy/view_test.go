@@ -278,3 +278,30 @@ func TestListen(t *testing.T) {
 		t.Errorf("heard of %v, want 1.5s and 1.8s", heard)
 	}
 }
+
+// A replacement compiles what it changes, and leaves the rest as it was compiled.
+func TestReplaceCompilesWhatChanges(t *testing.T) {
+	table := newTable(t, file(policies{charge: deadline(time.Second), refund: deadline(time.Second)}))
+	compiled := map[string]int{}
+	view := policy.NewView(table, func(m policy.Method) (int, error) {
+		compiled[m.Name]++
+		return compiled[m.Name], nil
+	})
+	for i, layer := range []policy.Layer{
+		file(policies{charge: deadline(time.Second), refund: deadline(time.Second)}), // the same again
+		file(policies{charge: deadline(time.Second), refund: deadline(time.Minute)}),
+		file(policies{charge: deadline(time.Second), refund: deadline(time.Minute), getQuote: deadline(time.Hour)}),
+	} {
+		if err := view.Resolve(charge, refund, "/not.described/Do"); err != nil {
+			t.Fatal(err)
+		}
+		if err := table.Replace(layer); err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]int{charge: 1, refund: 1 + min(i, 1), "/not.described/Do": 1} {
+			if got, err := view.Get(name); err != nil || got != want || compiled[name] != want {
+				t.Errorf("after replacement %d, %s: %d, %v, compiled %d times, want %d", i, name, got, err, compiled[name], want)
+			}
+		}
+	}
+}

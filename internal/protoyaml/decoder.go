@@ -164,10 +164,10 @@ func (d *decoder) scalar(n *yaml.Node, field protoreflect.FieldDescriptor, at *p
 
 // entries visits the entries of a mapping whose keys are strings, each key once.
 func (d *decoder) entries(n *yaml.Node, at *place, visit func(key, value *yaml.Node)) {
-	lines := make(map[string]int, len(n.Content)/2)
+	var known keys
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		switch first, repeated := lines[key.Value]; {
+		switch first := known.find(key.Value); {
 		case d.mistakes.full():
 			return
 		case key.ShortTag() == mergeTag:
@@ -175,13 +175,41 @@ func (d *decoder) entries(n *yaml.Node, at *place, visit func(key, value *yaml.N
 		case d.refused(key, at):
 		case key.Kind != yaml.ScalarNode || key.ShortTag() != stringTag || key.Value == "":
 			d.wrong(key, at, "want a name as key, got %s%s", got(key), quotes(key))
-		case repeated:
-			d.wrong(key, at, "the key %s is stated before, at line %d; keep one of them", show(key.Value), first)
+		case first != nil:
+			d.wrong(key, at, "the key %s is stated before, at line %d; keep one of them", show(key.Value), first.Line)
 		default:
-			lines[key.Value] = key.Line
+			known.add(key)
 			visit(key, value)
 		}
 	}
+}
+
+// keys are the keys of a mapping.
+type keys struct {
+	few   [fewPlaces]*yaml.Node
+	count int
+	many  map[string]*yaml.Node // those that are beyond the few
+}
+
+func (k *keys) add(key *yaml.Node) {
+	switch {
+	case k.count < len(k.few):
+		k.few[k.count] = key
+		k.count++
+	case k.many == nil:
+		k.many = map[string]*yaml.Node{key.Value: key}
+	default:
+		k.many[key.Value] = key
+	}
+}
+
+func (k *keys) find(name string) *yaml.Node {
+	for _, key := range k.few[:k.count] {
+		if key.Value == name {
+			return key
+		}
+	}
+	return k.many[name]
 }
 
 // want reports whether n is a mapping or a list, as wanted, and reports it when not.
