@@ -161,7 +161,7 @@ func (c *Client) openTokens(stated *configv1.TokenSource) (tokens.Source, error)
 	identity := c.app.parts.identity
 	switch file, endpoint := stated.GetFile(), stated.GetEndpoint(); {
 	case stated == nil:
-		if issued := c.app.parts.config.GetIdentity().GetIssued(); issued != nil {
+		if c.app.parts.vouchedFor() {
 			return nil, errors.New(
 				"an issuer vouches for this service, so servers do not know its key and do not accept tokens that it signs " +
 					"itself; set file or endpoint",

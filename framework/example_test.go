@@ -48,7 +48,7 @@ func ExampleApp_Check() {
 	ordersv1.RegisterOrdersServiceServer(app.Server("8443"), &orders{})
 	fmt.Println(app.Check())
 	// Output:
-	// this App has no identity; set identity.trust_dir (PARLEY_IDENTITY_TRUST_DIR) to the directory with the services' public keys and identity.key_file to the private key, or identity.issued to the issuers that vouch for services, or pass WithIdentity; for a first try on one machine WithInsecureDev runs without
+	// this App has no identity; set identity.trust_dir (PARLEY_IDENTITY_TRUST_DIR) to the directory with the services' public keys and identity.key_file to the private key, or identity.issued to the issuers that vouch for services, or identity.kubernetes to the issuer that knows this pod, or pass WithIdentity; for a first try on one machine WithInsecureDev runs without
 	// Server("8443"): want host:port, such as :8443: address 8443: missing port in address
 	// Client("payments"): discovery is not configured; set discovery.driver, or set the address with clients.payments.target or WithTarget
 }

@@ -3,6 +3,7 @@ package framework
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
@@ -39,7 +40,7 @@ func (a *App) assembleIdentity(p *parts) error {
 		return fmt.Errorf("New(%q): the name of a service is also its name in the trust domain: %w", a.name, err)
 	}
 	switch {
-	case a.insecure && (conf.GetTrustDir() != "" || conf.GetKeyFile() != "" || conf.GetIssued() != nil):
+	case a.insecure && (len(statedIdentities(conf)) > 0 || conf.GetKeyFile() != ""):
 		return errors.New(
 			"WithInsecureDev and the identity section of the configuration contradict each other; " +
 				"remove WithInsecureDev to use the identity",
@@ -48,28 +49,32 @@ func (a *App) assembleIdentity(p *parts) error {
 		return nil
 	case p.unread:
 		return nil
-	case conf.GetTrustDir() == "" && conf.GetIssued() == nil:
+	case len(statedIdentities(conf)) == 0:
 		return errors.New(
 			"this App has no identity; set identity.trust_dir (PARLEY_IDENTITY_TRUST_DIR) to the directory with the services' " +
 				"public keys and identity.key_file to the private key, or identity.issued to the issuers that vouch for " +
-				"services, or pass WithIdentity; for a first try on one machine WithInsecureDev runs without",
+				"services, or identity.kubernetes to the issuer that knows this pod, or pass WithIdentity; for a first try on one machine WithInsecureDev runs without",
 		)
-	case conf.GetTrustDir() != "" && conf.GetIssued() != nil:
-		return errors.New(
-			"identity.trust_dir and identity.issued contradict each other; keep one of them",
-		)
+	case len(statedIdentities(conf)) > 1:
+		return fmt.Errorf("%s contradict each other; keep one of them", strings.Join(statedIdentities(conf), " and "))
 	}
 	options, err := a.identityOptions(conf, p)
-	if conf.GetIssued() != nil {
+	switch {
+	case conf.GetIssued() != nil:
 		issuers, issuedErr := p.identityIssuers(conf)
 		if err := errors.Join(err, issuedErr); err != nil {
 			return err
 		}
 		p.identity = auth.Issued(self, tokens.File(conf.GetIssued().GetTokenFile()), issuers, options...)
-	} else {
-		if err != nil {
+	case conf.GetKubernetes() != nil:
+		pod, podErr := p.podIdentity(self, conf, options)
+		if err := errors.Join(err, podErr); err != nil {
 			return err
 		}
+		p.identity = pod
+	case err != nil:
+		return err
+	default:
 		p.identity = auth.TrustDir(conf.GetTrustDir(), self, options...)
 	}
 	p.ownsIdentity = true
@@ -77,6 +82,27 @@ func (a *App) assembleIdentity(p *parts) error {
 		return fmt.Errorf("identity: %w", withRemedy(err))
 	}
 	return nil
+}
+
+// statedIdentities are the kinds of identity in the configuration, of which there may be one.
+func statedIdentities(conf *configv1.Identity) []string {
+	var stated []string
+	if conf.GetTrustDir() != "" {
+		stated = append(stated, "identity.trust_dir")
+	}
+	if conf.GetIssued() != nil {
+		stated = append(stated, "identity.issued")
+	}
+	if conf.GetKubernetes() != nil {
+		stated = append(stated, "identity.kubernetes")
+	}
+	return stated
+}
+
+// vouchedFor reports whether an issuer vouches for this service by configuration.
+func (p *parts) vouchedFor() bool {
+	identity := p.config.GetIdentity()
+	return identity.GetIssued() != nil || identity.GetKubernetes() != nil
 }
 
 func (a *App) identityOptions(conf *configv1.Identity, p *parts) ([]auth.Option, error) {
@@ -158,7 +184,7 @@ func (p *parts) identityIssuers(conf *configv1.Identity) ([]auth.IdentityIssuer,
 // identityChecks returns the readiness checks of the identity. With an identity from issuers, the App is not ready
 // until it has their keys, because it refuses every peer until then.
 func (p *parts) identityChecks() []check {
-	if !p.ownsIdentity || p.config.GetIdentity().GetIssued() == nil {
+	if !p.ownsIdentity || !p.vouchedFor() {
 		return nil
 	}
 	return []check{{"identity", p.identity.Ready}}

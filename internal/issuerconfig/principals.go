@@ -19,6 +19,7 @@ func Principals(place string, domain principal.TrustDomain, stated *configv1.Pri
 	}
 	m := &principal.Map{
 		Template: stated.GetTemplate(), Claim: stated.GetClaim(), Same: stated.GetSame(), Shared: stated.GetShared(),
+		Required: stated.GetRequired(),
 	}
 	var errs []error
 	for _, value := range slices.Sorted(maps.Keys(stated.GetIds())) {

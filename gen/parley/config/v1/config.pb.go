@@ -330,7 +330,10 @@ type Identity struct {
 	// The maximum lifetime of a connection. At most 30m. Default: 30m.
 	MaxConnectionAge *durationpb.Duration `protobuf:"bytes,6,opt,name=max_connection_age,json=maxConnectionAge,proto3,oneof" json:"max_connection_age,omitempty"`
 	// The issuers that vouch for workloads. It replaces the trust directory.
-	Issued        *Issued `protobuf:"bytes,7,opt,name=issued,proto3,oneof" json:"issued,omitempty"`
+	Issued *Issued `protobuf:"bytes,7,opt,name=issued,proto3,oneof" json:"issued,omitempty"`
+	// The issuer that gives this service an identity in exchange for its Kubernetes service account token. It replaces the
+	// trust directory and key_file. The process makes its key when it starts, and the key never leaves its memory.
+	Kubernetes    *PodIdentity `protobuf:"bytes,8,opt,name=kubernetes,proto3,oneof" json:"kubernetes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -414,6 +417,99 @@ func (x *Identity) GetIssued() *Issued {
 	return nil
 }
 
+func (x *Identity) GetKubernetes() *PodIdentity {
+	if x != nil {
+		return x.Kubernetes
+	}
+	return nil
+}
+
+// PodIdentity configures an identity that a pod gets with its service account token. The issuer must be the one that
+// vouches for the trust domain of this service.
+type PodIdentity struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name of the issuer, which is its https URL.
+	Issuer *string `protobuf:"bytes,1,opt,name=issuer,proto3,oneof" json:"issuer,omitempty"`
+	// The thumbprint (RFC 7638) of the offline root key that must have signed the issuer's keys. Default: the keys are not
+	// signed, and the server's certificate alone proves them.
+	PinnedRoot *string `protobuf:"bytes,2,opt,name=pinned_root,json=pinnedRoot,proto3,oneof" json:"pinned_root,omitempty"`
+	// The file with the projected service account token, whose audience is the issuer. It is read before each request.
+	// Default: "/var/run/secrets/parley/token".
+	TokenFile *string `protobuf:"bytes,3,opt,name=token_file,json=tokenFile,proto3,oneof" json:"token_file,omitempty"`
+	// The PEM file with the certificate authorities that verify the issuer's server. It is read before each request.
+	// Default: the certificate authorities of the system.
+	CaFile *string `protobuf:"bytes,4,opt,name=ca_file,json=caFile,proto3,oneof" json:"ca_file,omitempty"`
+	// Allows plain HTTP URLs on loopback addresses, for development.
+	LoopbackHttp  *bool `protobuf:"varint,5,opt,name=loopback_http,json=loopbackHttp,proto3,oneof" json:"loopback_http,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PodIdentity) Reset() {
+	*x = PodIdentity{}
+	mi := &file_parley_config_v1_config_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PodIdentity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PodIdentity) ProtoMessage() {}
+
+func (x *PodIdentity) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_config_v1_config_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PodIdentity.ProtoReflect.Descriptor instead.
+func (*PodIdentity) Descriptor() ([]byte, []int) {
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *PodIdentity) GetIssuer() string {
+	if x != nil && x.Issuer != nil {
+		return *x.Issuer
+	}
+	return ""
+}
+
+func (x *PodIdentity) GetPinnedRoot() string {
+	if x != nil && x.PinnedRoot != nil {
+		return *x.PinnedRoot
+	}
+	return ""
+}
+
+func (x *PodIdentity) GetTokenFile() string {
+	if x != nil && x.TokenFile != nil {
+		return *x.TokenFile
+	}
+	return ""
+}
+
+func (x *PodIdentity) GetCaFile() string {
+	if x != nil && x.CaFile != nil {
+		return *x.CaFile
+	}
+	return ""
+}
+
+func (x *PodIdentity) GetLoopbackHttp() bool {
+	if x != nil && x.LoopbackHttp != nil {
+		return *x.LoopbackHttp
+	}
+	return false
+}
+
 // Issued configures identities that issuers vouch for with identity tokens.
 type Issued struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -427,7 +523,7 @@ type Issued struct {
 
 func (x *Issued) Reset() {
 	*x = Issued{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[2]
+	mi := &file_parley_config_v1_config_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -439,7 +535,7 @@ func (x *Issued) String() string {
 func (*Issued) ProtoMessage() {}
 
 func (x *Issued) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[2]
+	mi := &file_parley_config_v1_config_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -452,7 +548,7 @@ func (x *Issued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Issued.ProtoReflect.Descriptor instead.
 func (*Issued) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Issued) GetTokenFile() string {
@@ -486,7 +582,7 @@ type IdentityIssuer struct {
 
 func (x *IdentityIssuer) Reset() {
 	*x = IdentityIssuer{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[3]
+	mi := &file_parley_config_v1_config_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -498,7 +594,7 @@ func (x *IdentityIssuer) String() string {
 func (*IdentityIssuer) ProtoMessage() {}
 
 func (x *IdentityIssuer) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[3]
+	mi := &file_parley_config_v1_config_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -511,7 +607,7 @@ func (x *IdentityIssuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentityIssuer.ProtoReflect.Descriptor instead.
 func (*IdentityIssuer) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *IdentityIssuer) GetIssuer() string {
@@ -575,7 +671,7 @@ type Keys struct {
 
 func (x *Keys) Reset() {
 	*x = Keys{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[4]
+	mi := &file_parley_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -587,7 +683,7 @@ func (x *Keys) String() string {
 func (*Keys) ProtoMessage() {}
 
 func (x *Keys) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[4]
+	mi := &file_parley_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -600,7 +696,7 @@ func (x *Keys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keys.ProtoReflect.Descriptor instead.
 func (*Keys) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Keys) GetFile() string {
@@ -727,7 +823,7 @@ type Client struct {
 
 func (x *Client) Reset() {
 	*x = Client{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[5]
+	mi := &file_parley_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -739,7 +835,7 @@ func (x *Client) String() string {
 func (*Client) ProtoMessage() {}
 
 func (x *Client) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[5]
+	mi := &file_parley_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -752,7 +848,7 @@ func (x *Client) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Client.ProtoReflect.Descriptor instead.
 func (*Client) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Client) GetTarget() string {
@@ -860,7 +956,7 @@ type Keepalive struct {
 
 func (x *Keepalive) Reset() {
 	*x = Keepalive{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[6]
+	mi := &file_parley_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -872,7 +968,7 @@ func (x *Keepalive) String() string {
 func (*Keepalive) ProtoMessage() {}
 
 func (x *Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[6]
+	mi := &file_parley_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -885,7 +981,7 @@ func (x *Keepalive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keepalive.ProtoReflect.Descriptor instead.
 func (*Keepalive) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Keepalive) GetTime() *durationpb.Duration {
@@ -917,7 +1013,7 @@ type HashKey struct {
 
 func (x *HashKey) Reset() {
 	*x = HashKey{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[7]
+	mi := &file_parley_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -929,7 +1025,7 @@ func (x *HashKey) String() string {
 func (*HashKey) ProtoMessage() {}
 
 func (x *HashKey) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[7]
+	mi := &file_parley_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -942,7 +1038,7 @@ func (x *HashKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashKey.ProtoReflect.Descriptor instead.
 func (*HashKey) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *HashKey) GetMetadata() string {
@@ -973,7 +1069,7 @@ type Subset struct {
 
 func (x *Subset) Reset() {
 	*x = Subset{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[8]
+	mi := &file_parley_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -985,7 +1081,7 @@ func (x *Subset) String() string {
 func (*Subset) ProtoMessage() {}
 
 func (x *Subset) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[8]
+	mi := &file_parley_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -998,7 +1094,7 @@ func (x *Subset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subset.ProtoReflect.Descriptor instead.
 func (*Subset) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Subset) GetAbove() uint32 {
@@ -1038,7 +1134,7 @@ type Outliers struct {
 
 func (x *Outliers) Reset() {
 	*x = Outliers{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[9]
+	mi := &file_parley_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1050,7 +1146,7 @@ func (x *Outliers) String() string {
 func (*Outliers) ProtoMessage() {}
 
 func (x *Outliers) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[9]
+	mi := &file_parley_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1063,7 +1159,7 @@ func (x *Outliers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outliers.ProtoReflect.Descriptor instead.
 func (*Outliers) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Outliers) GetInterval() *durationpb.Duration {
@@ -1125,7 +1221,7 @@ type TokenSource struct {
 
 func (x *TokenSource) Reset() {
 	*x = TokenSource{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[10]
+	mi := &file_parley_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1137,7 +1233,7 @@ func (x *TokenSource) String() string {
 func (*TokenSource) ProtoMessage() {}
 
 func (x *TokenSource) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[10]
+	mi := &file_parley_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1150,7 +1246,7 @@ func (x *TokenSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenSource.ProtoReflect.Descriptor instead.
 func (*TokenSource) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TokenSource) GetFile() string {
@@ -1221,7 +1317,7 @@ type TokenEndpoint struct {
 
 func (x *TokenEndpoint) Reset() {
 	*x = TokenEndpoint{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[11]
+	mi := &file_parley_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1233,7 +1329,7 @@ func (x *TokenEndpoint) String() string {
 func (*TokenEndpoint) ProtoMessage() {}
 
 func (x *TokenEndpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[11]
+	mi := &file_parley_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1246,7 +1342,7 @@ func (x *TokenEndpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenEndpoint.ProtoReflect.Descriptor instead.
 func (*TokenEndpoint) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TokenEndpoint) GetIssuer() string {
@@ -1373,7 +1469,7 @@ type RetryBudget struct {
 
 func (x *RetryBudget) Reset() {
 	*x = RetryBudget{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[12]
+	mi := &file_parley_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1385,7 +1481,7 @@ func (x *RetryBudget) String() string {
 func (*RetryBudget) ProtoMessage() {}
 
 func (x *RetryBudget) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[12]
+	mi := &file_parley_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1398,7 +1494,7 @@ func (x *RetryBudget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
 func (*RetryBudget) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RetryBudget) GetRatio() float64 {
@@ -1465,7 +1561,7 @@ type Server struct {
 
 func (x *Server) Reset() {
 	*x = Server{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[13]
+	mi := &file_parley_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1477,7 +1573,7 @@ func (x *Server) String() string {
 func (*Server) ProtoMessage() {}
 
 func (x *Server) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[13]
+	mi := &file_parley_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1490,7 +1586,7 @@ func (x *Server) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server.ProtoReflect.Descriptor instead.
 func (*Server) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Server) GetListen() string {
@@ -1648,7 +1744,7 @@ type WorkloadIssuer struct {
 
 func (x *WorkloadIssuer) Reset() {
 	*x = WorkloadIssuer{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[14]
+	mi := &file_parley_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1660,7 +1756,7 @@ func (x *WorkloadIssuer) String() string {
 func (*WorkloadIssuer) ProtoMessage() {}
 
 func (x *WorkloadIssuer) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[14]
+	mi := &file_parley_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1673,7 +1769,7 @@ func (x *WorkloadIssuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkloadIssuer.ProtoReflect.Descriptor instead.
 func (*WorkloadIssuer) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *WorkloadIssuer) GetIssuer() string {
@@ -1874,14 +1970,17 @@ type Principals struct {
 	Same []string `protobuf:"bytes,4,rep,name=same,proto3" json:"same,omitempty"`
 	// Also accepts workloads with a key in the trust directory or with an identity issuer. Default: such a token is
 	// refused.
-	Shared        *bool `protobuf:"varint,5,opt,name=shared,proto3,oneof" json:"shared,omitempty"`
+	Shared *bool `protobuf:"varint,5,opt,name=shared,proto3,oneof" json:"shared,omitempty"`
+	// Claims that must be there as a string that is not empty, written as in a template, such as kubernetes.io>pod>uid for
+	// tokens that end with their pod.
+	Required      []string `protobuf:"bytes,6,rep,name=required,proto3" json:"required,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Principals) Reset() {
 	*x = Principals{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[15]
+	mi := &file_parley_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1893,7 +1992,7 @@ func (x *Principals) String() string {
 func (*Principals) ProtoMessage() {}
 
 func (x *Principals) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[15]
+	mi := &file_parley_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1906,7 +2005,7 @@ func (x *Principals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Principals.ProtoReflect.Descriptor instead.
 func (*Principals) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Principals) GetTemplate() string {
@@ -1944,6 +2043,13 @@ func (x *Principals) GetShared() bool {
 	return false
 }
 
+func (x *Principals) GetRequired() []string {
+	if x != nil {
+		return x.Required
+	}
+	return nil
+}
+
 // Certificate is a TLS certificate in two files. The files are read again when they change.
 type Certificate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1957,7 +2063,7 @@ type Certificate struct {
 
 func (x *Certificate) Reset() {
 	*x = Certificate{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[16]
+	mi := &file_parley_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1969,7 +2075,7 @@ func (x *Certificate) String() string {
 func (*Certificate) ProtoMessage() {}
 
 func (x *Certificate) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[16]
+	mi := &file_parley_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1982,7 +2088,7 @@ func (x *Certificate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certificate.ProtoReflect.Descriptor instead.
 func (*Certificate) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Certificate) GetCert() string {
@@ -2026,7 +2132,7 @@ type Discovery struct {
 
 func (x *Discovery) Reset() {
 	*x = Discovery{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[17]
+	mi := &file_parley_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2038,7 +2144,7 @@ func (x *Discovery) String() string {
 func (*Discovery) ProtoMessage() {}
 
 func (x *Discovery) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[17]
+	mi := &file_parley_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2051,7 +2157,7 @@ func (x *Discovery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discovery.ProtoReflect.Descriptor instead.
 func (*Discovery) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Discovery) GetDriver() string {
@@ -2114,7 +2220,7 @@ type Addresses struct {
 
 func (x *Addresses) Reset() {
 	*x = Addresses{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[18]
+	mi := &file_parley_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2126,7 +2232,7 @@ func (x *Addresses) String() string {
 func (*Addresses) ProtoMessage() {}
 
 func (x *Addresses) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[18]
+	mi := &file_parley_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2139,7 +2245,7 @@ func (x *Addresses) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Addresses.ProtoReflect.Descriptor instead.
 func (*Addresses) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Addresses) GetAddresses() []string {
@@ -2164,7 +2270,7 @@ type Surfaces struct {
 
 func (x *Surfaces) Reset() {
 	*x = Surfaces{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[19]
+	mi := &file_parley_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2176,7 +2282,7 @@ func (x *Surfaces) String() string {
 func (*Surfaces) ProtoMessage() {}
 
 func (x *Surfaces) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[19]
+	mi := &file_parley_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2189,7 +2295,7 @@ func (x *Surfaces) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Surfaces.ProtoReflect.Descriptor instead.
 func (*Surfaces) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Surfaces) GetProbes() string {
@@ -2233,7 +2339,7 @@ type Lifecycle struct {
 
 func (x *Lifecycle) Reset() {
 	*x = Lifecycle{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[20]
+	mi := &file_parley_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2245,7 +2351,7 @@ func (x *Lifecycle) String() string {
 func (*Lifecycle) ProtoMessage() {}
 
 func (x *Lifecycle) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[20]
+	mi := &file_parley_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2258,7 +2364,7 @@ func (x *Lifecycle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lifecycle.ProtoReflect.Descriptor instead.
 func (*Lifecycle) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Lifecycle) GetAnnounce() *durationpb.Duration {
@@ -2311,7 +2417,7 @@ type Users struct {
 
 func (x *Users) Reset() {
 	*x = Users{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[21]
+	mi := &file_parley_config_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2323,7 +2429,7 @@ func (x *Users) String() string {
 func (*Users) ProtoMessage() {}
 
 func (x *Users) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[21]
+	mi := &file_parley_config_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2336,7 +2442,7 @@ func (x *Users) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Users.ProtoReflect.Descriptor instead.
 func (*Users) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Users) GetIssuers() []*UserIssuer {
@@ -2426,7 +2532,7 @@ type UserIssuer struct {
 
 func (x *UserIssuer) Reset() {
 	*x = UserIssuer{}
-	mi := &file_parley_config_v1_config_proto_msgTypes[22]
+	mi := &file_parley_config_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2438,7 +2544,7 @@ func (x *UserIssuer) String() string {
 func (*UserIssuer) ProtoMessage() {}
 
 func (x *UserIssuer) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_config_v1_config_proto_msgTypes[22]
+	mi := &file_parley_config_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2451,7 +2557,7 @@ func (x *UserIssuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserIssuer.ProtoReflect.Descriptor instead.
 func (*UserIssuer) Descriptor() ([]byte, []int) {
-	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_parley_config_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *UserIssuer) GetIssuer() string {
@@ -2677,7 +2783,7 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\t_surfacesB\f\n" +
 	"\n" +
 	"_lifecycleB\b\n" +
-	"\x06_users\"\xb0\x03\n" +
+	"\x06_users\"\x83\x04\n" +
 	"\bIdentity\x12&\n" +
 	"\ftrust_domain\x18\x01 \x01(\tH\x00R\vtrustDomain\x88\x01\x01\x12 \n" +
 	"\ttrust_dir\x18\x02 \x01(\tH\x01R\btrustDir\x88\x01\x01\x12\x1e\n" +
@@ -2685,14 +2791,32 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x06enroll\x18\x04 \x01(\x0e2\x18.parley.config.v1.EnrollH\x03R\x06enroll\x88\x01\x01\x12%\n" +
 	"\x0eaccept_domains\x18\x05 \x03(\tR\racceptDomains\x12L\n" +
 	"\x12max_connection_age\x18\x06 \x01(\v2\x19.google.protobuf.DurationH\x04R\x10maxConnectionAge\x88\x01\x01\x125\n" +
-	"\x06issued\x18\a \x01(\v2\x18.parley.config.v1.IssuedH\x05R\x06issued\x88\x01\x01B\x0f\n" +
+	"\x06issued\x18\a \x01(\v2\x18.parley.config.v1.IssuedH\x05R\x06issued\x88\x01\x01\x12B\n" +
+	"\n" +
+	"kubernetes\x18\b \x01(\v2\x1d.parley.config.v1.PodIdentityH\x06R\n" +
+	"kubernetes\x88\x01\x01B\x0f\n" +
 	"\r_trust_domainB\f\n" +
 	"\n" +
 	"_trust_dirB\v\n" +
 	"\t_key_fileB\t\n" +
 	"\a_enrollB\x15\n" +
 	"\x13_max_connection_ageB\t\n" +
-	"\a_issued\"w\n" +
+	"\a_issuedB\r\n" +
+	"\v_kubernetes\"\x84\x02\n" +
+	"\vPodIdentity\x12\x1b\n" +
+	"\x06issuer\x18\x01 \x01(\tH\x00R\x06issuer\x88\x01\x01\x12$\n" +
+	"\vpinned_root\x18\x02 \x01(\tH\x01R\n" +
+	"pinnedRoot\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"token_file\x18\x03 \x01(\tH\x02R\ttokenFile\x88\x01\x01\x12\x1c\n" +
+	"\aca_file\x18\x04 \x01(\tH\x03R\x06caFile\x88\x01\x01\x12(\n" +
+	"\rloopback_http\x18\x05 \x01(\bH\x04R\floopbackHttp\x88\x01\x01B\t\n" +
+	"\a_issuerB\x0e\n" +
+	"\f_pinned_rootB\r\n" +
+	"\v_token_fileB\n" +
+	"\n" +
+	"\b_ca_fileB\x10\n" +
+	"\x0e_loopback_http\"w\n" +
 	"\x06Issued\x12\"\n" +
 	"\n" +
 	"token_file\x18\x01 \x01(\tH\x00R\ttokenFile\x88\x01\x01\x12:\n" +
@@ -2933,14 +3057,15 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x0e_audience_textB\x10\n" +
 	"\x0e_subject_claimB\x10\n" +
 	"\x0e_type_variantsB\r\n" +
-	"\v_principals\"\x8c\x02\n" +
+	"\v_principals\"\xa8\x02\n" +
 	"\n" +
 	"Principals\x12\x1f\n" +
 	"\btemplate\x18\x01 \x01(\tH\x00R\btemplate\x88\x01\x01\x12\x19\n" +
 	"\x05claim\x18\x02 \x01(\tH\x01R\x05claim\x88\x01\x01\x127\n" +
 	"\x03ids\x18\x03 \x03(\v2%.parley.config.v1.Principals.IdsEntryR\x03ids\x12\x12\n" +
 	"\x04same\x18\x04 \x03(\tR\x04same\x12\x1b\n" +
-	"\x06shared\x18\x05 \x01(\bH\x02R\x06shared\x88\x01\x01\x1a6\n" +
+	"\x06shared\x18\x05 \x01(\bH\x02R\x06shared\x88\x01\x01\x12\x1a\n" +
+	"\brequired\x18\x06 \x03(\tR\brequired\x1a6\n" +
 	"\bIdsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\v\n" +
@@ -3087,111 +3212,113 @@ func file_parley_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_parley_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_parley_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_parley_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_parley_config_v1_config_proto_goTypes = []any{
 	(Enroll)(0),                 // 0: parley.config.v1.Enroll
 	(AudienceParameter)(0),      // 1: parley.config.v1.AudienceParameter
 	(ChannelMode)(0),            // 2: parley.config.v1.ChannelMode
 	(*Config)(nil),              // 3: parley.config.v1.Config
 	(*Identity)(nil),            // 4: parley.config.v1.Identity
-	(*Issued)(nil),              // 5: parley.config.v1.Issued
-	(*IdentityIssuer)(nil),      // 6: parley.config.v1.IdentityIssuer
-	(*Keys)(nil),                // 7: parley.config.v1.Keys
-	(*Client)(nil),              // 8: parley.config.v1.Client
-	(*Keepalive)(nil),           // 9: parley.config.v1.Keepalive
-	(*HashKey)(nil),             // 10: parley.config.v1.HashKey
-	(*Subset)(nil),              // 11: parley.config.v1.Subset
-	(*Outliers)(nil),            // 12: parley.config.v1.Outliers
-	(*TokenSource)(nil),         // 13: parley.config.v1.TokenSource
-	(*TokenEndpoint)(nil),       // 14: parley.config.v1.TokenEndpoint
-	(*RetryBudget)(nil),         // 15: parley.config.v1.RetryBudget
-	(*Server)(nil),              // 16: parley.config.v1.Server
-	(*WorkloadIssuer)(nil),      // 17: parley.config.v1.WorkloadIssuer
-	(*Principals)(nil),          // 18: parley.config.v1.Principals
-	(*Certificate)(nil),         // 19: parley.config.v1.Certificate
-	(*Discovery)(nil),           // 20: parley.config.v1.Discovery
-	(*Addresses)(nil),           // 21: parley.config.v1.Addresses
-	(*Surfaces)(nil),            // 22: parley.config.v1.Surfaces
-	(*Lifecycle)(nil),           // 23: parley.config.v1.Lifecycle
-	(*Users)(nil),               // 24: parley.config.v1.Users
-	(*UserIssuer)(nil),          // 25: parley.config.v1.UserIssuer
-	nil,                         // 26: parley.config.v1.Config.ClientsEntry
-	nil,                         // 27: parley.config.v1.Config.ServersEntry
-	nil,                         // 28: parley.config.v1.Config.PoliciesEntry
-	nil,                         // 29: parley.config.v1.Config.PoliciesFromEntry
-	nil,                         // 30: parley.config.v1.WorkloadIssuer.RequiredValuesEntry
-	nil,                         // 31: parley.config.v1.Principals.IdsEntry
-	nil,                         // 32: parley.config.v1.Discovery.ServicesEntry
-	nil,                         // 33: parley.config.v1.UserIssuer.RequiredValuesEntry
-	(*durationpb.Duration)(nil), // 34: google.protobuf.Duration
-	(v1.Carrier)(0),             // 35: parley.policy.v1.Carrier
-	(*v1.Policy)(nil),           // 36: parley.policy.v1.Policy
+	(*PodIdentity)(nil),         // 5: parley.config.v1.PodIdentity
+	(*Issued)(nil),              // 6: parley.config.v1.Issued
+	(*IdentityIssuer)(nil),      // 7: parley.config.v1.IdentityIssuer
+	(*Keys)(nil),                // 8: parley.config.v1.Keys
+	(*Client)(nil),              // 9: parley.config.v1.Client
+	(*Keepalive)(nil),           // 10: parley.config.v1.Keepalive
+	(*HashKey)(nil),             // 11: parley.config.v1.HashKey
+	(*Subset)(nil),              // 12: parley.config.v1.Subset
+	(*Outliers)(nil),            // 13: parley.config.v1.Outliers
+	(*TokenSource)(nil),         // 14: parley.config.v1.TokenSource
+	(*TokenEndpoint)(nil),       // 15: parley.config.v1.TokenEndpoint
+	(*RetryBudget)(nil),         // 16: parley.config.v1.RetryBudget
+	(*Server)(nil),              // 17: parley.config.v1.Server
+	(*WorkloadIssuer)(nil),      // 18: parley.config.v1.WorkloadIssuer
+	(*Principals)(nil),          // 19: parley.config.v1.Principals
+	(*Certificate)(nil),         // 20: parley.config.v1.Certificate
+	(*Discovery)(nil),           // 21: parley.config.v1.Discovery
+	(*Addresses)(nil),           // 22: parley.config.v1.Addresses
+	(*Surfaces)(nil),            // 23: parley.config.v1.Surfaces
+	(*Lifecycle)(nil),           // 24: parley.config.v1.Lifecycle
+	(*Users)(nil),               // 25: parley.config.v1.Users
+	(*UserIssuer)(nil),          // 26: parley.config.v1.UserIssuer
+	nil,                         // 27: parley.config.v1.Config.ClientsEntry
+	nil,                         // 28: parley.config.v1.Config.ServersEntry
+	nil,                         // 29: parley.config.v1.Config.PoliciesEntry
+	nil,                         // 30: parley.config.v1.Config.PoliciesFromEntry
+	nil,                         // 31: parley.config.v1.WorkloadIssuer.RequiredValuesEntry
+	nil,                         // 32: parley.config.v1.Principals.IdsEntry
+	nil,                         // 33: parley.config.v1.Discovery.ServicesEntry
+	nil,                         // 34: parley.config.v1.UserIssuer.RequiredValuesEntry
+	(*durationpb.Duration)(nil), // 35: google.protobuf.Duration
+	(v1.Carrier)(0),             // 36: parley.policy.v1.Carrier
+	(*v1.Policy)(nil),           // 37: parley.policy.v1.Policy
 }
 var file_parley_config_v1_config_proto_depIdxs = []int32{
 	4,  // 0: parley.config.v1.Config.identity:type_name -> parley.config.v1.Identity
-	26, // 1: parley.config.v1.Config.clients:type_name -> parley.config.v1.Config.ClientsEntry
-	27, // 2: parley.config.v1.Config.servers:type_name -> parley.config.v1.Config.ServersEntry
-	20, // 3: parley.config.v1.Config.discovery:type_name -> parley.config.v1.Discovery
-	22, // 4: parley.config.v1.Config.surfaces:type_name -> parley.config.v1.Surfaces
-	23, // 5: parley.config.v1.Config.lifecycle:type_name -> parley.config.v1.Lifecycle
-	28, // 6: parley.config.v1.Config.policies:type_name -> parley.config.v1.Config.PoliciesEntry
-	24, // 7: parley.config.v1.Config.users:type_name -> parley.config.v1.Users
-	29, // 8: parley.config.v1.Config.policies_from:type_name -> parley.config.v1.Config.PoliciesFromEntry
+	27, // 1: parley.config.v1.Config.clients:type_name -> parley.config.v1.Config.ClientsEntry
+	28, // 2: parley.config.v1.Config.servers:type_name -> parley.config.v1.Config.ServersEntry
+	21, // 3: parley.config.v1.Config.discovery:type_name -> parley.config.v1.Discovery
+	23, // 4: parley.config.v1.Config.surfaces:type_name -> parley.config.v1.Surfaces
+	24, // 5: parley.config.v1.Config.lifecycle:type_name -> parley.config.v1.Lifecycle
+	29, // 6: parley.config.v1.Config.policies:type_name -> parley.config.v1.Config.PoliciesEntry
+	25, // 7: parley.config.v1.Config.users:type_name -> parley.config.v1.Users
+	30, // 8: parley.config.v1.Config.policies_from:type_name -> parley.config.v1.Config.PoliciesFromEntry
 	0,  // 9: parley.config.v1.Identity.enroll:type_name -> parley.config.v1.Enroll
-	34, // 10: parley.config.v1.Identity.max_connection_age:type_name -> google.protobuf.Duration
-	5,  // 11: parley.config.v1.Identity.issued:type_name -> parley.config.v1.Issued
-	6,  // 12: parley.config.v1.Issued.issuers:type_name -> parley.config.v1.IdentityIssuer
-	7,  // 13: parley.config.v1.IdentityIssuer.keys:type_name -> parley.config.v1.Keys
-	34, // 14: parley.config.v1.Keys.max_stale:type_name -> google.protobuf.Duration
-	14, // 15: parley.config.v1.Keys.client_credentials:type_name -> parley.config.v1.TokenEndpoint
-	2,  // 16: parley.config.v1.Client.mode:type_name -> parley.config.v1.ChannelMode
-	15, // 17: parley.config.v1.Client.retry_budget:type_name -> parley.config.v1.RetryBudget
-	13, // 18: parley.config.v1.Client.token:type_name -> parley.config.v1.TokenSource
-	10, // 19: parley.config.v1.Client.hash_key:type_name -> parley.config.v1.HashKey
-	11, // 20: parley.config.v1.Client.subset:type_name -> parley.config.v1.Subset
-	12, // 21: parley.config.v1.Client.outliers:type_name -> parley.config.v1.Outliers
-	9,  // 22: parley.config.v1.Client.keepalive:type_name -> parley.config.v1.Keepalive
-	34, // 23: parley.config.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	34, // 24: parley.config.v1.Keepalive.timeout:type_name -> google.protobuf.Duration
-	34, // 25: parley.config.v1.Outliers.interval:type_name -> google.protobuf.Duration
-	34, // 26: parley.config.v1.Outliers.rest:type_name -> google.protobuf.Duration
-	14, // 27: parley.config.v1.TokenSource.endpoint:type_name -> parley.config.v1.TokenEndpoint
-	1,  // 28: parley.config.v1.TokenEndpoint.audience_parameter:type_name -> parley.config.v1.AudienceParameter
-	19, // 29: parley.config.v1.TokenEndpoint.certificate:type_name -> parley.config.v1.Certificate
-	35, // 30: parley.config.v1.Server.carriers:type_name -> parley.policy.v1.Carrier
-	19, // 31: parley.config.v1.Server.tls:type_name -> parley.config.v1.Certificate
-	17, // 32: parley.config.v1.Server.issuers:type_name -> parley.config.v1.WorkloadIssuer
-	9,  // 33: parley.config.v1.Server.keepalive:type_name -> parley.config.v1.Keepalive
-	7,  // 34: parley.config.v1.WorkloadIssuer.keys:type_name -> parley.config.v1.Keys
-	34, // 35: parley.config.v1.WorkloadIssuer.max_lifetime:type_name -> google.protobuf.Duration
-	34, // 36: parley.config.v1.WorkloadIssuer.clock_skew:type_name -> google.protobuf.Duration
-	30, // 37: parley.config.v1.WorkloadIssuer.required_values:type_name -> parley.config.v1.WorkloadIssuer.RequiredValuesEntry
-	18, // 38: parley.config.v1.WorkloadIssuer.principals:type_name -> parley.config.v1.Principals
-	31, // 39: parley.config.v1.Principals.ids:type_name -> parley.config.v1.Principals.IdsEntry
-	32, // 40: parley.config.v1.Discovery.services:type_name -> parley.config.v1.Discovery.ServicesEntry
-	34, // 41: parley.config.v1.Discovery.ttl:type_name -> google.protobuf.Duration
-	34, // 42: parley.config.v1.Discovery.hold:type_name -> google.protobuf.Duration
-	34, // 43: parley.config.v1.Discovery.first_wait:type_name -> google.protobuf.Duration
-	34, // 44: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
-	34, // 45: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
-	34, // 46: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
-	34, // 47: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
-	34, // 48: parley.config.v1.Lifecycle.total:type_name -> google.protobuf.Duration
-	25, // 49: parley.config.v1.Users.issuers:type_name -> parley.config.v1.UserIssuer
-	25, // 50: parley.config.v1.Users.transactions:type_name -> parley.config.v1.UserIssuer
-	7,  // 51: parley.config.v1.UserIssuer.keys:type_name -> parley.config.v1.Keys
-	34, // 52: parley.config.v1.UserIssuer.max_lifetime:type_name -> google.protobuf.Duration
-	34, // 53: parley.config.v1.UserIssuer.clock_skew:type_name -> google.protobuf.Duration
-	33, // 54: parley.config.v1.UserIssuer.required_values:type_name -> parley.config.v1.UserIssuer.RequiredValuesEntry
-	8,  // 55: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
-	16, // 56: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
-	36, // 57: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
-	21, // 58: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
-	59, // [59:59] is the sub-list for method output_type
-	59, // [59:59] is the sub-list for method input_type
-	59, // [59:59] is the sub-list for extension type_name
-	59, // [59:59] is the sub-list for extension extendee
-	0,  // [0:59] is the sub-list for field type_name
+	35, // 10: parley.config.v1.Identity.max_connection_age:type_name -> google.protobuf.Duration
+	6,  // 11: parley.config.v1.Identity.issued:type_name -> parley.config.v1.Issued
+	5,  // 12: parley.config.v1.Identity.kubernetes:type_name -> parley.config.v1.PodIdentity
+	7,  // 13: parley.config.v1.Issued.issuers:type_name -> parley.config.v1.IdentityIssuer
+	8,  // 14: parley.config.v1.IdentityIssuer.keys:type_name -> parley.config.v1.Keys
+	35, // 15: parley.config.v1.Keys.max_stale:type_name -> google.protobuf.Duration
+	15, // 16: parley.config.v1.Keys.client_credentials:type_name -> parley.config.v1.TokenEndpoint
+	2,  // 17: parley.config.v1.Client.mode:type_name -> parley.config.v1.ChannelMode
+	16, // 18: parley.config.v1.Client.retry_budget:type_name -> parley.config.v1.RetryBudget
+	14, // 19: parley.config.v1.Client.token:type_name -> parley.config.v1.TokenSource
+	11, // 20: parley.config.v1.Client.hash_key:type_name -> parley.config.v1.HashKey
+	12, // 21: parley.config.v1.Client.subset:type_name -> parley.config.v1.Subset
+	13, // 22: parley.config.v1.Client.outliers:type_name -> parley.config.v1.Outliers
+	10, // 23: parley.config.v1.Client.keepalive:type_name -> parley.config.v1.Keepalive
+	35, // 24: parley.config.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	35, // 25: parley.config.v1.Keepalive.timeout:type_name -> google.protobuf.Duration
+	35, // 26: parley.config.v1.Outliers.interval:type_name -> google.protobuf.Duration
+	35, // 27: parley.config.v1.Outliers.rest:type_name -> google.protobuf.Duration
+	15, // 28: parley.config.v1.TokenSource.endpoint:type_name -> parley.config.v1.TokenEndpoint
+	1,  // 29: parley.config.v1.TokenEndpoint.audience_parameter:type_name -> parley.config.v1.AudienceParameter
+	20, // 30: parley.config.v1.TokenEndpoint.certificate:type_name -> parley.config.v1.Certificate
+	36, // 31: parley.config.v1.Server.carriers:type_name -> parley.policy.v1.Carrier
+	20, // 32: parley.config.v1.Server.tls:type_name -> parley.config.v1.Certificate
+	18, // 33: parley.config.v1.Server.issuers:type_name -> parley.config.v1.WorkloadIssuer
+	10, // 34: parley.config.v1.Server.keepalive:type_name -> parley.config.v1.Keepalive
+	8,  // 35: parley.config.v1.WorkloadIssuer.keys:type_name -> parley.config.v1.Keys
+	35, // 36: parley.config.v1.WorkloadIssuer.max_lifetime:type_name -> google.protobuf.Duration
+	35, // 37: parley.config.v1.WorkloadIssuer.clock_skew:type_name -> google.protobuf.Duration
+	31, // 38: parley.config.v1.WorkloadIssuer.required_values:type_name -> parley.config.v1.WorkloadIssuer.RequiredValuesEntry
+	19, // 39: parley.config.v1.WorkloadIssuer.principals:type_name -> parley.config.v1.Principals
+	32, // 40: parley.config.v1.Principals.ids:type_name -> parley.config.v1.Principals.IdsEntry
+	33, // 41: parley.config.v1.Discovery.services:type_name -> parley.config.v1.Discovery.ServicesEntry
+	35, // 42: parley.config.v1.Discovery.ttl:type_name -> google.protobuf.Duration
+	35, // 43: parley.config.v1.Discovery.hold:type_name -> google.protobuf.Duration
+	35, // 44: parley.config.v1.Discovery.first_wait:type_name -> google.protobuf.Duration
+	35, // 45: parley.config.v1.Lifecycle.announce:type_name -> google.protobuf.Duration
+	35, // 46: parley.config.v1.Lifecycle.quiet:type_name -> google.protobuf.Duration
+	35, // 47: parley.config.v1.Lifecycle.grace:type_name -> google.protobuf.Duration
+	35, // 48: parley.config.v1.Lifecycle.flush:type_name -> google.protobuf.Duration
+	35, // 49: parley.config.v1.Lifecycle.total:type_name -> google.protobuf.Duration
+	26, // 50: parley.config.v1.Users.issuers:type_name -> parley.config.v1.UserIssuer
+	26, // 51: parley.config.v1.Users.transactions:type_name -> parley.config.v1.UserIssuer
+	8,  // 52: parley.config.v1.UserIssuer.keys:type_name -> parley.config.v1.Keys
+	35, // 53: parley.config.v1.UserIssuer.max_lifetime:type_name -> google.protobuf.Duration
+	35, // 54: parley.config.v1.UserIssuer.clock_skew:type_name -> google.protobuf.Duration
+	34, // 55: parley.config.v1.UserIssuer.required_values:type_name -> parley.config.v1.UserIssuer.RequiredValuesEntry
+	9,  // 56: parley.config.v1.Config.ClientsEntry.value:type_name -> parley.config.v1.Client
+	17, // 57: parley.config.v1.Config.ServersEntry.value:type_name -> parley.config.v1.Server
+	37, // 58: parley.config.v1.Config.PoliciesEntry.value:type_name -> parley.policy.v1.Policy
+	22, // 59: parley.config.v1.Discovery.ServicesEntry.value:type_name -> parley.config.v1.Addresses
+	60, // [60:60] is the sub-list for method output_type
+	60, // [60:60] is the sub-list for method input_type
+	60, // [60:60] is the sub-list for extension type_name
+	60, // [60:60] is the sub-list for extension extendee
+	0,  // [0:60] is the sub-list for field type_name
 }
 
 func init() { file_parley_config_v1_config_proto_init() }
@@ -3217,17 +3344,18 @@ func file_parley_config_v1_config_proto_init() {
 	file_parley_config_v1_config_proto_msgTypes[15].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[16].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[17].OneofWrappers = []any{}
-	file_parley_config_v1_config_proto_msgTypes[19].OneofWrappers = []any{}
+	file_parley_config_v1_config_proto_msgTypes[18].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[20].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[21].OneofWrappers = []any{}
 	file_parley_config_v1_config_proto_msgTypes[22].OneofWrappers = []any{}
+	file_parley_config_v1_config_proto_msgTypes[23].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_config_v1_config_proto_rawDesc), len(file_parley_config_v1_config_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   31,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
