@@ -63,6 +63,8 @@ const (
 	// keyRetirement is how long a key stays published after its last signature: the longest lifetime of a token plus twice
 	// the clock skew.
 	keyRetirement = maxTokenLife + 2*clockSkew
+	// signedSetLife is how long a key set that the root has signed is valid, the longest that verifiers accept.
+	signedSetLife = 24 * time.Hour
 	// maxKeys is the maximum number of published keys of an issuer.
 	maxKeys = 16
 )

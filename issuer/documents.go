@@ -36,7 +36,7 @@ func (is *Issuer) routes() map[string]http.HandlerFunc {
 		AuthMethods: []string{"private_key_jwt"}, AssertionAlgorithms: []string{"EdDSA", "ES256"},
 	})
 	metadata := readable(func() (string, []byte) { return "application/json", about })
-	return map[string]http.HandlerFunc{
+	routes := map[string]http.HandlerFunc{
 		name.Path + "/token": only(is.serveToken, http.MethodPost),
 		name.Path + "/jwks.json": readable(
 			func() (string, []byte) { return "application/jwk-set+json", is.keys.jwks() },
@@ -44,6 +44,20 @@ func (is *Issuer) routes() map[string]http.HandlerFunc {
 		name.Path + "/.well-known/openid-configuration":       metadata,
 		"/.well-known/oauth-authorization-server" + name.Path: metadata,
 	}
+	if len(is.signedSets) > 0 {
+		routes[name.Path+"/jwks.jwt"] = only(is.serveSignedKeys, http.MethodGet, http.MethodHead)
+	}
+	return routes
+}
+
+// serveSignedKeys serves the key set that the root has signed for now.
+func (is *Issuer) serveSignedKeys(w http.ResponseWriter, r *http.Request) {
+	text, err := signedNow(is.signedSets, time.Now())
+	if err != nil {
+		is.refuse(w, r, caller{}, unavailable(err))
+		return
+	}
+	readable(func() (string, []byte) { return "application/jwt", []byte(text) })(w, r)
 }
 
 // readable serves a document that may be cached for keysMaxAge.

@@ -43,6 +43,7 @@ type Issuer struct {
 	users   *users              // nil without a login service
 
 	identities *identities // nil if it issues no identity tokens
+	signedSets []signedSet // by the root, sorted by time
 
 	handlers map[string]http.HandlerFunc // by path
 }
@@ -74,6 +75,9 @@ func New(name string, keys *Keys, registry Registry, opts ...Option) *Issuer {
 	}
 	if is.configErr == nil {
 		is.identities, is.configErr = newIdentities(name, &is.config, registry, is.turn)
+	}
+	if is.configErr == nil {
+		is.signedSets, is.configErr = readSignedSets(is.config.signedSets)
 	}
 	if is.configErr == nil {
 		is.meter = shares.NewMeter[string](is.config.rate, is.config.burst)

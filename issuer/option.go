@@ -24,6 +24,7 @@ type config struct {
 	identityDomain  string
 	identityLife    time.Duration
 	authorities     []Bootstrap
+	signedSets      []string
 	rate, burst     int
 	loopback        bool
 	transport       http.RoundTripper
@@ -68,6 +69,15 @@ func WithRate(perSecond, burst int) Option {
 	return option{
 		fmt.Sprintf("issuer.WithRate(%d, %d)", perSecond, burst), func(c *config) { c.rate, c.burst = perSecond, burst },
 	}
+}
+
+// WithSignedKeySets serves the key sets that [SignKeySet] has made, at /jwks.jwt, for verifiers that pin the root. Of
+// several, the one is served whose time has come last. While there is none, the answer is the status 503, and verifiers
+// use what they have for 24 hours. By default there are none, and the path does not exist.
+func WithSignedKeySets(sets ...string) Option {
+	return option{fmt.Sprintf("issuer.WithSignedKeySets(%d sets)", len(sets)), func(c *config) {
+		c.signedSets = append(c.signedSets, sets...)
+	}}
 }
 
 // WithLogger sets the logger of the audit log. It logs each issued token, and each refused request with the full

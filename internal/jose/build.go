@@ -90,6 +90,25 @@ func (b *ClaimsBuilder) Object(name string, object []byte) *ClaimsBuilder {
 	return b
 }
 
+// Objects adds a claim that is an array of objects, each from its JSON text, as [ClaimsBuilder.Object] has it.
+func (b *ClaimsBuilder) Objects(name string, objects ...[]byte) *ClaimsBuilder {
+	if !b.name(name) {
+		return b
+	}
+	b.text = append(b.text, '[')
+	for i, object := range objects {
+		if i > 0 {
+			b.text = append(b.text, ',')
+		}
+		b.text = append(b.text, object...)
+		if err := checkClaims(string(object)); err != nil && b.err == nil {
+			b.err = err
+		}
+	}
+	b.text = append(b.text, ']')
+	return b
+}
+
 // Claims returns the JSON object. The error is an [*Error] with [ReasonClaims]: a name does not match
 // ^[A-Za-z0-9_.:/-]{1,64}$ or appears twice (in whatever case), or a value cannot be written.
 func (b *ClaimsBuilder) Claims() ([]byte, error) {
