@@ -21,7 +21,7 @@ type fault struct {
 	source  policy.Source
 }
 
-// httpFault reads a fault. It is noted as not enforced: a program injects it on purpose, with [Faults].
+// httpFault reads a fault. It is noted as not enforced: a program injects it on purpose, with Faults.
 func (t *traffic) httpFault(o *object, path string, stated *networkingv1.HTTPFaultInjection) *fault {
 	if stated == nil {
 		return nil

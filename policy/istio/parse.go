@@ -19,9 +19,28 @@ import (
 // decides. They have the routes of the clients of the workload. Its error joins a [Mistake] for everything that is
 // wrong, in whatever policy, and for everything in a policy that counts which cannot be enforced.
 func (f *Files) Parse(content []byte) ([]policy.Layer, []policy.Note, error) {
-	files, err := filesOf(content)
+	p, err := f.parse(content)
 	if err != nil {
 		return nil, nil, err
+	}
+	layers := f.layers(p.selection, p.enforced, p.tried)
+	if out := p.routes; len(out.services)+len(out.gateway)+len(out.destinations) > 0 {
+		layers = append(layers, policy.Routed(out))
+	}
+	return layers, p.selection.notes, nil
+}
+
+// parsed is what a content says to the workload.
+type parsed struct {
+	selection       *selection
+	enforced, tried [2]point
+	routes          *routes
+}
+
+func (f *Files) parse(content []byte) (*parsed, error) {
+	files, err := filesOf(content)
+	if err != nil {
+		return nil, err
 	}
 	r := &reader{defaultNamespace: f.workload.DefaultNamespace}
 	for _, file := range files {
@@ -29,23 +48,17 @@ func (f *Files) Parse(content []byte) ([]policy.Layer, []policy.Note, error) {
 	}
 	r.unique()
 	if len(r.objects)+len(r.skipped) == 0 && len(r.mistakes.errs) == 0 {
-		return nil, nil, errors.New("istio: " + f.path + ": the files hold no document, and emptied files must not pass " +
+		return nil, errors.New("istio: " + f.path + ": the files hold no document, and emptied files must not pass " +
 			"for a mesh without policies; write the policies there, or remove the source")
 	}
 	s := newSelection(f.workload, r.skipped)
 	s.noteSkipped(r.skipped)
 	s.authentication(r.objects)
-	enforced, tried := s.choose(r.objects)
-	out := &routes{f.String(), s.traffic(r.objects)}
-	out.noteRivals()
-	if err := r.mistakes.join(); err != nil {
-		return nil, nil, err
-	}
-	layers := f.layers(s, enforced, tried)
-	if len(out.services)+len(out.gateway)+len(out.destinations) > 0 {
-		layers = append(layers, policy.Routed(out))
-	}
-	return layers, s.notes, nil
+	p := &parsed{selection: s}
+	p.enforced, p.tried = s.choose(r.objects)
+	p.routes = &routes{f.String(), s.traffic(r.objects)}
+	p.routes.noteRivals()
+	return p, r.mistakes.join()
 }
 
 // unique reports objects that are there twice: which of them counted last in the cluster cannot be seen.

@@ -78,7 +78,7 @@ func TestTrafficCases(t *testing.T) {
 }
 
 // trafficDocuments writes the objects of a case.
-func trafficDocuments(t *testing.T, objects []map[string]any) string {
+func trafficDocuments(t testing.TB, objects []map[string]any) string {
 	t.Helper()
 	var all strings.Builder
 	for i, o := range objects {
