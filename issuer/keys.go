@@ -1,7 +1,6 @@
 package issuer
 
 import (
-	"cmp"
 	"crypto"
 	"errors"
 	"fmt"
@@ -18,16 +17,9 @@ import (
 // the issuer runs.
 type Keys struct {
 	mu        sync.Mutex
-	list      []ownKey // sorted by the time at which they start to sign; keys that are only published come first
+	list      plan
+	stored    bool // in the State that changes them
 	configErr error
-}
-
-// ownKey is a key with its times.
-type ownKey struct {
-	public *jose.PublicKey
-	signer *jose.PrivateKey // nil if the key is only published
-	known  time.Time        // when it was published
-	from   time.Time        // when it starts to sign
 }
 
 // NewKeys returns the keys of an issuer that signs with signing, an Ed25519 or P-256 key. It can be an
@@ -91,14 +83,20 @@ func privateKey(signer crypto.Signer) (*jose.PrivateKey, error) {
 	return jose.NewPrivateKey(signer)
 }
 
+// errStored is the error of a change of stored keys that does not go through their State.
+var errStored = errors.New("issuer: these keys are in a State; use State.Rotate and State.Revoke")
+
 // Rotate replaces the signing key. Every token can be verified during the rotation: next is published now and signs
 // from the returned time on, which is 12 minutes after it was first published, when every verifier has read the key
 // set. The replaced key stays published until its last token has expired, an hour and a minute later. Rotating again to
 // a key that signs or will sign changes nothing.
 //
-// Rotate returns an error, and changes nothing, if next is neither Ed25519 nor P-256, if it was replaced before, or if
-// there are 16 keys.
+// Rotate returns an error, and changes nothing, if next is neither Ed25519 nor P-256, if it was replaced before, if
+// there are 16 keys, or for the keys of a [State].
 func (k *Keys) Rotate(next crypto.Signer) (signs time.Time, err error) {
+	if k.stored {
+		return time.Time{}, errStored
+	}
 	private, err := privateKey(next)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("issuer: Rotate: %w", err)
@@ -106,95 +104,61 @@ func (k *Keys) Rotate(next crypto.Signer) (signs time.Time, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := time.Now()
-	k.prune(now)
-	key := ownKey{public: private.Public(), signer: private, known: now}
-	if n := k.find(private.Public().KeyID()); n >= 0 {
-		switch {
-		case k.list[n].signer == nil:
-		case n < k.signing(now):
-			return time.Time{}, errors.New("issuer: Rotate: the key was replaced by another before; make a new one")
-		default:
-			return k.list[n].from, nil
-		}
-		key.known = k.list[n].known
-		k.list = slices.Delete(k.list, n, n+1)
-	} else if len(k.list) >= maxKeys {
-		return time.Time{}, fmt.Errorf(
-			"issuer: Rotate: %d keys are published already; wait until some are over, or revoke them", len(k.list),
-		)
+	list, signs, err := k.list.rotate(ownKey{public: private.Public(), signer: private, known: now}, now)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("issuer: Rotate: %w", err)
 	}
-	key.from = key.known.Add(keyLead)
-	if key.from.Before(now) {
-		key.from = now
-	}
-	k.list = append(k.list, key)
-	slices.SortStableFunc(k.list, func(a, b ownKey) int { return a.from.Compare(b.from) })
-	return key.from, nil
+	k.list = list
+	return signs, nil
 }
 
 // Revoke removes a key from the key set at once. Its tokens become invalid when verifiers read the set again, within 5
 // minutes. If the key signs, the next key of [Keys.Rotate] signs from now on, although some verifiers may not know it
-// for a few minutes. Revoke returns an error, and changes nothing, if there is no such key, or no next key.
+// for a few minutes. Revoke returns an error, and changes nothing, if there is no such key, or no next key, or for the
+// keys of a [State].
 func (k *Keys) Revoke(kid string) error {
+	if k.stored {
+		return errStored
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := time.Now()
-	k.prune(now)
-	n := k.find(kid)
-	if n < 0 {
-		return errors.New("issuer: Revoke: no key of that name is published; Keys.State lists those that are")
+	list, err := k.list.revoke(kid, time.Now())
+	if err != nil {
+		return fmt.Errorf("issuer: Revoke: %w", err)
 	}
-	if n == k.signing(now) {
-		if n+1 == len(k.list) {
-			return errors.New("issuer: Revoke: no other key could sign; rotate to one first")
-		}
-		k.list[n+1].from = now
-	}
-	k.list = slices.Delete(k.list, n, n+1)
+	k.list = list
 	return nil
 }
 
 // sign signs with the present signing key.
 func (k *Keys) sign(typ string, claims []byte) (string, error) {
 	k.mu.Lock()
-	key := k.list[k.signing(time.Now())].signer
+	key := k.list[k.list.signing(time.Now())].signer
 	k.mu.Unlock()
 	return key.Sign(typ, claims)
 }
 
 // jwks returns the published key set (RFC 7517 section 5).
 func (k *Keys) jwks() []byte {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.prune(time.Now())
-	list := make([]string, len(k.list))
-	for n, key := range k.list {
+	published := k.published()
+	list := make([]string, len(published))
+	for n, key := range published {
 		jwk, _ := key.public.MarshalJWK() // its error is always nil
 		list[n] = string(jwk)
 	}
 	return []byte(`{"keys":[` + strings.Join(list, ",") + `]}`)
 }
 
-// signing returns the index of the signing key: the last key whose time has come.
-func (k *Keys) signing(now time.Time) int {
-	n, _ := slices.BinarySearchFunc(
-		k.list, now, func(key ownKey, now time.Time) int { return cmp.Or(key.from.Compare(now), -1) },
-	)
-	return n - 1
+// published returns the keys that are published now.
+func (k *Keys) published() plan {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.list.pruned(time.Now())
 }
 
-// prune removes the keys whose last token has expired.
-func (k *Keys) prune(now time.Time) {
-	signing := k.signing(now)
-	var kept []ownKey
-	for n, key := range k.list {
-		if key.signer == nil || n >= signing || now.Before(k.list[n+1].from.Add(keyRetirement)) {
-			kept = append(kept, key)
-		}
-	}
-	k.list = kept
-}
-
-func (k *Keys) find(kid string) int {
-	return slices.IndexFunc(k.list, func(key ownKey) bool { return key.public.KeyID() == kid })
+// set replaces the keys by others.
+func (k *Keys) set(list plan) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.list = list
 }

@@ -14,18 +14,15 @@ type KeyState struct {
 
 // State returns the published keys: first those that never sign here, then the others in the order in which they sign.
 func (k *Keys) State() []KeyState {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	now := time.Now()
-	k.prune(now)
-	signing := k.signing(now)
-	states := make([]KeyState, len(k.list))
-	for n, key := range k.list {
+	now, list := time.Now(), k.published()
+	signing := list.signing(now)
+	states := make([]KeyState, len(list))
+	for n, key := range list {
 		s := KeyState{KeyID: key.public.KeyID(), Use: "published"}
 		switch {
 		case key.signer == nil:
 		case n < signing:
-			s.Use, s.Until = "retiring", k.list[n+1].from.Add(keyRetirement)
+			s.Use, s.Until = "retiring", list[n+1].from.Add(keyRetirement)
 		case n == signing:
 			s.Use = "signing"
 		default:
