@@ -182,15 +182,15 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, test := range map[string]struct{ path, says string }{
-		"another process":       {held, "another process"},
-		"readable by others":    {write("loose.db", 0o644, bytesOf), "chmod 600"},
-		"writable folder":       {filepath.Join(public, "issuer.db"), "may write there"},
-		"no bbolt":              {write("text.db", 0o600, bytes.Repeat([]byte("text"), 5000)), "invalid"},
-		"empty":                 {write("empty.db", 0o600, nil), "no store of an issuer"},
-		"half":                  {write("half.db", 0o600, bytesOf[:len(bytesOf)/8]), "half.db"},
-		"another bbolt file":    {other, "no store of an issuer"},
+		"another process":        {held, "another process"},
+		"readable by others":     {write("loose.db", 0o644, bytesOf), "chmod 600"},
+		"writable folder":        {filepath.Join(public, "issuer.db"), "may write there"},
+		"no bbolt":               {write("text.db", 0o600, bytes.Repeat([]byte("text"), 5000)), "invalid"},
+		"empty":                  {write("empty.db", 0o600, nil), "no store of an issuer"},
+		"half":                   {write("half.db", 0o600, bytesOf[:len(bytesOf)/8]), "half.db"},
+		"another bbolt file":     {other, "no store of an issuer"},
 		"a layout of the future": {newer, `layout "2"`},
-		"a folder":              {dir, "is a directory"},
+		"a folder":               {dir, "is a directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := bolt.Open(test.path)
