@@ -68,7 +68,7 @@ func (is *Issuer) authenticate(ctx context.Context, f form) (caller, error) {
 		return caller{}, badClient(fmt.Errorf("%s: %w", quote.Text(id), err))
 	}
 	c := caller{Client: client, keyID: token.KeyID()}
-	return c, is.admit(c, t, time.Now())
+	return c, is.admit(ctx, c, t, time.Now())
 }
 
 // admitEnrolled authenticates a workload that is not registered. The authority is asked last, because that costs most.
@@ -81,7 +81,7 @@ func (is *Issuer) admitEnrolled(ctx context.Context, f form) (caller, error) {
 		Client: Client{ID: w.id.String()}, keyID: w.key.KeyID(), key: w.key, authority: w.authority,
 		evidenceID: w.evidenceID,
 	}
-	if err := is.use(c, w.proofID, time.Now()); err != nil {
+	if err := is.use(ctx, c, w.proofID, time.Now()); err != nil {
 		return c, err
 	}
 	return c, w.review(ctx)
@@ -116,16 +116,16 @@ func (clientKeys) Generation() uint64 { return 0 }
 
 // admit checks an assertion whose signature has been verified. It checks the rate of the client before it remembers the
 // assertion, so that one client cannot fill the memory.
-func (is *Issuer) admit(c caller, t *verify.Token, now time.Time) error {
+func (is *Issuer) admit(ctx context.Context, c caller, t *verify.Token, now time.Time) error {
 	id, _ := t.Claims.String("jti") // checked before
 	if len(id) > maxTokenID {
 		return badClient(fmt.Errorf("%s: jti is too long", quote.Text(c.ID)))
 	}
-	return is.use(c, strings.Clone(id), now)
+	return is.use(ctx, c, strings.Clone(id), now)
 }
 
 // use counts a request of a proven caller, and remembers its assertion. Every error is a refusal.
-func (is *Issuer) use(c caller, id string, now time.Time) error {
+func (is *Issuer) use(ctx context.Context, c caller, id string, now time.Time) error {
 	if ok, wait := is.meter.Take(c.ID, now); !ok {
 		r := tooMany(quote.Text(c.ID) + " asks too often")
 		r.after = wait
@@ -137,6 +137,6 @@ func (is *Issuer) use(c caller, id string, now time.Time) error {
 	case !fresh:
 		return badClient(fmt.Errorf("%s: the assertion was used before", quote.Text(c.ID)))
 	default:
-		return nil
+		return is.config.state.admit(ctx, c.ID, c.keyID, id, now)
 	}
 }

@@ -67,4 +67,17 @@ const (
 	signedSetLife = 24 * time.Hour
 	// maxKeys is the maximum number of published keys of an issuer.
 	maxKeys = 16
+
+	// stateInterval is how long an issuer uses what it has read from a store before it reads it again.
+	stateInterval = time.Second
+	// auditRetention is how long events of the audit trail are kept.
+	auditRetention = 365 * 24 * time.Hour
+	// maxAttempts is how often a change of a state is tried while other processes change it, too.
+	maxAttempts = 10
+	// maxHandle is the maximum length of a handle of a key service, in bytes.
+	maxHandle = 4096
+	// pageSize is the number of records that are read at once.
+	pageSize = 256
+	// maxBackupLine is the maximum length of a line of a backup, in bytes.
+	maxBackupLine = 4 << 20
 )

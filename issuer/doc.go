@@ -18,6 +18,7 @@
 // /jwks.json. Package interceptors/auth verifies them with WithIssuers, WithUserIssuers and WithTransactionTokens, and
 // tokens.FromIssuer is a client of the issuer.
 //
-// The issuer does not write to disk. Used assertions are remembered only in the memory of one process. Another process,
-// or a restarted one, accepts a captured assertion once more.
+// By default, the issuer does not write to disk: used assertions are remembered only in the memory of one process, and
+// a restarted one accepts a captured assertion once more. A [State] keeps keys, registrations, used assertions and
+// revocations in a store, such as the file of package issuer/bolt.
 package issuer

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -35,11 +36,14 @@ func (is *Issuer) routes() map[string]http.HandlerFunc {
 		Grants:      grants,
 		AuthMethods: []string{"private_key_jwt"}, AssertionAlgorithms: []string{"EdDSA", "ES256"},
 	})
-	metadata := readable(func() (string, []byte) { return "application/json", about })
+	metadata := readable(func(context.Context) (string, []byte) { return "application/json", about })
 	routes := map[string]http.HandlerFunc{
 		name.Path + "/token": only(is.serveToken, http.MethodPost),
 		name.Path + "/jwks.json": readable(
-			func() (string, []byte) { return "application/jwk-set+json", is.keys.jwks() },
+			func(ctx context.Context) (string, []byte) {
+				is.config.state.catchUp(ctx)
+				return "application/jwk-set+json", is.keys.jwks()
+			},
 		),
 		name.Path + "/.well-known/openid-configuration":       metadata,
 		"/.well-known/oauth-authorization-server" + name.Path: metadata,
@@ -57,13 +61,13 @@ func (is *Issuer) serveSignedKeys(w http.ResponseWriter, r *http.Request) {
 		is.refuse(w, r, caller{}, unavailable(err))
 		return
 	}
-	readable(func() (string, []byte) { return "application/jwt", []byte(text) })(w, r)
+	readable(func(context.Context) (string, []byte) { return "application/jwt", []byte(text) })(w, r)
 }
 
 // readable serves a document that may be cached for keysMaxAge.
-func readable(document func() (media string, text []byte)) http.HandlerFunc {
-	return only(func(w http.ResponseWriter, _ *http.Request) {
-		media, text := document()
+func readable(document func(context.Context) (media string, text []byte)) http.HandlerFunc {
+	return only(func(w http.ResponseWriter, r *http.Request) {
+		media, text := document(r.Context())
 		w.Header().Set("Content-Type", media)
 		w.Header().Set("Cache-Control", fmt.Sprintf("public, max-age=%d", keysMaxAge/time.Second))
 		_, _ = w.Write(text) // an error means that the client is gone

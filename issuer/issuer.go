@@ -104,6 +104,9 @@ func (is *Issuer) check() error {
 	if static, ok := is.registry.(*Static); ok && static != nil {
 		errs = append(errs, static.Check())
 	}
+	wrong(c.stateful && c.state == nil, "WithState: the state is nil; pass the one that OpenState returned")
+	wrong(is.keys != nil && is.keys.stored && (c.state == nil || c.state.keys != is.keys),
+		"the keys are those of a State; pass the same State with WithState")
 	wrong(len(c.logins) > 1, "WithLogin is there twice; an issuer takes the word of one login service, so keep one")
 	_, domainErr := principal.ParseTrustDomain(c.domain)
 	wrong(c.transactions && domainErr != nil, "WithTransactions: %s is no trust domain such as shop.example",

@@ -28,6 +28,8 @@ type config struct {
 	rate, burst     int
 	loopback        bool
 	transport       http.RoundTripper
+	state           *State
+	stateful        bool
 }
 
 type option struct {
@@ -100,4 +102,11 @@ func WithLoopbackHTTP() Option {
 // with the roots of the system and connects within 2 seconds. All other limits still apply.
 func WithRoundTripper(t http.RoundTripper) Option {
 	return option{"issuer.WithRoundTripper", func(c *config) { c.transport = t }}
+}
+
+// WithState makes used assertions and revocations survive a restart. Each assertion is stored before it is answered,
+// and a revoked client or key gets no token. While the store does not work, every request for a token is refused with
+// 503. By default, used assertions are remembered in the memory of the process, and nothing is revoked.
+func WithState(s *State) Option {
+	return option{"issuer.WithState", func(c *config) { c.state, c.stateful = s, true }}
 }

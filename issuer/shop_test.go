@@ -259,7 +259,7 @@ func (s *shop) token(t *testing.T, r reply, typ string) claims {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := jose.SplitKeySet(s.document(t, "/jwks.json"), 10)
+	list, err := jose.SplitKeySet(s.document(t, "/jwks.json"), 16)
 	if err != nil {
 		t.Fatal(err)
 	}

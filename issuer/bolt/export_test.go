@@ -15,21 +15,21 @@ func HoldTurn(s *Store) (release func()) {
 
 // AwaitWaiting waits until n Applies wait to be written.
 func AwaitWaiting(s *Store, n int) {
-	for {
+	await(func() bool {
 		s.mu.Lock()
-		waiting := len(s.waiting)
-		s.mu.Unlock()
-		if waiting >= n {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
+		defer s.mu.Unlock()
+		return len(s.waiting) >= n
+	})
 }
 
 // AwaitClosed waits until Close was called.
-func AwaitClosed(s *Store) {
-	for !s.closed.Load() {
-		time.Sleep(time.Millisecond)
+func AwaitClosed(s *Store) { await(s.closed.Load) }
+
+func await(happened func() bool) {
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for !happened() {
+		<-ticker.C
 	}
 }
 

@@ -145,7 +145,9 @@ func (l *lab) versions() {
 
 func (l *lab) atomic() {
 	l.apply()
-	l.apply(store.Change{Kind: kind, Name: "a", Value: []byte("1")}, store.Change{Kind: other, Name: "a", Value: []byte("2")})
+	l.apply(
+		store.Change{Kind: kind, Name: "a", Value: []byte("1")}, store.Change{Kind: other, Name: "a", Value: []byte("2")},
+	)
 	a := l.get(kind, "a")
 	l.want(l.store.Apply(l.Context(),
 		store.Change{Kind: kind, Name: "b"}, store.Change{Kind: kind, Name: "a", Version: a.Version, Delete: true},
@@ -274,7 +276,9 @@ func (l *lab) expires() {
 	if got.Expires.Sub(late).Abs() > time.Second {
 		l.Errorf("expires %v, want %v", got.Expires, late)
 	}
-	for {
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for range ticker.C {
 		if _, err := l.store.Get(l.Context(), kind, "soon"); errors.Is(err, store.ErrNotFound) {
 			break
 		} else if err != nil {
@@ -283,7 +287,6 @@ func (l *lab) expires() {
 		if time.Since(soon) > time.Minute {
 			l.Fatal("the record does not expire")
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	if left := time.Until(soon); left > time.Second {
 		l.Errorf("it expired %v early", left)
