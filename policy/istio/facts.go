@@ -15,6 +15,15 @@ import (
 // httpMethod is that of every gRPC call.
 const httpMethod = "POST"
 
+// pathOf is what Envoy takes for the path of a method's name: the part before a query. No known method has one, but a
+// server may take calls of unknown methods.
+func pathOf(method string) string {
+	if end := strings.IndexAny(method, "?#"); end >= 0 {
+		return method[:end]
+	}
+	return method
+}
+
 // facts are what rules ask of one call. Addresses are looked up once, when the first rule asks.
 type facts struct {
 	call     *policy.Call

@@ -231,7 +231,7 @@ func newRuleSet(rules []ruleFor) ruleSet {
 
 // of returns the rules about one method, in their order.
 func (s *ruleSet) of(method string) []rule {
-	numbers := slices.Sorted(slices.Values(slices.Concat(s.byPath[method], s.others)))
+	numbers := slices.Sorted(slices.Values(slices.Concat(s.byPath[pathOf(method)], s.others)))
 	call := policy.Call{Method: method}
 	var left []rule
 	for _, i := range numbers {

@@ -14,7 +14,7 @@ const (
 	matchExact    matchKind = iota
 	matchPrefix             // "abc*"
 	matchSuffix             // "*abc"
-	matchPresent            // "*": the text is not empty
+	matchPresent            // "*": the text is not empty, and has no line break, which Istio's translation does not match
 	matchAny                // the text is there, and may be empty
 	matchTemplate           // a template of a path
 	matchInside             // the text holds the pattern
@@ -76,7 +76,7 @@ func (p *pattern) matches(text string) bool {
 	case matchSuffix:
 		return len(text) >= len(p.text) && p.same(text[len(text)-len(p.text):], p.text)
 	case matchPresent:
-		return text != ""
+		return text != "" && !strings.Contains(text, "\n")
 	case matchAny:
 		return true
 	case matchTemplate:

@@ -188,7 +188,8 @@ func (r random) hosts() []string {
 func (r random) paths() []string {
 	return r.some(
 		getOrder, "/shop.orders.v1.OrdersService/*", "*/GetOrder", "*", "/shop.*", "/a/b", "/grpc.health.v1.Health/*",
-		"/{*}/GetOrder", "/{**}", "/shop.orders.v1.OrdersService/{*}", "/shop.orders.v1.OrdersService/{**}",
+		"/{*}/GetOrder", "/{**}", "/{**}/GetOrder", "/shop.orders.v1.OrdersService/{*}",
+		"/shop.orders.v1.OrdersService/{**}",
 	)
 }
 
@@ -241,6 +242,7 @@ func (r random) call(t *testing.T) call {
 		),
 		method: r.pick(
 			getOrder, getOrder, "/shop.orders.v1.OrdersService/PlaceOrder", "/a/b", "/grpc.health.v1.Health/Watch",
+			getOrder+"?x", "/a/b#c",
 		),
 		headers: metadata.MD{},
 	}
@@ -260,8 +262,8 @@ func (r random) call(t *testing.T) call {
 		c.issuer, c.user = r.pick("https://login.example", "https://evil.example", "x"), r.pick("anna", "bert", "annette")
 		claims := map[string]any{"iss": c.issuer, "sub": c.user}
 		for name, value := range map[string]any{
-			"aud": r.claim(), "azp": r.claim(), "groups": r.claim(), "scope": r.pick("admin dev", "dev", "a,b admin"),
-			"realm": map[string]any{"roles": r.claim()},
+			"aud": r.claim(), "azp": r.claim(), "groups": r.claim(),
+			"scope": r.pick("admin dev", " dev  admin", "a,b admin", "  ", ""), "realm": map[string]any{"roles": r.claim()},
 		} {
 			if r.IntN(2) == 0 {
 				claims[name] = value
@@ -279,7 +281,7 @@ func (r random) call(t *testing.T) call {
 func (r random) claim() any {
 	switch r.IntN(4) {
 	case 0:
-		return r.pick("admin", "dev", "orders", "")
+		return r.pick("admin", "dev", "orders", "", "a\nb")
 	case 1:
 		return true
 	default:

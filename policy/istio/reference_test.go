@@ -27,7 +27,7 @@ type expressions map[string]*regexp.Regexp
 func (e expressions) full(expression, text string) bool {
 	known := e[expression]
 	if known == nil {
-		known = regexp.MustCompile("^(?s:" + expression + ")$")
+		known = regexp.MustCompile(`\A(?:` + expression + `)\z`)
 		e[expression] = known
 	}
 	return known.MatchString(text)
@@ -173,8 +173,10 @@ func (e evaluation) matches(key, value string) bool {
 	case key == "methods":
 		return e.full(plainExpression(value), "POST")
 	case key == "paths" && (strings.Contains(value, "{*}") || strings.Contains(value, "{**}")):
-		return e.full(templateExpression(value), c.method)
-	case key == "paths" || key == "request.headers[:path]":
+		return e.full(templateExpression(value), withoutQuery(c.method))
+	case key == "paths":
+		return e.full(plainExpression(value), withoutQuery(c.method))
+	case key == "request.headers[:path]":
 		return e.full(plainExpression(value), c.method)
 	case strings.HasPrefix(key, "request.headers["):
 		name := strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(key, "request.headers["), "]"))
@@ -219,6 +221,12 @@ func (e evaluation) written(p string) []string {
 		}
 	}
 	return all
+}
+
+func withoutQuery(path string) string {
+	path, _, _ = strings.Cut(path, "?")
+	path, _, _ = strings.Cut(path, "#")
+	return path
 }
 
 func templateExpression(value string) string {
@@ -279,10 +287,12 @@ func (e evaluation) claim(path []string, value string) bool {
 	}
 	if text, ok := found.(string); ok && len(path) == 1 && (path[0] == "scope" || path[0] == "permission") {
 		var words []any
-		for word := range strings.FieldsSeq(text) {
+		for _, word := range regexp.MustCompile("[^ ]+").FindAllString(text, -1) {
 			words = append(words, word)
 		}
-		found = words
+		if words != nil {
+			found = words
+		}
 	}
 	list, ok := found.([]any)
 	if !ok {

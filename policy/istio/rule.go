@@ -222,7 +222,7 @@ func (c *condition) one(ctx context.Context, a *alternatives, f *facts) bool {
 	case attributeMethod:
 		return anyMatches(a.patterns, httpMethod)
 	case attributePath:
-		return anyMatches(a.patterns, f.call.Method)
+		return anyMatches(a.patterns, pathOf(f.call.Method))
 	case attributeUnknown, attributeSNI, attributeFilter, attributeInlineHeader: // refused before
 	}
 	return f.denies
@@ -264,10 +264,14 @@ func anyClaim[V policy.ClaimValue[V]](patterns []pattern, value V, split bool) b
 	if !split {
 		return anyMatches(patterns, text)
 	}
+	empty := true
 	for word := range strings.SplitSeq(text, " ") {
-		if anyMatches(patterns, word) {
+		if word == "" {
+			continue
+		}
+		if empty = false; anyMatches(patterns, word) {
 			return true
 		}
 	}
-	return false
+	return empty && anyMatches(patterns, text) // Envoy leaves a text without words as it is
 }

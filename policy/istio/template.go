@@ -2,7 +2,8 @@ package istio
 
 import "strings"
 
-// Path templates: "{*}" is one segment of a path, "{**}" any number of characters at its end.
+// Path templates: "{*}" is one segment of a path, "{**}" any number of characters, also slashes. Behind "{**}" only
+// literal text follows.
 
 const (
 	oneSegment  = "{*}"
@@ -21,16 +22,20 @@ func checkTemplate(path string) string {
 		return "a template begins with a slash"
 	}
 	parts := strings.Split(segments, "/")
+	open := false // whether {**} has come
 	for i, part := range parts {
 		switch {
-		case part == allSegments && i != len(parts)-1:
-			return allSegments + " stands at the end and nowhere else"
+		case open && (part == allSegments || part == oneSegment):
+			return "behind " + allSegments + " neither " + oneSegment + " nor " + allSegments + " can follow"
 		case part == oneSegment || part == allSegments:
+			open = part == allSegments
 		case strings.ContainsAny(part, "*{}"):
 			return "beside " + oneSegment + " and " + allSegments +
 				" as whole segments there are neither asterisks nor braces in a template"
 		case part == "" && i != len(parts)-1:
 			return "a segment is empty"
+		case strings.ContainsFunc(part, isForeign):
+			return "a segment has a character that no path has, such as a blank or a question mark"
 		}
 	}
 	return ""
@@ -43,7 +48,8 @@ func matchesTemplate(template, path string) bool {
 	for ok {
 		part, parts, moreParts := strings.Cut(template, "/")
 		if part == allSegments {
-			return !strings.ContainsFunc(path, func(r rune) bool { return r != '/' && isForeign(r) })
+			middle, ends := strings.CutSuffix(path, template[len(allSegments):])
+			return ends && !strings.ContainsFunc(middle, func(r rune) bool { return r != '/' && isForeign(r) })
 		}
 		segment, segments, moreSegments := strings.Cut(path, "/")
 		switch {
