@@ -81,6 +81,22 @@ func TestCases(t *testing.T) {
 	}
 }
 
+// requestPrincipals are about sub, whatever claim the configuration takes for the user's name.
+func TestUserIsNamedBySub(t *testing.T) {
+	layers, _, err := istio.Parse(orders(), head+`spec: {rules: [{from: [{source: {requestPrincipals: ["x/anna"]}}]}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	named, other := readCall(t, "shop/web user=x|anna"), readCall(t, "shop/web user=x|bert")
+	named.user, other.user = "anna@example.com", "anna"
+	if why := judge(t, layers, named); why != nil {
+		t.Errorf("the user whose sub is anna is refused: %v", why)
+	}
+	if judge(t, layers, other) == nil {
+		t.Error("a user who is called anna passes, although sub is bert")
+	}
+}
+
 // document writes the policy of a case as a document.
 func document(t *testing.T, i int, p map[string]any) string {
 	t.Helper()

@@ -237,9 +237,15 @@ func anyAccount(accounts []account, id string) bool {
 	return false
 }
 
+// anyUser compares iss and sub of the token, also where the configuration takes another claim for the user's name.
 func anyUser(users []userPattern, u *principal.User) bool {
+	issuer, hasIssuer := u.Claims.String("iss")
+	subject, hasSubject := u.Claims.String("sub")
+	if !hasIssuer || !hasSubject {
+		return false
+	}
 	for i := range users {
-		if u.Issuer != "" && u.Subject != "" && users[i].issuer.matches(u.Issuer) && users[i].subject.matches(u.Subject) {
+		if users[i].issuer.matches(issuer) && users[i].subject.matches(subject) {
 			return true
 		}
 	}
