@@ -217,8 +217,9 @@ func wrongValue(of attribute, value string) string {
 			return "Istio writes principals without a scheme, and this one would never match; leave it out"
 		}
 	case attributeTrustDomain:
-		if strings.Count(value, "*") > 1 || !isName(value, "*-._") {
-			return show(value) + " is no trust domain; write its name, in which one * stands for any characters"
+		atEnd := strings.HasPrefix(value, "*") || strings.HasSuffix(value, "*")
+		if stars := strings.Count(value, "*"); stars > 1 || stars == 1 && !atEnd || !isName(value, "*-._") {
+			return show(value) + " is no trust domain; write its name, in which one * at an end stands for any characters"
 		}
 	case attributeNamespace:
 		if !isName(value, "*-") {
@@ -229,7 +230,7 @@ func wrongValue(of attribute, value string) string {
 		if !ok {
 			namespace, name = "n", value
 		}
-		if !isName(namespace, "-") || !isName(name, "-.") {
+		if !isName(namespace, "-") || !isName(name, "-.") || len(value) > maxAccount {
 			return show(value) + " is no service account; write name or namespace/name, without asterisks"
 		}
 	case attributeSourceIP, attributeRemoteIP, attributeDestinationIP:
@@ -241,7 +242,7 @@ func wrongValue(of attribute, value string) string {
 			return show(value) + " is no port; write 0 to 65535"
 		}
 	case attributePath:
-		if isTemplate(value) {
+		if strings.ContainsAny(value, "{}") {
 			return checkTemplate(value)
 		}
 	case attributeUnknown, attributeUser, attributeClaim, attributeHeader, attributeHost, attributeMethod, attributeSNI,

@@ -8,7 +8,7 @@ import (
 
 // Many callers at once, more than a method keeps rules for, are each judged by their own ID.
 func TestManyCallers(t *testing.T) {
-	layers := parsed(t, head+"spec: {rules: [{from: [{source: {principals: [\"*/sa/even-*\"]}}]}]}\n")
+	layers := parsed(t, head+"spec: {rules: [{from: [{source: {principals: [\"mesh.example/ns/shop/sa/even-*\"]}}]}]}\n")
 	guards := compiled(t, layers, getOrder)
 	var wg sync.WaitGroup
 	for n := range 8 {

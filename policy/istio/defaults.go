@@ -15,6 +15,8 @@ const (
 	maxNesting = 64
 	// How many mistakes are reported; behind them the files are not read on.
 	maxMistakes = 200
+	// How long a service account with its namespace may be, as in Istio.
+	maxAccount = 320
 	// How much of a wrong value is shown, in characters.
 	maxShown = 60
 	// For how many callers a method keeps what is left of its rules. Further callers are held against all of them.

@@ -19,6 +19,7 @@ const (
 	matchTemplate           // a template of a path
 	matchInside             // the text holds the pattern
 	matchGlob               // "*" stands for any characters
+	matchIDSuffix           // "*abc" of an ID, within what follows the scheme
 )
 
 // pattern is a pattern of Istio, compiled.
@@ -85,6 +86,8 @@ func (p *pattern) matches(text string) bool {
 		return strings.Contains(text, p.text)
 	case matchGlob:
 		return glob(p.text, text)
+	case matchIDSuffix:
+		return len(text) >= len(principal.Scheme)+len(p.text) && strings.HasSuffix(text, p.text)
 	}
 	return false
 }

@@ -115,14 +115,14 @@ func (r random) principals() []string {
 	return r.some(
 		"mesh.example/ns/shop/sa/web", "cluster.local/ns/dev/sa/web", "old.example/ns/shop/sa/w.b", "*/sa/web", "*", "*w.b",
 		"evil.example/ns/shop/sa/web", "mesh.example/ns/shop/*", "*.example/ns/dev/sa/web", "mesh.*/ns/shop/sa/web",
-		"*/ns/shop/sa/web",
+		"*/ns/shop/sa/web", "**", "*x*", "*//mesh.example/ns/shop/sa/web",
 	)
 }
 
 func (r random) namespaces() []string { return r.some("shop", "dev", "s*", "*p", "*", "d*v") }
 
 func (r random) domains() []string {
-	return r.some("mesh.example", "old.example", "*", "*.example", "evil*", "m*e", "cluster.local")
+	return r.some("mesh.example", "old.example", "*", "*.example", "evil*", "cluster.local")
 }
 
 func (r random) accounts() []string { return r.some("web", "dev/web", "shop/w.b", "w.b") }

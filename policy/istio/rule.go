@@ -103,8 +103,8 @@ func readPrincipal(value string) pattern {
 	switch p.kind { //nolint:exhaustive // the others match as they stand
 	case matchExact, matchPrefix:
 		p.text = principal.Scheme + p.text
-	case matchSuffix: // which does not reach into the scheme
-		p.kind, p.text = matchGlob, principal.Scheme+"*"+p.text
+	case matchSuffix:
+		p.kind = matchIDSuffix
 	}
 	return p
 }
