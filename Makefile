@@ -3,9 +3,9 @@
 GO      ?= go
 BIN     := $(CURDIR)/bin
 
-# The nested modules: all, those with code of Parley rather than the version of a tool, and those quick to tidy.
+# The nested modules: all, those whose code is quick to build, and those quick to tidy.
 MODULES := $(shell awk '/^[^\#]/ {print $$1}' internal/modules.txt)
-NESTED  := $(shell awk '/^[^\#]/ && $$2 != "tool" && $$2 != "pin" {print $$1}' internal/modules.txt)
+NESTED  := $(shell awk '/^[^\#]/ && $$2 != "tool" && $$2 != "pin" && $$2 != "apart" {print $$1}' internal/modules.txt)
 TIDY    := $(shell awk '/^[^\#]/ && $$2 != "pin" {print $$1}' internal/modules.txt)
 
 # Go has no race detector without a C compiler.
@@ -13,7 +13,7 @@ RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 TEST := $(GO) test $(RACE) -shuffle=on -count=1
 
 .DEFAULT_GOAL := help
-.PHONY: help run observe test test-all test-engines test-node test-page test-providers test-rules race-notice lint fmt generate proto baseline tidy tidy-check deps bench chaos ci
+.PHONY: help run observe test test-all test-engines test-istio test-node test-page test-providers test-rules race-notice lint fmt generate proto baseline tidy tidy-check deps bench chaos ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,9 @@ test-all: ## run every test, shuffled and with the race detector, nested modules
 
 test-engines: $(BIN)/consul $(BIN)/etcd $(BIN)/kube-apiserver ## run the drivers of discovery against real engines, which are built first (20 minutes, once)
 	cd test/engines && PARLEY_ENGINES=$(BIN) $(GO) test -count=1 -timeout=20m -v ./...
+
+test-istio: ## compare the policies of a mesh with those of Istio itself, which is built first (a quarter of an hour, once)
+	cd test/istio && $(GO) vet ./... && $(GO) test -vet=off -count=1 -timeout=30m -v ./...
 
 test-node: race-notice ## call a server from Node.js, and check the test vectors there; needs Node.js 20 and npm
 	@command -v npm >/dev/null || { echo "npm was not found: install Node.js 20 or later with npm (Debian: nodejs and npm)"; exit 1; }
