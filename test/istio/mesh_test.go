@@ -259,8 +259,8 @@ func ask(t testing.TB, guards []policy.MethodGuard, c call) (passes, logged bool
 	passes = true
 	for _, g := range guards {
 		ctx, made := c.context(t)
-		objection := g.Judge(ctx, &made)
-		explained, steps := g.Explain(ctx, &made)
+		objection := g.Judge(ctx, made)
+		explained, steps := g.Explain(ctx, made)
 		if explained != objection {
 			t.Fatalf("%+v is judged as %v, and explained as %v", c, objection, explained)
 		}
