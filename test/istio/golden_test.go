@@ -104,7 +104,8 @@ func answerable(documents []document) (keys []string) {
 	for _, d := range documents {
 		for _, rule := range d.spec.GetRules() {
 			for _, from := range rule.GetFrom() {
-				for _, names := range [][]string{from.GetSource().GetNamespaces(), from.GetSource().GetNotNamespaces()} {
+				s := from.GetSource()
+				for _, names := range [][]string{s.GetNamespaces(), s.GetNotNamespaces()} {
 					for i, name := range names {
 						if names[i] = strings.NewReplacer("[", "", "]", "").Replace(name); names[i] != name {
 							keys = append(keys, "source.namespace")

@@ -104,7 +104,8 @@ func TestUnknown(t *testing.T) {
 		`{"permissions": [{"any": true}, {"requested_server_name": {"exact": "a"}}], "principals": [{"any": true}]}`,
 		`{"permissions": [{"any": true}], "principals": [{"any": true}, {"source_ip": {"address_prefix": "::"}}]}`,
 		`{"permissions": [{"not_rule": {"any": true}}], "principals": [{"header": {"name": "a", "invert_match": true}}]}`,
-		`{"permissions": [{"any": true}], "principals": [{"metadata": {"filter": "envoy.filters.a", "path": [{"key": "b"}]}}]}`,
+		`{"permissions": [{"any": true}],
+			"principals": [{"metadata": {"filter": "envoy.filters.a", "path": [{"key": "b"}]}}]}`,
 	} {
 		filter := &rbachttp.RBAC{}
 		rules := `{"rules": {"policies": {"p": ` + text + `}}}`
