@@ -23,7 +23,9 @@ type NestedModule struct {
 }
 
 // testWords are the words for how a module is tested.
-func testWords() []string { return []string{"race", "beside", "plain", "ci", "own", "apart", "tool", "pin"} }
+func testWords() []string {
+	return []string{"race", "beside", "plain", "ci", "own", "apart", "tool", "pin"}
+}
 
 // ParseModules reads the list of nested modules. What a line lacks is empty.
 func ParseModules(content []byte) []NestedModule {

@@ -93,7 +93,7 @@ func refusedKeys() map[string]string {
 	return map[string]string{
 		"connection.sni":                    "the server name of the TLS handshake is the sidecars' own",
 		"experimental.envoy.filters.a.b[c]": "there is no Envoy whose filters could be asked",
-		"source.namespace":                  "is no namespace",
+		"a namespace":                       "is no namespace", // with brackets in its name
 	}
 }
 
@@ -108,14 +108,14 @@ func answerable(documents []document) (keys []string) {
 				for _, names := range [][]string{s.GetNamespaces(), s.GetNotNamespaces()} {
 					for i, name := range names {
 						if names[i] = strings.NewReplacer("[", "", "]", "").Replace(name); names[i] != name {
-							keys = append(keys, "source.namespace")
+							keys = append(keys, "a namespace")
 						}
 					}
 				}
 			}
 			rule.When = slices.DeleteFunc(rule.GetWhen(), func(w *securityv1.Condition) bool {
 				_, ok := refused[w.GetKey()]
-				if ok = ok && w.GetKey() != "source.namespace"; ok && d.spec.GetAction() != securityv1.AuthorizationPolicy_AUDIT { // which is only left out
+				if ok && d.spec.GetAction() != securityv1.AuthorizationPolicy_AUDIT { // which is only left out
 					keys = append(keys, w.GetKey())
 				}
 				return ok
