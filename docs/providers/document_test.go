@@ -36,6 +36,9 @@ func documents(t *testing.T, found map[string]string) {
 	for _, name := range products(t) {
 		found[name] = section(t, name)
 	}
+	for _, name := range []string{"user-client", "projected-client", "projected-server"} {
+		found[name] = shown(t, name)
+	}
 	found["exceptions"] = exceptions()
 	before, err := os.ReadFile(document)
 	if err != nil {
@@ -67,13 +70,9 @@ func documents(t *testing.T, found map[string]string) {
 // section is the configuration of a product, byte for byte as it was tested, and what its preset opens and demands.
 func section(t *testing.T, name string) string {
 	t.Helper()
-	file, err := os.ReadFile(name + ".yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := profile.Of(profile.Provider(name))
 	var b strings.Builder
-	fmt.Fprintf(&b, "```yaml\n%s```\n\n", file)
+	b.WriteString(shown(t, name) + "\n")
 	var parts []string
 	for _, e := range p.Exceptions() {
 		parts = append(parts, "`"+e.String()+"`")
@@ -91,6 +90,16 @@ func section(t *testing.T, name string) string {
 	}
 	fmt.Fprintf(&b, "Demands: %s.\n", listed(parts))
 	return b.String()
+}
+
+// shown is a configuration, byte for byte as it was tested.
+func shown(t *testing.T, name string) string {
+	t.Helper()
+	file, err := os.ReadFile(name + ".yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("```yaml\n%s```\n", file)
 }
 
 func listed(parts []string) string {

@@ -19,7 +19,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/parley-rpc/parley/framework"
@@ -77,8 +76,8 @@ func (b *bank) Charge(ctx context.Context, _ *paymentsv1.ChargeRequest) (*paymen
 	return &paymentsv1.ChargeResponse{}, nil
 }
 
-// newShop starts payments as a user would: with the product's file, and what the deployment adds in the environment.
-func newShop(t *testing.T, p *product) *shop {
+// newShop makes what a product's shop stands on: a network, and a folder for keys.
+func newShop(t *testing.T) *shop {
 	t.Helper()
 	s := &shop{
 		t:       t,
@@ -91,13 +90,42 @@ func newShop(t *testing.T, p *product) *shop {
 		t.Fatal(err)
 	}
 	s.writeCertificate()
-	app := s.app("payments", framework.WithConfigFile(p.name+".yaml"), framework.WithRoundTripper(p),
-		s.environment("payments", "PARLEY_SERVERS_PAYMENTS_CARRIERS=token",
-			"PARLEY_SERVERS_PAYMENTS_TLS_CERT="+s.file("cert.pem"), "PARLEY_SERVERS_PAYMENTS_TLS_KEY="+s.file("key.pem"),
-			"PARLEY_LIFECYCLE_ANNOUNCE=0s", "PARLEY_LIFECYCLE_QUIET=0s"))
-	paymentsv1.RegisterPaymentsServiceServer(s.network.Server(app), s.bank)
-	s.network.Run(app)
 	return s
+}
+
+// payments is the server, with a file of this folder. Where files are elsewhere than in the example is said in the
+// environment, as a deployment does.
+func (s *shop) payments(p *product, file string, more ...string) *framework.App {
+	s.t.Helper()
+	app := s.app("payments", framework.WithConfigFile(file), framework.WithRoundTripper(p),
+		s.environment("payments", append(more, "PARLEY_SERVERS_PAYMENTS_TLS_CERT="+s.file("cert.pem"),
+			"PARLEY_SERVERS_PAYMENTS_TLS_KEY="+s.file("key.pem"),
+			"PARLEY_LIFECYCLE_ANNOUNCE=0s", "PARLEY_LIFECYCLE_QUIET=0s")...))
+	paymentsv1.RegisterPaymentsServiceServer(s.network.Server(app), s.bank)
+	return app
+}
+
+// start starts payments.
+func (s *shop) start(p *product, file string, more ...string) {
+	s.t.Helper()
+	s.network.Run(s.payments(p, file, more...))
+}
+
+// enroll makes the key of a workload and publishes it.
+func (s *shop) enroll(service string) error {
+	id, err := principal.ParseID(idOf(service))
+	if err != nil {
+		return err
+	}
+	return auth.Enroll(s.dir, id)
+}
+
+// client is payments as orders calls it, with a file of this folder.
+func (s *shop) client(file string, more ...string) paymentsv1.PaymentsServiceClient {
+	s.t.Helper()
+	orders := s.app("orders", framework.WithConfigFile(file),
+		s.environment("orders", append(more, "PARLEY_CLIENTS_PAYMENTS_TARGET=passthrough:///"+s.server)...))
+	return paymentsv1.NewPaymentsServiceClient(orders.Client("payments"))
 }
 
 func (s *shop) file(name string) string { return filepath.Join(filepath.Dir(s.dir), name) }
@@ -151,10 +179,9 @@ func (s *shop) writeCertificate() {
 // userDoor takes the token of a user from orders, which proves itself by its connection.
 func (s *shop) userDoor() door {
 	s.t.Helper()
-	orders := s.app("orders", s.environment("orders", "PARLEY_CLIENTS_PAYMENTS_TARGET=passthrough:///"+s.server))
-	client := paymentsv1.NewPaymentsServiceClient(orders.Client("payments"))
+	client := s.client("user-client.yaml")
 	return door{userDoor, "user", func(token string) (seen, error) {
-		err := s.charge(auth.AttachUserToken(s.t.Context(), token), client)
+		err := s.knock(func() error { return chargeFor(s.t.Context(), client, token) })
 		return seen{s.bank.user.Subject, s.bank.user.Scopes}, err
 	}}
 }
@@ -180,15 +207,15 @@ func (s *shop) workloadDoor() door {
 	s.t.Cleanup(func() { _ = conn.Close() })
 	client := paymentsv1.NewPaymentsServiceClient(conn)
 	return door{workloadDoor, "workload", func(token string) (seen, error) {
-		err := s.charge(metadata.AppendToOutgoingContext(s.t.Context(), "authorization", "Bearer "+token), client)
+		err := s.knock(func() error { return chargeWithAuthorization(s.t.Context(), client, token) })
 		return seen{principal: s.bank.peer.ID.String()}, err
 	}}
 }
 
-// charge makes one call. A refusal is errRefused, and no handler may have run.
-func (s *shop) charge(ctx context.Context, client paymentsv1.PaymentsServiceClient) error {
+// knock makes one call. A refusal is errRefused, and no handler may have run.
+func (s *shop) knock(call func() error) error {
 	before := s.bank.calls
-	_, err := client.Charge(ctx, &paymentsv1.ChargeRequest{})
+	err := call()
 	if err != nil && s.bank.calls != before {
 		s.t.Errorf("a handler ran although the call failed: %v", err)
 	}

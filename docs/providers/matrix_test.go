@@ -46,11 +46,16 @@ func tryProduct(t *testing.T, p *product) row {
 	t.Helper()
 	// Two shops, because the orders that a foreign token names must not be one that has a key of its own.
 	var doors []door
+	open := func() *shop {
+		s := newShop(t)
+		s.start(p, p.name+".yaml")
+		return s
+	}
 	if p.config(t).GetServers() != nil {
-		doors = append(doors, newShop(t, p).workloadDoor())
+		doors = append(doors, open().workloadDoor())
 	}
 	if _, ok := p.Tokens["user"]; ok {
-		doors = append(doors, newShop(t, p).userDoor(), loginDoor(t, p))
+		doors = append(doors, open().userDoor(), loginDoor(t, p))
 	}
 	r := row{p.name, map[string]*cell{}}
 	for _, d := range doors {

@@ -5,23 +5,24 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/parley-rpc/parley/framework"
 	"github.com/parley-rpc/parley/frameworktest"
 	paymentsv1 "github.com/parley-rpc/parley/gen/shop/payments/v1"
+	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -29,30 +30,24 @@ import (
 const clusterIssuer = "https://127.0.0.1"
 
 // A pod's projected token is made by the API server's TokenRequest, which the kubelet asks for it. Payments takes it as
-// that of a workload, with keys that it fetches from the API server, by its CA and with a token.
+// that of a workload, with keys that it fetches from the API server, by its CA and with a token. The configurations are
+// those of docs/providers.md.
 func TestProjectedTokens(t *testing.T) {
 	c := startKubernetes(t)
 	c.post(t, "/api/v1/namespaces/shop/serviceaccounts", map[string]any{"metadata": map[string]string{"name": "orders"}})
-	bank := &bank{}
-	client := startPayments(t, fmt.Sprintf(`
-servers:
-  payments:
-    issuers:
-    - issuer: %s
-      provider: kubernetes
-      audiences: [payments]
-      keys: {url: "https://%s/openid/v1/jwks", ca_file: %q, bearer_token_file: %q}
-      principals: {claim: sub, ids: {"system:serviceaccount:shop:orders": orders}}
-`, clusterIssuer, c.addr, filepath.Join(c.dir, "cert.pem"), filepath.Join(c.dir, "token")), bank)
-	charge := func(audience string) error {
-		ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+c.projected(t, audience))
-		_, err := client.Charge(ctx, &paymentsv1.ChargeRequest{})
-		return err
+	s := startShop(t, c)
+	for name, client := range map[string]paymentsv1.PaymentsServiceClient{
+		"a workload without Parley": s.plain(t, c.projected(t, "payments")),
+		"a workload of Parley":      s.orders(t, c.projected(t, "payments")),
+	} {
+		s.bank.peer = principal.Peer{}
+		_, err := client.Charge(t.Context(), &paymentsv1.ChargeRequest{})
+		if err != nil || s.bank.peer.ID.String() != "spiffe://shop.example/orders" {
+			t.Errorf("%s: payments saw %s, %v", name, s.bank.peer.ID, err)
+		}
 	}
-	if err := charge("payments"); err != nil || bank.peer.ID.String() != "spiffe://shop.example/orders" {
-		t.Errorf("payments saw %s, %v", bank.peer.ID, err)
-	}
-	if err := charge(clusterIssuer); status.Code(err) != codes.Unauthenticated {
+	client := s.plain(t, c.projected(t, clusterIssuer))
+	if _, err := client.Charge(t.Context(), &paymentsv1.ChargeRequest{}); status.Code(err) != codes.Unauthenticated {
 		t.Errorf("with the token for the API server itself: %v", err)
 	}
 }
@@ -107,31 +102,99 @@ func (b *bank) Charge(ctx context.Context, _ *paymentsv1.ChargeRequest) (*paymen
 	return &paymentsv1.ChargeResponse{}, nil
 }
 
-// startPayments runs payments with a configuration, in token mode, and returns a client that proves nothing by itself.
-func startPayments(t *testing.T, config string, bank *bank) paymentsv1.PaymentsServiceClient {
+// shop is payments, in token mode, and what its callers need.
+type shop struct {
+	dir, cert string
+	network   *frameworktest.Network
+	bank      *bank
+}
+
+// startShop runs payments with the configuration of the document, in which only names and paths are replaced.
+func startShop(t *testing.T, c *cluster) *shop {
 	t.Helper()
-	dir, network := t.TempDir(), frameworktest.NewNetwork(t)
-	cert, key := selfSigned(t, dir)
-	file, state := filepath.Join(dir, "payments.yaml"), filepath.Join(dir, "state")
-	write(t, file, []byte(config))
-	app := framework.New("payments", framework.WithConfigFile(file), framework.WithLogger(slog.New(slog.DiscardHandler)),
-		framework.WithEnviron([]string{
-			"PARLEY_IDENTITY_TRUST_DOMAIN=shop.example", "PARLEY_IDENTITY_TRUST_DIR=" + state, "PARLEY_IDENTITY_ENROLL=self",
-			"PARLEY_IDENTITY_KEY_FILE=" + filepath.Join(state, "keys", "payments.jwk"),
-			"PARLEY_SERVERS_PAYMENTS_CARRIERS=token",
-			"PARLEY_SERVERS_PAYMENTS_TLS_CERT=" + cert, "PARLEY_SERVERS_PAYMENTS_TLS_KEY=" + key,
+	s := &shop{dir: t.TempDir(), network: frameworktest.NewNetwork(t), bank: &bank{}}
+	cert, key := selfSigned(t, s.dir)
+	s.cert = cert
+	s.enroll(t, "orders")
+	const pod = "/var/run/secrets/kubernetes.io/serviceaccount/"
+	app := s.app(t, "payments", s.config(t, "projected-server.yaml",
+		"https://kubernetes.default.svc.cluster.local", clusterIssuer,
+		"https://kubernetes.default.svc/", "https://"+c.addr+"/",
+		pod+"ca.crt", filepath.Join(c.dir, "cert.pem"), pod+"token", filepath.Join(c.dir, "token"),
+		"/etc/payments/tls.crt", cert, "/etc/payments/tls.key", key))
+	paymentsv1.RegisterPaymentsServiceServer(s.network.Server(app), s.bank)
+	s.network.Run(app)
+	return s
+}
+
+// config is a configuration of docs/providers with other paths.
+func (s *shop) config(t *testing.T, name string, replace ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "providers", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(s.dir, name)
+	write(t, file, []byte(strings.NewReplacer(replace...).Replace(string(text))))
+	return file
+}
+
+func (s *shop) enroll(t *testing.T, service string) {
+	t.Helper()
+	id, err := principal.ParseID("spiffe://shop.example/" + service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := auth.Enroll(s.trust(), id); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *shop) trust() string { return filepath.Join(s.dir, "state") }
+
+func (s *shop) app(t *testing.T, service, file string) *framework.App {
+	t.Helper()
+	app := framework.New(service, framework.WithConfigFile(file), framework.WithDialer(s.network.Dial),
+		framework.WithLogger(slog.New(slog.DiscardHandler)), framework.WithEnviron([]string{
+			"PARLEY_IDENTITY_TRUST_DIR=" + s.trust(), "PARLEY_IDENTITY_ENROLL=self",
+			"PARLEY_IDENTITY_KEY_FILE=" + filepath.Join(s.trust(), "keys", service+".jwk"),
 			"PARLEY_LIFECYCLE_ANNOUNCE=0s", "PARLEY_LIFECYCLE_QUIET=0s",
 		}))
 	t.Cleanup(func() { _ = app.Close() })
-	paymentsv1.RegisterPaymentsServiceServer(network.Server(app), bank)
-	network.Run(app)
-	conn, err := grpc.NewClient("passthrough:///server-1:443", grpc.WithContextDialer(network.Dial),
+	return app
+}
+
+// orders calls payments with the configuration of the document. It proves payments, too.
+func (s *shop) orders(t *testing.T, token string) paymentsv1.PaymentsServiceClient {
+	t.Helper()
+	file := filepath.Join(s.dir, "projected")
+	write(t, file, []byte(token))
+	app := s.app(t, "orders", s.config(t, "projected-client.yaml",
+		"dns:///payments.shop.svc:8443", "passthrough:///server-1:443\n    server_name: 127.0.0.1",
+		"/etc/orders/ca.pem", s.cert, "/var/run/secrets/tokens/payments", file))
+	return paymentsv1.NewPaymentsServiceClient(app.Client("payments"))
+}
+
+// plain calls payments with a token alone, and proves nothing.
+func (s *shop) plain(t *testing.T, token string) paymentsv1.PaymentsServiceClient {
+	t.Helper()
+	conn, err := grpc.NewClient("passthrough:///server-1:443", grpc.WithContextDialer(s.network.Dial),
 		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
-			RootCAs: roots(t, cert), ServerName: "127.0.0.1", MinVersion: tls.VersionTLS13,
-		})))
+			RootCAs: roots(t, s.cert), ServerName: "127.0.0.1", MinVersion: tls.VersionTLS13,
+		})),
+		grpc.WithPerRPCCredentials(bearer(token)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	return paymentsv1.NewPaymentsServiceClient(conn)
 }
+
+// bearer sends a token with each call.
+type bearer string
+
+func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"authorization": "Bearer " + string(b)}, nil
+}
+
+func (bearer) RequireTransportSecurity() bool { return true }
