@@ -146,9 +146,7 @@ func (c *Client) tokenSource() (*tokens.Keeper, error) {
 	t := &c.tokens
 	t.opened.Do(func() {
 		source, err := c.openTokens(c.config().GetToken())
-		if err != nil {
-			t.err = fmt.Errorf("clients.%s.token: %w", c.name, withRemedy(err))
-		}
+		t.err = inFile(fmt.Sprintf("clients.%s.token", c.name), err)
 		if source != nil {
 			t.keeper = tokens.Keep(source)
 		}

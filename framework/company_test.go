@@ -111,11 +111,12 @@ clients:
 func TestMistakesInHowKeysAndTokensAreFetched(t *testing.T) {
 	t.Parallel()
 	for says, stated := range map[string]string{
-		`users.issuers[0]: keyset.File("KEYS", keyset.WithLogger, keyset.WithCAFile("/ca.crt")): ` +
-			`keyset.WithCAFile("/ca.crt"): nothing is fetched here`: `keys: {file: KEYS, ca_file: /ca.crt}`,
-		"a user name or a password":                       `keys: {url: "https://a.example", proxy: "http://a:b@proxy:1"}`,
-		"token file /no/token":                            `keys: {url: "https://a.example", bearer_token_file: /no/token}`,
-		"users.issuers[0]: keys.client_credentials: asse": `keys: {client_credentials: {assertion_algorithm: PS256}}`,
+		"users.issuers[0].keys: ca_file: nothing is fetched here": `keys: {file: KEYS, ca_file: /ca.crt}`,
+
+		"a user name or a password": `keys: {url: "https://a.example", proxy: "http://a:b@proxy:1"}`,
+		"token file /no/token":      `keys: {url: "https://a.example", bearer_token_file: /no/token}`,
+
+		"users.issuers[0].keys.client_credentials: asser": `keys: {client_credentials: {assertion_algorithm: PS256}}`,
 		"no client is named that this proves to be":       `keys: {client_credentials: {client_secret_file: KEYS}}`,
 		"are ways to prove who the client is": `keys: {url: "https://a.example", client_credentials: ` +
 			`{client_id: a, client_secret_file: KEYS, assertion_file: KEYS}}`,

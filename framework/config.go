@@ -17,6 +17,7 @@ import (
 	"github.com/parley-rpc/parley/internal/issuerconfig"
 	"github.com/parley-rpc/parley/internal/protoyaml"
 	"github.com/parley-rpc/parley/internal/protoyaml/nearest"
+	"github.com/parley-rpc/parley/internal/stated"
 	"github.com/parley-rpc/parley/policy"
 )
 
@@ -240,6 +241,15 @@ func list(names []string) string {
 		return "none"
 	}
 	return strings.Join(names, ", ")
+}
+
+// inFile returns an error of another package, which was told what the file states at place, for the reader of the file.
+func inFile(place string, err error) error {
+	var errs []error
+	for _, e := range stated.Leaves(err) {
+		errs = append(errs, stated.At(place, withRemedy(e)))
+	}
+	return errors.Join(errs...)
 }
 
 // withRemedy adds the remedy to an error about a file, unless the error has one.

@@ -78,10 +78,7 @@ func (a *App) assembleIdentity(p *parts) error {
 		p.identity = auth.TrustDir(conf.GetTrustDir(), self, options...)
 	}
 	p.ownsIdentity = true
-	if err := p.identity.Check(); err != nil {
-		return fmt.Errorf("identity: %w", withRemedy(err))
-	}
-	return nil
+	return inFile("identity", p.identity.Check())
 }
 
 // statedIdentities are the kinds of identity in the configuration, of which there may be one.

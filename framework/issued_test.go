@@ -252,7 +252,7 @@ func TestDescribeShowsWhoVouches(t *testing.T) {
 	cert, key := certificateFor(t)
 	app := newPayments(t, o.config("payments", fmt.Sprintf(`
 servers:
-  payments: {carriers: [token], tls: {cert: %q, key: %q}, issuers: [{issuer: a, keys: {file: %[3]q}, subjects: ["spiffe://shop.example/*"]}]}
+  payments: {carriers: [token], tls: {cert: %q, key: %q}, issuers: [{issuer: a, keys: {file: %[3]q}, subjects: ["spiffe://shop.example/*"], shared: true}]}
 users: {issuers: [{issuer: b, keys_file: %[3]q}], transactions: {issuer: c, keys: {file: %[3]q}}}
 clients:
   ledger: {target: "localhost:1", mode: token, token: {file: %[4]q, any_audience: true}}

@@ -74,7 +74,7 @@ func TestCheckOfIssuedIdentities(t *testing.T) {
 		},
 		"no provider": {
 			"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example]}]}",
-			`identity.issued.issuers[0]: keyset.Provider("a"`,
+			"identity.issued.issuers[0].keys: URL a: it names no host",
 		},
 		"file and URL": {
 			"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {file: " +
@@ -84,22 +84,22 @@ func TestCheckOfIssuedIdentities(t *testing.T) {
 		"plain HTTP": {
 			"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {url: " +
 				"http://id.shop.example}}]}",
-			`identity.issued.issuers[0]: keyset.URL("http://id.shop.example"`,
+			"identity.issued.issuers[0].keys: URL http://id.shop.example: plain http is allowed",
 		},
 		"a bad pin": {
 			"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {file: " +
 				"KEYS, pinned_root: \"\"}}]}",
-			"WithPinnedRoot: a pin is the SHA-256 thumbprint",
+			"identity.issued.issuers[0].keys: pinned_root: a pin is the SHA-256 thumbprint",
 		},
 		"shared secrets": {
 			"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {file: " +
 				"KEYS, algorithms: [HS256]}}]}",
-			`WithAlgorithms: "HS256" is none of`,
+			`identity.issued.issuers[0].keys: algorithms: "HS256" is none of`,
 		},
 		"stale for days": {
 			"key_file: KEY, issued: {token_file: TOKEN, issuers: [{issuer: a, trust_domains: [shop.example], keys: {file: " +
 				"KEYS, max_stale: 48h}}]}",
-			"WithMaxStale(48h0m0s): must be between",
+			"identity.issued.issuers[0].keys: max_stale: 48h0m0s must be between",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -143,8 +143,13 @@ func TestCheckOfIssuersOfBearerTokens(t *testing.T) {
 	}{
 		"good": {
 			"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}, subjects: " +
-				"[\"spiffe://shop.example/*\"], clock_skew: 0s, max_audiences: 2}]",
+				"[\"spiffe://shop.example/*\"], shared: true, clock_skew: 0s, max_audiences: 2}]",
 			"",
+		},
+		"workloads of the own issuer": {
+			"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}, subjects: [\"spiffe://shop.example/*\"]}]",
+			"servers.payments.issuers[0]: it may name spiffe://shop.example/*, and the identity's issuer " +
+				"\"https://id.shop.example\" vouches for that trust domain; name others, or say shared",
 		},
 		"no carrier": {
 			"issuers: [{issuer: a, keys: {file: KEYS}, subjects: [\"spiffe://shop.example/*\"]}]",
@@ -153,7 +158,7 @@ func TestCheckOfIssuersOfBearerTokens(t *testing.T) {
 		},
 		"no subjects": {
 			"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}}]",
-			"servers.payments.issuers[0].subjects: set it to the workloads",
+			"servers.payments.issuers[0]: it has no subjects and no principals; state which workloads",
 		},
 		"a bad subject": {
 			"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}, subjects: ['web*']}]",
@@ -162,21 +167,21 @@ func TestCheckOfIssuersOfBearerTokens(t *testing.T) {
 		"no keys": {
 			"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: /not/there}, subjects: " +
 				"[\"spiffe://shop.example/*\"]}]",
-			`servers.payments.issuers[0]: keyset.File("/not/there"`,
+			"servers.payments.issuers[0].keys: /not/there: /not: does not exist; put it there",
 		},
 		"too much skew": {
 			"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}, subjects: " +
 				"[\"spiffe://shop.example/*\"], clock_skew: 1h}]",
-			"ClockSkew is more than 5 minutes",
+			"servers.payments.issuers[0]: clock_skew is more than 5 minutes",
 		},
 		"type of proofs": {
 			"carriers: [token], tls: TLS, issuers: [{issuer: a, keys: {file: KEYS}, subjects: " +
 				"[\"spiffe://shop.example/*\"], types: [dpop+jwt]}]",
-			"Types names a type of proof",
+			"servers.payments.issuers[0]: types names a type of proof",
 		},
 		"nobody's name": {
 			"carriers: [token], tls: TLS, issuers: [{keys: {file: KEYS}, subjects: [\"spiffe://shop.example/*\"]}]",
-			"it has no Name",
+			"servers.payments.issuers[0]: it has no issuer; state the iss",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -229,15 +234,15 @@ func TestCheckOfTokenSources(t *testing.T) {
 		},
 		"no issuer": {
 			"mode: token, token: {endpoint: {url: https://a/token}}",
-			"clients.payments.token: tokens: FromIssuer: no issuer is named",
+			"clients.payments.token: no issuer is named",
 		},
 		"plain HTTP": {
 			"mode: token, token: {endpoint: {issuer: a, url: http://a/token}}",
-			"clients.payments.token: tokens: FromIssuer: token endpoint",
+			"clients.payments.token: token endpoint",
 		},
 		"a bad scope": {
 			"mode: token, token: {endpoint: {issuer: a, url: https://a/token, scopes: [\"a b\"]}}",
-			"clients.payments.token: tokens: FromIssuer: WithScopes",
+			"clients.payments.token: scopes: scope",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -306,7 +311,7 @@ func TestCloseEndsWhatCheckBegan(t *testing.T) {
 			app := newPayments(t, o.config("payments", further+fmt.Sprintf(`
 servers:
   payments: {carriers: [token], tls: {cert: %q, key: %q},
-    issuers: [{issuer: a, keys: {file: %[3]q}, subjects: ["spiffe://shop.example/*"]}]}
+    issuers: [{issuer: a, keys: {file: %[3]q}, subjects: ["spiffe://shop.example/*"], shared: true}]}
 users: {issuers: [{issuer: b, keys_file: %[3]q}], transactions: {issuer: c, keys: {file: %[3]q}}}
 clients:
   ledger: {target: "localhost:1", mode: token, token: {file: %[4]q, any_audience: true}}

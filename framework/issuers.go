@@ -52,7 +52,7 @@ func (p *parts) readIssuer(place string, stated issuerconfig.Issuer, where *conf
 	look, err := issuerconfig.Profile(place, stated, p.file.states)
 	keys, keysErr := p.readKeys(place, stated.GetIssuer(), issuerconfig.Keys(where, &look))
 	return auth.Issuer{
-		Name: stated.GetIssuer(), Keys: keys, Audiences: stated.GetAudiences(), Profile: look,
+		Name: stated.GetIssuer(), Keys: keys, Audiences: stated.GetAudiences(), Profile: look, Place: place,
 	}, errors.Join(err, keysErr)
 }
 
@@ -80,9 +80,11 @@ func (p *parts) readKeys(place, issuer string, stated *configv1.Keys) (*keyset.S
 	fetching, fetchErr := p.fetchOptions(stated)
 	options = append(options, fetching...)
 	var keys *keyset.Set
+	var contradiction error
 	switch file, url := stated.GetFile(), stated.GetUrl(); {
 	case file != "" && url != "":
-		return nil, fmt.Errorf("%s: the file and the URL of its keys contradict each other; keep one of them", place)
+		contradiction = fmt.Errorf("%s: the file and the URL of its keys contradict each other; keep one of them", place)
+		keys = keyset.File(file, options...)
 	case file != "":
 		keys = keyset.File(file, options...)
 	case url != "":
@@ -97,10 +99,16 @@ func (p *parts) readKeys(place, issuer string, stated *configv1.Keys) (*keyset.S
 		}
 	}
 	p.keySets = append(p.keySets, read)
-	if err := errors.Join(fetchErr, read.keys.Check()); err != nil {
-		return read.keys, fmt.Errorf("%s: %w", place, withRemedy(err))
+	if contradiction != nil {
+		return read.keys, contradiction
 	}
-	return read.keys, nil
+	where, problem := place+".keys", read.keys.Err()
+	if problem == nil {
+		if problem = read.keys.Check(); stated.GetFile() != "" {
+			where += ": " + stated.GetFile()
+		}
+	}
+	return read.keys, errors.Join(inFile(place+".keys.client_credentials", fetchErr), inFile(where, problem))
 }
 
 // fetchOptions returns the options for fetching keys.
@@ -121,9 +129,6 @@ func (p *parts) fetchOptions(stated *configv1.Keys) (options []keyset.Option, er
 		return options, nil
 	}
 	source, err := newTokenEndpoint(stated.GetClientCredentials(), latestWorkload{&p.workload})
-	if err != nil {
-		err = fmt.Errorf("keys.client_credentials: %w", err)
-	}
 	keeper := tokens.Keep(source)
 	p.keyTokens = append(p.keyTokens, keeper)
 	return append(options, keyset.WithBearerTokens(func(ctx context.Context) (string, error) {
@@ -141,14 +146,15 @@ func (p *parts) assembleWorkloads() error {
 			place := fmt.Sprintf("servers.%s.issuers[%d]", server, i)
 			issuer, err := p.readIssuer(place, stated, stated.GetKeys())
 			errs = append(errs, err)
-			if len(stated.GetSubjects()) == 0 && stated.GetPrincipals() == nil {
-				errs = append(errs, fmt.Errorf(
-					"%s.subjects: set it to the workloads that the issuer may vouch for, or set principals", place))
+			issuer.Shared = stated.GetShared()
+			var principalsErr, subjectsErr error
+			issuer.Principals, principalsErr = issuerconfig.Principals(
+				place+".principals", p.domain, stated.GetPrincipals())
+			issuer.Subjects, subjectsErr = issuerconfig.Subjects(place+".subjects", p.domain, stated.GetSubjects())
+			if err := errors.Join(principalsErr, subjectsErr); err != nil {
+				errs = append(errs, err)
+				continue // the server would report what only follows from these mistakes
 			}
-			issuer.Principals, err = issuerconfig.Principals(place+".principals", p.domain, stated.GetPrincipals())
-			errs = append(errs, err)
-			issuer.Subjects, err = issuerconfig.Subjects(place+".subjects", p.domain, stated.GetSubjects())
-			errs = append(errs, err)
 			p.workloads[server] = append(p.workloads[server], auth.WithIssuers(issuer))
 			p.vouching = append(p.vouching, placedIssuer{place, issuer})
 		}

@@ -16,7 +16,7 @@ func TestPrincipalsInTheConfiguration(t *testing.T) {
 		issuers = "    - {issuer: https://kubernetes.default.svc, provider: kubernetes, keys: {file: %[3]q}, " +
 			"principals: {%[4]s}}\n"
 		place    = "servers.payments.issuers[0].principals"
-		apart    = "spiffe://shop.example/vm/{azp}"
+		apart    = "spiffe://shop.example/vm/{vm}"
 		overlaps = "spiffe://shop.example/{kind}/pay"
 	)
 	second := func(template string) string {
@@ -34,9 +34,13 @@ func TestPrincipalsInTheConfiguration(t *testing.T) {
 		},
 		"two issuers":    {good, second(apart), ""},
 		"two for one ID": {good, second(overlaps), "both can name one workload"},
-		"nothing":        {"same: [sub, azp]", "", place + ": principal: Map: it names nobody"},
-		"no claim":       {"template: spiffe://shop.example/orders", "", place + ": principal: template"},
-		"two ways":       {good + ", claim: azp, ids: {a: batch}", "", "keep one"},
+		"nothing":        {"same: [sub, azp]", "", place + ": it names nobody; state a template, or a claim and its ids"},
+		"no claim": {
+			"template: spiffe://shop.example/orders",
+			"",
+			place + `: template "spiffe://shop.example/orders": it has no claim in braces`,
+		},
+		"two ways": {good + ", claim: azp, ids: {a: batch}", "", "keep one"},
 		"a pattern of IDs": {
 			"claim: azp, ids: {a: \"spiffe://shop.example/*\"}",
 			"",
@@ -46,7 +50,12 @@ func TestPrincipalsInTheConfiguration(t *testing.T) {
 		"no ID":                 {"claim: azp, ids: {a: \"spiffe://shop.example\"}", "", place + `.ids: "a": principal:`},
 		"an unknown key":        {good + ", tables: {}", "", `unknown key "tables"`},
 		"the trust directory's": {"claim: azp, ids: {a: payments}", "", "has a key in the trust directory"},
-		"the same, shared":      {"claim: azp, ids: {a: payments}, shared: true", "", ""},
+		"the same, shared":      {"claim: job, ids: {a: payments}}, shared: true, required_values: {a: b", "", ""},
+		"the client of users": {
+			"claim: azp, ids: {0oa1: batch}",
+			"",
+			`servers.payments.issuers[0]: it maps "azp", which the token of a user has, too`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -21,6 +21,7 @@ import (
 	"github.com/parley-rpc/parley/discovery/controlplane"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/retry/dedupe"
+	"github.com/parley-rpc/parley/internal/stated"
 	"github.com/parley-rpc/parley/plannedend"
 )
 
@@ -201,7 +202,11 @@ func (s *Server) check() error {
 	gate, err := s.makeGate()
 	errs = append(errs, err)
 	if gate != nil {
-		errs = append(errs, without(gate.Check(), s.app.parts.identity.Check()), gate.Resolve(s.allMethods()...))
+		mistakes := gate.Check()
+		if conf.GetUserAuthorization() {
+			mistakes = stated.Mistakes("servers."+s.service, mistakes)
+		}
+		errs = append(errs, without(mistakes, s.app.parts.identity.Check()), gate.Resolve(s.allMethods()...))
 	}
 	errs = append(errs, s.raw().err, s.checkKeepalive(), s.checkControlPlane())
 	return errors.Join(errs...)

@@ -69,14 +69,15 @@ policies:
 				"servers: {payments: {user_authorization: true}}\n" + demand, night, "",
 		},
 		"in authorization, and nobody vouches": {
-			"servers: {payments: {user_authorization: true}}", nil, `WithUserAuthorization: nobody vouches for users`,
+			"servers: {payments: {user_authorization: true}}", nil,
+			`servers.payments: user_authorization: nobody vouches for users; name an issuer in users.issuers`,
 		},
 		"no such predicate": {
 			fmt.Sprintf("users: {issuers: [{issuer: https://login.example, keys_file: %q}]}", keySet(t)) + demand, nil,
 			`the server has no predicate "at-night"`,
 		},
 		"no provider": {
-			"users: {issuers: [{issuer: login}]}" + demand, night, `users.issuers[0]: keyset.Provider("login"`,
+			"users: {issuers: [{issuer: login}]}" + demand, night, `users.issuers[0].keys: URL login: it names no host`,
 		},
 		"algorithms": {
 			fmt.Sprintf(
@@ -93,13 +94,13 @@ policies:
 		},
 		"a product's transaction tokens": {
 			fmt.Sprintf("users: {transactions: {issuer: https://txn.example, provider: okta, keys_file: %q}}", keySet(t)),
-			nil, "transaction tokens settle the rest",
+			nil, "users.transactions: it makes transaction tokens, of which only issuer, keys, required_claims",
 		},
 		"shared secrets": {
 			fmt.Sprintf(
 				"users: {issuers: [{issuer: https://login.example, keys_file: %q, algorithms: [HS256]}]}", keySet(t),
 			) + demand,
-			night, `WithAlgorithms: "HS256" is none of`,
+			night, `users.issuers[0].keys: algorithms: "HS256" is none of`,
 		},
 		"algorithms of no key": {
 			fmt.Sprintf(
@@ -113,13 +114,13 @@ policies:
 		},
 		"no such file": {
 			"users: {transactions: {issuer: https://txn.example, keys_file: /not/there}}" + demand, night,
-			`users.transactions: keyset.File("/not/there"`,
+			`users.transactions.keys: /not/there: /not: does not exist; put it there`,
 		},
 		"too long a life": {
 			fmt.Sprintf(
 				"users: {transactions: {issuer: https://txn.example, keys_file: %q, max_lifetime: 1h}}", keySet(t),
 			) + demand,
-			night, `it must be at most 5m0s`,
+			night, `users.transactions: max_lifetime of a transaction token is 1h0m0s; it must be at most 5m0s`,
 		},
 		"an unknown section": {"users: {issuer: []}", night, `unknown key "issuer"; did you mean "issuers"?`},
 	} {

@@ -171,6 +171,7 @@ func TestServiceLogsIn(t *testing.T) {
 		certificate, roots := newCertificate(t)
 		dial := m.serve(auth.WithBearer(certificate), auth.WithIssuers(auth.Issuer{
 			Name: issuerName, Keys: m.keySet(), Subjects: []principal.Pattern{m.service.ID().TrustDomain().Pattern()},
+			Shared: true, // the services have keys of their own as well
 		}))
 		source := tokens.Keep(tokens.FromIssuer(
 			issuerName, issuerName+"/token", m.service, tokens.WithRoundTripper(m), tokens.WithScopes("orders.read"),
@@ -273,6 +274,7 @@ func TestAttack38UsersAndServicesAreNotMixed(t *testing.T) {
 		dial := m.serve(auth.WithBearer(certificate), auth.WithUserIssuers(auth.Issuer{Name: issuerName, Keys: keys}),
 			auth.WithIssuers(auth.Issuer{
 				Name: issuerName, Keys: keys, Subjects: []principal.Pattern{m.service.ID().TrustDomain().Pattern()},
+				Shared: true, // the services have keys of their own as well
 			}))
 		user := m.post(change(m.aliceForm(), url.Values{"audience": {orders}, "requested_token_type": nil}))
 		own := m.post(change(m.ownForm(), url.Values{"resource": {orders}}))

@@ -302,16 +302,16 @@ func TestFetchOptionsNameEveryMistake(t *testing.T) {
 	none := func(context.Context) (string, error) { return "", errors.New("none") }
 	token := keyset.WithBearerTokenFile("/token")
 	for says, s := range map[string]*keyset.Set{
-		"nothing is fetched here":        keyset.Static([]byte(jwks()), keyset.WithCAFile("/ca.crt")),
-		"WithProxy(\"http://p:1\"): not": keyset.File("/keys.json", keyset.WithProxy("http://p:1")),
-		"WithCAFile(\"\"): nothing":      keyset.URL(address, keyset.WithCAFile("")),
-		"WithBearerTokens: nothing":      keyset.URL(address, keyset.WithBearerTokens(nil)),
-		"keep one of them":               keyset.URL(address, keyset.WithBearerTokens(none), token),
-		"contradict each other":          keyset.URL(address, keyset.WithCAFile("/c"), keyset.WithRoundTripper(&endpoint{})),
-		"no URL of a proxy":              keyset.URL(address, keyset.WithProxy("proxy:3128")),
-		"a user name or a password":      keyset.Provider(issuer, keyset.WithProxy("http://a:SECRET@proxy:3128")),
-		"a host and a port; remove":      keyset.Provider(issuer, keyset.WithProxy("http://proxy:3128/path")),
-		"WithUses: no use is named":      keyset.URL(address, keyset.WithUses()),
+		"nothing is fetched here":       keyset.Static([]byte(jwks()), keyset.WithCAFile("/ca.crt")),
+		"WithProxy: nothing is fetched": keyset.File("/keys.json", keyset.WithProxy("http://p:1")),
+		"WithCAFile: nothing is given":  keyset.URL(address, keyset.WithCAFile("")),
+		"WithBearerTokens: nothing":     keyset.URL(address, keyset.WithBearerTokens(nil)),
+		"keep one of them":              keyset.URL(address, keyset.WithBearerTokens(none), token),
+		"contradict each other":         keyset.URL(address, keyset.WithCAFile("/c"), keyset.WithRoundTripper(&endpoint{})),
+		"no URL of a proxy":             keyset.URL(address, keyset.WithProxy("proxy:3128")),
+		"a user name or a password":     keyset.Provider(issuer, keyset.WithProxy("http://a:SECRET@proxy:3128")),
+		"a host and a port; remove":     keyset.Provider(issuer, keyset.WithProxy("http://proxy:3128/path")),
+		"WithUses: no use is named":     keyset.URL(address, keyset.WithUses()),
 	} {
 		if err := s.Err(); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("got %v, want %q", err, says)

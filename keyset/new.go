@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strings"
+
+	"github.com/parley-rpc/parley/internal/stated"
 )
 
 // Static returns the set that is the JSON Web Key Set jwks (RFC 7517 section 5), and never changes.
@@ -15,7 +17,7 @@ func Static(jwks []byte, opts ...Option) *Set {
 	s.fixed = true
 	if s.err == nil {
 		if err := s.load(context.Background()); err != nil {
-			s.err = fmt.Errorf("keyset: Static: %w", err)
+			s.err = stated.Within("keyset: Static", err)
 		}
 	}
 	return s
@@ -76,7 +78,7 @@ func newSet(text string, opts []Option, open func(*config) (source, error)) *Set
 	s.unknown.round = make(chan struct{})
 	from, err := open(&s.config)
 	if err = errors.Join(err, s.config.check()); err != nil {
-		s.err = fmt.Errorf("%s: %w", s.text, err)
+		s.err = stated.Within(s.text, err)
 		s.current.Store(&snapshot{err: s.err})
 		return s
 	}

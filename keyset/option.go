@@ -14,6 +14,7 @@ import (
 	"github.com/parley-rpc/parley/internal/httpdoc"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/quote"
+	"github.com/parley-rpc/parley/internal/stated"
 	"github.com/parley-rpc/parley/internal/tokenfile"
 )
 
@@ -27,7 +28,7 @@ type config struct {
 	root       string
 	fetching   httpdoc.Options
 	fetches    bool   // the set is fetched
-	remote     string // the first option that only makes sense where it is
+	remote     string // the name of the first option that only makes sense where it is
 	bearers    int    // options that state a bearer token
 	tokenFile  string
 	mistakes   []error
@@ -65,35 +66,35 @@ func (c *config) check() error {
 	if c.root != "" && !isThumbprint(c.root) {
 		errs = append(
 			errs,
-			errors.New("WithPinnedRoot: a pin is the SHA-256 thumbprint of the root key (RFC 7638), "+
+			stated.New("|WithPinnedRoot|: a pin is the SHA-256 thumbprint of the root key (RFC 7638), "+
 				"43 characters of base64url; copy it as the issuer prints it"),
 		)
 	}
 	if c.maxStale < minStale || c.maxStale > maxStale {
-		errs = append(errs, fmt.Errorf("WithMaxStale(%v): must be between %v and %v", c.maxStale, minStale, maxStale))
+		errs = append(errs, stated.New("|WithMaxStale|: %v must be between %v and %v", c.maxStale, minStale, maxStale))
 	}
 	if c.timeout < minTimeout || c.timeout > maxTimeout {
 		errs = append(errs, fmt.Errorf("WithTimeout(%v): must be between %v and %v", c.timeout, minTimeout, maxTimeout))
 	}
 	if c.remote != "" && !c.fetches {
-		errs = append(errs, fmt.Errorf("%s: nothing is fetched here; remove it", c.remote))
+		errs = append(errs, stated.New("|"+c.remote+"|: nothing is fetched here; remove it"))
 	}
 	if c.bearers > 1 {
 		errs = append(
 			errs,
-			errors.New("WithBearerTokenFile and WithBearerTokens: one token goes with a request; keep one of them"),
+			stated.New("|WithBearerTokenFile| and |WithBearerTokens|: one token goes with a request; keep one of them"),
 		)
 	}
 	if c.keys.Uses != nil && len(c.keys.Uses) == 0 {
-		errs = append(errs, errors.New("WithUses: no use is named; name one, or leave the option out for sig"))
+		errs = append(errs, stated.New("|WithUses|: no use is named; name one, or leave the option out for sig"))
 	}
 	if c.keys.Algorithms != nil && len(c.keys.Algorithms) == 0 {
-		errs = append(errs, errors.New(
-			"WithAlgorithms: no algorithm is named, and no key would count; name one, or leave the option out"))
+		errs = append(errs, stated.New(
+			"|WithAlgorithms|: no algorithm is named, and no key would count; name one, or leave the option out"))
 	}
 	for _, alg := range c.keys.Algorithms {
 		if !slices.Contains(jose.Algorithms(), alg) {
-			errs = append(errs, fmt.Errorf("WithAlgorithms: %s is none of %v", quote.Text(string(alg)), jose.Algorithms()))
+			errs = append(errs, stated.New("|WithAlgorithms|: %s is none of %v", quote.Text(string(alg)), jose.Algorithms()))
 		}
 	}
 	return errors.Join(errs...)
@@ -203,13 +204,13 @@ func WithLoopbackHTTP() Option {
 }
 
 // fetchOption is an option that only makes sense where the set is fetched.
-func fetchOption(text string, set func(*config), given bool) Option {
-	return option{text, func(c *config) {
+func fetchOption(name, argument string, set func(*config), given bool) Option {
+	return option{"keyset." + name + argument, func(c *config) {
 		if c.remote == "" {
-			c.remote = text
+			c.remote = name
 		}
 		if !given {
-			c.mistakes = append(c.mistakes, fmt.Errorf("%s: nothing is given; state it, or leave the option out", text))
+			c.mistakes = append(c.mistakes, stated.New("|"+name+"|: nothing is given; state it, or leave it out"))
 		}
 		set(c)
 	}}
@@ -220,7 +221,8 @@ func fetchOption(text string, set func(*config), given bool) Option {
 // that can write it can impersonate these servers, so it must be as safe as the file of [File].
 func WithCAFile(path string) Option {
 	return fetchOption(
-		fmt.Sprintf("keyset.WithCAFile(%q)", path),
+		"WithCAFile",
+		fmt.Sprintf("(%q)", path),
 		func(c *config) { c.fetching.CAFile = path },
 		path != "",
 	)
@@ -230,7 +232,8 @@ func WithCAFile(path string) Option {
 // the server. By default there is no proxy, and proxies of the environment are not used.
 func WithProxy(address string) Option {
 	return fetchOption(
-		fmt.Sprintf("keyset.WithProxy(%q)", address),
+		"WithProxy",
+		fmt.Sprintf("(%q)", address),
 		func(c *config) { c.fetching.Proxy = address },
 		address != "",
 	)
@@ -242,7 +245,7 @@ func WithProxy(address string) Option {
 // The token is sent to only one origin (scheme, host and port): that of the URL, or that of the issuer. If the keys are
 // on another host according to the discovery document, they are fetched from there without the token.
 func WithBearerTokenFile(path string) Option {
-	return fetchOption(fmt.Sprintf("keyset.WithBearerTokenFile(%q)", path), func(c *config) {
+	return fetchOption("WithBearerTokenFile", fmt.Sprintf("(%q)", path), func(c *config) {
 		c.bearers++
 		c.tokenFile = path
 		c.fetching.Bearer = func(context.Context) (string, error) { return readTokenFile(path) }
@@ -260,7 +263,7 @@ func readTokenFile(path string) (string, error) {
 // WithBearerTokens is like [WithBearerTokenFile], with tokens from a function, such as tokens of an authorization
 // server. The function is called before each fetch, within the 5 seconds of the fetch.
 func WithBearerTokens(source func(context.Context) (string, error)) Option {
-	return fetchOption("keyset.WithBearerTokens", func(c *config) {
+	return fetchOption("WithBearerTokens", "", func(c *config) {
 		c.bearers++
 		c.fetching.Bearer = source
 	}, source != nil)

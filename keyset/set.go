@@ -11,6 +11,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/backoff"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/stated"
 )
 
 // Set is the public keys of one issuer, kept fresh from where they lie. It may be shared by any number of identities
@@ -69,12 +70,12 @@ func (s *Set) Check() error {
 	}
 	if s.current.Load().good.IsZero() {
 		if err := s.config.checkFiles(); err != nil {
-			return fmt.Errorf("%s: %w", s.text, err)
+			return stated.Within(s.text, err)
 		}
 	}
 	if s.local && s.current.Load().good.IsZero() {
 		if err := s.load(context.Background()); err != nil {
-			return fmt.Errorf("%s: %w", s.text, err)
+			return stated.Within(s.text, err)
 		}
 	}
 	s.start()

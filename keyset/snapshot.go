@@ -33,7 +33,10 @@ func (s *snapshot) lookup(kid string, alg jose.Algorithm) ([]*jose.PublicKey, er
 	if !s.loaded() {
 		return nil, s.unavailable()
 	}
-	return nil, unknownKey{nameless: kid == ""}
+	if kid == "" {
+		return nil, namelessError{}
+	}
+	return nil, ErrUnknownKey
 }
 
 func (s *snapshot) unavailable() error {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/parley-rpc/parley/internal/literal"
 	"github.com/parley-rpc/parley/internal/quote"
+	"github.com/parley-rpc/parley/internal/stated"
 )
 
 // Map says which workload a token of a foreign issuer names, one that knows nothing of IDs. It is local: the issuer has
@@ -22,14 +23,11 @@ type Map struct {
 	IDs map[string]ID
 	// Same are claims that must all be the same string for a token to be that of a workload, such as sub and client_id
 	// (RFC 9068 section 2.2). Where an issuer vouches for users as well, it tells their tokens from those of workloads.
-	// Default: nothing is asked.
+	// Default: nothing is asked, which is a mistake for a claim that names the client of users as well, such as azp.
 	Same []string
 	// Required are claims that must be there, as a string that is not empty, such as kubernetes.io>pod>uid for tokens that
 	// end with their pod. Default: those that Template, Claim and Same name.
 	Required []string
-	// Shared also lets the Map name workloads for which the identity of the server has keys or an identity issuer of its
-	// own. Default: a token that names one is refused, so that no foreign issuer can be a workload of one's own.
-	Shared bool
 }
 
 // Mapping is a compiled [Map]. It is safe for concurrent use.
@@ -39,61 +37,60 @@ type Mapping struct {
 	ids      map[string]ID
 	same     []claimPath
 	required []claimPath
-	shared   bool
 }
 
 // Compile reads the map. The error joins every mistake in it.
 func (m Map) Compile() (*Mapping, error) {
-	c := &Mapping{shared: m.Shared}
+	c := new(Mapping)
 	var errs []error
-	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf("principal: Map: "+format, args...)) }
+	wrong := func(format string, args ...any) { errs = append(errs, stated.New(format, args...)) }
 	path := func(field, text string) claimPath {
 		p, err := parseClaimPath(text)
 		if err != nil {
-			wrong("%s %s: %w", field, quote.Text(text), err)
+			wrong("|"+field+"| %s: %v", quote.Text(text), err)
 		}
 		return p
 	}
 	table := m.Claim != "" || m.IDs != nil
 	switch {
 	case m.Template == "" && !table:
-		wrong("it names nobody; state a Template, or a Claim and its IDs")
+		wrong("it names nobody; state a |Template|, or a |Claim| and its |IDs|")
 	case m.Template != "" && table:
-		wrong("a Template and a table of IDs are two ways to name a workload; keep one")
+		wrong("a |Template| and a table of |IDs| are two ways to name a workload; keep one")
 	case table:
 		c.claim = path("Claim", m.Claim)
 		c.ids = make(map[string]ID, len(m.IDs))
 		if len(m.IDs) == 0 {
-			wrong("IDs is empty; list the values of %s and their workloads", quote.Text(m.Claim))
+			wrong("|IDs| is empty; list the values of %s and their workloads", quote.Text(m.Claim))
 		}
 		for _, stated := range slices.Sorted(maps.Keys(m.IDs)) {
 			value, ok := literal.Read(stated)
 			switch {
 			case !ok:
-				wrong(`IDs: %s has a star, and there are no patterns here; name each value, and write \* for a real star`,
+				wrong(`|IDs|: %s has a star, and there are no patterns here; name each value, and write \* for a real star`,
 					quote.Text(stated))
 			case value == "":
-				wrong("IDs: a value of %s is empty", quote.Text(m.Claim))
+				wrong("|IDs|: a value of %s is empty", quote.Text(m.Claim))
 			case m.IDs[stated].IsZero():
-				wrong("IDs: %s has no ID", quote.Text(stated))
+				wrong("|IDs|: %s has no ID", quote.Text(stated))
 			}
 			c.ids[value] = m.IDs[stated]
 		}
 	default:
 		var err error
-		if c.template, err = ParseTemplate(m.Template); err != nil {
-			errs = append(errs, err)
+		if c.template, err = parseTemplate(m.Template); err != nil {
+			wrong("|Template| %s: %v", quote.Text(m.Template), err)
 		}
 	}
 	if len(m.Same) == 1 {
-		wrong("Same has one claim; name those that must be the same")
+		wrong("|Same| has one claim; name those that must be the same")
 	}
 	for n, text := range m.Same {
 		c.same = append(c.same, path("Same", text))
 		for _, other := range c.same[:n] {
 			if c.same[n].overlaps(other) {
 				wrong(
-					"Same has one claim twice, %s and %s; name different ones", quote.Text(other.text), quote.Text(text),
+					"|Same| has one claim twice, %s and %s; name different ones", quote.Text(other.text), quote.Text(text),
 				)
 			}
 		}
@@ -102,7 +99,7 @@ func (m Map) Compile() (*Mapping, error) {
 		c.required = append(c.required, path("Required", text))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return nil, stated.Within("principal: Map", err)
 	}
 	return c, nil
 }
@@ -189,8 +186,34 @@ func (m *Mapping) ClaimNames() []string {
 	return slices.Compact(names)
 }
 
-// Shared reports whether the map may name workloads of the server's own trust.
-func (m *Mapping) Shared() bool { return m.shared }
+// NamesUsers returns a claim of the map where the tokens of users have all claims that the map needs: such a claim
+// names the client through which a user came, or the user. It returns "" where a claim is one of workloads, as far as
+// the map can know, and for a table of the claim that names users, which lists workloads. Where nothing else tells the
+// two apart, users are workloads.
+func (m *Mapping) NamesUsers(subjectClaim string) string {
+	if m.template == nil {
+		if slices.Contains(clientClaims(), m.claim.text) && m.claim.text != subjectClaim {
+			return m.claim.text
+		}
+		return ""
+	}
+	common := append(clientClaims(), subjectClaim, "iss", "sub", "aud", "tid")
+	named := ""
+	for _, part := range m.template.segments {
+		switch {
+		case part.claim == nil:
+		case !slices.Contains(common, part.claim.text):
+			return ""
+		default:
+			named = part.claim.text
+		}
+	}
+	return named
+}
+
+// clientClaims name the client that got a token, whoever it is about: azp (OpenID Connect Core section 2), client_id
+// (RFC 9068 section 2.2), cid (Okta) and appid (Microsoft Entra ID 1.0).
+func clientClaims() []string { return []string{"azp", "client_id", "cid", "appid"} }
 
 // TellsUsers reports whether the map tells the tokens of workloads from those of users of the same issuer.
 func (m *Mapping) TellsUsers() bool { return len(m.same) > 0 }

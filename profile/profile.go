@@ -2,13 +2,13 @@ package profile
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/quote"
+	"github.com/parley-rpc/parley/internal/stated"
 	"github.com/parley-rpc/parley/internal/strictjson"
 )
 
@@ -137,7 +137,7 @@ func (p Profile) Check() error {
 	var errs []error
 	wrong := func(wrong bool, format string, args ...any) {
 		if wrong {
-			errs = append(errs, fmt.Errorf(format, args...))
+			errs = append(errs, stated.New(format, args...))
 		}
 	}
 	_, known := presets()[p.provider]
@@ -147,34 +147,34 @@ func (p Profile) Check() error {
 		quote.Text(string(p.provider)),
 		Providers(),
 	)
-	wrong(p.Types != nil && len(p.Types) == 0, "Types is empty; leave it out for at+jwt")
+	wrong(p.Types != nil && len(p.Types) == 0, "|Types| is empty; leave it out for at+jwt")
 	wrong(slices.ContainsFunc(p.Types, jose.NeverBearer),
-		"Types names a type of proof, identity or key set, which is no bearer token; leave it out for at+jwt")
+		"|Types| names a type of proof, identity or key set, which is no bearer token; leave it out for at+jwt")
 	wrong(
 		p.MaxLength < 0 || p.MaxLength > MaxLength,
-		"MaxLength is %d; it must be at most %d",
+		"|MaxLength| is %d; it must be at most %d",
 		p.MaxLength,
 		MaxLength,
 	)
 	wrong(
 		p.MaxMembers < 0 || p.MaxMembers > MaxMembers,
-		"MaxMembers is %d; it must be at most %d",
+		"|MaxMembers| is %d; it must be at most %d",
 		p.MaxMembers,
 		MaxMembers,
 	)
-	wrong(p.MaxLifetime < 0, "MaxLifetime is negative")
-	wrong(p.MaxAudiences < 0, "MaxAudiences is negative")
-	wrong(p.ClockSkew > maxClockSkew, "ClockSkew is more than 5 minutes")
+	wrong(p.MaxLifetime < 0, "|MaxLifetime| is negative")
+	wrong(p.MaxAudiences < 0, "|MaxAudiences| is negative")
+	wrong(p.ClockSkew > maxClockSkew, "|ClockSkew| is more than 5 minutes")
 	for name, claims := range map[string][]string{
 		"RequiredClaims": p.RequiredClaims, "RefusedClaims": p.RefusedClaims, "ScopeClaims": p.ScopeClaims,
 	} {
-		wrong(slices.Contains(claims, ""), "%s holds an empty name", name)
+		wrong(slices.Contains(claims, ""), "|"+name+"| holds an empty name")
 	}
 	_, unnamed := p.RequiredValues[""]
-	wrong(unnamed, "RequiredValues holds an empty name")
+	wrong(unnamed, "|RequiredValues| holds an empty name")
 	for _, name := range p.Algorithms {
 		_, ok := jose.AlgorithmOf(name)
-		wrong(!ok, "algorithm %s is not supported; the choice is %v", quote.Text(name), jose.Algorithms())
+		wrong(!ok, "|Algorithms|: %s is not supported; the choice is %v", quote.Text(name), jose.Algorithms())
 	}
 	return errors.Join(errs...)
 }

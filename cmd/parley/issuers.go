@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/issuerconfig"
+	"github.com/parley-rpc/parley/internal/stated"
 	"github.com/parley-rpc/parley/internal/strictjson"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/policy"
@@ -37,15 +38,17 @@ func issuersOf(config configuration, domain principal.TrustDomain) (*issuers, er
 		return &verify.Profile{Profile: look.WithDefaults(), Name: stated.GetIssuer()}
 	}
 	for _, server := range slices.Sorted(maps.Keys(config.GetServers())) {
-		for i, stated := range config.GetServers()[server].GetIssuers() {
+		for i, issuer := range config.GetServers()[server].GetIssuers() {
 			place := fmt.Sprintf("servers.%s.issuers[%d]", server, i)
-			p := read(place, stated)
+			p := read(place, issuer)
+			p.Shared = issuer.GetShared()
 			var err error
-			p.Subjects, err = issuerconfig.Subjects(place+".subjects", domain, stated.GetSubjects())
+			p.Subjects, err = issuerconfig.Subjects(place+".subjects", domain, issuer.GetSubjects())
 			errs = append(errs, err)
-			named, err := issuerconfig.Principals(place+".principals", domain, stated.GetPrincipals())
+			named, err := issuerconfig.Principals(place+".principals", domain, issuer.GetPrincipals())
 			if err == nil && named != nil {
 				p.Principals, err = named.Compile()
+				err = stated.At(place+".principals", err)
 			}
 			errs = append(errs, err)
 			known.workloads = append(known.workloads, p)

@@ -13,6 +13,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/quote"
+	"github.com/parley-rpc/parley/internal/stated"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/principal"
@@ -72,24 +73,20 @@ func (g *Gate) makeUserVerifiers() error {
 	var errs []error
 	var err error
 	if g.config.userAuthorization && len(g.config.userIssuers) == 0 && g.config.users == nil {
-		errs = append(errs, errors.New(
-			"auth: WithUserAuthorization: nobody vouches for users; name an issuer WithUserIssuers"))
+		errs = append(errs, stated.Within("auth", stated.New(
+			"|WithUserAuthorization|: nobody vouches for users; name an issuer in |WithUserIssuers|")))
 	}
 	if len(g.config.userIssuers) > 0 {
 		for _, issuer := range g.config.userIssuers {
-			var field string
 			switch {
 			case len(issuer.Subjects) > 0:
-				field = "Subjects"
+				errs = append(errs, issuer.mistake("it has |Subjects|, which are workloads, and vouches for users; leave them out"))
 			case issuer.Principals != nil:
-				field = "Principals"
-			default:
-				continue
+				errs = append(
+					errs,
+					issuer.mistake("it has |Principals|, which are workloads, and vouches for users; leave them out"),
+				)
 			}
-			errs = append(errs, fmt.Errorf(
-				"auth: WithUserIssuers: Issuer %s has %s, which are workloads; leave them out",
-				quote.Text(issuer.Name), field,
-			))
 		}
 		g.static, err = g.newVerifier(nil, g.config.userIssuers, g.acceptUser)
 		errs = append(errs, err)
@@ -127,18 +124,12 @@ func transactionIssuer(issuer Issuer, domain principal.TrustDomain) (Issuer, err
 	}
 	switch {
 	case issuer.Audiences != nil || issuer.Subjects != nil || !reflect.DeepEqual(stated, mayDiffer):
-		err = fmt.Errorf(
-			"auth: WithTransactionTokens: Issuer %s has Audiences, Subjects, or more in its Profile than "+
-				"RequiredClaims, MaxLifetime, ClockSkew, Algorithms and KeyUses; transaction tokens settle the rest, leave it out",
-			quote.Text(issuer.Name),
-		)
+		err = issuer.mistake("it makes transaction tokens, of which only |Name|, |Keys|, |Profile.RequiredClaims|, " +
+			"|Profile.MaxLifetime|, |Profile.ClockSkew|, |Profile.Algorithms| and |Profile.KeyUses| may be stated; " +
+			"leave the rest out")
 	case stated.MaxLifetime > maxTransactionLifetime:
-		err = fmt.Errorf(
-			"auth: WithTransactionTokens: Issuer %s has a MaxLifetime of %v; it must be at most %v",
-			quote.Text(issuer.Name),
-			stated.MaxLifetime,
-			maxTransactionLifetime,
-		)
+		err = issuer.mistake("|Profile.MaxLifetime| of a transaction token is %v; it must be at most %v",
+			stated.MaxLifetime, maxTransactionLifetime)
 	}
 	if stated.MaxLifetime == 0 {
 		mayDiffer.MaxLifetime = maxTransactionLifetime

@@ -35,7 +35,7 @@ func TestCheckNamesEveryMistake(t *testing.T) {
 	}{
 		"everything": {
 			auth.TrustDir("", principal.ID{}, auth.WithMaxConnectionAge(time.Hour), auth.WithAcceptDomains(principal.TrustDomain{}), nil),
-			[]string{"no ID", "no directory", "WithMaxConnectionAge(1h0m0s)", "WithAcceptDomains"},
+			[]string{"no ID", "no directory", "WithMaxConnectionAge: 1h0m0s", "WithAcceptDomains"},
 		},
 		"no key":            {auth.TrustDir(w.dir, w.id("ledger")), []string{"ledger.jwk", "enroll"}},
 		"no directory":      {auth.TrustDir(filepath.Join(w.dir, "nowhere"), w.id("orders"), auth.WithKeyFile(open)), []string{"nowhere", "open.jwk"}},

@@ -10,6 +10,7 @@ import (
 	"github.com/parley-rpc/parley/interceptors/auth/tokens"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/quote"
+	"github.com/parley-rpc/parley/internal/stated"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
 	"github.com/parley-rpc/parley/keyset"
@@ -42,16 +43,19 @@ func (is *issued) check(i *workload) []error {
 	var errs []error
 	wrong := func(wrong bool, format string, args ...any) {
 		if wrong {
-			errs = append(errs, fmt.Errorf("auth: Issued: "+format, args...))
+			errs = append(errs, stated.Within("auth: Issued", stated.New(format, args...)))
 		}
 	}
 	wrong(is.source == nil, "there is no source of identity tokens; name one, such as tokens.File")
-	wrong(i.config.keyFile == "" && i.config.signer == nil, "the private key is nowhere; name it WithKeyFile or WithSigner")
-	wrong(i.config.enroll, "WithEnroll is for a trust directory; an issuer enrolls its workloads itself")
+	wrong(
+		i.config.keyFile == "" && i.config.signer == nil,
+		"the private key is nowhere; name it in |WithKeyFile| or |WithSigner|",
+	)
+	wrong(i.config.enroll, "|WithEnroll| is for a trust directory; an issuer enrolls its workloads itself")
 	vouched := map[principal.TrustDomain]string{}
 	for n, issuer := range is.list {
-		wrong(issuer.Name == "", "issuer %d has no Name; state the iss of its tokens, byte for byte", n+1)
-		wrong(issuer.Keys == nil, "issuer %s has no Keys; make them with package keyset", quote.Text(issuer.Name))
+		wrong(issuer.Name == "", "issuer %d has no |Name|; state the iss of its tokens, byte for byte", n+1)
+		wrong(issuer.Keys == nil, "issuer %s has no |Keys|; make them with package keyset", quote.Text(issuer.Name))
 		wrong(len(issuer.Domains) == 0, "issuer %s vouches for no trust domain; name those that it may vouch for",
 			quote.Text(issuer.Name))
 		for _, domain := range issuer.Domains {
@@ -62,7 +66,7 @@ func (is *issued) check(i *workload) []error {
 		}
 	}
 	_, own := vouched[i.self.TrustDomain()]
-	wrong(!own, "no issuer vouches for the own trust domain %s; name it among the Domains of the one that does",
+	wrong(!own, "no issuer vouches for the own trust domain %s; name it among the |Domains| of the one that does",
 		i.self.TrustDomain())
 	return errs
 }

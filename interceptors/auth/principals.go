@@ -2,31 +2,29 @@ package auth
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/principal"
+	"github.com/parley-rpc/parley/profile"
 )
 
 // checkPrincipals returns every mistake in which workloads issuers of bearer tokens may name: no two of them may name
-// one, without saying so none may name a workload for which the identity has an issuer of its own, and Subjects are of
-// accepted trust domains.
+// one, without saying so none may name a workload for which the identity has an issuer of its own, Subjects are of
+// accepted trust domains, and no user may pass for a workload.
 func checkPrincipals(issuers, users []Issuer, identity *workload) error {
 	var errs []error
-	wrong := func(issuer Issuer, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("auth: Issuer %s "+format, append([]any{quote.Text(issuer.Name)}, args...)...))
-	}
 	for n, issuer := range issuers {
+		wrong := func(format string, args ...any) { errs = append(errs, issuer.mistake(format, args...)) }
 		if len(issuer.Subjects) == 0 && issuer.Principals == nil {
-			wrong(issuer, "has no Subjects and no Principals; state which workloads it may vouch for")
+			wrong("it has no |Subjects| and no |Principals|; state which workloads it may vouch for")
 		}
 		if issuer.Principals == nil {
 			for _, p := range issuer.Subjects {
 				if principal.IsPattern(p) && !identity.accepts(p.TrustDomain()) {
-					wrong(issuer, "has the subject %v of a trust domain that is not accepted, so each such token would be "+
-						"refused; accept it WithAcceptDomains (identity.accept_domains), or leave the subject out", p)
+					wrong("it has the subject %v of a trust domain that is not accepted, so each such token would be "+
+						"refused; accept it in |WithAcceptDomains|, or leave the subject out", p)
 				}
 			}
 		}
@@ -36,25 +34,37 @@ func checkPrincipals(issuers, users []Issuer, identity *workload) error {
 				continue // whose tokens state IDs, and which ones both may state is listed
 			}
 			if p, q, both := common(mine, other.mayName()); both {
-				wrong(issuer, "may name %v, and Issuer %s may name %v, so that both can name one workload; narrow one of them",
-					p, quote.Text(other.Name), q)
+				wrong("it may name %v, and %s may name %v, so that both can name one workload; narrow one of them",
+					p, other.title(), q)
+			}
+		}
+		for _, p := range mine {
+			own := ""
+			if principal.IsPattern(p) {
+				own = identity.issuerFor(p.TrustDomain())
+			}
+			if own != "" && own != issuer.Name && !issuer.Shared {
+				wrong("it may name %v, and the identity's issuer %s vouches for that trust domain; name others, or say |Shared|",
+					p, quote.Text(own))
 			}
 		}
 		if issuer.Principals == nil {
 			continue
 		}
 		if issuer.Profile.NoIssuer {
-			wrong(issuer, "has Principals, and a Profile with NoIssuer, whose tokens name their workload in sub; keep one")
+			wrong("it has |Principals|, and |Profile.NoIssuer|, whose tokens name their workload in sub; keep one")
 		}
-		for _, p := range mine {
-			if own := identity.issuerFor(p.TrustDomain()); own != "" && own != issuer.Name && !issuer.Principals.Shared {
-				wrong(issuer, "may name %v, and the identity's issuer %s vouches for that trust domain; name others, or say Shared",
-					p, quote.Text(own))
-			}
+		if !slices.ContainsFunc(users, issuer.sharesName) {
+			errs = append(errs, issuer.checkUnlisted())
 		}
 	}
 	return errors.Join(append(errs, checkTelling(issuers, users))...)
 }
+
+// howToTell ends the mistake of an issuer whose users pass for workloads.
+const howToTell = "list workloads by the claim that names users (|Principals.Claim|), or name claims that are the same " +
+	"in those of workloads (|Principals.Same|), or a value that users do not have (|Profile.RequiredValues|), or refuse " +
+	"the claim that names users (|Profile.RefusedClaims|)"
 
 // checkTelling finds issuers of workloads that vouch for users as well, where nothing tells the tokens apart.
 func checkTelling(issuers, users []Issuer) error {
@@ -62,14 +72,28 @@ func checkTelling(issuers, users []Issuer) error {
 	for _, issuer := range issuers {
 		for _, user := range users {
 			if issuer.Principals != nil && issuer.sharesName(user) && !issuer.tellsUsers(user) {
-				errs = append(errs, fmt.Errorf("auth: Issuer %s vouches for users as well, and nothing tells their tokens from "+
-					"those of workloads; list workloads by the claim that names users (Principals.Claim), or name claims that are "+
-					"the same in those of workloads (Principals.Same), or a value that they have (Profile.RequiredValues)",
-					quote.Text(issuer.Name)))
+				errs = append(errs, issuer.mistake("it vouches for users as well, and nothing tells their tokens (%s) from "+
+					"those of workloads; "+howToTell, user.title()))
 			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkUnlisted finds an issuer whose users nobody lists, and whose map is about claims that they have as well: it is
+// bound to sign such tokens as soon as it has users.
+func (is Issuer) checkUnlisted() error {
+	mapping, err := is.Principals.Compile()
+	if err != nil {
+		return nil //nolint:nilerr // which is reported elsewhere
+	}
+	users := Issuer{Profile: profile.Of(is.Profile.Provider())}
+	claim := mapping.NamesUsers(users.Profile.WithDefaults().SubjectClaim)
+	if claim == "" || is.tellsUsers(users) {
+		return nil
+	}
+	return is.mistake("it maps %s, which the token of a user has, too: that of a user who came through the client of a "+
+		"workload would be the workload's; "+howToTell, quote.Text(claim))
 }
 
 // mayName are the workloads that an issuer may name. Mistakes in it are reported elsewhere.
@@ -138,7 +162,7 @@ func (i *workload) issuerFor(domain principal.TrustDomain) string {
 	return ""
 }
 
-// checkTables finds tables that name a workload of the trust directory.
+// checkTables finds tables and subjects that name a workload of the trust directory.
 func (i *workload) checkTables(issuers []Issuer) error {
 	c := i.ready.Load()
 	if c == nil {
@@ -146,7 +170,7 @@ func (i *workload) checkTables(issuers []Issuer) error {
 	}
 	var errs []error
 	for _, issuer := range issuers {
-		if issuer.Principals == nil || issuer.Principals.Shared || i.issuerFor(i.self.TrustDomain()) != "" {
+		if issuer.Shared || i.issuerFor(i.self.TrustDomain()) != "" {
 			continue
 		}
 		for _, p := range issuer.mayName() {
@@ -155,9 +179,8 @@ func (i *workload) checkTables(issuers []Issuer) error {
 				continue
 			}
 			if named, err := c.trust.Names(id); err == nil && named {
-				errs = append(errs, fmt.Errorf(
-					"auth: Issuer %s may name %v, which has a key in the trust directory; name another, or say Shared",
-					quote.Text(issuer.Name), id))
+				errs = append(errs, issuer.mistake(
+					"it may name %v, which has a key in the trust directory; name another, or say |Shared|", id))
 			}
 		}
 	}

@@ -107,12 +107,14 @@ func TestPrincipalsOfForeignTokens(t *testing.T) {
 	}
 	by := func(m principal.Map) func(*auth.Issuer) { return func(is *auth.Issuer) { is.Principals = &m } }
 	dotted := by(principal.Map{Template: strings.ReplaceAll(byAccount, ">", ".")})
-	azp := by(principal.Map{Template: "spiffe://shop.example/{azp}"})
-	table := principal.Map{Claim: "azp", IDs: map[string]principal.ID{"0oa1": idOf(t, "spiffe://shop.example/ns/pay/api")}}
-	shared := table
-	shared.IDs, shared.Shared = map[string]principal.ID{"0oa1": idOf(t, "spiffe://shop.example/orders")}, true
+	app := by(principal.Map{Template: "spiffe://shop.example/{app}"})
+	table := principal.Map{Claim: "app", IDs: map[string]principal.ID{"0oa1": idOf(t, "spiffe://shop.example/ns/pay/api")}}
+	shared := func(is *auth.Issuer) {
+		by(principal.Map{Claim: "app", IDs: map[string]principal.ID{"0oa1": idOf(t, "spiffe://shop.example/orders")}})(is)
+		is.Shared = true
+	}
 	services := table
-	services.Same = []string{"sub", "azp"}
+	services.Same = []string{"sub", "app"}
 	for name, test := range map[string]struct {
 		issuer func(*auth.Issuer)
 		says   claims
@@ -167,39 +169,39 @@ func TestPrincipalsOfForeignTokens(t *testing.T) {
 			invalid,
 			"is missing",
 		},
-		"by a table": {by(table), claims{"azp": "0oa1"}, good, ""},
+		"by a table": {by(table), claims{"app": "0oa1"}, good, ""},
 		"not in the table": {
 			by(table),
-			claims{"azp": "0oa2"},
+			claims{"app": "0oa2"},
 			invalid,
-			"claim azp names no workload that is listed",
+			"claim app names no workload that is listed",
 		},
 		"an ID in the claim": {
 			by(table),
-			claims{"azp": "spiffe://shop.example/ns/pay/api"},
+			claims{"app": "spiffe://shop.example/ns/pay/api"},
 			invalid,
 			"names no workload that is listed",
 		},
 		"of the trust directory": {
-			azp,
-			claims{"azp": "orders"},
+			app,
+			claims{"app": "orders"},
 			invalid,
 			"the token names a workload that the own trust knows",
 		},
 		"the server itself": {
-			azp,
-			claims{"azp": "payments"},
+			app,
+			claims{"app": "payments"},
 			invalid,
 			"the token names a workload that the own trust knows",
 		},
-		"of nobody's":                    {azp, claims{"azp": "billing"}, denied, "peer=spiffe://shop.example/billing"},
-		"of the trust directory, shared": {by(shared), claims{"azp": "0oa1"}, good, ""},
-		"a service":                      {by(services), claims{"azp": "0oa1", "sub": "0oa1"}, good, ""},
+		"of nobody's":                    {app, claims{"app": "billing"}, denied, "peer=spiffe://shop.example/billing"},
+		"of the trust directory, shared": {shared, claims{"app": "0oa1"}, good, ""},
+		"a service":                      {by(services), claims{"app": "0oa1", "sub": "0oa1"}, good, ""},
 		"a user of the service": {
 			by(services),
-			claims{"azp": "0oa1", "sub": "alice"},
+			claims{"app": "0oa1", "sub": "alice"},
 			invalid,
-			"claims sub and azp are not the same, so it is no workload's token",
+			"claims sub and app are not the same, so it is no workload's token",
 		},
 		"beyond the subjects": {
 			func(is *auth.Issuer) {
@@ -208,8 +210,8 @@ func TestPrincipalsOfForeignTokens(t *testing.T) {
 			nil, invalid, "name no workload that the issuer may vouch for",
 		},
 		"of another trust domain": {
-			by(principal.Map{Template: "spiffe://pay.example/{azp}"}),
-			claims{"azp": "orders"},
+			by(principal.Map{Template: "spiffe://pay.example/{app}"}),
+			claims{"app": "orders"},
 			denied,
 			"peer=spiffe://pay.example/orders",
 		},
@@ -246,9 +248,9 @@ func idOf(t testing.TB, text string) principal.ID {
 func TestTheTrustDirectoryTakesAWorkloadBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, func(is *auth.Issuer) {
-			is.Principals = &principal.Map{Template: "spiffe://shop.example/ns/pay/{azp}"}
+			is.Principals = &principal.Map{Template: "spiffe://shop.example/ns/pay/{app}"}
 		})
-		ctx := withBearer(t.Context(), c.token(t, claims{"azp": "api"}))
+		ctx := withBearer(t.Context(), c.token(t, claims{"app": "api"}))
 		refused(t, "before", checkHealth(ctx, c.cc), codes.OK, "")
 		stream, err := openHealth(ctx, c.cc)
 		if err != nil {
@@ -281,10 +283,25 @@ func TestPrincipalsMistakes(t *testing.T) {
 	}
 	table := func(ids ...string) change {
 		return func(is *auth.Issuer) {
-			is.Principals = &principal.Map{Claim: "azp", IDs: map[string]principal.ID{}}
+			is.Principals = &principal.Map{Claim: "app", IDs: map[string]principal.ID{}}
 			for _, id := range ids {
 				is.Principals.IDs[id] = idOf(t, id)
 			}
+		}
+	}
+	claim := func(name string) change {
+		return func(is *auth.Issuer) {
+			table("spiffe://shop.example/ns/pay")(is)
+			is.Principals.Claim = name
+		}
+	}
+	subject := func(id string) change {
+		return func(is *auth.Issuer) { is.Subjects = []principal.Pattern{idOf(t, id)} }
+	}
+	with := func(first change, name, value string) change {
+		return func(is *auth.Issuer) {
+			first(is)
+			is.Profile.RequiredValues = map[string]string{name: value}
 		}
 	}
 	same := func(is *auth.Issuer) {
@@ -295,6 +312,40 @@ func TestPrincipalsMistakes(t *testing.T) {
 		a, b, user change // issuers of workloads, and one of users that is a
 		want       string // "" for no mistake
 	}{
+		"the client of users": {
+			template("spiffe://shop.example/{azp}"), nil, nil,
+			`it maps "azp", which the token of a user has, too: that of a user who came through the client of a workload ` +
+				"would be the workload's; list workloads by the claim that names users (Principals.Claim), or name claims that",
+		},
+		"the client of users, in a table": {claim("client_id"), nil, nil, `it maps "client_id", which the`},
+		"the client of users at Okta":     {claim("cid"), nil, nil, `it maps "cid"`},
+		"the client of users at Entra": {
+			template("spiffe://shop.example/{tid}/{appid}"), nil, nil, `it maps "appid"`,
+		},
+		"users themselves":               {template("spiffe://shop.example/{sub}"), nil, nil, `it maps "sub"`},
+		"users themselves, one by one":   {claim("sub"), nil, nil, ""},
+		"the client, and a claim beside": {template("spiffe://shop.example/{job}/{azp}"), nil, nil, ""},
+		"the client, told apart":         {same, nil, nil, ""},
+		"the client, by a value":         {with(claim("azp"), "gty", "client-credentials"), nil, nil, ""},
+		"the client, by a value of the issuer": {
+			with(claim("azp"), "iss", "https://a.example"), nil, nil, `it maps "azp"`,
+		},
+		"the client, by a value of the preset": {func(is *auth.Issuer) {
+			claim("azp")(is)
+			is.Profile = profile.Of(profile.Keycloak)
+		}, nil, nil, `it maps "azp"`},
+		"the client, where users are refused": {func(is *auth.Issuer) {
+			claim("client_id")(is)
+			is.Profile.SubjectClaim, is.Profile.RefusedClaims = "client_id", []string{"sub"}
+		}, nil, nil, ""},
+		"subjects of the trust directory": {
+			subject("spiffe://shop.example/orders"), nil, nil,
+			"may name spiffe://shop.example/orders, which has a key in the trust directory; name another, or say Shared",
+		},
+		"subjects of it, shared": {
+			func(is *auth.Issuer) { subject("spiffe://shop.example/orders")(is); is.Shared = true }, nil, nil, "",
+		},
+		"subjects beside it": {subject("spiffe://shop.example/till"), nil, nil, ""},
 		"two templates": {
 			template("spiffe://shop.example/ns/{a}/x"),
 			template("spiffe://shop.example/ns/pay/{b}"),
@@ -356,7 +407,7 @@ func TestPrincipalsMistakes(t *testing.T) {
 			"may name spiffe://shop.example/orders, which has a key in the trust directory",
 		},
 		"a table of it, shared": {
-			func(is *auth.Issuer) { table("spiffe://shop.example/orders")(is); is.Principals.Shared = true },
+			func(is *auth.Issuer) { table("spiffe://shop.example/orders")(is); is.Shared = true },
 			nil,
 			nil,
 			"",
@@ -365,7 +416,7 @@ func TestPrincipalsMistakes(t *testing.T) {
 			subjects("spiffe://partner.example/*"),
 			nil,
 			nil,
-			"accept it WithAcceptDomains (identity.accept_domains)",
+			"accept it in WithAcceptDomains, or leave the subject out",
 		},
 		"no map at all":         {func(*auth.Issuer) {}, nil, nil, "has no Subjects and no Principals"},
 		"a map without a claim": {template("spiffe://shop.example/ns/pay"), nil, nil, "has no claim in braces"},
@@ -391,7 +442,7 @@ func TestPrincipalsMistakes(t *testing.T) {
 			"vouches for users as well, and nothing tells their tokens",
 		},
 		"users of another with that name": {
-			func(is *auth.Issuer) { template("spiffe://shop.example/ns/{azp}")(is); is.Name = "a.example" },
+			func(is *auth.Issuer) { template("spiffe://shop.example/ns/{app}")(is); is.Name = "a.example" },
 			nil,
 			func(*auth.Issuer) {},
 			"",
@@ -431,7 +482,7 @@ func TestPrincipalsMistakes(t *testing.T) {
 			same,
 			nil,
 			same,
-			"WithUserIssuers: Issuer \"https://a.example\" has Principals, which are workloads",
+			"it has Principals, which are workloads, and vouches for users; leave them out",
 		},
 		"JWT-SVIDs, and a map": {
 			func(is *auth.Issuer) { same(is); is.Profile = profile.Of(profile.Spire) },
@@ -443,12 +494,12 @@ func TestPrincipalsMistakes(t *testing.T) {
 			func(is *auth.Issuer) { same(is); is.Audiences = []string{"spiffe://shop.example/*"} },
 			nil,
 			nil,
-			`audience "spiffe://shop.example/*" has a star, and there are no patterns here`,
+			`Audiences: "spiffe://shop.example/*" has a star, and there are no patterns here`,
 		},
 		"a real star in an audience": {func(is *auth.Issuer) { same(is); is.Audiences = []string{`\*`} }, nil, nil, ""},
 		"a pattern of values": {
 			func(is *auth.Issuer) { same(is); is.Profile.RequiredValues = map[string]string{"role": "guest-*"} },
-			nil, nil, `value of role "guest-*" has a star`,
+			nil, nil, `Profile.RequiredValues: the value of "role" "guest-*" has a star`,
 		},
 		"a pattern of issuers": {
 			func(is *auth.Issuer) { same(is); is.Name = "https://*.example" },

@@ -503,10 +503,10 @@ func TestMistakesInUserIssuers(t *testing.T) {
 	}{
 		"no keys":                     {[]auth.ServerOption{auth.WithUserIssuers(auth.Issuer{Name: "a"})}, `auth: Issuer "a": it has no Keys`},
 		"twice":                       {[]auth.ServerOption{auth.WithUserIssuers(login, login)}, `is there twice`},
-		"subjects":                    {[]auth.ServerOption{auth.WithUserIssuers(with(func(i *auth.Issuer) { i.Subjects = []principal.Pattern{w.id("orders")} }))}, `has Subjects, which are workloads; leave them out`},
+		"subjects":                    {[]auth.ServerOption{auth.WithUserIssuers(with(func(i *auth.Issuer) { i.Subjects = []principal.Pattern{w.id("orders")} }))}, `has Subjects, which are workloads`},
 		"two services for one domain": {[]auth.ServerOption{auth.WithTransactionTokens(login), auth.WithTransactionTokens(login)}, `WithTransactionTokens is there twice`},
 		"transactions for an hour":    {[]auth.ServerOption{auth.WithTransactionTokens(with(func(i *auth.Issuer) { i.Profile.MaxLifetime = time.Hour }))}, `it must be at most 5m0s`},
-		"transactions for anybody":    {[]auth.ServerOption{auth.WithTransactionTokens(with(func(i *auth.Issuer) { i.Audiences = []string{"x"} }))}, `transaction tokens settle the rest`},
+		"transactions for anybody":    {[]auth.ServerOption{auth.WithTransactionTokens(with(func(i *auth.Issuer) { i.Audiences = []string{"x"} }))}, `it makes transaction tokens, of which only`},
 	} {
 		if err := w.identity("payments").Server(nil, test.opts...).Check(); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %q", name, err, test.want)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/stated"
 	"github.com/parley-rpc/parley/internal/turnstile"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
@@ -221,7 +222,8 @@ func (i *workload) checkArguments() error {
 	}
 	errs = append(errs, i.kind.check(i)...)
 	if age := i.config.connectionAge; age < minConnectionAge || age > maxConnectionAge {
-		errs = append(errs, fmt.Errorf("auth: WithMaxConnectionAge(%v): must be between %v and %v", age, minConnectionAge, maxConnectionAge))
+		errs = append(errs, stated.Within("auth", stated.New(
+			"|WithMaxConnectionAge|: %v must be between %v and %v", age, minConnectionAge, maxConnectionAge)))
 	}
 	if slices.ContainsFunc(i.config.domains, principal.TrustDomain.IsZero) {
 		errs = append(errs, errors.New("auth: WithAcceptDomains: a trust domain is empty; make it with ParseTrustDomain"))

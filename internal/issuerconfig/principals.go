@@ -12,13 +12,14 @@ import (
 )
 
 // Principals returns the map from the claims of an issuer's tokens to workloads, or nil if none is stated. Names
-// without a trust domain are of domain. Place is the path of the map, for errors.
+// without a trust domain are of domain. Place is the path of the map, for errors. What is wrong in the map itself shows
+// when it is compiled.
 func Principals(place string, domain principal.TrustDomain, stated *configv1.Principals) (*principal.Map, error) {
 	if stated == nil {
 		return nil, nil //nolint:nilnil // as it says above
 	}
 	m := &principal.Map{
-		Template: stated.GetTemplate(), Claim: stated.GetClaim(), Same: stated.GetSame(), Shared: stated.GetShared(),
+		Template: stated.GetTemplate(), Claim: stated.GetClaim(), Same: stated.GetSame(),
 		Required: stated.GetRequired(),
 	}
 	var errs []error
@@ -34,11 +35,6 @@ func Principals(place string, domain principal.TrustDomain, stated *configv1.Pri
 			m.IDs = map[string]principal.ID{value: id}
 		default:
 			m.IDs[value] = id
-		}
-	}
-	if len(errs) == 0 {
-		if _, err := m.Compile(); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", place, err))
 		}
 	}
 	return m, errors.Join(errs...)

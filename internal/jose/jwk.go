@@ -82,7 +82,7 @@ func (f *fields) decide() (alg Algorithm, err error) {
 	case kty == "RSA":
 		return f.rsaAlgorithm()
 	case kty == "oct":
-		return "", &Error{Reason: ReasonSecret, Detail: "the key is a shared secret (kty oct)", supported: f.algorithms}
+		return "", &Error{Reason: ReasonSecret, Detail: "the key is a shared secret (kty oct)", remedy: choice(f.algorithms)}
 	default:
 		return "", f.unsupported("the key's kty and crv are missing or not supported")
 	}
@@ -94,7 +94,18 @@ func (f *fields) decide() (alg Algorithm, err error) {
 
 // unsupported refuses a key of a kind that is not supported.
 func (f *fields) unsupported(problem string) error {
-	return &Error{Reason: ReasonKey, Detail: problem, supported: f.algorithms}
+	return &Error{Reason: ReasonKey, Detail: problem, remedy: choice(f.algorithms)}
+}
+
+// choice are the algorithms whose keys are supported.
+type choice []Algorithm
+
+func (c choice) String() string {
+	kinds := make([]string, len(c))
+	for n, alg := range c {
+		kinds[n] = string(alg) + " (" + alg.keys() + ")"
+	}
+	return "use a key for " + strings.Join(kinds, " or ")
 }
 
 // The length of every number in an Ed25519 or P-256 key, and in a P-384 key.

@@ -1,5 +1,7 @@
 package jose
 
+import "fmt"
+
 // Reason says why a token or a key was refused. It is for logs and metrics of this process: no reason may reach the
 // peer, because it would tell a forger which check comes next. A Reason is an error so that errors.Is can match it.
 type Reason string
@@ -41,7 +43,7 @@ type Error struct {
 	// Cause is the error below, often a [*strictjson.SyntaxError]. May be nil.
 	Cause error
 
-	supported []Algorithm // the remedy: keys for one of these. A set may have 100,000 bad keys, of which few are shown
+	remedy fmt.Stringer // nil without one. A set may have 100,000 bad keys, and the text of few is shown
 }
 
 // Error is the full text.
@@ -50,13 +52,8 @@ func (e *Error) Error() string {
 	if e.Detail != "" {
 		text += ": " + e.Detail
 	}
-	for n, alg := range e.supported {
-		if n == 0 {
-			text += "; use a key for "
-		} else {
-			text += " or "
-		}
-		text += string(alg) + " (" + alg.keys() + ")"
+	if e.remedy != nil {
+		text += "; " + e.remedy.String()
 	}
 	if e.Cause != nil {
 		text += ": " + e.Cause.Error()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/stated"
 	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/profile"
@@ -34,6 +35,10 @@ type Profile struct {
 	Subjects []principal.Pattern
 	// Principals says which workload a token names; nil: the one that its subject is.
 	Principals *principal.Mapping
+	// Shared lets its tokens name workloads that the server's own trust knows.
+	Shared bool
+	// Place is where a configuration file states it, or "".
+	Place string
 }
 
 // Default sets what is not set: the audience self, and what the zero [profile.Profile] means.
@@ -50,18 +55,19 @@ func (p *Profile) Check() error {
 	var errs []error
 	wrong := func(wrong bool, problem string) {
 		if wrong {
-			errs = append(errs, errors.New(problem))
+			errs = append(errs, stated.New(problem))
 		}
 	}
-	wrong(p.Name == "", "it has no Name; state the iss of its tokens, byte for byte")
-	wrong(p.namesNoTenant(), "its Name is for every tenant of Entra ID, and no token states it; "+
+	wrong(p.Name == "", "it has no |Name|; state the iss of its tokens, byte for byte")
+	wrong(p.namesNoTenant(), "its |Name| is for every tenant of Entra ID, and no token states it; "+
 		"name the tenant by its ID in the place of common, organizations or consumers")
-	wrong(p.Keys == nil, "it has no Keys")
-	wrong(len(p.Audiences) == 0 && !p.AnyAudience || slices.Contains(p.Audiences, ""), "Audiences is empty or holds an empty name, "+
+	wrong(p.Keys == nil, "it has no |Keys|")
+	wrong(len(p.Audiences) == 0 && !p.AnyAudience || slices.Contains(p.Audiences, ""),
+		"|Audiences| is empty or holds an empty name, "+
 		"and a token for anybody is never accepted; leave it out for the server's own ID")
 	for n, s := range p.Subjects {
 		wrong(!principal.IsPattern(s),
-			fmt.Sprintf("subject %d is no ID; make it with ParseID, TrustDomain.ID or ParsePattern", n+1))
+			fmt.Sprintf("|Subjects|: subject %d is no ID; make it with ParseID, TrustDomain.ID or ParsePattern", n+1))
 	}
 	return errors.Join(errs...)
 }
@@ -71,9 +77,12 @@ func (p *Profile) namesNoTenant() bool {
 	if p.Provider() != profile.Entra && p.Provider() != profile.EntraV1 {
 		return false
 	}
-	return slices.ContainsFunc([]string{"common", "organizations", "consumers", "{tenantid}", "{tid}"}, func(all string) bool {
-		return strings.Contains(p.Name+"/", "/"+all+"/")
-	})
+	return slices.ContainsFunc(
+		[]string{"common", "organizations", "consumers", "{tenantid}", "{tid}"},
+		func(all string) bool {
+			return strings.Contains(p.Name+"/", "/"+all+"/")
+		},
+	)
 }
 
 // skew is how far the clock of the issuer may be off.

@@ -167,6 +167,8 @@ func (t *Token) checkTimes(now time.Time) error {
 // Mapped reports whether a map of the server's own says which workload the token names.
 func (t *Token) Mapped() bool { return t.profile.Principals != nil }
 
-// Foreign reports whether the issuer of the token knows nothing of IDs, and must not name a workload that the server's
-// own trust knows.
-func (t *Token) Foreign() bool { return t.profile.Principals != nil && !t.profile.Principals.Shared() }
+// Foreign reports whether the token is that of a workload by the word of an issuer that must not name a workload which
+// the server's own trust knows.
+func (t *Token) Foreign() bool {
+	return t.profile.Name != "" && !t.Workload.IsZero() && !t.profile.Shared
+}

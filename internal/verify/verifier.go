@@ -49,20 +49,28 @@ func New(
 	for _, p := range issuers {
 		for _, name := range p.names() {
 			if v.issuers[name] != nil {
-				errs = append(errs, fmt.Errorf("auth: Issuer %s is there twice", quote.Text(name)))
+				errs = append(errs, fmt.Errorf("%s is there twice, as %s; keep one", p.title(), v.issuers[name].title()))
 			}
 			v.issuers[name] = p
 		}
 		for _, domain := range p.domains() {
 			if other := v.domains[domain]; other != nil {
-				errs = append(errs, fmt.Errorf("auth: Issuers %s and %s both vouch for %s without iss; each trust domain has one",
-					quote.Text(other.Name), quote.Text(p.Name), domain))
+				errs = append(errs, fmt.Errorf("%s and %s both vouch for %s without iss; each trust domain has one",
+					other.title(), p.title(), domain))
 			}
 			v.domains[domain] = p
 		}
 		v.form = v.form.Join(p.Form())
 	}
 	return v, errors.Join(errs...)
+}
+
+// title names the issuer in a configuration error.
+func (p *Profile) title() string {
+	if p.Place != "" {
+		return p.Place + " (" + p.Name + ")"
+	}
+	return "auth: Issuer " + quote.Text(p.Name)
 }
 
 // Accepts reports whether the verifier takes tokens of an issuer. A nil Verifier takes none.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/httpdoc"
+	"github.com/parley-rpc/parley/internal/stated"
 	"github.com/parley-rpc/parley/principal"
 )
 
@@ -69,13 +70,7 @@ func (c *IssuerClient) Check() error {
 	if err := c.checkArguments(); err != nil {
 		return err
 	}
-	var errs []error
-	for _, err := range []error{c.client.Check(), c.proof.check()} {
-		if err != nil {
-			errs = append(errs, fmt.Errorf("tokens: FromIssuer: %w", err))
-		}
-	}
-	return errors.Join(errs...)
+	return stated.Within("tokens: FromIssuer", errors.Join(c.client.Check(), c.proof.check()))
 }
 
 func (c *IssuerClient) checkArguments() error {
@@ -90,16 +85,13 @@ func (c *IssuerClient) checkArguments() error {
 		errs = append(errs, errors.New("there is no workload to ask in the name of; pass an Identity"))
 	}
 	if c.proof != nil && c.proof.needsClientID() && c.config.client == "" {
-		errs = append(errs, errors.New("no client is named that this proves to be; state WithClientID"))
+		errs = append(errs, stated.New("no client is named that this proves to be; state |WithClientID|"))
 	}
 	if _, secret := c.proof.(clientSecret); c.config.inBody && !secret {
-		errs = append(errs, errors.New("WithClientSecretInBody: there is no client secret; state WithClientSecretFile, "+
+		errs = append(errs, stated.New("|WithClientSecretInBody|: there is no client secret; state |WithClientSecretFile|, "+
 			"or remove it"))
 	}
-	for i, err := range errs {
-		errs[i] = fmt.Errorf("tokens: FromIssuer: %w", err)
-	}
-	return errors.Join(errs...)
+	return stated.Within("tokens: FromIssuer", errors.Join(errs...))
 }
 
 // Token asks the issuer for a token. The error shows no more of what the issuer answered than the HTTP status and an

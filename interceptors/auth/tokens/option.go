@@ -10,6 +10,7 @@ import (
 	"github.com/parley-rpc/parley/internal/httpdoc"
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/quote"
+	"github.com/parley-rpc/parley/internal/stated"
 )
 
 // Option changes how tokens are fetched from an issuer's token endpoint. It prints itself.
@@ -44,7 +45,7 @@ func given(name, value string, set func(*config)) Option {
 	text := fmt.Sprintf("tokens.%s(%q)", name, value)
 	return option{text, func(c *config) {
 		if value == "" {
-			c.mistakes = append(c.mistakes, errors.New(name+": nothing is given; state it, or leave the option out"))
+			c.mistakes = append(c.mistakes, stated.New("|"+name+"|: nothing is given; state it, or leave it out"))
 		}
 		set(c)
 	}}
@@ -55,7 +56,7 @@ func WithScopes(scopes ...string) Option {
 	return option{"tokens.WithScopes(" + strings.Join(scopes, ", ") + ")", func(c *config) {
 		c.scopes = append(c.scopes, scopes...)
 		if len(scopes) == 0 {
-			c.mistakes = append(c.mistakes, errors.New("WithScopes: no scope is named; leave it out to let the issuer decide"))
+			c.mistakes = append(c.mistakes, stated.New("|WithScopes|: no scope is named; leave it out to let the issuer decide"))
 		}
 	}}
 }
@@ -120,18 +121,18 @@ func (c *config) check() []error {
 	errs := slices.Clone(c.mistakes)
 	if len(c.scopes) > 0 {
 		if err := jose.CheckScopes(c.scopes); err != nil {
-			errs = append(errs, fmt.Errorf("WithScopes: %w", err))
+			errs = append(errs, stated.New("|WithScopes|: %v", err))
 		}
 	}
 	switch c.parameter {
 	case "", Resource, Audience:
 	case NoAudience:
 		if c.audience != "" {
-			errs = append(errs, errors.New("WithAudience: WithAudienceParameter says that no audience is sent; "+
+			errs = append(errs, stated.New("|WithAudience|: |WithAudienceParameter| says that no audience is sent; "+
 				"remove one of the two"))
 		}
 	default:
-		errs = append(errs, fmt.Errorf("WithAudienceParameter: %s is none of resource, audience and none",
+		errs = append(errs, stated.New("|WithAudienceParameter|: %s is none of resource, audience and none",
 			quote.Text(string(c.parameter))))
 	}
 	if len(c.ways) > 1 {

@@ -1737,7 +1737,10 @@ type WorkloadIssuer struct {
 	// for byte.
 	TypeVariants *bool `protobuf:"varint,35,opt,name=type_variants,json=typeVariants,proto3,oneof" json:"type_variants,omitempty"`
 	// The workload that a token stands for, if sub is not an ID: for issuers that do not know Parley. Default: sub.
-	Principals    *Principals `protobuf:"bytes,40,opt,name=principals,proto3,oneof" json:"principals,omitempty"`
+	Principals *Principals `protobuf:"bytes,40,opt,name=principals,proto3,oneof" json:"principals,omitempty"`
+	// Also accepts tokens that name workloads with a key in the trust directory, or of a trust domain of another identity
+	// issuer. Default: such a token is refused.
+	Shared        *bool `protobuf:"varint,41,opt,name=shared,proto3,oneof" json:"shared,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1954,6 +1957,13 @@ func (x *WorkloadIssuer) GetPrincipals() *Principals {
 	return nil
 }
 
+func (x *WorkloadIssuer) GetShared() bool {
+	if x != nil && x.Shared != nil {
+		return *x.Shared
+	}
+	return false
+}
+
 // Principals maps the tokens of an issuer to workloads. Either template, or claim and ids are set.
 type Principals struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1966,11 +1976,9 @@ type Principals struct {
 	// The workload for each value of claim: a name in the trust domain of this service, or an ID.
 	Ids map[string]string `protobuf:"bytes,3,rep,name=ids,proto3" json:"ids,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Claims that are equal in the tokens of workloads, such as sub and client_id. A token in which they differ is
-	// refused.
+	// refused. Required for a claim that names the client of users as well, such as azp, unless something else in the
+	// tokens of users differs: a value of required_values, or a claim of refused_claims.
 	Same []string `protobuf:"bytes,4,rep,name=same,proto3" json:"same,omitempty"`
-	// Also accepts workloads with a key in the trust directory or with an identity issuer. Default: such a token is
-	// refused.
-	Shared *bool `protobuf:"varint,5,opt,name=shared,proto3,oneof" json:"shared,omitempty"`
 	// Claims that must be there as a string that is not empty, written as in a template, such as kubernetes.io>pod>uid for
 	// tokens that end with their pod.
 	Required      []string `protobuf:"bytes,6,rep,name=required,proto3" json:"required,omitempty"`
@@ -2034,13 +2042,6 @@ func (x *Principals) GetSame() []string {
 		return x.Same
 	}
 	return nil
-}
-
-func (x *Principals) GetShared() bool {
-	if x != nil && x.Shared != nil {
-		return *x.Shared
-	}
-	return false
 }
 
 func (x *Principals) GetRequired() []string {
@@ -2998,7 +2999,7 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x0e_control_planeB\f\n" +
 	"\n" +
 	"_keepaliveB\x15\n" +
-	"\x13_user_authorization\"\xd6\v\n" +
+	"\x13_user_authorization\"\xfe\v\n" +
 	"\x0eWorkloadIssuer\x12\x1b\n" +
 	"\x06issuer\x18\x01 \x01(\tH\x00R\x06issuer\x88\x01\x01\x12/\n" +
 	"\x04keys\x18\x02 \x01(\v2\x16.parley.config.v1.KeysH\x01R\x04keys\x88\x01\x01\x12\x1a\n" +
@@ -3033,7 +3034,8 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\rtype_variants\x18# \x01(\bH\x11R\ftypeVariants\x88\x01\x01\x12A\n" +
 	"\n" +
 	"principals\x18( \x01(\v2\x1c.parley.config.v1.PrincipalsH\x12R\n" +
-	"principals\x88\x01\x01\x1aA\n" +
+	"principals\x88\x01\x01\x12\x1b\n" +
+	"\x06shared\x18) \x01(\bH\x13R\x06shared\x88\x01\x01\x1aA\n" +
 	"\x13RequiredValuesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
@@ -3057,21 +3059,20 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\x0e_audience_textB\x10\n" +
 	"\x0e_subject_claimB\x10\n" +
 	"\x0e_type_variantsB\r\n" +
-	"\v_principals\"\xa8\x02\n" +
+	"\v_principalsB\t\n" +
+	"\a_shared\"\x80\x02\n" +
 	"\n" +
 	"Principals\x12\x1f\n" +
 	"\btemplate\x18\x01 \x01(\tH\x00R\btemplate\x88\x01\x01\x12\x19\n" +
 	"\x05claim\x18\x02 \x01(\tH\x01R\x05claim\x88\x01\x01\x127\n" +
 	"\x03ids\x18\x03 \x03(\v2%.parley.config.v1.Principals.IdsEntryR\x03ids\x12\x12\n" +
-	"\x04same\x18\x04 \x03(\tR\x04same\x12\x1b\n" +
-	"\x06shared\x18\x05 \x01(\bH\x02R\x06shared\x88\x01\x01\x12\x1a\n" +
+	"\x04same\x18\x04 \x03(\tR\x04same\x12\x1a\n" +
 	"\brequired\x18\x06 \x03(\tR\brequired\x1a6\n" +
 	"\bIdsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\v\n" +
 	"\t_templateB\b\n" +
-	"\x06_claimB\t\n" +
-	"\a_shared\"N\n" +
+	"\x06_claim\"N\n" +
 	"\vCertificate\x12\x17\n" +
 	"\x04cert\x18\x01 \x01(\tH\x00R\x04cert\x88\x01\x01\x12\x15\n" +
 	"\x03key\x18\x02 \x01(\tH\x01R\x03key\x88\x01\x01B\a\n" +
