@@ -74,7 +74,7 @@ func (c *config) check() error {
 		errs = append(errs, stated.New("|WithMaxStale|: %v must be between %v and %v", c.maxStale, minStale, maxStale))
 	}
 	if c.timeout < minTimeout || c.timeout > maxTimeout {
-		errs = append(errs, fmt.Errorf("WithTimeout(%v): must be between %v and %v", c.timeout, minTimeout, maxTimeout))
+		errs = append(errs, stated.New("|WithTimeout|: %v must be between %v and %v", c.timeout, minTimeout, maxTimeout))
 	}
 	if c.remote != "" && !c.fetches {
 		errs = append(errs, stated.New("|"+c.remote+"|: nothing is fetched here; remove it"))
@@ -183,7 +183,7 @@ func WithUnstatedRSA() Option {
 // milliseconds, the most a minute.
 func WithTimeout(d time.Duration) Option {
 	return fetchOption(
-		fmt.Sprintf("keyset.WithTimeout(%v)", d),
+		"WithTimeout", fmt.Sprintf("(%v)", d),
 		func(c *config) { c.timeout, c.fetching.Timeout = d, d },
 		d != 0,
 	)

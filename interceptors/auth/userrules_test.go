@@ -290,7 +290,7 @@ func TestUserRuleMistakes(t *testing.T) {
 		},
 		`no claim is named for "x-a"`:   func(u *auth.UserRule) { u.ClaimHeaders = []auth.ClaimHeader{{Name: "x-a"}} },
 		"mesh.yaml:5: keyset: Static":   func(u *auth.UserRule) { u.JWKS = "{}" },
-		"WithTimeout(1ns): must be":     func(u *auth.UserRule) { u.JWKS, u.JWKSURL, u.FetchTimeout = "", "https://a.example", 1 },
+		"WithTimeout: 1ns must be":      func(u *auth.UserRule) { u.JWKS, u.JWKSURL, u.FetchTimeout = "", "https://a.example", 1 },
 		`keyset.URL("http://a.example"`: func(u *auth.UserRule) { u.JWKS, u.JWKSURL = "", "http://a.example" },
 		"ClockSkew is more than":        func(u *auth.UserRule) { u.Profile.ClockSkew = time.Hour },
 	} {

@@ -64,7 +64,7 @@ func (p *Profile) Check() error {
 	wrong(p.Keys == nil, "it has no |Keys|")
 	wrong(len(p.Audiences) == 0 && !p.AnyAudience || slices.Contains(p.Audiences, ""),
 		"|Audiences| is empty or holds an empty name, "+
-		"and a token for anybody is never accepted; leave it out for the server's own ID")
+			"and a token for anybody is never accepted; leave it out for the server's own ID")
 	for n, s := range p.Subjects {
 		wrong(!principal.IsPattern(s),
 			fmt.Sprintf("|Subjects|: subject %d is no ID; make it with ParseID, TrustDomain.ID or ParsePattern", n+1))
