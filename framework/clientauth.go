@@ -146,7 +146,7 @@ func (c *Client) tokenSource() (*tokens.Keeper, error) {
 	t := &c.tokens
 	t.opened.Do(func() {
 		source, err := c.openTokens(c.config().GetToken())
-		t.err = inFile(fmt.Sprintf("clients.%s.token", c.name), err)
+		t.err = atPlace(fmt.Sprintf("clients.%s.token", c.name), err)
 		if source != nil {
 			t.keeper = tokens.Keep(source)
 		}

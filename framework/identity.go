@@ -78,7 +78,7 @@ func (a *App) assembleIdentity(p *parts) error {
 		p.identity = auth.TrustDir(conf.GetTrustDir(), self, options...)
 	}
 	p.ownsIdentity = true
-	return inFile("identity", p.identity.Check())
+	return atPlace("identity", p.identity.Check())
 }
 
 // statedIdentities are the kinds of identity in the configuration, of which there may be one.

@@ -108,7 +108,7 @@ func (p *parts) readKeys(place, issuer string, stated *configv1.Keys) (*keyset.S
 			where += ": " + stated.GetFile()
 		}
 	}
-	return read.keys, errors.Join(inFile(place+".keys.client_credentials", fetchErr), inFile(where, problem))
+	return read.keys, errors.Join(atPlace(place+".keys.client_credentials", fetchErr), atPlace(where, problem))
 }
 
 // fetchOptions returns the options for fetching keys.
