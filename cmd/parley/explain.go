@@ -66,7 +66,7 @@ func (c *explainCommand) Run(ctx context.Context, s streams) error {
 		if err := link(set); err != nil {
 			return err
 		}
-		return play(ctx, s.out, table, name, c.Script, c.Deadline)
+		return play(s.out, table, method, c.Script, c.Deadline)
 	case c.As != "" || c.TokenFile != "" || c.UserToken != "":
 		return c.decide(ctx, s.out, method, config)
 	default:

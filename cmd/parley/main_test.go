@@ -217,6 +217,23 @@ servers:
 			args: "explain GetQuote --contract api.binpb", script: "UNAVAILABLE, 1ms OK",
 			want: []string{"PaymentsService/GetQuote", "recovered", "2 attempts", "UNAVAILABLE"},
 		},
+		"attempts in virtual time": {
+			args: "explain GetQuote --contract api.binpb --config slow.yaml", script: "59s UNAVAILABLE, hang, 1s OK", status: 1,
+			files: map[string]string{"slow.yaml": "policies:\n  /shop.payments.v1.PaymentsService/GetQuote:\n    retry: " +
+				"{initial_backoff: 10ms, max_backoff: 20ms}\n"},
+			want: []string{"DEADLINE_EXCEEDED", "2s of 2s"},
+		},
+		"a call without end": {
+			args: "explain Charge --contract free.binpb", script: "hang", status: 2, want: []string{"give --deadline"},
+			files: map[string]string{"free.binpb": contract(t, func(file *descriptorpb.FileDescriptorProto) {
+				for _, service := range file.GetService() {
+					service.Options = nil
+					for _, method := range service.GetMethod() {
+						method.Options = nil
+					}
+				}
+			})},
+		},
 		"attempts of what must not be repeated": {
 			args: charge, script: "UNAVAILABLE, OK", status: 1,
 			want: []string{"1 attempt", "UNAVAILABLE", "stopped"},

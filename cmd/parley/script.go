@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"testing"
+	"testing/synctest"
 	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -61,17 +64,29 @@ func parseScript(text string) ([]answer, error) {
 }
 
 // play makes one call of the method by the policies of the table, against a server that follows the script, and draws
-// it. It takes as long as the call takes. Once the script has ended, each further attempt gets its last answer.
-func play(
-	ctx context.Context, out io.Writer, table *policy.Table, method, script string, deadline time.Duration,
-) (err error) {
+// it. Once the script has ended, each further attempt gets its last answer.
+//
+// The retrier is the one of every client, in virtual time: a call of a minute takes no time. Only package synctest has
+// such time. It asks for a test because it reports failures there, of which there are none here.
+func play(out io.Writer, table *policy.Table, method policy.Method, script string, deadline time.Duration) error {
 	answers, err := parseScript(script)
 	if err != nil {
 		return err
 	}
+	hangs := slices.ContainsFunc(answers, func(a answer) bool { return a.hangs })
+	if hangs && deadline <= 0 && !method.Deadline.Stated() {
+		return errors.New("--script: a server that hangs holds the call forever, because the method has no deadline; give " +
+			"--deadline")
+	}
+	synctest.Test(new(testing.T), func(*testing.T) { err = call(out, table, method.Name, answers, deadline) })
+	return err
+}
+
+func call(out io.Writer, table *policy.Table, method string, answers []answer, deadline time.Duration) (err error) {
+	ctx := context.Background() // one from outside would keep the virtual time from passing
 	ring := waterfall.NewRing(1)
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(ring))
-	defer func() { err = errors.Join(err, provider.Shutdown(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, provider.Shutdown(context.Background())) }()
 	tracer := tracing.New(tracing.WithTracerProvider(provider))
 	retrier := retry.New(retry.WithPolicy(table), retry.WithNativeRetryOff())
 	defer func() { err = errors.Join(err, retrier.Close()) }()
