@@ -1,11 +1,13 @@
 package admin
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
 	"time"
 
+	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/waterfall"
 )
 
@@ -24,6 +26,8 @@ type Config struct {
 	Charts func() []Chart
 	// Policies returns the effective policies of methods, in order.
 	Policies func() []Policy
+	// Explain decides on a call as the service would, without making it. An error is a mistake in the question.
+	Explain func(context.Context, Question) (policy.Explanation, error)
 	// Traffic has the rate, the errors and the latency of methods.
 	Traffic *Traffic
 	// Refusals returns the recent refusals, newest first.
@@ -92,6 +96,19 @@ type PolicyValue struct {
 	Value string `json:"value"`
 	// Source is the place that states the value: "file orders.yaml:12".
 	Source string `json:"source"`
+}
+
+// Question is a call, of which an operator asks what the policy decides.
+type Question struct {
+	// Method is the method as "pkg.Service/Method".
+	Method string
+	// Caller is the ID of the calling workload, or its name. It is "" for a caller without an identity, or for one that
+	// CallerToken names.
+	Caller string
+	// CallerToken is the caller's token, or its claims as a JSON object. It must not be kept or logged.
+	CallerToken string
+	// UserToken is the token of the end user, or its claims as a JSON object. It must not be kept or logged.
+	UserToken string
 }
 
 // Mount is an additional handler of the admin surface.

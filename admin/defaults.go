@@ -28,5 +28,5 @@ const (
 	// maxProfile is the longest CPU profile or execution trace.
 	maxProfile = 5 * time.Minute
 	// maxFormBytes is the maximum size of the body of a request, in bytes.
-	maxFormBytes = 1 << 10
+	maxFormBytes = 64 << 10
 )

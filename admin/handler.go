@@ -63,6 +63,7 @@ func (h *Handler) routes() http.Handler {
 	mux.HandleFunc("GET /traffic", h.traffic)
 	mux.HandleFunc("GET /refusals", h.refusals)
 	mux.HandleFunc("GET /policies", h.policies)
+	mux.HandleFunc("POST /explain", h.explain)
 	mux.HandleFunc("GET /describe", h.describe)
 	mux.HandleFunc("GET /loglevel", h.logLevel)
 	mux.HandleFunc("POST /loglevel", h.setLogLevel)

@@ -20,7 +20,7 @@ var assets embed.FS
 // scripts are the parts of the page's script, in order.
 var scripts = [...]string{
 	"format.js", "dom.js", "store.js", "bars.js", "list.js", "detail.js", "traffic.js", "status.js",
-	"policy.js", "refusals.js", "stream.js", "main.js",
+	"explain.js", "policy.js", "refusals.js", "stream.js", "main.js",
 }
 
 // page is the complete page in one document. Its content security policy allows only its own style and script, by their

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -100,6 +101,37 @@ func (h *Handler) policies(w http.ResponseWriter, _ *http.Request) {
 		list = append(list, h.config.Policies()...)
 	}
 	writeJSON(w, policyList{list})
+}
+
+// explain accepts a form with the fields method, caller, caller_token and user_token. A GET would put tokens into logs
+// and into the history of browsers. The parameter is format=json or text.
+func (h *Handler) explain(w http.ResponseWriter, r *http.Request) {
+	if h.config.Explain == nil {
+		http.Error(w, "This service explains no decisions.", http.StatusNotFound)
+		return
+	}
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, "The form cannot be read: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	explanation, err := h.config.Explain(r.Context(), Question{
+		Method: r.PostForm.Get("method"), Caller: strings.TrimSpace(r.PostForm.Get("caller")),
+		CallerToken: strings.TrimSpace(r.PostForm.Get("caller_token")),
+		UserToken:   strings.TrimSpace(r.PostForm.Get("user_token")),
+	})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	switch format := r.PostForm.Get("format"); format {
+	case "", "json":
+		writeJSON(w, explanation)
+	case "text":
+		setText(w)
+		_, _ = io.WriteString(w, explanation.String()) // an error means that the client is gone
+	default:
+		http.Error(w, fmt.Sprintf("format=%q: want json or text", format), http.StatusBadRequest)
+	}
 }
 
 // refusals lists the recent refusals, newest first. The parameter is format=json or text.

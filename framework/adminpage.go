@@ -74,6 +74,7 @@ func (a *App) adminHandler(r *run) *admin.Handler {
 		Sections: sections,
 		Charts:   r.budgets.charts,
 		Policies: r.policies,
+		Explain:  a.explain,
 		Refusals: a.refusals,
 		Ready:    a.readyView,
 		Traffic:  r.traffic,

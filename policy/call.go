@@ -39,33 +39,33 @@ func (e *UndecidedError) Error() string {
 }
 
 // Explanation is how a policy comes to its decision on a call. It is for operators: it names rules and places, which no
-// caller may learn.
+// caller may learn. As JSON it has the keys that stand at its fields.
 type Explanation struct {
 	// Method is the full name of the method.
-	Method string
+	Method string `json:"method"`
 	// Allowed says that the call passes.
-	Allowed bool
+	Allowed bool `json:"allowed"`
 	// Reason is the public reason of the refusal, and "" for a call that passes.
-	Reason rpcerr.Reason
+	Reason rpcerr.Reason `json:"reason,omitempty"`
 	// Why is the private reason, in words.
-	Why string
+	Why string `json:"why,omitempty"`
 	// Steps are the questions that were asked, in this order, up to the one that decided.
-	Steps []Step
+	Steps []Step `json:"steps"`
 	// Trial is the decision by the requirements that are only on trial, and nil where there are none.
-	Trial *Explanation
+	Trial *Explanation `json:"trial,omitempty"`
 }
 
 // Step is one question on the way to a decision.
 type Step struct {
 	// Asked is the question: "deny", "allow", "user", "carrier", "peers" or "scopes", and "decided" for the refusal
 	// itself.
-	Asked string
+	Asked string `json:"asked"`
 	// Rule is the rule that was asked, as the policy states it, and "" where it was no rule.
-	Rule string
+	Rule string `json:"rule,omitempty"`
 	// Outcome is the answer.
-	Outcome string
+	Outcome string `json:"outcome"`
 	// Source is where the requirement is stated.
-	Source Source
+	Source Source `json:"source"`
 }
 
 // String writes the explanation for people to read: a line for the decision and one for each step.

@@ -67,6 +67,9 @@ func (s Source) String() string {
 	return text
 }
 
+// MarshalText returns the source as String does.
+func (s Source) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // and is the source of a value that s and other make up together.
 func (s Source) and(other Source) Source {
 	if s == other {

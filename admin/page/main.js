@@ -102,7 +102,7 @@ document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey || byID("keys").open) return;
   if (event.key === "Escape") return leave();
   if (event.target.getAttribute("role") === "radio" && choose(event.target, event.key)) return event.preventDefault();
-  const field = event.target.matches("input, select");
+  const field = event.target.matches("input, select, textarea");
   if (event.target === byID("filter") && (event.key === "Enter" || event.key === "ArrowDown")) return step(0);
   if (field || view !== "calls" || !keys[event.key]) return;
   event.preventDefault();
@@ -111,6 +111,7 @@ document.addEventListener("keydown", event => {
 
 for (const [field, event] of [["filter", "input"], ["outcome", "change"], ["order", "change"]]) byID(field).addEventListener(event, e => narrow(field, e.target.value));
 byID("policy-filter").addEventListener("input", showPolicies);
+byID("question-form").addEventListener("submit", explain);
 byID("refusal-filter").addEventListener("input", showRefusals);
 byID("pause").addEventListener("click", pause);
 byID("help").addEventListener("click", () => byID("keys").showModal());

@@ -6,6 +6,7 @@ async function drawPolicy() {
   const response = await fetch("/policies").catch(() => null);
   if (view !== "policy") return;
   policies = response && response.ok ? (await response.json()).policies : [];
+  offer();
   showPolicies();
 }
 
@@ -37,6 +38,5 @@ function policyOf(policy) {
 }
 
 function termOf(value) {
-  const [kind, ...place] = value.source.split(" ");
-  return el("div", {}, el("dt", {}, value.name), el("dd", {}, value.value), el("dd", {class: "source"}, el("span", {class: "from " + kind}, kind), place.join(" ")));
+  return el("div", {}, el("dt", {}, value.name), el("dd", {}, value.value), el("dd", {}, sourceOf(value.source)));
 }

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/parley-rpc/parley/internal/decide"
+	"github.com/parley-rpc/parley/internal/question"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
 	"github.com/parley-rpc/parley/rpcerr"
@@ -84,15 +86,18 @@ func (c *explainCommand) decide(ctx context.Context, out io.Writer, method polic
 	if err != nil {
 		return err
 	}
-	call := policy.Call{Method: method.Name}
-	if c.As != "" || c.TokenFile != "" {
-		call.Peer, err = c.peer(domain, known)
+	asked := question.Call{Method: method.Name, As: c.As, AsName: "--as"}
+	if asked.Token, err = readDocument(c.TokenFile); err != nil {
+		return err
 	}
-	if err == nil && c.UserToken != "" {
-		call.User, err = known.user(c.UserToken)
+	if asked.User, err = readDocument(c.UserToken); err != nil {
+		return err
 	}
-	if refused, ok := errors.AsType[refusedError](err); ok {
-		why := policy.Explanation{Method: method.Name, Reason: rpcerr.CredentialsInvalid, Why: refused.Error()}
+	call, err := known.Read(asked, domain)
+	if refused, ok := errors.AsType[question.RefusedError](err); ok {
+		why := policy.Explanation{
+			Method: method.Name, Reason: rpcerr.CredentialsInvalid, Why: refused.Error(), Steps: []policy.Step{},
+		}
 		return errors.Join(c.print(out, why), errNo)
 	}
 	if err != nil {
@@ -104,7 +109,7 @@ func (c *explainCommand) decide(ctx context.Context, out io.Writer, method polic
 			return d == domain || slices.Contains(config.GetIdentity().GetAcceptDomains(), d.String())
 		},
 		Tokens:      true,
-		UserIssuers: known.ofUsers(method, call.User),
+		UserIssuers: known.OfUsers(method, call.User),
 	})
 	if err != nil {
 		return err
@@ -121,7 +126,7 @@ func (c *explainCommand) decide(ctx context.Context, out io.Writer, method polic
 
 func (c *explainCommand) print(out io.Writer, e policy.Explanation) error {
 	if c.Output == "json" {
-		return printJSON(out, explanationOf(e))
+		return printJSON(out, e)
 	}
 	text := e.String()
 	if c.TokenFile+c.UserToken != "" {
@@ -131,66 +136,21 @@ func (c *explainCommand) print(out io.Writer, e policy.Explanation) error {
 	return err
 }
 
-// explanationJSON is an explanation as JSON.
-type explanationJSON struct {
-	Method  string           `json:"method"`
-	Allowed bool             `json:"allowed"`
-	Reason  string           `json:"reason,omitempty"`
-	Why     string           `json:"why,omitempty"`
-	Steps   []stepJSON       `json:"steps"`
-	Trial   *explanationJSON `json:"trial,omitempty"`
+// issuersOf are the issuers of tokens that a configuration names.
+func issuersOf(config configuration, domain principal.TrustDomain) (*question.Issuers, error) {
+	if config.path == "" {
+		return new(question.Issuers), nil
+	}
+	return question.Configured(config.Config, config.states, domain)
 }
 
-type stepJSON struct {
-	Asked   string `json:"asked"`
-	Rule    string `json:"rule,omitempty"`
-	Outcome string `json:"outcome"`
-	Source  string `json:"source"`
-}
-
-func explanationOf(e policy.Explanation) explanationJSON {
-	result := explanationJSON{
-		Method: e.Method, Allowed: e.Allowed, Reason: string(e.Reason), Why: e.Why, Steps: []stepJSON{},
+// readDocument reads a token in a file. Without a path there is none.
+func readDocument(path string) (*question.Document, error) {
+	if path == "" {
+		return nil, nil //nolint:nilnil // as it says above
 	}
-	for _, s := range e.Steps {
-		result.Steps = append(result.Steps, stepJSON{s.Asked, s.Rule, s.Outcome, s.Source.String()})
-	}
-	if e.Trial != nil {
-		trial := explanationOf(*e.Trial)
-		result.Trial = &trial
-	}
-	return result
-}
-
-// peer is the caller that the flags describe: proven by its connection, or by its token where there is one.
-func (c *explainCommand) peer(domain principal.TrustDomain, known *issuers) (*principal.Peer, error) {
-	peer := &principal.Peer{Carrier: principal.CarrierConnection, Expires: time.Now().Add(time.Hour)}
-	if c.TokenFile != "" {
-		var err error
-		if peer, err = known.workload(c.TokenFile); err != nil {
-			return nil, err
-		}
-	}
-	if c.As == "" {
-		if peer.ID.IsZero() {
-			return nil, fmt.Errorf("%s: sub is no ID of a workload; give a configuration with principals for its issuer, "+
-				"or --as", c.TokenFile)
-		}
-		return peer, nil
-	}
-	pattern, err := domain.ParsePeer(c.As)
-	if err != nil {
-		return nil, fmt.Errorf("--as: %w", err)
-	}
-	id, ok := pattern.(principal.ID)
-	switch {
-	case !ok:
-		return nil, fmt.Errorf("--as: %s is a pattern, and a caller is one workload", c.As)
-	case !peer.ID.IsZero() && peer.ID != id:
-		return nil, fmt.Errorf("--as: the token is that of %v and not of %v; leave one of the two flags out", peer.ID, id)
-	}
-	peer.ID = id
-	return peer, nil
+	data, err := os.ReadFile(path) //nolint:gosec // the user names it
+	return &question.Document{Name: path, Text: data}, err
 }
 
 // adminTimeout bounds the wait for the answer of a running service.

@@ -218,7 +218,8 @@ servers:
 			want: []string{"PaymentsService/GetQuote", "recovered", "2 attempts", "UNAVAILABLE"},
 		},
 		"attempts in virtual time": {
-			args: "explain GetQuote --contract api.binpb --config slow.yaml", script: "59s UNAVAILABLE, hang, 1s OK", status: 1,
+			args: "explain GetQuote --contract api.binpb --config slow.yaml", status: 1,
+			script: "59s UNAVAILABLE, hang, 1s OK",
 			files: map[string]string{"slow.yaml": "policies:\n  /shop.payments.v1.PaymentsService/GetQuote:\n    retry: " +
 				"{initial_backoff: 10ms, max_backoff: 20ms}\n"},
 			want: []string{"DEADLINE_EXCEEDED", "2s of 2s"},
@@ -288,7 +289,11 @@ servers:
 
 func TestExplainAsJSON(t *testing.T) {
 	_, out, _ := invoked(t, nil, "explain", "Charge", "--contract", "api.binpb", "--as", "billing", "--output", "json")
-	var got explanationJSON
+	var got struct {
+		Method, Reason string
+		Allowed        bool
+		Steps          []struct{ Asked, Outcome, Source string }
+	}
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -75,8 +75,8 @@ func play(out io.Writer, table *policy.Table, method policy.Method, script strin
 	}
 	hangs := slices.ContainsFunc(answers, func(a answer) bool { return a.hangs })
 	if hangs && deadline <= 0 && !method.Deadline.Stated() {
-		return errors.New("--script: a server that hangs holds the call forever, because the method has no deadline; give " +
-			"--deadline")
+		return errors.New("--script: a server that hangs holds the call forever, because the method has no deadline; " +
+			"give --deadline")
 	}
 	synctest.Test(new(testing.T), func(*testing.T) { err = call(out, table, method.Name, answers, deadline) })
 	return err

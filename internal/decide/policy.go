@@ -78,7 +78,7 @@ func (p *Policy) Explain(ctx context.Context, call *policy.Call) policy.Explanat
 func explain(
 	ctx context.Context, call *policy.Call, judge func(context.Context, *policy.Call, *trail) Decision,
 ) policy.Explanation {
-	var t trail
+	t := trail{steps: []policy.Step{}} // as JSON they are a list, even without any
 	decision := judge(ctx, call, &t)
 	e := policy.Explanation{Method: call.Method, Allowed: decision.Allows(), Steps: t.steps}
 	if !e.Allowed {

@@ -342,3 +342,48 @@ func TestStatusPolicyAndSetup(t *testing.T) {
 	b.click("nav [data-view=describe]")
 	b.awaitText("#describe", "call span > [Call]")
 }
+
+// The form on the policy view shows the way to a decision, and keeps no token: neither the address nor the page has it.
+func TestExplainADecision(t *testing.T) {
+	s := newShop(t)
+	b := s.look("#policy", wide, high, "light")
+	b.await("the methods", "document.querySelectorAll('#question-method option').length > 2")
+	b.click("#question summary")
+	ask := func(caller, user string) {
+		t.Helper()
+		eval[bool](b, `document.querySelector("#question-form").reset() ?? true`)
+		b.chooseMethod("shop.payments.v1.PaymentsService/GetQuote")
+		if caller != "" {
+			b.do(chromedp.SendKeys(chromedp.CSS("[name=caller]"), caller))
+		}
+		if user != "" {
+			b.do(chromedp.SendKeys(chromedp.CSS("[name=user_token]"), user))
+		}
+		b.click("#question button")
+	}
+	ask("orders", "")
+	b.awaitText("#explanation .story.ok", "allowed")
+	b.awaitText("#explanation .steps", "shop/payments/v1/payments.proto: PaymentsService")
+	ask("catalog", "")
+	b.awaitText("#explanation .story.bad", "refused, POLICY_DENIED")
+	b.awaitText("#explanation .steps", "the caller is not among the peers")
+	ask("", "")
+	b.awaitText("#explanation .story.bad", "CREDENTIALS_MISSING")
+	ask("orders", "this is no token")
+	b.awaitText("#explanation .story.bad", "holds no JWT")
+	ask("spiffe://shop.example/<img src=x>", "")
+	b.awaitText("#explanation .story.bad", "the caller")
+	if n := b.count("#explanation img"); n != 0 {
+		t.Errorf("%d texts became elements", n)
+	}
+	kept := eval[string](b, "location.hash + JSON.stringify(localStorage) + JSON.stringify(sessionStorage)")
+	if kept != "#policy{}{}" {
+		t.Errorf("the browser keeps %s", kept)
+	}
+}
+
+// chooseMethod chooses a method of the form on the policy view.
+func (b *tab) chooseMethod(name string) {
+	b.t.Helper()
+	eval[bool](b, fmt.Sprintf("document.querySelector('#question-method').value = %q, true", name))
+}

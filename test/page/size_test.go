@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -172,6 +173,8 @@ func TestScreenshots(t *testing.T) {
 		{"page-call", wide, 800, "dark", "#order=attempts", ".row"},
 		{"page-status", wide, 800, "light", "#status", "#status .curve"},
 		{"page-policy", wide, 800, "dark", "#policy", ".card"},
+		{"page-explain", wide, 800, "light", "#policy", "#question-method option"},
+		{"page-explain-phone", narrow, high, "light", "#policy", "#question-method option"},
 		{"page-refusals", wide, 500, "light", "#refusals", "#refusals td"},
 		{"page-refusals-phone", narrow, high, "dark", "#refusals", "#refusals td"},
 		{"page-status-phone", narrow, high, "dark", "#status", "#status table"},
@@ -183,6 +186,16 @@ func TestScreenshots(t *testing.T) {
 		if shot.hash == "#order=attempts" {
 			b.click(".row")
 			b.awaitText("#detail .story", "Recovered")
+		}
+		if strings.HasPrefix(shot.name, "page-explain") {
+			b.click("#question summary")
+			b.chooseMethod("shop.payments.v1.PaymentsService/GetQuote")
+			b.do(chromedp.SendKeys(chromedp.CSS("[name=caller]"), "catalog"))
+			b.click("#question button")
+			b.awaitText("#explanation", "not among the peers")
+			if width := eval[int](b, "document.documentElement.scrollWidth"); int64(width) > shot.width {
+				t.Errorf("%s is %d pixels wide", shot.name, width)
+			}
 		}
 		png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 		if err != nil {

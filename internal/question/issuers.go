@@ -1,16 +1,14 @@
-package main
+package question
 
 import (
-	"bytes"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
+	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/internal/issuerconfig"
 	"github.com/parley-rpc/parley/internal/stated"
 	"github.com/parley-rpc/parley/internal/strictjson"
@@ -19,21 +17,21 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// issuers are the issuers of tokens that a configuration names.
-type issuers struct {
+// Issuers are the issuers of tokens that a configuration names.
+type Issuers struct {
 	configured       bool // there is a configuration
 	workloads, users []*verify.Profile
 }
 
-// refusedError is why a server would not take a token.
-type refusedError struct{ error }
-
-// issuersOf reads the issuers of a configuration, without their keys.
-func issuersOf(config configuration, domain principal.TrustDomain) (*issuers, error) {
-	known := &issuers{configured: config.path != ""}
+// Configured reads the issuers of a configuration, without their keys. States reports whether the configuration has a
+// value at a path.
+func Configured(
+	config *configv1.Config, states func(path string) bool, domain principal.TrustDomain,
+) (*Issuers, error) {
+	known := &Issuers{configured: true}
 	var errs []error
 	read := func(place string, stated issuerconfig.Issuer) *verify.Profile {
-		look, err := issuerconfig.Profile(place, stated, config.states)
+		look, err := issuerconfig.Profile(place, stated, states)
 		errs = append(errs, err)
 		return &verify.Profile{Profile: look.WithDefaults(), Name: stated.GetIssuer()}
 	}
@@ -63,10 +61,10 @@ func issuersOf(config configuration, domain principal.TrustDomain) (*issuers, er
 	return known, errors.Join(errs...)
 }
 
-// workload reads the caller whose token is in a file. The token is that of a configured issuer, or the workload has
+// workload reads the caller whose token it is. The token is that of a configured issuer, or the workload has
 // signed it itself. The ID is zero if the token names no workload.
-func (is *issuers) workload(path string) (*principal.Peer, error) {
-	claims, err := claimsOf(path)
+func (is *Issuers) workload(d *Document) (*principal.Peer, error) {
+	claims, err := d.claims()
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +74,7 @@ func (is *issuers) workload(path string) (*principal.Peer, error) {
 	t, err := verify.Unproven(is.workloads, claims)
 	switch {
 	case err != nil:
-		return nil, refusedError{fmt.Errorf("%s: %w", path, err)}
+		return nil, RefusedError{fmt.Errorf("%s: %w", d.Name, err)}
 	case t != nil:
 		peer.ID, peer.Audiences = t.Workload, t.Audiences()
 		peer.Scopes, err = t.Scopes()
@@ -85,7 +83,7 @@ func (is *issuers) workload(path string) (*principal.Peer, error) {
 	issuer, _ := claims.String("iss")
 	subject, _ := claims.String("sub")
 	if len(is.workloads) > 0 && issuer != "" && issuer != subject {
-		return nil, refusedError{fmt.Errorf("%s: iss is %q, which is not among servers.<name>.issuers", path, issuer)}
+		return nil, RefusedError{fmt.Errorf("%s: iss is %q, which is not among servers.<name>.issuers", d.Name, issuer)}
 	}
 	peer.Scopes = scopesOf(claims)
 	peer.Audiences, _ = claims.Strings("aud")
@@ -93,9 +91,9 @@ func (is *issuers) workload(path string) (*principal.Peer, error) {
 	return peer, nil
 }
 
-// user reads the end user whose token is in a file.
-func (is *issuers) user(path string) (*principal.User, error) {
-	claims, err := claimsOf(path)
+// user reads the end user whose token it is.
+func (is *Issuers) user(d *Document) (*principal.User, error) {
+	claims, err := d.claims()
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +104,7 @@ func (is *issuers) user(path string) (*principal.User, error) {
 		err = verify.ErrNamesWorkload
 		fallthrough
 	case err != nil:
-		return nil, refusedError{fmt.Errorf("%s: %w", path, err)}
+		return nil, RefusedError{fmt.Errorf("%s: %w", d.Name, err)}
 	case t != nil:
 		user.Issuer, user.Subject = t.Issuer, t.Subject
 		user.Scopes, err = t.Scopes()
@@ -115,15 +113,15 @@ func (is *issuers) user(path string) (*principal.User, error) {
 	user.Issuer, _ = claims.String("iss")
 	user.Subject, _ = claims.String("sub")
 	if len(is.users) > 0 {
-		return nil, refusedError{fmt.Errorf("%s: iss is %q, which is not among users.issuers", path, user.Issuer)}
+		return nil, RefusedError{fmt.Errorf("%s: iss is %q, which is not among users.issuers", d.Name, user.Issuer)}
 	}
 	user.Scopes = scopesOf(claims)
 	return user, nil
 }
 
-// ofUsers are the issuers of users that the server accepts. Without a configuration it accepts the user of the call,
+// OfUsers are the issuers of users that the server accepts. Without a configuration it accepts the user of the call,
 // and those whom the policy asks for.
-func (is *issuers) ofUsers(method policy.Method, user *principal.User) []string {
+func (is *Issuers) OfUsers(method policy.Method, user *principal.User) []string {
 	var names []string
 	for _, p := range is.users {
 		names = append(names, p.Name)
@@ -136,28 +134,6 @@ func (is *issuers) ofUsers(method policy.Method, user *principal.User) []string 
 		names = append(names, user.Issuer)
 	}
 	return names
-}
-
-// claimsOf reads the claims of the token in a file.
-func claimsOf(path string) (*strictjson.Object, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // the user names it
-	if err != nil {
-		return nil, err
-	}
-	_, rest, _ := strings.Cut(string(bytes.TrimSpace(data)), ".")
-	payload, _, ok := strings.Cut(rest, ".")
-	if !ok {
-		return nil, fmt.Errorf("%s holds no JWT, which has three parts with dots between them", path)
-	}
-	text, err := base64.RawURLEncoding.DecodeString(payload)
-	if err != nil {
-		return nil, fmt.Errorf("%s: the payload of the token: %w", path, err)
-	}
-	claims, err := strictjson.Read(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: the claims of the token: %w", path, err)
-	}
-	return claims, nil
 }
 
 // scopesOf are the scopes of an access token (RFC 9068).
