@@ -142,3 +142,34 @@ func (r *run) policies() []admin.Policy {
 	}
 	return list
 }
+
+// explain decides on a call as a server of the App would. Tokens are read as the configuration says, and not verified.
+func (a *App) explain(ctx context.Context, q admin.Question) (policy.Explanation, error) {
+	method := "/" + strings.TrimPrefix(q.Method, "/")
+	gate, err := a.gateOf(method)
+	if err != nil {
+		return policy.Explanation{}, err
+	}
+	p := &a.parts
+	known, err := question.Configured(p.config, p.file.states, p.domain)
+	if err != nil {
+		return policy.Explanation{}, err
+	}
+	asked := question.Call{Method: method, As: q.Caller, AsName: "the caller"}
+	if q.CallerToken != "" {
+		asked.Token = &question.Document{Name: "the caller's token", Text: []byte(q.CallerToken)}
+	}
+	if q.UserToken != "" {
+		asked.User = &question.Document{Name: "the user's token", Text: []byte(q.UserToken)}
+	}
+	call, err := known.Read(asked, p.domain)
+	if refused, ok := errors.AsType[question.RefusedError](err); ok {
+		return policy.Explanation{
+			Method: method, Reason: rpcerr.CredentialsInvalid, Why: refused.Error(), Steps: []policy.Step{},
+		}, nil
+	}
+	if err != nil {
+		return policy.Explanation{}, err
+	}
+	return gate.Explain(ctx, call), nil
+}

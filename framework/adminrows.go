@@ -224,8 +224,28 @@ func (a *App) traffic() []admin.Counts {
 // age returns d, rounded to seconds and at least 0.
 func age(d time.Duration) string { return max(0, d).Round(time.Second).String() }
 
-// row shows the state of the content called name on the admin page.
-func (state contentState) row(name string) admin.Row {
+// contentRows show the configuration file and the policy sources on the admin page.
+func (p *parts) contentRows() []admin.Row {
+	var rows []admin.Row
+	for name, state := range p.contents {
+		rows = append(rows, contentRow(name, state))
+	}
+	return rows
+}
+
+// contentChecks are the same for the readiness view.
+func (p *parts) contentChecks() []admin.Check {
+	var checks []admin.Check
+	for name, state := range p.contents {
+		row := contentRow(name, state)
+		checks = append(checks, admin.Check{State: row.State, Name: name, Detail: fmt.Sprintf("generation %d, since %s: %s",
+			state.generation, state.since.UTC().Format(time.RFC3339), row.Cells[3])})
+	}
+	return checks
+}
+
+// contentRow shows the state of the content called name on the admin page.
+func contentRow(name string, state contentState) admin.Row {
 	row := admin.Row{State: admin.Good, Cells: []string{
 		name, fmt.Sprint(state.generation), age(time.Since(state.since)) + " ago", "in force",
 	}}

@@ -40,6 +40,24 @@ func (s *Server) makeGate() (*auth.Gate, error) {
 	return s.gate, nil
 }
 
+// gateOf returns the gate of the server that has a method.
+func (a *App) gateOf(method string) (*auth.Gate, error) {
+	a.mu.Lock()
+	servers := a.servers
+	a.mu.Unlock()
+	for _, s := range servers {
+		if !slices.Contains(s.methods(), method) {
+			continue
+		}
+		gate, err := s.makeGate()
+		if err == nil && gate == nil {
+			err = errors.New("the program has no identity (WithInsecureDev), so that every caller may call everything")
+		}
+		return gate, err
+	}
+	return nil, fmt.Errorf("this program does not serve %s; name a method that it serves", method)
+}
+
 // carriers returns the options for the carriers that the server accepts in addition to connection mode.
 func (s *Server) carriers() ([]auth.ServerOption, error) {
 	conf := s.config()

@@ -15,7 +15,6 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/parley-rpc/parley/admin"
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/policy"
 )
@@ -105,26 +104,6 @@ func (p *parts) contents(yield func(string, contentState) bool) {
 			return
 		}
 	}
-}
-
-// contentRows show the configuration file and the policy sources on the admin page.
-func (p *parts) contentRows() []admin.Row {
-	var rows []admin.Row
-	for name, state := range p.contents {
-		rows = append(rows, state.row(name))
-	}
-	return rows
-}
-
-// contentChecks are the same for the readiness view.
-func (p *parts) contentChecks() []admin.Check {
-	var checks []admin.Check
-	for name, state := range p.contents {
-		row := state.row(name)
-		checks = append(checks, admin.Check{State: row.State, Name: name, Detail: fmt.Sprintf("generation %d, since %s: %s",
-			state.generation, state.since.UTC().Format(time.RFC3339), row.Cells[3])})
-	}
-	return checks
 }
 
 // startReload looks at the configuration file and at the policy sources every reloadInterval.

@@ -7,8 +7,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"testing"
-	"testing/synctest"
 	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -22,6 +20,7 @@ import (
 	"github.com/parley-rpc/parley/attempt"
 	"github.com/parley-rpc/parley/interceptors/retry"
 	"github.com/parley-rpc/parley/interceptors/tracing"
+	"github.com/parley-rpc/parley/internal/virtualtest"
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/waterfall"
 )
@@ -64,10 +63,8 @@ func parseScript(text string) ([]answer, error) {
 }
 
 // play makes one call of the method by the policies of the table, against a server that follows the script, and draws
-// it. Once the script has ended, each further attempt gets its last answer.
-//
-// The retrier is the one of every client, in virtual time: a call of a minute takes no time. Only package synctest has
-// such time. It asks for a test because it reports failures there, of which there are none here.
+// it. Once the script has ended, each further attempt gets its last answer. The retrier is the one of every client, in
+// virtual time.
 func play(out io.Writer, table *policy.Table, method policy.Method, script string, deadline time.Duration) error {
 	answers, err := parseScript(script)
 	if err != nil {
@@ -78,7 +75,7 @@ func play(out io.Writer, table *policy.Table, method policy.Method, script strin
 		return errors.New("--script: a server that hangs holds the call forever, because the method has no deadline; " +
 			"give --deadline")
 	}
-	synctest.Test(new(testing.T), func(*testing.T) { err = call(out, table, method.Name, answers, deadline) })
+	virtualtest.Run(func() { err = call(out, table, method.Name, answers, deadline) })
 	return err
 }
 
