@@ -1,11 +1,15 @@
 package framework
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/parley-rpc/parley/admin"
+	"github.com/parley-rpc/parley/internal/question"
 	"github.com/parley-rpc/parley/policy"
+	"github.com/parley-rpc/parley/rpcerr"
 )
 
 // adminHandler returns the handler of the admin surface.
