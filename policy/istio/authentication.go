@@ -3,7 +3,6 @@ package istio
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	securityv1 "istio.io/api/security/v1beta1"
 )
@@ -24,6 +23,7 @@ func (s *selection) authentication(objects []*object) {
 			s.peer(o, &levels)
 		}
 	}
+	s.compareUsers()
 	for _, level := range slices.Backward(levels[:]) {
 		for _, p := range level {
 			if p.mode != securityv1.PeerAuthentication_MutualTLS_STRICT {
@@ -66,53 +66,4 @@ func (s *selection) peer(o *object, levels *[3][]peerMode) {
 			levels[level] = append(levels[level], peerMode{o, path, mode})
 		}
 	}
-}
-
-// request reads a RequestAuthentication. Its issuers belong into the configuration, which also says how their keys are
-// kept fresh. What it says about claims and headers counts here.
-func (s *selection) request(o *object) {
-	r := new(securityv1.RequestAuthentication)
-	if d := (&decoder{object: o, left: maxValues}); !d.spec(r) || s.of(o, r) == nowhere {
-		return
-	}
-	for i, rule := range r.GetJwtRules() {
-		at := fmt.Sprintf("spec.jwtRules[%d]", i)
-		if rule.GetIssuer() == "" {
-			o.wrongAt(at, "the issuer is missing; name it")
-		}
-		if len(rule.GetFromParams()) > 0 {
-			o.wrongAt(at+".fromParams", "a gRPC call has no parameters; take it out")
-		}
-		if len(rule.GetFromCookies()) > 0 {
-			o.wrongAt(at+".fromCookies", "a gRPC call has no cookies; take it out")
-		}
-		if rule.GetPresence() != securityv1.JWTRule_OPTIONAL {
-			o.wrongAt(at+".presence", "it is not enforced here; demand the user in the policies of the methods, with "+
-				"auth.user, and take it out")
-		}
-		s.words = append(s.words, rule.GetSpaceDelimitedClaims()...)
-		if header := rule.GetOutputPayloadToHeader(); header != "" {
-			s.written = append(s.written, lower(header))
-		}
-		for _, out := range rule.GetOutputClaimToHeaders() {
-			s.written = append(s.written, lower(out.GetHeader()))
-		}
-		s.note(o, at, "users of %s are taken only if the configuration names the issuer: users.issuers: [{%s}]",
-			rule.GetIssuer(), issuerOf(rule))
-	}
-}
-
-// issuerOf is the issuer as the configuration of package framework states it.
-func issuerOf(rule *securityv1.JWTRule) string {
-	text := "issuer: " + rule.GetIssuer()
-	switch {
-	case rule.GetJwks() != "":
-		text += ", keys: {file: a file with the jwks}"
-	case rule.GetJwksUri() != "":
-		text += ", keys: {url: " + rule.GetJwksUri() + "}"
-	}
-	if audiences := rule.GetAudiences(); len(audiences) > 0 {
-		text += ", audiences: [" + strings.Join(audiences, ", ") + "]"
-	}
-	return text
 }

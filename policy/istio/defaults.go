@@ -34,4 +34,10 @@ const (
 	longestRest = 5 * time.Minute
 	// How many retries of a hundred calls a budget pays for that states no percentage.
 	defaultBudgetPercent = 20.0
+	// How many audiences a token of a user may name.
+	maxAudiences = 1000
+	// How long a token of a user may live. Istio sets no limit, and its own example of a token lives for a century.
+	maxTokenLife = 200 * 365 * 24 * time.Hour
+	// How far the clock of an issuer of users may be off, as Envoy has it.
+	envoyClockSkew = time.Minute
 )

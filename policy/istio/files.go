@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/parley-rpc/parley/policy"
 )
@@ -17,13 +18,16 @@ import (
 type Files struct {
 	path     string
 	workload Workload
+
+	mu    sync.Mutex
+	users *readUsers // of the content that was parsed last
 }
 
 var _ policy.Files = (*Files)(nil)
 
 // Dir returns the policies of a mesh that lie in a folder, or in one file, for a workload. Nothing is read yet, and
 // mistakes in the workload are reported by [Files.Read].
-func Dir(path string, w Workload) *Files { return &Files{path, w.withDefaults()} }
+func Dir(path string, w Workload) *Files { return &Files{path: path, workload: w.withDefaults()} }
 
 // For returns [Dir] of one workload, for a program that lets its configuration name the folder:
 //

@@ -21,10 +21,10 @@ const healthService = "/grpc.health.v1.Health/"
 type guard struct {
 	name     string
 	aliases  []string
-	health   bool     // whether every rule counts for the health service
-	words    []string // claims that are lists of words
-	points   []point  // each must let a call pass
-	key      string   // the same for the same policies, wherever they stand
+	health   bool // whether every rule counts for the health service
+	words    wordClaims
+	points   []point // each must let a call pass
+	key      string  // the same for the same policies, wherever they stand
 	metadata contextkey.Metadata
 
 	mu       sync.Mutex

@@ -23,6 +23,7 @@ func (f *Files) Parse(content []byte) ([]policy.Layer, []policy.Note, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	f.keepUsers(content, p.selection.userRules())
 	layers := f.layers(p.selection, p.enforced, p.tried)
 	if out := p.routes; len(out.services)+len(out.gateway)+len(out.destinations) > 0 {
 		layers = append(layers, policy.Routed(out))
@@ -90,7 +91,7 @@ func (s *selection) choose(objects []*object) (enforced, tried [2]point) {
 		}
 		a := readAuthorization(o)
 		at := s.of(o, a.spec)
-		if at == nowhere || !s.enforceable(a) {
+		if at == nowhere || !s.enforceable(a, at) {
 			continue
 		}
 		p := &enforced[at-atWorkload]
@@ -150,7 +151,7 @@ func (f *Files) guard(s *selection, points [2]point) *guard {
 	if len(g.points) == 0 {
 		return nil
 	}
-	for _, list := range [][]string{g.aliases, g.words} {
+	for _, list := range append([][]string{g.aliases}, g.words.lists()...) {
 		fmt.Fprintf(&key, "list %d", len(list))
 		for _, text := range list {
 			key.WriteString(framed(text))

@@ -23,7 +23,7 @@ type rule struct {
 // condition is a statedCondition, compiled.
 type condition struct {
 	subject
-	split       bool // a string is a list of words
+	words       wordIssuers // in whose tokens a string is a list of words
 	values, not alternatives
 }
 
@@ -41,7 +41,7 @@ type alternatives struct {
 type compiler struct {
 	domains   []string // the names of the trust domain, the present one first
 	namespace string   // of the policy
-	words     []string // claims that are lists of words
+	words     wordClaims
 }
 
 func (c *compiler) conditions(stated []statedCondition) []condition {
@@ -49,7 +49,7 @@ func (c *compiler) conditions(stated []statedCondition) []condition {
 	for _, s := range stated {
 		conditions = append(conditions, condition{
 			subject: s.subject,
-			split:   len(s.claim) == 1 && slices.Contains(c.words, s.claim[0]),
+			words:   c.words.of(s.claim),
 			values:  c.alternatives(s.subject, s.values),
 			not:     c.alternatives(s.subject, s.not),
 		})
@@ -208,7 +208,7 @@ func (c *condition) one(ctx context.Context, a *alternatives, f *facts) bool {
 	case attributeUser:
 		return f.call.User != nil && anyUser(a.users, f.call.User)
 	case attributeClaim:
-		return f.call.User != nil && anyClaim(a.patterns, f.call.User.Claims.Lookup(c.claim), c.split)
+		return f.call.User != nil && anyClaim(a.patterns, f.call.User.Claims.Lookup(c.claim), c.words.split(f.call.User.Issuer))
 	case attributeSourceIP, attributeRemoteIP:
 		return anyContains(a.blocks, f.remote.Addr())
 	case attributeDestinationIP:

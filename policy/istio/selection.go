@@ -26,13 +26,14 @@ const (
 type selection struct {
 	workload  Workload
 	waypoints []string // of the namespace
-	words     []string // claims that are lists of words
-	written   []string // headers that the sidecar wrote from verified tokens
+	words     wordClaims
+	written   []string     // headers that the sidecar wrote from verified tokens
+	users     [2][]jwtRule // by the point of the mesh that checked the tokens
 	notes     []policy.Note
 }
 
 func newSelection(w Workload, skipped []*object) *selection {
-	s := &selection{workload: w, waypoints: slices.Clone(w.Waypoints), words: splitWords()}
+	s := &selection{workload: w, waypoints: slices.Clone(w.Waypoints), words: wordClaims{}}
 	for _, o := range skipped {
 		if o.group == gatewayGroup && o.kind == "Gateway" && o.namespace == w.Namespace && o.gatewayClass() == waypointClass {
 			s.waypoints = append(s.waypoints, o.name)
@@ -133,7 +134,7 @@ func (s *selection) targeted(o *object, i int, ref *typev1.PolicyTargetReference
 
 // enforceable reports what a policy that counts asks for and nothing here can answer. One that is only tried or audited
 // refuses no call, so it is noted, and left out.
-func (s *selection) enforceable(a *authorization) bool {
+func (s *selection) enforceable(a *authorization, at where) bool {
 	if a.spec.GetAction() == securityv1.AuthorizationPolicy_CUSTOM {
 		return s.refuse(a, "spec.action", "the action CUSTOM asks a service outside of this process, which is not "+
 			"supported; take the policy out of the folder and ask that service in an interceptor of the program")
@@ -143,6 +144,10 @@ func (s *selection) enforceable(a *authorization) bool {
 		for _, conditions := range slices.Concat(rule.from, rule.to, [][]statedCondition{rule.when}) {
 			for _, c := range conditions {
 				why := c.refusal(s.workload)
+				if c.isAboutUsers() && s.hides(at) {
+					why = "no RequestAuthentication counts at this point of the mesh, where users are therefore unknown, and one " +
+						"counts at another; let one count at both"
+				}
 				if c.attribute == attributeHeader && slices.Contains(s.written, c.header) {
 					why = "a RequestAuthentication lets the sidecar write this header from a verified token, and without it a " +
 						"caller can write there what it likes; ask for the claim"

@@ -75,6 +75,3 @@ func (s subject) name() string {
 	}
 	return "something unknown"
 }
-
-// splitWords are the claims that Istio takes for lists of words.
-func splitWords() []string { return []string{"scope", "permission"} }
