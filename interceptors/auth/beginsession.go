@@ -64,7 +64,7 @@ func (i *workload) beginTokenStream(
 	what string, token *verify.Token, p principal.Peer, planned bool,
 ) (*conn.Session, error) {
 	now := time.Now()
-	age := token.End().Sub(now)
+	age := min(token.End().Sub(now), maxTokenStream)
 	life := conn.NewLifetime(now, age, age*(100-drainPercent)/100, 0)
 	return i.begin(conn.Terms{
 		What: what, Role: wire.RoleServer, Peer: p, Life: life, Planned: planned,

@@ -21,6 +21,8 @@ const (
 	// streamLead is how long before a connection is closed for its age its streams are ended, so that their status
 	// still arrives; at most a tenth of the age.
 	streamLead = 5 * time.Second
+	// maxTokenStream is how long a stream lives that a token has opened, whatever the lifetime of the token.
+	maxTokenStream = 365 * 24 * time.Hour
 	// drainPercent is the part of a connection's age, in percent, after which either end drains it with a GOAWAY.
 	drainPercent = 80
 	// drainSpreadPercent is the part of the time that is left then, in percent, by which a connection may be left

@@ -93,7 +93,7 @@ func (g *Gate) makeUserVerifiers() error {
 	}
 	g.userSet.Store(new(userSet))
 	if g.config.users == nil {
-		errs = append(errs, g.adoptUsers(nil))
+		errs = append(errs, g.adoptUsers(nil, nil))
 	} else {
 		leave, err := g.config.users.join(g)
 		g.stops = append(g.stops, leave)
@@ -229,7 +229,7 @@ func (g *Gate) userToken(has *receivedCredentials) (found foundUser, err error) 
 		}
 	}
 	if set := has.users; set != nil {
-		if len(set.own) > 0 {
+		if len(set.own) > 0 || len(set.authorization)+len(set.headers) > 0 {
 			add(foundUser{values: has.user, by: set.own}, UserTokenKey, UserTokenKey)
 		}
 		add(foundUser{values: has.userBearer, places: set.authorization}, UserTokenKey, wire.AuthorizationKey)

@@ -119,7 +119,7 @@ func (c *UserChange) prepare(rules []UserRule) error {
 	err := errors.Join(errs...)
 	for g := range u.gates {
 		if err == nil {
-			c.sets[g], err = g.newUserSet(c.rules)
+			c.sets[g], err = g.newUserSet(c.rules, all)
 		}
 	}
 	if err == nil {
@@ -194,7 +194,7 @@ func (c *UserChange) Apply() {
 		if set := c.sets[g]; set != nil {
 			g.userSet.Store(set)
 		} else { // it came after Prepare, which cannot have found a mistake in it
-			g.adoptUsers(c.rules)
+			g.adoptUsers(c.rules, all)
 		}
 	}
 	u.keys = append(u.keys, c.fresh...)
@@ -227,7 +227,7 @@ func (c *UserChange) release(keys []*ruleKeys) {
 }
 
 // Limit lets only those rules in force count for new calls that are among rules, until the next Limit, Lift or change.
-// Streams go on.
+// Streams go on, and what callers write where a rule writes claims stays hidden.
 func (u *Users) Limit(rules ...UserRule) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -245,19 +245,17 @@ func (u *Users) Lift() {
 	}
 }
 
-// counting are the rules in force that count for new calls.
-func (u *Users) counting() []*userRule {
-	if u.limit == nil {
-		return u.rules
-	}
-	return slices.DeleteFunc(slices.Clone(u.rules), func(r *userRule) bool {
-		return !slices.ContainsFunc(u.limit, r.rule().same)
-	})
+// counts reports whether a rule in force counts for new calls.
+func (u *Users) counts(r *userRule) bool {
+	return u.limit == nil || slices.ContainsFunc(u.limit, r.rule().same)
 }
+
+// all lets every rule count.
+func all(*userRule) bool { return true }
 
 func (u *Users) adopt() {
 	for g := range u.gates {
-		g.adoptUsers(u.counting())
+		g.adoptUsers(u.rules, u.counts)
 	}
 }
 
@@ -270,7 +268,7 @@ func (u *Users) join(g *Gate) (leave func(), err error) {
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		delete(u.gates, g)
-	}, g.adoptUsers(u.counting())
+	}, g.adoptUsers(u.rules, u.counts)
 }
 
 func (u *Users) endUntrusted() {

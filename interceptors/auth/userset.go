@@ -45,14 +45,15 @@ type userVerifier struct {
 	rules []*userRule // those of rules
 }
 
-// newUserSet makes the set of the issuers of the options and of rules.
-func (g *Gate) newUserSet(rules []*userRule) (*userSet, error) {
+// newUserSet makes the set of the issuers of the options and of rules. Where a rule does not count, its tokens are
+// refused in their places, and what handlers see stays as it says.
+func (g *Gate) newUserSet(rules []*userRule, counts func(*userRule) bool) (*userSet, error) {
 	if err := g.checkUserRules(rules); err != nil {
 		return nil, err
 	}
 	s := &userSet{}
 	var err error
-	if s.own, err = g.userVerifiers(g.static, rules); err != nil {
+	if s.own, err = g.userVerifiers(g.static, rules, counts); err != nil {
 		return nil, err
 	}
 	looking := map[TokenHeader][]*userRule{}
@@ -77,7 +78,7 @@ func (g *Gate) newUserSet(rules []*userRule) (*userSet, error) {
 		if h.Name == wire.AuthorizationKey && g.config.userAuthorization {
 			static = g.static
 		}
-		by, err := g.userVerifiers(static, rules)
+		by, err := g.userVerifiers(static, rules, counts)
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +108,10 @@ func (s *userSet) add(name string, place tokenPlace) {
 }
 
 // userVerifiers are the verifiers of one place, as few as there can be: each knows an issuer once.
-func (g *Gate) userVerifiers(static *verify.Verifier, rules []*userRule) (userVerifiers, error) {
+func (g *Gate) userVerifiers(
+	static *verify.Verifier, rules []*userRule, counts func(*userRule) bool,
+) (userVerifiers, error) {
+	rules = slices.DeleteFunc(slices.Clone(rules), func(r *userRule) bool { return !counts(r) })
 	var all userVerifiers
 	if static != nil {
 		all = append(all, userVerifier{Verifier: static})
@@ -132,8 +136,8 @@ func (g *Gate) userVerifiers(static *verify.Verifier, rules []*userRule) (userVe
 }
 
 // adoptUsers makes rules count for new calls.
-func (g *Gate) adoptUsers(rules []*userRule) error {
-	s, err := g.newUserSet(rules)
+func (g *Gate) adoptUsers(rules []*userRule, counts func(*userRule) bool) error {
+	s, err := g.newUserSet(rules, counts)
 	if err == nil {
 		g.userSet.Store(s)
 	}
@@ -161,7 +165,10 @@ func (v userVerifiers) verify(ctx context.Context, compact string, now time.Time
 		}
 		errs = append(errs, err)
 	}
-	if len(errs) == 1 {
+	switch len(errs) {
+	case 0: // none of the rules counts
+		return nil, nil, verify.ErrUnknownIssuer
+	case 1:
 		return nil, nil, errs[0]
 	}
 	return nil, nil, errs[v.telling(compact, errs)]
