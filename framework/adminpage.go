@@ -45,6 +45,14 @@ func (a *App) adminHandler(r *run) *admin.Handler {
 			Rows:    a.parts.contentRows,
 		})
 	}
+	if len(a.parts.keySets) > 0 || a.parts.userRules != nil {
+		sections = append(sections, admin.Section{
+			Title:   "Issuers of tokens",
+			Columns: []string{"issuer", "stated at", "keys from", "state"},
+			Rows:    a.parts.issuerRows,
+			Empty:   "No issuer is stated.",
+		})
+	}
 	if registry := a.parts.registry; registry != nil {
 		sections = append(sections, admin.Section{
 			Title:   "Endpoints",

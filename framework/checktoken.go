@@ -3,6 +3,7 @@ package framework
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/parley-rpc/parley/interceptors/auth"
 )
@@ -28,7 +29,11 @@ func (a *App) CheckToken(ctx context.Context, token string) ([]TokenReport, erro
 		return nil, err
 	}
 	p := &a.parts
-	if len(p.vouching) == 0 {
+	vouching := slices.Clone(p.vouching)
+	for _, rule := range p.userRules.Rules() {
+		vouching = append(vouching, placedIssuer{rule.Place, rule.Trusted})
+	}
+	if len(vouching) == 0 {
 		return nil, errors.New(
 			"no issuer of tokens is configured; state one in users.issuers or in the issuers of a server",
 		)
@@ -36,12 +41,12 @@ func (a *App) CheckToken(ctx context.Context, token string) ([]TokenReport, erro
 	var named, all []TokenReport
 	var errs []error
 	var workloads []auth.Issuer
-	for _, v := range p.vouching {
+	for _, v := range vouching {
 		if v.issuer.Principals != nil {
 			workloads = append(workloads, v.issuer)
 		}
 	}
-	for _, v := range p.vouching {
+	for _, v := range vouching {
 		if err := v.issuer.Keys.Ready(ctx); err != nil {
 			errs = append(errs, err)
 			continue

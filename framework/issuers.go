@@ -164,13 +164,14 @@ func (p *parts) assembleWorkloads() error {
 
 // describeIssuers writes every issuer and the location of its keys.
 func (p *parts) describeIssuers(b *bytes.Buffer) {
-	if len(p.keySets) == 0 {
+	if len(p.keySets)+len(p.userRules.Rules()) == 0 {
 		return
 	}
 	b.WriteString("issuers\n")
 	for _, set := range p.keySets {
 		fmt.Fprintf(b, "  %s  %s  %v\n", set.place, set.issuer, set.keys)
 	}
+	p.describeUserRules(b)
 }
 
 // assembleUsers reads the issuers that vouch for end users.
@@ -191,6 +192,9 @@ func (p *parts) assembleUsers() error {
 	}
 	if stated := conf.GetTransactions(); stated != nil {
 		p.users = append(p.users, auth.WithTransactionTokens(issuer("users.transactions", stated)))
+	}
+	if p.userRules != nil {
+		p.users = append(p.users, auth.WithUsers(p.userRules))
 	}
 	return errors.Join(errs...)
 }
@@ -225,6 +229,10 @@ func (a *App) checkVouching() error {
 					"remove the section, or configure an identity",
 			),
 		)
+	}
+	for _, rule := range a.parts.userRules.Rules() {
+		errs = append(errs, fmt.Errorf("%s: %s: WithInsecureDev disables authentication, so the tokens of users are not read; "+
+			"remove the policy source, or configure an identity", rule.Place, rule.Subject))
 	}
 	for name := range a.parts.workloads {
 		errs = append(

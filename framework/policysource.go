@@ -3,6 +3,7 @@ package framework
 import (
 	"fmt"
 
+	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/policy"
 )
 
@@ -11,6 +12,7 @@ type policySource struct {
 	files policy.Files
 	watched
 	layers []policy.Layer
+	users  []auth.UserRule // of the content in force
 	notes  []policy.Note
 }
 
@@ -33,7 +35,11 @@ func (s *policySource) parse(seen glance) (*parsed, error) {
 		}
 	}
 	layers, notes, err := s.files.Parse(seen.data)
-	return &parsed{data: seen.data, layers: layers, notes: notes}, err
+	if err != nil {
+		return nil, err
+	}
+	users, err := userRulesOf(s.files, seen.data)
+	return &parsed{data: seen.data, layers: layers, users: users, notes: notes}, err
 }
 
 func (s *policySource) adoptNotes(notes []policy.Note) {

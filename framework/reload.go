@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
+	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/policy"
 )
 
@@ -110,7 +111,7 @@ func (p *parts) contents(yield func(string, contentState) bool) {
 func (a *App) startReload(p *parts) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.stopReload = cancel
-	r := &reloader{table: p.table, logger: p.logger}
+	r := &reloader{table: p.table, users: p.userRules, logger: p.logger}
 	if p.file.mayChange() {
 		r.add(&contentWatch{
 			watched: &p.file.watched, what: "the configuration file", name: p.file.path, glance: p.file.glance,
@@ -122,6 +123,7 @@ func (a *App) startReload(p *parts) {
 		r.add(&contentWatch{
 			watched: &s.watched, what: "the policy source", name: s.files.String(), glance: s.glance,
 			parse:  s.parse,
+			users:  func() []auth.UserRule { return s.users },
 			reload: func(content *parsed) error { return a.reloadSource(p, s, content) },
 		})
 	}
@@ -142,10 +144,10 @@ func (a *App) startReload(p *parts) {
 
 // reloadSource puts a new content of a policy source in force.
 func (a *App) reloadSource(p *parts, s *policySource, content *parsed) error {
-	before := s.layers
-	s.layers = content.layers
-	if err := p.table.Replace(a.allLayers(p.sources, p.fileLayer)...); err != nil {
-		s.layers = before
+	layers, users := s.layers, s.users
+	s.layers, s.users = content.layers, content.users
+	if err := a.replacePolicies(p); err != nil {
+		s.layers, s.users = layers, users
 		return err
 	}
 	s.adoptNotes(content.notes)
@@ -154,6 +156,23 @@ func (a *App) reloadSource(p *parts, s *policySource, content *parsed) error {
 		slog.String("file", s.files.String()), slog.Int("generation", s.current().generation))
 	a.warn(p)
 	a.warnRouted(p.logger)
+	return nil
+}
+
+// replacePolicies puts the policies and then the rules about users of all sources in force, or changes nothing.
+func (a *App) replacePolicies(p *parts) error {
+	if p.userRules == nil {
+		return p.table.Replace(a.allLayers(p.sources, p.fileLayer)...)
+	}
+	change, err := p.prepareUsers(p.sources)
+	if err != nil {
+		return err
+	}
+	if err := p.table.Replace(a.allLayers(p.sources, p.fileLayer)...); err != nil {
+		change.Discard()
+		return err
+	}
+	change.Apply()
 	return nil
 }
 
@@ -272,8 +291,16 @@ func (a *App) assembleTrial(running *parts, read reading) error {
 	p.file = &configFile{path: a.configFile(), stated: read.stated}
 	p.telemetry, p.tracer, p.ring = running.telemetry, running.tracer, running.ring
 	var err error
-	if p.sources = running.sources; !maps.Equal(read.config.GetPoliciesFrom(), running.config.GetPoliciesFrom()) {
+	p.sources, p.userRules = running.sources, running.userRules
+	if !maps.Equal(read.config.GetPoliciesFrom(), running.config.GetPoliciesFrom()) {
+		p.userRules = nil
 		keep(a.assembleSources(p))
+		keep(p.assembleUserRules())
+	} else if p.userRules != nil {
+		change, err := p.prepareUsers(p.sources)
+		if keep(err); err == nil {
+			change.Discard()
+		}
 	}
 	p.table, err = a.newTable(p.sources, read.layer)
 	keep(err)
@@ -322,6 +349,9 @@ func (a *App) disposeTrial(running *parts) error {
 	}
 	for _, keeper := range p.keyTokens {
 		errs = append(errs, keeper.Close())
+	}
+	if p.userRules != running.userRules {
+		errs = append(errs, p.userRules.Close())
 	}
 	p.deadlines.Close()
 	if p.registry != nil && p.registry != running.registry {

@@ -45,6 +45,7 @@ type parts struct {
 	measuring metric.Registration // nil without metrics
 
 	users        []auth.ServerOption            // issuers of end users
+	userRules    *auth.Users                    // what policy sources state about end users; nil where none can
 	workloads    map[string][]auth.ServerOption // issuers of the callers of each server
 	vouching     []placedIssuer                 // issuers of end users and of workloads
 	keySets      []issuerKeys                   // of every issuer
@@ -102,6 +103,7 @@ func (a *App) assemble() error {
 
 	keep(a.assembleIdentity(p))
 	p.workload.Store(p.identity)
+	keep(p.assembleUserRules())
 	keep(p.assembleUsers())
 	keep(p.assembleWorkloads())
 	keep(a.assembleDiscovery(p))
@@ -182,6 +184,9 @@ func (a *App) assembleSources(p *parts) error {
 		seen := s.glance()
 		if seen.err == nil {
 			s.layers, s.notes, seen.err = files.Parse(seen.data)
+		}
+		if seen.err == nil {
+			s.users, seen.err = userRulesOf(files, seen.data)
 		}
 		if seen.err != nil {
 			errs = append(errs, seen.err)
@@ -275,6 +280,7 @@ func (a *App) dispose(ctx context.Context) error {
 	for _, set := range p.keySets {
 		errs = append(errs, set.keys.Close())
 	}
+	errs = append(errs, p.userRules.Close())
 	for _, keeper := range p.keyTokens {
 		errs = append(errs, keeper.Close())
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/policy"
 )
 
@@ -89,6 +90,7 @@ func (w *watched) isInForce(data []byte) bool {
 // ends streams.
 type reloader struct {
 	table   *policy.Table
+	users   *auth.Users // nil where no content states rules about users
 	logger  *slog.Logger
 	watches []*contentWatch
 }
@@ -99,20 +101,22 @@ type contentWatch struct {
 	what, name string
 	glance     func() glance
 	parse      func(glance) (*parsed, error)
+	users      func() []auth.UserRule // the rules about users of the content in force; nil for one that states none
 	reload     func(*parsed) error
-	seen       glance         // the result of the last look
-	parsed     *parsed        // what the last look has made of it, or nil
-	judged     glance         // the last content that was accepted or refused
-	narrowing  []policy.Layer // of a content that only one look has seen
+	seen       glance  // the result of the last look
+	parsed     *parsed // what the last look has made of it, or nil
+	judged     glance  // the last content that was accepted or refused
+	narrowing  *parsed // a content that only one look has seen
 }
 
 // parsed is a content with which a program would start.
 type parsed struct {
 	data   []byte
 	layers []policy.Layer
-	notes  []policy.Note // of a policy source
-	read   reading       // of the configuration file
-	beyond bool          // other sections than the policies have changed
+	users  []auth.UserRule // of a policy source
+	notes  []policy.Note   // of a policy source
+	read   reading         // of the configuration file
+	beyond bool            // other sections than the policies have changed
 }
 
 func (r *reloader) add(w *contentWatch) {
@@ -188,11 +192,12 @@ func (r *reloader) narrow(w *contentWatch, now glance) {
 	}
 	w.parsed = content
 	before := w.narrowing
-	w.narrowing = append([]policy.Layer{}, content.layers...)
+	w.narrowing = content
 	if r.table.Narrow(r.narrowing()...) != nil {
 		w.narrowing = before
 		return
 	}
+	r.limitUsers()
 	r.logger.Info(w.what+" has changed; what it tightens is in force, and the rest will be when "+
 		"another look has seen the same", slog.String("file", w.name))
 }
@@ -201,9 +206,34 @@ func (r *reloader) narrow(w *contentWatch, now glance) {
 func (r *reloader) narrowing() []policy.Layer {
 	var layers []policy.Layer
 	for _, w := range r.watches {
-		layers = slices.Concat(layers, w.narrowing)
+		if w.narrowing != nil {
+			layers = slices.Concat(layers, w.narrowing.layers)
+		}
 	}
 	return layers
+}
+
+// limitUsers lets no rule about users count that a content which only one look has seen does not state any more.
+func (r *reloader) limitUsers() {
+	if r.users == nil {
+		return
+	}
+	var limit []auth.UserRule
+	limited := false
+	for _, w := range r.watches {
+		switch {
+		case w.users == nil:
+		case w.narrowing != nil:
+			limit, limited = append(limit, w.narrowing.users...), true
+		default:
+			limit = append(limit, w.users()...)
+		}
+	}
+	if limited {
+		r.users.Limit(limit...)
+	} else {
+		r.users.Lift()
+	}
 }
 
 // widen reverts narrow.
@@ -217,6 +247,7 @@ func (r *reloader) widen(w *contentWatch) {
 		w.narrowing = before
 		r.logger.Error("the policies stay as tight as the last content", slog.String("file", w.name), slog.Any("error", err))
 	}
+	r.limitUsers()
 }
 
 // narrowAgain lets the other contents go on tightening after a reload, which has taken that back.
@@ -226,4 +257,5 @@ func (r *reloader) narrowAgain() {
 			r.logger.Error("a policy source tightens nothing until the next look", slog.Any("error", err))
 		}
 	}
+	r.limitUsers()
 }

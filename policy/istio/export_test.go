@@ -1,6 +1,9 @@
 package istio
 
-import "github.com/parley-rpc/parley/policy"
+import (
+	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/policy"
+)
 
 // Parse reads a text as the file mesh.yaml of a workload.
 func Parse(w Workload, text string) ([]policy.Layer, []policy.Note, error) {
@@ -12,3 +15,8 @@ func MatchesTemplate(template, path string) bool { return matchesTemplate(templa
 
 // Glob matches a whole text.
 func Glob(pattern, text string) bool { return glob(pattern, text) }
+
+// UserRules reads the rules about users of such a text.
+func UserRules(w Workload, text string) ([]auth.UserRule, error) {
+	return Dir(".", w).UserRules(appendFile(nil, "mesh.yaml", []byte(text)))
+}

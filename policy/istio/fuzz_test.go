@@ -18,6 +18,10 @@ func FuzzParse(f *testing.F) {
 		head + "spec: {rules: [{to: [{operation: {paths: [\"/{*}/{**}\"], hosts: [\"*.X\"]}}]}]}\n",
 		strings.ReplaceAll(denyDev, "\n", "\r\n"),
 		"apiVersion: security.istio.io/v1\nkind: AuthorizationPolicyList\nitems: [null]\n",
+		object("RequestAuthentication", "shop", "u", "{jwtRules: [{issuer: i, jwks: '{\"keys\":[]}', audiences: ['*'], "+
+			"fromHeaders: [{name: X, prefix: 'B '}], outputClaimToHeaders: [{header: Y, claim: a.b}], timeout: 1ns}]}"),
+		object("RequestAuthentication", "shop", "u", "{targetRefs: [{kind: Service, name: orders}], jwtRules: [{issuer: "+
+			"'https://a.example', spaceDelimitedClaims: [b], outputPayloadToHeader: z, jwksUri: 'https://a.example/'}]}"),
 	} {
 		f.Add(seed)
 	}
@@ -29,6 +33,15 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("a mistake without a place or a problem: %#v", m)
 			}
 			return
+		}
+		rules, err := istio.UserRules(orders(), text)
+		if err != nil {
+			t.Errorf("the policies are good, and the rules about users are not: %v", err)
+		}
+		for _, r := range rules {
+			if r.Check() != nil || !strings.HasPrefix(r.Place, "mesh.yaml:") {
+				t.Errorf("a rule that no server takes: %+v, %v", r, r.Check())
+			}
 		}
 		for _, n := range notes {
 			if !strings.HasPrefix(n.Place, "mesh.yaml:") || n.Text == "" {
