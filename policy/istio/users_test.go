@@ -87,8 +87,8 @@ func (l login) token(t testing.TB, typ, kid string, change map[string]any) strin
 	return signed + "." + segment(ed25519.Sign(l.key, []byte(signed)))
 }
 
-// withUsers is payments, whose policies are those of a mesh, and its caller orders.
-type withUsers struct {
+// usersMesh is payments, whose policies are those of a mesh, and its caller orders.
+type usersMesh struct {
 	folder string
 	app    *framework.App
 	calls  paymentsv1.PaymentsServiceClient
@@ -96,9 +96,9 @@ type withUsers struct {
 	user   string
 }
 
-func newWithUsers(t *testing.T, l login, text string, opts ...framework.Option) *withUsers {
+func newUsersMesh(t *testing.T, l login, text string, opts ...framework.Option) *usersMesh {
 	t.Helper()
-	m := &withUsers{folder: t.TempDir()}
+	m := &usersMesh{folder: t.TempDir()}
 	m.write(t, text)
 	n := frameworktest.NewNetwork(t)
 	workload := istio.Workload{Namespace: "shop", Labels: map[string]string{"app": "payments"}}
@@ -109,7 +109,7 @@ func newWithUsers(t *testing.T, l login, text string, opts ...framework.Option) 
 	return m
 }
 
-func (m *withUsers) write(t testing.TB, text string) {
+func (m *usersMesh) write(t testing.TB, text string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(m.folder, "mesh.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func (m *withUsers) write(t testing.TB, text string) {
 
 type handler struct {
 	paymentsv1.UnimplementedPaymentsServiceServer
-	m *withUsers
+	m *usersMesh
 }
 
 func (h handler) GetQuote(ctx context.Context, _ *paymentsv1.GetQuoteRequest) (*paymentsv1.GetQuoteResponse, error) {
@@ -139,7 +139,7 @@ func (handler) WatchCharge(
 	return nil
 }
 
-func (m *withUsers) quote(t testing.TB, sent map[string]string) codes.Code {
+func (m *usersMesh) quote(t testing.TB, sent map[string]string) codes.Code {
 	t.Helper()
 	m.seen, m.user = nil, ""
 	_, err := m.calls.GetQuote(metadata.NewOutgoingContext(t.Context(), metadata.New(sent)), &paymentsv1.GetQuoteRequest{})
@@ -207,7 +207,7 @@ func TestUsers(t *testing.T) {
 			}
 			synctest.Test(t, func(t *testing.T) {
 				l, other := newLogin(t), newLogin(t)
-				m := newWithUsers(t, l, test.documents(t, l))
+				m := newUsersMesh(t, l, test.documents(t, l))
 				for n, c := range test.Calls {
 					typ, by := "JWT", l
 					if c.Typ != nil {

@@ -31,7 +31,7 @@ func TestUsersReload(t *testing.T) {
 			return requestAuthentication(t, list...)
 		}
 		const mine, other = "https://login.example", "https://other.example"
-		m := newWithUsers(t, l, rules(mine))
+		m := newUsersMesh(t, l, rules(mine))
 		step := func(what, text string, after time.Duration, want codes.Code) {
 			t.Helper()
 			if text != "" {
@@ -72,7 +72,7 @@ func TestUsersReload(t *testing.T) {
 func TestUsersReloadEndsStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t)
-		m := newWithUsers(t, l, requestAuthentication(t, map[string]any{"issuer": "https://login.example", "jwks": l.jwks}))
+		m := newUsersMesh(t, l, requestAuthentication(t, map[string]any{"issuer": "https://login.example", "jwks": l.jwks}))
 		ctx := metadata.NewOutgoingContext(t.Context(), metadata.Pairs("authorization", "Bearer "+l.token(t, "JWT", "", nil)))
 		stream, err := m.calls.WatchCharge(ctx, &paymentsv1.WatchChargeRequest{})
 		if err != nil {
@@ -114,7 +114,7 @@ func TestAnIssuerOfBothIsAMistake(t *testing.T) {
 		n := frameworktest.NewNetwork(t)
 		app := n.App("payments", framework.WithConfigFile(config), framework.WithRoundTripper(l),
 			framework.WithPolicySource(istio.Dir(folder, istio.Workload{Namespace: "shop"})))
-		paymentsv1.RegisterPaymentsServiceServer(n.Server(app), handler{m: &withUsers{}})
+		paymentsv1.RegisterPaymentsServiceServer(n.Server(app), handler{m: &usersMesh{}})
 		if err := app.Check(); says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
 			t.Errorf("%s: %v, want %q", issuer, err, says)
 		}
