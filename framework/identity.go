@@ -67,11 +67,17 @@ func (a *App) assembleIdentity(p *parts) error {
 		}
 		p.identity = auth.Issued(self, tokens.File(conf.GetIssued().GetTokenFile()), issuers, options...)
 	case conf.GetKubernetes() != nil:
-		pod, podErr := p.podIdentity(self, conf, options)
-		if err := errors.Join(err, podErr); err != nil {
+		if err := errors.Join(err, checkPodIdentity(conf)); err != nil {
 			return err
 		}
-		p.identity = pod
+		stated := conf.GetKubernetes()
+		keys, err := p.readKeys("identity.kubernetes", stated.GetIssuer(), podKeys(stated))
+		if err != nil {
+			return err
+		}
+		if p.identity, err = podIdentity(self, stated, keys, p.transport, options); err != nil {
+			return err
+		}
 	case err != nil:
 		return err
 	default:

@@ -4,55 +4,53 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/auth/tokens"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/principal"
 )
 
-// podIdentity returns the identity that the issuer gives to a pod, for a key that is made here.
-func (p *parts) podIdentity(
-	self principal.ID, conf *configv1.Identity, options []auth.Option,
+// podIdentity returns the identity that the issuer with these keys gives to a pod, for a key that is made here.
+func podIdentity(
+	self principal.ID, stated *configv1.PodIdentity, keys *keyset.Set, transport http.RoundTripper, options []auth.Option,
 ) (*auth.Identity, error) {
-	if err := checkPodIdentity(conf); err != nil {
-		return nil, err
-	}
-	stated := conf.GetKubernetes()
 	issuer := stated.GetIssuer()
-	base := strings.TrimSuffix(issuer, "/")
-	keys, err := p.readKeys("identity.kubernetes", issuer, podKeys(stated, base))
-	if err != nil {
-		return nil, err
-	}
 	_, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		return nil, fmt.Errorf("identity.kubernetes: key: %w", err)
 	}
 	source := tokens.IdentityFromIssuer(
-		issuer, base+"/token", self, key, podTokenFile(stated), p.podFetching(stated)...,
+		issuer, podDocument(stated, "/token"), self, key, podTokenFile(stated), podFetching(stated, transport)...,
 	)
 	if err := source.Check(); err != nil {
 		return nil, fmt.Errorf("identity.kubernetes: %w", err)
 	}
-	issuers := []auth.IdentityIssuer{{Name: issuer, Keys: keys, Domains: []principal.TrustDomain{p.domain}}}
+	issuers := []auth.IdentityIssuer{{Name: issuer, Keys: keys, Domains: []principal.TrustDomain{self.TrustDomain()}}}
 	return auth.Issued(self, source, issuers, append(options, auth.WithSigner(key))...), nil
 }
 
 // podKeys says where the keys of the issuer are. Those that its root has signed are in a document of their own.
-func podKeys(stated *configv1.PodIdentity, base string) *configv1.Keys {
+func podKeys(stated *configv1.PodIdentity) *configv1.Keys {
 	keys := &configv1.Keys{
-		Url: new(base + "/jwks.json"), PinnedRoot: stated.PinnedRoot, CaFile: stated.CaFile,
+		Url: new(podDocument(stated, "/jwks.json")), PinnedRoot: stated.PinnedRoot, CaFile: stated.CaFile,
 		LoopbackHttp: stated.LoopbackHttp,
 	}
 	if stated.PinnedRoot != nil {
-		keys.Url = new(base + "/jwks.jwt")
+		keys.Url = new(podDocument(stated, "/jwks.jwt"))
 	}
 	return keys
 }
 
-func (p *parts) podFetching(stated *configv1.PodIdentity) []tokens.Option {
+// podDocument is the URL of a document of the issuer.
+func podDocument(stated *configv1.PodIdentity, path string) string {
+	return strings.TrimSuffix(stated.GetIssuer(), "/") + path
+}
+
+func podFetching(stated *configv1.PodIdentity, transport http.RoundTripper) []tokens.Option {
 	var options []tokens.Option
 	if stated.CaFile != nil {
 		options = append(options, tokens.WithCAFile(stated.GetCaFile()))
@@ -60,8 +58,8 @@ func (p *parts) podFetching(stated *configv1.PodIdentity) []tokens.Option {
 	if stated.GetLoopbackHttp() {
 		options = append(options, tokens.WithLoopbackHTTP())
 	}
-	if p.transport != nil {
-		options = append(options, tokens.WithRoundTripper(p.transport))
+	if transport != nil {
+		options = append(options, tokens.WithRoundTripper(transport))
 	}
 	return options
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/jose"
+	"github.com/parley-rpc/parley/internal/wire"
 )
 
 // SignKeySet signs a key set with the root key of an issuer, an Ed25519 or P-256 key that stays offline. The set is
@@ -86,10 +87,9 @@ func readSignedSets(texts []string) ([]signedSet, error) {
 		if err != nil {
 			return nil, fmt.Errorf("issuer: WithSignedKeySets: set %d: %w", n+1, err)
 		}
-		from, begins, _ := claims.NumericDate("iat")
-		until, ends, _ := claims.NumericDate("exp")
-		if !begins || !ends {
-			return nil, fmt.Errorf("issuer: WithSignedKeySets: set %d has no iat or no exp; make it with SignKeySet", n+1)
+		from, until, err := wire.ReadLifetime(claims, signedSetLife)
+		if err != nil {
+			return nil, fmt.Errorf("issuer: WithSignedKeySets: set %d: %w; make it with SignKeySet", n+1, err)
 		}
 		sets = append(sets, signedSet{from, until, text})
 	}
