@@ -61,7 +61,7 @@ func TestProjectedToken(t *testing.T) {
 		"as it is shown":       {"payments", nil, ""},
 		"without any_audience": {"payments", []string{anyAudience}, "audience"},
 		"for the ID":           {idOf("payments"), []string{anyAudience, "      audiences: [payments]\n"}, ""},
-		"without shared":       {"payments", []string{", shared: true"}, "which has a key in the trust directory"},
+		"without shared":       {"payments", []string{"      shared: true\n"}, "which has a key in the trust directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
