@@ -237,6 +237,21 @@ func listsOfOperation(o *securityv1.Operation) []list {
 	)
 }
 
+// entriesOf are the entries of from and to, and the conditions, of a rule.
+func entriesOf(r *securityv1.Rule) [][]list {
+	var entries [][]list
+	for _, from := range r.GetFrom() {
+		entries = append(entries, listsOfSource(from.GetSource()))
+	}
+	for _, to := range r.GetTo() {
+		entries = append(entries, listsOfOperation(to.GetOperation()))
+	}
+	for _, when := range r.GetWhen() {
+		entries = append(entries, []list{{when.GetKey(), when.GetValues(), when.GetNotValues()}})
+	}
+	return entries
+}
+
 // call makes a call that mostly has what one of the rules asks for.
 func (r random) call(documents []document) call {
 	c := r.anyCall()
