@@ -12,9 +12,10 @@
 // Files end in .yaml, .yml or .json, at any depth below the folder. A file may hold several documents, and lists as
 // kubectl writes them. AuthorizationPolicy is enforced, in the versions v1, v1beta1 and v1alpha3. PeerAuthentication
 // and RequestAuthentication are checked: what they demand and Parley does not do is refused by name, and the issuers of
-// users belong into the configuration. Whatever else lies in the folder is skipped by name. A key that Istio does not
-// know, a key that is stated twice, a value of the wrong type and an empty list are mistakes; all of them are reported
-// at once, each as a [Mistake] with its place.
+// users belong into the configuration. VirtualService, DestinationRule, GRPCRoute and HTTPRoute narrow the calls of the
+// program's clients by the host that they call; what of them has no meaning here is noted. Whatever else lies in the
+// folder is skipped by name. A key that Istio does not know, a key that is stated twice, a value of the wrong type and
+// an empty list are mistakes; all of them are reported at once, each as a [Mistake] with its place.
 //
 // # What it means
 //
