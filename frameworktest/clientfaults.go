@@ -26,7 +26,8 @@ type ClientFaults interface {
 	) (grpc.ClientStream, error)
 }
 
-// WithFaults lets faults meet the calls of a client under test, once per call and outside of retry. Describe shows them.
+// WithFaults lets faults meet the calls of a client under test, once per call and outside of retry. Describe shows
+// them.
 func WithFaults(f ClientFaults) framework.ClientOption {
 	return clientFaults{framework.WithCallInterceptors(f.UnaryClientInterceptor, f.StreamClientInterceptor), f}
 }

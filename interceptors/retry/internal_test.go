@@ -310,14 +310,15 @@ func TestBoundsOfWaits(t *testing.T) {
 
 // A ratio that is stated apart replaces that of the default budget, and only lowers that of a budget that was given.
 func TestBudgetRatio(t *testing.T) {
+	ratio := WithBudgetRatio(0.2)
 	for name, test := range map[string]struct {
 		options []Option
 		want    Budget
 	}{
-		"alone":          {[]Option{WithBudgetRatio(0.2)}, Budget{Ratio: 0.2, Max: 10, MinPerSecond: 0.1}},
-		"lower":          {[]Option{WithBudget(Budget{Ratio: 0.5, Max: 4}), WithBudgetRatio(0.2)}, Budget{Ratio: 0.2, Max: 4}},
-		"higher":         {[]Option{WithBudget(Budget{Ratio: 0.1, Max: 4}), WithBudgetRatio(0.2)}, Budget{Ratio: 0.1, Max: 4}},
-		"before another": {[]Option{WithBudgetRatio(0.2), WithBudget(Budget{Ratio: 0.5, Max: 4})}, Budget{Ratio: 0.5, Max: 4}},
+		"alone":          {[]Option{ratio}, Budget{Ratio: 0.2, Max: 10, MinPerSecond: 0.1}},
+		"lower":          {[]Option{WithBudget(Budget{Ratio: 0.5, Max: 4}), ratio}, Budget{Ratio: 0.2, Max: 4}},
+		"higher":         {[]Option{WithBudget(Budget{Ratio: 0.1, Max: 4}), ratio}, Budget{Ratio: 0.1, Max: 4}},
+		"before another": {[]Option{ratio, WithBudget(Budget{Ratio: 0.5, Max: 4})}, Budget{Ratio: 0.5, Max: 4}},
 	} {
 		if c := newConfig(test.options); c.budget != test.want {
 			t.Errorf("%s: got %+v, want %+v", name, c.budget, test.want)

@@ -14,7 +14,7 @@ import (
 )
 
 // Faults injects the faults that VirtualServices state into the calls of one client, so that its program can be tested.
-// Nothing injects them by itself: pass a Faults to frameworktest.WithFaults, or its interceptors to
+// Nothing injects them by itself: pass Faults to frameworktest.WithFaults, or their interceptors to
 // framework.WithCallInterceptors. As in Istio, a fault meets a call before its first attempt, and a call that it ends is
 // not retried. It is safe for concurrent use.
 type Faults struct {

@@ -105,14 +105,18 @@ func TestFaultsAreAskedFor(t *testing.T) {
 		}
 	})
 	discard := slog.New(slog.DiscardHandler)
-	if _, err := faultsOf(t, faulty, nil); err == nil || !strings.Contains(err.Error(), "logger") {
-		t.Errorf("without a logger: %v", err)
-	}
-	if _, err := faultsOf(t, routesHead+"  - timeout: 1s\n", discard); err == nil || !strings.Contains(err.Error(), "states a fault") {
-		t.Errorf("without a fault: %v", err)
-	}
-	if _, err := faultsOf(t, routesHead+"  - timeout: x\n", discard); err == nil || !strings.Contains(err.Error(), "want a duration") {
-		t.Errorf("of a bad file: %v", err)
+	for _, test := range []struct {
+		text   string
+		logger *slog.Logger
+		says   string
+	}{
+		{faulty, nil, "the logger is nil"},
+		{routesHead + "  - timeout: 1s\n", discard, "no route to the host \"payments\" states a fault"},
+		{routesHead + "  - timeout: x\n", discard, "want a duration"},
+	} {
+		if _, err := faultsOf(t, test.text, test.logger); err == nil || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("got %v, want %q", err, test.says)
+		}
 	}
 }
 
