@@ -15,8 +15,8 @@ import (
 
 // Faults injects the faults that VirtualServices state into the calls of one client, so that its program can be tested.
 // Nothing injects them by itself: pass Faults to frameworktest.WithFaults, or their interceptors to
-// framework.WithCallInterceptors. As in Istio, a fault meets a call before its first attempt, and a call that it ends is
-// not retried. It is safe for concurrent use.
+// framework.WithCallInterceptors. As in Istio, a fault meets a call before its first attempt, and a call that it ends
+// is not retried. It is safe for concurrent use.
 type Faults struct {
 	routes *routes
 	host   string
