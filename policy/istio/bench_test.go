@@ -100,24 +100,3 @@ func TestDecisionAllocatesNothing(t *testing.T) {
 		}
 	}
 }
-
-// BenchmarkReload is what a new content costs: 1,000 methods and 5,000 rules.
-func BenchmarkReload(b *testing.B) {
-	var text strings.Builder
-	for i := range 50 {
-		text.WriteString(strings.ReplaceAll(namespace(), "name: p", fmt.Sprintf("name: n%d-p", i)))
-	}
-	for b.Loop() {
-		layers, _, err := istio.Parse(orders(), text.String())
-		if err != nil {
-			b.Fatal(err)
-		}
-		guards := guardsOf(b, layers)
-		for i := range 1000 {
-			method := fmt.Sprintf("/shop.service%d.v1.Service/Method%d", i/50, i%50)
-			if _, err := guards[0].Compile(method, meshDomain(b)); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-}

@@ -21,6 +21,8 @@ const (
 	maxShown = 60
 	// For how many callers a method keeps what is left of its rules. Further callers are held against all of them.
 	maxCallers = 256
+	// For how many methods a guard keeps what it has compiled.
+	maxMethods = 10_000
 	// How many policies the refusal of a call that no ALLOW rule matches names as its source.
 	maxSources = 3
 	// The most attempts of a call; see package policy.

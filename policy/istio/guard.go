@@ -2,6 +2,7 @@ package istio
 
 import (
 	"context"
+	"crypto/sha256"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,8 +24,8 @@ type guard struct {
 	aliases  []string
 	health   bool // whether every rule counts for the health service
 	words    wordClaims
-	points   []point // each must let a call pass
-	key      string  // the same for the same policies, wherever they stand
+	points   []point                  // each must let a call pass
+	key      func() [sha256.Size]byte // the same for the same policies, wherever they stand
 	metadata contextkey.Metadata
 
 	mu       sync.Mutex
@@ -58,12 +59,30 @@ func (g *guard) String() string {
 // Same reports whether other holds the same policies for the same workload.
 func (g *guard) Same(other policy.Guard) bool {
 	o, ok := other.(*guard)
-	return ok && (o == g || o.key == g.key)
+	return ok && (o == g || o.key() == g.key())
 }
 
-// Compile leaves out the rules that are about other methods.
+// Compile leaves out the rules that are about other methods. It is asked again for each set of layers that the guard is
+// in, and gives the same answer.
 func (g *guard) Compile(method string, domain principal.TrustDomain) (policy.MethodGuard, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	p := g.program(domain)
+	m, known := p.methods[method]
+	if !known {
+		m = g.compile(method, p)
+		if len(p.methods) < maxMethods {
+			p.methods[method] = m
+		}
+	}
+	if m == nil {
+		return nil, nil
+	}
+	return m, nil
+}
+
+// compile returns nil for a method that is open to every call.
+func (g *guard) compile(method string, p *program) *methodGuard {
 	m := &methodGuard{metadata: g.metadata}
 	open := true
 	for i := range p.points {
@@ -72,20 +91,18 @@ func (g *guard) Compile(method string, domain principal.TrustDomain) (policy.Met
 		m.points = append(m.points, at)
 	}
 	if open {
-		return nil, nil
+		return nil
 	}
-	return m, nil
+	return m
 }
 
-// program compiles the policies for a trust domain, once.
+// program compiles the policies for a trust domain, once. The guard is locked.
 func (g *guard) program(domain principal.TrustDomain) *program {
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	if p := g.programs[domain]; p != nil {
 		return p
 	}
 	domains := append([]string{domain.String()}, g.aliases...)
-	p := &program{}
+	p := &program{methods: map[string]*methodGuard{}}
 	for _, at := range g.points {
 		compiled := compiledPoint{
 			deny:   g.rules(at.deny, domains),
@@ -110,16 +127,9 @@ func (g *guard) rules(policies []*authorization, domains []string) ruleSet {
 	var rules []ruleFor
 	for _, a := range policies {
 		c := compiler{domains: domains, namespace: a.object.namespace, words: g.words}
-		for _, stated := range a.rules {
-			name := a.object.namespace + "/" + a.object.name + " " + stated.path
-			r := rule{
-				objection: &policy.Objection{
-					Why: "denied by rule", Rule: name,
-					Source: policy.Source{Kind: policy.KindFile, Place: a.object.placeOf(stated.path)},
-				},
-				text: name + ": " + stated.String(),
-				when: c.conditions(stated.when),
-			}
+		for i := range a.rules {
+			stated := &a.rules[i]
+			r := rule{origin: &origin{policy: a, stated: stated}, when: c.conditions(stated.when)}
 			for _, from := range stated.from {
 				r.from = append(r.from, c.conditions(from))
 			}
@@ -143,7 +153,10 @@ func sourceOf(policies []*authorization) policy.Source {
 }
 
 // program is the policies, compiled for one trust domain.
-type program struct{ points []compiledPoint }
+type program struct {
+	points  []compiledPoint
+	methods map[string]*methodGuard // by name; nil for one that is open
+}
 
 type compiledPoint struct {
 	deny, allow, audit ruleSet
@@ -203,69 +216,6 @@ func (r ruleFor) isGeneral() bool {
 			})
 		})
 	})
-}
-
-// ruleSet is rules, and which of them are about which methods. Most rules name methods, and a reload compiles the rules
-// of a whole mesh for each of them.
-type ruleSet struct {
-	rules  []ruleFor
-	byPath map[string][]int // rules all of whose paths are written out
-	others []int
-}
-
-func newRuleSet(rules []ruleFor) ruleSet {
-	s := ruleSet{rules: rules, byPath: map[string][]int{}}
-	for i := range rules {
-		paths, ok := rules[i].paths()
-		if !ok {
-			s.others = append(s.others, i)
-		}
-		for _, path := range paths {
-			if known := s.byPath[path]; !slices.Contains(known, i) {
-				s.byPath[path] = append(known, i)
-			}
-		}
-	}
-	return s
-}
-
-// of returns the rules about one method, in their order.
-func (s *ruleSet) of(method string) []rule {
-	numbers := slices.Sorted(slices.Values(slices.Concat(s.byPath[pathOf(method)], s.others)))
-	call := policy.Call{Method: method}
-	var left []rule
-	for _, i := range numbers {
-		to, ok := s.rules[i].operationsOf(&call)
-		if !ok {
-			continue
-		}
-		r := s.rules[i].rule
-		r.to = to
-		left = append(left, r)
-	}
-	return left
-}
-
-// paths are the paths that the rule is about. It reports false where one of its operations does not write them out.
-func (r *ruleFor) paths() ([]string, bool) {
-	var paths []string
-	for _, o := range r.to {
-		written := false
-		for _, c := range o.method {
-			exact := !slices.ContainsFunc(c.values.patterns, func(p pattern) bool { return p.kind != matchExact })
-			if c.attribute != attributePath || !c.values.stated || !exact {
-				continue
-			}
-			written = true
-			for _, p := range c.values.patterns {
-				paths = append(paths, p.text)
-			}
-		}
-		if !written {
-			return nil, false
-		}
-	}
-	return paths, len(r.to) > 0
 }
 
 // operationsOf are the conditions that are left of to for a method, none where any call of it fits. It reports false

@@ -23,7 +23,7 @@ type methodGuard struct {
 }
 
 type methodPoint struct {
-	deny, allow, audit []rule
+	deny, allow, audit []*rule
 	listed             bool
 	unlisted           *policy.Objection
 }
@@ -71,13 +71,13 @@ func (p *methodPoint) forCaller(ctx context.Context, f *facts) methodPoint {
 	f.denies = true
 	for i := range p.deny {
 		if r, ok := p.deny[i].forCaller(ctx, f); ok {
-			left.deny = append(left.deny, r)
+			left.deny = append(left.deny, &r)
 		}
 	}
 	f.denies = false
 	for i := range p.allow {
 		if r, ok := p.allow[i].forCaller(ctx, f); ok {
-			left.allow = append(left.allow, r)
+			left.allow = append(left.allow, &r)
 		}
 	}
 	return left
@@ -87,7 +87,7 @@ func (p *methodPoint) judge(ctx context.Context, f *facts) *policy.Objection {
 	f.denies = true
 	for i := range p.deny {
 		if p.deny[i].holds(ctx, f) {
-			return p.deny[i].objection
+			return p.deny[i].origin.denies()
 		}
 	}
 	if !p.listed {
@@ -106,15 +106,15 @@ func (p *methodPoint) judge(ctx context.Context, f *facts) *policy.Objection {
 func (m *methodGuard) Explain(ctx context.Context, call policy.Call) (*policy.Objection, []policy.Step) {
 	f := factsOf(&call, &m.metadata)
 	var steps []policy.Step
-	ask := func(asked string, rules []rule, denies bool) int {
+	ask := func(asked string, rules []*rule, denies bool) int {
 		f.denies = denies
-		return slices.IndexFunc(rules, func(r rule) bool {
+		return slices.IndexFunc(rules, func(r *rule) bool {
 			holds := r.holds(ctx, &f)
 			outcome := "does not hold"
 			if holds {
 				outcome = "holds"
 			}
-			steps = append(steps, policy.Step{Asked: asked, Rule: r.text, Outcome: outcome, Source: r.objection.Source})
+			steps = append(steps, policy.Step{Asked: asked, Rule: r.origin.text(), Outcome: outcome, Source: r.origin.source()})
 			return holds
 		})
 	}
@@ -122,7 +122,7 @@ func (m *methodGuard) Explain(ctx context.Context, call policy.Call) (*policy.Ob
 		p := &m.points[i]
 		ask("audit", p.audit, false)
 		if i := ask("deny", p.deny, true); i >= 0 {
-			return p.deny[i].objection, steps
+			return p.deny[i].origin.denies(), steps
 		}
 		if p.listed && ask("allow", p.allow, false) < 0 {
 			return p.unlisted, steps

@@ -1,11 +1,13 @@
 package istio
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 	securityv1 "istio.io/api/security/v1beta1"
@@ -137,19 +139,26 @@ func (f *Files) guard(s *selection, points [2]point) *guard {
 		name: f.String(), aliases: f.workload.TrustDomainAliases, health: f.workload.GuardHealth, words: s.words,
 		metadata: contextkey.NewMetadata(),
 	}
-	var key strings.Builder
-	for i, p := range points {
-		if len(p.deny)+len(p.allow)+len(p.audit) == 0 {
-			continue
-		}
-		g.points = append(g.points, p)
-		fmt.Fprintf(&key, "point %d", i)
-		for _, a := range slices.Concat(p.deny, p.allow, p.audit) {
-			key.WriteString(keyOf(a))
+	for _, p := range points {
+		if len(p.deny)+len(p.allow)+len(p.audit) > 0 {
+			g.points = append(g.points, p)
 		}
 	}
 	if len(g.points) == 0 {
 		return nil
+	}
+	g.key = sync.OnceValue(func() [sha256.Size]byte { return g.keyOf(points) })
+	return g
+}
+
+// keyOf is a digest of all that decides how the guard judges.
+func (g *guard) keyOf(points [2]point) [sha256.Size]byte {
+	var key bytes.Buffer
+	for i, p := range points {
+		fmt.Fprintf(&key, "point %d", i)
+		for _, a := range slices.Concat(p.deny, p.allow, p.audit) {
+			key.WriteString(keyOf(a))
+		}
 	}
 	for _, list := range append([][]string{g.aliases}, g.words.lists()...) {
 		fmt.Fprintf(&key, "list %d", len(list))
@@ -158,8 +167,7 @@ func (f *Files) guard(s *selection, points [2]point) *guard {
 		}
 	}
 	fmt.Fprintf(&key, "health %v", g.health)
-	g.key = key.String()
-	return g
+	return sha256.Sum256(key.Bytes())
 }
 
 // keyOf is the same for two policies exactly when they judge every call alike and have the same name.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/parley-rpc/parley/policy"
 	"github.com/parley-rpc/parley/principal"
@@ -14,10 +15,37 @@ import (
 // rule is a rule of an AuthorizationPolicy, compiled for one trust domain and, without the paths and methods in to, for
 // one method.
 type rule struct {
-	objection *policy.Objection // of a rule that denies
-	text      string            // what it states, for explanations
-	from, to  [][]condition
-	when      []condition
+	origin   *origin
+	from, to [][]condition
+	when     []condition
+}
+
+// origin is where a rule is stated. What is said of it is made when it is asked for, because most rules of a mesh never
+// decide.
+type origin struct {
+	policy    *authorization
+	stated    *statedRule
+	objection atomic.Pointer[policy.Objection]
+}
+
+func (o *origin) name() string {
+	return o.policy.object.namespace + "/" + o.policy.object.name + " " + o.stated.path
+}
+
+// text is what the rule states, for explanations.
+func (o *origin) text() string { return o.name() + ": " + o.stated.String() }
+
+// denies is the objection of a rule that denies.
+func (o *origin) denies() *policy.Objection {
+	if made := o.objection.Load(); made != nil {
+		return made
+	}
+	o.objection.CompareAndSwap(nil, &policy.Objection{Why: "denied by rule", Rule: o.name(), Source: o.source()})
+	return o.objection.Load()
+}
+
+func (o *origin) source() policy.Source {
+	return policy.Source{Kind: policy.KindFile, Place: o.policy.object.placeOf(o.stated.path)}
 }
 
 // condition is a statedCondition, compiled.
