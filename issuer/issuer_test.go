@@ -1,11 +1,13 @@
 package issuer_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/parley-rpc/parley/issuer"
+	"github.com/parley-rpc/parley/keyset"
 	"github.com/parley-rpc/parley/profile"
 )
 
@@ -56,6 +58,19 @@ func TestCheckNamesEveryMistake(t *testing.T) {
 		"keys that are none": {
 			withLogin(s, issuer.Login{Name: loginName, JWKS: []byte(`{"keys":[{"kty":"oct","k":"AA","kid":"a"}]}`)}),
 			[]string{loginName},
+		},
+		"options without a URL": {
+			withLogin(s, issuer.Login{
+				Name: loginName, JWKS: login.JWKS, KeyOptions: []keyset.Option{keyset.WithCAFile("/ca.pem")},
+			}),
+			[]string{"KeyOptions are for fetching JWKSURL"},
+		},
+		"options that contradict each other": {
+			issuer.New(issuerName, s.keys, s.registry, issuer.WithRoundTripper(http.DefaultTransport),
+				issuer.WithLogin(issuer.Login{
+					Name: loginName, JWKSURL: loginName + "/jwks", KeyOptions: []keyset.Option{keyset.WithProxy("http://p:1")},
+				})),
+			[]string{"contradict each other"},
 		},
 		"keys that are empty": {withLogin(s, issuer.Login{Name: loginName}), []string{"JWKS or JWKSURL"}},
 	} {

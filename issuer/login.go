@@ -25,6 +25,9 @@ type Login struct {
 	JWKS []byte
 	// JWKSURL is the https URL of its key set, which is kept fresh as by keyset.URL.
 	JWKSURL string
+	// KeyOptions are the options of keyset.URL for fetching JWKSURL, such as keyset.WithCAFile, keyset.WithProxy or
+	// keyset.WithBearerTokenFile. Algorithms and uses of the keys are those of Profile. Default: none.
+	KeyOptions []keyset.Option
 	// Audiences are the accepted audiences of a user's token. The default is the client itself: a service can exchange
 	// only tokens that were issued for it.
 	Audiences []string
@@ -43,6 +46,7 @@ func (l Login) check(client *httpdoc.Client) error {
 	}
 	wrong(l.Name == "", "it has no Name; state the iss of its tokens, byte for byte")
 	wrong((l.JWKS == nil) == (l.JWKSURL == ""), "it needs JWKS or JWKSURL, and not both; state one of them")
+	wrong(len(l.KeyOptions) > 0 && l.JWKSURL == "", "KeyOptions are for fetching JWKSURL, which is not set; leave them out")
 	wrong(
 		l.Audiences != nil && len(l.Audiences) == 0 || slices.Contains(l.Audiences, ""),
 		"Audiences is empty or holds an empty name; leave it out for the client that asks",
@@ -79,7 +83,10 @@ func newUsers(l Login, c *config, turn turnstile.Turnstile) (*users, error) {
 	if l.JWKSURL == "" {
 		u.keys = keyset.Static(l.JWKS, options...)
 	} else {
-		options = append(options, keyset.WithRoundTripper(c.transport))
+		options = append(options, l.KeyOptions...)
+		if c.transport != nil {
+			options = append(options, keyset.WithRoundTripper(c.transport))
+		}
 		if c.loopback {
 			options = append(options, keyset.WithLoopbackHTTP())
 		}

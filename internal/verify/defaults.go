@@ -14,6 +14,12 @@ const (
 	cacheShards = 16
 	// cachedTokens is how many good tokens a server remembers.
 	cachedTokens = 4096
+	// cachedTokenBytes is how much memory they take at most, in bytes, as far as it can be told from their length.
+	cachedTokenBytes = 32 << 20
+	// recentTokenBytes is the same for those that are found without a hash, whose text is kept as well.
+	recentTokenBytes = 4 << 20
+	// tokenBytes is what a token takes whatever its length.
+	tokenBytes = 2 << 10
 	// recentPlaces is how many of them it finds without a hash, at most.
 	recentPlaces = 256
 	// cachedTokenAge is how long a good token is remembered at most; it also ends with its own time.

@@ -8,9 +8,10 @@ import (
 
 // recentTokens find good tokens of the cache by their text, without the SHA-256 that the cache itself knows them by,
 // which costs several times as much as all the rest of a hit. Each token has one place, which it keeps while it is
-// good.
+// good. Together they take no more than recentTokenBytes; beyond it a token is found by its hash alone.
 type recentTokens struct {
 	seed   maphash.Seed
+	size   atomic.Int64
 	places [recentPlaces]atomic.Pointer[recentToken]
 }
 
@@ -36,9 +37,23 @@ func (r *recentTokens) find(compact string) *Token {
 func (r *recentTokens) keep(compact string, t *Token, now time.Time) {
 	sum := maphash.String(r.seed, compact)
 	place := r.place(sum)
-	if k := place.Load(); k == nil || !k.token.holds(now) {
-		place.Store(&recentToken{sum, compact, t})
+	before := place.Load()
+	if before != nil && before.token.holds(now) {
+		return
 	}
+	next := &recentToken{sum, compact, t}
+	grows := next.size() - before.size()
+	if r.size.Add(grows) > recentTokenBytes || !place.CompareAndSwap(before, next) {
+		r.size.Add(-grows)
+	}
+}
+
+// size is how much memory it takes, about: that of the token too, which the cache may have dropped.
+func (k *recentToken) size() int64 {
+	if k == nil {
+		return 0
+	}
+	return int64(len(k.compact) + k.token.size)
 }
 
 func (r *recentTokens) place(sum uint64) *atomic.Pointer[recentToken] {
@@ -47,6 +62,6 @@ func (r *recentTokens) place(sum uint64) *atomic.Pointer[recentToken] {
 
 func (r *recentTokens) clear() {
 	for i := range r.places {
-		r.places[i].Store(nil)
+		r.size.Add(-r.places[i].Swap(nil).size())
 	}
 }

@@ -40,6 +40,20 @@ type Token struct {
 	from       time.Time // the later of iat and nbf
 	early      error     // what is wrong before that
 	verified   time.Time
+	size       int // of what is kept of it in memory, about
+}
+
+// measure notes how much memory a token takes that was length bytes long: its payload, the members of that, and its
+// scopes, of which a text may have one for each two bytes.
+func (t *Token) measure(length int) {
+	const word = 16 // a string without its text
+	t.size = tokenBytes + 2*length
+	switch {
+	case t.Peer != nil:
+		t.size += word * (len(t.Peer.Scopes) + len(t.Peer.Audiences))
+	case t.User != nil:
+		t.size += word * len(t.User.Scopes)
+	}
 }
 
 // Hash is the SHA-256 of the exact bytes of a token.

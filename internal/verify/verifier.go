@@ -132,6 +132,7 @@ func (v *Verifier) verifyUncached(ctx context.Context, compact string, hash Hash
 	if err := v.accept(t); err != nil {
 		return nil, err
 	}
+	t.measure(len(compact))
 	return t, t.checkTimes(t.verified)
 }
 
