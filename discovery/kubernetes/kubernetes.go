@@ -135,6 +135,7 @@ func Open(rawURL string) (driver.Driver, error) {
 	}
 	dialer := connrotation.NewDialer((&net.Dialer{Timeout: requestTimeout}).DialContext)
 	access.Dial = dialer.DialContext
+	access.Wrap(noRepeats)
 	if config.Client, err = client.NewForConfig(access); err != nil {
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}

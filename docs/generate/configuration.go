@@ -249,7 +249,6 @@ func short(v protoreflect.EnumValueDescriptor) string {
 
 // value is the kind of value that a key has.
 func (r *reference) value(field protoreflect.FieldDescriptor) string {
-	kind := ""
 	switch m := section(field); {
 	case m != nil && field.IsMap():
 		return fmt.Sprintf("[map](#%s)", anchor(r.title(m)))
@@ -260,6 +259,7 @@ func (r *reference) value(field protoreflect.FieldDescriptor) string {
 	case field.IsMap():
 		return "map of strings"
 	}
+	var kind string
 	switch field.Kind() {
 	case protoreflect.MessageKind:
 		kind = map[protoreflect.FullName]string{

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -49,19 +50,25 @@ func (c comments) read(text string) error {
 		said := strings.Join(comment, " ")
 		comment = nil
 		keep := func(path ...string) { c[protoreflect.FullName(strings.Join(path, "."))] = said }
-		inside := func(name string) []string { return append(scope[:len(scope):len(scope)], name) }
-		if found := packageLine.FindStringSubmatch(line); found != nil {
+		inside := func(name string) []string { return append(slices.Clip(scope), name) }
+		var found []string
+		is := func(form *regexp.Regexp) bool {
+			found = form.FindStringSubmatch(line)
+			return found != nil
+		}
+		switch {
+		case is(packageLine):
 			scope = []string{found[1]}
-		} else if found := blockLine.FindStringSubmatch(line); found != nil {
+		case is(blockLine):
 			keep(inside(found[1])...)
 			if found[2] == "" {
 				scope = append(scope, found[1])
 			}
-		} else if found := fieldLine.FindStringSubmatch(line); found != nil {
+		case is(fieldLine):
 			keep(inside(found[1])...)
-		} else if found := valueLine.FindStringSubmatch(line); found != nil && len(scope) > 1 {
+		case is(valueLine) && len(scope) > 1:
 			keep(append(scope[:len(scope)-1:len(scope)-1], found[1])...) // a value is named beside its enum
-		} else if line == "}" {
+		case line == "}":
 			if len(scope) < 2 {
 				return errors.New("a block ends that did not begin")
 			}
