@@ -8,6 +8,7 @@ import (
 
 	"github.com/parley-rpc/parley/discovery/grpcbalancer"
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
+	_ "github.com/parley-rpc/parley/gen/shop/payments/v1" // describes its methods
 	"github.com/parley-rpc/parley/policy"
 )
 
@@ -138,5 +139,44 @@ func TestRoutedBudget(t *testing.T) {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+// hurried is routes by which every call has a second.
+type hurried struct{ constant }
+
+func (hurried) Traffic(_, _ string) policy.Traffic {
+	return policy.Traffic{Deadline: inFile(time.Second)}
+}
+
+func (hurried) Statements(string) []policy.Statement {
+	return []policy.Statement{{Name: "calls of every method", Value: "deadline 1s", Source: "file mesh.yaml:1"}}
+}
+
+// TestRoutesAreShown lists the policies as clients have them, and the routes, on the admin page.
+func TestRoutesAreShown(t *testing.T) {
+	app := newCaller(t)
+	app.Client("payments", WithTarget("passthrough:///payments:1"))
+	app.prepare()
+	if err := app.parts.table.Replace(policy.Routed(hurried{})); err != nil {
+		t.Fatal(err)
+	}
+	var shown []string
+	for _, p := range (&run{app: app}).policies() {
+		for _, v := range p.Values {
+			if v.Name == "deadline" && strings.HasSuffix(p.Method, "GetQuote") {
+				shown = append(shown, p.Kind+": "+v.Value+" ("+v.Source+")")
+			}
+		}
+	}
+	if got, want := strings.Join(shown, ", "), "unary, not served here: 2s (proto shop/payments/v1/payments.proto: "+
+		"PaymentsService), "+
+		"unary, called by the client payments: 1s (file mesh.yaml:1)"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	rows := app.routeRows()
+	if len(rows) != 1 || strings.Join(rows[0].Cells, ", ") !=
+		"payments, payments:1, calls of every method, deadline 1s, file mesh.yaml:1" {
+		t.Errorf("the page shows %v", rows)
 	}
 }

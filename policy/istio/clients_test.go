@@ -166,6 +166,24 @@ func TestClientsRepeatNothingMore(t *testing.T) {
 	})
 }
 
+// TestClientsBoundStreams ends a stream of a route with a timeout, although its contract states no deadline.
+func TestClientsBoundStreams(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMeshed(t, routesHead+"  - timeout: 300ms\n    retries: {attempts: 0}\n")
+		m.quote(t)
+		m.faults.Hang(paymentsService+"WatchCharge", 1)
+		start := time.Now()
+		stream, err := m.calls.WatchCharge(t.Context(), &paymentsv1.WatchChargeRequest{})
+		if err == nil {
+			_, err = stream.Recv()
+		}
+		if took := time.Since(start); status.Code(err) != codes.DeadlineExceeded || took != 300*time.Millisecond {
+			t.Errorf("the stream ends with %v after %v", err, took)
+		}
+	})
+}
+
 // TestClientsFollowReloads changes the timeout of a running client.
 func TestClientsFollowReloads(t *testing.T) {
 	t.Parallel()

@@ -56,6 +56,7 @@ func (t *traffic) destinationRule(o *object) {
 	}
 	for i, port := range p.GetPortLevelSettings() {
 		at := fmt.Sprintf("%s.portLevelSettings[%d]", path, i)
+		t.askPort(o, at+".port")
 		own := t.destination(o, at, port)
 		own.BudgetRatio = rule.general.BudgetRatio
 		rule.ports[port.GetPort().GetNumber()] = own

@@ -93,6 +93,7 @@ func (t *traffic) parents(o *object, refs []parentRef) []*routeSet {
 			t.note(o, at, "it counts for callers in the namespace %s alone", o.namespace)
 			continue
 		}
+		t.askPort(o, at+".port")
 		sets = append(sets, &routeSet{object: o, hosts: []string{host}, port: uint32(ref.Port)}) //nolint:gosec // a port
 	}
 	return sets

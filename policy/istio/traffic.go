@@ -83,6 +83,13 @@ func (t *traffic) ignoreOthers(o *object, path string, m protoreflect.ProtoMessa
 	}
 }
 
+// askPort notes that a value counts for one port of a host.
+func (t *traffic) askPort(o *object, path string) {
+	if o.places[path] != nil {
+		t.note(o, path, "it counts for clients whose host states this port (clients.<name>.host)")
+	}
+}
+
 // at is the source of the value of a path.
 func (o *object) at(path string) policy.Source {
 	return policy.Source{Kind: policy.KindFile, Place: o.placeOf(path)}

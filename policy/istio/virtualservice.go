@@ -114,6 +114,7 @@ func (t *traffic) httpMatches(o *object, path string, stated *networkingv1.HTTPR
 					"next route that they fit", field)
 			}
 		}
+		t.askPort(o, at+".port")
 		gateways, labels := m.GetGateways(), m.GetSourceLabels()
 		here := slices.Contains(gateways, meshGateway) || len(gateways) == 0 && t.workload.selectedBy(labels) &&
 			(m.GetSourceNamespace() == "" || m.GetSourceNamespace() == t.workload.Namespace)
