@@ -237,6 +237,11 @@ func TestPolicySourceMistakes(t *testing.T) {
 		"no format":        {"", framework.WithPolicyFormat("", nil), `WithPolicyFormat(""): want a name and a function`},
 		"unknown format":   {"policies_from: {istio: /etc/mesh}\n", rules, "policies_from.istio: the program knows no"},
 		"no path":          {"policies_from: {rules: \"\"}\n", rules, "policies_from.rules: the path is empty"},
+		"compat with none": {"compat: rules\n", rules, `compat: "rules" is no key of policies_from`},
+		"empty compat":     {"compat: \"\"\n", rules, `compat: "" is no key of policies_from`},
+		"no such default": {
+			"policies_from: {rules: /etc}\ncompat: rules\n", rules, `compat: rulebook: the program's reader of "rules" knows no default`,
+		},
 		"bad, of the file": {"policies_from: {rules: /etc}\n", rules, "rulebook:1: want open or closed"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -292,7 +292,8 @@ func (a *App) assembleTrial(running *parts, read reading) error {
 	p.telemetry, p.tracer, p.ring = running.telemetry, running.tracer, running.ring
 	var err error
 	p.sources, p.userRules = running.sources, running.userRules
-	if !maps.Equal(read.config.GetPoliciesFrom(), running.config.GetPoliciesFrom()) {
+	if !maps.Equal(read.config.GetPoliciesFrom(), running.config.GetPoliciesFrom()) ||
+		read.config.GetCompat() != running.config.GetCompat() {
 		p.userRules = nil
 		keep(a.assembleSources(p))
 		keep(p.assembleUserRules())

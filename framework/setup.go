@@ -172,8 +172,8 @@ func (openRing) Shutdown(context.Context) error { return nil }
 // assembleSources reads the files that options and the configuration name.
 func (a *App) assembleSources(p *parts) error {
 	p.sources = nil
-	named, err := a.namedFiles(p.config.GetPoliciesFrom())
-	errs := []error{err}
+	named, err := a.namedFiles(p)
+	errs := []error{err, p.checkCompat()}
 	for _, files := range slices.Concat(a.policyFiles, named) {
 		if slices.ContainsFunc(p.sources, func(s *policySource) bool { return s.files.String() == files.String() }) {
 			errs = append(errs, fmt.Errorf("policies from %v: two policy sources have this name; give it once", files))
@@ -198,7 +198,8 @@ func (a *App) assembleSources(p *parts) error {
 }
 
 // namedFiles makes the files that policies_from names, by their format.
-func (a *App) namedFiles(paths map[string]string) ([]policy.Files, error) {
+func (a *App) namedFiles(p *parts) ([]policy.Files, error) {
+	paths := p.config.GetPoliciesFrom()
 	var named []policy.Files
 	var errs []error
 	for _, format := range slices.Sorted(maps.Keys(paths)) {
@@ -210,7 +211,9 @@ func (a *App) namedFiles(paths map[string]string) ([]policy.Files, error) {
 		case paths[format] == "":
 			errs = append(errs, fmt.Errorf("policies_from.%s: the path is empty; name a folder or a file", format))
 		default:
-			named = append(named, open(paths[format]))
+			files, err := p.withCompat(format, open(paths[format]))
+			errs = append(errs, err)
+			named = append(named, files)
 		}
 	}
 	return named, errors.Join(errs...)

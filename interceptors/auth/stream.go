@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
 	"github.com/parley-rpc/parley/internal/verify"
@@ -31,7 +33,7 @@ func (g *Gate) StreamServerInterceptor(
 	before, _ := g.view.Get(info.FullMethod)
 	ctx, who, err := g.admit(stream.Context(), info.FullMethod, nil)
 	if err != nil {
-		return err
+		return refusedWatch(info.FullMethod, who, err)
 	}
 	server := g.config.ending
 	running := g.streams.begin(ctx, policy.Call{Method: info.FullMethod, Peer: who.peer, User: who.user})
@@ -90,6 +92,16 @@ func (g *Gate) StreamServerInterceptor(
 		g.auditCall(ctx, running.call, refusal)
 	}
 	return refusal
+}
+
+// refusedWatch is what a caller gets whom a policy refuses. A gRPC client that may not watch the health of a server takes
+// the server for dead, unless it learns that there is nothing to watch (grpc/doc/health-checking.md): then it makes its
+// calls, and learns of each whether it is refused.
+func refusedWatch(method string, who caller, err error) error {
+	if method == "/grpc.health.v1.Health/Watch" && who.peer != nil && rpcerr.ReasonOf(err) == rpcerr.PolicyDenied {
+		return status.Error(codes.Unimplemented, "the health of this server is not shown to this caller")
+	}
+	return err
 }
 
 // endOf is what a stream ends with when its session does.

@@ -13,7 +13,7 @@ import (
 )
 
 func TestMistakes(t *testing.T) {
-	const keys = "identity, clients, servers, discovery, surfaces, lifecycle, policies, users, policies_from"
+	const keys = "identity, clients, servers, discovery, surfaces, lifecycle, policies, users, policies_from, compat"
 	for _, test := range []struct{ name, text, want string }{
 		{"unknown key, near one", "identity:\n  trust_dri: /x", `f:2:3: identity: unknown key "trust_dri"; did you mean "trust_dir"?`},
 		{"unknown key in JSON's spelling", "identity:\n  trustDir: /x", `f:2:3: identity: unknown key "trustDir"; did you mean "trust_dir"?`},

@@ -18,6 +18,7 @@ import (
 type Files struct {
 	path     string
 	workload Workload
+	compat   string // where Istio's default is taken, "" where the program's code says so
 
 	mu    sync.Mutex
 	users *readUsers // of the content that was parsed last
@@ -36,8 +37,21 @@ func For(w Workload) func(path string) policy.Files {
 	return func(path string) policy.Files { return Dir(path, w) }
 }
 
-// String is "istio /etc/mesh for shop app=orders".
-func (f *Files) String() string { return "istio " + f.path + " for " + f.workload.String() }
+// Compat returns the same files, with Workload.AllowByDefault. Place is where that is stated.
+func (f *Files) Compat(place string) policy.Files {
+	c := Dir(f.path, f.workload)
+	c.workload.AllowByDefault, c.compat = true, place
+	return c
+}
+
+// String is "istio /etc/mesh for shop app=orders", and with Istio's default ", open where nothing decides" behind it.
+func (f *Files) String() string {
+	text := "istio " + f.path + " for " + f.workload.String()
+	if f.workload.AllowByDefault {
+		text += ", open where nothing decides"
+	}
+	return text
+}
 
 // Read returns the content of all the files with their names, in the order of the names.
 func (f *Files) Read() ([]byte, error) {

@@ -13,20 +13,19 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// healthService is asked by gRPC's clients before they call, as no client of a sidecar does. One that it refuses takes
-// the server for dead, and never learns that it is itself refused. So only rules that name the service count there,
-// unless the workload says otherwise.
+// healthService is asked by gRPC's clients before they call, as no client of a sidecar does. A workload may say that only
+// DENY rules which name it count there.
 const healthService = "/grpc.health.v1.Health/"
 
 // guard enforces the AuthorizationPolicies that count for a workload.
 type guard struct {
-	name     string
-	aliases  []string
-	health   bool // whether every rule counts for the health service
-	words    wordClaims
-	points   []point                  // each must let a call pass
-	key      func() [sha256.Size]byte // the same for the same policies, wherever they stand
-	metadata contextkey.Metadata
+	name       string
+	aliases    []string
+	openHealth bool // only DENY rules that name the health service count for it
+	words      wordClaims
+	points     []point                  // each must let a call pass
+	key        func() [sha256.Size]byte // the same for the same policies, wherever they stand
+	metadata   contextkey.Metadata
 
 	mu       sync.Mutex
 	programs map[principal.TrustDomain]*program // compiled for the servers that have asked
@@ -86,7 +85,7 @@ func (g *guard) compile(method string, p *program) *methodGuard {
 	m := &methodGuard{metadata: g.metadata}
 	open := true
 	for i := range p.points {
-		at := p.points[i].of(method, !g.health && strings.HasPrefix(method, healthService))
+		at := p.points[i].of(method, g.openHealth && strings.HasPrefix(method, healthService))
 		open = open && len(at.deny)+len(at.audit) == 0 && !at.listed
 		m.points = append(m.points, at)
 	}

@@ -65,14 +65,37 @@ func (r random) documents(t *testing.T) string {
 	return b.String()
 }
 
+// With OpenHealth, only DENY rules that name the health service count there.
+func TestOpenHealth(t *testing.T) {
+	w := orders()
+	w.OpenHealth = true
+	const watch = " m=/grpc.health.v1.Health/Watch"
+	for rule, refused := range map[string]bool{
+		"{rules: [{from: [{source: {namespaces: [shop]}}]}]}":                                                                      false,
+		"{action: DENY, rules: [{from: [{source: {namespaces: [dev]}}]}]}":                                                         false,
+		"{action: DENY, rules: [{from: [{source: {namespaces: [dev]}}], to: [{operation: {paths: [/grpc.health.v1.Health/*]}}]}]}": true,
+	} {
+		layers, _, err := istio.Parse(w, head+"spec: "+rule+"\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if why := judge(t, layers, readCall(t, "dev/web"+watch)); (why != nil) != refused {
+			t.Errorf("%s: health refused: %v, want %v", rule, why, refused)
+		}
+		if judge(t, layers, readCall(t, "dev/web")) == nil && !strings.Contains(rule, "health") {
+			t.Errorf("%s: everything is open", rule)
+		}
+	}
+}
+
 // Guards are the same only where they judge every call alike.
 func TestSame(t *testing.T) {
 	text := head + "spec: {rules: [{from: [{source: {serviceAccounts: [web]}}]}]}\n"
 	w := orders()
 	other := orders()
 	other.TrustDomainAliases = nil
-	guarded := orders()
-	guarded.GuardHealth = true
+	open := orders()
+	open.OpenHealth = true
 	guard := func(w istio.Workload, text string) policy.Guard {
 		layers, _, err := istio.Parse(w, text)
 		if err != nil {
@@ -91,7 +114,7 @@ func TestSame(t *testing.T) {
 		"another value":         {guard(w, strings.Replace(text, "[web]", "[cart]", 1)), false},
 		"another name":          {guard(w, strings.Replace(text, "name: p", "name: q", 1)), false},
 		"other aliases":         {guard(other, text), false},
-		"health":                {guard(guarded, text), false},
+		"health":                {guard(open, text), false},
 		"at the waypoint": {
 			guard(w, strings.Replace(text, "spec: {", "spec: {targetRefs: [{kind: Service, name: orders}], ", 1)), false,
 		},

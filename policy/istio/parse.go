@@ -127,8 +127,11 @@ func (f *Files) layers(s *selection, enforced, tried [2]point) []policy.Layer {
 	case len(allow) > 0:
 		layers = append(layers, policy.Decided(policy.AccessAuthenticated, sourceOf(allow)))
 	case f.workload.AllowByDefault:
-		layers = append(layers, policy.Decided(policy.AccessAuthenticated,
-			policy.Source{Kind: policy.KindCode, Place: "istio.Workload.AllowByDefault"}))
+		source := policy.Source{Kind: policy.KindCode, Place: "istio.Workload.AllowByDefault"}
+		if f.compat != "" {
+			source = policy.Source{Kind: policy.KindFile, Place: f.compat}
+		}
+		layers = append(layers, policy.Decided(policy.AccessAuthenticated, source))
 	}
 	return layers
 }
@@ -136,7 +139,7 @@ func (f *Files) layers(s *selection, enforced, tried [2]point) []policy.Layer {
 // guard makes the guard of the points that have a policy, or nil.
 func (f *Files) guard(s *selection, points [2]point) *guard {
 	g := &guard{
-		name: f.String(), aliases: f.workload.TrustDomainAliases, health: f.workload.GuardHealth, words: s.words,
+		name: f.String(), aliases: f.workload.TrustDomainAliases, openHealth: f.workload.OpenHealth, words: s.words,
 		metadata: contextkey.NewMetadata(),
 	}
 	for _, p := range points {
@@ -166,7 +169,7 @@ func (g *guard) keyOf(points [2]point) [sha256.Size]byte {
 			key.WriteString(framed(text))
 		}
 	}
-	fmt.Fprintf(&key, "health %v", g.health)
+	fmt.Fprintf(&key, "open health %v", g.openHealth)
 	return sha256.Sum256(key.Bytes())
 }
 

@@ -24,9 +24,11 @@ func TestReference(t *testing.T) {
 	const callsEach = 100
 	r := random{rand.New(rand.NewPCG(3, 4))}
 	passed, refused, known := 0, 0, expressions{}
-	for range rounds.Of(100) {
+	for n := range rounds.Of(100) {
 		var documents strings.Builder
-		ref := reference{domains: []string{"mesh.example", "old.example"}, expressions: known}
+		workload := orders()
+		workload.OpenHealth = n%2 == 0
+		ref := reference{openHealth: workload.OpenHealth, domains: []string{"mesh.example", "old.example"}, expressions: known}
 		for i := range r.IntN(5) {
 			p := referencePolicy{r.pick("shop", "shop", "istio-system"), r.policy()}
 			if p.namespace == "shop" && r.IntN(4) == 0 {
@@ -43,7 +45,7 @@ func TestReference(t *testing.T) {
 				"metadata: {name: p%d, namespace: %s}\nspec: %s\n", i, p.namespace, spec)
 		}
 		documents.WriteString("---\n{apiVersion: v1, kind: Namespace}\n")
-		layers, _, err := istio.Parse(orders(), documents.String())
+		layers, _, err := istio.Parse(workload, documents.String())
 		if err != nil {
 			t.Fatalf("%v\n%s", err, documents.String())
 		}

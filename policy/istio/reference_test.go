@@ -15,8 +15,9 @@ import (
 // as in its translation for Envoy, and each call is held against all of them. It is slow, it shares nothing with the
 // code that it checks, and it knows nothing of methods that are compiled or of facts that are looked up once.
 type reference struct {
-	domains []string
-	points  [2][]referencePolicy // the workload's, and those of its waypoint
+	openHealth bool // of the health service only DENY rules count that name it
+	domains    []string
+	points     [2][]referencePolicy // the workload's, and those of its waypoint
 	expressions
 }
 
@@ -38,15 +39,15 @@ type referencePolicy struct {
 	spec      *securityv1.AuthorizationPolicy
 }
 
-// allows reports whether a call passes. For the health service only DENY rules count that name it.
+// allows reports whether a call passes.
 func (r reference) allows(c call) bool {
-	health := strings.HasPrefix(c.method, "/grpc.health.v1.Health/")
+	open := r.openHealth && strings.HasPrefix(c.method, "/grpc.health.v1.Health/")
 	for _, policies := range r.points {
 		listed, allowed := false, false
 		for _, p := range policies {
 			e := evaluation{r, p.namespace, p.spec.GetAction() == securityv1.AuthorizationPolicy_DENY, c}
 			matches := slices.ContainsFunc(p.spec.GetRules(), func(r *securityv1.Rule) bool {
-				return (!health || namesHealth(r)) && e.rule(r)
+				return (!open || namesHealth(r)) && e.rule(r)
 			})
 			switch p.spec.GetAction() {
 			case securityv1.AuthorizationPolicy_DENY:
@@ -59,7 +60,7 @@ func (r reference) allows(c call) bool {
 			case securityv1.AuthorizationPolicy_AUDIT, securityv1.AuthorizationPolicy_CUSTOM:
 			}
 		}
-		if listed && !allowed && !health {
+		if listed && !allowed && !open {
 			return false
 		}
 	}

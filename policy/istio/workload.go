@@ -33,10 +33,10 @@ type Workload struct {
 	// of the connection. Default: a policy that asks for them is a mistake, because what a proxy wrote into
 	// x-forwarded-for cannot be told from what a caller wrote there.
 	NoProxies bool
-	// GuardHealth lets every rule also decide who may ask gRPC's health service. Clients ask it before they call, and a
-	// client that it refuses takes the server for dead. Default: only DENY rules whose paths name that service count
-	// there, so that a refused caller learns that it is refused.
-	GuardHealth bool
+	// OpenHealth lets every caller ask gRPC's health service whom no DENY rule refuses whose paths name that service.
+	// Default: it is judged like every service. The probes of the kubelet, which no sidecar passes on to the program as
+	// calls, belong to surfaces.probes, which no policy closes.
+	OpenHealth bool
 	// AllowByDefault decides about methods on which no ALLOW policy and nothing else decides as Istio does: every caller
 	// that no DENY policy refuses may call, if it has proven who it is. Default: a server with such a method does not
 	// start.

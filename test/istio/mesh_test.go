@@ -187,12 +187,11 @@ type enforced struct {
 
 type compiled struct{ force, trial []policy.MethodGuard }
 
-// workload is that of the mesh, as policy/istio is told of it. Its health service is guarded like any other, and an
-// address is that of the connection.
+// workload is that of the mesh, as policy/istio is told of it. An address is that of the connection.
 func (m mesh) workload() istio.Workload {
 	return istio.Workload{
 		Namespace: m.namespace, Labels: m.labels, Services: []string{"orders"}, Waypoints: []string{"waypoint"},
-		TrustDomainAliases: m.aliases, NoProxies: true, GuardHealth: true,
+		TrustDomainAliases: m.aliases, NoProxies: true,
 	}
 }
 

@@ -216,7 +216,11 @@ type Config struct {
 	Users *Users `protobuf:"bytes,10,opt,name=users,proto3,oneof" json:"users,omitempty"`
 	// Folders or files of another kind whose policies narrow those above, by the name of the kind, such as istio. The
 	// program links the reader of each kind.
-	PoliciesFrom  map[string]string `protobuf:"bytes,20,rep,name=policies_from,json=policiesFrom,proto3" json:"policies_from,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	PoliciesFrom map[string]string `protobuf:"bytes,20,rep,name=policies_from,json=policiesFrom,proto3" json:"policies_from,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The kind of policies_from whose own default is taken for methods on which nothing else decides. With istio, every
+	// caller with a proven identity may call such a method, unless a DENY policy refuses it. Default: the service does not
+	// start with such a method.
+	Compat        *string `protobuf:"bytes,21,opt,name=compat,proto3,oneof" json:"compat,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -312,6 +316,13 @@ func (x *Config) GetPoliciesFrom() map[string]string {
 		return x.PoliciesFrom
 	}
 	return nil
+}
+
+func (x *Config) GetCompat() string {
+	if x != nil && x.Compat != nil {
+		return *x.Compat
+	}
+	return ""
 }
 
 // Identity is the identity of this service.
@@ -2754,7 +2765,7 @@ var File_parley_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\x1dparley/config/v1/config.proto\x12\x10parley.config.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1dparley/policy/v1/policy.proto\"\xd1\a\n" +
+	"\x1dparley/config/v1/config.proto\x12\x10parley.config.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1dparley/policy/v1/policy.proto\"\xf9\a\n" +
 	"\x06Config\x12;\n" +
 	"\bidentity\x18\x01 \x01(\v2\x1a.parley.config.v1.IdentityH\x00R\bidentity\x88\x01\x01\x12?\n" +
 	"\aclients\x18\x02 \x03(\v2%.parley.config.v1.Config.ClientsEntryR\aclients\x12?\n" +
@@ -2765,7 +2776,8 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\bpolicies\x18\a \x03(\v2&.parley.config.v1.Config.PoliciesEntryR\bpolicies\x122\n" +
 	"\x05users\x18\n" +
 	" \x01(\v2\x17.parley.config.v1.UsersH\x04R\x05users\x88\x01\x01\x12O\n" +
-	"\rpolicies_from\x18\x14 \x03(\v2*.parley.config.v1.Config.PoliciesFromEntryR\fpoliciesFrom\x1aT\n" +
+	"\rpolicies_from\x18\x14 \x03(\v2*.parley.config.v1.Config.PoliciesFromEntryR\fpoliciesFrom\x12\x1b\n" +
+	"\x06compat\x18\x15 \x01(\tH\x05R\x06compat\x88\x01\x01\x1aT\n" +
 	"\fClientsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12.\n" +
 	"\x05value\x18\x02 \x01(\v2\x18.parley.config.v1.ClientR\x05value:\x028\x01\x1aT\n" +
@@ -2784,7 +2796,8 @@ const file_parley_config_v1_config_proto_rawDesc = "" +
 	"\t_surfacesB\f\n" +
 	"\n" +
 	"_lifecycleB\b\n" +
-	"\x06_users\"\x83\x04\n" +
+	"\x06_usersB\t\n" +
+	"\a_compat\"\x83\x04\n" +
 	"\bIdentity\x12&\n" +
 	"\ftrust_domain\x18\x01 \x01(\tH\x00R\vtrustDomain\x88\x01\x01\x12 \n" +
 	"\ttrust_dir\x18\x02 \x01(\tH\x01R\btrustDir\x88\x01\x01\x12\x1e\n" +
