@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
+	"github.com/parley-rpc/parley/internal/decide"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/plannedend"
 	"github.com/parley-rpc/parley/policy"
@@ -94,11 +95,15 @@ func (g *Gate) StreamServerInterceptor(
 	return refusal
 }
 
-// refusedWatch is what a caller gets whom a policy refuses. A gRPC client that may not watch the health of a server takes
-// the server for dead, unless it learns that there is nothing to watch (grpc/doc/health-checking.md): then it makes its
-// calls, and learns of each whether it is refused.
+// refusedWatch is what a caller gets that is refused. The author of a mesh's rules does not think of health, which
+// clients of a sidecar do not ask for. A gRPC client that may not watch the health of a server takes the server for dead,
+// unless it learns that there is nothing to watch (grpc/doc/health-checking.md): then it makes its calls, and learns of
+// each whether it is refused.
 func refusedWatch(method string, who caller, err error) error {
-	if method == "/grpc.health.v1.Health/Watch" && who.peer != nil && rpcerr.ReasonOf(err) == rpcerr.PolicyDenied {
+	if method != "/grpc.health.v1.Health/Watch" || who.peer == nil {
+		return err
+	}
+	if d, ok := errors.AsType[decide.Decision](err); ok && d.OfGuard() {
 		return status.Error(codes.Unimplemented, "the health of this server is not shown to this caller")
 	}
 	return err

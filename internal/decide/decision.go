@@ -11,6 +11,7 @@ type Decision struct {
 	why    string        // never says what a token holds
 	name   string        // of the rule, scope or issuer that decided, where one did
 	source *policy.Source
+	guard  bool // a guard refused
 }
 
 // Allows reports whether the call passes.
@@ -18,6 +19,9 @@ func (d Decision) Allows() bool { return d.reason == "" }
 
 // Reason is the public reason of a refusal, and "" for a call that passes.
 func (d Decision) Reason() rpcerr.Reason { return d.reason }
+
+// OfGuard reports whether a guard refused, whose rules may be about calls that their author did not think of.
+func (d Decision) OfGuard() bool { return d.guard }
 
 // Source is where the requirement is stated that a refusal rests on. Only a refusal has one.
 func (d Decision) Source() policy.Source { return *d.source }

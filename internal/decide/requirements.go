@@ -79,7 +79,9 @@ func (req *requirements) decide(ctx context.Context, call *policy.Call, t *trail
 		}
 	}
 	if objection := req.askGuards(ctx, call, t); objection != nil {
-		return req.refuse(call, Decision{why: objection.Why, name: objection.Rule, source: &objection.Source})
+		return req.refuse(call, Decision{
+			why: objection.Why, name: objection.Rule, source: &objection.Source, guard: true,
+		})
 	}
 	if lacking.Allows() {
 		lacking = req.judgeScopes(call, t)
