@@ -57,3 +57,12 @@ func (s *State) Events(ctx context.Context, after uint64, limit int) ([]Event, e
 	}
 	return events, nil
 }
+
+// LastEvents returns the last events of the audit trail, at most limit, the oldest first.
+func (s *State) LastEvents(ctx context.Context, limit int) ([]Event, error) {
+	last, _, err := s.sequence(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("issuer: LastEvents: %w", err)
+	}
+	return s.Events(ctx, last-min(last, uint64(max(limit, 0))), limit) //nolint:gosec // it is not negative
+}

@@ -123,15 +123,9 @@ func (s *State) change(
 	}
 	defer s.leave()
 	for range maxAttempts {
-		r, err := s.records.Get(ctx, kindMeta, nameSequence)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+		last, version, err := s.sequence(ctx)
+		if err != nil {
 			return err
-		}
-		var last uint64
-		if r.Version != 0 {
-			if last, err = strconv.ParseUint(string(r.Value), 10, 64); err != nil {
-				return fmt.Errorf("the number of the last change: %w", err)
-			}
 		}
 		number := last + 1
 		changes, err := edit(number)
@@ -139,7 +133,7 @@ func (s *State) change(
 			return err
 		}
 		err = s.records.Apply(ctx, append(changes, e.record(ctx, number), store.Change{
-			Kind: kindMeta, Name: nameSequence, Version: r.Version, Value: strconv.AppendUint(nil, number, 10),
+			Kind: kindMeta, Name: nameSequence, Version: version, Value: strconv.AppendUint(nil, number, 10),
 		})...)
 		if errors.Is(err, store.ErrConflict) {
 			continue
@@ -150,6 +144,21 @@ func (s *State) change(
 		return err
 	}
 	return errors.New("other processes change the state all the time; try again")
+}
+
+// sequence returns the number of the last change, and the version of its record.
+func (s *State) sequence(ctx context.Context) (last, version uint64, err error) {
+	r, err := s.records.Get(ctx, kindMeta, nameSequence)
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, 0, nil
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	if last, err = strconv.ParseUint(string(r.Value), 10, 64); err != nil {
+		return 0, 0, fmt.Errorf("the number of the last change: %w", err)
+	}
+	return last, r.Version, nil
 }
 
 // numbered is the name of the record of a change. Names are ordered as the numbers are.

@@ -5,6 +5,12 @@
 //	parley token check user.jwt --service payments --config payments.yaml
 //	parley diff old.binpb new.binpb
 //
+// It also is the program of an issuer, and of its operators:
+//
+//	parley issuer init --dir issuer --issuer https://id.shop.example --trust-domain shop.example --root root.pem
+//	parley issuer serve --dir issuer
+//	parley issuer revoke --dir issuer --client spiffe://shop.example/orders --reason "stolen laptop"
+//
 // It ends with status 0, with 1 if the answer is no (a call is refused, a check finds mistakes, a change opens), and
 // with 2 if it could not find an answer.
 package main
@@ -24,13 +30,16 @@ type command struct {
 	Check   checkCommand   `cmd:"" help:"${check}"`
 	Token   tokenCommand   `cmd:"" help:"Look at tokens."`
 	Diff    diffCommand    `cmd:"" help:"Show what a change of policies opens, closes and shortens."`
+	Issuer  issuerCommand  `cmd:"" help:"Run a login system for services, and change it."`
 }
 
 // help are the texts that the fields of commands name.
 func help() kong.Vars {
 	return kong.Vars{
-		"contract": "Descriptor set of the .proto files, as 'buf build -o' makes it.",
-		"explain":  "Show the effective policy of a method, decide on a call, or play its attempts.",
+		"issuer_root": "File of the new offline root key, outside of the folder of the issuer.",
+		"issuer_sign": "Sign a key set with the offline root key, on the machine that has it.",
+		"contract":    "Descriptor set of the .proto files, as 'buf build -o' makes it.",
+		"explain":     "Show the effective policy of a method, decide on a call, or play its attempts.",
 		"explain_method": "The method, such as shop.payments.v1.PaymentsService/Charge, or as much of its end as names " +
 			"one method alone.",
 		"explain_admin":    "Ask a running service instead, at the address of its admin surface.",
@@ -60,8 +69,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	var c command
 	parser, err := kong.New(&c,
 		kong.Name("parley"),
-		kong.Description("Explains policies and checks configurations of services built with Parley."),
+		kong.Description("Explains policies, checks configurations of services built with Parley, and runs an issuer."),
 		kong.UsageOnError(),
+		kong.WithHyphenPrefixedParameters(true), // a thumbprint may begin with a hyphen
 		help(),
 		kong.Writers(s.out, s.err),
 		kong.Exit(func(code int) {
