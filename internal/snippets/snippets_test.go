@@ -8,7 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
+	issuerv1 "github.com/parley-rpc/parley/gen/parley/issuer/v1"
 	"github.com/parley-rpc/parley/internal/protoyaml"
 )
 
@@ -40,9 +43,21 @@ func TestProtoSnippetsStandInProtoFiles(t *testing.T) {
 
 func TestYAMLSnippetsAreGoodConfigurations(t *testing.T) {
 	for _, s := range snippets(t, "yaml") {
-		if _, err := protoyaml.Unmarshal(s.document, []byte(s.text), new(configv1.Config)); err != nil {
+		if _, err := protoyaml.Unmarshal(s.document, []byte(s.text), schema(s.text)); err != nil {
 			t.Errorf("%v\n%s", err, s.text)
 		}
+	}
+}
+
+// schema returns the message that a YAML file is read into. The files of an issuer begin with their names.
+func schema(text string) proto.Message {
+	switch name, _, _ := strings.Cut(text, "\n"); name {
+	case "# issuer.yaml":
+		return new(issuerv1.Config)
+	case "# clients.yaml":
+		return new(issuerv1.Registrations)
+	default:
+		return new(configv1.Config)
 	}
 }
 
