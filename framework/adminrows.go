@@ -14,6 +14,7 @@ import (
 	"github.com/parley-rpc/parley/admin"
 	"github.com/parley-rpc/parley/discovery"
 	"github.com/parley-rpc/parley/interceptors/auth"
+	"github.com/parley-rpc/parley/keyset"
 )
 
 func (r *run) serverRows() []admin.Row {
@@ -258,4 +259,26 @@ func contentRow(name string, state contentState) admin.Row {
 		row.Cells[3] = "not in force for " + age(time.Since(state.failing)) + ": " + state.failure.Error()
 	}
 	return row
+}
+
+// issuerRows show the issuers of users and of bearer tokens on the admin page.
+func (p *parts) issuerRows() []admin.Row {
+	var rows []admin.Row
+	add := func(place, issuer string, keys *keyset.Set) {
+		state, mark := "in force", admin.Good
+		switch s := keys.State(); {
+		case s.Err != nil:
+			state, mark = s.Err.Error(), admin.Bad
+		case len(s.Keys) == 0:
+			state, mark = "not read yet", admin.Warning
+		}
+		rows = append(rows, admin.Row{State: mark, Cells: []string{issuer, place, keys.State().Source, state}})
+	}
+	for _, set := range p.keySets {
+		add(set.place, set.issuer, set.keys)
+	}
+	for _, rule := range p.userRules.Rules() {
+		add(rule.Place+": "+rule.Subject+audienceRemark(rule), rule.Issuer, rule.Trusted.Keys)
+	}
+	return rows
 }

@@ -24,17 +24,6 @@ import (
 // envPrefix is the prefix of the environment variables that override the configuration file.
 const envPrefix = "PARLEY"
 
-// statement is the path of a value of the configuration and the place that states it.
-type statement struct{ path, place string }
-
-// reading is the result of reading the configuration file and the environment.
-type reading struct {
-	config *configv1.Config   // never nil
-	layer  policy.Layer       // the policies of the file
-	stated func() []statement // there are many, and few ask for them
-	keyed  bool               // whether the file has the key policies, even without a policy
-}
-
 // read reads data, the content of the configuration file, and then the environment, which overrides it.
 func (a *App) read(data []byte) (reading, error) {
 	config, places := new(configv1.Config), protoyaml.Places{}

@@ -246,3 +246,28 @@ func (a *App) checkVouching() error {
 	}
 	return errors.Join(errs...)
 }
+
+// assembleUserRules puts the rules of the policy sources in force.
+func (p *parts) assembleUserRules() error {
+	if !statesUsers(p.sources) {
+		return nil
+	}
+	options := []keyset.Option{keyset.WithLogger(p.logger)}
+	if p.transport != nil {
+		options = append(options, keyset.WithRoundTripper(p.transport))
+	}
+	p.userRules = auth.NewUsers(options...)
+	change, err := prepareUserRules(p.userRules, p.config.GetUsers().GetIssuers(), p.sources)
+	if err != nil {
+		return err
+	}
+	change.Apply()
+	return nil
+}
+
+// describeUserRules writes the rules in force, with the places that state them and the location of the keys.
+func (p *parts) describeUserRules(b *bytes.Buffer) {
+	for _, rule := range p.userRules.Rules() {
+		fmt.Fprintf(b, "  %s: %s  %s  %v%s\n", rule.Place, rule.Subject, rule.Issuer, rule.Trusted.Keys, audienceRemark(rule))
+	}
+}

@@ -7,6 +7,23 @@ import (
 	"github.com/parley-rpc/parley/policy"
 )
 
+// UserFiles are [policy.Files] that also state who vouches for end users, and where calls carry their tokens, such as
+// those of a mesh. A source of [WithPolicySource] or [WithPolicyFormat] may be one. The rules take effect with the
+// policies: what they take away at the first look, the rest at the second.
+type UserFiles interface {
+	policy.Files
+	// UserRules returns the rules that a content states. Its error is that of Parse.
+	UserRules(content []byte) ([]auth.UserRule, error)
+}
+
+// userRulesOf returns the rules of a content of files, none where files state no rules.
+func userRulesOf(files policy.Files, content []byte) ([]auth.UserRule, error) {
+	if files, ok := files.(UserFiles); ok {
+		return files.UserRules(content)
+	}
+	return nil, nil
+}
+
 // policySource is files of another kind than the configuration that state policies, and what of them is in force.
 type policySource struct {
 	files policy.Files

@@ -164,7 +164,7 @@ func (a *App) replacePolicies(p *parts) error {
 	if p.userRules == nil {
 		return p.table.Replace(a.allLayers(p.sources, p.fileLayer)...)
 	}
-	change, err := p.prepareUsers(p.sources)
+	change, err := prepareUserRules(p.userRules, p.config.GetUsers().GetIssuers(), p.sources)
 	if err != nil {
 		return err
 	}
@@ -298,7 +298,7 @@ func (a *App) assembleTrial(running *parts, read reading) error {
 		keep(a.assembleSources(p))
 		keep(p.assembleUserRules())
 	} else if p.userRules != nil {
-		change, err := p.prepareUsers(p.sources)
+		change, err := prepareUserRules(p.userRules, p.config.GetUsers().GetIssuers(), p.sources)
 		if keep(err); err == nil {
 			change.Discard()
 		}

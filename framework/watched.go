@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/policy"
 )
@@ -107,6 +108,17 @@ type contentWatch struct {
 	parsed     *parsed // what the last look has made of it, or nil
 	judged     glance  // the last content that was accepted or refused
 	narrowing  *parsed // a content that only one look has seen
+}
+
+// statement is the path of a value of the configuration and the place that states it.
+type statement struct{ path, place string }
+
+// reading is the result of reading the configuration file and the environment.
+type reading struct {
+	config *configv1.Config   // never nil
+	layer  policy.Layer       // the policies of the file
+	stated func() []statement // there are many, and few ask for them
+	keyed  bool               // whether the file has the key policies, even without a policy
 }
 
 // parsed is a content with which a program would start.
