@@ -19,8 +19,7 @@ type TokenReport struct {
 // CheckToken explains a token for the configured issuers of end users and of workloads: the issuer of the token, the
 // result of each check, and for a failed check the setting that would accept the token, with its cost. There is a
 // report for each issuer that the token names, or, where it names none, one for each issuer, which says so. A report
-// does not contain usable parts of the token. Transaction tokens are not explained, and the trust directory is not
-// asked whether it has a key of the workload that a token names.
+// does not contain usable parts of the token. Transaction tokens are not explained.
 //
 // It waits for the keys of the issuers, within ctx. It returns the error of [App.Check], or an error if no issuer is
 // configured.
@@ -31,7 +30,7 @@ func (a *App) CheckToken(ctx context.Context, token string) ([]TokenReport, erro
 	p := &a.parts
 	vouching := slices.Clone(p.vouching)
 	for _, rule := range p.userRules.Rules() {
-		vouching = append(vouching, placedIssuer{rule.Place, rule.Trusted})
+		vouching = append(vouching, placedIssuer{place: rule.Place, issuer: rule.Trusted})
 	}
 	if len(vouching) == 0 {
 		return nil, errors.New(
@@ -40,24 +39,28 @@ func (a *App) CheckToken(ctx context.Context, token string) ([]TokenReport, erro
 	}
 	var named, all []TokenReport
 	var errs []error
-	var workloads []auth.Issuer
-	for _, v := range vouching {
-		if v.issuer.Principals != nil {
-			workloads = append(workloads, v.issuer)
-		}
-	}
-	for _, v := range vouching {
+	for n, v := range vouching {
 		if err := v.issuer.Keys.Ready(ctx); err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		report, err := auth.CheckToken(ctx, p.identity.ID(), token, v.issuer)
+		report, err := p.identity.CheckToken(ctx, token, v.issuer)
 		if err == nil && report.Issuer != "" {
-			report, err = auth.CheckToken(ctx, p.identity.ID(), token, append([]auth.Issuer{v.issuer}, workloads...)...)
+			// The issuers behind it say whether the token of a user is that of a workload.
+			behind := []auth.Issuer{v.issuer}
+			for other, o := range vouching {
+				if other != n {
+					behind = append(behind, o.issuer)
+				}
+			}
+			report, err = p.identity.CheckToken(ctx, token, behind...)
 		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
+		}
+		if v.shortKeys {
+			useShortKeys(report)
 		}
 		placed := TokenReport{v.place, report}
 		all = append(all, placed)
@@ -69,4 +72,16 @@ func (a *App) CheckToken(ctx context.Context, token string) ([]TokenReport, erro
 		return named, nil
 	}
 	return all, errors.Join(errs...)
+}
+
+// useShortKeys names the setting of an issuer whose keys are stated in their short form, beside which no other may
+// stand.
+func useShortKeys(report auth.TokenReport) {
+	for _, c := range report.Checks {
+		for n := range c.Remedies {
+			if c.Remedies[n].Setting == "keys.algorithms" {
+				c.Remedies[n].Setting = "algorithms"
+			}
+		}
+	}
 }

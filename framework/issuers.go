@@ -43,8 +43,9 @@ func (k issuerKeys) same(other issuerKeys) bool {
 
 // placedIssuer is an issuer and where it stands in the configuration.
 type placedIssuer struct {
-	place  string
-	issuer auth.Issuer
+	place     string
+	issuer    auth.Issuer
+	shortKeys bool // its keys are stated by keys_file, keys_url and algorithms, or not at all
 }
 
 // readIssuer returns the issuer at place in the configuration, and starts keeping its keys fresh.
@@ -156,7 +157,7 @@ func (p *parts) assembleWorkloads() error {
 				continue // the server would report what only follows from these mistakes
 			}
 			p.workloads[server] = append(p.workloads[server], auth.WithIssuers(issuer))
-			p.vouching = append(p.vouching, placedIssuer{place, issuer})
+			p.vouching = append(p.vouching, placedIssuer{place: place, issuer: issuer})
 		}
 	}
 	return errors.Join(errs...)
@@ -188,7 +189,7 @@ func (p *parts) assembleUsers() error {
 		place := fmt.Sprintf("users.issuers[%d]", i)
 		read := issuer(place, stated)
 		p.users = append(p.users, auth.WithUserIssuers(read))
-		p.vouching = append(p.vouching, placedIssuer{place, read})
+		p.vouching = append(p.vouching, placedIssuer{place, read, stated.GetKeys() == nil})
 	}
 	if stated := conf.GetTransactions(); stated != nil {
 		p.users = append(p.users, auth.WithTransactionTokens(issuer("users.transactions", stated)))

@@ -77,6 +77,7 @@ type reportJSON struct {
 	Issuer   string      `json:"issuer,omitempty"`
 	Accepted bool        `json:"accepted"`
 	Checks   []checkJSON `json:"checks"`
+	Notes    []string    `json:"notes,omitempty"`
 }
 
 type checkJSON struct {
@@ -117,13 +118,16 @@ func (c *tokenCheckCommand) print(out io.Writer, reports []framework.TokenReport
 				fmt.Fprintf(&b, "        %s: %s would let it pass; %s\n", remedy.Setting, remedy.Value, remedy.Cost)
 			}
 		}
+		for _, note := range r.Notes {
+			fmt.Fprintf(&b, "  note  %s\n", note)
+		}
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
 }
 
 func reportOf(r framework.TokenReport) reportJSON {
-	report := reportJSON{Place: r.Place, Issuer: r.Issuer, Accepted: r.Accepted(), Checks: []checkJSON{}}
+	report := reportJSON{Place: r.Place, Issuer: r.Issuer, Accepted: r.Accepted(), Checks: []checkJSON{}, Notes: r.Notes}
 	for _, check := range r.Checks {
 		c := checkJSON{Name: check.Name, Passed: check.Passed(), Problem: check.Problem}
 		for _, remedy := range check.Remedies {

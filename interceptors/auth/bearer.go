@@ -79,10 +79,10 @@ func bearerToken(values []string) (string, error) {
 
 // acceptBearer makes a peer of a token.
 func (g *Gate) acceptBearer(t *verify.Token) error {
-	if !t.Mapped() && !g.identity.accepts(t.Workload.TrustDomain()) { // a map is a statement of who is accepted
-		return errors.New("its trust domain is not accepted")
+	err := g.identity.checkDomain(t)
+	if err != nil {
+		return err
 	}
-	var err error
 	t.Peer = &principal.Peer{
 		ID: t.Workload, Carrier: principal.CarrierToken, KeyID: t.KeyID, Expires: t.Expires, Audiences: t.Audiences(),
 		Claims: principal.ClaimsOf(t.Claims),

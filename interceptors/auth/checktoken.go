@@ -3,6 +3,8 @@ package auth
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/principal"
@@ -18,6 +20,8 @@ type TokenReport struct {
 	Profile profile.Profile
 	// Checks are all checks, in the order in which a server makes them.
 	Checks []TokenCheck
+	// Notes are what no check can find out, and an operator should know.
+	Notes []string
 }
 
 // TokenCheck is one check of a token.
@@ -59,10 +63,36 @@ func (r TokenReport) Accepted() bool {
 // that the token names is the one that is checked; where that vouches for users, those behind it that vouch for
 // workloads can make the token one of a workload.
 //
-// It waits for the keys as a call does. It does not ask who is in a trust directory, so that it accepts a token in
-// which a foreign issuer names a workload that has a key there, which a server refuses; nor which trust domains are
-// accepted, which [Gate.Check] does. The error is that of the issuers, with nothing said about the token.
+// It waits for the keys as a call does. It knows no identity: it does not ask who is in a trust directory, nor which
+// trust domains are accepted. [Identity.CheckToken] does. The error is that of the issuers, with nothing said about the
+// token.
 func CheckToken(ctx context.Context, self principal.ID, token string, issuers ...Issuer) (TokenReport, error) {
+	return checkToken(ctx, self, token, issuers)
+}
+
+// CheckToken is [CheckToken] by a server of the identity. It also checks that the trust domain of the workload is
+// accepted, and that the token names no workload of the identity's own trust unless its issuer is Shared. The error is
+// also that of [Identity.Check].
+func (i *Identity) CheckToken(ctx context.Context, token string, issuers ...Issuer) (TokenReport, error) {
+	if err := i.Check(); err != nil {
+		return TokenReport{}, err
+	}
+	return checkToken(ctx, i.self, token, issuers,
+		func(t *verify.Token) verify.Finding {
+			return verify.Finding{Check: "trust domain", Err: i.checkDomain(t)}
+		},
+		func(t *verify.Token) verify.Finding {
+			f := verify.Finding{Check: "own workloads", Err: i.checkForeign(t)}
+			if f.Err != nil && !errors.Is(f.Err, verify.ErrKeysUnavailable) {
+				f.Remedies = []verify.Remedy{verify.SharedRemedy()}
+			}
+			return f
+		})
+}
+
+func checkToken(
+	ctx context.Context, self principal.ID, token string, issuers []Issuer, further ...func(*verify.Token) verify.Finding,
+) (TokenReport, error) {
 	var profiles []*verify.Profile
 	var errs []error
 	for _, issuer := range issuers {
@@ -76,10 +106,13 @@ func CheckToken(ctx context.Context, self principal.ID, token string, issuers ..
 	if err := errors.Join(errs...); err != nil {
 		return TokenReport{}, err
 	}
-	p, findings := verify.Explain(ctx, profiles, token)
+	p, findings := verify.Explain(ctx, profiles, token, further...)
 	var r TokenReport
+	var of Issuer
 	if p != nil {
 		r.Issuer, r.Profile = p.Name, p.Profile
+		r.Notes = p.Notes(profiles)
+		of = issuers[slices.Index(profiles, p)]
 	}
 	for _, f := range findings {
 		c := TokenCheck{Name: f.Check}
@@ -87,14 +120,48 @@ func CheckToken(ctx context.Context, self principal.ID, token string, issuers ..
 			c.Problem = f.Err.Error()
 		}
 		for _, remedy := range f.Remedies {
-			c.Remedies = append(c.Remedies, tokenRemedy(remedy))
+			if p != nil && !of.mayBe(p, remedy, issuers) {
+				c.Remedies = nil
+				break
+			}
+			c.Remedies = append(c.Remedies, tokenRemedy(remedy, of.Principals != nil))
 		}
 		r.Checks = append(r.Checks, c)
 	}
 	return r, nil
 }
 
-func tokenRemedy(r verify.Remedy) TokenRemedy {
+// mayBe reports whether the issuer would still be none of which a server has to say that users pass for workloads.
+func (is Issuer) mayBe(p *verify.Profile, remedy verify.Remedy, issuers []Issuer) bool {
+	if is.Principals == nil {
+		return true
+	}
+	changed := *p
+	remedy.Apply(&changed)
+	is.Profile = changed.Profile
+	users := slices.DeleteFunc(slices.Clone(issuers), func(other Issuer) bool {
+		return other.Principals != nil || len(other.Subjects) > 0
+	})
+	if !slices.ContainsFunc(users, is.sharesName) {
+		return is.checkUnlisted() == nil
+	}
+	return checkTelling([]Issuer{is}, users) == nil
+}
+
+// costs of settings that are not exceptions of a profile.
+const (
+	costOfPurpose = "tokens that the issuer makes for another purpose, such as ID tokens that a login page may leak, may " +
+		"pass for access tokens, as nothing is demanded any more of "
+	costOfUsers = "; tokens of users may pass for those of workloads"
+)
+
+func tokenRemedy(r verify.Remedy, workloads bool) TokenRemedy {
+	dropped := strings.Join(r.Dropped, ", ")
+	users := ""
+	if workloads {
+		users = costOfUsers
+	}
+	e, _ := profile.Setting(r.Field)
 	switch r.Field {
 	case "Name":
 		return TokenRemedy{
@@ -105,18 +172,21 @@ func tokenRemedy(r verify.Remedy) TokenRemedy {
 	case "Audiences":
 		return TokenRemedy{"audiences", r.Value, "every token of the issuer for this audience can be used here"}
 	case "RefusedClaims":
-		return TokenRemedy{
-			"refused_claims",
-			r.Value,
-			"ID tokens, which a login page may leak, may pass for access tokens",
-		}
+		return TokenRemedy{"refused_claims", r.Value, costOfPurpose + dropped + users}
 	case "RequiredValues":
-		return TokenRemedy{"required_values", r.Value, "tokens that the issuer makes for another purpose may pass"}
+		return TokenRemedy{"required_values", r.Value, costOfPurpose + dropped + users}
+	case "RequiredClaims":
+		if dropped != "jti" {
+			return TokenRemedy{"required_claims", r.Value, costOfPurpose + dropped + users}
+		}
 	case "Algorithms":
 		return TokenRemedy{"keys.algorithms", r.Value, "keys of the issuer for another algorithm count, too"}
 	case "AudienceText":
 		return TokenRemedy{"audience_text", r.Value, "a token may be for others, too, as far as max_audiences allows"}
+	case "Shared":
+		return TokenRemedy{
+			"shared", r.Value, "the issuer can be any workload that it may name, also those with keys of their own here",
+		}
 	}
-	e, _ := profile.Setting(r.Field)
 	return TokenRemedy{e.Setting, r.Value, e.Cost}
 }

@@ -65,7 +65,8 @@ lifetime: the lifetime is too long; max_lifetime: 2h0m0s`,
 			strict, says("at+jwt", claims{"sub": "Spiffe://legacy.example/till"}), `user: sub is a workload and no user`,
 		},
 		"for another": {
-			strict, says("at+jwt", claims{"aud": "api://x"}), `audience: aud is not this server; audiences: ["api://x"]`,
+			strict, says("at+jwt", claims{"aud": "api://x"}),
+			`audience: aud is not this server; audiences: ["spiffe://shop.example/payments", "api://x"]`,
 		},
 		"an identity token": {strict, says("wit+jwt", nil), `type: jose: typ: not allowed here`},
 		"of another issuer": {

@@ -204,6 +204,14 @@ func (i *workload) checkForeign(t *verify.Token) error {
 	return err
 }
 
+// checkDomain refuses a token of a workload of a trust domain that is not accepted. A map is a statement of who is.
+func (i *workload) checkDomain(t *verify.Token) error {
+	if !t.Mapped() && !i.accepts(t.Workload.TrustDomain()) {
+		return errors.New("its trust domain is not accepted")
+	}
+	return nil
+}
+
 // validityOf is how long a stream may go on that a token has opened.
 func (i *workload) validityOf(t *verify.Token) verify.Validity {
 	if !t.Foreign() {

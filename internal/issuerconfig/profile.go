@@ -124,7 +124,10 @@ func Profile(place string, stated Issuer, states func(path string) bool) (profil
 			*to.value = to.stated
 		}
 	}
-	// As with the lists above, what the provider demands stays demanded beside further values.
+	// As with the lists above, what the provider demands stays demanded beside further values, unless there are none.
+	if len(stated.GetRequiredValues()) == 0 && states(place+".required_values") {
+		look.RequiredValues = nil
+	}
 	for claim, value := range stated.GetRequiredValues() {
 		if look.RequiredValues == nil {
 			look.RequiredValues = map[string]string{}

@@ -32,8 +32,11 @@ var ErrNamesWorkload = errors.New("the token is that of a workload and no user's
 
 // Explain runs every check of a token, in the order in which they are made, also those behind one that failed. It
 // returns the issuer that the token names, nil where it is none of these, and a token that it accepts exactly where
-// [CheckToken] does. Nothing in the findings can be used to make a token. Waits are those of [Keys].
-func Explain(ctx context.Context, issuers []*Profile, compact string) (*Profile, []Finding) {
+// [CheckToken] does. Nothing in the findings can be used to make a token. Waits are those of [Keys]. Further are checks
+// of a workload's token beyond those of its issuer.
+func Explain(
+	ctx context.Context, issuers []*Profile, compact string, further ...func(*Token) Finding,
+) (*Profile, []Finding) {
 	var e explanation
 	token, err := jose.ParseForm(compact, jose.Widest())
 	if e.add("form", err); err != nil {
@@ -49,7 +52,7 @@ func Explain(ctx context.Context, issuers []*Profile, compact string) (*Profile,
 	}
 	e.form(p, token, payload, len(compact))
 	t := newToken(p, token, HashOf(compact))
-	t.Claims = payload.Claims
+	t.Claims, t.Issuer = payload.Claims, p.Name
 	e.signature(ctx, t, token)
 	if payload.CaseVariants() {
 		e.add("spelling of names", p.checkCase(t.Claims))
@@ -62,6 +65,11 @@ func Explain(ctx context.Context, issuers []*Profile, compact string) (*Profile,
 	if p.vouchesForUsers() {
 		e.add("user", CheckUser(t))
 		e.add("user or workload", checkNoWorkload(t, issuers))
+	}
+	for _, check := range further {
+		if !t.Workload.IsZero() {
+			e.findings = append(e.findings, check(t))
+		}
 	}
 	if !t.Expires.IsZero() {
 		now := time.Now()

@@ -30,6 +30,3 @@ func (c *Cache) RememberLike(token string, count int) {
 
 // SetClock makes the cache believe that the wall clock was set forward by d since it was made.
 func (c *Cache) SetClock(d time.Duration) { c.clock.offset.Add(-int64(d)) }
-
-// Apply changes a profile by the remedy.
-func (r Remedy) Apply(p *Profile) { r.apply(p) }

@@ -9,16 +9,27 @@ import (
 	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/wire"
+	"github.com/parley-rpc/parley/profile"
 )
 
 // Remedy is a setting of an issuer with which a check would pass.
 type Remedy struct {
 	// Field is the name of a field of [profile.Profile], or Name or Audiences of the issuer.
 	Field string
-	// Value is what it must be, as text.
+	// Value is what it must be, as text: in a configuration file, beside the provider that is stated there.
 	Value string
+	// Dropped are the claims of which less is demanded then.
+	Dropped []string
 
 	apply func(*Profile) // sets it
+}
+
+// Apply changes a profile by the remedy.
+func (r Remedy) Apply(p *Profile) { r.apply(p) }
+
+// SharedRemedy lets an issuer name workloads that the server's own trust knows.
+func SharedRemedy() Remedy {
+	return Remedy{Field: "Shared", Value: "true", apply: func(p *Profile) { p.Shared = true }}
 }
 
 func nameRemedies(payload jose.Payload) []Remedy {
@@ -65,14 +76,7 @@ func (p *Profile) remediesOf(check string, t *Token) []Remedy {
 	case "required claims":
 		return p.requiredRemedies(t)
 	case "refused claims":
-		left := slices.DeleteFunc(slices.Clone(p.RefusedClaims), t.Claims.Has)
-		return []Remedy{
-			{
-				Field: "RefusedClaims",
-				Value: "[" + strings.Join(left, ", ") + "]",
-				apply: func(p *Profile) { p.RefusedClaims = left },
-			},
-		}
+		return p.refusedRemedies(t)
 	case "lifetime":
 		return p.lifetimeRemedies(t)
 	}
@@ -98,14 +102,46 @@ func (p *Profile) audienceRemedies(t *Token) []Remedy {
 		)
 	}
 	if !slices.ContainsFunc(audience, p.isAudience) {
-		list = append(
-			list,
-			Remedy{Field: "Audiences", Value: "[" + quote.Text(audience[0]) + "]", apply: func(p *Profile) {
-				p.Audiences = audience[:1]
-			}},
-		)
+		accepted := append(slices.Clone(p.Audiences), audience[0])
+		list = append(list, Remedy{Field: "Audiences", Value: "[" + quote.List(accepted) + "]", apply: func(p *Profile) {
+			p.Audiences = accepted
+		}})
 	}
 	return list
+}
+
+// refusedRemedies drops claims that the token has. What the provider refuses can be dropped only as a whole.
+func (p *Profile) refusedRemedies(t *Token) []Remedy {
+	left := slices.DeleteFunc(slices.Clone(p.RefusedClaims), t.Claims.Has)
+	return []Remedy{p.dropClaims("RefusedClaims", p.RefusedClaims, left, p.preset().RefusedClaims,
+		func(p *Profile, left []string) { p.RefusedClaims = left })}
+}
+
+// preset is the profile of the provider with which this one began.
+func (p *Profile) preset() profile.Profile {
+	if p.Provider() == "" {
+		return profile.Profile{}
+	}
+	return profile.Of(p.Provider()).WithDefaults()
+}
+
+// dropClaims demands less of claims. A file adds to what the provider demands, so that what it states replaces that
+// only where it states none at all.
+func (p *Profile) dropClaims(
+	field string, before, left, preset []string, set func(*Profile, []string),
+) Remedy {
+	if slices.ContainsFunc(preset, func(name string) bool { return !slices.Contains(left, name) }) {
+		left = []string{}
+	}
+	names := make([]string, len(left))
+	for n, name := range left {
+		names[n] = scalar(name)
+	}
+	return Remedy{
+		Field: field, Value: "[" + strings.Join(names, ", ") + "]",
+		Dropped: slices.DeleteFunc(slices.Clone(before), func(name string) bool { return slices.Contains(left, name) }),
+		apply:   func(p *Profile) { set(p, left) },
+	}
 }
 
 func (p *Profile) requiredRemedies(t *Token) []Remedy {
@@ -115,12 +151,8 @@ func (p *Profile) requiredRemedies(t *Token) []Remedy {
 		func(name string) bool { return !states(t.Claims, name) },
 	)
 	if len(there) < len(p.RequiredClaims) {
-		list = append(
-			list,
-			Remedy{Field: "RequiredClaims", Value: "[" + strings.Join(there, ", ") + "]", apply: func(p *Profile) {
-				p.RequiredClaims = there
-			}},
-		)
+		list = append(list, p.dropClaims("RequiredClaims", p.RequiredClaims, there, p.preset().RequiredClaims,
+			func(p *Profile, left []string) { p.RequiredClaims = left }))
 	}
 	right := map[string]string{}
 	for name, want := range p.RequiredValues {
@@ -128,27 +160,46 @@ func (p *Profile) requiredRemedies(t *Token) []Remedy {
 			right[name] = want
 		}
 	}
-	if len(right) < len(p.RequiredValues) {
-		list = append(
-			list,
-			Remedy{
-				Field: "RequiredValues",
-				Value: namesOf(right),
-				apply: func(p *Profile) { p.RequiredValues = right },
-			},
-		)
+	if len(right) == len(p.RequiredValues) {
+		return list
 	}
-	return list
+	for name := range p.preset().RequiredValues {
+		if _, kept := right[name]; !kept {
+			right = map[string]string{} // as with the claims
+			break
+		}
+	}
+	var dropped []string
+	for name := range p.RequiredValues {
+		if _, kept := right[name]; !kept {
+			dropped = append(dropped, name)
+		}
+	}
+	slices.Sort(dropped)
+	return append(list, Remedy{
+		Field: "RequiredValues", Value: valuesOf(right), Dropped: dropped,
+		apply: func(p *Profile) { p.RequiredValues = right },
+	})
 }
 
-// namesOf is a map of claims as a configuration file has it.
-func namesOf(values map[string]string) string {
+// valuesOf is a map of claims as a configuration file has it. A star is a real one.
+func valuesOf(values map[string]string) string {
 	var parts []string
 	for name, value := range values {
-		parts = append(parts, name+": "+value)
+		parts = append(parts, scalar(name)+": "+strconv.Quote(strings.ReplaceAll(value, "*", `\*`)))
 	}
 	slices.Sort(parts)
 	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+// scalar is the name of a claim as a configuration file has it.
+func scalar(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '.' && r != '-'
+	}) {
+		return strconv.Quote(name)
+	}
+	return name
 }
 
 func (p *Profile) lifetimeRemedies(t *Token) []Remedy {

@@ -1732,6 +1732,7 @@ type WorkloadIssuer struct {
 	// Accepts tokens without iat. Then max_lifetime limits the remaining time. Default: iat is required.
 	NoIssuedAt *bool `protobuf:"varint,28,opt,name=no_issued_at,json=noIssuedAt,proto3,oneof" json:"no_issued_at,omitempty"`
 	// The claims that must have these values, such as token_use: access, in addition to those that the provider requires.
+	// In a file, {} means no values, not even those of the provider.
 	RequiredValues map[string]string `protobuf:"bytes,29,rep,name=required_values,json=requiredValues,proto3" json:"required_values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The claims that a token must not have, such as claims of ID tokens, in addition to those that the provider refuses.
 	// In a file, [] means no claims.
@@ -2523,6 +2524,7 @@ type UserIssuer struct {
 	// Accepts tokens without iat. Then max_lifetime limits the remaining time. Default: iat is required.
 	NoIssuedAt *bool `protobuf:"varint,28,opt,name=no_issued_at,json=noIssuedAt,proto3,oneof" json:"no_issued_at,omitempty"`
 	// The claims that must have these values, such as token_use: access, in addition to those that the provider requires.
+	// In a file, {} means no values, not even those of the provider.
 	RequiredValues map[string]string `protobuf:"bytes,29,rep,name=required_values,json=requiredValues,proto3" json:"required_values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The claims that a token must not have, such as claims of ID tokens, in addition to those that the provider refuses.
 	// In a file, [] means no claims.
