@@ -27,6 +27,8 @@ type object struct {
 	annotations map[string]string
 	spec        *yaml.Node // nil where there is none
 	places      map[string]*yaml.Node
+
+	authorization *authorization // what was read of an AuthorizationPolicy
 }
 
 // subject names the object: "AuthorizationPolicy shop/orders".

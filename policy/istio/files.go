@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/parley-rpc/parley/policy"
 )
@@ -19,16 +20,22 @@ type Files struct {
 	path     string
 	workload Workload
 	compat   string // where Istio's default is taken, "" where the program's code says so
+	now      func() time.Time
 
-	mu    sync.Mutex
-	users *readUsers // of the content that was parsed last
+	mu      sync.Mutex
+	users   *readUsers           // of the content that was parsed last
+	kept    map[string]*keptFile // of the last content without a mistake
+	seen    map[string]seenFile  // by the last look
+	content []byte               // of all of these
 }
 
 var _ policy.Files = (*Files)(nil)
 
 // Dir returns the policies of a mesh that lie in a folder, or in one file, for a workload. Nothing is read yet, and
 // mistakes in the workload are reported by [Files.Read].
-func Dir(path string, w Workload) *Files { return &Files{path: path, workload: w.withDefaults()} }
+func Dir(path string, w Workload) *Files {
+	return &Files{path: path, workload: w.withDefaults(), now: time.Now}
+}
 
 // For returns [Dir] of one workload, for a program that lets its configuration name the folder:
 //
@@ -53,7 +60,8 @@ func (f *Files) String() string {
 	return text
 }
 
-// Read returns the content of all the files with their names, in the order of the names.
+// Read returns the content of all the files with their names, in the order of the names. It must not be changed. A file
+// that has not changed for some seconds is not read again until it does.
 func (f *Files) Read() ([]byte, error) {
 	if err := f.workload.check(); err != nil {
 		return nil, err
@@ -62,19 +70,29 @@ func (f *Files) Read() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var content []byte
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now, size, changed := f.now(), 0, len(names) != len(f.seen)
+	seen := make(map[string]seenFile, len(names))
 	for _, name := range names {
-		data, err := os.ReadFile(name) //nolint:gosec // below the folder of policies
+		is, read, err := seeAgain(name, f.seen[name], now)
 		if err != nil {
 			return nil, fmt.Errorf("istio: %w", err)
 		}
-		if len(content)+len(data) > maxBytes {
+		if size += len(is.data); size > maxBytes {
 			return nil, fmt.Errorf("istio: %s: the files have more than %d bytes; keep what is no policy elsewhere",
 				f.path, maxBytes)
 		}
-		content = appendFile(content, name, data)
+		seen[name], changed = is, changed || read
 	}
-	return content, nil
+	if !changed {
+		return f.content, nil
+	}
+	f.seen, f.content = seen, nil
+	for _, name := range names {
+		f.content = appendFile(f.content, name, seen[name].data)
+	}
+	return f.content, nil
 }
 
 // names lists the files, sorted.

@@ -34,12 +34,16 @@ func (f *Files) Lost(before, after []byte) error {
 		}
 		return known
 	})
+	byName := make(map[string]file, len(present))
+	for _, p := range present {
+		byName[p.name] = p
+	}
 	var errs []error
 	for _, was := range former {
-		var is file
+		is, there := byName[was.name]
 		state := "missing"
-		if at := slices.IndexFunc(present, func(p file) bool { return p.name == was.name }); at >= 0 {
-			is, state = present[at], "empty"
+		if there {
+			state = "empty"
 		}
 		cut := isCut(was.data, is.data)
 		if cut {

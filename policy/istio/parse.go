@@ -46,8 +46,13 @@ func (f *Files) parse(content []byte) (*parsed, error) {
 		return nil, err
 	}
 	r := &reader{defaultNamespace: f.workload.DefaultNamespace}
+	kept := f.keptFiles()
 	for _, file := range files {
-		r.file(file)
+		if known := kept[file.name]; known != nil && known.data == string(file.data) {
+			r.take(known)
+		} else {
+			r.file(file)
+		}
 	}
 	r.unique()
 	if len(r.objects)+len(r.skipped) == 0 && len(r.mistakes.errs) == 0 {
@@ -61,7 +66,11 @@ func (f *Files) parse(content []byte) (*parsed, error) {
 	p.enforced, p.tried = s.choose(r.objects)
 	p.routes = &routes{f.String(), s.traffic(r.objects)}
 	p.routes.noteRivals()
-	return p, r.mistakes.join()
+	if err := r.mistakes.join(); err != nil {
+		return nil, err
+	}
+	f.keep(files, r)
+	return p, nil
 }
 
 // unique reports objects that are there twice: which of them counted last in the cluster cannot be seen.
@@ -91,7 +100,10 @@ func (s *selection) choose(objects []*object) (enforced, tried [2]point) {
 		if o.kind != kindAuthorization {
 			continue
 		}
-		a := readAuthorization(o)
+		if o.authorization == nil {
+			o.authorization = readAuthorization(o)
+		}
+		a := o.authorization
 		at := s.of(o, a.spec)
 		if at == nowhere || !s.enforceable(a, at) {
 			continue
