@@ -63,6 +63,12 @@ func methodsOf(set *descriptorpb.FileDescriptorSet) []string {
 	return names
 }
 
+// serviceOf is the service of a method.
+func serviceOf(method string) string {
+	service, _, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
+	return service
+}
+
 // findMethod finds the method that the user means: its full name, or as much of its end as names one method alone.
 func findMethod(set *descriptorpb.FileDescriptorSet, wanted string) (string, error) {
 	known := methodsOf(set)

@@ -3,6 +3,7 @@
 //	parley explain shop.payments.v1.PaymentsService/Charge --contract api.binpb --as orders
 //	parley check payments --config payments.yaml --contract api.binpb --serves shop.payments.v1.PaymentsService
 //	parley token check user.jwt --service payments --config payments.yaml
+//	parley export --format istio --contract api.binpb --namespace shop
 //	parley diff old.binpb new.binpb
 //
 // It also is the program of an issuer, and of its operators:
@@ -29,6 +30,7 @@ type command struct {
 	Explain explainCommand `cmd:"" help:"${explain}"`
 	Check   checkCommand   `cmd:"" help:"${check}"`
 	Token   tokenCommand   `cmd:"" help:"Look at tokens."`
+	Export  exportCommand  `cmd:"" help:"${export}"`
 	Diff    diffCommand    `cmd:"" help:"Show what a change of policies opens, closes and shortens."`
 	Issuer  issuerCommand  `cmd:"" help:"Run a login system for services, and change it."`
 }
@@ -51,6 +53,13 @@ func help() kong.Vars {
 		"explain_script":   `Play the attempts of a call against these answers: "UNAVAILABLE, 300ms OK".`,
 		"explain_deadline": "Deadline that the caller states, for --script.",
 		"check":            "Check the configuration and the policies of a service, as the service itself reads them.",
+		"export":           "Write policies as a gRPC service config for other languages, or as objects of Istio.",
+		"export_format":    "service-config or istio.",
+		"export_serves":    "Only the methods of this service, such as shop.payments.v1.PaymentsService. Default: all.",
+		"export_client":    "The client of the configuration whose retry budget is exported.",
+		"export_name":      "Name of the objects, for istio.",
+		"export_label":     "Label of the pods of the service, for istio. Default: all pods of the namespace.",
+		"export_host":      "Host that callers name, for the VirtualService of istio. Default: none is written.",
 		"token_check":      "Show each check that a service makes of a token, and which setting would let it pass.",
 		"check_serves":     "A gRPC service that it serves, such as shop.payments.v1.PaymentsService.",
 	}

@@ -19,7 +19,7 @@ func rows() [][]string {
 		{"keyset"},
 		{"internal/verify"},
 		{"policy"},
-		{"internal/decide", "internal/question"},
+		{"internal/decide", "internal/question", "internal/export"},
 		{
 			"interceptors/auth", "interceptors/retry", "interceptors/tracing", "interceptors/admission",
 			"discovery", "issuer", "waterfall",
