@@ -137,8 +137,8 @@ func (r *reference) sections(inPolicies bool) string {
 		}
 		b.WriteString("\nThe keys of [the profile](#the-profile-of-tokens) belong here, too.\n")
 		if m.FullName() == issuers()[len(issuers())-1] {
-			b.WriteString("\n### The profile of tokens\n\nWhat the tokens of an issuer look like, in `servers.<name>.issuers` and in " +
-				"`users`. [auth.md](auth.md#tokens-of-other-issuers) has the cost of each key.\n")
+			b.WriteString("\n### The profile of tokens\n\nWhat the tokens of an issuer look like, in " +
+				"`servers.<name>.issuers` and in `users`. [auth.md](auth.md#tokens-of-other-issuers) has the cost of each key.\n")
 			fields = nil
 			for _, name := range common {
 				fields = append(fields, m.Fields().ByName(protoreflect.Name(name)))
@@ -162,7 +162,8 @@ func (r *reference) common() []string {
 	for i := range users.Fields().Len() {
 		f := users.Fields().Get(i)
 		other := workloads.ByName(f.Name())
-		if other != nil && r.comments[f.FullName()] == r.comments[other.FullName()] && section(f) == nil && f.Name() != "issuer" {
+		ofProfile := section(f) == nil && f.Name() != "issuer"
+		if ofProfile && other != nil && r.comments[f.FullName()] == r.comments[other.FullName()] {
 			names = append(names, string(f.Name()))
 		}
 	}

@@ -96,8 +96,8 @@ func TestComments(t *testing.T) {
 		}
 	}
 	c := comments{}
-	err := c.read("package a.v1;\n// M is\n// one.\nmessage M {\n  // F.\n  optional string f = 1;\n}\n// E.\nenum E {\n  // V.\n" +
-		"  E_V = 0;\n}\n")
+	err := c.read("package a.v1;\n// M is\n// one.\nmessage M {\n  // F.\n  optional string f = 1;\n}\n" +
+		"// E.\nenum E {\n  // V.\n  E_V = 0;\n}\n")
 	if err != nil || c["a.v1.M"] != "M is one." || c["a.v1.M.f"] != "F." || c["a.v1.E_V"] != "V." {
 		t.Errorf("got %v, %v", c, err)
 	}

@@ -1,4 +1,5 @@
-// Command generate writes the tables of docs/observability.md, docs/auth.md and docs/configuration.md of the module in whose folder it runs.
+// Command generate writes the tables of docs/observability.md, docs/auth.md and docs/configuration.md of the module in
+// whose folder it runs.
 package main
 
 import (
