@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"github.com/parley-rpc/parley/internal/wire"
 	"sync/atomic"
 
 	"google.golang.org/grpc/metadata"
@@ -85,7 +86,7 @@ func (a *admitted) Received(name string) []string {
 	if values, ok := a.set.shown(name, all[name], a.user); ok {
 		return values
 	}
-	if isCredential(name) {
+	if wire.IsCredential(name) {
 		return nil
 	}
 	return all[name]
@@ -98,7 +99,7 @@ func metadataKey() any { return contextkey.NewMetadata().Key() }
 func stripped(all metadata.MD) metadata.MD {
 	rest := make(metadata.MD, len(all))
 	for name, values := range all {
-		if !isCredential(name) {
+		if !wire.IsCredential(name) {
 			rest[name] = values
 		}
 	}

@@ -3,8 +3,6 @@ package auth
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/parley-rpc/parley/internal/verify"
@@ -45,7 +43,7 @@ func (g *Gate) newVerifier(
 // readBearer reads the one bearer token among the values of the authorization key. Its error is a refusal, and comes
 // with the token where that was good once.
 func (g *Gate) readBearer(ctx context.Context, values []string, now time.Time) (*verify.Token, error) {
-	compact, err := bearerToken(values)
+	compact, err := wire.BearerToken(values)
 	if err != nil {
 		return nil, refuse(rpcerr.CredentialsInvalid, err)
 	}
@@ -63,18 +61,6 @@ func (g *Gate) readBearer(ctx context.Context, values []string, now time.Time) (
 		return nil, verify.CallerRefusal(err)
 	}
 	return t, nil
-}
-
-// bearerToken cuts the scheme off, which is all that there may be beside the token (RFC 6750 section 2.1).
-func bearerToken(values []string) (string, error) {
-	if len(values) != 1 {
-		return "", fmt.Errorf("%d authorization values instead of one", len(values))
-	}
-	scheme, token, ok := strings.Cut(values[0], " ")
-	if !ok || !strings.EqualFold(scheme, wire.BearerScheme) || token == "" {
-		return "", errors.New("the authorization is not a scheme Bearer, one space and a token")
-	}
-	return token, nil
 }
 
 // acceptBearer makes a peer of a token.

@@ -93,7 +93,7 @@ func (g *Gate) makeUserVerifiers() error {
 	}
 	g.userSet.Store(new(userSet))
 	if g.config.users == nil {
-		errs = append(errs, g.adoptUsers(nil, nil))
+		errs = append(errs, adoptUsers(g, nil, nil))
 	} else {
 		leave, err := g.config.users.join(g)
 		g.stops = append(g.stops, leave)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/parley-rpc/parley/internal/jose"
 	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/internal/wire"
@@ -78,7 +77,7 @@ func unknownIssuer(issuer string, err error) error {
 // claimedKind is what a token would be by the iss that it states, where err refuses it for something else than its
 // form. Unknown is an iss that no place of the server knows.
 func (p tokenPlaces) claimedKind(compact string, err error) (workloads, users, transactions bool, unknown string) {
-	if badForm(err) {
+	if verify.BadForm(err) {
 		return false, false, false, ""
 	}
 	issuer, ok := verify.ClaimedIssuer(compact)
@@ -91,18 +90,4 @@ func (p tokenPlaces) claimedKind(compact string, err error) (workloads, users, t
 		unknown = issuer
 	}
 	return workloads, users, transactions, unknown
-}
-
-// badForm reports whether an error refuses a token for its form, before its payload was read. Nothing more is read of
-// such a token for the log: anyone can send one, and it must stay cheap. The header is an exception, because tokens for
-// another place, and those of unknown issuers, often differ in it.
-func badForm(err error) bool {
-	_, isReason := errors.AsType[jose.Reason](err)
-	_, isError := errors.AsType[*jose.Error](err)
-	return (isReason || isError) && !badHeader(err)
-}
-
-// badHeader reports whether an error refuses a token for a header that another issuer may well write.
-func badHeader(err error) bool {
-	return errors.Is(err, jose.ReasonType) || errors.Is(err, jose.ReasonHeader) || errors.Is(err, jose.ReasonKeyID)
 }

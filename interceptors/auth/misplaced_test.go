@@ -90,7 +90,7 @@ func TestNoHintForBadForm(t *testing.T) {
 			t.Errorf("%s: got %v and %v, want a hint: %v", name, bearer, misplaced, test.hint)
 		}
 		allocations := testing.AllocsPerRun(10, func() { _ = places.misplacedBearer(compact, test.err) })
-		if badForm(test.err) && allocations > 1 { // what errors.As looks for
+		if verify.BadForm(test.err) && allocations > 1 { // what errors.As looks for
 			t.Errorf("%s: the hint that there is not costs %v allocations", name, allocations)
 		}
 	}

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"strings"
 
 	"google.golang.org/grpc/metadata"
 
@@ -35,7 +34,7 @@ func (g *Gate) received(ctx context.Context) (p receivedCredentials) {
 	}
 	p.authorization, p.nonce = md[wire.AuthorizationKey], md[wire.NonceKey]
 	p.possession, p.identity = md[wire.PossessionKey], md[wire.IdentityTokenKey]
-	p.user, p.transaction = md[UserTokenKey], md[TransactionTokenKey]
+	p.user, p.transaction = md[wire.UserTokenKey], md[TransactionTokenKey]
 	p.users = g.userSet.Load()
 	if len(p.users.headers)+len(p.users.written) > 0 {
 		p.any = p.users.changesMetadata(md)
@@ -45,14 +44,4 @@ func (g *Gate) received(ctx context.Context) (p receivedCredentials) {
 	}
 	p.any = p.any || len(p.authorization)+len(p.nonce)+len(p.possession)+len(p.identity)+len(p.user)+len(p.transaction) > 0
 	return p
-}
-
-// isCredential reports whether a metadata key holds a credential.
-func isCredential(name string) bool {
-	switch strings.ToLower(name) {
-	case wire.AuthorizationKey, wire.NonceKey, wire.PossessionKey, wire.IdentityTokenKey, UserTokenKey, TransactionTokenKey:
-		return true
-	default:
-		return false
-	}
 }

@@ -99,7 +99,7 @@ func (r UserRule) Check() error {
 		wrong("it names no issuer")
 	}
 	for _, h := range r.headers() {
-		if problem := unusable(h.Name); problem != "" && h.Name != wire.AuthorizationKey && h.Name != UserTokenKey {
+		if problem := unusable(h.Name); problem != "" && h.Name != wire.AuthorizationKey && h.Name != wire.UserTokenKey {
 			wrong("tokens cannot come in %s: it %s", quote.Text(h.Name), problem)
 		}
 	}
@@ -126,7 +126,7 @@ func unusable(name string) string {
 		return "is no metadata key; write it in lower case"
 	case strings.HasSuffix(name, "-bin"):
 		return "has binary values"
-	case isCredential(name) || strings.HasPrefix(name, "parley-") || strings.HasPrefix(name, "grpc-"),
+	case wire.IsCredential(name) || strings.HasPrefix(name, "parley-") || strings.HasPrefix(name, "grpc-"),
 		slices.Contains([]string{"te", "content-type", "user-agent", "host", "connection", "traceparent", "tracestate", "baggage"}, name):
 		return "has a meaning of its own"
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/keyset"
 )
 
@@ -20,8 +19,27 @@ type Users struct {
 	next   []*userRule // of a change that is not decided yet
 	limit  []UserRule  // the rules beside which none counts for new calls; nil without a limit
 	keys   []*ruleKeys
-	gates  map[*Gate]struct{}
+	gates  map[userServer]struct{}
 	closed bool
+}
+
+// userServer is a server that uses the rules.
+type userServer interface {
+	// newUserSet makes the set of the issuers of its options and of rules. Its error is what is wrong with them there.
+	newUserSet(rules []*userRule, counts func(*userRule) bool) (*userSet, error)
+	// useUsers puts a set in force for new calls.
+	useUsers(s *userSet)
+	// endUntrusted ends what rests on keys that are not trusted any more.
+	endUntrusted()
+}
+
+// adoptUsers makes rules count for new calls of a server.
+func adoptUsers(g userServer, rules []*userRule, counts func(*userRule) bool) error {
+	s, err := g.newUserSet(rules, counts)
+	if err == nil {
+		g.useUsers(s)
+	}
+	return err
 }
 
 // ruleKeys are the keys of rules that state them alike.
@@ -33,7 +51,7 @@ type ruleKeys struct {
 
 // NewUsers returns Users without rules. The options are for the keys of issuers.
 func NewUsers(keys ...keyset.Option) *Users {
-	return &Users{options: keys, gates: map[*Gate]struct{}{}}
+	return &Users{options: keys, gates: map[userServer]struct{}{}}
 }
 
 // WithUsers accepts the tokens of the rules of u, beside those of [WithUserIssuers]. An issuer is stated in one of the
@@ -89,13 +107,13 @@ type UserChange struct {
 	stated []UserRule
 	rules  []*userRule
 	fresh  []*ruleKeys
-	sets   map[*Gate]*userSet
+	sets   map[userServer]*userSet
 }
 
 // Prepare checks rules that are to replace all that are there, with every server that uses them, and begins to read
 // their keys. Its error joins every mistake. One change can be prepared at a time.
 func (u *Users) Prepare(rules ...UserRule) (*UserChange, error) {
-	c := &UserChange{users: u, stated: rules, sets: map[*Gate]*userSet{}}
+	c := &UserChange{users: u, stated: rules, sets: map[userServer]*userSet{}}
 	if err := c.prepare(rules); err != nil {
 		c.release(c.fresh)
 		return nil, err
@@ -192,9 +210,9 @@ func (c *UserChange) Apply() {
 	}
 	for g := range u.gates {
 		if set := c.sets[g]; set != nil {
-			g.userSet.Store(set)
+			g.useUsers(set)
 		} else { // it came after Prepare, which cannot have found a mistake in it
-			g.adoptUsers(c.rules, all)
+			adoptUsers(g, c.rules, all)
 		}
 	}
 	u.keys = append(u.keys, c.fresh...)
@@ -255,12 +273,12 @@ func all(*userRule) bool { return true }
 
 func (u *Users) adopt() {
 	for g := range u.gates {
-		g.adoptUsers(u.rules, u.counts)
+		adoptUsers(g, u.rules, u.counts)
 	}
 }
 
 // join lets a server use the rules. Its error is what is wrong with them there.
-func (u *Users) join(g *Gate) (leave func(), err error) {
+func (u *Users) join(g userServer) (leave func(), err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.gates[g] = struct{}{}
@@ -268,18 +286,18 @@ func (u *Users) join(g *Gate) (leave func(), err error) {
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		delete(u.gates, g)
-	}, g.adoptUsers(u.rules, u.counts)
+	}, adoptUsers(g, u.rules, u.counts)
 }
 
 func (u *Users) endUntrusted() {
 	u.mu.Lock()
-	gates := make([]*Gate, 0, len(u.gates))
+	gates := make([]userServer, 0, len(u.gates))
 	for g := range u.gates {
 		gates = append(gates, g)
 	}
 	u.mu.Unlock()
 	for _, g := range gates {
-		g.identity.sessions.EndUntrusted()
+		g.endUntrusted()
 	}
 }
 
@@ -294,20 +312,4 @@ func (u *Users) Close() error {
 	u.mu.Unlock()
 	(&UserChange{}).release(keys)
 	return nil
-}
-
-// checkUserRules finds issuers that are stated by rules and by options alike, and such as vouch for workloads as well.
-func (g *Gate) checkUserRules(rules []*userRule) error {
-	var errs []error
-	issuers := make([]Issuer, 0, len(rules))
-	for _, r := range rules {
-		issuers = append(issuers, r.issuer)
-		for _, other := range g.config.userIssuers {
-			if r.issuer.sharesName(other) {
-				errs = append(errs, fmt.Errorf("auth: Issuer %s is stated WithUserIssuers and at %s; keep one of them",
-					quote.Text(other.Name), r.rule().Place))
-			}
-		}
-	}
-	return errors.Join(append(errs, checkTelling(g.config.issuers, issuers))...)
 }

@@ -45,49 +45,6 @@ type userVerifier struct {
 	rules []*userRule // those of rules
 }
 
-// newUserSet makes the set of the issuers of the options and of rules. Where a rule does not count, its tokens are
-// refused in their places, and what handlers see stays as it says.
-func (g *Gate) newUserSet(rules []*userRule, counts func(*userRule) bool) (*userSet, error) {
-	if err := g.checkUserRules(rules); err != nil {
-		return nil, err
-	}
-	s := &userSet{}
-	var err error
-	if s.own, err = g.userVerifiers(g.static, rules, counts); err != nil {
-		return nil, err
-	}
-	looking := map[TokenHeader][]*userRule{}
-	for _, r := range rules {
-		stated := r.rule()
-		for _, h := range stated.headers() {
-			if h.Name == wire.AuthorizationKey {
-				h.Prefix = strings.ToLower(h.Prefix)
-			}
-			if h.Name != UserTokenKey && !slices.Contains(looking[h], r) {
-				looking[h] = append(looking[h], r)
-			}
-		}
-		s.written = append(s.written, stated.written()...)
-	}
-	if g.config.userAuthorization {
-		bearer := TokenHeader{wire.AuthorizationKey, strings.ToLower(wire.BearerScheme) + " "}
-		looking[bearer] = slices.Clip(looking[bearer])
-	}
-	for h, rules := range looking {
-		var static *verify.Verifier
-		if h.Name == wire.AuthorizationKey && g.config.userAuthorization {
-			static = g.static
-		}
-		by, err := g.userVerifiers(static, rules, counts)
-		if err != nil {
-			return nil, err
-		}
-		s.add(h.Name, tokenPlace{h.Prefix, by})
-	}
-	slices.SortFunc(s.headers, func(a, b headerPlaces) int { return strings.Compare(a.name, b.name) })
-	return s, nil
-}
-
 // add adds a place. Those of one key are in the order of their prefixes, the longest first.
 func (s *userSet) add(name string, place tokenPlace) {
 	order := func(a, b tokenPlace) int {
@@ -105,43 +62,6 @@ func (s *userSet) add(name string, place tokenPlace) {
 	}
 	s.headers[n].places = append(s.headers[n].places, place)
 	slices.SortFunc(s.headers[n].places, order)
-}
-
-// userVerifiers are the verifiers of one place, as few as there can be: each knows an issuer once.
-func (g *Gate) userVerifiers(
-	static *verify.Verifier, rules []*userRule, counts func(*userRule) bool,
-) (userVerifiers, error) {
-	rules = slices.DeleteFunc(slices.Clone(rules), func(r *userRule) bool { return !counts(r) })
-	var all userVerifiers
-	if static != nil {
-		all = append(all, userVerifier{Verifier: static})
-	}
-	for len(rules) > 0 {
-		var now, later []*userRule
-		var profiles []*verify.Profile
-		for _, r := range rules {
-			if slices.ContainsFunc(now, func(other *userRule) bool { return r.profile.SharesName(other.profile) }) {
-				later = append(later, r)
-			} else {
-				now, profiles = append(now, r), append(profiles, r.profile)
-			}
-		}
-		v, err := verify.New(nil, profiles, g.turn, verify.NewCache(g.identity.auditClock), g.acceptUser)
-		if err != nil {
-			return nil, err
-		}
-		all, rules = append(all, userVerifier{v, now}), later
-	}
-	return all, nil
-}
-
-// adoptUsers makes rules count for new calls.
-func (g *Gate) adoptUsers(rules []*userRule, counts func(*userRule) bool) error {
-	s, err := g.newUserSet(rules, counts)
-	if err == nil {
-		g.userSet.Store(s)
-	}
-	return err
 }
 
 // accepts reports whether the tokens of an issuer may be good here.
@@ -184,13 +104,13 @@ func (v userVerifiers) telling(compact string, errs []error) int {
 			}
 		}
 	}
-	return max(0, slices.IndexFunc(errs, func(err error) bool { return !badForm(err) }))
+	return max(0, slices.IndexFunc(errs, func(err error) bool { return !verify.BadForm(err) }))
 }
 
 // placeOf finds the place of a token in the one value of a key, and the token.
 func placeOf(name string, places []tokenPlace, values []string) (by userVerifiers, compact string, err error) {
 	if name == wire.AuthorizationKey && len(places) == 1 && places[0].prefix == strings.ToLower(wire.BearerScheme)+" " {
-		compact, err = bearerToken(values)
+		compact, err = wire.BearerToken(values)
 		return places[0].by, compact, err
 	}
 	if len(values) != 1 {

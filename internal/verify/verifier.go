@@ -171,3 +171,17 @@ func (v *Verifier) unnamed(payload jose.Payload) error {
 		return ErrUnknownIssuer
 	}
 }
+
+// BadForm reports whether an error refuses a token for its form, before its payload was read. Nothing more is read of
+// such a token for the log: anyone can send one, and it must stay cheap. The header is an exception, because tokens for
+// another place, and those of unknown issuers, often differ in it.
+func BadForm(err error) bool {
+	_, isReason := errors.AsType[jose.Reason](err)
+	_, isError := errors.AsType[*jose.Error](err)
+	return (isReason || isError) && !BadHeader(err)
+}
+
+// BadHeader reports whether an error refuses a token for a header that another issuer may well write.
+func BadHeader(err error) bool {
+	return errors.Is(err, jose.ReasonType) || errors.Is(err, jose.ReasonHeader) || errors.Is(err, jose.ReasonKeyID)
+}

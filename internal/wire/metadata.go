@@ -2,6 +2,8 @@ package wire
 
 import (
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -36,4 +38,26 @@ func UsableNonce(nonce string) bool {
 	}
 	n, err := base64.RawURLEncoding.Strict().Decode(raw[:], []byte(nonce))
 	return err == nil && n >= minNonceBytes
+}
+
+// BearerToken cuts the scheme off, which is all that there may be beside the token (RFC 6750 section 2.1).
+func BearerToken(values []string) (string, error) {
+	if len(values) != 1 {
+		return "", fmt.Errorf("%d authorization values instead of one", len(values))
+	}
+	scheme, token, ok := strings.Cut(values[0], " ")
+	if !ok || !strings.EqualFold(scheme, BearerScheme) || token == "" {
+		return "", errors.New("the authorization is not a scheme Bearer, one space and a token")
+	}
+	return token, nil
+}
+
+// IsCredential reports whether a metadata key holds a credential.
+func IsCredential(name string) bool {
+	switch strings.ToLower(name) {
+	case AuthorizationKey, NonceKey, PossessionKey, IdentityTokenKey, UserTokenKey, TransactionTokenKey:
+		return true
+	default:
+		return false
+	}
 }
