@@ -7,12 +7,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/parley-rpc/parley/framework"
@@ -251,6 +253,43 @@ func TestClientsAreDescribed(t *testing.T) {
 			if !strings.Contains(text, want) {
 				t.Errorf("it is not described as\n%s\nbut as\n%s", want, text)
 			}
+		}
+	})
+}
+
+// TestClientsHash sends all calls with the same header to one of three instances, as a DestinationRule says.
+func TestClientsHash(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		rule := ruleHead + "spec:\n  host: payments\n" +
+			"  trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: X-User}}}\n"
+		if err := os.WriteFile(filepath.Join(dir, "mesh.yaml"), []byte(rule), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		n := frameworktest.NewNetwork(t)
+		var received []*frameworktest.Faults
+		for range 3 {
+			faults := frameworktest.NewFaults()
+			payments := n.App("payments")
+			paymentsv1.RegisterPaymentsServiceServer(n.Server(payments, faults.Option()), bank{})
+			n.Run(payments)
+			received = append(received, faults)
+		}
+		app := n.App("orders", framework.WithPolicySource(istio.Dir(dir, orders())))
+		calls := paymentsv1.NewPaymentsServiceClient(app.Client("payments"))
+		ctx := metadata.AppendToOutgoingContext(t.Context(), "x-user", "7")
+		for range 30 {
+			if _, err := calls.GetQuote(ctx, &paymentsv1.GetQuoteRequest{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var counts []int
+		for _, faults := range received {
+			counts = append(counts, faults.Calls(getQuote))
+		}
+		if slices.Max(counts) != 30 {
+			t.Errorf("the instances have got %v of 30 calls", counts)
 		}
 	})
 }
