@@ -13,7 +13,7 @@ RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 TEST := $(GO) test $(RACE) -shuffle=on -count=1
 
 .DEFAULT_GOAL := help
-.PHONY: help run observe test test-all test-engines test-istio test-node test-page test-providers test-rules race-notice lint fmt generate proto baseline tidy tidy-check deps bench chaos ci
+.PHONY: help run observe test test-all crash test-engines test-istio test-node test-page test-providers test-rules race-notice lint fmt generate proto baseline tidy tidy-check deps bench chaos ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,9 @@ test: ## run the tests of the root module: what to run while you work
 
 test-all: ## run every test, shuffled and with the race detector, nested modules included: what to run before you push
 	$(GO) run ./internal/rules/cmd/testall
+
+crash: ## kill an issuer 200 times while it works, and let its disk be full 60 times (2 minutes)
+	TEST_ROUNDS=20 $(GO) test ./issuer -run '^Test(KilledProcess|FullDisk)$$' -count=1 -v
 
 test-engines: $(BIN)/consul $(BIN)/etcd $(BIN)/kube-apiserver ## run the drivers of discovery against real engines, which are built first (20 minutes, once)
 	cd test/engines && PARLEY_ENGINES=$(BIN) $(GO) test -count=1 -timeout=20m -v ./...

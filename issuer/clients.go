@@ -161,7 +161,9 @@ func decodeClient(r store.Record) (Client, error) {
 	if err := decodeStrictly(r.Value, &record); err != nil {
 		return Client{}, fmt.Errorf("the registration of %s: %w", quote.Text(r.Name), err)
 	}
-	c := Client{ID: r.Name, JWKS: record.JWKS, Own: Grant(record.Own), Users: Grant(record.Users), Identity: record.Identity}
+	c := Client{
+		ID: r.Name, JWKS: record.JWKS, Own: Grant(record.Own), Users: Grant(record.Users), Identity: record.Identity,
+	}
 	for name, value := range record.Claims {
 		typed, err := decodeClaim(value)
 		if err != nil {

@@ -88,7 +88,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-func crashDir(t *testing.T) string {
+func crashDir(t testing.TB) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "state")
 	if err := os.Mkdir(dir, 0o700); err != nil {

@@ -155,8 +155,9 @@ func (p parts) Write(text []byte) (written int, err error) {
 func clientOf(id string, r *issuerv1.Registration) (issuer.Client, error) {
 	c := issuer.Client{
 		ID: id, JWKS: []byte(r.GetJwks()),
-		Own:   issuer.Grant{Audiences: r.GetOwn().GetAudiences(), Scopes: r.GetOwn().GetScopes()},
-		Users: issuer.Grant{Audiences: r.GetUsers().GetAudiences(), Scopes: r.GetUsers().GetScopes()},
+		Own:      issuer.Grant{Audiences: r.GetOwn().GetAudiences(), Scopes: r.GetOwn().GetScopes()},
+		Users:    issuer.Grant{Audiences: r.GetUsers().GetAudiences(), Scopes: r.GetUsers().GetScopes()},
+		Identity: r.GetIdentity(),
 	}
 	for name, value := range r.GetClaims() {
 		if c.Claims == nil {
@@ -192,7 +193,7 @@ func clientOf(id string, r *issuerv1.Registration) (issuer.Client, error) {
 // registrationOf is the reverse of clientOf.
 func registrationOf(c issuer.Client) (*issuerv1.Registration, error) {
 	r := &issuerv1.Registration{
-		Jwks:  new(string(c.JWKS)),
+		Jwks: new(string(c.JWKS)), Identity: new(c.Identity),
 		Own:   &issuerv1.Grant{Audiences: c.Own.Audiences, Scopes: c.Own.Scopes},
 		Users: &issuerv1.Grant{Audiences: c.Users.Audiences, Scopes: c.Users.Scopes},
 	}

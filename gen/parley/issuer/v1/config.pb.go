@@ -505,7 +505,9 @@ type Registration struct {
 	// The tokens in the name of users.
 	Users *Grant `protobuf:"bytes,3,opt,name=users,proto3,oneof" json:"users,omitempty"`
 	// Additional claims of the access tokens in its own name: strings, integers and booleans.
-	Claims        map[string]*structpb.Value `protobuf:"bytes,4,rep,name=claims,proto3" json:"claims,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Claims map[string]*structpb.Value `protobuf:"bytes,4,rep,name=claims,proto3" json:"claims,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Whether the service may get workload identity tokens for its keys, if the issuer makes them.
+	Identity      *bool `protobuf:"varint,5,opt,name=identity,proto3,oneof" json:"identity,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -566,6 +568,13 @@ func (x *Registration) GetClaims() map[string]*structpb.Value {
 		return x.Claims
 	}
 	return nil
+}
+
+func (x *Registration) GetIdentity() bool {
+	if x != nil && x.Identity != nil {
+		return *x.Identity
+	}
+	return false
 }
 
 // Grant lists what may be requested, byte for byte.
@@ -692,18 +701,20 @@ const file_parley_issuer_v1_config_proto_rawDesc = "" +
 	"\aclients\x18\x01 \x03(\v2,.parley.issuer.v1.Registrations.ClientsEntryR\aclients\x1aZ\n" +
 	"\fClientsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
-	"\x05value\x18\x02 \x01(\v2\x1e.parley.issuer.v1.RegistrationR\x05value:\x028\x01\"\xbd\x02\n" +
+	"\x05value\x18\x02 \x01(\v2\x1e.parley.issuer.v1.RegistrationR\x05value:\x028\x01\"\xeb\x02\n" +
 	"\fRegistration\x12\x17\n" +
 	"\x04jwks\x18\x01 \x01(\tH\x00R\x04jwks\x88\x01\x01\x12.\n" +
 	"\x03own\x18\x02 \x01(\v2\x17.parley.issuer.v1.GrantH\x01R\x03own\x88\x01\x01\x122\n" +
 	"\x05users\x18\x03 \x01(\v2\x17.parley.issuer.v1.GrantH\x02R\x05users\x88\x01\x01\x12B\n" +
-	"\x06claims\x18\x04 \x03(\v2*.parley.issuer.v1.Registration.ClaimsEntryR\x06claims\x1aQ\n" +
+	"\x06claims\x18\x04 \x03(\v2*.parley.issuer.v1.Registration.ClaimsEntryR\x06claims\x12\x1f\n" +
+	"\bidentity\x18\x05 \x01(\bH\x03R\bidentity\x88\x01\x01\x1aQ\n" +
 	"\vClaimsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
 	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01B\a\n" +
 	"\x05_jwksB\x06\n" +
 	"\x04_ownB\b\n" +
-	"\x06_users\"=\n" +
+	"\x06_usersB\v\n" +
+	"\t_identity\"=\n" +
 	"\x05Grant\x12\x1c\n" +
 	"\taudiences\x18\x01 \x03(\tR\taudiences\x12\x16\n" +
 	"\x06scopes\x18\x02 \x03(\tR\x06scopesB<Z:github.com/parley-rpc/parley/gen/parley/issuer/v1;issuerv1b\x06proto3"
