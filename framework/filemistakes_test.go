@@ -133,3 +133,31 @@ func TestMistakesInAFileNameItsKeys(t *testing.T) {
 		})
 	}
 }
+
+// An issuer is checked by itself where no server would: a program that only checks a file has none.
+func TestIssuersAreCheckedWithoutAServer(t *testing.T) {
+	t.Parallel()
+	dir, keyFile := state(t)
+	config := fmt.Sprintf("identity: {trust_domain: shop.example, trust_dir: %q, key_file: %q}\n", dir, keyFile) +
+		fmt.Sprintf("users: {issuers: [{issuer: 'https://login.microsoftonline.com/{tid}/v2.0', provider: entra, "+
+			"keys: {file: %q, max_stale: 99h}, max_length: 99999}]}\n", keySet(t))
+	app := framework.New("payments", framework.WithEnviron(nil), framework.WithConfigFile(writeFile(t, config)))
+	t.Cleanup(func() { _ = app.Close() })
+	err := app.Check()
+	if err == nil {
+		t.Fatal("Check finds nothing")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	for n, want := range []string{
+		"users.issuers[0].keys: max_stale: 99h0m0s must be between",
+		"users.issuers[0]: max_length is 99999",
+		"users.issuers[0]: its issuer is for every tenant of Entra ID",
+	} {
+		if n >= len(lines) || !strings.HasPrefix(lines[n], want) {
+			t.Errorf("line %d of %q, want %q", n+1, lines, want)
+		}
+	}
+	if len(lines) != 3 {
+		t.Errorf("%d lines, want 3: %v", len(lines), err)
+	}
+}

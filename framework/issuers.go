@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -105,8 +106,9 @@ func (p *parts) readKeys(place, issuer string, stated *configv1.Keys) (*keyset.S
 	}
 	where, problem := place+".keys", read.keys.Err()
 	if problem == nil {
-		if problem = read.keys.Check(); stated.GetFile() != "" {
-			where += ": " + stated.GetFile()
+		problem = read.keys.Check()
+		if file := stated.GetFile(); problem != nil && !strings.Contains(problem.Error(), file+": does not exist") {
+			where = strings.TrimSuffix(where+": "+file, ": ")
 		}
 	}
 	return read.keys, errors.Join(atPlace(place+".keys.client_credentials", fetchErr), atPlace(where, problem))
@@ -156,6 +158,7 @@ func (p *parts) assembleWorkloads() error {
 				errs = append(errs, err)
 				continue // the server would report what only follows from these mistakes
 			}
+			errs = append(errs, without(issuer.Check(), errors.Join(errs...)))
 			p.workloads[server] = append(p.workloads[server], auth.WithIssuers(issuer))
 			p.vouching = append(p.vouching, placedIssuer{place: place, issuer: issuer})
 		}
@@ -188,6 +191,7 @@ func (p *parts) assembleUsers() error {
 	for i, stated := range conf.GetIssuers() {
 		place := fmt.Sprintf("users.issuers[%d]", i)
 		read := issuer(place, stated)
+		errs = append(errs, without(read.Check(), errors.Join(errs...)))
 		p.users = append(p.users, auth.WithUserIssuers(read))
 		p.vouching = append(p.vouching, placedIssuer{place, read, stated.GetKeys() == nil})
 	}

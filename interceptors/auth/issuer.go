@@ -47,6 +47,17 @@ type Issuer struct {
 	anyAudience  bool // a token may be for whatever audience
 }
 
+// Check returns every mistake in the issuer by itself, joined. What it may not be beside other issuers, and in the place
+// of an identity, [Gate.Check] says.
+func (is Issuer) Check() error {
+	self, err := principal.ParseID(principal.Scheme + "example/server") // for the default of Audiences
+	if err != nil {
+		return err
+	}
+	_, err = is.profile(self)
+	return err
+}
+
 // profile is what the tokens of the issuer must look like, with its defaults applied. The error joins every mistake.
 func (is Issuer) profile(self principal.ID) (*verify.Profile, error) {
 	p := &verify.Profile{

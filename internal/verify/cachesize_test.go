@@ -22,7 +22,7 @@ import (
 // thousand scopes, would otherwise take hundreds of megabytes.
 func TestTheCacheIsBoundedInBytes(t *testing.T) {
 	const (
-		many  = 1500
+		many  = 800
 		bound = 36 << 20 // 32 MiB by their hashes, and 4 MiB of those that are found without one
 	)
 	public, private, err := ed25519.GenerateKey(rand.Reader)
