@@ -63,8 +63,10 @@ func Provider(issuer string, opts ...Option) *Set {
 
 func newSet(text string, opts []Option, open func(*config) (source, error)) *Set {
 	s := &Set{
-		config: config{logger: slog.New(slog.DiscardHandler), maxStale: maxStale, random: rand.Float64,
-			timeout: fetchTimeout},
+		config: config{
+			logger: slog.New(slog.DiscardHandler), maxStale: maxStale, random: rand.Float64,
+			timeout: fetchTimeout,
+		},
 		banned: map[string]bool{}, listeners: map[*listener]struct{}{}, wall: wall,
 	}
 	for _, o := range opts {

@@ -13,17 +13,17 @@ import (
 
 // newUserSet makes the set of the issuers of the options and of rules. Where a rule does not count, its tokens are
 // refused in their places, and what handlers see stays as it says.
-func (g *Gate) newUserSet(rules []*userRule, counts func(*userRule) bool) (*userSet, error) {
-	if err := g.checkUserRules(rules); err != nil {
+func (g *Gate) newUserSet(everyRule []*userRule, counts func(*userRule) bool) (*userSet, error) {
+	if err := g.checkUserRules(everyRule); err != nil {
 		return nil, err
 	}
 	s := &userSet{}
 	var err error
-	if s.own, err = g.userVerifiers(g.static, rules, counts); err != nil {
+	if s.own, err = g.userVerifiers(g.static, everyRule, counts); err != nil {
 		return nil, err
 	}
 	looking := map[TokenHeader][]*userRule{}
-	for _, r := range rules {
+	for _, r := range everyRule {
 		stated := r.rule()
 		for _, h := range stated.headers() {
 			if h.Name == wire.AuthorizationKey {
@@ -44,9 +44,11 @@ func (g *Gate) newUserSet(rules []*userRule, counts func(*userRule) bool) (*user
 		if h.Name == wire.AuthorizationKey && g.config.userAuthorization {
 			static = g.static
 		}
-		by, err := g.userVerifiers(static, rules, counts)
-		if err != nil {
-			return nil, err
+		by := s.own // which remembers the tokens that it has verified
+		if static != g.static || len(rules) != len(everyRule) {
+			if by, err = g.userVerifiers(static, rules, counts); err != nil {
+				return nil, err
+			}
 		}
 		s.add(h.Name, tokenPlace{h.Prefix, by})
 	}

@@ -127,7 +127,9 @@ func unusable(name string) string {
 	case strings.HasSuffix(name, "-bin"):
 		return "has binary values"
 	case wire.IsCredential(name) || strings.HasPrefix(name, "parley-") || strings.HasPrefix(name, "grpc-"),
-		slices.Contains([]string{"te", "content-type", "user-agent", "host", "connection", "traceparent", "tracestate", "baggage"}, name):
+		slices.Contains([]string{
+			"te", "content-type", "user-agent", "host", "connection", "traceparent", "tracestate", "baggage",
+		}, name):
 		return "has a meaning of its own"
 	}
 	return ""

@@ -82,8 +82,13 @@ func (r *ruled) apply(t testing.TB, rules ...auth.UserRule) {
 
 func (r *ruled) token(t testing.TB, change claims) string {
 	t.Helper()
-	return sign(t, r.mesh.key, "JWT", claims{"iss": meshName, "sub": "anna", "exp": in(time.Minute), "org": claims{"unit": "toys"}, "n": 7}.
-		with(change))
+	return sign(
+		t,
+		r.mesh.key,
+		"JWT",
+		claims{"iss": meshName, "sub": "anna", "exp": in(time.Minute), "org": claims{"unit": "toys"}, "n": 7}.
+			with(change),
+	)
 }
 
 func (r *ruled) quote(t testing.TB, want rpcerr.Reason, pairs ...string) {
@@ -97,71 +102,72 @@ func (r *ruled) quote(t testing.TB, want rpcerr.Reason, pairs ...string) {
 	refused(t, strings.Join(pairs, " ")[:min(40, len(strings.Join(pairs, " ")))], quote(ctx, r.connection), code, want)
 }
 
-// Where tokens of rules may come, and what is refused there.
+// Where tokens of rules may come, and what is refused there. In what is sent, TOKEN is a token of the mesh's issuer with
+// the claims of the case, and ALICE one of the issuer of the options.
 func TestUserRules(t *testing.T) {
-	const bad = rpcerr.CredentialsInvalid
-	in2 := func(name, prefix string) func(*auth.UserRule) {
+	const bad, anna, authorization = rpcerr.CredentialsInvalid, meshName + "/anna", "authorization"
+	type changes []func(*auth.UserRule)
+	from := func(name, prefix string) func(*auth.UserRule) {
 		return func(u *auth.UserRule) { u.Headers = append(u.Headers, auth.TokenHeader{Name: name, Prefix: prefix}) }
 	}
 	audience := func(names ...string) func(*auth.UserRule) {
 		return func(u *auth.UserRule) { u.Audiences = names }
 	}
+	other := func(more ...func(*auth.UserRule)) func(*auth.UserRule) {
+		return func(u *auth.UserRule) {
+			u.Issuer = "https://other.example"
+			for _, change := range more {
+				change(u)
+			}
+		}
+	}
+	plain := changes{nil}
 	for name, test := range map[string]struct {
-		rules []func(*auth.UserRule)
-		send  func(r *ruled) []string
-		want  rpcerr.Reason
-		who   string
+		rules  changes
+		claims claims
+		send   []string
+		want   rpcerr.Reason
+		who    string
 	}{
-		"no token":     {[]func(*auth.UserRule){nil}, func(*ruled) []string { return nil }, "", "/"},
-		"bearer":       {[]func(*auth.UserRule){nil}, func(r *ruled) []string { return []string{"authorization", "Bearer " + r.token(t, nil)} }, "", meshName + "/anna"},
-		"own key":      {[]func(*auth.UserRule){nil}, func(r *ruled) []string { return []string{userKey, r.token(t, nil)} }, "", meshName + "/anna"},
-		"basic":        {[]func(*auth.UserRule){nil}, func(*ruled) []string { return []string{"authorization", "Basic YTpi"} }, bad, ""},
-		"expired":      {[]func(*auth.UserRule){nil}, func(r *ruled) []string { return []string{userKey, r.token(t, claims{"exp": in(-time.Hour)})} }, rpcerr.CredentialsExpired, ""},
-		"no exp":       {[]func(*auth.UserRule){nil}, func(r *ruled) []string { return []string{userKey, r.token(t, claims{"exp": nil})} }, bad, ""},
-		"another iss":  {[]func(*auth.UserRule){nil}, func(r *ruled) []string { return []string{"authorization", "Bearer " + r.token(t, claims{"iss": "x"})} }, bad, ""},
-		"static there": {[]func(*auth.UserRule){nil}, func(r *ruled) []string { return []string{"authorization", "Bearer " + r.accessToken(t, nil)} }, bad, ""},
-		"static":       {[]func(*auth.UserRule){nil}, func(r *ruled) []string { return []string{userKey, r.accessToken(t, nil)} }, "", loginName + "/alice"},
-		"two tokens": {[]func(*auth.UserRule){nil}, func(r *ruled) []string {
-			return []string{userKey, r.token(t, nil), "authorization", "Bearer " + r.token(t, nil)}
-		}, bad, ""},
-		"header":           {[]func(*auth.UserRule){in2("x-jwt", "")}, func(r *ruled) []string { return []string{"x-jwt", r.token(t, nil)} }, "", meshName + "/anna"},
-		"header, prefix":   {[]func(*auth.UserRule){in2("x-jwt", "JWT ")}, func(r *ruled) []string { return []string{"x-jwt", "JWT " + r.token(t, nil)} }, "", meshName + "/anna"},
-		"header, none":     {[]func(*auth.UserRule){in2("x-jwt", "JWT ")}, func(r *ruled) []string { return []string{"x-jwt", r.token(t, nil)} }, bad, ""},
-		"header, twice":    {[]func(*auth.UserRule){in2("x-jwt", "")}, func(r *ruled) []string { return []string{"x-jwt", r.token(t, nil), "x-jwt", "b"} }, bad, ""},
-		"header, not here": {[]func(*auth.UserRule){in2("x-jwt", "")}, func(r *ruled) []string { return []string{"x-other", r.token(t, nil)} }, "", "/"},
-		"header, and then authorization is the workload's": {
-			[]func(*auth.UserRule){in2("x-jwt", "")},
-			func(r *ruled) []string { return []string{"authorization", "Bearer " + r.token(t, nil)} }, bad, "",
+		"no token":      {plain, nil, nil, "", "/"},
+		"bearer":        {plain, nil, []string{authorization, "Bearer TOKEN"}, "", anna},
+		"own key":       {plain, nil, []string{userKey, "TOKEN"}, "", anna},
+		"basic":         {plain, nil, []string{authorization, "Basic YTpi"}, bad, ""},
+		"expired":       {plain, claims{"exp": in(-time.Hour)}, []string{userKey, "TOKEN"}, rpcerr.CredentialsExpired, ""},
+		"no exp":        {plain, claims{"exp": nil}, []string{userKey, "TOKEN"}, bad, ""},
+		"a workload":    {plain, claims{"sub": "spiffe://shop.example/orders"}, []string{userKey, "TOKEN"}, bad, ""},
+		"another iss":   {plain, claims{"iss": "x"}, []string{authorization, "Bearer TOKEN"}, bad, ""},
+		"options":       {plain, nil, []string{userKey, "ALICE"}, "", loginName + "/alice"},
+		"options there": {plain, nil, []string{authorization, "Bearer ALICE"}, bad, ""},
+		"two tokens":    {plain, nil, []string{userKey, "TOKEN", authorization, "Bearer TOKEN"}, bad, ""},
+
+		"header":           {changes{from("x-jwt", "")}, nil, []string{"x-jwt", "TOKEN"}, "", anna},
+		"header, prefix":   {changes{from("x-jwt", "JWT ")}, nil, []string{"x-jwt", "JWT TOKEN"}, "", anna},
+		"header, none":     {changes{from("x-jwt", "JWT ")}, nil, []string{"x-jwt", "TOKEN"}, bad, ""},
+		"header, twice":    {changes{from("x-jwt", "")}, nil, []string{"x-jwt", "TOKEN", "x-jwt", "b"}, bad, ""},
+		"header, not here": {changes{from("x-jwt", "")}, nil, []string{"x-other", "TOKEN"}, "", "/"},
+		"header, and authorization is the workload's": {
+			changes{from("x-jwt", "")}, nil, []string{authorization, "Bearer TOKEN"}, bad, "",
 		},
 		"the place of another issuer": {
-			[]func(*auth.UserRule){in2("x-jwt", ""), func(u *auth.UserRule) { u.Issuer = "https://other.example" }},
-			func(r *ruled) []string { return []string{"authorization", "Bearer " + r.token(t, nil)} }, bad, "",
+			changes{from("x-jwt", ""), other()}, nil, []string{authorization, "Bearer TOKEN"}, bad, "",
 		},
 		"longest prefix": {
-			[]func(*auth.UserRule){in2("x-jwt", ""), func(u *auth.UserRule) {
-				u.Issuer = "https://other.example"
-				in2("x-jwt", "Other ")(u)
-			}},
-			func(r *ruled) []string {
-				return []string{"x-jwt", "Other " + r.token(t, claims{"iss": "https://other.example"})}
-			}, "", "https://other.example/anna",
+			changes{from("x-jwt", ""), other(from("x-jwt", "Other "))}, claims{"iss": "https://other.example"},
+			[]string{"x-jwt", "Other TOKEN"}, "", "https://other.example/anna",
 		},
-		"whatever audience": {[]func(*auth.UserRule){nil}, func(r *ruled) []string { return []string{userKey, r.token(t, claims{"aud": []string{"a", "b"}})} }, "", meshName + "/anna"},
-		"no audience":       {[]func(*auth.UserRule){audience("a")}, func(r *ruled) []string { return []string{userKey, r.token(t, nil)} }, bad, ""},
-		"audience":          {[]func(*auth.UserRule){audience("b", "a*")}, func(r *ruled) []string { return []string{userKey, r.token(t, claims{"aud": "a*"})} }, "", meshName + "/anna"},
-		"other audience":    {[]func(*auth.UserRule){audience("a*")}, func(r *ruled) []string { return []string{userKey, r.token(t, claims{"aud": "ab"})} }, bad, ""},
-		"audience no text":  {[]func(*auth.UserRule){nil}, func(r *ruled) []string { return []string{userKey, r.token(t, claims{"aud": 7})} }, bad, ""},
+
+		"whatever audience": {plain, claims{"aud": []string{"a", "b"}}, []string{userKey, "TOKEN"}, "", anna},
+		"audience no text":  {plain, claims{"aud": 7}, []string{userKey, "TOKEN"}, bad, ""},
+		"no audience":       {changes{audience("a")}, nil, []string{userKey, "TOKEN"}, bad, ""},
+		"audience":          {changes{audience("b", "a*")}, claims{"aud": "a*"}, []string{userKey, "TOKEN"}, "", anna},
+		"other audience":    {changes{audience("a*")}, claims{"aud": "ab"}, []string{userKey, "TOKEN"}, bad, ""},
 		"second of an issuer": {
-			[]func(*auth.UserRule){audience("a"), audience("b")},
-			func(r *ruled) []string { return []string{"authorization", "bearer " + r.token(t, claims{"aud": "b"})} }, "", meshName + "/anna",
+			changes{audience("a"), audience("b")}, claims{"aud": "b"}, []string{authorization, "bearer TOKEN"}, "", anna,
 		},
 		"neither of an issuer": {
-			[]func(*auth.UserRule){audience("a"), audience("b")},
-			func(r *ruled) []string { return []string{"authorization", "bearer " + r.token(t, claims{"aud": "c"})} }, bad, "",
+			changes{audience("a"), audience("b")}, claims{"aud": "c"}, []string{authorization, "bearer TOKEN"}, bad, "",
 		},
-		"a workload": {[]func(*auth.UserRule){nil}, func(r *ruled) []string {
-			return []string{userKey, r.token(t, claims{"sub": "spiffe://shop.example/orders"})}
-		}, bad, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -171,7 +177,12 @@ func TestUserRules(t *testing.T) {
 					rules = append(rules, r.rule(t, change))
 				}
 				r.apply(t, rules...)
-				r.quote(t, test.want, test.send(r)...)
+				fill := strings.NewReplacer("TOKEN", r.token(t, test.claims), "ALICE", r.accessToken(t, nil))
+				var pairs []string
+				for _, text := range test.send {
+					pairs = append(pairs, fill.Replace(text))
+				}
+				r.quote(t, test.want, pairs...)
 				if r.who != test.who {
 					t.Errorf("the handler saw the user %q, want %q", r.who, test.who)
 				}
@@ -186,7 +197,12 @@ func TestUserHeaders(t *testing.T) {
 		r := newRuled(t)
 		writes := func(u *auth.UserRule) {
 			u.ClaimHeaders = []auth.ClaimHeader{
-				{Name: "x-unit", Claim: []string{"org", "unit"}}, {Name: "x-n", Claim: []string{"n"}}, {Name: "x-org", Claim: []string{"org"}},
+				{
+					Name:  "x-unit",
+					Claim: []string{"org", "unit"},
+				},
+				{Name: "x-n", Claim: []string{"n"}},
+				{Name: "x-org", Claim: []string{"org"}},
 			}
 			u.PayloadHeader = "x-payload"
 			u.Headers = []auth.TokenHeader{{Name: "x-jwt"}}

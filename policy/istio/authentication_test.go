@@ -132,7 +132,8 @@ func TestUserRules(t *testing.T) {
 	text := object("RequestAuthentication", "shop", "users", rule)
 	found := rules(text)
 	if len(found) != 1 || found[0].Place != "mesh.yaml:5 (document 1)" || found[0].Subject != "RequestAuthentication shop/users" ||
-		found[0].FetchTimeout != time.Minute || len(found[0].Audiences) != 6 {
+		found[0].FetchTimeout != time.Minute ||
+		len(found[0].Audiences) != 6 {
 		t.Errorf("got %+v", found)
 	}
 	_, notes, err := istio.Parse(orders(), text)

@@ -10,12 +10,12 @@
 // # What is read
 //
 // Files end in .yaml, .yml or .json, at any depth below the folder. A file may hold several documents, and lists as
-// kubectl writes them. AuthorizationPolicy is enforced, in the versions v1, v1beta1 and v1alpha3. PeerAuthentication
-// and RequestAuthentication are checked: what they demand and Parley does not do is refused by name, and the issuers of
-// users belong into the configuration. VirtualService, DestinationRule, GRPCRoute and HTTPRoute narrow the calls of the
-// program's clients by the host that they call; what of them has no meaning here is noted. Whatever else lies in the
-// folder is skipped by name. A key that Istio does not know, a key that is stated twice, a value of the wrong type and
-// an empty list are mistakes; all of them are reported at once, each as a [Mistake] with its place.
+// kubectl writes them. AuthorizationPolicy is enforced, in the versions v1, v1beta1 and v1alpha3. The
+// jwtRules of RequestAuthentication say whose tokens of users are accepted, and where they come. PeerAuthentication is
+// checked: what is less than STRICT is refused by name. VirtualService, DestinationRule, GRPCRoute and HTTPRoute narrow
+// the calls of the program's clients by the host that they call; what of them has no meaning here is noted. Whatever
+// else lies in the folder is skipped by name. A key that Istio does not know, a key that is stated twice, a value of the
+// wrong type and an empty list are mistakes; all of them are reported at once, each as a [Mistake] with its place.
 //
 // # What it means
 //
@@ -27,7 +27,7 @@
 // The policies only narrow. A call passes if the .proto, the program's code, its configuration and the mesh's policies
 // all let it pass. Where nothing but an ALLOW policy decides about a method, it is open to every caller with a proven
 // identity that a rule matches. Where nothing decides at all, the server does not start, although Istio would let every
-// caller in; Workload.AllowByDefault takes Istio's word for it.
+// caller in; Workload.AllowByDefault, or compat: istio in the configuration, takes Istio's word for it.
 //
 // An attribute that this process cannot know never helps a caller: an ALLOW rule that asks for it does not match, and a
 // DENY rule does. What it can never know, such as the SNI that a sidecar chose, is refused when the files are read.

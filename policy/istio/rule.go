@@ -236,7 +236,8 @@ func (c *condition) one(ctx context.Context, a *alternatives, f *facts) bool {
 	case attributeUser:
 		return f.call.User != nil && anyUser(a.users, f.call.User)
 	case attributeClaim:
-		return f.call.User != nil && anyClaim(a.patterns, f.call.User.Claims.Lookup(c.claim), c.words.split(f.call.User.Issuer))
+		return f.call.User != nil &&
+			anyClaim(a.patterns, f.call.User.Claims.Lookup(c.claim), c.words.split(f.call.User.Issuer))
 	case attributeSourceIP, attributeRemoteIP:
 		return anyContains(a.blocks, f.remote.Addr())
 	case attributeDestinationIP:

@@ -105,8 +105,11 @@ func (r *jwtRule) supported(stated *securityv1.JWTRule) bool {
 			"take it out")
 	}
 	if stated.GetJwks() != "" && stated.GetJwksUri() != "" {
-		r.wrong(".jwksUri", "jwks is stated as well, and which of them counts in the mesh depends on the settings of istiod; "+
-			"keep one of them")
+		r.wrong(
+			".jwksUri",
+			"jwks is stated as well, and which of them counts in the mesh depends on the settings of istiod; "+
+				"keep one of them",
+		)
 	}
 	return len(r.object.reader.mistakes.errs) == before
 }
@@ -245,7 +248,10 @@ func (s *selection) compareUsers() {
 	for point, rules := range s.users {
 		for _, r := range rules {
 			if !slices.ContainsFunc(s.users[1-point], func(other jwtRule) bool { return sameRule(r.means, other.means) }) {
-				r.wrong("", "workload and waypoint have different rules, and a token must meet those of both; state the same in both")
+				r.wrong(
+					"",
+					"workload and waypoint have different rules, and a token must meet those of both; state the same in both",
+				)
 			}
 		}
 	}

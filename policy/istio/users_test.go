@@ -102,7 +102,9 @@ func newUsersMesh(t *testing.T, l login, text string, opts ...framework.Option) 
 	m.write(t, text)
 	n := frameworktest.NewNetwork(t)
 	workload := istio.Workload{Namespace: "shop", Labels: map[string]string{"app": "payments"}}
-	m.app = n.App("payments", append(opts, framework.WithRoundTripper(l), framework.WithPolicySource(istio.Dir(m.folder, workload)))...)
+	m.app = n.App(
+		"payments",
+		append(opts, framework.WithRoundTripper(l), framework.WithPolicySource(istio.Dir(m.folder, workload)))...)
 	paymentsv1.RegisterPaymentsServiceServer(n.Server(m.app), handler{m: m})
 	m.calls = paymentsv1.NewPaymentsServiceClient(n.App("orders").Client("payments"))
 	n.Start()

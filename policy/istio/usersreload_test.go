@@ -115,7 +115,8 @@ func TestAnIssuerOfBothIsAMistake(t *testing.T) {
 		app := n.App("payments", framework.WithConfigFile(config), framework.WithRoundTripper(l),
 			framework.WithPolicySource(istio.Dir(folder, istio.Workload{Namespace: "shop"})))
 		paymentsv1.RegisterPaymentsServiceServer(n.Server(app), handler{m: &usersMesh{}})
-		if err := app.Check(); says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
+		if err := app.Check(); says == "" && err != nil ||
+			says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
 			t.Errorf("%s: %v, want %q", issuer, err, says)
 		}
 	}
