@@ -1,6 +1,7 @@
 package istio_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -146,5 +147,19 @@ func TestUserRules(t *testing.T) {
 	}
 	if none := rules(denyDev); len(none) != 0 {
 		t.Errorf("got %v of policies about no users", none)
+	}
+}
+
+// The RequestAuthentication of docs/from-istio.md is a good one.
+func TestDocumentedUsers(t *testing.T) {
+	document, err := os.ReadFile("../../docs/from-istio.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(document), "```text\napiVersion: security.istio.io/v1\nkind: RequestAuthentication")
+	text, _, closed := strings.Cut(rest, "```")
+	rules, err := istio.UserRules(orders(), "apiVersion: security.istio.io/v1\nkind: RequestAuthentication"+text)
+	if !found || !closed || err != nil || len(rules) != 1 || rules[0].Issuer != "https://login.shop.example" {
+		t.Errorf("%v, %v", rules, err)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/parley-rpc/parley/principal"
 )
 
-// healthService is asked by gRPC's clients before they call, as no client of a sidecar does. A workload may say that only
-// DENY rules which name it count there.
+// healthService is asked by gRPC's clients before they call, as no client of a sidecar does. A workload may say that
+// only DENY rules which name it count there.
 const healthService = "/grpc.health.v1.Health/"
 
 // guard enforces the AuthorizationPolicies that count for a workload.

@@ -229,8 +229,8 @@ func sameRule(a, b auth.UserRule) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// compareUsers reports rules of the two points that differ: a token must meet those of both in the mesh, and here one is
-// enough. It also reports an issuer whose claims are words by one rule and not by another.
+// compareUsers reports rules of the two points that differ: a token must meet those of both in the mesh, and here one
+// is enough. It also reports an issuer whose claims are words by one rule and not by another.
 func (s *selection) compareUsers() {
 	all := slices.Concat(s.users[0], s.users[1])
 	for n, r := range all {

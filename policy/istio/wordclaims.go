@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// wordClaims are the claims whose strings Istio takes for lists of words, beside scope and permission, and in the tokens
-// of which issuers.
+// wordClaims are the claims whose strings Istio takes for lists of words, beside scope and permission, and in the
+// tokens of which issuers.
 type wordClaims map[string][]string
 
 // wordIssuers says in the tokens of which issuers one claim is a list of words.
