@@ -55,7 +55,8 @@ func (e Effect) String() string {
 }
 
 // Compare lists what differs between two policies of one method, in the order of the schema. It takes nothing for an
-// opening less: where two patterns or rules cannot be compared, it says that a change opens. What is only on trial
+// opening less: where two patterns or rules cannot be compared, it says that a change opens. So do other guards, whose
+// rules are not compared: a change of theirs both opens and closes. What is only on trial
 // neither opens nor closes anything.
 func Compare(before, after Method) []Change {
 	d := &differences{}
@@ -133,6 +134,13 @@ func (d *differences) auth(strict, loose Auth, effect Effect) {
 		add("auth.allow", list.Source, Source{},
 			"callers whom none of the rules "+ruled+" allows may call now",
 			"callers whom none of the rules "+ruled+" allows may no longer call")
+	}
+	for _, guard := range strict.Guards {
+		if !slices.ContainsFunc(loose.Guards, guard.Same) {
+			source := Source{Kind: KindFile, Place: guard.String()}
+			add("auth.guards", source, Source{}, "callers whom these rules refuse may call now",
+				"callers whom these rules refuse may no longer call")
+		}
 	}
 	level(add, "auth.user.presence", atLeast(strict.User.Presence, PresenceOptional),
 		atLeast(loose.User.Presence, PresenceOptional), Presence.String)

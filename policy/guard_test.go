@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,5 +91,30 @@ func TestDecided(t *testing.T) {
 				t.Errorf("the source is %v", got.Source)
 			}
 		})
+	}
+}
+
+// The rules of guards are not compared, so that a guard that goes or changes opens.
+func TestCompareSeesGuards(t *testing.T) {
+	a, b := policy.Method{Auth: policy.Auth{Guards: []policy.Guard{&wall{"a"}}}}, policy.Method{}
+	c := policy.Method{Auth: policy.Auth{Guards: []policy.Guard{&wall{"c"}}}}
+	trial := policy.Method{Trial: a.Auth}
+	for name, test := range map[string]struct {
+		before, after policy.Method
+		want          []policy.Effect
+	}{
+		"the same": {a, policy.Method{Auth: policy.Auth{Guards: []policy.Guard{&wall{"a"}}}}, nil},
+		"gone":     {a, b, []policy.Effect{policy.EffectOpens}},
+		"new":      {b, a, []policy.Effect{policy.EffectCloses}},
+		"changed":  {a, c, []policy.Effect{policy.EffectOpens, policy.EffectCloses}},
+		"on trial": {b, trial, []policy.Effect{policy.EffectNone}},
+	} {
+		var got []policy.Effect
+		for _, change := range policy.Compare(test.before, test.after) {
+			got = append(got, change.Effect)
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
 	}
 }

@@ -20,14 +20,28 @@ import (
 )
 
 type checkCommand struct {
-	Service  string   `arg:"" help:"Name of the service, as it gives it to framework.New."`
-	Config   string   `help:"Its configuration." placeholder:"FILE" required:""`
+	Service  string   `arg:"" help:"${check_service}"`
+	New      string   `arg:"" optional:"" help:"With --diff, the contract or configuration after the change."`
+	Diff     bool     `help:"Show what a change opens, closes and shortens, as the command diff does."`
+	Config   string   `help:"Its configuration." placeholder:"FILE"`
 	Contract string   `help:"${contract}" placeholder:"FILE"`
 	Serves   []string `help:"${check_serves}" placeholder:"NAME"`
+	Output   string   `help:"With --diff, how to print the changes: text or json." enum:"text,json" default:"text"`
 }
 
 // Run checks what the service itself checks before it starts, and prints every mistake.
 func (c *checkCommand) Run(s streams) error {
+	switch {
+	case c.Diff && (c.New == "" || c.Config != "" || len(c.Serves) > 0):
+		return errors.New("--diff compares two contracts, or two configurations of one --contract; name both, and leave " +
+			"--config and --serves out")
+	case c.Diff:
+		return (&diffCommand{Old: c.Service, New: c.New, Contract: c.Contract, Output: c.Output}).Run(s)
+	case c.New != "":
+		return fmt.Errorf("%s: a check is about one service; to compare two policies, give --diff", c.New)
+	case c.Config == "":
+		return errors.New("--config: name the configuration of the service")
+	}
 	config, err := readConfig(c.Config)
 	if err != nil {
 		_, printed := fmt.Fprintln(s.out, err)

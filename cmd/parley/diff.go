@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -12,9 +13,10 @@ import (
 )
 
 type diffCommand struct {
-	Old string `arg:"" help:"The contract before the change, as --contract of explain."`
-	New string `arg:"" help:"The contract after the change."`
+	Old string `arg:"" help:"${diff_old}"`
+	New string `arg:"" help:"The contract, or the configuration, after the change."`
 
+	Contract  string `help:"${diff_contract}" placeholder:"FILE"`
 	OldConfig string `help:"The configuration before the change." placeholder:"FILE"`
 	NewConfig string `help:"The configuration after the change." placeholder:"FILE"`
 	Output    string `help:"How to print the changes: text or json." enum:"text,json" default:"text"`
@@ -31,6 +33,13 @@ type methodChange struct {
 
 // Run prints what changes, and ends with errNo if something opens.
 func (c *diffCommand) Run(s streams) error {
+	if c.Contract != "" {
+		if c.OldConfig+c.NewConfig != "" {
+			return errors.New("--contract: with it OLD and NEW are the configurations; leave --old-config and --new-config " +
+				"out")
+		}
+		c.Old, c.OldConfig, c.New, c.NewConfig = c.Contract, c.Old, c.Contract, c.New
+	}
 	before, known, err := tableOf(c.Old, c.OldConfig)
 	if err != nil {
 		return err
@@ -115,7 +124,7 @@ func (c *diffCommand) compare(before, after *policy.Table, name string) ([]metho
 	for _, c := range policy.Compare(old, now) {
 		changes = append(changes, methodChange{name, c.Field, c.Effect.String(), c.Text, c.Source.String()})
 	}
-	return changes, nil
+	return append(changes, c.principals(old, now)...), nil
 }
 
 func (c *diffCommand) print(out io.Writer, changes []methodChange) error {

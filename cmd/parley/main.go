@@ -60,8 +60,12 @@ func help() kong.Vars {
 		"export_name":      "Name of the objects, for istio.",
 		"export_label":     "Label of the pods of the service, for istio. Default: all pods of the namespace.",
 		"export_host":      "Host that callers name, for the VirtualService of istio. Default: none is written.",
+		"diff_old":         "The contract before the change, as --contract of explain. With --contract, the configuration.",
+		"diff_contract":    "The contract of both, if OLD and NEW are configurations.",
 		"token_check":      "Show each check that a service makes of a token, and which setting would let it pass.",
-		"check_serves":     "A gRPC service that it serves, such as shop.payments.v1.PaymentsService.",
+		"check_service": "Name of the service, as it gives it to framework.New. With --diff, the contract or configuration " +
+			"before the change.",
+		"check_serves": "A gRPC service that it serves, such as shop.payments.v1.PaymentsService.",
 	}
 }
 

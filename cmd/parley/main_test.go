@@ -239,8 +239,26 @@ servers:
 			args: charge, script: "UNAVAILABLE, OK", status: 1,
 			want: []string{"1 attempt", "UNAVAILABLE", "stopped"},
 		},
-		"no script":  {args: charge, script: "MAYBE", status: 2, want: []string{`"MAYBE" is neither a status code`}},
-		"no changes": {args: "diff api.binpb ./api.binpb", want: []string{"no policy changes"}},
+		"no script": {args: charge, script: "MAYBE", status: 2, want: []string{`"MAYBE" is neither a status code`}},
+		"a check of a change": {
+			args: "check --diff wide.yaml tight.yaml --contract api.binpb", files: map[string]string{
+				"wide.yaml":  "policies: {}\n",
+				"tight.yaml": "policies:\n  /shop.payments.v1.PaymentsService/Charge: {auth: {peers: [billing]}}\n",
+			},
+			want: []string{"closes", "principal: spiffe://local/orders is refused now and was allowed", "tight.yaml:2"},
+		},
+		"the change taken back": {
+			args: "check --diff tight.yaml wide.yaml --contract api.binpb", status: 1, files: map[string]string{
+				"wide.yaml":  "policies: {}\n",
+				"tight.yaml": "policies:\n  /shop.payments.v1.PaymentsService/Charge: {auth: {peers: [billing]}}\n",
+			},
+			want: []string{"opens", "principal: spiffe://local/orders is allowed now and was refused"},
+		},
+		"a check of two contracts": {args: "check --diff api.binpb ./api.binpb", want: []string{"no policy changes"}},
+		"a check of half a change": {args: "check --diff api.binpb", status: 2, want: []string{"name both"}},
+		"a check of two services":  {args: "check a b --config x.yaml", status: 2, want: []string{"give --diff"}},
+		"a check of nothing":       {args: "check payments", status: 2, want: []string{"--config: name the configuration"}},
+		"no changes":               {args: "diff api.binpb ./api.binpb", want: []string{"no policy changes"}},
 		"a configuration narrows": {
 			files: config, args: "diff api.binpb ./api.binpb --new-config payments.yaml",
 			want: []string{
@@ -311,7 +329,8 @@ func TestDiffOfContracts(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &changes); err != nil {
 		t.Fatalf("%v: %s%s", err, out, errs)
 	}
-	if status != 0 || len(changes) != 1 || changes[0].Effect != "closes" || changes[0].Field != "auth.scopes" {
+	if status != 0 || len(changes) != 2 || changes[0].Effect != "closes" || changes[0].Field != "auth.scopes" ||
+		changes[1].Effect != "closes" || changes[1].Field != "principal" {
 		t.Errorf("status %d, changes %+v", status, changes)
 	}
 	status, out, _ = invoked(t, map[string]string{"old.binpb": scoped}, "diff", "old.binpb", "api.binpb")

@@ -164,8 +164,8 @@ type istioWriter struct {
 
 // refuse reports a demand that Istio cannot make.
 func (w *istioWriter) refuse(m *policy.Method, field string, source policy.Source, what string) {
-	w.errs = append(w.errs, fmt.Errorf("%s: %s: %s, which Istio cannot demand, so that the export would let in callers whom "+
-		"the policy keeps out (%s)", m.Name, field, what, source))
+	w.errs = append(w.errs, fmt.Errorf("%s: %s: %s, which Istio cannot demand, so that the export would let in callers "+
+		"whom the policy keeps out (%s)", m.Name, field, what, source))
 }
 
 // auth adds the rules of one method. Without a rule no call of a method passes, because there is an ALLOW policy.
@@ -272,8 +272,8 @@ func (w *istioWriter) user(m *policy.Method, u policy.User) []condition {
 		w.refuse(m, "auth.user.scopes", u.Scopes.Source, "it demands scopes of the user's token")
 	}
 	if required {
-		w.note(m, "auth.user", u.Presence.Source, "the issuers of users are left out; write a RequestAuthentication with them, "+
-			"without which every call is refused")
+		w.note(m, "auth.user", u.Presence.Source, "the issuers of users are left out; write a RequestAuthentication with "+
+			"them, without which every call is refused")
 	}
 	return when
 }
