@@ -23,7 +23,7 @@ const fipsChild = "PARLEY_TEST_FIPS_CHILD"
 // whole process, so a child of this test runs in it.
 func TestFIPS(t *testing.T) {
 	if os.Getenv(fipsChild) == "" {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFIPS$", "-test.v")
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^Test(FIPS|SealedKeys)$", "-test.v")
 		cmd.Env = append(os.Environ(), fipsChild+"=1", "GODEBUG=fips140=only")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)

@@ -298,7 +298,7 @@ func TestIssuer(t *testing.T) {
 	if _, err := l.token(); err == nil {
 		t.Error("a service that is not registered got a token")
 	}
-	l.must("1 clients are registered", "clients", "apply", clients, "--reason", "first")
+	l.must("Registered: 1.", "clients", "apply", clients, "--reason", "first")
 	l.must(ordersID, "clients", "list")
 	token, err := l.token()
 	if err != nil {
@@ -388,7 +388,7 @@ func (l *login) keys() []keyJSON {
 func TestIssuerReloads(t *testing.T) {
 	l := newLogin(t)
 	l.serve()
-	l.must("registered", "clients", "apply", filepath.Join(filepath.Dir(l.dir), "clients.yaml"), "--reason", "first")
+	l.must("Registered", "clients", "apply", filepath.Join(filepath.Dir(l.dir), "clients.yaml"), "--reason", "first")
 	lifetime := func() time.Duration {
 		t.Helper()
 		token, err := l.token()

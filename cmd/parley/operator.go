@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -38,7 +39,11 @@ func (f folderFlag) call(ctx context.Context, do func(context.Context, issuerv1.
 	defer func() { err = errors.Join(err, app.Close()) }()
 	client := app.Client("issuer", framework.WithTarget("passthrough:///"+address), framework.WithPeers(server.String()))
 	if err := do(ctx, issuerv1.NewAdminServiceClient(client)); err != nil {
-		return fmt.Errorf("the issuer at %s: %s", address, status.Convert(err).Message())
+		why := status.Convert(err)
+		if why.Code() == codes.Unavailable || why.Code() == codes.DeadlineExceeded {
+			return fmt.Errorf("the issuer at %s: %s; does parley issuer serve run there?", address, why.Message())
+		}
+		return fmt.Errorf("the issuer at %s: %s", address, why.Message())
 	}
 	return nil
 }
@@ -203,7 +208,7 @@ func (c *issuerClientsApplyCommand) Run(ctx context.Context, s streams) error {
 	if _, err := protoyaml.Unmarshal(c.File, text, &file); err != nil {
 		return err
 	}
-	done := fmt.Sprintf("%d clients are registered.", len(file.GetClients()))
+	done := fmt.Sprintf("Registered: %d.", len(file.GetClients()))
 	return c.change(ctx, s, done, func(ctx context.Context, admin issuerv1.AdminServiceClient) error {
 		for _, id := range slices.Sorted(maps.Keys(file.GetClients())) {
 			r := &issuerv1.RegisterRequest{Client: id, Registration: file.GetClients()[id], Reason: c.Reason}
