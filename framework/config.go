@@ -232,7 +232,8 @@ func list(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// atPlace returns an error of another package, which was told what the file states at place, for the reader of the file.
+// atPlace returns an error of another package, which was told what the file states at place, for the reader of the
+// file.
 func atPlace(place string, err error) error {
 	var errs []error
 	for _, e := range stated.Leaves(err) {

@@ -46,7 +46,7 @@ func (l Login) check(client *httpdoc.Client) error {
 	}
 	wrong(l.Name == "", "it has no Name; state the iss of its tokens, byte for byte")
 	wrong((l.JWKS == nil) == (l.JWKSURL == ""), "it needs JWKS or JWKSURL, and not both; state one of them")
-	wrong(len(l.KeyOptions) > 0 && l.JWKSURL == "", "KeyOptions are for fetching JWKSURL, which is not set; leave them out")
+	wrong(len(l.KeyOptions) > 0 && l.JWKSURL == "", "KeyOptions are for fetching JWKSURL, which is not set; leave out")
 	wrong(
 		l.Audiences != nil && len(l.Audiences) == 0 || slices.Contains(l.Audiences, ""),
 		"Audiences is empty or holds an empty name; leave it out for the client that asks",

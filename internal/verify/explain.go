@@ -97,9 +97,6 @@ func Unproven(issuers []*Profile, claims *strictjson.Object) (*Token, error) {
 	return nil, nil //nolint:nilnil // as it says above
 }
 
-// vouchesForUsers reports whether the tokens of the issuer name no workloads.
-func (p *Profile) vouchesForUsers() bool { return len(p.Subjects) == 0 && p.Principals == nil }
-
 // CheckUser refuses a user who is a workload, so that no workload passes for a user with its own token. Schemes are
 // compared without case (RFC 3986 section 3.1), as another reader of the user may do.
 func CheckUser(t *Token) error {

@@ -85,6 +85,9 @@ func (p *Profile) namesNoTenant() bool {
 	)
 }
 
+// vouchesForUsers reports whether the tokens of the issuer name no workloads.
+func (p *Profile) vouchesForUsers() bool { return len(p.Subjects) == 0 && p.Principals == nil }
+
 // skew is how far the clock of the issuer may be off.
 func (p *Profile) skew() time.Duration { return max(p.ClockSkew, 0) }
 
