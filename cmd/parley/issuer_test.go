@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -500,4 +502,87 @@ func TestOnlyTheOperatorChangesTheIssuer(t *testing.T) {
 	if keys := l.keys(); len(keys) != 1 {
 		t.Errorf("%v", keys)
 	}
+}
+
+// A workload that only a cluster knows gets identity tokens for a key of its own, until the operator revokes it.
+func TestIssuerEnrolls(t *testing.T) {
+	l := newLogin(t)
+	_, cluster, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := jose.NewPrivateKey(cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := key.Public().MarshalJWK()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(l.dir, "cluster.json"), fmt.Sprintf(`{"keys":[%s]}`, jwk))
+	l.configure(func(text string) string {
+		return `identities:
+  lifetime: 30m
+  authorities:
+  - issuer: https://kubernetes.default.svc.cluster.local
+    provider: kubernetes
+    keys_file: cluster.json
+    principals:
+      claim: sub
+      ids: {"system:serviceaccount:shop:payments": payments}
+      required: ["kubernetes.io>pod>uid"]
+` + text
+	})
+	l.serve()
+	evidence := filepath.Join(t.TempDir(), "token")
+	write(t, evidence, projected(t, cluster, key.Public().KeyID(), "https://"+l.web))
+	self, err := principal.ParseID(paymentsID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, own, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := "https://" + l.web
+	source := tokens.IdentityFromIssuer(
+		url, url+"/token", self, own, evidence, tokens.WithRoundTripper(l.client.Transport),
+	)
+	token, err := source.Token(t.Context(), principal.ID{})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, l.log)
+	}
+	if left := time.Until(token.Expires).Round(time.Minute); left != 30*time.Minute {
+		t.Errorf("it is valid for %v", left)
+	}
+	l.must("Revoked.", "revoke", "--client", paymentsID, "--reason", "stolen")
+	if _, err := source.Token(t.Context(), principal.ID{}); err == nil || !strings.HasSuffix(err.Error(), "invalid_client") {
+		t.Errorf("a revoked workload: %v", err)
+	}
+	l.must("Reinstated.", "reinstate", paymentsID, "--reason", "found")
+	if _, err := source.Token(t.Context(), principal.ID{}); err != nil {
+		t.Error(err)
+	}
+	l.configure(func(text string) string { return strings.Replace(text, "claim: sub", "claim: [sub]", 1) })
+	l.awaitLog("the configuration is bad")
+	if _, err := source.Token(t.Context(), principal.ID{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// projected is the token of a pod of payments, as Kubernetes makes it.
+func projected(t *testing.T, cluster ed25519.PrivateKey, kid, audience string) string {
+	t.Helper()
+	now := time.Now()
+	claims, err := json.Marshal(map[string]any{
+		"iss": "https://kubernetes.default.svc.cluster.local", "sub": "system:serviceaccount:shop:payments",
+		"aud": []string{audience}, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "jti": "1",
+		"kubernetes.io": map[string]any{"namespace": "shop", "pod": map[string]string{"uid": "2"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	text := encode([]byte(`{"alg":"EdDSA","kid":"`+kid+`"}`)) + "." + encode(claims)
+	return text + "." + encode(ed25519.Sign(cluster, []byte(text)))
 }

@@ -158,8 +158,12 @@ func (c config) options() ([]issuer.Option, error) {
 	if err != nil {
 		return nil, err
 	}
+	identities, err := c.identityOptions()
+	if err != nil {
+		return nil, err
+	}
 	sets, err := c.signedSets()
-	return slices.Concat(tokens, login, sets), err
+	return slices.Concat(tokens, login, identities, sets), err
 }
 
 func (c config) tokenOptions() (options []issuer.Option, err error) {

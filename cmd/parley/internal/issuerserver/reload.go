@@ -11,7 +11,7 @@ import (
 	"github.com/parley-rpc/parley/internal/safepath"
 )
 
-// followConfig reads the configuration again and lets changes of tokens and login take effect, when two readings in a
+// followConfig reads the configuration again and lets changes of tokens, login and identities take effect, when two readings in a
 // row have seen them. A bad configuration changes nothing.
 func (s *Server) followConfig(ctx context.Context) error {
 	inForce, seen, judged := s.config, s.config.text, s.config.text
@@ -45,7 +45,7 @@ func (s *Server) reload(inForce config, text []byte) (config, error) {
 		return inForce, err
 	}
 	if !proto.Equal(fixed(next), fixed(s.config)) {
-		s.logger.Warn("the configuration has changes outside of tokens and login; restart to apply them")
+		s.logger.Warn("the configuration has changes outside of tokens, login and identities; restart to apply them")
 		next.file.Issuer = s.config.file.Issuer // the name of a running issuer never changes
 	}
 	is, err := s.issuerOf(next)
@@ -60,6 +60,6 @@ func (s *Server) reload(inForce config, text []byte) (config, error) {
 // fixed is the part of a configuration that takes effect at a start.
 func fixed(c config) proto.Message {
 	file := proto.CloneOf(c.file)
-	file.Tokens, file.Login = nil, nil
+	file.Tokens, file.Login, file.Identities = nil, nil, nil
 	return file
 }

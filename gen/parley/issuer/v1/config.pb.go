@@ -28,7 +28,7 @@ const (
 )
 
 // Config is the root of issuer.yaml. Names of files are relative to its folder. A key that this schema does not define
-// is an error. The file is read every second. Changes of tokens and login take effect without a restart.
+// is an error. The file is read every second. Changes of tokens, login and identities take effect without a restart.
 type Config struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name of the issuer, which is its https URL and the iss of its tokens. Required.
@@ -46,7 +46,9 @@ type Config struct {
 	// The login service of users. Default: no tokens in the name of users.
 	Login *Login `protobuf:"bytes,7,opt,name=login,proto3,oneof" json:"login,omitempty"`
 	// The listeners for the operator: probes, metrics and the admin page.
-	Surfaces      *v1.Surfaces `protobuf:"bytes,8,opt,name=surfaces,proto3,oneof" json:"surfaces,omitempty"`
+	Surfaces *v1.Surfaces `protobuf:"bytes,8,opt,name=surfaces,proto3,oneof" json:"surfaces,omitempty"`
+	// The workload identity tokens that are issued, for the trust domain of the issuer. Default: none are issued.
+	Identities    *Identities `protobuf:"bytes,9,opt,name=identities,proto3,oneof" json:"identities,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -133,6 +135,13 @@ func (x *Config) GetLogin() *Login {
 func (x *Config) GetSurfaces() *v1.Surfaces {
 	if x != nil {
 		return x.Surfaces
+	}
+	return nil
+}
+
+func (x *Config) GetIdentities() *Identities {
+	if x != nil {
+		return x.Identities
 	}
 	return nil
 }
@@ -449,6 +458,193 @@ func (x *Login) GetProvider() string {
 	return ""
 }
 
+// Identities configures workload identity tokens. A registered client with identity gets one for its key, and a workload
+// that an authority knows gets one for a key of its own.
+type Identities struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long an identity token is valid. Between 1m and 1h. Default: 1h.
+	Lifetime *durationpb.Duration `protobuf:"bytes,1,opt,name=lifetime,proto3,oneof" json:"lifetime,omitempty"`
+	// The authorities that know workloads before they have an identity. No two of them may name the same workload.
+	Authorities   []*Authority `protobuf:"bytes,2,rep,name=authorities,proto3" json:"authorities,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Identities) Reset() {
+	*x = Identities{}
+	mi := &file_parley_issuer_v1_config_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Identities) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Identities) ProtoMessage() {}
+
+func (x *Identities) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_issuer_v1_config_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Identities.ProtoReflect.Descriptor instead.
+func (*Identities) Descriptor() ([]byte, []int) {
+	return file_parley_issuer_v1_config_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Identities) GetLifetime() *durationpb.Duration {
+	if x != nil {
+		return x.Lifetime
+	}
+	return nil
+}
+
+func (x *Identities) GetAuthorities() []*Authority {
+	if x != nil {
+		return x.Authorities
+	}
+	return nil
+}
+
+// Authority is a Kubernetes cluster, a CI service or another authority whose tokens name workloads.
+type Authority struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name of the authority, which is the iss of its tokens. Required.
+	Issuer *string `protobuf:"bytes,1,opt,name=issuer,proto3,oneof" json:"issuer,omitempty"`
+	// The product that issues the tokens, such as kubernetes, github-actions or gitlab. Default: access tokens of RFC 9068.
+	Provider *string `protobuf:"bytes,2,opt,name=provider,proto3,oneof" json:"provider,omitempty"`
+	// The accepted audiences of its tokens. Default: the name of this issuer.
+	Audiences []string `protobuf:"bytes,3,rep,name=audiences,proto3" json:"audiences,omitempty"`
+	// The https URL of its JSON Web Key Set. Default: that of its discovery document, unless keys_file is set.
+	KeysUrl *string `protobuf:"bytes,4,opt,name=keys_url,json=keysUrl,proto3,oneof" json:"keys_url,omitempty"`
+	// The file with its JSON Web Key Set. The file is read again when it changes.
+	KeysFile *string `protobuf:"bytes,5,opt,name=keys_file,json=keysFile,proto3,oneof" json:"keys_file,omitempty"`
+	// The PEM file with the certificate authorities that verify its servers. It is read before each request. Default: the
+	// certificate authorities of the system.
+	CaFile *string `protobuf:"bytes,6,opt,name=ca_file,json=caFile,proto3,oneof" json:"ca_file,omitempty"`
+	// The file with the bearer token that authenticates requests to its servers, such as the token of the issuer's own
+	// Kubernetes service account. It is read before each request.
+	BearerTokenFile *string `protobuf:"bytes,7,opt,name=bearer_token_file,json=bearerTokenFile,proto3,oneof" json:"bearer_token_file,omitempty"`
+	// The workloads that it may name: names in the trust domain of the issuer, IDs or ID patterns. Required without
+	// principals, which it limits further.
+	Subjects []string `protobuf:"bytes,8,rep,name=subjects,proto3" json:"subjects,omitempty"`
+	// The workload that a token names. Default: sub.
+	Principals *v1.Principals `protobuf:"bytes,9,opt,name=principals,proto3,oneof" json:"principals,omitempty"`
+	// The URL of the Kubernetes API server that is asked about each token (TokenReview), with ca_file and
+	// bearer_token_file. It refuses tokens whose pod is gone. Default: a token is accepted until it expires.
+	ReviewUrl     *string `protobuf:"bytes,10,opt,name=review_url,json=reviewUrl,proto3,oneof" json:"review_url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Authority) Reset() {
+	*x = Authority{}
+	mi := &file_parley_issuer_v1_config_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Authority) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Authority) ProtoMessage() {}
+
+func (x *Authority) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_issuer_v1_config_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Authority.ProtoReflect.Descriptor instead.
+func (*Authority) Descriptor() ([]byte, []int) {
+	return file_parley_issuer_v1_config_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Authority) GetIssuer() string {
+	if x != nil && x.Issuer != nil {
+		return *x.Issuer
+	}
+	return ""
+}
+
+func (x *Authority) GetProvider() string {
+	if x != nil && x.Provider != nil {
+		return *x.Provider
+	}
+	return ""
+}
+
+func (x *Authority) GetAudiences() []string {
+	if x != nil {
+		return x.Audiences
+	}
+	return nil
+}
+
+func (x *Authority) GetKeysUrl() string {
+	if x != nil && x.KeysUrl != nil {
+		return *x.KeysUrl
+	}
+	return ""
+}
+
+func (x *Authority) GetKeysFile() string {
+	if x != nil && x.KeysFile != nil {
+		return *x.KeysFile
+	}
+	return ""
+}
+
+func (x *Authority) GetCaFile() string {
+	if x != nil && x.CaFile != nil {
+		return *x.CaFile
+	}
+	return ""
+}
+
+func (x *Authority) GetBearerTokenFile() string {
+	if x != nil && x.BearerTokenFile != nil {
+		return *x.BearerTokenFile
+	}
+	return ""
+}
+
+func (x *Authority) GetSubjects() []string {
+	if x != nil {
+		return x.Subjects
+	}
+	return nil
+}
+
+func (x *Authority) GetPrincipals() *v1.Principals {
+	if x != nil {
+		return x.Principals
+	}
+	return nil
+}
+
+func (x *Authority) GetReviewUrl() string {
+	if x != nil && x.ReviewUrl != nil {
+		return *x.ReviewUrl
+	}
+	return ""
+}
+
 // Registrations is the root of a file for "parley issuer clients apply".
 type Registrations struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -460,7 +656,7 @@ type Registrations struct {
 
 func (x *Registrations) Reset() {
 	*x = Registrations{}
-	mi := &file_parley_issuer_v1_config_proto_msgTypes[5]
+	mi := &file_parley_issuer_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -472,7 +668,7 @@ func (x *Registrations) String() string {
 func (*Registrations) ProtoMessage() {}
 
 func (x *Registrations) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_issuer_v1_config_proto_msgTypes[5]
+	mi := &file_parley_issuer_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -485,7 +681,7 @@ func (x *Registrations) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registrations.ProtoReflect.Descriptor instead.
 func (*Registrations) Descriptor() ([]byte, []int) {
-	return file_parley_issuer_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_parley_issuer_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Registrations) GetClients() map[string]*Registration {
@@ -514,7 +710,7 @@ type Registration struct {
 
 func (x *Registration) Reset() {
 	*x = Registration{}
-	mi := &file_parley_issuer_v1_config_proto_msgTypes[6]
+	mi := &file_parley_issuer_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -526,7 +722,7 @@ func (x *Registration) String() string {
 func (*Registration) ProtoMessage() {}
 
 func (x *Registration) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_issuer_v1_config_proto_msgTypes[6]
+	mi := &file_parley_issuer_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -539,7 +735,7 @@ func (x *Registration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registration.ProtoReflect.Descriptor instead.
 func (*Registration) Descriptor() ([]byte, []int) {
-	return file_parley_issuer_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_parley_issuer_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Registration) GetJwks() string {
@@ -590,7 +786,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_parley_issuer_v1_config_proto_msgTypes[7]
+	mi := &file_parley_issuer_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -602,7 +798,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_issuer_v1_config_proto_msgTypes[7]
+	mi := &file_parley_issuer_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -615,7 +811,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_parley_issuer_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_parley_issuer_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Grant) GetAudiences() []string {
@@ -636,7 +832,7 @@ var File_parley_issuer_v1_config_proto protoreflect.FileDescriptor
 
 const file_parley_issuer_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\x1dparley/issuer/v1/config.proto\x12\x10parley.issuer.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1dparley/config/v1/config.proto\"\xeb\x03\n" +
+	"\x1dparley/issuer/v1/config.proto\x12\x10parley.issuer.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1dparley/config/v1/config.proto\"\xbd\x04\n" +
 	"\x06Config\x12\x1b\n" +
 	"\x06issuer\x18\x01 \x01(\tH\x00R\x06issuer\x88\x01\x01\x12&\n" +
 	"\ftrust_domain\x18\x02 \x01(\tH\x01R\vtrustDomain\x88\x01\x01\x122\n" +
@@ -645,7 +841,10 @@ const file_parley_issuer_v1_config_proto_rawDesc = "" +
 	"\x04keys\x18\x05 \x01(\v2\x1d.parley.issuer.v1.SigningKeysH\x04R\x04keys\x88\x01\x01\x125\n" +
 	"\x06tokens\x18\x06 \x01(\v2\x18.parley.issuer.v1.TokensH\x05R\x06tokens\x88\x01\x01\x122\n" +
 	"\x05login\x18\a \x01(\v2\x17.parley.issuer.v1.LoginH\x06R\x05login\x88\x01\x01\x12;\n" +
-	"\bsurfaces\x18\b \x01(\v2\x1a.parley.config.v1.SurfacesH\aR\bsurfaces\x88\x01\x01B\t\n" +
+	"\bsurfaces\x18\b \x01(\v2\x1a.parley.config.v1.SurfacesH\aR\bsurfaces\x88\x01\x01\x12A\n" +
+	"\n" +
+	"identities\x18\t \x01(\v2\x1c.parley.issuer.v1.IdentitiesH\bR\n" +
+	"identities\x88\x01\x01B\t\n" +
 	"\a_issuerB\x0f\n" +
 	"\r_trust_domainB\b\n" +
 	"\x06_httpsB\x0f\n" +
@@ -653,7 +852,8 @@ const file_parley_issuer_v1_config_proto_rawDesc = "" +
 	"\x05_keysB\t\n" +
 	"\a_tokensB\b\n" +
 	"\x06_loginB\v\n" +
-	"\t_surfaces\"\x8c\x01\n" +
+	"\t_surfacesB\r\n" +
+	"\v_identities\"\x8c\x01\n" +
 	"\x05Https\x12\x1b\n" +
 	"\x06listen\x18\x01 \x01(\tH\x00R\x06listen\x88\x01\x01\x12 \n" +
 	"\tcert_file\x18\x02 \x01(\tH\x01R\bcertFile\x88\x01\x01\x12\x1e\n" +
@@ -696,7 +896,37 @@ const file_parley_issuer_v1_config_proto_rawDesc = "" +
 	"\t_keys_urlB\f\n" +
 	"\n" +
 	"_keys_fileB\v\n" +
-	"\t_provider\"\xb3\x01\n" +
+	"\t_provider\"\x94\x01\n" +
+	"\n" +
+	"Identities\x12:\n" +
+	"\blifetime\x18\x01 \x01(\v2\x19.google.protobuf.DurationH\x00R\blifetime\x88\x01\x01\x12=\n" +
+	"\vauthorities\x18\x02 \x03(\v2\x1b.parley.issuer.v1.AuthorityR\vauthoritiesB\v\n" +
+	"\t_lifetime\"\xee\x03\n" +
+	"\tAuthority\x12\x1b\n" +
+	"\x06issuer\x18\x01 \x01(\tH\x00R\x06issuer\x88\x01\x01\x12\x1f\n" +
+	"\bprovider\x18\x02 \x01(\tH\x01R\bprovider\x88\x01\x01\x12\x1c\n" +
+	"\taudiences\x18\x03 \x03(\tR\taudiences\x12\x1e\n" +
+	"\bkeys_url\x18\x04 \x01(\tH\x02R\akeysUrl\x88\x01\x01\x12 \n" +
+	"\tkeys_file\x18\x05 \x01(\tH\x03R\bkeysFile\x88\x01\x01\x12\x1c\n" +
+	"\aca_file\x18\x06 \x01(\tH\x04R\x06caFile\x88\x01\x01\x12/\n" +
+	"\x11bearer_token_file\x18\a \x01(\tH\x05R\x0fbearerTokenFile\x88\x01\x01\x12\x1a\n" +
+	"\bsubjects\x18\b \x03(\tR\bsubjects\x12A\n" +
+	"\n" +
+	"principals\x18\t \x01(\v2\x1c.parley.config.v1.PrincipalsH\x06R\n" +
+	"principals\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"review_url\x18\n" +
+	" \x01(\tH\aR\treviewUrl\x88\x01\x01B\t\n" +
+	"\a_issuerB\v\n" +
+	"\t_providerB\v\n" +
+	"\t_keys_urlB\f\n" +
+	"\n" +
+	"_keys_fileB\n" +
+	"\n" +
+	"\b_ca_fileB\x14\n" +
+	"\x12_bearer_token_fileB\r\n" +
+	"\v_principalsB\r\n" +
+	"\v_review_url\"\xb3\x01\n" +
 	"\rRegistrations\x12F\n" +
 	"\aclients\x18\x01 \x03(\v2,.parley.issuer.v1.Registrations.ClientsEntryR\aclients\x1aZ\n" +
 	"\fClientsEntry\x12\x10\n" +
@@ -731,42 +961,49 @@ func file_parley_issuer_v1_config_proto_rawDescGZIP() []byte {
 	return file_parley_issuer_v1_config_proto_rawDescData
 }
 
-var file_parley_issuer_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_parley_issuer_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_parley_issuer_v1_config_proto_goTypes = []any{
 	(*Config)(nil),              // 0: parley.issuer.v1.Config
 	(*Https)(nil),               // 1: parley.issuer.v1.Https
 	(*SigningKeys)(nil),         // 2: parley.issuer.v1.SigningKeys
 	(*Tokens)(nil),              // 3: parley.issuer.v1.Tokens
 	(*Login)(nil),               // 4: parley.issuer.v1.Login
-	(*Registrations)(nil),       // 5: parley.issuer.v1.Registrations
-	(*Registration)(nil),        // 6: parley.issuer.v1.Registration
-	(*Grant)(nil),               // 7: parley.issuer.v1.Grant
-	nil,                         // 8: parley.issuer.v1.Registrations.ClientsEntry
-	nil,                         // 9: parley.issuer.v1.Registration.ClaimsEntry
-	(*v1.Surfaces)(nil),         // 10: parley.config.v1.Surfaces
-	(*durationpb.Duration)(nil), // 11: google.protobuf.Duration
-	(*structpb.Value)(nil),      // 12: google.protobuf.Value
+	(*Identities)(nil),          // 5: parley.issuer.v1.Identities
+	(*Authority)(nil),           // 6: parley.issuer.v1.Authority
+	(*Registrations)(nil),       // 7: parley.issuer.v1.Registrations
+	(*Registration)(nil),        // 8: parley.issuer.v1.Registration
+	(*Grant)(nil),               // 9: parley.issuer.v1.Grant
+	nil,                         // 10: parley.issuer.v1.Registrations.ClientsEntry
+	nil,                         // 11: parley.issuer.v1.Registration.ClaimsEntry
+	(*v1.Surfaces)(nil),         // 12: parley.config.v1.Surfaces
+	(*durationpb.Duration)(nil), // 13: google.protobuf.Duration
+	(*v1.Principals)(nil),       // 14: parley.config.v1.Principals
+	(*structpb.Value)(nil),      // 15: google.protobuf.Value
 }
 var file_parley_issuer_v1_config_proto_depIdxs = []int32{
 	1,  // 0: parley.issuer.v1.Config.https:type_name -> parley.issuer.v1.Https
 	2,  // 1: parley.issuer.v1.Config.keys:type_name -> parley.issuer.v1.SigningKeys
 	3,  // 2: parley.issuer.v1.Config.tokens:type_name -> parley.issuer.v1.Tokens
 	4,  // 3: parley.issuer.v1.Config.login:type_name -> parley.issuer.v1.Login
-	10, // 4: parley.issuer.v1.Config.surfaces:type_name -> parley.config.v1.Surfaces
-	11, // 5: parley.issuer.v1.SigningKeys.rotate_after:type_name -> google.protobuf.Duration
-	11, // 6: parley.issuer.v1.Tokens.lifetime:type_name -> google.protobuf.Duration
-	11, // 7: parley.issuer.v1.Tokens.transaction_lifetime:type_name -> google.protobuf.Duration
-	8,  // 8: parley.issuer.v1.Registrations.clients:type_name -> parley.issuer.v1.Registrations.ClientsEntry
-	7,  // 9: parley.issuer.v1.Registration.own:type_name -> parley.issuer.v1.Grant
-	7,  // 10: parley.issuer.v1.Registration.users:type_name -> parley.issuer.v1.Grant
-	9,  // 11: parley.issuer.v1.Registration.claims:type_name -> parley.issuer.v1.Registration.ClaimsEntry
-	6,  // 12: parley.issuer.v1.Registrations.ClientsEntry.value:type_name -> parley.issuer.v1.Registration
-	12, // 13: parley.issuer.v1.Registration.ClaimsEntry.value:type_name -> google.protobuf.Value
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	12, // 4: parley.issuer.v1.Config.surfaces:type_name -> parley.config.v1.Surfaces
+	5,  // 5: parley.issuer.v1.Config.identities:type_name -> parley.issuer.v1.Identities
+	13, // 6: parley.issuer.v1.SigningKeys.rotate_after:type_name -> google.protobuf.Duration
+	13, // 7: parley.issuer.v1.Tokens.lifetime:type_name -> google.protobuf.Duration
+	13, // 8: parley.issuer.v1.Tokens.transaction_lifetime:type_name -> google.protobuf.Duration
+	13, // 9: parley.issuer.v1.Identities.lifetime:type_name -> google.protobuf.Duration
+	6,  // 10: parley.issuer.v1.Identities.authorities:type_name -> parley.issuer.v1.Authority
+	14, // 11: parley.issuer.v1.Authority.principals:type_name -> parley.config.v1.Principals
+	10, // 12: parley.issuer.v1.Registrations.clients:type_name -> parley.issuer.v1.Registrations.ClientsEntry
+	9,  // 13: parley.issuer.v1.Registration.own:type_name -> parley.issuer.v1.Grant
+	9,  // 14: parley.issuer.v1.Registration.users:type_name -> parley.issuer.v1.Grant
+	11, // 15: parley.issuer.v1.Registration.claims:type_name -> parley.issuer.v1.Registration.ClaimsEntry
+	8,  // 16: parley.issuer.v1.Registrations.ClientsEntry.value:type_name -> parley.issuer.v1.Registration
+	15, // 17: parley.issuer.v1.Registration.ClaimsEntry.value:type_name -> google.protobuf.Value
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_parley_issuer_v1_config_proto_init() }
@@ -779,14 +1016,16 @@ func file_parley_issuer_v1_config_proto_init() {
 	file_parley_issuer_v1_config_proto_msgTypes[2].OneofWrappers = []any{}
 	file_parley_issuer_v1_config_proto_msgTypes[3].OneofWrappers = []any{}
 	file_parley_issuer_v1_config_proto_msgTypes[4].OneofWrappers = []any{}
+	file_parley_issuer_v1_config_proto_msgTypes[5].OneofWrappers = []any{}
 	file_parley_issuer_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
+	file_parley_issuer_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_issuer_v1_config_proto_rawDesc), len(file_parley_issuer_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
