@@ -197,9 +197,6 @@ func registrationOf(c issuer.Client) (*issuerv1.Registration, error) {
 		Own:   &issuerv1.Grant{Audiences: c.Own.Audiences, Scopes: c.Own.Scopes},
 		Users: &issuerv1.Grant{Audiences: c.Users.Audiences, Scopes: c.Users.Scopes},
 	}
-	if c.Identity {
-		r.Identity = new(true)
-	}
 	for name, value := range c.Claims {
 		if list, ok := value.([]string); ok {
 			items := make([]any, len(list))

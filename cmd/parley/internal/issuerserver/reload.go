@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/internal/safepath"
 )
 
-// followConfig reads the configuration again and lets changes of tokens, login and identities take effect, when two readings in a
-// row have seen them. A bad configuration changes nothing.
+// followConfig reads the configuration again and lets changes of tokens, login and identities take effect, when two
+// readings in a row have seen them. A bad configuration changes nothing.
 func (s *Server) followConfig(ctx context.Context) error {
 	inForce, seen, judged := s.config, s.config.text, s.config.text
 	return every(ctx, configInterval, func() {
