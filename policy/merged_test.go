@@ -37,7 +37,7 @@ type uncomparable struct {
 	_ []int
 }
 
-// filled is a policy in which every value is set, the one with a number to another value. It returns how many there are.
+// filled is a policy in which every value is set, the one with a number to another value. It returns their number.
 func filled(guard policy.Guard, other int) (m policy.Method, leaves int) {
 	var fill func(v reflect.Value)
 	fill = func(v reflect.Value) {

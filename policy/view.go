@@ -44,8 +44,8 @@ type result[T any] struct {
 // NewView returns a View of t that compile fills. Compile gets the policy of one method and makes of it what the
 // interceptor needs for each call; its error refuses the method. It must be cheap and quick, and must not use t or any
 // View of t. It may be called again for the same method: after a [Table.Replace] that changes its policy or moves a
-// statement about it to another place, and for each call of a method that no linked .proto describes once the View keeps
-// 1024 of them.
+// statement about it to another place, and for each call of a method that no linked .proto describes once the View
+// keeps 1024 of them.
 func NewView[T any](t *Table, compile func(Method) (T, error)) *View[T] {
 	v := &View[T]{table: t, compile: compile}
 	t.mu.Lock()

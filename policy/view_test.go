@@ -300,7 +300,7 @@ func TestReplaceCompilesWhatChanges(t *testing.T) {
 		}
 		for name, want := range map[string]int{charge: 1, refund: 1 + min(i, 1), "/not.described/Do": 1} {
 			if got, err := view.Get(name); err != nil || got != want || compiled[name] != want {
-				t.Errorf("after replacement %d, %s: %d, %v, compiled %d times, want %d", i, name, got, err, compiled[name], want)
+				t.Errorf("replacement %d, %s: %d, %v, compiled %d times, want %d", i, name, got, err, compiled[name], want)
 			}
 		}
 	}

@@ -271,10 +271,11 @@ func serverContext(t testing.TB) context.Context {
 	listener, err := net.Listen("tcp", "127.0.0.1:0") // authz wants addresses with ports
 	must(t, err)
 	go func() { _ = s.Serve(listener) }() // ends with the server
-	cc, err := grpc.NewClient("passthrough:///"+listener.Addr().String(), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
+	creds := credentials.NewTLS(&tls.Config{
 		Certificates: []tls.Certificate{client}, MinVersion: tls.VersionTLS13,
 		InsecureSkipVerify: true, //nolint:gosec // only the server's side is measured
-	})))
+	})
+	cc, err := grpc.NewClient("passthrough:///"+listener.Addr().String(), grpc.WithTransportCredentials(creds))
 	must(t, err)
 	ended := make(chan struct{})
 	go func() {

@@ -46,7 +46,8 @@ func meshPolicy(i int, team string) string {
 			path = fmt.Sprintf("*/Method%d", i/meshServices%methodsEach)
 		}
 		text += fmt.Sprintf("  - from:\n    - source:\n        principals: [cluster.local/ns/%s-%d/sa/caller-%d]\n"+
-			"    - source:\n        namespaces: [batch-%d]\n    to:\n    - operation:\n        paths: [%q]\n", team, i, j, i, path)
+			"    - source:\n        namespaces: [batch-%d]\n"+
+			"    to:\n    - operation:\n        paths: [%q]\n", team, i, j, i, path)
 	}
 	return text
 }
