@@ -68,7 +68,8 @@ servers:
       provider: hydra
       audiences: [payments]
       keys: {loopback_http: true}
-      principals: {claim: client_id, ids: {%[2]s: orders}, same: [sub, client_id], shared: true}
+      principals: {claim: client_id, ids: {%[2]s: orders}, same: [sub, client_id]}
+      shared: true
 users:
   issuers:
   - {issuer: %[1]q, provider: hydra, audiences: [payments], keys: {loopback_http: true}}
