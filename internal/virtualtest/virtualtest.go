@@ -1,5 +1,5 @@
-// Package virtualtest calls functions in virtual time, outside of tests too. Only package synctest has such time, and it
-// asks for a test, to which it reports failures. Here there are none to report.
+// Package virtualtest calls functions in virtual time, outside of tests too. Only package synctest has such time, and
+// it asks for a test, to which it reports failures. Here there are none to report.
 package virtualtest
 
 import (
