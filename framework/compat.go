@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	configv1 "github.com/parley-rpc/parley/gen/parley/config/v1"
 	"github.com/parley-rpc/parley/internal/quote"
 	"github.com/parley-rpc/parley/policy"
 )
@@ -17,9 +18,9 @@ type CompatFiles interface {
 }
 
 // checkCompat refuses the default of a system whose policies are not read.
-func (p *parts) checkCompat() error {
-	format := p.config.GetCompat()
-	if _, ok := p.config.GetPoliciesFrom()[format]; p.config.Compat != nil && !ok {
+func checkCompat(config *configv1.Config) error {
+	format := config.GetCompat()
+	if _, ok := config.GetPoliciesFrom()[format]; config.Compat != nil && !ok {
 		return fmt.Errorf("compat: %s is no key of policies_from, which says whose policies are read; name one that is, "+
 			"or remove the key", quote.Text(format))
 	}
@@ -27,8 +28,10 @@ func (p *parts) checkCompat() error {
 }
 
 // withCompat returns the files of a format with the default of their system, where the configuration takes it.
-func (p *parts) withCompat(format string, files policy.Files) (policy.Files, error) {
-	if format != p.config.GetCompat() {
+func withCompat(
+	config *configv1.Config, format string, files policy.Files, logger *slog.Logger,
+) (policy.Files, error) {
+	if format != config.GetCompat() {
 		return files, nil
 	}
 	own, ok := files.(CompatFiles)
@@ -37,7 +40,7 @@ func (p *parts) withCompat(format string, files policy.Files) (policy.Files, err
 			files, quote.Text(format))
 	}
 	files = own.Compat("compat: " + format)
-	p.logger.Warn("methods on which nothing decides are open to every caller with a proven identity",
+	logger.Warn("methods on which nothing decides are open to every caller with a proven identity",
 		slog.String("compat", format), slog.String("file", files.String()))
 	return files, nil
 }

@@ -173,7 +173,7 @@ func (openRing) Shutdown(context.Context) error { return nil }
 func (a *App) assembleSources(p *parts) error {
 	p.sources = nil
 	named, err := a.namedFiles(p)
-	errs := []error{err, p.checkCompat()}
+	errs := []error{err, checkCompat(p.config)}
 	for _, files := range slices.Concat(a.policyFiles, named) {
 		if slices.ContainsFunc(p.sources, func(s *policySource) bool { return s.files.String() == files.String() }) {
 			errs = append(errs, fmt.Errorf("policies from %v: two policy sources have this name; give it once", files))
@@ -211,7 +211,7 @@ func (a *App) namedFiles(p *parts) ([]policy.Files, error) {
 		case paths[format] == "":
 			errs = append(errs, fmt.Errorf("policies_from.%s: the path is empty; name a folder or a file", format))
 		default:
-			files, err := p.withCompat(format, open(paths[format]))
+			files, err := withCompat(p.config, format, open(paths[format]), p.logger)
 			errs = append(errs, err)
 			named = append(named, files)
 		}
