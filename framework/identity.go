@@ -53,7 +53,8 @@ func (a *App) assembleIdentity(p *parts) error {
 		return errors.New(
 			"this App has no identity; set identity.trust_dir (PARLEY_IDENTITY_TRUST_DIR) to the directory with the services' " +
 				"public keys and identity.key_file to the private key, or identity.issued to the issuers that vouch for " +
-				"services, or identity.kubernetes to the issuer that knows this pod, or pass WithIdentity; for a first try on one machine WithInsecureDev runs without",
+				"services, or identity.kubernetes to the issuer that knows this pod, or pass WithIdentity; for a first " +
+				"try on one machine WithInsecureDev runs without",
 		)
 	case len(statedIdentities(conf)) > 1:
 		return fmt.Errorf("%s contradict each other; keep one of them", strings.Join(statedIdentities(conf), " and "))

@@ -236,8 +236,11 @@ func (a *App) checkVouching() error {
 		)
 	}
 	for _, rule := range a.parts.userRules.Rules() {
-		errs = append(errs, fmt.Errorf("%s: %s: WithInsecureDev disables authentication, so the tokens of users are not read; "+
-			"remove the policy source, or configure an identity", rule.Place, rule.Subject))
+		errs = append(
+			errs,
+			fmt.Errorf("%s: %s: WithInsecureDev disables authentication, so the tokens of users are not read; "+
+				"remove the policy source, or configure an identity", rule.Place, rule.Subject),
+		)
 	}
 	for name := range a.parts.workloads {
 		errs = append(

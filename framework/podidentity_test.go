@@ -142,7 +142,7 @@ func TestPodIdentityMistakes(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ identity, says string }{
 		"no issuer":       {"kubernetes: {token_file: /t}", "identity.kubernetes.issuer: set it"},
-		"a trust dir":     {"trust_dir: /t, kubernetes: {issuer: a}", "identity.trust_dir and identity.kubernetes contradict"},
+		"a trust dir":     {"trust_dir: /t, kubernetes: {issuer: a}", "trust_dir and identity.kubernetes contradict"},
 		"a key file":      {"key_file: /k, kubernetes: {issuer: a}", "identity.key_file: the key of identity.kubernetes"},
 		"enrolling":       {"enroll: self, kubernetes: {issuer: a}", "identity.enroll: self is for a trust directory"},
 		"further domains": {"accept_domains: [b.example], kubernetes: {issuer: a}", "identity.accept_domains: the issuer"},

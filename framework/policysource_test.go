@@ -240,7 +240,8 @@ func TestPolicySourceMistakes(t *testing.T) {
 		"compat with none": {"compat: rules\n", rules, `compat: "rules" is no key of policies_from`},
 		"empty compat":     {"compat: \"\"\n", rules, `compat: "" is no key of policies_from`},
 		"no such default": {
-			"policies_from: {rules: /etc}\ncompat: rules\n", rules, `compat: rulebook: the program's reader of "rules" knows no default`,
+			"policies_from: {rules: /etc}\ncompat: rules\n", rules,
+			`compat: rulebook: the program's reader of "rules" knows no default`,
 		},
 		"bad, of the file": {"policies_from: {rules: /etc}\n", rules, "rulebook:1: want open or closed"},
 	} {

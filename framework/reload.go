@@ -51,7 +51,10 @@ func (f *configFile) lost(after []byte, read reading) error {
 	case !f.policies:
 		return nil
 	case !read.keyed:
-		return fmt.Errorf("%s: the file has lost its policies; put them back, or write \"policies: {}\" to remove them", f.path)
+		return fmt.Errorf(
+			"%s: the file has lost its policies; put them back, or write \"policies: {}\" to remove them",
+			f.path,
+		)
 	case len(after) < len(before) && bytes.HasPrefix(before, after):
 		return fmt.Errorf("%s: the file ends earlier than before and seems to be cut; complete it, or change a line before "+
 			"the end, such as a comment, to remove the end on purpose", f.path)

@@ -14,8 +14,8 @@ const (
 	// minLife is the shortest lifetime of a token.
 	minLife = time.Second
 
-	// minIdentityLife is the shortest lifetime of an identity token (WithIdentityLifetime), whose longest and default is an
-	// hour.
+	// minIdentityLife is the shortest lifetime of an identity token (WithIdentityLifetime). The longest, which is the
+	// default, is an hour.
 	minIdentityLife = time.Minute
 
 	// maxAssertionLife is the longest lifetime of an assertion, with which a service authenticates.

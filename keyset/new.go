@@ -39,9 +39,9 @@ func File(path string, opts ...Option) *Set {
 
 // URL returns the set that is fetched from a URL (a jwks_uri), over HTTPS with a certificate that the system trusts, or
 // [WithCAFile]. It is fetched again when the server says (Cache-Control, Age and Expires, RFC 9111), but not before a
-// minute and not after an hour, and after 5 minutes when it says nothing. A fetch takes 5 seconds at most ([WithTimeout]), follows no
-// redirect but a permanent one (301, 308) on the same host, uses no proxy but that of [WithProxy], and reads no more
-// than 512 KiB.
+// minute and not after an hour, and after 5 minutes when it says nothing. A fetch takes 5 seconds at most
+// ([WithTimeout]), follows no redirect but a permanent one (301, 308) on the same host, uses no proxy but that of
+// [WithProxy], and reads no more than 512 KiB.
 func URL(address string, opts ...Option) *Set {
 	return newSet(fmt.Sprintf("keyset.URL(%q, ", address), opts, func(c *config) (source, error) {
 		client, err := c.client(address)

@@ -351,7 +351,9 @@ func TestUnstatedRSA(t *testing.T) {
 // A fetch takes no longer than its timeout.
 func TestTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for timeout, want := range map[time.Duration]time.Duration{0: 5 * time.Second, time.Second: time.Second, 8 * time.Second: 8 * time.Second} {
+		for timeout, want := range map[time.Duration]time.Duration{
+			0: 5 * time.Second, time.Second: time.Second, 8 * time.Second: 8 * time.Second,
+		} {
 			began, took := time.Now(), make(chan time.Duration, 1)
 			e := &endpoint{answer: func(r *http.Request) (*http.Response, error) {
 				<-r.Context().Done()

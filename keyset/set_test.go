@@ -45,7 +45,10 @@ func TestSetCheck(t *testing.T) {
 		"plain http":      {keyset.URL("http://id.shop.example/jwks"), []string{"use https"}},
 		"loopback":        {keyset.URL("http://127.0.0.1/jwks"), []string{"allowed explicitly"}},
 		"provider":        {keyset.Provider("id.shop.example"), []string{"names no host"}},
-		"everything else": {keyset.URL("", keyset.WithPinnedRoot("x"), keyset.WithMaxStale(25*time.Hour)), []string{"names no host", "thumbprint", "WithMaxStale: 25h0m0s must be"}},
+		"everything else": {
+			keyset.URL("", keyset.WithPinnedRoot("x"), keyset.WithMaxStale(25*time.Hour)),
+			[]string{"names no host", "thumbprint", "WithMaxStale: 25h0m0s must be"},
+		},
 		"no algorithm":    {keyset.Static([]byte(`{"keys":[]}`), keyset.WithAlgorithms()), []string{"WithAlgorithms: no algorithm"}},
 		"HS256":           {keyset.Static([]byte(`{"keys":[]}`), keyset.WithAlgorithms("RS256", "HS256", "none")), []string{`WithAlgorithms: "HS256" is none of`, `"none" is none of [EdDSA ES256 ES384 RS256 PS256]`}},
 		"RSA without alg": {keyset.Static([]byte(`{"keys":[{"kty":"RSA","kid":"a","n":"AQAB","e":"AQAB"}]}`)), []string{"no key of the set is usable"}},

@@ -556,7 +556,11 @@ func TestIssuerEnrolls(t *testing.T) {
 		t.Errorf("it is valid for %v", left)
 	}
 	l.must("Revoked.", "revoke", "--client", paymentsID, "--reason", "stolen")
-	if _, err := source.Token(t.Context(), principal.ID{}); err == nil || !strings.HasSuffix(err.Error(), "invalid_client") {
+	if _, err := source.Token(
+		t.Context(),
+		principal.ID{},
+	); err == nil ||
+		!strings.HasSuffix(err.Error(), "invalid_client") {
 		t.Errorf("a revoked workload: %v", err)
 	}
 	l.must("Reinstated.", "reinstate", paymentsID, "--reason", "found")

@@ -153,8 +153,10 @@ func TestUserRules(t *testing.T) {
 			changes{from("x-jwt", ""), other()}, nil, []string{authorization, "Bearer TOKEN"}, bad, "",
 		},
 		"longest prefix": {
-			changes{from("x-jwt", ""), other(from("x-jwt", "Other "))}, claims{"iss": "https://other.example"},
-			[]string{"x-jwt", "Other TOKEN"}, "", "https://other.example/anna",
+			changes{from("x-jwt", ""), other(from("x-jwt", "Other "))},
+			claims{"iss": "https://other.example"},
+			[]string{"x-jwt", "Other TOKEN"},
+			"", "https://other.example/anna",
 		},
 
 		"whatever audience": {plain, claims{"aud": []string{"a", "b"}}, []string{userKey, "TOKEN"}, "", anna},

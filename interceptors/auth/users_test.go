@@ -78,18 +78,27 @@ func newUsers(t testing.TB, impl payments, a *policyv1.Auth, opts ...auth.Server
 	if a != nil {
 		layers = append(layers, narrow(a))
 	}
-	u.gate = w.identity("payments").Server(tableOf(t, append(layers, policy.Code(auth.HealthPolicy()))...), append([]auth.ServerOption{
-		auth.WithBearer(certificate),
-		auth.WithUserIssuers(u.login.issuer(t)), auth.WithTransactionTokens(u.ttm.issuer(t)),
-	}, opts...)...)
+	u.gate = w.identity(
+		"payments",
+	).Server(
+		tableOf(t, append(layers, policy.Code(auth.HealthPolicy()))...),
+		append([]auth.ServerOption{
+			auth.WithBearer(certificate),
+			auth.WithUserIssuers(u.login.issuer(t)), auth.WithTransactionTokens(u.ttm.issuer(t)),
+		}, opts...)...)
 	if err := u.gate.Check(); err != nil {
 		t.Fatal(err)
 	}
 	s := serve(t, impl, u.gate.ServerOptions()...)
 	u.connection = dial(t, s.dialer, w.identity("orders").DialOptions(w.id("payments"))...)
-	u.plain = dial(t, s.dialer, grpc.WithAuthority("localhost"), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
-		RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS13,
-	})))
+	u.plain = dial(
+		t,
+		s.dialer,
+		grpc.WithAuthority("localhost"),
+		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
+			RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS13,
+		})),
+	)
 	return u
 }
 
@@ -101,8 +110,15 @@ func (u *users) accessToken(t testing.TB, change claims) string {
 
 func (u *users) accessClaims() claims {
 	return claims{
-		"iss": loginName, "sub": "alice", "aud": "spiffe://shop.example/payments", "iat": in(0), "exp": in(10 * time.Minute), "jti": "7",
-		"scope": "buy browse", "tenant": "blue", "mfa": true,
+		"iss":    loginName,
+		"sub":    "alice",
+		"aud":    "spiffe://shop.example/payments",
+		"iat":    in(0),
+		"exp":    in(10 * time.Minute),
+		"jti":    "7",
+		"scope":  "buy browse",
+		"tenant": "blue",
+		"mfa":    true,
 	}
 }
 
@@ -227,7 +243,11 @@ func TestUserTokens(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				u := newUsers(t, paymentsThatSee(t, "alice"), &policyv1.Auth{User: &policyv1.User{Presence: policyv1.Presence_PRESENCE_REQUIRED.Enum()}})
+				u := newUsers(
+					t,
+					paymentsThatSee(t, "alice"),
+					&policyv1.Auth{User: &policyv1.User{Presence: policyv1.Presence_PRESENCE_REQUIRED.Enum()}},
+				)
 				code := codes.Unauthenticated
 				if test.want == good {
 					code = codes.OK
@@ -257,10 +277,13 @@ func paymentsThatSee(t testing.TB, user string) payments {
 			}
 		}
 	}
-	return payments{quote: func(ctx context.Context) error { see(ctx); return nil }, watch: func(s grpc.ServerStreamingServer[paymentsv1.WatchChargeResponse]) error {
-		see(s.Context())
-		return s.Send(nil)
-	}}
+	return payments{
+		quote: func(ctx context.Context) error { see(ctx); return nil },
+		watch: func(s grpc.ServerStreamingServer[paymentsv1.WatchChargeResponse]) error {
+			see(s.Context())
+			return s.Send(nil)
+		},
+	}
 }
 
 // What the handler learns of the user.
@@ -275,7 +298,9 @@ func TestUserFromContext(t *testing.T) {
 		if err := quote(auth.AttachUserToken(t.Context(), u.accessToken(t, nil)), u.connection); err != nil {
 			t.Fatal(err)
 		}
-		if seen.Issuer != loginName || seen.Subject != "alice" || !slices.Equal(seen.Scopes, []string{"buy", "browse"}) || !seen.Expires.Equal(start.Add(10*time.Minute)) || seen.Transaction != "" {
+		if seen.Issuer != loginName || seen.Subject != "alice" || !slices.Equal(seen.Scopes, []string{"buy", "browse"}) ||
+			!seen.Expires.Equal(start.Add(10*time.Minute)) ||
+			seen.Transaction != "" {
 			t.Errorf("an access token names %+v", seen)
 		}
 		if tenant, ok := seen.Claims.String("tenant"); !ok || tenant != "blue" {
@@ -318,7 +343,13 @@ func TestAUserTokenProvesNoWorkload(t *testing.T) {
 			_, err := watch(test.ctx, u.plain)
 			refused(t, name+", stream", err, codes.Unauthenticated, test.want)
 		}
-		refused(t, "access token as authorization, connection mode", quote(withBearer(t.Context(), access), u.connection), codes.Unauthenticated, rpcerr.CredentialsInvalid)
+		refused(
+			t,
+			"access token as authorization, connection mode",
+			quote(withBearer(t.Context(), access), u.connection),
+			codes.Unauthenticated,
+			rpcerr.CredentialsInvalid,
+		)
 		err := quote(auth.AttachUserToken(withBearer(t.Context(), mint(t, u.w, "mallory", nil)), access), u.plain)
 		refused(t, "a proven caller that is not invited, with a user", err, codes.PermissionDenied, rpcerr.PolicyDenied)
 	})
@@ -338,8 +369,20 @@ func TestUserOfAnAnonymousMethod(t *testing.T) {
 		u := &users{w: w, login: login}
 		refused(t, "nobody", checkHealth(t.Context(), cc), codes.Unauthenticated, rpcerr.CredentialsMissing)
 		refused(t, "a user", checkHealth(auth.AttachUserToken(t.Context(), u.accessToken(t, nil)), cc), codes.OK, "")
-		refused(t, "a user without the scope", checkHealth(auth.AttachUserToken(t.Context(), u.accessToken(t, claims{"scope": "buy"})), cc), codes.PermissionDenied, rpcerr.PolicyDenied)
-		refused(t, "a bad token", checkHealth(auth.AttachUserToken(t.Context(), "a.b.c"), cc), codes.Unauthenticated, rpcerr.CredentialsInvalid)
+		refused(
+			t,
+			"a user without the scope",
+			checkHealth(auth.AttachUserToken(t.Context(), u.accessToken(t, claims{"scope": "buy"})), cc),
+			codes.PermissionDenied,
+			rpcerr.PolicyDenied,
+		)
+		refused(
+			t,
+			"a bad token",
+			checkHealth(auth.AttachUserToken(t.Context(), "a.b.c"), cc),
+			codes.Unauthenticated,
+			rpcerr.CredentialsInvalid,
+		)
 	})
 }
 
@@ -355,7 +398,13 @@ func TestUserTokensWithoutIssuers(t *testing.T) {
 			}
 			return nil
 		}})
-		refused(t, "call", quote(auth.AttachTransactionToken(auth.AttachUserToken(t.Context(), "a.b.c"), "d.e.f"), p.cc), codes.OK, "")
+		refused(
+			t,
+			"call",
+			quote(auth.AttachTransactionToken(auth.AttachUserToken(t.Context(), "a.b.c"), "d.e.f"), p.cc),
+			codes.OK,
+			"",
+		)
 	})
 }
 
@@ -372,15 +421,24 @@ func TestAnonymousHandlersSeeNoToken(t *testing.T) {
 				}
 			}
 		}
-		s := serve(t, payments{}, append(w.identity("payments").ServerOptions(tableOf(t, policy.Code(auth.HealthPolicy())), auth.WithBearer(certificate)),
-			grpc.ChainUnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
-				look(ctx)
-				return h(ctx, req)
-			}),
-			grpc.ChainStreamInterceptor(func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, h grpc.StreamHandler) error {
-				look(stream.Context())
-				return h(srv, stream)
-			}))...)
+		s := serve(
+			t,
+			payments{},
+			append(
+				w.identity("payments").ServerOptions(tableOf(t, policy.Code(auth.HealthPolicy())), auth.WithBearer(certificate)),
+				grpc.ChainUnaryInterceptor(
+					func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
+						look(ctx)
+						return h(ctx, req)
+					},
+				),
+				grpc.ChainStreamInterceptor(
+					func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, h grpc.StreamHandler) error {
+						look(stream.Context())
+						return h(srv, stream)
+					},
+				),
+			)...)
 		cc := dial(t, s.dialer, grpc.WithAuthority("localhost"), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
 			RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS13,
 		})))
@@ -478,7 +536,13 @@ func TestStreamEndsWithTheKeyOfItsUser59(t *testing.T) {
 		if lived := time.Since(start); lived != 0 {
 			t.Errorf("the stream lived for another %v", lived)
 		}
-		refused(t, "call", quote(auth.AttachUserToken(t.Context(), access), u.connection), codes.Unauthenticated, rpcerr.CredentialsInvalid)
+		refused(
+			t,
+			"call",
+			quote(auth.AttachUserToken(t.Context(), access), u.connection),
+			codes.Unauthenticated,
+			rpcerr.CredentialsInvalid,
+		)
 		_, err = streams["transaction token"].Recv()
 		refused(t, "the other stream", err, codes.Unauthenticated, rpcerr.CredentialsExpired)
 		if lived := time.Since(start); lived != 150*time.Second {
@@ -508,7 +572,12 @@ func TestMistakesInUserIssuers(t *testing.T) {
 		"transactions for an hour":    {[]auth.ServerOption{auth.WithTransactionTokens(with(func(i *auth.Issuer) { i.Profile.MaxLifetime = time.Hour }))}, `it must be at most 5m0s`},
 		"transactions for anybody":    {[]auth.ServerOption{auth.WithTransactionTokens(with(func(i *auth.Issuer) { i.Audiences = []string{"x"} }))}, `it makes transaction tokens, of which only`},
 	} {
-		if err := w.identity("payments").Server(nil, test.opts...).Check(); err == nil || !strings.Contains(err.Error(), test.want) {
+		if err := w.identity(
+			"payments",
+		).Server(
+			nil,
+			test.opts...).Check(); err == nil ||
+			!strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %q", name, err, test.want)
 		}
 	}

@@ -53,8 +53,8 @@ func WithBudget(b Budget) Option {
 	return option{text, func(c *config) { c.budget, c.given = b, true }}
 }
 
-// WithBudgetRatio sets the Ratio of the budget: that of the default budget, and that of an earlier [WithBudget] if it is
-// larger. It is for a ratio that is stated apart from the rest of a budget.
+// WithBudgetRatio sets the Ratio of the budget: that of the default budget, and that of an earlier [WithBudget] if it
+// is larger. It is for a ratio that is stated apart from the rest of a budget.
 func WithBudgetRatio(ratio float64) Option {
 	return option{fmt.Sprintf("retry.WithBudgetRatio(%v)", ratio), func(c *config) {
 		if !c.given || ratio < c.budget.Ratio {

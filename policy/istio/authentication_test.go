@@ -67,20 +67,29 @@ func TestRequestAuthentication(t *testing.T) {
 		{"parameters", rule(", fromParams: [token]"), "spec.jwtRules[0].fromParams: a gRPC call has no parameters"},
 		{"cookies", rule(", fromCookies: [token]"), "spec.jwtRules[0].fromCookies: a gRPC call has no cookies"},
 		{"presence", rule(", presence: REQUIRED"), "spec.jwtRules[0].presence: it is not enforced here"},
-		{"keys in two places", rule(`, jwks: "{}", jwksUri: https://a.example`), "spec.jwtRules[0].jwksUri: jwks is stated as well"},
+		{
+			"keys in two places", rule(`, jwks: "{}", jwksUri: https://a.example`),
+			"spec.jwtRules[0].jwksUri: jwks is stated as well",
+		},
 		{
 			"no issuer", object("RequestAuthentication", "shop", "users", "{jwtRules: [{audiences: [a]}]}"),
 			"the issuer is missing",
 		},
 		{"an unknown key", rule(", jwksURI: x"), "unknown key \"jwksURI\"; did you mean \"jwksUri\"?"},
-		{"keys that are none", rule(`, jwks: "{}"`), "mesh.yaml:5:51 (document 1): RequestAuthentication shop/users: spec.jwtRules[0].jwks: keyset: Static"},
+		{
+			"keys that are none", rule(`, jwks: "{}"`),
+			"mesh.yaml:5:51 (document 1): RequestAuthentication shop/users: spec.jwtRules[0].jwks: keyset: Static",
+		},
 		{"keys without TLS", rule(", jwksUri: http://login.example/keys"), "spec.jwtRules[0].jwksUri: keyset.URL("},
 		{
 			"no provider", strings.ReplaceAll(rule(""), "https://login.example", "login"),
 			"spec.jwtRules[0].issuer: keyset.Provider(",
 		},
 		{"a header of gRPC", rule(", fromHeaders: [{name: grpc-timeout}]"), `tokens cannot come in "grpc-timeout"`},
-		{"a claim in a credential", rule(", outputPayloadToHeader: Authorization"), `claims cannot be written into "authorization"`},
+		{
+			"a claim in a credential", rule(", outputPayloadToHeader: Authorization"),
+			`claims cannot be written into "authorization"`,
+		},
 		{"a claim over a token", rule(", fromHeaders: [{name: x-a}], outputPayloadToHeader: x-a"), `tokens come there`},
 		{"a claim without a name", rule(", outputClaimToHeaders: [{header: x-a}]"), `no claim is named for "x-a"`},
 		{
@@ -90,15 +99,27 @@ func TestRequestAuthentication(t *testing.T) {
 		{"a header of the payload", rule(", outputPayloadToHeader: x-group") + header, "ask for the claim"},
 		{"another header", rule(", outputPayloadToHeader: x-other") + header, ""},
 		{"for another namespace", named("dev", "users", "", ", presence: REQUIRED"), ""},
-		{"for another workload", named("shop", "users", "selector: {matchLabels: {app: mail}}, ", ", presence: REQUIRED"), ""},
-		{"selector and target", named("shop", "users", "selector: {}, targetRefs: [{kind: Service, name: orders}], ", ""), "either targetRefs or a selector"},
+		{
+			"for another workload", named("shop", "users", "selector: {matchLabels: {app: mail}}, ", ", presence: REQUIRED"),
+			"",
+		},
+		{
+			"selector and target", named("shop", "users", "selector: {}, targetRefs: [{kind: Service, name: orders}], ", ""),
+			"either targetRefs or a selector",
+		},
 		{
 			"words by one rule alone", rule("") + named("istio-system", "mesh", "", ", spaceDelimitedClaims: [roles]"),
 			"the rule for the same issuer at mesh.yaml:",
 		},
-		{"workload and waypoint differ", rule(", audiences: [a]") + waypoint(""), "workload and waypoint have different rules"},
+		{
+			"workload and waypoint differ", rule(", audiences: [a]") + waypoint(""),
+			"workload and waypoint have different rules",
+		},
 		{"workload and waypoint agree", rule("") + waypoint("") + roles, ""},
-		{"the waypoint alone, and the workload asks", waypoint("") + roles, "no RequestAuthentication counts at this point of the mesh"},
+		{
+			"the waypoint alone, and the workload asks", waypoint("") + roles,
+			"no RequestAuthentication counts at this point of the mesh",
+		},
 		{"the waypoint alone", waypoint("") + header, ""},
 	} {
 		_, _, err := istio.Parse(orders(), test.text)
@@ -129,16 +150,19 @@ func TestUserRules(t *testing.T) {
 		}
 		return found
 	}
-	const rule = "{jwtRules: [{issuer: https://login.example, audiences: [orders], timeout: 2m, jwksUri: https://login.example/k}]}"
+	const rule = "{jwtRules: [{issuer: https://login.example, audiences: [orders], timeout: 2m, " +
+		"jwksUri: https://login.example/k}]}"
 	text := object("RequestAuthentication", "shop", "users", rule)
 	found := rules(text)
-	if len(found) != 1 || found[0].Place != "mesh.yaml:5 (document 1)" || found[0].Subject != "RequestAuthentication shop/users" ||
+	if len(found) != 1 || found[0].Place != "mesh.yaml:5 (document 1)" ||
+		found[0].Subject != "RequestAuthentication shop/users" ||
 		found[0].FetchTimeout != time.Minute ||
 		len(found[0].Audiences) != 6 {
 		t.Errorf("got %+v", found)
 	}
 	_, notes, err := istio.Parse(orders(), text)
-	const want = "mesh.yaml:5 (document 1): RequestAuthentication shop/users: a fetch of the keys has between 10ms and 1m0s, here 1m0s"
+	const want = "mesh.yaml:5 (document 1): RequestAuthentication shop/users: a fetch of the keys has between 10ms and " +
+		"1m0s, here 1m0s"
 	if err != nil || len(notes) != 1 || notes[0].String() != want {
 		t.Errorf("got %v, %v, want %s", notes, err, want)
 	}
@@ -156,7 +180,10 @@ func TestDocumentedUsers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, found := strings.Cut(string(document), "```text\napiVersion: security.istio.io/v1\nkind: RequestAuthentication")
+	_, rest, found := strings.Cut(
+		string(document),
+		"```text\napiVersion: security.istio.io/v1\nkind: RequestAuthentication",
+	)
 	text, _, closed := strings.Cut(rest, "```")
 	rules, err := istio.UserRules(orders(), "apiVersion: security.istio.io/v1\nkind: RequestAuthentication"+text)
 	if !found || !closed || err != nil || len(rules) != 1 || rules[0].Issuer != "https://login.shop.example" {

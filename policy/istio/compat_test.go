@@ -19,8 +19,8 @@ type undecided struct {
 	grpc_testing.UnimplementedTestServiceServer
 }
 
-// Where nothing decides about a method, the server does not start. The configuration takes Istio's default by name, which
-// the log and the description show.
+// Where nothing decides about a method, the server does not start. The configuration takes Istio's default by name,
+// which the log and the description show.
 func TestCompat(t *testing.T) {
 	folder := t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, "mesh.yaml"), []byte(denyDev), 0o600); err != nil {

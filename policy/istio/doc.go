@@ -14,8 +14,8 @@
 // jwtRules of RequestAuthentication say whose tokens of users are accepted, and where they come. PeerAuthentication is
 // checked: what is less than STRICT is refused by name. VirtualService, DestinationRule, GRPCRoute and HTTPRoute narrow
 // the calls of the program's clients by the host that they call; what of them has no meaning here is noted. Whatever
-// else lies in the folder is skipped by name. A key that Istio does not know, a key that is stated twice, a value of the
-// wrong type and an empty list are mistakes; all of them are reported at once, each as a [Mistake] with its place.
+// else lies in the folder is skipped by name. A key that Istio does not know, a key that is stated twice, a value of
+// the wrong type and an empty list are mistakes; all of them are reported at once, each as a [Mistake] with its place.
 //
 // # What it means
 //

@@ -103,7 +103,12 @@ func TestKeptFilesMeanTheSame(t *testing.T) {
 				case 3:
 					_ = os.Remove(filepath.Join(dir, name)) // which may not be there
 				case 4:
-					write(t, "{apiVersion: networking.istio.io/v1, kind: EnvoyFilter, metadata: {name: e, namespace: shop}}\n", dir, name)
+					write(
+						t,
+						"{apiVersion: networking.istio.io/v1, kind: EnvoyFilter, metadata: {name: e, namespace: shop}}\n",
+						dir,
+						name,
+					)
 				}
 			}
 			fresh := istio.Dir(dir, orders())

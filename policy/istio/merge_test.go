@@ -71,9 +71,10 @@ func TestOpenHealth(t *testing.T) {
 	w.OpenHealth = true
 	const watch = " m=/grpc.health.v1.Health/Watch"
 	for rule, refused := range map[string]bool{
-		"{rules: [{from: [{source: {namespaces: [shop]}}]}]}":                                                                      false,
-		"{action: DENY, rules: [{from: [{source: {namespaces: [dev]}}]}]}":                                                         false,
-		"{action: DENY, rules: [{from: [{source: {namespaces: [dev]}}], to: [{operation: {paths: [/grpc.health.v1.Health/*]}}]}]}": true,
+		"{rules: [{from: [{source: {namespaces: [shop]}}]}]}":              false,
+		"{action: DENY, rules: [{from: [{source: {namespaces: [dev]}}]}]}": false,
+		"{action: DENY, rules: [{from: [{source: {namespaces: [dev]}}], to: [{operation: {" +
+			"paths: [/grpc.health.v1.Health/*]}}]}]}": true,
 	} {
 		layers, _, err := istio.Parse(w, head+"spec: "+rule+"\n")
 		if err != nil {

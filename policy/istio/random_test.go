@@ -28,7 +28,11 @@ func TestReference(t *testing.T) {
 		var documents strings.Builder
 		workload := orders()
 		workload.OpenHealth = n%2 == 0
-		ref := reference{openHealth: workload.OpenHealth, domains: []string{"mesh.example", "old.example"}, expressions: known}
+		ref := reference{
+			openHealth:  workload.OpenHealth,
+			domains:     []string{"mesh.example", "old.example"},
+			expressions: known,
+		}
 		for i := range r.IntN(5) {
 			p := referencePolicy{r.pick("shop", "shop", "istio-system"), r.policy()}
 			if p.namespace == "shop" && r.IntN(4) == 0 {

@@ -18,8 +18,8 @@ import (
 	"github.com/parley-rpc/parley/policy/istio"
 )
 
-// An issuer that goes is refused from the first look on, and one that comes is taken from the second. A bad file changes
-// nothing, and neither does one that is there for one look alone.
+// An issuer that goes is refused from the first look on, and one that comes is taken from the second. A bad file
+// changes nothing, and neither does one that is there for one look alone.
 func TestUsersReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t)

@@ -115,7 +115,11 @@ func (c *cluster) pod(t *testing.T, service, audience string) string {
 func (c *cluster) bound(t *testing.T, service, audience string, spec map[string]any) string {
 	t.Helper()
 	spec["audiences"], spec["expirationSeconds"] = []string{audience}, 3600
-	return c.make(t, "/api/v1/namespaces/shop/serviceaccounts/"+service+"/token", map[string]any{"spec": spec}).Status.Token
+	return c.make(
+		t,
+		"/api/v1/namespaces/shop/serviceaccounts/"+service+"/token",
+		map[string]any{"spec": spec},
+	).Status.Token
 }
 
 func (c *cluster) remove(t *testing.T, path string) {
