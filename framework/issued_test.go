@@ -203,6 +203,38 @@ clients:
 	})
 }
 
+// gRPC's own health check carries no token. A server that shows its health to certain callers alone must not look dead
+// to its clients in token mode.
+func TestTokenModeWithClosedHealth(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o, n := newOffice(t), frameworktest.NewNetwork(t)
+		o.hire("payments", time.Hour)
+		o.hire("orders", time.Hour)
+		o.bearer(time.Hour)
+		cert, key := certificateFor(t)
+		server := o.app(n, "payments", fmt.Sprintf(`
+lifecycle: {announce: 0s, quiet: 0s}
+policies: {"/*": {auth: {peers: [orders]}}}
+servers:
+  payments:
+    carriers: [token]
+    tls: {cert: %q, key: %q}
+    issuers: [{issuer: %s, keys: {file: %q}, subjects: ["spiffe://shop.example/orders"], shared: true}]
+`, cert, key, officeName, o.file("keys.json")))
+		paymentsv1.RegisterPaymentsServiceServer(n.Server(server), &bank{})
+		n.Run(server)
+		orders := o.app(n, "orders", fmt.Sprintf(`
+clients:
+  payments: {target: "passthrough:///server-1:443", mode: token, ca_file: %q, server_name: localhost, token: {file: %q}}
+`, cert, o.file("bearer.jwt")))
+		client := paymentsv1.NewPaymentsServiceClient(orders.Client("payments"))
+		if _, err := client.Charge(t.Context(), &paymentsv1.ChargeRequest{}); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 // A service whose issuer cannot be asked is not ready, and says whose keys are missing.
 func TestReadinessWaitsForTheKeysOfIssuers(t *testing.T) {
 	t.Parallel()

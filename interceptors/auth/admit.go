@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
 
 	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
 	"github.com/parley-rpc/parley/internal/decide"
@@ -71,6 +73,9 @@ func (g *Gate) admit(ctx context.Context, method string, request any) (context.C
 // turnAway reports a refusal before the handler runs. Those that another connection, another token or another moment
 // would mend say that it never ran.
 func (g *Gate) turnAway(ctx context.Context, method string, who caller, err error) error {
+	if hidesHealth(method, who, err) {
+		return status.Error(codes.Unimplemented, "the health of this server is not shown to this caller")
+	}
 	g.auditCall(ctx, policy.Call{Method: method, Peer: who.peer, User: who.user}, err)
 	passing := []rpcerr.Reason{
 		rpcerr.ConnectionExpired, rpcerr.KeysUnavailable, rpcerr.AuthOverloaded, rpcerr.CredentialsExpired,
@@ -79,6 +84,21 @@ func (g *Gate) turnAway(ctx context.Context, method string, who caller, err erro
 		_ = rpcerr.SetUnprocessed(ctx) // fails only outside of gRPC, where nobody reads trailers
 	}
 	return err
+}
+
+// hidesHealth reports whether a refused caller learns that there is no health to watch. A gRPC client that may not watch
+// the health of a server takes the server for dead, unless it learns that (grpc/doc/health-checking.md): then it makes
+// its calls, and learns of each whether it is refused. There are two such callers. The author of a mesh's rules does not
+// think of health, which clients of a sidecar do not ask for. And gRPC's own health check carries no token.
+func hidesHealth(method string, who caller, err error) bool {
+	if method != "/grpc.health.v1.Health/Watch" {
+		return false
+	}
+	if who.peer == nil {
+		return rpcerr.ReasonOf(err) == rpcerr.CredentialsMissing
+	}
+	d, ok := errors.AsType[decide.Decision](err)
+	return ok && d.OfGuard()
 }
 
 // authenticate finds out who calls, and whose the authorization is: of a caller that its connection proves, it may be

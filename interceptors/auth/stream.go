@@ -7,11 +7,8 @@ import (
 	"runtime/debug"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/parley-rpc/parley/interceptors/auth/internal/conn"
-	"github.com/parley-rpc/parley/internal/decide"
 	"github.com/parley-rpc/parley/internal/verify"
 	"github.com/parley-rpc/parley/plannedend"
 	"github.com/parley-rpc/parley/policy"
@@ -34,7 +31,7 @@ func (g *Gate) StreamServerInterceptor(
 	before, _ := g.view.Get(info.FullMethod)
 	ctx, who, err := g.admit(stream.Context(), info.FullMethod, nil)
 	if err != nil {
-		return refusedWatch(info.FullMethod, who, err)
+		return err
 	}
 	server := g.config.ending
 	running := g.streams.begin(ctx, policy.Call{Method: info.FullMethod, Peer: who.peer, User: who.user})
@@ -93,20 +90,6 @@ func (g *Gate) StreamServerInterceptor(
 		g.auditCall(ctx, running.call, refusal)
 	}
 	return refusal
-}
-
-// refusedWatch is what a caller gets that is refused. The author of a mesh's rules does not think of health, which
-// clients of a sidecar do not ask for. A gRPC client that may not watch the health of a server takes the server for dead,
-// unless it learns that there is nothing to watch (grpc/doc/health-checking.md): then it makes its calls, and learns of
-// each whether it is refused.
-func refusedWatch(method string, who caller, err error) error {
-	if method != "/grpc.health.v1.Health/Watch" || who.peer == nil {
-		return err
-	}
-	if d, ok := errors.AsType[decide.Decision](err); ok && d.OfGuard() {
-		return status.Error(codes.Unimplemented, "the health of this server is not shown to this caller")
-	}
-	return err
 }
 
 // endOf is what a stream ends with when its session does.

@@ -128,7 +128,7 @@ func TestTokenEndpointThatMisbehaves(t *testing.T) {
 		"huge":             {says(200, `{"access_token":"`+strings.Repeat("S", 70_000)+`"}`), "longer than 65536"},
 		"no JSON":          {says(200, "SECRET"), "no object at byte 0"},
 		"no token":         {says(200, `{"token_type":"Bearer","expires_in":600}`), "the token_type Bearer"},
-		"another type":     {says(200, `{"access_token":"SECRET","token_type":"DPoP","expires_in":600}`), "token_type Bearer"},
+		"another type":     {says(200, `{"access_token":"SECRET","token_type":"DPoP","expires_in":9}`), "token_type Bearer"},
 		"no life":          {says(200, `{"access_token":"SECRET","token_type":"Bearer"}`), "when the token expires"},
 		"life a word":      {says(200, `{"access_token":"SECRET","token_type":"Bearer","expires_in":"soon"}`), "expires_in"},
 		"life a sum":       {says(200, `{"access_token":"SECRET","token_type":"Bearer","expires_in":"+600"}`), "expires_in"},
