@@ -37,14 +37,14 @@ func TestSetCheck(t *testing.T) {
 		set  *keyset.Set
 		says []string
 	}{
-		"nothing":         {nil, []string{"no key set"}},
-		"static junk":     {keyset.Static([]byte("junk")), []string{"keyset: Static", "no JSON object"}},
-		"static bad":      {keyset.Static([]byte(`{"keys":[{"kty":"oct","kid":"a","k":"AA"}]}`)), []string{"no key of the set is usable"}},
-		"no file":         {keyset.File(""), []string{"no file is named"}},
-		"missing file":    {keyset.File(filepath.Join(t.TempDir(), "jwks.json")), []string{"jwks.json", "does not exist"}},
-		"plain http":      {keyset.URL("http://id.shop.example/jwks"), []string{"use https"}},
-		"loopback":        {keyset.URL("http://127.0.0.1/jwks"), []string{"allowed explicitly"}},
-		"provider":        {keyset.Provider("id.shop.example"), []string{"names no host"}},
+		"nothing":      {nil, []string{"no key set"}},
+		"static junk":  {keyset.Static([]byte("junk")), []string{"keyset: Static", "no JSON object"}},
+		"static bad":   {keyset.Static([]byte(`{"keys":[{"kty":"oct","kid":"a","k":"AA"}]}`)), []string{"no key of the set is usable"}},
+		"no file":      {keyset.File(""), []string{"no file is named"}},
+		"missing file": {keyset.File(filepath.Join(t.TempDir(), "jwks.json")), []string{"jwks.json", "does not exist"}},
+		"plain http":   {keyset.URL("http://id.shop.example/jwks"), []string{"use https"}},
+		"loopback":     {keyset.URL("http://127.0.0.1/jwks"), []string{"allowed explicitly"}},
+		"provider":     {keyset.Provider("id.shop.example"), []string{"names no host"}},
 		"everything else": {
 			keyset.URL("", keyset.WithPinnedRoot("x"), keyset.WithMaxStale(25*time.Hour)),
 			[]string{"names no host", "thumbprint", "WithMaxStale: 25h0m0s must be"},

@@ -86,10 +86,10 @@ func (g *Gate) turnAway(ctx context.Context, method string, who caller, err erro
 	return err
 }
 
-// hidesHealth reports whether a refused caller learns that there is no health to watch. A gRPC client that may not watch
-// the health of a server takes the server for dead, unless it learns that (grpc/doc/health-checking.md): then it makes
-// its calls, and learns of each whether it is refused. There are two such callers. The author of a mesh's rules does not
-// think of health, which clients of a sidecar do not ask for. And gRPC's own health check carries no token.
+// hidesHealth reports whether a refused caller learns that there is no health to watch. A gRPC client that may not
+// watch the health of a server takes the server for dead, unless it learns that (grpc/doc/health-checking.md): then it
+// makes its calls, and learns of each whether it is refused. There are two such callers. The author of a mesh's rules
+// does not think of health, which clients of a sidecar do not ask for. And gRPC's own health check carries no token.
 func hidesHealth(method string, who caller, err error) bool {
 	if method != "/grpc.health.v1.Health/Watch" {
 		return false
