@@ -74,10 +74,14 @@ func causeOf(err error) string {
 }
 
 func (i *workload) auditEnd(l *conn.Session, why string) {
-	i.log.LogAttrs(context.Background(), slog.LevelInfo, "parley: credential ended", slog.String("of", l.What),
-		slog.String("cause", why),
-		slog.String("role", l.Role), slog.String("peer", l.Peer.ID.String()), slog.String("kid", l.Peer.KeyID),
-		slog.Uint64("generation", l.Validity.Generation()))
+	attrs := []slog.Attr{
+		slog.String("of", l.What), slog.String("cause", why), slog.String("role", l.Role),
+		slog.String("peer", l.Peer.ID.String()), slog.String("kid", l.Peer.KeyID),
+	}
+	if generation := l.Validity.Generation(); generation != verify.Never {
+		attrs = append(attrs, slog.Uint64("generation", generation))
+	}
+	i.log.LogAttrs(context.Background(), slog.LevelInfo, "parley: credential ended", attrs...)
 }
 
 func (i *workload) auditTrust(generation uint64, ended int) {

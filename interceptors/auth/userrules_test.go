@@ -296,6 +296,12 @@ func TestUserRulesChange(t *testing.T) {
 		r.apply(t, other)
 		ask(rpcerr.CredentialsInvalid)
 		refused(t, "the stream", <-ended, codes.Unauthenticated, rpcerr.CredentialsExpired)
+		synctest.Wait()
+		log := r.w.log.String()
+		if !hasLine(log, []string{`"parley: credential ended"`, `of="stream of a user"`}) ||
+			hasLine(log, []string{`"parley: credential ended"`, "generation=18446744073709551615"}) {
+			t.Errorf("the end of the stream, whose rule has no generation any more, is logged as\n%s", log)
+		}
 	})
 }
 
