@@ -14,6 +14,7 @@ import (
 	"time"
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -125,6 +126,40 @@ func TestPolicySource(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Without the policies of a file it is not known which methods they decide on, so that their absence alone is reported.
+// It stays in the way of a start.
+func TestAnUnreadablePolicySource(t *testing.T) {
+	t.Parallel()
+	config := filepath.Join(t.TempDir(), "payments.yaml")
+	if err := os.WriteFile(config, []byte("polices: {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const unstated = "no policy decides who may call /shop.Unstated/Get"
+	for name, test := range map[string]struct {
+		option     framework.Option
+		says       string
+		isUnstated bool
+	}{
+		"good":                           {framework.WithPolicySource(&rulebook{text: "open"}), unstated, true},
+		"missing":                        {framework.WithPolicySource(&rulebook{}), "rulebook: there is no file", false},
+		"a mistake":                      {framework.WithPolicySource(&rulebook{text: "ajar"}), "rulebook:1: want", false},
+		"a configuration with a mistake": {framework.WithConfigFile(config), "polices", false},
+	} {
+		n := frameworktest.NewNetwork(t)
+		app := n.App("payments", test.option)
+		n.Server(app).RegisterService(&grpc.ServiceDesc{
+			ServiceName: "shop.Unstated", HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{{MethodName: "Get"}},
+		}, &bank{})
+		err := app.Check()
+		if err == nil || !strings.Contains(err.Error(), test.says) {
+			t.Fatalf("%s: got %v, want %q", name, err, test.says)
+		}
+		if got := strings.Contains(err.Error(), unstated); got != test.isUnstated {
+			t.Errorf("%s: that no policy decides is said: %v, in\n%v", name, got, err)
+		}
+	}
 }
 
 // lossy is a rulebook that takes "open" for a part of "closed".

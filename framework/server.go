@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,8 +22,10 @@ import (
 	"github.com/parley-rpc/parley/discovery/controlplane"
 	"github.com/parley-rpc/parley/interceptors/auth"
 	"github.com/parley-rpc/parley/interceptors/retry/dedupe"
+	"github.com/parley-rpc/parley/internal/joined"
 	"github.com/parley-rpc/parley/internal/stated"
 	"github.com/parley-rpc/parley/plannedend"
+	"github.com/parley-rpc/parley/policy"
 )
 
 // Server is one listener with one gRPC server. It implements grpc.ServiceRegistrar: pass it to the Register functions
@@ -206,10 +209,22 @@ func (s *Server) check() error {
 		if conf.GetUserAuthorization() {
 			mistakes = stated.Mistakes("servers."+s.service, mistakes)
 		}
-		errs = append(errs, without(mistakes, s.app.parts.identity.Check()), gate.Resolve(s.allMethods()...))
+		errs = append(errs, without(mistakes, s.app.parts.identity.Check()), s.resolve(gate))
 	}
 	errs = append(errs, s.raw().err, s.checkKeepalive(), s.checkControlPlane())
 	return errors.Join(errs...)
+}
+
+// resolve returns the mistakes in the policies of the server's methods.
+func (s *Server) resolve(gate *auth.Gate) error {
+	err := gate.Resolve(s.allMethods()...)
+	if !s.app.parts.undecided {
+		return err
+	}
+	return errors.Join(slices.DeleteFunc(joined.Errors(err), func(e error) bool {
+		_, undecided := errors.AsType[*policy.UndecidedError](e)
+		return undecided
+	})...)
 }
 
 // tcpAddr returns the address that the server binds, or the address of the caller's listener if it is a TCP listener.

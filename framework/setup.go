@@ -30,6 +30,7 @@ import (
 type parts struct {
 	config    *configv1.Config
 	unread    bool // the configuration is bad, so missing values are not reported
+	undecided bool // the policies of a file are not in force, so methods without a policy are not reported
 	file      *configFile
 	sources   []*policySource // other files with policies
 	fileLayer policy.Layer    // of the configuration file, as it is in force
@@ -95,10 +96,12 @@ func (a *App) assemble() error {
 	p.logger, p.transport = a.Logger(), a.transport
 	keep(a.assembleTelemetry(p))
 
-	keep(a.assembleSources(p))
+	sourceErr := a.assembleSources(p)
+	keep(sourceErr)
 	p.fileLayer = read.layer
 	p.table, err = a.newTable(p.sources, read.layer)
 	keep(err)
+	p.undecided = p.unread || sourceErr != nil || err != nil
 	p.deadlines = policy.NewView(p.table, methodDeadline)
 
 	keep(a.assembleIdentity(p))

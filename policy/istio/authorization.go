@@ -79,8 +79,8 @@ func (a *authorization) checkTargets() {
 		a.object.wrongAt("spec.targetRefs", "a policy has either targetRefs or a selector; take one of them out")
 	}
 	for i, ref := range targetsOf(a.spec) {
-		if ref.GetKind() == "" || ref.GetName() == "" {
-			a.object.wrongAt(fmt.Sprintf("spec.targetRefs[%d]", i), "a target has a kind and a name; write them")
+		if problem := wrongTarget(ref); problem != "" {
+			a.object.wrongAt(fmt.Sprintf("spec.targetRefs[%d]", i), "%s", problem)
 		}
 	}
 	isCustom := a.spec.GetAction() == securityv1.AuthorizationPolicy_CUSTOM

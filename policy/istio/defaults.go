@@ -15,6 +15,9 @@ const (
 	maxNesting = 64
 	// How many mistakes are reported; behind them the files are not read on.
 	maxMistakes = 200
+	// How long names of namespaces and of objects may be, as in Kubernetes.
+	maxLabel     = 63
+	maxSubdomain = 253
 	// How long a service account with its namespace may be, as in Istio.
 	maxAccount = 320
 	// How much of a wrong value is shown, in characters.

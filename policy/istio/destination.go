@@ -35,7 +35,7 @@ func (t *traffic) destinationRule(o *object) {
 	case !here && !t.workload.exported(r.GetExportTo(), o.namespace):
 		t.note(o, "spec.exportTo", "it is not exported to the namespace %s, and does not count here", t.workload.Namespace)
 		return
-	case r.GetWorkloadSelector() != nil && (!here || !t.workload.selectedBy(labels)):
+	case r.GetWorkloadSelector() != nil && (!here || t.workload.unselected(labels) != ""):
 		t.note(o, "spec.workloadSelector", "it does not select this workload, and does not count here")
 		return
 	}

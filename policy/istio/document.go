@@ -11,8 +11,6 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/parley-rpc/parley/internal/protoyaml/nearest"
 )
 
 // object is one Kubernetes object of a file.
@@ -125,164 +123,70 @@ func (r *reader) object(o *object) {
 	if !d.want(o.node, yaml.MappingNode, "") {
 		return
 	}
-	var version string
-	var items, metadata *yaml.Node
-	var other []*yaml.Node
-	d.entries(o.node, "", func(key, value *yaml.Node) {
-		value = d.resolve(value)
-		switch key.Value {
-		case "apiVersion":
-			version, _ = d.text(value, "apiVersion")
-		case "kind":
-			o.kind, _ = d.text(value, "kind")
-		case "metadata":
-			metadata = value
-		case "spec":
-			o.spec = value
-		case "status":
-		case "items":
-			items = value
-		default:
-			other = append(other, key)
-		}
-	})
+	e := d.envelope()
 	switch {
-	case version == "":
+	case e.version == "":
 		o.wrong(o.node, "apiVersion", "it is missing; without it nobody knows what the document is")
 		return
 	case o.kind == "":
 		o.wrong(o.node, "kind", "it is missing; without it nobody knows what the document is")
 		return
-	}
-	if items != nil && strings.HasSuffix(o.kind, "List") {
-		r.list(d, o, items)
+	case o.isList(e):
+		r.list(d, o, e)
 		return
 	}
-	o.group, version = cutVersion(version)
-	if !o.isRead(version) {
+	var version string
+	o.group, version = cutVersion(e.version)
+	if !o.isRead(e.version, version) {
+		o.checkNoList(e)
 		r.skipped = append(r.skipped, o)
 		if o.group == gatewayGroup && o.kind == "Gateway" {
-			d.metadata(metadata)
+			d.metadata(e.metadata)
 		}
 		return
 	}
-	for _, key := range other {
-		known := []string{"apiVersion", "kind", "metadata", "spec"}
-		o.wrong(key, "", "unknown key %s%s", show(key.Value), meant(key.Value, known))
-	}
-	d.metadata(metadata)
+	e.unknown(o, "apiVersion", "kind", "metadata", "spec")
+	d.metadata(e.metadata)
 	r.objects = append(r.objects, o)
 }
 
-// list reads the items of a list as if each were a document of its own.
-func (r *reader) list(d *decoder, o *object, items *yaml.Node) {
-	if !d.want(items, yaml.SequenceNode, "items") {
-		return
-	}
-	for i, item := range items.Content {
-		item = d.resolve(item)
-		if d.exhausted(item, "items["+strconv.Itoa(i)+"]") {
-			return
+// envelope is what stands around the spec of an object.
+type envelope struct {
+	version         string // apiVersion
+	items, metadata *yaml.Node
+	keys            []*yaml.Node // all but status, which is not read
+}
+
+func (d *decoder) envelope() *envelope {
+	o, e := d.object, &envelope{}
+	d.entries(o.node, "", func(key, value *yaml.Node) {
+		value = d.resolve(value)
+		if key.Value != "status" {
+			e.keys = append(e.keys, key)
 		}
-		if strings.HasSuffix(o.kind, "List") && len(item.Content) > 0 && kindOf(item) == "List" {
-			o.wrong(item, "items["+strconv.Itoa(i)+"]", "a list holds a list; take the inner one apart")
-			continue
+		switch key.Value {
+		case "apiVersion":
+			e.version, _ = d.text(value, "apiVersion")
+		case "kind":
+			o.kind, _ = d.text(value, "kind")
+		case "metadata":
+			e.metadata = value
+		case "spec":
+			o.spec = value
+		case "items":
+			e.items = value
 		}
-		r.object(&object{reader: r, file: o.file, document: o.document, node: item})
-	}
+	})
+	return e
 }
 
-// kindOf is the kind that a mapping states, or "".
-func kindOf(n *yaml.Node) string {
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == "kind" {
-			return n.Content[i+1].Value
-		}
-	}
-	return ""
-}
-
-// Groups of the kinds that are read.
-const (
-	securityGroup   = "security.istio.io"
-	networkingGroup = "networking.istio.io"
-	gatewayGroup    = "gateway.networking.k8s.io"
-)
-
-// kindsRead lists the kinds that are read, and those of Istio that are not, by their groups.
-func kindsRead() map[string][]string {
-	return map[string][]string{
-		securityGroup:   {kindAuthorization, kindRequest, kindPeer},
-		networkingGroup: {kindVirtualService, kindDestinationRule},
-		gatewayGroup:    {kindGRPCRoute, kindHTTPRoute},
-	}
-}
-
-func kindsSkipped() map[string][]string {
-	return map[string][]string{
-		networkingGroup: {
-			"Gateway", "ServiceEntry", "Sidecar", "EnvoyFilter", "WorkloadEntry", "WorkloadGroup", "ProxyConfig",
-		},
-		"telemetry.istio.io":  {"Telemetry"},
-		"extensions.istio.io": {"WasmPlugin", "TrafficExtension"},
-		"install.istio.io":    {"IstioOperator"},
-	}
-}
-
-// versions are the versions of the kinds of a group that are read.
-func versions(group string) []string {
-	if group == gatewayGroup {
-		return []string{"v1", "v1beta1", "v1alpha2"}
-	}
-	return []string{"v1", "v1beta1", "v1alpha3"}
-}
-
-// otherGatewayKinds are kinds of the Gateway API that are not read and look like one that is.
-func otherGatewayKinds() []string { return []string{"TCPRoute", "TLSRoute", "UDPRoute"} }
-
-func cutVersion(apiVersion string) (group, version string) {
-	group, version, ok := strings.Cut(apiVersion, "/")
-	if !ok {
-		return "", apiVersion
-	}
-	return group, version
-}
-
-// isRead reports whether the object is of a kind that is read. One that was meant to be, and is misspelled, is a
-// mistake: to skip it would open what it closes.
-func (o *object) isRead(version string) bool {
-	if slices.Contains(kindsRead()[o.group], o.kind) {
-		if known := versions(o.group); !slices.Contains(known, version) {
-			o.wrong(o.node, "apiVersion", "version %s is not known%s", show(version), meant(version, known))
-			return false
-		}
-		return true
-	}
-	known := slices.Concat(kindsRead()[o.group], kindsSkipped()[o.group])
-	groups := []string{}
-	for group, kinds := range kindsRead() {
-		groups = append(groups, group)
-		if slices.Contains(kinds, o.kind) && nearest.Of(o.group, []string{group}) != "" {
-			o.wrong(o.node, "apiVersion", "group %s is not known%s", show(o.group), meant(o.group, []string{group}))
+// unknown reports the keys of the object that are none of these, and whether there are any.
+func (e *envelope) unknown(o *object, known ...string) bool {
+	before := len(o.reader.mistakes.errs)
+	for _, key := range e.keys {
+		if !slices.Contains(known, key.Value) {
+			o.wrong(key, "", "unknown key %s%s", show(key.Value), meant(key.Value, known))
 		}
 	}
-	if o.group == gatewayGroup {
-		if nearest.Of(o.kind, known) != "" && !slices.Contains(otherGatewayKinds(), o.kind) {
-			o.wrong(o.node, "kind", "kind %s is not known%s", show(o.kind), meant(o.kind, known))
-		}
-		return false
-	}
-	if slices.Contains(groups, o.group) && !slices.Contains(known, o.kind) {
-		o.wrong(o.node, "kind", "kind %s is not known%s", show(o.kind), meant(o.kind, known))
-	}
-	return false
-}
-
-// meant is "; did you mean ...?" where a known word is near.
-func meant(word string, known []string) string {
-	if near := nearest.Of(word, known); near != "" {
-		return "; did you mean " + strconv.Quote(near) + "?"
-	}
-	slices.Sort(known)
-	return "; known are " + strings.Join(known, ", ")
+	return len(o.reader.mistakes.errs) > before
 }

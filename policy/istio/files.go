@@ -115,8 +115,7 @@ func (f *Files) names() ([]string, error) {
 		switch {
 		case err != nil:
 			return err
-		case path != folder && strings.HasPrefix(entry.Name(), "."):
-			// A mounted ConfigMap keeps its generations in such folders, and shows the current one by links.
+		case path != folder && isHidden(entry.Name()):
 			if entry.IsDir() {
 				return fs.SkipDir
 			}
@@ -147,6 +146,11 @@ func (f *Files) names() ([]string, error) {
 	slices.Sort(names)
 	return names, nil
 }
+
+// isHidden reports whether a file or folder is not read: a mounted ConfigMap keeps its generations in folders whose
+// names begin with "..", and shows the current one by links; git keeps its own files in .git. Other names that begin
+// with a dot are read, as kubectl reads them.
+func isHidden(name string) bool { return strings.HasPrefix(name, "..") || name == ".git" }
 
 // refuseFolder refuses a link to a folder, which would not be walked.
 func refuseFolder(path string) error {

@@ -63,8 +63,12 @@ func TestFolders(t *testing.T) {
 	link(t, "..2026_11_30", dir, "mounted", "..data")
 	link(t, "..data/deny.yml", dir, "mounted", "deny.yml")
 	link(t, "plain", dir, "current")
+	write(t, denyDev, dir, "hidden", ".d.yaml")
+	write(t, denyDev, dir, "below", ".d", "deny.yaml")
+	write(t, "nothing: [", dir, "below", "..d", "deny.yaml")
+	write(t, "nothing: [", dir, "below", "..d.yaml")
 	write(t, denyDev, dir, "one.yaml")
-	for _, path := range []string{"plain", "mounted", "current", "one.yaml"} {
+	for _, path := range []string{"plain", "mounted", "current", "hidden", "below", "one.yaml"} {
 		if !denies(t, istio.Dir(filepath.Join(dir, path), orders())) {
 			t.Errorf("%s: the policy is not read", path)
 		}
@@ -213,6 +217,72 @@ func TestNotes(t *testing.T) {
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestUncounted looks at policies near the workload that do not count, each of which is noted, and at one that is far.
+func TestUncounted(t *testing.T) {
+	gateway := func(spec string) string { return "{targetRefs: [{group: gateway.networking.k8s.io, " + spec + "}]}" }
+	deny := func(target string) string { return "{action: DENY, rules: [{}], " + target + "}" }
+	for name, test := range map[string]struct{ kind, namespace, spec, want string }{
+		"a label that is not stated": {
+			"AuthorizationPolicy", "shop", deny("selector: {matchLabels: {app: orders, app.kubernetes.io/name: orders}}"),
+			"5 (document 1): AuthorizationPolicy shop/p: does not count: the selector wants app.kubernetes.io/name=orders; " +
+				"Workload.Labels has no such label",
+		},
+		"a label of another value, of the root namespace": {
+			"AuthorizationPolicy", "istio-system", deny("selector: {matchLabels: {app: payments}}"),
+			"5 (document 1): AuthorizationPolicy istio-system/p: does not count: the selector wants app=payments; " +
+				"Workload.Labels has app=orders",
+		},
+		"a RequestAuthentication": {
+			"RequestAuthentication", "shop", "{selector: {matchLabels: {tier: web}}}",
+			"5 (document 1): RequestAuthentication shop/p: does not count: the selector wants tier=web; " +
+				"Workload.Labels has no such label",
+		},
+		"a PeerAuthentication": {
+			"PeerAuthentication", "shop", "{selector: {matchLabels: {tier: web}}, mtls: {mode: PERMISSIVE}}",
+			"5 (document 1): PeerAuthentication shop/p: does not count: the selector wants tier=web; " +
+				"Workload.Labels has no such label",
+		},
+		"another namespace": {
+			"AuthorizationPolicy", "dev", deny("selector: {matchLabels: {app: payments}}"), "",
+		},
+		"another Service": {
+			"AuthorizationPolicy", "shop", deny("targetRefs: [{kind: Service, name: orders-v2}]"),
+			"5 (document 1): AuthorizationPolicy shop/p: does not count: Workload.Services has no orders-v2; if that Service " +
+				"leads to the workload, name it there",
+		},
+		"a target of another namespace": {
+			"AuthorizationPolicy", "shop", deny("targetRefs: [{kind: Service, name: orders, namespace: dev}]"),
+			"5 (document 1): AuthorizationPolicy shop/p: does not count: Istio takes no target of another namespace than that " +
+				"of the policy, and this one is in \"dev\"",
+		},
+		"a class outside of the root namespace": {
+			"AuthorizationPolicy", "shop", gateway("kind: GatewayClass, name: istio-waypoint"),
+			"5 (document 1): AuthorizationPolicy shop/p: does not count: Istio takes a GatewayClass only in the root namespace",
+		},
+		"another class": {
+			"AuthorizationPolicy", "istio-system", gateway("kind: GatewayClass, name: istio"),
+			"5 (document 1): AuthorizationPolicy istio-system/p: it is left to the GatewayClass istio, which is not this " +
+				"workload",
+		},
+		"a gateway of the root namespace": {
+			"AuthorizationPolicy", "istio-system", gateway("kind: Gateway, name: ingress"),
+			"5 (document 1): AuthorizationPolicy istio-system/p: it is left to the Gateway ingress, which is not this workload",
+		},
+		"one target of two": {
+			"AuthorizationPolicy", "shop", "{targetRefs: [{kind: Service, name: payments}, {kind: Service, name: orders}]}", "",
+		},
+	} {
+		_, notes, err := istio.Parse(orders(), object(test.kind, test.namespace, "p", test.spec))
+		var got []string
+		for _, n := range notes {
+			got = append(got, strings.TrimPrefix(n.String(), "mesh.yaml:"))
+		}
+		if err != nil || strings.Join(got, "\n") != test.want {
+			t.Errorf("%s: got\n%s, %v\nwant\n%s", name, strings.Join(got, "\n"), err, test.want)
+		}
 	}
 }
 

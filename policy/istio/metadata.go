@@ -2,6 +2,7 @@ package istio
 
 import (
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -28,8 +29,10 @@ func (d *decoder) metadata(n *yaml.Node) {
 		value = d.resolve(value)
 		switch key.Value {
 		case "name":
+			o.places["metadata.name"] = value
 			o.name, _ = d.text(value, "metadata.name")
 		case "namespace":
+			o.places["metadata.namespace"] = value
 			o.namespace, _ = d.text(value, "metadata.namespace")
 		case "annotations":
 			o.annotations = d.texts(value, "metadata.annotations")
@@ -48,9 +51,30 @@ func (d *decoder) metadata(n *yaml.Node) {
 		o.wrong(n, "metadata.namespace", "it is missing, and kubectl would take the namespace of its context; "+
 			"write it, or name it in Workload.DefaultNamespace")
 	}
-	if o.name == "" {
-		o.wrong(n, "metadata.name", "it is missing; give the object a name")
+	if o.namespace != "" && !isLabel(o.namespace) {
+		o.wrongAt("metadata.namespace", "%s is no namespace, which Kubernetes refuses; write up to %d lower-case letters, "+
+			"digits and -", show(o.namespace), maxLabel)
 	}
+	switch {
+	case o.name == "":
+		o.wrong(n, "metadata.name", "it is missing; give the object a name")
+	case !isSubdomain(o.name):
+		o.wrongAt("metadata.name", "%s is no name, which Kubernetes refuses; write up to %d lower-case letters, digits, - "+
+			"and .", show(o.name), maxSubdomain)
+	}
+}
+
+// isLabel reports whether a text is a label of DNS (RFC 1123), as the names of namespaces are.
+func isLabel(text string) bool { return isName(text, "-") && len(text) <= maxLabel }
+
+// isSubdomain reports whether a text is a subdomain of DNS (RFC 1123), as the names of objects are.
+func isSubdomain(text string) bool {
+	for label := range strings.SplitSeq(text, ".") {
+		if !isName(label, "-") {
+			return false
+		}
+	}
+	return len(text) <= maxSubdomain
 }
 
 // texts reads a mapping of strings.

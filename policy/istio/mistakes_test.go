@@ -124,7 +124,14 @@ func TestWorkloadMistakes(t *testing.T) {
 		w    istio.Workload
 		says string
 	}{
-		"no namespace": {istio.Workload{}, "Workload.Namespace is empty"},
+		"no namespace":               {istio.Workload{}, "Workload.Namespace is empty"},
+		"a namespace that cannot be": {istio.Workload{Namespace: "Shop"}, "Workload.Namespace: \"Shop\" is no namespace"},
+		"a root that cannot be": {
+			istio.Workload{Namespace: "shop", RootNamespace: "istio_system"}, "Workload.RootNamespace: \"istio_system\"",
+		},
+		"a default that cannot be": {
+			istio.Workload{Namespace: "shop", DefaultNamespace: "shop "}, "Workload.DefaultNamespace: \"shop \"",
+		},
 		"a bad alias": {
 			istio.Workload{Namespace: "shop", TrustDomainAliases: []string{"Old"}}, "Workload.TrustDomainAliases",
 		},

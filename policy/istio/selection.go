@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	securityv1 "istio.io/api/security/v1beta1"
-	typev1 "istio.io/api/type/v1beta1"
 
 	"github.com/parley-rpc/parley/policy"
 )
@@ -59,77 +58,6 @@ func (s *selection) note(o *object, path, format string, args ...any) {
 	s.notes = append(s.notes, policy.Note{
 		Place: o.placeOf(path), Subject: o.subject(), Text: fmt.Sprintf(format, args...),
 	})
-}
-
-// targeting is a policy that says what it is about.
-type targeting interface {
-	GetSelector() *typev1.WorkloadSelector
-	GetTargetRef() *typev1.PolicyTargetReference
-	GetTargetRefs() []*typev1.PolicyTargetReference
-}
-
-// targetsOf are the references of either kind.
-func targetsOf(p targeting) []*typev1.PolicyTargetReference {
-	if refs := p.GetTargetRefs(); len(refs) > 0 {
-		return refs
-	}
-	if ref := p.GetTargetRef(); ref != nil {
-		return []*typev1.PolicyTargetReference{ref}
-	}
-	return nil
-}
-
-// of says where a policy counts for the workload.
-func (s *selection) of(o *object, p targeting) where {
-	root := o.namespace == s.workload.RootNamespace
-	if refs := targetsOf(p); len(refs) > 0 {
-		if o.namespace != s.workload.Namespace && !root {
-			return nowhere
-		}
-		for i, ref := range refs {
-			if s.targeted(o, i, ref, root) {
-				return atWaypoint
-			}
-		}
-		return nowhere
-	}
-	if !s.selects(o, p.GetSelector()) {
-		return nowhere
-	}
-	return atWorkload
-}
-
-// selects reports whether a selector in the namespace of an object matches the workload.
-func (s *selection) selects(o *object, selector *typev1.WorkloadSelector) bool {
-	near := o.namespace == s.workload.RootNamespace || o.namespace == s.workload.Namespace
-	return near && s.workload.selectedBy(selector.GetMatchLabels())
-}
-
-// targeted reports whether a target is a Service of the workload or a waypoint before it. Istio takes no target of
-// another namespace.
-func (s *selection) targeted(o *object, i int, ref *typev1.PolicyTargetReference, root bool) bool {
-	path := fmt.Sprintf("spec.targetRefs[%d]", i)
-	own := o.namespace == s.workload.Namespace &&
-		(ref.GetNamespace() == "" || ref.GetNamespace() == s.workload.Namespace)
-	switch {
-	case ref.GetKind() == "Service" && (ref.GetGroup() == "" || ref.GetGroup() == "core"):
-		return own && slices.Contains(s.workload.Services, ref.GetName())
-	case ref.GetKind() == "GatewayClass" && ref.GetGroup() == gatewayGroup && ref.GetName() == waypointClass && root:
-		if len(s.waypoints) == 0 {
-			s.note(o, path, "it is not enforced, because no waypoint of the workload is known; if there was one, "+
-				"name it in Workload.Waypoints")
-		}
-		return len(s.waypoints) > 0
-	case ref.GetKind() == "Gateway" && ref.GetGroup() == gatewayGroup && own:
-		if slices.Contains(s.waypoints, ref.GetName()) {
-			return true
-		}
-		s.note(o, path, "it is left to the gateway %s; if that was a waypoint of the workload, name it in "+
-			"Workload.Waypoints", ref.GetName())
-	case own:
-		s.note(o, path, "it is left to the %s %s, which is not this workload", ref.GetKind(), ref.GetName())
-	}
-	return false
 }
 
 // enforceable reports what a policy that counts asks for and nothing here can answer. One that is only tried or audited

@@ -64,6 +64,11 @@ func (s *selection) request(o *object) {
 	if d := (&decoder{object: o, left: maxValues}); !d.spec(r) {
 		return
 	}
+	for i, ref := range targetsOf(r) {
+		if problem := wrongTarget(ref); problem != "" {
+			o.wrongAt(fmt.Sprintf("spec.targetRefs[%d]", i), "%s", problem)
+		}
+	}
 	at := s.of(o, r)
 	if at == nowhere {
 		return

@@ -116,7 +116,7 @@ func (t *traffic) httpMatches(o *object, path string, stated *networkingv1.HTTPR
 		}
 		t.askPort(o, at+".port")
 		gateways, labels := m.GetGateways(), m.GetSourceLabels()
-		here := slices.Contains(gateways, meshGateway) || len(gateways) == 0 && t.workload.selectedBy(labels) &&
+		here := slices.Contains(gateways, meshGateway) || len(gateways) == 0 && t.workload.unselected(labels) == "" &&
 			(m.GetSourceNamespace() == "" || m.GetSourceNamespace() == t.workload.Namespace)
 		if !here || !method.matches(httpMethod) || len(m.GetQueryParams()) > 0 { // of which a path of gRPC has none
 			continue

@@ -3,6 +3,7 @@ package istio
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,7 +14,8 @@ import (
 type Workload struct {
 	// Namespace is the namespace in which the program runs.
 	Namespace string
-	// Labels are those of its pods, which selectors match.
+	// Labels are all labels of its pods, which selectors match. A policy whose selector wants a label that is not here
+	// does not count, and is listed by App.Describe and in the log.
 	Labels map[string]string
 	// Services are the names of the Kubernetes Services of the namespace that lead to it, for policies with targetRefs.
 	Services []string
@@ -59,6 +61,14 @@ func (w Workload) check() error {
 	if w.Namespace == "" {
 		errs = append(errs, errors.New("istio: Workload.Namespace is empty; name the namespace in which the program runs"))
 	}
+	for field, namespace := range map[string]string{
+		"Namespace": w.Namespace, "RootNamespace": w.RootNamespace, "DefaultNamespace": w.DefaultNamespace,
+	} {
+		if namespace != "" && !isLabel(namespace) {
+			errs = append(errs, fmt.Errorf("istio: Workload.%s: %s is no namespace; write up to %d lower-case letters, digits "+
+				"and -", field, show(namespace), maxLabel))
+		}
+	}
 	for _, alias := range w.TrustDomainAliases {
 		if _, err := principal.ParseTrustDomain(alias); err != nil {
 			errs = append(errs, fmt.Errorf("istio: Workload.TrustDomainAliases: %w", err))
@@ -77,12 +87,15 @@ func (w Workload) String() string {
 	return strings.TrimSpace(w.Namespace + " " + strings.Join(labels, ","))
 }
 
-// selectedBy reports whether the labels match those of a selector, all of them.
-func (w Workload) selectedBy(labels map[string]string) bool {
-	for name, value := range labels {
-		if own, ok := w.Labels[name]; !ok || own != value {
-			return false
+// unselected returns why the labels do not match those of a selector, or "" if all of them do.
+func (w Workload) unselected(labels map[string]string) string {
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		switch own, ok := w.Labels[name]; {
+		case !ok:
+			return fmt.Sprintf("the selector wants %s=%s; Workload.Labels has no such label", name, labels[name])
+		case own != labels[name]:
+			return fmt.Sprintf("the selector wants %s=%s; Workload.Labels has %s=%s", name, labels[name], name, own)
 		}
 	}
-	return true
+	return ""
 }
