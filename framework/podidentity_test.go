@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,7 +24,7 @@ import (
 type podOffice struct {
 	*office
 	root  *jose.PrivateKey // nil if the keys are not signed
-	asked int
+	asked atomic.Int64
 }
 
 func (o *podOffice) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -36,7 +37,7 @@ func (o *podOffice) RoundTrip(r *http.Request) (*http.Response, error) {
 	case officeName + "/jwks.jwt":
 		return answer(http.StatusOK, o.signedKeys())
 	case officeName + "/token":
-		o.asked++
+		o.asked.Add(1)
 		body, err := o.token(r)
 		if err != nil {
 			o.t.Error(err)
@@ -130,8 +131,8 @@ func TestPodIdentityByConfiguration(t *testing.T) {
 					}
 					time.Sleep(time.Minute)
 				}
-				if o.asked < 12 || o.asked > 20 {
-					t.Errorf("the issuer was asked %d times for two services", o.asked)
+				if n := o.asked.Load(); n < 12 || n > 20 {
+					t.Errorf("the issuer was asked %d times for two services", n)
 				}
 			})
 		})

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,8 +23,8 @@ import (
 type pod struct {
 	*pods
 	account string
-	file    string // of the token
-	down    bool   // the issuer cannot be reached
+	file    string      // of the token
+	down    atomic.Bool // the issuer cannot be reached
 }
 
 func (p *pods) pod(account string) *pod {
@@ -45,7 +46,7 @@ func (o *pod) renew() {
 var errDown = errors.New("connection refused")
 
 func (o *pod) RoundTrip(r *http.Request) (*http.Response, error) {
-	if o.down {
+	if o.down.Load() {
 		return nil, errDown
 	}
 	return o.shop.RoundTrip(r)
@@ -102,8 +103,9 @@ func TestPodsCallEachOther(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			caller.down = minute >= 600 && minute < 608
-			callee.down = caller.down
+			down := minute >= 600 && minute < 608
+			caller.down.Store(down)
+			callee.down.Store(down)
 			if err := m.call(t.Context(), dial, opts...); err != nil {
 				t.Fatalf("minute %d: %v", minute, err)
 			}
