@@ -7,7 +7,7 @@ const (
 	// The default trust domain.
 	defaultTrustDomain = "local"
 	// Where a pod finds its projected service account token.
-	defaultPodTokenFile = "/var/run/secrets/parley/token"
+	defaultPodTokenFile = "/var/run/secrets/parley/token" //nolint:gosec // a path
 	// The time over which the load of a server is averaged for its load reports.
 	loadWindow = time.Second
 	// How long a client's connection is silent before the client sends a ping. It is the minimum of gRPC.

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -33,15 +32,15 @@ const (
 // describeMany registers the descriptors of the services, once.
 var describeMany = sync.OnceValue(func() error {
 	file := &descriptorpb.FileDescriptorProto{
-		Name: proto.String("bench/many.proto"), Package: proto.String("bench"), Syntax: proto.String("proto3"),
+		Name: new("bench/many.proto"), Package: new("bench"), Syntax: new("proto3"),
 		Dependency: []string{emptypb.File_google_protobuf_empty_proto.Path()},
 	}
 	for i := range manyServices {
-		service := &descriptorpb.ServiceDescriptorProto{Name: proto.String(fmt.Sprintf("Service%d", i))}
+		service := &descriptorpb.ServiceDescriptorProto{Name: new(fmt.Sprintf("Service%d", i))}
 		for j := range methodsEach {
 			service.Method = append(service.Method, &descriptorpb.MethodDescriptorProto{
-				Name:      proto.String(fmt.Sprintf("Method%d", j)),
-				InputType: proto.String(".google.protobuf.Empty"), OutputType: proto.String(".google.protobuf.Empty"),
+				Name:      new(fmt.Sprintf("Method%d", j)),
+				InputType: new(".google.protobuf.Empty"), OutputType: new(".google.protobuf.Empty"),
 			})
 		}
 		file.Service = append(file.Service, service)

@@ -61,8 +61,8 @@ func TestDamagedBackup(t *testing.T) {
 		if _, err := issuer.Restore(t.Context(), bytes.NewReader(text), records); err == nil {
 			t.Errorf("%s was restored", what)
 		}
-		for r := range records.Snapshot(t.Context()) {
-			t.Errorf("%s: %s was written", what, r.Name)
+		for r, err := range records.Snapshot(t.Context()) {
+			t.Errorf("%s: %s was written, %v", what, r.Name, err)
 		}
 	}
 	for n := range len(whole) - 1 { // without the last newline it is whole

@@ -294,11 +294,9 @@ func TestAttacksOnEnrollment(t *testing.T) {
 			if tt.evidence != nil {
 				c = tt.evidence(p, c)
 			}
-			evidence := ""
+			evidence := p.projected(p.raw, c)
 			if tt.sign != nil {
 				evidence = tt.sign(p, c)
-			} else {
-				evidence = p.projected(p.raw, c)
 			}
 			proof, key, typ := p.proof(evidence), p.own, jose.TypeEnrollment
 			if tt.proof != nil {

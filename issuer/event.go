@@ -64,5 +64,5 @@ func (s *State) LastEvents(ctx context.Context, limit int) ([]Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("issuer: LastEvents: %w", err)
 	}
-	return s.Events(ctx, last-min(last, uint64(max(limit, 0))), limit) //nolint:gosec // it is not negative
+	return s.Events(ctx, last-min(last, uint64(max(limit, 0))), limit)
 }

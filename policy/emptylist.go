@@ -20,8 +20,7 @@ func hasEmptyList(v reflect.Value) bool {
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
 		return false
 	}
-	for i := range v.Elem().NumField() {
-		field := v.Elem().Field(i)
+	for _, field := range v.Elem().Fields() {
 		if !field.CanInterface() {
 			continue
 		}

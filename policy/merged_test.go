@@ -47,8 +47,8 @@ func filled(guard policy.Guard, other int) (m policy.Method, leaves int) {
 		}
 		switch v.Kind() {
 		case reflect.Struct:
-			for i := range v.NumField() {
-				fill(v.Field(i))
+			for _, field := range v.Fields() {
+				fill(field)
 			}
 			return
 		case reflect.Pointer:

@@ -268,12 +268,12 @@ func serverContext(t testing.TB) context.Context {
 		Certificates: []tls.Certificate{server}, ClientAuth: tls.RequireAnyClientCert, MinVersion: tls.VersionTLS13,
 	})))
 	ordersv1.RegisterOrdersServiceServer(s, h)
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // authz wants addresses with ports
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // authz wants addresses with ports
 	must(t, err)
 	go func() { _ = s.Serve(listener) }() // ends with the server
 	creds := credentials.NewTLS(&tls.Config{
 		Certificates: []tls.Certificate{client}, MinVersion: tls.VersionTLS13,
-		InsecureSkipVerify: true, //nolint:gosec // only the server's side is measured
+		InsecureSkipVerify: true, // only the server's side is measured
 	})
 	cc, err := grpc.NewClient("passthrough:///"+listener.Addr().String(), grpc.WithTransportCredentials(creds))
 	must(t, err)

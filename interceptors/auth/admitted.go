@@ -2,8 +2,9 @@ package auth
 
 import (
 	"context"
-	"github.com/parley-rpc/parley/internal/wire"
 	"sync/atomic"
+
+	"github.com/parley-rpc/parley/internal/wire"
 
 	"google.golang.org/grpc/metadata"
 

@@ -26,12 +26,11 @@ type ruled struct {
 	*users
 	mesh  vouching
 	rules *auth.Users
-	cc    *grpc.ClientConn
 	seen  metadata.MD // by the handler of the last call
 	who   string      // its user
 }
 
-func newRuled(t testing.TB, opts ...auth.ServerOption) *ruled {
+func newRuled(t testing.TB) *ruled {
 	t.Helper()
 	r := &ruled{mesh: newVouching(t, meshName), rules: auth.NewUsers()}
 	t.Cleanup(func() { _ = r.rules.Close() })
@@ -50,7 +49,7 @@ func newRuled(t testing.TB, opts ...auth.ServerOption) *ruled {
 			return nil
 		},
 	}
-	r.users = newUsers(t, impl, nil, append([]auth.ServerOption{auth.WithUsers(r.rules)}, opts...)...)
+	r.users = newUsers(t, impl, nil, auth.WithUsers(r.rules))
 	return r
 }
 

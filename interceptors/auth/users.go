@@ -33,12 +33,13 @@ type userServer interface {
 	endUntrusted()
 }
 
-// adoptUsers makes rules count for new calls of a server.
+// adoptUsers makes rules count for new calls of a server. With a mistake, no token of a user is accepted.
 func adoptUsers(g userServer, rules []*userRule, counts func(*userRule) bool) error {
 	s, err := g.newUserSet(rules, counts)
-	if err == nil {
-		g.useUsers(s)
+	if err != nil {
+		s = new(userSet)
 	}
+	g.useUsers(s)
 	return err
 }
 
@@ -212,7 +213,7 @@ func (c *UserChange) Apply() {
 		if set := c.sets[g]; set != nil {
 			g.useUsers(set)
 		} else { // it came after Prepare, which cannot have found a mistake in it
-			adoptUsers(g, c.rules, all)
+			_ = adoptUsers(g, c.rules, all)
 		}
 	}
 	u.keys = append(u.keys, c.fresh...)
@@ -273,7 +274,7 @@ func all(*userRule) bool { return true }
 
 func (u *Users) adopt() {
 	for g := range u.gates {
-		adoptUsers(g, u.rules, u.counts)
+		_ = adoptUsers(g, u.rules, u.counts) // Prepare has found no mistake in them
 	}
 }
 

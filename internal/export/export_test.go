@@ -92,7 +92,7 @@ func imported(t *testing.T, text []byte) []policy.Method {
 
 // What both can say comes back as it was, and what cannot be said is noted.
 func TestServiceConfigRoundTrip(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+	r := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
 		methods := randomMethods(r)
 		text, notes, err := export.ServiceConfig(methods, export.UsualBudget())
@@ -159,7 +159,7 @@ func compare(t *testing.T, m, back policy.Method, notes []export.Note) {
 
 // grpc-go takes every service config.
 func TestServiceConfigIsTakenByClients(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // a test
+	r := rand.New(rand.NewPCG(3, 4))
 	for range 200 {
 		text, _, err := export.ServiceConfig(randomMethods(r), export.Budget{Max: float64(1 + r.IntN(2000)), Ratio: 0.1})
 		if err != nil {

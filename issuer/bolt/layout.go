@@ -68,7 +68,7 @@ func nanoseconds(t time.Time) uint64 {
 	if t.IsZero() {
 		return 0
 	}
-	return uint64(t.UnixNano()) //nolint:gosec // checkExpiry has checked it
+	return uint64(t.UnixNano())
 }
 
 // checkExpiry refuses times that nanoseconds cannot express.

@@ -173,7 +173,7 @@ func (l *lab) first() {
 		for n := range writers {
 			wg.Go(func() {
 				errs[n] = l.store.Apply(l.Context(), store.Change{
-					Kind: kind, Name: fmt.Sprint("round", round), Value: []byte{byte(n)},
+					Kind: kind, Name: fmt.Sprint("round", round), Value: []byte{byte(n)}, //nolint:gosec // there are few writers
 				})
 			})
 		}
@@ -184,7 +184,7 @@ func (l *lab) first() {
 				l.Errorf("writer %d: %v, and writer %d was first", n, err, winner)
 			}
 		}
-		if got := l.get(kind, fmt.Sprint("round", round)); winner < 0 || got.Value[0] != byte(winner) {
+		if got := l.get(kind, fmt.Sprint("round", round)); winner < 0 || int(got.Value[0]) != winner {
 			l.Errorf("writer %d was first, and the value is of %d", winner, got.Value)
 		}
 	}
@@ -337,7 +337,10 @@ func (l *lab) snapshot() {
 	if !slices.Equal(got, want) {
 		l.Errorf("got %d records %v ..., want %d %v ...", len(got), got[:min(5, len(got))], len(want), want[:5])
 	}
-	for range l.store.Snapshot(l.Context()) {
+	for _, err := range l.store.Snapshot(l.Context()) {
+		if err != nil {
+			l.Error(err)
+		}
 		break
 	}
 }

@@ -354,21 +354,25 @@ func TestLost(t *testing.T) {
 		says          []string
 	}{
 		"missing": {
-			folder{"a.yaml": deny, "b.yaml": none}, folder{"b.yaml": none},
+			folder{"a.yaml": deny, "b.yaml": none},
+			folder{"b.yaml": none},
 			[]string{"a.yaml: the file is missing", "AuthorizationPolicy shop/dev"},
 		},
 		"emptied":       {folder{"a.yaml": deny}, folder{"a.yaml": "\n"}, []string{"a.yaml: the file is empty"}},
 		"comments left": {folder{"a.yaml": deny}, folder{"a.yaml": "# gone\n---\n"}, []string{"a.yaml: the file is empty"}},
 		"cut behind a document": {
-			folder{"a.yaml": deny + last}, folder{"a.yaml": deny},
+			folder{"a.yaml": deny + last},
+			folder{"a.yaml": deny},
 			[]string{"a.yaml: the file is cut off", "AuthorizationPolicy shop/staging"},
 		},
 		"cut in a document": {
-			folder{"a.yaml": deny + more}, folder{"a.yaml": deny},
+			folder{"a.yaml": deny + more},
+			folder{"a.yaml": deny},
 			[]string{"a.yaml: the file is cut off", "AuthorizationPolicy shop/dev"},
 		},
 		"two files": {
-			folder{"a.yaml": deny, "b.yaml": last, "c.yaml": none}, folder{"c.yaml": none},
+			folder{"a.yaml": deny, "b.yaml": last, "c.yaml": none},
+			folder{"c.yaml": none},
 			[]string{"a.yaml: the file is missing", "b.yaml: the file is missing"},
 		},
 		"another name":         {folder{"a.yaml": deny}, folder{"b.yaml": deny}, nil},

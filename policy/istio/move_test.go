@@ -19,7 +19,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -45,13 +44,13 @@ const (
 // peers of its own.
 var describePayments = sync.OnceValue(func() error {
 	file := &descriptorpb.FileDescriptorProto{
-		Name: proto.String("shop/payments/v2/payments.proto"), Package: proto.String("shop.payments.v2"),
-		Syntax: proto.String("proto3"), Dependency: []string{paymentsv1.File_shop_payments_v1_payments_proto.Path()},
+		Name: new("shop/payments/v2/payments.proto"), Package: new("shop.payments.v2"),
+		Syntax: new("proto3"), Dependency: []string{paymentsv1.File_shop_payments_v1_payments_proto.Path()},
 		Service: []*descriptorpb.ServiceDescriptorProto{{
-			Name: proto.String("PaymentsService"),
+			Name: new("PaymentsService"),
 			Method: []*descriptorpb.MethodDescriptorProto{{
-				Name: proto.String("Charge"), InputType: proto.String(".shop.payments.v1.ChargeRequest"),
-				OutputType: proto.String(".shop.payments.v1.ChargeResponse"),
+				Name: new("Charge"), InputType: new(".shop.payments.v1.ChargeRequest"),
+				OutputType: new(".shop.payments.v1.ChargeResponse"),
 			}},
 		}},
 	}

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/parley-rpc/parley/interceptors/retry"
@@ -90,16 +89,16 @@ func (m *mesh) write(i int, team string) {
 // start does what a program does that starts with the folder.
 func (m *mesh) start() {
 	m.b.Helper()
-	file := &descriptorpb.FileDescriptorProto{Name: proto.String("mesh.proto"), Package: proto.String("mesh")}
-	file.MessageType = []*descriptorpb.DescriptorProto{{Name: proto.String("Empty")}}
+	file := &descriptorpb.FileDescriptorProto{Name: new("mesh.proto"), Package: new("mesh")}
+	file.MessageType = []*descriptorpb.DescriptorProto{{Name: new("Empty")}}
 	m.methods = nil
 	for i := range meshServices {
-		service := &descriptorpb.ServiceDescriptorProto{Name: proto.String(fmt.Sprintf("Service%d", i))}
+		service := &descriptorpb.ServiceDescriptorProto{Name: new(fmt.Sprintf("Service%d", i))}
 		for j := range methodsEach {
 			name := fmt.Sprintf("Method%d", j)
 			m.methods = append(m.methods, "/mesh."+service.GetName()+"/"+name)
 			service.Method = append(service.Method, &descriptorpb.MethodDescriptorProto{
-				Name: &name, InputType: proto.String(".mesh.Empty"), OutputType: proto.String(".mesh.Empty"),
+				Name: &name, InputType: new(".mesh.Empty"), OutputType: new(".mesh.Empty"),
 			})
 		}
 		file.Service = append(file.Service, service)

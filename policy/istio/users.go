@@ -152,7 +152,7 @@ func (r *jwtRule) translate(s *selection, stated *securityv1.JWTRule) auth.UserR
 // checkKeys reports keys that can never count.
 func (r *jwtRule) checkKeys() {
 	var keys *keyset.Set
-	field := ""
+	var field string
 	switch m := r.means; {
 	case m.JWKS != "":
 		keys, field = keyset.Static([]byte(m.JWKS), keyset.WithUnstatedRSA()), ".jwks"

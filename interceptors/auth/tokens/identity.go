@@ -20,9 +20,9 @@ import (
 // The names of RFC 8693 in a request for an identity token, and that of Parley's issuer for the token itself.
 const (
 	grantClient   = "client_credentials"
-	grantExchange = "urn:ietf:params:oauth:grant-type:token-exchange" //nolint:gosec // a name, not a credential
+	grantExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
 	urnJWT        = "urn:ietf:params:oauth:token-type:jwt"
-	urnIdentity   = "urn:parley:token-type:wit" //nolint:gosec // a name, not a credential
+	urnIdentity   = "urn:parley:token-type:wit"
 	notBearer     = "N_A"
 )
 

@@ -86,13 +86,13 @@ func (s *Server) serveWeb(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 	}
-	draining, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	err := server.Shutdown(draining)
 	if err != nil {
 		err = errors.Join(err, server.Close())
 	}
-	<-ended // http.ErrServerClosed
+	_ = <-ended // http.ErrServerClosed
 	return err
 }
 
