@@ -58,7 +58,11 @@ func mark(ctx context.Context, records store.Store, present int) error {
 		return err
 	}
 	if !empty {
-		return errors.New("the records are an incomplete copy; restore the backup into an empty store again")
+		_, err := records.Get(ctx, kindMeta, nameFormat)
+		if errors.Is(err, store.ErrNotFound) {
+			return errors.New("the records are an incomplete copy; restore the backup into an empty store again")
+		}
+		return err // another process has marked it and begun
 	}
 	err = records.Apply(ctx, store.Change{
 		Kind: kindMeta, Name: nameFormat, Value: strconv.AppendInt(nil, int64(present), 10),

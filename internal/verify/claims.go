@@ -308,6 +308,7 @@ func (p *Profile) readLifetime(t *Token) (err error) {
 	} else {
 		t.from, t.Expires, err = wire.ReadLifetime(t.Claims, p.MaxLifetime)
 	}
+	t.since, t.until = t.from.Add(-p.skew()), t.Expires.Add(p.skew())
 	return err
 }
 
@@ -320,6 +321,7 @@ func (p *Profile) readBeginning(t *Token) error {
 	}
 	if ok && notBefore.After(t.from) {
 		t.from, t.early = notBefore, wire.NotBeforeError{}
+		t.since = t.from.Add(-p.skew())
 	}
 	return nil
 }

@@ -38,7 +38,9 @@ type Token struct {
 	generation atomic.Uint64 // of the keys, when they were last found to hold the token's
 	key        *jose.PublicKey
 	from       time.Time // the later of iat and nbf
-	early      error     // what is wrong before that
+	since      time.Time // from, and until is Expires, each with the skew of the issuer
+	until      time.Time
+	early      error // what is wrong before that
 	verified   time.Time
 	size       int // of what is kept of it in memory, about
 }
@@ -144,7 +146,7 @@ func (v tokenValidity) Holds(string, principal.ID) bool { return v.token.keyHold
 func (v tokenValidity) Generation() uint64              { return v.token.profile.Keys.Generation() }
 
 // End is when the token is no longer good: its exp, and the skew of its issuer.
-func (t *Token) End() time.Time { return t.Expires.Add(t.profile.skew()) }
+func (t *Token) End() time.Time { return t.until }
 
 // holds reports whether a token that was found good still is.
 func (t *Token) holds(now time.Time) bool {
@@ -170,9 +172,9 @@ func (t *Token) keyHolds() bool { return t.profile.Keys.Holds(t.KeyID, t.Owner, 
 // checkTimes returns an error when the token has expired by now, or is not valid yet.
 func (t *Token) checkTimes(now time.Time) error {
 	switch {
-	case !now.Before(t.End()):
+	case !now.Before(t.until):
 		return wire.ErrExpired
-	case t.from.After(now.Add(t.profile.skew())):
+	case t.since.After(now):
 		return t.early
 	}
 	return nil
